@@ -1,0 +1,97 @@
+"""The direction of imports (docs/architecture.md) and the cost of starting up."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "xasuite"
+
+LEVELS = [
+    {"model", "errors", "expressions", "files", "references"},
+    {"_larch"},
+    {"io", "reduce", "feff"},
+    {"exafs", "xanes", "theory"},
+    {"simulate"},
+    {"spec"},
+    {"report", "series", "study"},
+    {"cli"},
+]
+LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> list[tuple[str, int]]:
+    """Rooms that a module imports anywhere (inside functions too), with line numbers."""
+    package = ["xasuite", *path.relative_to(PACKAGE).parts[:-1]]
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        names: list[str] = []
+        if isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = [*base, *(node.module.split(".") if node.module else [])]
+            names = [".".join([*module, alias.name]) for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "xasuite" and len(parts) > 1:
+                found.append((parts[1], node.lineno))
+    return found
+
+
+MODULES = sorted(
+    p for p in PACKAGE.rglob("*.py") if p.parent != PACKAGE or p.stem not in {"__init__", "__main__"}
+)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_point_downward(path: Path) -> None:
+    here = LEVEL[room_of(path)]
+    for room, line in imports(path):
+        if room in LEVEL:
+            assert LEVEL[room] <= here, f"{path}:{line} imports {room}, which lies above"
+
+
+def test_only_the_door_imports_larch() -> None:
+    for path in MODULES:
+        if room_of(path) == "_larch":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [a.name for a in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [node.module or ""]
+            assert not any(n == "larch" or n.startswith("larch.") for n in names), f"{path}:{node.lineno}"
+
+
+def fastest(command: list[str], runs: int = 5) -> float:
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True)
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def test_start_loads_nothing_heavy() -> None:
+    """Held by what is loaded rather than by a clock alone: the machine's speed is not ours."""
+    heavy = "{'larch', 'scipy', 'pandas', 'numba', 'matplotlib', 'pydantic', 'lmfit', 'h5py', 'plotly'}"
+    for start in ("import xasuite", "import xasuite.cli as c; c._register()"):
+        code = f"import sys; {start}; bad = {heavy} & set(sys.modules); assert not bad, bad"
+        subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_start_is_quick() -> None:
+    bare = fastest([sys.executable, "-c", "pass"])
+    assert fastest([sys.executable, "-c", "import xasuite"]) - bare < 0.3
+    assert fastest([sys.executable, "-m", "xasuite", "--help"]) < 0.6

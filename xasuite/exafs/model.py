@@ -1,0 +1,118 @@
+"""What is fitted: parameters, paths whose values are expressions of them, and the ranges."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import FitError
+from ..expressions import Expression, parse
+from ..feff.paths import FeffPath
+
+PATH_VALUES = ("n", "s02", "e0", "deltar", "sigma2", "third", "fourth")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter: varied (`expr` None, `vary` True), fixed, or an expression of others.
+
+    `stderr` is the standard error of a value taken over from another fit (a foil's S02); it is carried
+    into the errors of the result. `each` makes one copy a data row in a fit of several rows together.
+    """
+
+    name: str
+    value: float = 0.0
+    vary: bool = True
+    min: float = -math.inf
+    max: float = math.inf
+    expr: Expression | None = None
+    stderr: float = 0.0
+    origin: str = ""
+    each: bool = False
+
+
+@dataclass(frozen=True)
+class PathModel:
+    """One path of the model: FEFF's path and an expression for each of its values.
+
+    `n` replaces FEFF's degeneracy; deltar in A, sigma2 and third, fourth cumulants in A^2, A^3, A^4, e0 in
+    eV. `data` names the only data row the path belongs to ("" for all).
+    """
+
+    label: str
+    feff: FeffPath
+    n: Expression
+    s02: Expression = field(default_factory=lambda: parse(1.0))
+    e0: Expression = field(default_factory=lambda: parse(0.0))
+    deltar: Expression = field(default_factory=lambda: parse(0.0))
+    sigma2: Expression = field(default_factory=lambda: parse(0.0))
+    third: Expression = field(default_factory=lambda: parse(0.0))
+    fourth: Expression = field(default_factory=lambda: parse(0.0))
+    data: str = ""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every parameter the path uses."""
+        return frozenset().union(*(getattr(self, v).names for v in PATH_VALUES))
+
+
+@dataclass(frozen=True)
+class FitRange:
+    """Where the fit looks: k in 1/A and R in A (not corrected for phase), k weights, windows."""
+
+    k: tuple[float, float]
+    r: tuple[float, float]
+    kweight: tuple[int, ...] = (2,)
+    space: str = "r"
+    window: str = "hanning"
+    dk: float = 1.0
+    dk2: float | None = None
+    dr: float = 0.0
+    rwindow: str = "hanning"
+
+    @property
+    def n_idp(self) -> float:
+        """Independent points, 1 + 2 dk dR / pi (Stern 1993; docs/decisions/n_idp.md)."""
+        return 1 + 2 * (self.k[1] - self.k[0]) * (self.r[1] - self.r[0]) / math.pi
+
+
+@dataclass(frozen=True)
+class Model:
+    """Parameters, paths and ranges; what a spec resolves to and both fitters take."""
+
+    params: tuple[Parameter, ...]
+    paths: tuple[PathModel, ...]
+    range: FitRange
+
+    @property
+    def varied(self) -> tuple[Parameter, ...]:
+        """The parameters that the fit moves."""
+        return tuple(p for p in self.params if p.vary and p.expr is None)
+
+    def param(self, name: str) -> Parameter:
+        """The parameter of that name. Raises FitError when there is none."""
+        for p in self.params:
+            if p.name == name:
+                return p
+        raise FitError(f"no parameter {name!r}; there are {', '.join(p.name for p in self.params)}")
+
+    def evaluate(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Every parameter's value, expressions included, from the values of the varied ones.
+
+        Fixed parameters take their own value unless `values` has one. Raises FitError on a cycle.
+        """
+        out: dict[str, Any] = {p.name: values.get(p.name, p.value) for p in self.params if p.expr is None}
+        waiting = [p for p in self.params if p.expr is not None]
+        while waiting:
+            ready = [p for p in waiting if p.expr is not None and p.expr.names <= out.keys()]
+            if not ready:
+                raise FitError(
+                    f"parameters {', '.join(p.name for p in waiting)} depend on each other in a ring"
+                )
+            for p in ready:
+                assert p.expr is not None
+                out[p.name] = p.expr(out)
+            waiting = [p for p in waiting if p.name not in out]
+        return out

@@ -1,0 +1,172 @@
+"""Arithmetic over names, parsed and never handed to eval: a spec from a stranger is safe.
+
+An `Expression` evaluates over numbers, numpy arrays and ufloats alike, and gives itself as a postfix
+program, which the batched engine runs with derivatives.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from .errors import ExpressionError
+
+CONSTANTS = {"pi": math.pi}
+FUNCTIONS: dict[str, str] = {
+    "sqrt": "sqrt",
+    "exp": "exp",
+    "ln": "log",
+    "log": "log",
+    "log10": "log10",
+    "sin": "sin",
+    "cos": "cos",
+    "tan": "tan",
+    "abs": "abs",
+    "min": "min",
+    "max": "max",
+}
+_ARITY = {"min": 2, "max": 2}
+_BINARY: dict[type[ast.operator], str] = {
+    ast.Add: "add",
+    ast.Sub: "sub",
+    ast.Mult: "mul",
+    ast.Div: "div",
+    ast.Pow: "pow",
+}
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A parsed expression: its text, the names it uses, and its postfix program.
+
+    `program` is a tuple of (op, argument): ("const", 2.0), ("name", "dr"), ("add", None), ("neg", None),
+    ("call", "sqrt"). Call it with a mapping of names to values to evaluate it.
+    """
+
+    text: str
+    names: frozenset[str]
+    program: tuple[tuple[str, Any], ...]
+
+    def __call__(self, values: Mapping[str, Any]) -> Any:
+        stack: list[Any] = []
+        for op, argument in self.program:
+            if op == "const":
+                stack.append(argument)
+            elif op == "name":
+                stack.append(values[argument])
+            elif op == "neg":
+                stack.append(-stack.pop())
+            elif op == "call":
+                stack.append(_call(argument, [stack.pop() for _ in range(_ARITY.get(argument, 1))][::-1]))
+            else:
+                b, a = stack.pop(), stack.pop()
+                stack.append(_binary(op, a, b))
+        return stack[0]
+
+    @property
+    def is_name(self) -> bool:
+        """Whether the expression is a single name."""
+        return len(self.program) == 1 and self.program[0][0] == "name"
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the expression holds no name."""
+        return not self.names
+
+
+def _binary(op: str, a: Any, b: Any) -> Any:
+    if op == "add":
+        return a + b
+    if op == "sub":
+        return a - b
+    if op == "mul":
+        return a * b
+    if op == "div":
+        return a / b
+    return a**b
+
+
+def _call(name: str, arguments: list[Any]) -> Any:
+    if any(hasattr(a, "std_dev") for a in arguments):
+        from uncertainties import umath
+
+        if name == "min":
+            return min(arguments)
+        if name == "max":
+            return max(arguments)
+        if name == "abs":
+            return abs(arguments[0])
+        return getattr(umath, FUNCTIONS[name])(*arguments)
+    if name == "min":
+        return np.minimum(*arguments)
+    if name == "max":
+        return np.maximum(*arguments)
+    return getattr(np, FUNCTIONS[name])(*arguments)
+
+
+@lru_cache(maxsize=4096)
+def parse(text: str | float) -> Expression:
+    """Parse arithmetic (+ - * / **, parentheses) over names, numbers and a short list of functions.
+
+    Raises ExpressionError naming what is not allowed.
+    """
+    if isinstance(text, (int, float)) and not isinstance(text, bool):
+        return Expression(repr(text), frozenset(), (("const", float(text)),))
+    try:
+        tree = ast.parse(text.strip(), mode="eval")
+    except SyntaxError as exc:
+        raise ExpressionError(f"{text!r} is not an expression: {exc.msg} at column {exc.offset}") from None
+    except (ValueError, RecursionError, MemoryError):
+        raise ExpressionError(f"{text[:60]!r} is not an expression") from None
+    program: list[tuple[str, Any]] = []
+    names: set[str] = set()
+    _compile(tree.body, text, program, names, 0)
+    return Expression(text.strip(), frozenset(names), tuple(program))
+
+
+def _compile(node: ast.AST, text: str, program: list[tuple[str, Any]], names: set[str], depth: int) -> None:
+    if depth > 50:
+        raise ExpressionError(f"{text[:60]!r} is nested more than 50 deep")
+    if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and node.value is not True:
+        program.append(("const", float(node.value)))
+    elif isinstance(node, ast.Name):
+        if node.id in CONSTANTS:
+            program.append(("const", CONSTANTS[node.id]))
+        else:
+            names.add(node.id)
+            program.append(("name", node.id))
+    elif isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
+        _compile(node.left, text, program, names, depth + 1)
+        _compile(node.right, text, program, names, depth + 1)
+        program.append((_BINARY[type(node.op)], None))
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
+        _compile(node.operand, text, program, names, depth + 1)
+        if isinstance(node.op, ast.USub):
+            program.append(("neg", None))
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
+        _compile_call(node, node.func.id, text, program, names, depth)
+    else:
+        found = ast.get_source_segment(text.strip(), node) if isinstance(node, ast.expr) else None
+        raise ExpressionError(
+            f"{text!r} holds {found or type(node).__name__!r}, which is not arithmetic; allowed are + - * / **, "
+            f"names, numbers and {', '.join(FUNCTIONS)}"
+        )
+
+
+def _compile_call(
+    node: ast.Call, name: str, text: str, program: list[tuple[str, Any]], names: set[str], depth: int
+) -> None:
+    if name not in FUNCTIONS:
+        raise ExpressionError(f"{text!r} calls {name!r}; allowed functions are {', '.join(FUNCTIONS)}")
+    wanted = _ARITY.get(name, 1)
+    if len(node.args) != wanted:
+        raise ExpressionError(f"{text!r}: {name} takes {wanted} argument(s), found {len(node.args)}")
+    for argument in node.args:
+        _compile(argument, text, program, names, depth + 1)
+    program.append(("call", name))

@@ -1,0 +1,132 @@
+"""FEFF's scattering paths: feffNNNN.dat as frozen records.
+
+The columns are those of FEFF's documentation: k, central atom's phase shift (real[2*phc]), effective
+amplitude (mag[feff]), effective phase (phase[feff]), reduction factor, mean free path, real[p].
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import FeffError
+from ..model import Array, frozen_array
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One atom of a path: symbol, atomic number, potential index and position (A)."""
+
+    symbol: str
+    z: int
+    ipot: int
+    xyz: tuple[float, float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class FeffPath:
+    """One path: geometry and the arrays (nk,) of its feff.dat, plus the file's text and hash.
+
+    reff in A, k and rep in 1/A, lam in A; `pha` is FEFF's phase plus the central atom's, `amp` the effective
+    amplitude times the reduction factor. `index` is FEFF's own path number, `degen` its degeneracy.
+    """
+
+    index: int
+    reff: float
+    degen: float
+    legs: tuple[Leg, ...]
+    k: Array
+    phc: Array
+    mag: Array
+    phase: Array
+    red: Array
+    lam: Array
+    rep: Array
+    edge_kf: float
+    text: str
+    relative_amplitude: float = 0.0
+    origin: str = ""
+
+    @property
+    def nleg(self) -> int:
+        """Number of legs (2 for single scattering)."""
+        return len(self.legs)
+
+    @property
+    def absorber(self) -> str:
+        """Symbol of the absorbing atom."""
+        return self.legs[0].symbol
+
+    @property
+    def scatterers(self) -> tuple[str, ...]:
+        """Symbols of the other atoms along the path."""
+        return tuple(leg.symbol for leg in self.legs[1:])
+
+    @property
+    def pha(self) -> Array:
+        """Total phase shift (nk,)."""
+        return self.phc + self.phase
+
+    @property
+    def amp(self) -> Array:
+        """Effective amplitude times reduction factor (nk,)."""
+        return self.mag * self.red
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the file's text."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def parse_feff_dat(text: str, origin: str = "", relative_amplitude: float = 0.0) -> FeffPath:
+    """The path of a feffNNNN.dat's text. Raises FeffError naming `origin` when it is not one."""
+    lines = text.splitlines()
+    try:
+        rule = next(i for i, line in enumerate(lines) if line.strip().startswith("-----"))
+        head = lines[rule + 1].split()
+        nleg, degen, reff = int(head[0]), float(head[1]), float(head[2])
+        edge_kf = _gamma_kf(lines[:rule])
+        atoms_at = rule + 3
+        legs = []
+        for line in lines[atoms_at : atoms_at + nleg]:
+            x, y, z, ipot, number, *rest = line.split()
+            legs.append(Leg(rest[0] if rest else "", int(number), int(ipot), (float(x), float(y), float(z))))
+        table = np.array(
+            [[float(v) for v in line.split()] for line in lines[atoms_at + nleg + 1 :] if line.strip()]
+        )
+        index = _index(lines[: rule + 1])
+    except (StopIteration, ValueError, IndexError) as exc:
+        raise FeffError(f"{origin or 'text'} is not a feffNNNN.dat: {exc}") from None
+    if table.ndim != 2 or table.shape[1] < 7:
+        raise FeffError(f"{origin or 'text'} is not a feffNNNN.dat: its table has no seven columns")
+    columns = [frozen_array(c) for c in table.T[:7]]
+    return FeffPath(index, reff, degen, tuple(legs), *columns, edge_kf, text, relative_amplitude, origin)
+
+
+def read_feff_dat(path: str | Path) -> FeffPath:
+    """The path of a feffNNNN.dat on disk. Raises FeffError."""
+    try:
+        text = Path(path).read_text()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise FeffError(f"{path} cannot be read as a feffNNNN.dat: {exc}") from None
+    return parse_feff_dat(text, str(path))
+
+
+def _gamma_kf(lines: list[str]) -> float:
+    for line in lines:
+        if "kf=" in line:
+            return float(line.split("kf=")[1].split()[0])
+    return 0.0
+
+
+def _index(lines: list[str]) -> int:
+    for line in lines:
+        words = line.split()
+        if "Path" in words:
+            at = words.index("Path")
+            if at + 1 < len(words) and words[at + 1].isdigit():
+                return int(words[at + 1])
+    return 0
