@@ -1,0 +1,317 @@
+"""Fourier transforms chi(k) -> chi(R) -> chi(q), in the convention of Ifeffit and Larch.
+
+    chi(R) = (dk / sqrt(pi)) sum_j k_j^n W(k_j) chi(k_j) exp(2 i k_j R)^*
+
+The sum is an FFT of `NFFT` points, so that R comes in steps of pi / (NFFT dk) = 0.0307 A for dk = 0.05 1/A.
+Conventions, and where they differ from other programs: docs/decisions/fourier.md.
+"""
+
+from __future__ import annotations
+
+from typing import overload
+
+import numpy as np
+
+from ..errors import DataError, RangeError
+from ..model import Array, Chi, ComplexArray, Series, Step, Transform
+
+NFFT = 2048
+WINDOWS = ("hanning", "kaiser", "parzen", "welch", "gaussian", "sine")
+_SHORT = {name[:3]: name for name in WINDOWS}
+# Rows transformed at once: bounds the memory of a long series to about 70 MB beyond its result.
+_CHUNK = 4096
+# A range's end may pass the last point by this part of a step (k grids carry rounding errors).
+_SLACK = 1e-3
+
+
+def window_name(name: str) -> str:
+    """The full name of a window from its name or first three letters. Raises DataError."""
+    found = _SHORT.get(str(name).strip().lower()[:3])
+    if found is None:
+        raise DataError(f"no window {name!r}; choose one of {', '.join(WINDOWS)}")
+    return found
+
+
+def ft_window(
+    x: Array, limits: tuple[float, float], *, dx: float = 1.0, dx2: float | None = None, kind: str = "hanning"
+) -> Array:
+    """The window (n,) that is 1 inside `limits` and tapers over `dx` around each end.
+
+    Parameters
+    ----------
+    x : (n,) ascending in equal steps, 1/A or A.
+    limits : the middles of the two tapers, in the unit of x.
+    dx, dx2 : widths of the lower and upper taper (dx2 defaults to dx). For "kaiser" dx is the parameter
+        of the Bessel function, for "gaussian" the standard deviation.
+    kind : one of `WINDOWS`.
+
+    Returns
+    -------
+    (n,) values between 0 and 1. Ends of the tapers lie on points of x, as in Ifeffit and Larch.
+
+    Raises DataError for an unknown window, RangeError for limits that are empty.
+    """
+    nam = window_name(kind)[:3]
+    xmin, xmax = float(limits[0]), float(limits[1])
+    if not xmin < xmax:
+        raise RangeError(f"the window from {xmin:g} to {xmax:g} is empty; give (lower, upper)")
+    corners, xeps = _corners(x, xmin, xmax, dx, dx if dx2 is None else dx2, nam)
+    i1, i2, i3, i4 = corners
+    x1, x2, x3, x4 = (float(x[i]) for i in corners)
+    x2 += xeps if x1 == x2 else 0.0
+    x4 += xeps if x3 == x4 else 0.0
+    if nam == "kai":
+        cen, wid = (x4 + x1) / 2, (x4 - x1) / 2
+        arg = np.maximum(1 - (x - cen) ** 2 / wid**2, 0)
+        return (np.i0(dx * np.sqrt(arg)) - 1) / max(1e-10, float(np.i0(dx)) - 1)
+    if nam == "gau":
+        width = max(dx, xeps)
+        return np.exp(-((x - (x4 + x1) / 2) ** 2) / (2 * width**2))
+    out = np.zeros(len(x))
+    if nam == "sin":
+        out[i1 : i4 + 1] = np.sin(np.pi * (x4 - x[i1 : i4 + 1]) / (x4 - x1))
+        return out
+    out[i2:i3] = 1.0
+    up, down = slice(i1, i2 + 1), slice(i3, i4 + 1)
+    rise, fall = (x[up] - x1) / (x2 - x1), (x[down] - x3) / (x4 - x3)
+    if nam == "han":
+        out[up], out[down] = np.sin(np.pi / 2 * rise) ** 2, np.cos(np.pi / 2 * fall) ** 2
+    elif nam == "par":
+        out[up], out[down] = rise, 1 - fall
+    else:
+        out[up], out[down] = 1 - ((x[up] - x2) / (x2 - x1)) ** 2, 1 - fall**2
+    return out
+
+
+def _corners(
+    x: Array, xmin: float, xmax: float, dx: float, dx2: float, nam: str
+) -> tuple[tuple[int, int, int, int], float]:
+    """Indices where the window starts, is 1, is no longer 1 and ends; and Ifeffit's small step."""
+    xstep = (x[-1] - x[0]) / (len(x) - 1)
+    xeps = 1e-4 * xstep
+    if nam == "gau":
+        dx = max(dx, xeps)
+    ends = (
+        max(float(x[0]), xmin - dx / 2),
+        xmin + dx / 2 + xeps,
+        xmax - dx2 / 2 - xeps,
+        min(float(x[-1]), xmax + dx2 / 2),
+    )
+    i1, i2, i3, i4 = (int((v + xeps) / xstep) for v in ends)
+    i1, i2 = max(0, i1), max(0, i2)
+    i3, i4 = min(len(x) - 1, i3), min(len(x) - 1, i4)
+    if i2 == i1:
+        i1 = max(0, i2 - 1)
+    if i4 == i3:
+        i3 = max(i2, i4 - 1)
+    return (i1, i2, i3, i4), xeps
+
+
+def check_k(chi: Chi, k: tuple[float, float]) -> float:
+    """The step of chi's k grid, once the grid and the range `k` are known to be usable.
+
+    Raises DataError when the grid does not run from 0 in equal steps or a single chi is not finite,
+    RangeError when `k` is empty or passes the data.
+    """
+    grid, name = chi.k, chi.label or str(chi.source) or "chi"
+    if grid.ndim != 1 or grid.size < 4 or chi.chi.shape[-1] != grid.size:
+        raise DataError(
+            f"{name}: chi has shape {chi.chi.shape} and k {grid.shape}; the last axis of chi is k's"
+        )
+    step = float(grid[1] - grid[0])
+    if step <= 0 or abs(grid[0]) > 1e-6 or np.abs(np.diff(grid) - step).max() > 1e-6:
+        raise DataError(
+            f"{name}: k must run from 0 in equal steps, it starts at {grid[0]:g} with a step of {step:g}; "
+            "interpolate chi first"
+        )
+    if chi.chi.ndim == 1 and not np.isfinite(chi.chi).all():
+        raise DataError(f"{name}: chi is not finite at k = {grid[~np.isfinite(chi.chi)][0]:g} 1/A")
+    lower, upper = float(k[0]), float(k[1])
+    if not 0 <= lower < upper:
+        raise RangeError(
+            f"{name}: the k range {lower:g} to {upper:g} 1/A is empty or below 0; give (lower, upper)"
+        )
+    if upper > grid[-1] + _SLACK * step:
+        raise RangeError(
+            f"{name}: kmax = {upper:g} 1/A lies beyond the data, which end at k = {grid[-1]:.6g} 1/A; lower kmax"
+        )
+    return step
+
+
+def k_window(
+    grid: Array, k: tuple[float, float], *, dk: float = 1.0, dk2: float | None = None, window: str = "hanning"
+) -> Array:
+    """The window (nk,) on a k grid from 0; a taper may run past the last point, and is then cut there."""
+    step = float(grid[1] - grid[0])
+    top = max(float(grid[-1]), k[1] + (dk if dk2 is None else dk2))
+    longer = step * np.arange(int(1.01 + top / step))
+    return ft_window(longer, k, dx=dk, dx2=dk2, kind=window)[: grid.size]
+
+
+def forward(chik: Array, kstep: float, *, nfft: int = NFFT, nr: int | None = None) -> ComplexArray:
+    """chi(R) (..., nr) of weighted and windowed chi (..., nk): the sum of this module's first lines.
+
+    `nr` keeps the first points only (nfft // 2 at most).
+    """
+    nr = nfft // 2 if nr is None else min(nr, nfft // 2)
+    flat = chik.reshape(-1, chik.shape[-1])
+    out = np.empty((flat.shape[0], nr), complex)
+    for i in range(0, flat.shape[0], _CHUNK):
+        out[i : i + _CHUNK] = np.fft.rfft(flat[i : i + _CHUNK], nfft, axis=-1)[:, :nr]
+    out *= kstep / np.sqrt(np.pi)
+    return out.reshape(*chik.shape[:-1], nr)
+
+
+def backward(chir: ComplexArray, kstep: float, *, nfft: int = NFFT, nk: int | None = None) -> ComplexArray:
+    """Complex chi(q) (..., nk) of windowed chi(R) (..., nr); its real part is k^n chi(k), filtered."""
+    nk = nfft // 2 if nk is None else min(nk, nfft // 2)
+    flat = chir.reshape(-1, chir.shape[-1])
+    out = np.empty((flat.shape[0], nk), complex)
+    for i in range(0, flat.shape[0], _CHUNK):
+        out[i : i + _CHUNK] = np.fft.ifft(flat[i : i + _CHUNK], nfft, axis=-1)[:, :nk]
+    # chi(R) holds positive R alone: twice the half of the spectrum, times the inverse of forward's factor.
+    out *= 2 * np.sqrt(np.pi) / kstep
+    return out.reshape(*chir.shape[:-1], nk)
+
+
+@overload
+def fourier(chi: Chi, *, k: tuple[float, float] = ..., kweight: float = ..., window: str = ...,
+            dk: float = ..., dk2: float | None = ..., rmax: float = ..., nfft: int = ...) -> Transform: ...  # fmt: skip
+@overload
+def fourier(chi: Series, *, k: tuple[float, float] = ..., kweight: float = ..., window: str = ...,
+            dk: float = ..., dk2: float | None = ..., rmax: float = ..., nfft: int = ...) -> Series: ...  # fmt: skip
+def fourier(
+    chi: Chi | Series,
+    *,
+    k: tuple[float, float] = (3.0, 12.0),
+    kweight: float = 2,
+    window: str = "hanning",
+    dk: float = 1.0,
+    dk2: float | None = None,
+    rmax: float = 10.0,
+    nfft: int = NFFT,
+) -> Transform | Series:
+    """The Fourier transform chi(R) of chi(k).
+
+    Parameters
+    ----------
+    chi : Chi with chi (..., nk) on k from 0 in equal steps, or a Series of it.
+    k : range in 1/A: the middles of the window's tapers.
+    kweight : power of k that chi is multiplied with.
+    window, dk, dk2 : see `ft_window`.
+    rmax : R is kept up to here, A.
+    nfft : points of the FFT; sets the step in R, not the resolution.
+
+    Returns
+    -------
+    Transform with chir (..., nr) in A^-(kweight + 1), or a Series of it. Rows that hold NaN give NaN.
+
+    Raises RangeError when `k` is empty or passes the data, DataError for a k grid that is not even.
+    """
+    if isinstance(chi, Series):
+        return chi.map(
+            lambda c: fourier(c, k=k, kweight=kweight, window=window, dk=dk, dk2=dk2, rmax=rmax, nfft=nfft)
+        )
+    kstep = check_k(chi, k)
+    if chi.k.size > nfft:
+        raise DataError(f"{chi.label}: chi has {chi.k.size} points and the FFT {nfft}; raise nfft")
+    if not rmax > 0:
+        raise RangeError(f"rmax = {rmax:g} A leaves no R; give a positive one")
+    win = k_window(chi.k, k, dk=dk, dk2=dk2, window=window)
+    chik = chi.chi * chi.k**kweight
+    rstep = np.pi / (kstep * nfft)
+    nr = int(min(nfft / 2, 1.01 + rmax / rstep))
+    settings = {
+        "k": (float(k[0]), float(k[1])), "kweight": kweight, "window": window_name(window), "dk": dk,
+        "dk2": dk if dk2 is None else dk2, "rmax": rmax, "nfft": nfft,
+    }  # fmt: skip
+    return Transform(
+        r=rstep * np.arange(nr),
+        chir=forward(chik * win, kstep, nfft=nfft, nr=nr),
+        kweight=kweight,
+        k=chi.k,
+        window=win,
+        chik=chik,
+        label=chi.label,
+        element=chi.element,
+        edge=chi.edge,
+        notes=chi.notes,
+        source=chi.source,
+        history=(*chi.history, Step("fourier", settings)),
+    )
+
+
+def r_window(
+    transform: Transform, r: tuple[float, float], *, dr: float = 0.0, window: str = "hanning"
+) -> Array:
+    """The window (nr,) on the transform's R axis. Raises RangeError when `r` is empty or passes it."""
+    if not 0 <= r[0] < r[1]:
+        raise RangeError(f"the R range {r[0]:g} to {r[1]:g} A is empty or below 0; give (lower, upper)")
+    rstep = float(transform.r[1] - transform.r[0])
+    if r[1] > transform.r[-1] + rstep:
+        raise RangeError(
+            f"{transform.label}: the R range ends at {r[1]:g} A, the transform at {transform.r[-1]:.4g} A; "
+            "raise rmax of the forward transform"
+        )
+    longer = rstep * np.arange(_nfft(transform))
+    return ft_window(longer, r, dx=dr, kind=window)[: transform.r.size]
+
+
+def _nfft(transform: Transform) -> int:
+    """The FFT's length, which the two steps carry: dR dk = pi / nfft."""
+    steps = (transform.r[1] - transform.r[0]) * (transform.k[1] - transform.k[0])
+    return int(np.rint(np.pi / steps))
+
+
+def filtered(
+    transform: Transform, *, r: tuple[float, float], dr: float = 0.0, window: str = "hanning"
+) -> ComplexArray:
+    """Complex chi(q) (..., nk) on the transform's k: amplitude and phase of what lies within `r`.
+
+    Larch's ``chiq``; its real part compares with the k-weighted, windowed chi(k). Raises RangeError.
+    """
+    kstep = float(transform.k[1] - transform.k[0])
+    win = r_window(transform, r, dr=dr, window=window)
+    return backward(transform.chir * win, kstep, nfft=_nfft(transform), nk=transform.k.size)
+
+
+@overload
+def back_fourier(
+    transform: Transform, *, r: tuple[float, float], dr: float = ..., window: str = ...
+) -> Chi: ...
+@overload
+def back_fourier(
+    transform: Series, *, r: tuple[float, float], dr: float = ..., window: str = ...
+) -> Series: ...
+def back_fourier(
+    transform: Transform | Series, *, r: tuple[float, float], dr: float = 0.0, window: str = "hanning"
+) -> Chi | Series:
+    """The part of chi(k) whose |chi(R)| lies within `r`: the Fourier-filtered chi.
+
+    Parameters
+    ----------
+    transform : Transform, or a Series of it.
+    r : range in A (not corrected for phase): the middles of the window's tapers.
+    dr, window : taper in A and kind, see `ft_window`.
+
+    Returns
+    -------
+    Chi on the transform's k grid. The k weight is divided out again (chi(0) is 0), the k window is not:
+    `k**kweight * chi` is the real part of Larch's ``chiq``. `meta["kweight"]` holds the weight.
+    e0 and edge_step are not known to a Transform and are NaN.
+
+    Raises RangeError when `r` is empty or passes the transform's rmax.
+    """
+    if isinstance(transform, Series):
+        return transform.map(lambda t: back_fourier(t, r=r, dr=dr, window=window))
+    weighted = filtered(transform, r=r, dr=dr, window=window).real
+    k = transform.k
+    with np.errstate(divide="ignore", invalid="ignore"):
+        chi = np.where(k > 0, weighted / k**transform.kweight, 0.0)
+    unknown = np.full(chi.shape[:-1], np.nan)
+    settings = {"r": (float(r[0]), float(r[1])), "dr": dr, "window": window_name(window)}
+    return Chi(
+        k=k, chi=chi, e0=unknown, edge_step=unknown, label=transform.label, element=transform.element,
+        edge=transform.edge, meta={"kweight": transform.kweight}, notes=transform.notes,
+        source=transform.source, history=(*transform.history, Step("back_fourier", settings)),
+    )  # fmt: skip
