@@ -1,1 +1,50 @@
+"""From mu(E) to chi(k): calibrate, align, deglitch, rebin, merge, normalise, remove the background.
 
+Each function takes a Spectrum (or Normalized, Chi), a record with leading axes or a Series, and gives the
+next; the settings it ran with are in the record's history.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .autobk import background
+    from .edge import Inflection, find_e0, inflections, tabulated_e0
+    from .noise import noise_of
+    from .normalization import normalize
+
+_PUBLIC: dict[str, str] = {
+    "Alignment": "energy",
+    "Inflection": "edge",
+    "align": "energy",
+    "average_repeats": "clean",
+    "background": "autobk",
+    "calibrate": "energy",
+    "deglitch": "clean",
+    "noise_of": "noise",
+    "find_e0": "edge",
+    "find_glitches": "clean",
+    "inflections": "edge",
+    "merge": "merging",
+    "normalize": "normalization",
+    "rebin": "clean",
+    "shift": "energy",
+    "tabulated_e0": "edge",
+    "usable_k": "noise",
+}
+
+__all__ = list(_PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        value = getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
