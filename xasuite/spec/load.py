@@ -15,7 +15,8 @@ from pydantic import BaseModel, ValidationError
 
 from ..errors import ExpressionError, SpecError
 from ..exafs.model import PATH_VALUES
-from ..expressions import FUNCTIONS, Expression, parse as parse_expression
+from ..expressions import FUNCTIONS, Expression
+from ..expressions import parse as parse_expression
 from .lines import key_lines, line_of
 from .schema import Spec
 
@@ -47,7 +48,7 @@ class LoadedSpec:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """ '; did you mean "x"?' for the nearest known name, else the list of what there is."""
+    """'; did you mean "x"?' for the nearest known name, else the list of what there is."""
     names = sorted(set(known))
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
     if close:
@@ -121,6 +122,8 @@ def validation_mistakes(
     found: list[tuple[int, str]] = []
     for error in exc.errors():
         loc = tuple(error["loc"])
+        if error["type"] == "too_short" and error["input"]:
+            continue  # its entries are wrong, each of which is said by itself
         while loc and not _exists(raw, loc) and error["type"] not in {"missing", "extra_forbidden"}:
             loc = loc[:-1]
         number = line_of(loc, dict(lines))
@@ -195,11 +198,14 @@ def _sentence(error: Any, loc: tuple[Any, ...], schema: type[BaseModel]) -> str:
 def _fields(schema: Any, loc: tuple[Any, ...]) -> list[str]:
     """The allowed keys of the table at `loc`."""
     here: Any = schema
+    named = False  # the next part is a name of the user's own, such as a parameter's
     for part in loc:
-        if isinstance(part, int):
+        if isinstance(part, int) or named:
+            named = False
             continue
         if isinstance(here, type) and issubclass(here, BaseModel):
             field = here.model_fields.get(part)
+            named = field is not None and getattr(field.annotation, "__origin__", None) is dict
             here = _table_of(field.annotation) if field is not None else None
     if isinstance(here, type) and issubclass(here, BaseModel):
         return [f.alias or name for name, f in here.model_fields.items()]
@@ -260,12 +266,18 @@ def _labels(spec: Spec, say: Any) -> None:
         seen: dict[str, int] = {}
         for i, item in enumerate(items):
             if item.label in seen:
-                say((table, i, "label"), f'{table} "{item.label}" stands twice; give each {table} its own label')
+                say(
+                    (table, i, "label"),
+                    f'{table} "{item.label}" stands twice; give each {table} its own label',
+                )
             seen[item.label] = i
     rows = {d.label for d in spec.data}
     for i, p in enumerate(spec.path):
         if p.data and p.data not in rows:
-            say(("path", i, "data"), f'path "{p.label}": data = "{p.data}" is no data row{nearest(p.data, rows)}')
+            say(
+                ("path", i, "data"),
+                f'path "{p.label}": data = "{p.data}" is no data row{nearest(p.data, rows)}',
+            )
 
 
 def _path_expressions(spec: Spec, say: Any) -> set[str]:

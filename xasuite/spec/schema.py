@@ -58,7 +58,9 @@ class Data(_Table):
     def _one_origin(self) -> Data:
         given = [n for n in ("file", "simulate", "example") if getattr(self, n) is not None]
         if len(given) != 1:
-            raise ValueError(f"needs exactly one of file, simulate, example; found {', '.join(given) or 'none'}")
+            raise ValueError(
+                f"needs exactly one of file, simulate, example; found {', '.join(given) or 'none'}"
+            )
         return self
 
 
@@ -177,7 +179,9 @@ class TruthShell(_Table):
     absorber: str | None = None
     site: int | None = None
     scatterer: str
-    shells: int = Field(1, ge=1)  # how many of the crystal's sub-shells it stands for, N shared by their degeneracy
+    shells: int = Field(
+        1, ge=1
+    )  # how many of the crystal's sub-shells it stands for, N shared by their degeneracy
 
 
 class TruthRest(_Table):
