@@ -40,6 +40,8 @@ class SimulateRow(_Table):
     noise: float = Field(3e-4, ge=0)  # epsilon_k, white in mu
     seed: int = 0
     counts: float | None = Field(None, gt=0)  # Poisson from counts in place of white noise
+    # a truth moved away from the published row, path by path, to see that the scoring notices
+    change: dict[str, dict[Literal["n", "r", "sigma2"], float]] = Field(default_factory=dict)
 
 
 class Data(_Table):
@@ -51,6 +53,7 @@ class Data(_Table):
     mu: str | None = None
     reference: str | None = None
     e0: float | None = None  # overrides [reduce] e0 for this row
+    published: str | None = None  # the published row it is scored against; the label where left out
     source: str = ""  # citation and licence of the data, printed in the output
     example: str | None = None  # package data of an installed package: "PyMca5:EXAFS_Cu.dat"
 

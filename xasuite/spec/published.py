@@ -1,0 +1,109 @@
+"""Published tables and claims as data: references/published/*.toml read into frozen records."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..errors import SpecError
+from ..references import references_dir
+from .load import nearest
+
+QUANTITIES = ("n", "r", "sigma2", "s02", "rfactor")
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PublishedPath(_Table):
+    """One printed line: N, R (A), sigma2 (A^2), S02, R factor, with the printed errors."""
+
+    row: str
+    edge: str
+    path: str
+    n: float | None = None
+    n_err: float | None = None
+    r: float | None = None
+    r_err: float | None = None
+    sigma2: float | None = None
+    sigma2_err: float | None = None
+    s02: float | None = None
+    s02_err: float | None = None
+    rfactor: float | None = None
+    fixed: tuple[str, ...] = ()
+
+
+class Doubt(_Table):
+    """A printed statement that is itself doubtful, and why."""
+
+    row: str
+    text: str
+
+
+class PublishedTable(_Table):
+    """A printed table: k range (1/A), k weight by edge, and its lines."""
+
+    title: str
+    k: tuple[float, float]
+    kweight: dict[str, int]
+    cell: tuple[PublishedPath, ...]
+    doubt: tuple[Doubt, ...] = ()
+
+    def lines(self, row: str) -> tuple[PublishedPath, ...]:
+        """The lines of a row (a sample)."""
+        return tuple(c for c in self.cell if c.row == row)
+
+
+class Claim(_Table):
+    """A statement to be checked."""
+
+    id: str
+    text: str
+    peaks: tuple[float, ...] = ()
+    range: Annotated[tuple[float, float] | None, Field()] = None
+
+
+class Paper(_Table):
+    """A paper: citation, tables, claims."""
+
+    paper: str
+    citation: str
+    software: str = ""
+    notes: str = ""
+    table: dict[str, PublishedTable] = Field(default_factory=dict)
+    claim: tuple[Claim, ...] = ()
+
+
+def published_file(name: str, folder: Path | None = None) -> Path:
+    """The file of a paper. Raises SpecError naming the papers there are."""
+    folder = folder or references_dir() / "published"
+    path = folder / f"{name}.toml"
+    if not path.is_file():
+        raise SpecError(
+            f'no published paper "{name}" in {folder}{nearest(name, (p.stem for p in folder.glob("*.toml")))}'
+        )
+    return path
+
+
+@lru_cache(maxsize=32)
+def paper(name: str, folder: Path | None = None) -> Paper:
+    """A paper's tables and claims. Raises SpecError."""
+    path = published_file(name, folder)
+    try:
+        return Paper.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (tomllib.TOMLDecodeError, ValidationError) as exc:
+        raise SpecError(f"{path} is no table of published values: {exc}") from None
+
+
+def table(reference: str, folder: Path | None = None) -> PublishedTable:
+    """The table that `reproduces = "ccro/S9"` names. Raises SpecError."""
+    name, _, key = reference.partition("/")
+    found = paper(name, folder)
+    if key not in found.table:
+        raise SpecError(f'reproduces = "{reference}": {name} has no table "{key}"{nearest(key, found.table)}')
+    return found.table[key]

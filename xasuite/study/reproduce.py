@@ -1,0 +1,127 @@
+"""Reproducing published tables: specs run and scored, folders of specs taken together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import SpecError, XasuiteError
+from ..exafs.result import STRONG_CORRELATION, FitResult
+from ..references import fits_dir
+from ..spec.load import load
+from ..spec.published import table as published_table
+from ..spec.resolve import Context
+from ..spec.run import SpecResult, run
+from .score import Cell, score
+
+
+@dataclass(frozen=True, eq=False)
+class Reproduction:
+    """Specs run beside what they reproduce: cells, what the data cannot tell, doubts, failures."""
+
+    results: tuple[SpecResult, ...]
+    cells: tuple[Cell, ...]
+    cannot_tell: tuple[str, ...]
+    doubts: tuple[str, ...]
+    missing: Mapping[str, str]
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def within(self) -> int:
+        """How many cells are within."""
+        return sum(c.within for c in self.cells)
+
+    @property
+    def outside(self) -> int:
+        """How many cells are outside."""
+        return len(self.cells) - self.within
+
+
+def find_specs(targets: Sequence[str | Path]) -> list[Path]:
+    """The spec files of folders and files; of this project's fits/ when nothing is named.
+
+    Raises SpecError when a target is absent or a folder holds no spec.
+    """
+    found: list[Path] = []
+    for target in targets or [fits_dir() / name for name in ("foils", "ccro", "comn")]:
+        path = Path(target)
+        if not path.exists() and not path.is_absolute() and (fits_dir().parent / path).exists():
+            path = fits_dir().parent / path
+        if path.is_dir():
+            specs = sorted(path.glob("*.toml"))
+            if not specs and targets:
+                raise SpecError(f"{path} holds no spec (.toml)")
+            found += specs
+        else:
+            if not path.exists():
+                raise SpecError(f"{target}: there is no such spec or folder of specs")
+            found.append(path)
+    return found
+
+
+def reproduce(
+    targets: Sequence[str | Path],
+    context: Context | None = None,
+    *,
+    progress: Callable[[str], None] | None = None,
+) -> Reproduction:
+    """Run every spec and score it against the published table it names.
+
+    Rows whose measured data are not there are named in `missing`. A spec that fails is named in `failed`
+    while the others go on; mistakes in a spec are raised at once, before anything runs.
+    """
+    loaded = [load(path) for path in find_specs(targets)]
+    results: list[SpecResult] = []
+    cells: list[Cell] = []
+    missing: dict[str, str] = {}
+    failed: dict[str, str] = {}
+    doubts: list[str] = []
+    for spec in loaded:
+        if progress:
+            progress(f"{spec.name}: {spec.spec.title}")
+        try:
+            result = run(spec, context, skip_missing=True)
+        except SpecError:
+            raise
+        except XasuiteError as exc:
+            failed[spec.name] = str(exc)
+            continue
+        missing |= {f"{spec.name} {row}": why for row, why in result.missing.items()}
+        failed |= {f"{spec.name} {row}": why for row, why in result.failed.items()}
+        if not result.rows:
+            continue
+        results.append(result)
+        if spec.spec.reproduces:
+            published = published_table(spec.spec.reproduces)
+            cells += score(result, published, spec.spec.reproduces)
+            rows = {d.published or (d.simulate.row if d.simulate else d.label) for d in spec.spec.data}
+            doubts += [f"{spec.spec.reproduces} {d.row}: {d.text}" for d in published.doubt if d.row in rows]
+    return Reproduction(
+        tuple(results),
+        tuple(cells),
+        tuple(dict.fromkeys(line for r in results for line in cannot_tell(r))),
+        tuple(dict.fromkeys(doubts)),
+        missing,
+        failed,
+    )
+
+
+def cannot_tell(result: SpecResult) -> list[str]:
+    """What the data cannot determine: strong correlations, bounds, variables against independent points."""
+    lines = []
+    for fit in result.rows:
+        lines.append(f"{fit.label}: {fit.n_varys} variables against {fit.n_idp:.1f} independent points")
+        lines += [f"{fit.label}: {w}" for w in _short(fit)]
+    return lines
+
+
+def _short(fit: FitResult) -> list[str]:
+    said = []
+    strong = [f"{a}/{b} {c:+.2f}" for (a, b), c in fit.correlations.items() if abs(c) >= STRONG_CORRELATION]
+    if strong:
+        said.append(f"correlations above {STRONG_CORRELATION:g}: {', '.join(strong)}")
+    for p in fit.parameters:
+        if p.state:
+            said.append(f"{p.name} {p.state}; its error means nothing")
+    return said
