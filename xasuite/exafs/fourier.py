@@ -144,7 +144,7 @@ def k_window(
     """The window (nk,) on a k grid from 0; a taper may run past the last point, and is then cut there."""
     step = float(grid[1] - grid[0])
     top = max(float(grid[-1]), k[1] + (dk if dk2 is None else dk2))
-    longer = step * np.arange(int(1.01 + top / step))
+    longer = step * np.arange(int(1.01 + top / step), dtype=float)
     return ft_window(longer, k, dx=dk, dx2=dk2, kind=window)[: grid.size]
 
 
@@ -226,7 +226,7 @@ def fourier(
         "dk2": dk if dk2 is None else dk2, "rmax": rmax, "nfft": nfft,
     }  # fmt: skip
     return Transform(
-        r=rstep * np.arange(nr),
+        r=rstep * np.arange(nr, dtype=float),
         chir=forward(chik * win, kstep, nfft=nfft, nr=nr),
         kweight=kweight,
         k=chi.k,
@@ -253,7 +253,7 @@ def r_window(
             f"{transform.label}: the R range ends at {r[1]:g} A, the transform at {transform.r[-1]:.4g} A; "
             "raise rmax of the forward transform"
         )
-    longer = rstep * np.arange(_nfft(transform))
+    longer = rstep * np.arange(_nfft(transform), dtype=float)
     return ft_window(longer, r, dx=dr, kind=window)[: transform.r.size]
 
 
