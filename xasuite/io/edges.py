@@ -1,0 +1,185 @@
+"""Which element and edge a scan is of: from the header, or from where in the scan the absorption jumps.
+
+The table of edges is xraydb's own file, read with sqlite3: importing xraydb takes a second, this a few ms.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sqlite3
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from ..model import Array
+
+# eV a jump may lie from the tabulated edge: chemical shift and white line above it, a mis-set
+# monochromator on both sides.
+REACH_BELOW = 15.0
+REACH_ABOVE = 25.0
+MIN_QUALITY = 6.0
+# Cost, in units of the distance scale, of an edge that is rarely the one measured.
+_EDGE_COST = {"K": 0.0, "L3": 0.3, "L2": 1.5, "L1": 3.0, "M5": 2.5, "M4": 4.0}
+_RARE = set("He Ne Ar Kr Xe Rn Tc Pm Po At Fr Ra Ac Pa".split())
+_DISTANCE = 4.0
+_NAMED = 2.5
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A tabulated absorption edge, its energy in eV."""
+
+    element: str
+    edge: str
+    energy: float
+
+
+@lru_cache(maxsize=1)
+def table() -> tuple[Edge, ...]:
+    """All K, L and M edges of xraydb, from 100 eV up."""
+    spec = importlib.util.find_spec("xraydb")
+    path = Path(spec.origin).parent / "xraydb.sqlite" if spec and spec.origin else None
+    if path is not None and path.is_file():
+        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
+        try:
+            rows = connection.execute(
+                "select element, iupac_symbol, absorption_edge from xray_levels"
+            ).fetchall()
+        finally:
+            connection.close()
+    else:
+        import xraydb
+
+        rows = [
+            (symbol, name, level.energy)
+            for symbol in map(xraydb.atomic_symbol, range(3, 96))
+            for name, level in xraydb.xray_edges(symbol).items()
+        ]
+    return tuple(Edge(str(s), str(n), float(e)) for s, n, e in rows if e > 100)
+
+
+@lru_cache(maxsize=1)
+def _symbols() -> frozenset[str]:
+    return frozenset(e.element for e in table())
+
+
+def is_element(symbol: str) -> bool:
+    """Whether a symbol is an element with an edge above 100 eV."""
+    return symbol in _symbols()
+
+
+def tabulated(element: str, edge: str) -> float | None:
+    """The tabulated energy of an edge in eV, or None."""
+    return next((e.energy for e in table() if e.element == element and e.edge == edge), None)
+
+
+@dataclass(frozen=True)
+class Jump:
+    """Where mu jumps: `energy` in eV and `quality`, the step over the scatter beside it (0: no jump)."""
+
+    energy: float
+    quality: float
+    step: float = 0.0
+
+
+def find_jump(energy: Array, mu: Array, near: float = 0.0) -> Jump:
+    """The strongest rise of mu (n,) over a few eV, and how far it stands out of the scatter.
+
+    The step is taken between straight lines through 12-60 eV below and above; the scatter is that of
+    neighbouring points. `near` restricts the search to 30 eV around an energy.
+    """
+    good = np.isfinite(mu) & np.isfinite(energy)
+    e, m = energy[good], mu[good]
+    if e.size < 8 or np.ptp(m) == 0:
+        return Jump(0.0, 0.0)
+    low, high = e[0], e[-1]
+    if near:
+        low, high = max(low, near - 30), min(high, near + 30)
+    if high - low < 5:
+        return Jump(0.0, 0.0)
+    centers = np.linspace(low, high, int(min(6000, max(20, (high - low) / 1.0))) + 1)
+    # Rise between the means of mu over the 4 eV below and above each energy: a slope that noise and
+    # uneven steps disturb little.
+    total = np.concatenate([[0.0], np.cumsum(0.5 * (m[1:] + m[:-1]) * np.diff(e))])
+
+    def mean(start: Array, stop: Array) -> Array:
+        start, stop = np.clip(start, e[0], e[-1]), np.clip(stop, e[0], e[-1])
+        width = np.where(stop - start > 0, stop - start, np.nan)
+        return (np.interp(stop, e, total) - np.interp(start, e, total)) / width
+
+    with np.errstate(all="ignore"):
+        rise = mean(centers, centers + 4) - mean(centers - 4, centers)
+    # Edges of the scan have half a window only; a jump needs both sides.
+    inner = (centers > e[0] + 4) & (centers < e[-1] - 4) & np.isfinite(rise)
+    if not inner.any():
+        return Jump(0.0, 0.0)
+    at = float(centers[inner][np.argmax(rise[inner])])
+    return Jump(at, *_quality(e, m, at))
+
+
+def _quality(e: Array, m: Array, at: float) -> tuple[float, float]:
+    sides = []
+    for low, high in ((at - 60, at - 8), (at + 8, at + 60)):
+        part = (e >= low) & (e <= high)
+        if np.count_nonzero(part) < 3:
+            low, high = (at - 400, at - 8) if low < at else (at + 8, at + 400)
+            part = (e >= low) & (e <= high)
+        if np.count_nonzero(part) < 2:
+            return 0.0, 0.0
+        slope, offset = np.polyfit(e[part] - at, m[part], 1) if np.count_nonzero(part) > 2 else (0.0, m[part].mean())
+        sides.append((offset, float(np.std(m[part] - offset - slope * (e[part] - at)))))
+    step = sides[1][0] - sides[0][0]
+    scatter = float(np.median(np.abs(np.diff(m)))) + 0.3 * sides[0][1] + 0.05 * sides[1][1]
+    span = 0.02 * float(np.ptp(m))
+    return (max(0.0, step / (scatter + 0.2 * span)) if np.isfinite(step) else 0.0), float(step)
+
+
+def named_elements(text: str) -> set[str]:
+    """Element symbols that stand in free text as a word or at the head of a formula (Fe foil, MnO2)."""
+    found = set()
+    for word in re.findall(r"[A-Za-z0-9]+", text.replace("_", " ")):
+        formula = re.fullmatch(r"((?:[A-Z][a-z]?\d*)+)", word)
+        if formula and not (word.isupper() and len(word) > 2):
+            found |= {s for s in re.findall(r"[A-Z][a-z]?", word) if s in _symbols()}
+        for line in re.findall(r"^([A-Z][a-z]?)(?:K|L)(?:[ab]\d?|edge)", word):
+            found |= {line} & _symbols()
+    return found - set("H C N O F S P B I V K W Y U".split()) | (
+        {w for w in re.findall(r"(?<![A-Za-z])([SPVKWYUI])(?= ?(?:K|L3|foil|edge))", text)}
+    )
+
+
+def guess(energy: Array, jump: Jump, e0: float, hints: str, element: str = "") -> tuple[Edge | None, str]:
+    """The tabulated edge that a jump belongs to, and a sentence that says how it was chosen.
+
+    Every edge inside the scan within reach of the jump is weighed: its distance from the jump (or from an
+    edge energy the header states), whether it is an edge commonly measured, whether the header names the
+    element. `element` restricts the choice.
+    """
+    named = named_elements(hints)
+    center = jump.energy
+    stated = bool(e0) and energy[0] < e0 < energy[-1] and (jump.quality < MIN_QUALITY or abs(e0 - jump.energy) < 40)
+    ranked = []
+    for edge in table():
+        if not energy[0] - 5 < edge.energy < energy[-1] or (element and edge.element != element):
+            continue
+        if edge.edge not in _EDGE_COST:
+            continue
+        distance = edge.energy - (e0 if stated else center)
+        if not -REACH_ABOVE < distance < REACH_BELOW and not (element and jump.quality < MIN_QUALITY):
+            continue
+        cost = abs(distance) / (1.5 if stated else _DISTANCE) + _EDGE_COST[edge.edge]
+        cost += 4.0 * (edge.element in _RARE) - _NAMED * (edge.element in named)
+        ranked.append((cost, edge))
+    if not ranked or (not stated and not element and jump.quality < MIN_QUALITY):
+        return None, "no element is named in the header and mu has no clear edge; name it with element= and edge="
+    ranked.sort(key=lambda pair: pair[0])
+    best = ranked[0][1]
+    why = f"the header's E0 = {e0:g} eV" if stated else f"the jump of mu at {center:.1f} eV"
+    note = f"element and edge found from {why}: {best.element} {best.edge}, tabulated {best.energy:.1f} eV"
+    rival = next((edge for cost, edge in ranked[1:] if cost < ranked[0][0] + 1.0), None)
+    if rival:
+        note += f" (nearly as near: {rival.element} {rival.edge}, {rival.energy:.1f} eV)"
+    return best, note

@@ -1,0 +1,292 @@
+"""From a parsed Table to a Scan: energies in eV and in order, mu and its edge found, every change noted."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from ..errors import ReadError, XasuiteError
+from ..expressions import parse
+from ..model import Array, Scan, Source
+from . import clean, edges, names
+from .table import Table
+
+MIN_POINTS = 5
+LOWEST, HIGHEST = 30.0, 200_000.0
+OFF_SCALE = 15.0  # eV between jump and tabulated edge that is worth a note
+
+# In the order of preference: what was measured before what was asked for.
+_ENERGY = (
+    r"(achieved|measured|encoder|real|mono)?energy(achieved|readback|rbv|feedback|fbk|encoder)", r"(achieved|measured)energy",
+    r"energysetpointx", r"ebraggenergy", r"zapenergy", r"energy", r"energyev", r"e", r"en", r"ev", r"xenergy", r"energie", r"energia",
+    r"monoenergy(alt)?", r"bragg_?energy", r"energy\w*", r"\w*energy", r"mononrg", r"enkev",
+)  # fmt: skip
+_ANGLE = (r"angleo\w*", r"angle\w*", r"theta", r"monoangle", r"bragg")
+
+
+def finish(
+    table: Table,
+    source: Source,
+    *,
+    element: str | None = None,
+    edge: str | None = None,
+    mu: str | None = None,
+    reference: str | None = None,
+) -> Scan:
+    """The Scan of a Table. Raises ReadError when it cannot be XAFS, ChannelError for a wrong channel."""
+    where = str(source)
+    if table.refusal:
+        raise ReadError(f"{where}: not XAFS: {table.refusal}")
+    notes = list(table.notes)
+    axis = table.axis or find_axis(table)
+    if not axis:
+        raise ReadError(
+            f"{where}: not XAFS: no column of energies between {LOWEST:g} eV and {HIGHEST / 1000:g} keV "
+            f"among {', '.join(table.names[:12])}"
+        )
+    index = table.names.index(axis)
+    kind = table.axis_kind or _kind(axis, table.units.get(axis, ""))
+    energy = clean.to_ev(table.columns[index], kind, table.d_spacing, table.steps_per_degree, notes, where)
+    keep = [i for i in range(len(table.names)) if i != index]
+    labels = [table.names[i] for i in keep]
+    columns = np.asarray(table.columns, float)[keep]
+    energy, columns = _usable(energy, columns, notes, where)
+    energy, columns = clean.order(energy, columns, notes)
+    channels = dict(zip(labels, columns, strict=True))
+
+    wanted_element, wanted_edge = element or table.element, edge or table.edge
+    mu_expr = _mu(table, energy, channels, mu, wanted_element, notes, where)
+    reference_expr = _reference(table, channels, reference, mu_expr, where)
+    energy, channels = _drop(energy, channels, mu_expr, reference_expr, notes, where)
+    found = _element(table, energy, channels, mu_expr, wanted_element, wanted_edge, bool(element), notes)
+    return Scan(
+        energy=energy,
+        channels=channels,
+        element=found[0],
+        edge=found[1],
+        label=table.label or table.group or re.sub(r"\.gz$", "", source.path.rsplit("/", 1)[-1]),
+        mu_expr=mu_expr,
+        reference_expr=reference_expr,
+        notes=tuple(notes),
+        meta=table.meta,
+        source=source,
+    )
+
+
+def find_axis(table: Table) -> str:
+    """The column of energies (or angles), by name and unit, else the first that can be one; "" if none."""
+    for name in table.names:
+        unit = table.units.get(name, "").lower().split()
+        if unit and unit[0] in {"ev", "kev"} and plausible(table.column(name)):
+            return name
+    for patterns in (_ENERGY, _ANGLE if table.d_spacing else ()):
+        for pattern in patterns:
+            for name in table.names:
+                if re.fullmatch(pattern, names.plain(name)) and (
+                    patterns is _ANGLE or plausible(table.column(name))
+                ):
+                    return name
+    generic = all(re.fullmatch(r"col\d+", n) for n in table.names)
+    if any(re.match(r"angle|theta", n, re.I) for n in table.names[:1]):
+        return table.names[0]
+    if table.names and re.fullmatch(r"x|y|z|time|k|r|q", names.plain(table.names[0])):
+        return ""
+    for name in table.names[: 4 if generic else 3]:
+        if plausible(table.column(name)) and _monotonic(table.column(name)):
+            return name
+    return ""
+
+
+def plausible(values: Array) -> bool:
+    """Whether values can be energies of an XAFS scan, in eV or keV."""
+    finite = values[np.isfinite(values)]
+    if finite.size < 2:
+        return False
+    low, high = np.percentile(finite, [2, 98])
+    return bool(low > 0.03 and high < HIGHEST and high > low and high - low < 0.8 * high)
+
+
+def _monotonic(values: Array) -> bool:
+    steps = np.diff(values[np.isfinite(values)])
+    steps = steps[steps != 0]
+    return bool(steps.size and max((steps > 0).mean(), (steps < 0).mean()) > 0.9)
+
+
+def _kind(name: str, unit: str) -> str:
+    word = unit.lower().split()[0] if unit.split() else ""
+    if word in {"ev", "kev"}:
+        return "keV" if word == "kev" else "eV"
+    if word.startswith(("deg", "rad")) or re.match(r"angle|theta|bragg_?angle", name, re.I):
+        return "angle"
+    if re.search(r"kev", name, re.I):
+        return "keV"
+    return ""
+
+
+def _usable(energy: Array, columns: Array, notes: list[str], where: str) -> tuple[Array, Array]:
+    good = np.isfinite(energy) & (energy > LOWEST) & (energy < HIGHEST)
+    if not good.all():
+        inside = np.flatnonzero(good)
+        lost = int(np.count_nonzero(~good))
+        ends = inside.size and lost == energy.size - (inside[-1] - inside[0] + 1)
+        place = "at an end of the scan " if ends else ""
+        notes.append(f"{lost} points {place}without an energy dropped")
+        energy, columns = energy[good], columns[:, good]
+    if energy.size < MIN_POINTS:
+        raise ReadError(f"{where}: only {energy.size} points with an energy; a scan needs at least {MIN_POINTS}")
+    return energy, columns
+
+
+def _mu(
+    table: Table, energy: Array, channels: dict[str, Array], mu: str | None, element: str, notes: list[str], where: str
+) -> str:
+    if mu:
+        return names.resolve_expression(mu, channels, where)
+    if not channels:
+        raise ReadError(f"{where}: not XAFS: the file holds energies and nothing beside them")
+    if table.mu_expr:
+        return table.mu_expr
+    labels = list(channels)
+    named = names.mu_candidates(labels, element)
+    for name in sorted(names.emission_elements(labels)) if not element else ():
+        named += [c for c in names.mu_candidates(labels, name) if c not in named]
+    near = edges.tabulated(element, table.edge) or 0.0 if element else 0.0
+    near = near if near and energy[0] < near < energy[-1] else 0.0
+    near = near or (table.e0 if energy[0] < table.e0 < energy[-1] else 0.0)
+    tried = [(c, _jump(energy, channels, c, near)) for c in named]
+    for expr, jump in tried:
+        if jump.quality >= edges.MIN_QUALITY:
+            if expr != named[0]:
+                notes.append(f"mu = {expr}: {named[0]} shows no edge")
+            return expr
+    blind = [] if tried and energy.size < 2 * MIN_POINTS else names.blind_candidates(_varying(channels))
+    trials = [(c, _jump(energy, channels, c, near)) for c in blind if c not in named]
+    sure = next((c for c, j in trials if j.quality >= 2 * edges.MIN_QUALITY), None)
+    if sure and not named:
+        notes.append(
+            f"no column is named as mu or as an ionisation chamber: mu = {sure}, the first by position that "
+            'shows an edge; name another with mu = "..."'
+        )
+        return sure
+    if named:
+        best = max(tried, key=lambda pair: pair[1].quality)[0] if any(j.quality for _, j in tried) else named[0]
+        notes.append(f"mu = {best} shows no clear edge" + (f"; {sure} shows one" if sure else ""))
+        return best
+    chosen = blind[0] if blind else labels[0]
+    notes.append(f'no column shows an edge: mu = {chosen} for want of a better one; name it with mu = "..."')
+    return chosen
+
+
+def _varying(channels: dict[str, Array]) -> list[str]:
+    """Channels that may be a signal: not constant, not another energy axis, not a clock."""
+    out = []
+    for name, values in channels.items():
+        finite = values[np.isfinite(values)]
+        if finite.size < 2 or np.ptp(finite) == 0:
+            continue
+        steps = np.diff(finite)
+        if (steps > 0).all() or (steps < 0).all():
+            continue
+        if re.search(r"time|clock|energy|angle|encoder|epoch|current|gap|sec$|second", name, re.I):
+            continue
+        out.append(name)
+    return out
+
+
+def evaluate(channels: dict[str, Array], energy: Array, expr: str) -> Array:
+    """An expression over channels, NaN where it is not defined."""
+    with np.errstate(all="ignore"):
+        values = parse(expr)({**channels, "energy": energy})
+    return np.broadcast_to(np.asarray(values, float), energy.shape)
+
+
+def _jump(energy: Array, channels: dict[str, Array], expr: str, near: float) -> edges.Jump:
+    values = evaluate(channels, energy, expr)
+    if np.count_nonzero(np.isfinite(values)) < 0.7 * values.size:
+        return edges.Jump(0.0, 0.0)
+    return edges.find_jump(energy, values, near)
+
+
+def _reference(table: Table, channels: dict[str, Array], reference: str | None, mu: str, where: str) -> str:
+    if reference:
+        return names.resolve_expression(reference, channels, where)
+    if table.reference_expr:
+        return table.reference_expr
+    found = names.reference_candidate(list(channels), mu)
+    if found:
+        values = evaluate(channels, np.empty(next(iter(channels.values())).size), found)
+        if np.count_nonzero(np.isfinite(values)) < 0.9 * values.size or np.ptp(values[np.isfinite(values)]) == 0:
+            return ""
+    return found
+
+
+def _drop(
+    energy: Array, channels: dict[str, Array], mu: str, reference: str, notes: list[str], where: str
+) -> tuple[Array, dict[str, Array]]:
+    """Drop dead ends and points where mu (or the reference) is not finite."""
+    used = parse(mu).names & set(channels)
+    chambers = [channels[n] for n in used] if "/" in mu else []
+    dead = clean.dead_rows(chambers) if chambers else np.zeros(energy.size, bool)
+    bad = ~np.isfinite(evaluate(channels, energy, mu))
+    lost = bad.copy()
+    if reference:
+        lost |= ~np.isfinite(evaluate(channels, energy, reference))
+    if lost.all() and not bad.all():
+        lost = bad
+    if (lost | dead).all():
+        notes.append(f"{mu} is finite nowhere")
+        return energy, channels
+    if dead.any():
+        notes.append(f"{np.count_nonzero(dead)} points at the ends of the scan dropped: no signal in {', '.join(sorted(used))}")
+    inner = lost & ~dead
+    if inner.any():
+        notes.append(f"{np.count_nonzero(inner)} points dropped where {mu}{' or ' + reference if reference else ''} is not finite")
+    good = ~(dead | lost)
+    if good.all():
+        return energy, channels
+    if np.count_nonzero(good) < MIN_POINTS:
+        raise ReadError(f"{where}: {mu} is finite at only {np.count_nonzero(good)} of {good.size} points")
+    return energy[good], {n: v[good] for n, v in channels.items()}
+
+
+def _element(
+    table: Table,
+    energy: Array,
+    channels: dict[str, Array],
+    mu: str,
+    element: str,
+    edge: str,
+    given: bool,
+    notes: list[str],
+) -> tuple[str, str]:
+    if element and not edges.is_element(element):
+        raise ReadError(f"{table.label or table.group or 'scan'}: element {element!r} is none")
+    line = edges.tabulated(element, edge) if element and edge else None
+    inside = line is not None and energy[0] < line < energy[-1]
+    values = evaluate(channels, energy, mu)
+    if element and edge:
+        if not inside:
+            notes.append(f"the scan, {energy[0]:.0f}-{energy[-1]:.0f} eV, does not reach the {element} {edge} edge at {line:.0f} eV" if line else f"{element} has no {edge} edge")
+            return element, edge
+        jump = edges.find_jump(energy, values)
+        if jump.quality < edges.MIN_QUALITY:
+            notes.append(f"mu shows no clear jump at the {element} {edge} edge ({line:.0f} eV)")
+        elif abs(jump.energy - line) > OFF_SCALE + 5 * (jump.energy > line):
+            notes.append(
+                f"the jump of mu is at {jump.energy:.0f} eV, {jump.energy - line:+.0f} eV from the tabulated {element} {edge} "
+                "edge: the energy scale is off or the element is another"
+            )
+        return element, edge
+    jump = edges.find_jump(energy, values)
+    hints = " ".join([table.hints, table.label, *names.emission_elements(list(channels)), mu.replace("_", " ")])
+    best, note = edges.guess(energy, jump, table.e0, hints, element)
+    notes.append(note)
+    if best is None:
+        return element, edge
+    return best.element, best.edge
+
+
+def not_xafs(exc: XasuiteError) -> bool:
+    """Whether a refusal says that a group is not XAFS rather than damaged."""
+    return "not XAFS" in str(exc)

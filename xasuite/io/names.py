@@ -1,0 +1,180 @@
+"""Which column is which: energies, ionisation chambers, fluorescence, mu; and what mu is to be.
+
+docs/decisions/channels.md states the rules in words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from ..errors import ChannelError
+from ..expressions import parse
+
+# Every list in the order of preference; matched against the lower-case name without underscores.
+_I0 = (
+    r"i0", r"io", r"izero", r"i0eh1", r"i0detector(darkcorrect)?", r"ion1", r"i0keithley\d+", r"prekbi0", r"i032",
+    r"i0\d*", r"ion0", r"monitor", r"curta", r"adc01i0", r"mcs03fbk", r"detector1",
+)  # fmt: skip
+_IT = (
+    r"itrans", r"it", r"i1", r"itransmission", r"transmission", r"i1eh1", r"it32", r"ion2", r"i1detector(darkcorrect)?",
+    r"i1keithley\d+", r"it\d*", r"i1eh2", r"mcs04fbk", r"detector2", r"adc02it",
+)  # fmt: skip
+_IR = (
+    r"irefer", r"iref", r"ir", r"i2", r"ireference", r"ireh2", r"iref32", r"i2detector(darkcorrect)?", r"irefer\w*",
+    r"i2keithley\d+", r"mcs05fbk", r"detector3", r"adc03iref",
+)  # fmt: skip
+_IF = (
+    r"ifluor", r"iff", r"ifl", r"if", r"ifluorescence", r"fluorescence", r"fluor", r"lytle", r"if32", r"pips(darkcorrect)?",
+    r"flatot", r"fluo\w*",
+)  # fmt: skip
+_MU_TRANS = (r"mutrans", r"mu", r"xmu", r"mut", r"absorption", r"absorbance", r"mue")
+_MU_FLUOR = (r"mufluor", r"muf", r"fluorescencia", r"xmufluor", r"lytlenorm")
+_MU_NORM = (r"norm", r"normalized", r"normmu", r"flat", r"mudata", r"intensity")
+_MU_REF = (r"muref", r"murefer", r"mureference", r"refmu")
+_ARRAYS = (
+    r"(.*[_ ]?)?({el}_?k_?a|{el}_?k_?b|{el}_?l_?a|{el}_?l_?b)\d*(_?(sum|mca\d+|sumcps))?\w*",
+    r"ifch\d+", r"dtc\d+", r"sca1_\d+", r"fla\d+", r"roi\d+", r"ge\d+",
+)  # fmt: skip
+
+# What a user may write for a channel of the same role.
+FAMILIES: tuple[tuple[str, ...], ...] = (
+    ("i0", "io", "izero", "mon"),
+    ("it", "itrans", "i1", "trans"),
+    ("ir", "iref", "irefer", "i2", "ref"),
+    ("if_", "ifluor", "iff", "fluor", "ifl"),
+    ("mu", "mutrans", "xmu"),
+    ("muref", "murefer", "mu_ref"),
+)
+
+
+def plain(name: str) -> str:
+    """A name for comparing: lower case, no underscores."""
+    return re.sub(r"[^0-9a-z]+", "", name.lower())
+
+
+def first(names: Iterable[str], patterns: Sequence[str], but: Iterable[str] = ()) -> str:
+    """The first name that matches the most preferred pattern, or ""."""
+    pool = [n for n in names if n not in set(but)]
+    for pattern in patterns:
+        for name in pool:
+            if re.fullmatch(pattern, plain(name)):
+                return name
+    return ""
+
+
+def fluorescence(names: Sequence[str], element: str = "") -> list[str]:
+    """Names of the fluorescence channels that are to be summed, best single set first found."""
+    single = first(names, _IF)
+    lines = _emission_lines(names, element)
+    if lines:
+        return lines
+    for pattern in _ARRAYS[1:]:
+        found = [n for n in names if re.fullmatch(pattern, n.lower())]
+        if len(found) > 1 and not (single and pattern.startswith("fla")):
+            return found
+    return [single] if single else []
+
+
+def _emission_lines(names: Sequence[str], element: str) -> list[str]:
+    """Channels named after an emission line: AlKa_sum_cps, Mn_Ka_mca1 ... mca4, XSP3_PbLa_Sum."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        line = re.search(r"(?:^|_)([A-Z][a-z]?)_?(K|L)(a|b)\d?(?:_|$)", name)
+        if line:
+            found.setdefault(line.group(1), []).append(name)
+    if not found:
+        return []
+    pool = found.get(element, []) if element else []
+    if not pool and len(found) == 1 and not element:
+        pool = next(iter(found.values()))
+    sums = [n for n in pool if "sum" in n.lower()]
+    return sums[:1] or pool
+
+
+def emission_elements(names: Sequence[str]) -> set[str]:
+    """Elements whose emission lines name a channel."""
+    return {
+        m.group(1) for n in names if (m := re.search(r"(?:^|_)([A-Z][a-z]?)_?(?:K|L)(?:a|b)\d?(?:_|$)", n))
+    }
+
+
+def mu_candidates(names: Sequence[str], element: str = "") -> list[str]:
+    """Expressions that may give mu, in the order in which they are to be tried."""
+    out = []
+    out += [n for n in (first(names, _MU_TRANS), first(names, _MU_FLUOR)) if n]
+    i0 = first(names, _I0)
+    it = first(names, _IT, [i0])
+    ir = first(names, _IR, [i0, it])
+    if i0 and it:
+        out.append(f"ln({i0}/{it})")
+    elif i0 and ir:
+        out.append(f"ln({i0}/{ir})")
+    flux = fluorescence(names, element)
+    if flux:
+        total = " + ".join(flux)
+        if i0:
+            out.append(f"({total})/{i0}" if len(flux) > 1 else f"{flux[0]}/{i0}")
+        else:
+            out.append(total)
+    norm = first(names, _MU_NORM)
+    if norm:
+        out.append(norm)
+    return list(dict.fromkeys(out))
+
+
+def blind_candidates(names: Sequence[str]) -> list[str]:
+    """When no name says anything: a column itself, then ln of and ratios of neighbours, by position."""
+    out = list(names[:12])
+    pairs = [(a, b) for i, a in enumerate(names[:10]) for b in names[i + 1 : 10]]
+    out += [f"ln({a}/{b})" for a, b in pairs]
+    out += [f"{b}/{a}" for a, b in pairs]
+    return out
+
+
+def reference_candidate(names: Sequence[str], mu: str) -> str:
+    """The reference's mu: a column of that name, or ln(It/Iref); "" when there is none."""
+    named = first(names, _MU_REF)
+    if named:
+        return named
+    i0 = first(names, _I0)
+    it = first(names, _IT, [i0])
+    ir = first(names, _IR, [i0, it])
+    if it and ir and it != ir and f"/{ir})" not in mu:
+        return f"ln({it}/{ir})"
+    return ""
+
+
+def resolve(name: str, channels: Iterable[str]) -> str:
+    """The channel a user means by `name`: itself, in other letter case, or by its role (it = itrans = I1).
+
+    Gives "" when there is none.
+    """
+    pool = list(channels)
+    if name in pool:
+        return name
+    for wanted in [name, *(f for family in FAMILIES if plain(name) in map(plain, family) for f in family)]:
+        for candidate in pool:
+            if plain(candidate) == plain(wanted):
+                return candidate
+    roles: Mapping[str, Sequence[str]] = {"i0": _I0, "it": _IT, "itrans": _IT, "ir": _IR, "iref": _IR, "ifluor": _IF, "iff": _IF}
+    return first(pool, roles[plain(name)]) if plain(name) in roles else ""
+
+
+def resolve_expression(expr: str, channels: Iterable[str], where: str) -> str:
+    """`expr` with every name replaced by the channel it means. Raises ChannelError, ExpressionError."""
+    pool = list(channels)
+    out = expr
+    for name in sorted(parse(expr).names - {"energy"}, key=len, reverse=True):
+        channel = resolve(name, pool)
+        if not channel:
+            import difflib
+
+            near = difflib.get_close_matches(name, pool, 3, 0.4)
+            raise ChannelError(
+                f"{where}: {expr!r} needs channel {name!r}; "
+                + (f"the nearest are {', '.join(near)}" if near else f"the file holds {', '.join(pool[:20])}")
+            )
+        if channel != name:
+            out = re.sub(rf"\b{re.escape(name)}\b(?!\s*\()", channel, out)
+    return out

@@ -1,0 +1,247 @@
+"""`read`, `read_all` and `groups`: any file, told apart by what it holds and not by its name."""
+
+from __future__ import annotations
+
+import difflib
+import gzip
+import hashlib
+import zlib
+from pathlib import Path
+
+from ..errors import ChannelError, DataError, ReadError, XasuiteError
+from ..model import Scan, Source
+from .table import Table
+
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_GZIP = b"\x1f\x8b"
+_BINARY = {
+    b"PK\x03\x04": "a zip archive (an Artemis project or an office document)",
+    b"\x89PNG": "a PNG image",
+    b"%PDF": "a PDF document",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"BZh": "a bzip2 archive",
+    b"\xfd7zXZ": "an xz archive",
+    b"CDF\x01": "a netCDF file",
+}
+MAX_BYTES = 2_000_000_000
+
+
+def read(
+    path: str | Path,
+    *,
+    element: str | None = None,
+    edge: str | None = None,
+    mu: str | None = None,
+    reference: str | None = None,
+) -> Scan:
+    """One scan of a file: XDI, an Athena project, columns of text, NXxas or plain HDF5, gzipped or not.
+
+    Parameters
+    ----------
+    path
+        The file; ``file::group`` picks one of several groups by its name, its number from 1, or a unique
+        part of its name.
+    element, edge
+        As "Co", "K"; left out, they come from the header or from where mu jumps (a note says which).
+    mu, reference
+        Arithmetic over channels, such as ``"ln(i0/it)"`` or ``"ifluor/i0"``; left out, found by the
+        channels' names. Names are taken in any letter case and by role: it, itrans and I1 are one.
+
+    Returns
+    -------
+    Scan
+        Energy (n,) in eV, ascending; `notes` says everything that was changed on the way in.
+
+    Raises
+    ------
+    ReadError
+        The file is missing, a folder, empty, binary, damaged or not XAFS, or it holds several groups and
+        none was named.
+    ChannelError
+        `mu` or `reference` names a channel the file does not hold.
+    """
+    file, group = split_group(path)
+    tables, source = _load(file)
+    if group:
+        table = _pick(tables, group, file)
+    elif len(tables) == 1:
+        table = tables[0]
+    else:
+        usable = [t for t in tables if not t.refusal]
+        if len(usable) != 1:
+            shown = ", ".join(t.group for t in tables[:8]) + (", ..." if len(tables) > 8 else "")
+            raise ReadError(
+                f"{file} holds {len(tables)} groups ({shown}); name one as {file.name}::{tables[0].group}, "
+                "or read them all with read_all"
+            )
+        table = usable[0]
+    return _finish(table, source, len(tables) > 1, element=element, edge=edge, mu=mu, reference=reference)
+
+
+def read_all(
+    path: str | Path,
+    *,
+    element: str | None = None,
+    edge: str | None = None,
+    mu: str | None = None,
+    reference: str | None = None,
+) -> list[Scan]:
+    """Every scan of a file, in the file's order; ``file::text`` takes the groups whose name holds the text.
+
+    Groups that are not XAFS (chi(k), tables of something else) are left out with a warning. Raises
+    ReadError when nothing is left, ChannelError as `read`.
+    """
+    import warnings
+
+    from ..errors import XasuiteWarning
+
+    file, group = split_group(path)
+    tables, source = _load(file)
+    several = len(tables) > 1
+    if group:
+        exact = [t for t in tables if group in (t.group, str(t.meta.get("athena_tag", "")))]
+        tables = exact or [t for t in tables if group.lower() in t.group.lower()] or [_pick(tables, group, file)]
+    scans: list[Scan] = []
+    refused: list[XasuiteError] = []
+    for table in tables:
+        try:
+            scans.append(_finish(table, source, several, element=element, edge=edge, mu=mu, reference=reference))
+        except (ReadError, DataError) as exc:
+            refused.append(exc)
+        except ChannelError:
+            if not several:
+                raise
+            raise
+    if not scans:
+        raise refused[0]
+    for exc in refused:
+        warnings.warn(f"left out: {exc}", XasuiteWarning, stacklevel=2)
+    return scans
+
+
+def groups(path: str | Path) -> list[str]:
+    """Names of the groups of a file, in its order; [""] for a file of a single scan. Raises ReadError."""
+    file, _ = split_group(path)
+    return [t.group for t in _load(file)[0]]
+
+
+def split_group(path: str | Path) -> tuple[Path, str]:
+    """A path and the group named behind ``::``, "" when none is.
+
+    A file whose own name holds ``::`` is taken as it is.
+    """
+    text = str(path)
+    if "::" in text and not Path(text).exists():
+        file, _, group = text.partition("::")
+        return Path(file), group
+    return Path(text), ""
+
+
+def _finish(table: Table, source: Source, several: bool, **named: str | None) -> Scan:
+    from .finish import finish
+
+    group = table.group if several or table.group else ""
+    origin = Source(source.path, group, source.sha256, table.format)
+    return finish(table, origin, **named)
+
+
+def _pick(tables: list[Table], group: str, file: Path) -> Table:
+    names = [t.group for t in tables]
+    for table in tables:
+        if group in (table.group, str(table.meta.get("athena_tag", ""))):
+            return table
+    folded = [t for t in tables if t.group.lower() == group.lower()]
+    part = [t for t in tables if group.lower() in t.group.lower()]
+    if len(folded) == 1:
+        return folded[0]
+    if len(part) == 1:
+        return part[0]
+    if group.isdigit() and 1 <= int(group) <= len(tables):
+        return tables[int(group) - 1]
+    near = [t.group for t in part[:5]] or difflib.get_close_matches(group, names, 5, 0.4) or names[:5]
+    if names == [""]:
+        raise ReadError(f"{file} holds a single scan and no groups; leave out '::{group}'")
+    raise ReadError(f"{file} has no group {group!r}; the nearest are {', '.join(near)}")
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        if file.is_dir():
+            inside = sorted(p.name for p in file.iterdir() if p.is_file())[:5]
+            raise ReadError(
+                f"{file} is a folder, not a file; name one in it" + (f", such as {', '.join(inside)}" if inside else "")
+            )
+        if not file.exists():
+            raise ReadError(f"{file} does not exist{_nearest(file)}")
+        if file.stat().st_size > MAX_BYTES:
+            raise ReadError(f"{file} is larger than {MAX_BYTES / 1e9:.0f} GB; split it")
+        return file.read_bytes()
+    except OSError as exc:
+        raise ReadError(f"{file} cannot be read: {exc.strerror or exc}") from None
+    except ValueError as exc:
+        raise ReadError(f"{str(file)!r} is no path: {exc}") from None
+
+
+def _nearest(file: Path) -> str:
+    if not file.parent.is_dir():
+        return f"; there is no folder {file.parent}"
+    try:
+        inside = [p.name for p in file.parent.iterdir() if p.is_file()]
+    except OSError:
+        return ""
+    folded = {name.lower(): name for name in inside}
+    near = difflib.get_close_matches(file.name.lower(), list(folded), 3, 0.5)
+    return f"; near it lie {', '.join(folded[n] for n in near)}" if near else "; check the path"
+
+
+def _load(file: Path) -> tuple[list[Table], Source]:
+    """Parse a file into tables, and its Source without a group."""
+    raw = _bytes(file)
+    source = Source(str(file), "", hashlib.sha256(raw).hexdigest())
+    content = raw
+    if content[:2] == _GZIP:
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError, zlib.error) as exc:
+            raise ReadError(f"{file} is gzipped and damaged: {exc}") from None
+    if not content.strip():
+        raise ReadError(f"{file} is empty")
+    if content[:8] == _HDF5:
+        from .hdf5 import parse_hdf5
+
+        return parse_hdf5(content, str(file)), source
+    for magic, what in _BINARY.items():
+        if content.startswith(magic):
+            raise ReadError(f"{file} is {what}, not XAFS data")
+    return parse_text(decode(content, file), str(file)), source
+
+
+def decode(content: bytes, file: Path) -> str:
+    """Bytes as text: UTF-8, else Latin-1. Raises ReadError for binary content."""
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        try:
+            return content.decode("utf-16")
+        except UnicodeDecodeError:
+            raise ReadError(f"{file} is binary, not XAFS data") from None
+    head = content[:65536]
+    odd = sum(b < 9 or 13 < b < 32 for b in head)
+    if b"\0" in content or odd > 0.01 * len(head) + 2:
+        raise ReadError(f"{file} is binary, not XAFS data")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
+
+
+def parse_text(text: str, name: str) -> list[Table]:
+    """The tables of a text file of any of the known formats. Raises ReadError."""
+    from . import athena, beamlines, xdi
+    from .text import parse_columns
+
+    if athena.is_athena(text):
+        return athena.parse_athena(text, name)
+    strict = name.lower().removesuffix(".gz").endswith(".xdi")
+    if strict or xdi.is_xdi(text):
+        return [xdi.parse_xdi(text, name)]
+    special = beamlines.parse(text, name)
+    return special if special is not None else [parse_columns(text, name)]

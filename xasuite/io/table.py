@@ -1,0 +1,86 @@
+"""What every format's parser hands on: named columns as the file holds them, before anything is cleaned."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..expressions import CONSTANTS
+from ..model import Array
+
+MAX_LABEL = 60
+
+
+@dataclass
+class Table:
+    """One group of a file: `columns` (ncol, n) named by `names`, and what the header says about them.
+
+    `axis` names the column of energies and `axis_kind` says what it holds: "eV", "keV", "angle" (degrees),
+    "millidegree", "steps", or "" where that is to be found out. `hints` is header text in which an element
+    may be named, `e0` an edge energy in eV that the header states.
+    """
+
+    names: list[str]
+    columns: Array
+    label: str = ""
+    group: str = ""
+    format: str = "columns"
+    units: dict[str, str] = field(default_factory=dict)
+    axis: str = ""
+    axis_kind: str = ""
+    d_spacing: float = 0.0
+    steps_per_degree: float = 0.0
+    element: str = ""
+    edge: str = ""
+    e0: float = 0.0
+    mu_expr: str = ""
+    reference_expr: str = ""
+    hints: str = ""
+    notes: list[str] = field(default_factory=list)
+    meta: dict[str, Any] = field(default_factory=dict)
+    refusal: str = ""
+
+    def column(self, name: str) -> Array:
+        """The values (n,) of a column."""
+        return self.columns[self.names.index(name)]
+
+
+def clean_names(labels: Sequence[str]) -> list[str]:
+    """Labels as names that expressions can use: letters, digits and underscores, each one once.
+
+    A leading column number that all labels share ("4_i0", "12) I0") is dropped; an empty label becomes
+    col1, col2, ... by position.
+    """
+    texts = [str(label).strip() for label in labels]
+    if len(texts) > 1 and all(re.match(r"\d+[_)]\s*\S", t) for t in texts):
+        texts = [re.sub(r"^\d+[_)]\s*", "", t) for t in texts]
+    if len(texts) > 1 and all(re.search(r"\S_c\d+$", t) for t in texts):
+        texts = [re.sub(r"_c\d+$", "", t) for t in texts]
+    out: list[str] = []
+    for i, text in enumerate(texts):
+        name = re.sub(r"[^0-9A-Za-z]+", "_", text).strip("_")[:MAX_LABEL]
+        if not name:
+            name = f"col{i + 1}"
+        if name[0].isdigit():
+            name = f"c{name}"
+        if keyword.iskeyword(name) or name in CONSTANTS:
+            name = "ifluor" if name == "if" else f"{name}_"
+        out.append(unique(name, out))
+    return out
+
+
+def unique(name: str, taken: Iterable[str], separator: str = "_") -> str:
+    """`name`, or with the first free number behind it when it is taken."""
+    used = set(taken)
+    candidate, number = name, 2
+    while candidate in used:
+        candidate, number = f"{name}{separator}{number}", number + 1
+    return candidate
+
+
+def generic_names(count: int) -> list[str]:
+    """col1, col2, ... as the XDI specification names unnamed columns."""
+    return [f"col{i + 1}" for i in range(count)]
