@@ -1,0 +1,246 @@
+"""feff.inp written from a structure: who absorbs, on which site, and what lies around it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import CrystalError, FeffError, XasuiteWarning
+from ..model import Array
+from .crystal import Crystal
+
+# FEFF's numbers of the core holes, as its HOLE card wants them.
+HOLES = {"K": 1, "L1": 2, "L2": 3, "L3": 4, "M1": 5, "M2": 6, "M3": 7, "M4": 8, "M5": 9}
+# Atoms are written this far (A) beyond the longest path, so that potentials at the rim see their neighbours.
+_RIM = 2.0
+# Nearer than this (A) two atoms overlap: no bond but those of hydrogen is shorter.
+_TOO_CLOSE = {True: 0.5, False: 0.9}
+# FEFF's own limits, found by running it: more atoms or potentials end it without a usable message.
+_MOST_ATOMS = 1000
+_MOST_POTENTIALS = 7
+_MAX_LEGS = 4
+_SCF_RADIUS = 5.0
+# Elements that sit between metal sites: an absorber that the crystal lacks is not put on theirs unasked.
+_LIGANDS = frozenset(["H", "C", "N", "O", "F", "Si", "P", "S", "Cl", "As", "Se", "Br", "Te", "I"])
+
+
+@dataclass(frozen=True, eq=False)
+class Cluster:
+    """Atoms around an absorber: symbols (m,), xyz (m, 3) in A from the absorber, which comes first."""
+
+    crystal: str
+    site: str
+    symbols: tuple[str, ...]
+    xyz: Array
+    periodic: bool
+    notes: tuple[str, ...] = ()
+
+    @property
+    def absorber(self) -> str:
+        """Symbol of the absorbing atom."""
+        return self.symbols[0]
+
+    @property
+    def potentials(self) -> tuple[tuple[int, str], ...]:
+        """FEFF's unique potentials: 0 the absorber, then one an element, nearest first."""
+        return tuple(enumerate([self.absorber, *dict.fromkeys(self.symbols[1:])]))
+
+    @property
+    def title(self) -> str:
+        """One line that names what this is."""
+        return f"{self.crystal} {self.absorber} on site {self.site}"
+
+
+def make_cluster(
+    crystal: Crystal,
+    *,
+    absorber: str,
+    radius: float = 6.0,
+    site: int | str | None = None,
+    substitute: Mapping[str, str] | None = None,
+) -> Cluster:
+    """The atoms within `radius` A of the absorbing site, `absorber` put on it.
+
+    Parameters
+    ----------
+    site: number (from 1) or label (Co2) of an inequivalent site, or an element: the first site of it. Left
+        out: the first site of `absorber`; if the crystal has none, the only metal's site.
+    substitute: element or site label -> the element that takes its place, on every such atom.
+
+    Raises CrystalError: no such absorber or site, or atoms that overlap.
+    """
+    absorber = _element(absorber)
+    symbols = _substituted(crystal, substitute or {})
+    number = _site_number(crystal, symbols, absorber, site)
+    atom = crystal.site.index(number)
+    xyz, which = crystal.around(atom, radius)
+    around = (absorber, *(symbols[i] for i in which[1:]))
+    if len(around) == 1:
+        raise CrystalError(
+            f"{crystal.name}: no atom lies within {radius:g} A of {absorber}; take a larger radius"
+        )
+    _check_overlap(crystal.name, around, xyz)
+    notes = list(crystal.notes) if crystal.lattice is not None else []
+    if symbols[atom] != absorber:
+        notes.append(f"{absorber} put on the {symbols[atom]} site {crystal.labels[number - 1]}")
+    return Cluster(
+        crystal.name, crystal.labels[number - 1], around, xyz, crystal.lattice is not None, tuple(notes)
+    )
+
+
+def feff_inp(
+    cluster: Cluster, *, edge: str = "K", radius: float = 6.0, program: str = "feff8l", scf: bool = False
+) -> str:
+    """The text of feff.inp: FEFF8's cards, or FEFF6's for feff6l.
+
+    Raises FeffError for an edge FEFF does not know, SCF with feff6l, or more atoms than FEFF takes.
+    """
+    if edge not in HOLES:
+        raise FeffError(f"{cluster.title}: no edge {edge!r}; FEFF knows {', '.join(HOLES)}")
+    if len(cluster.symbols) > _MOST_ATOMS:
+        raise FeffError(
+            f"{cluster.title}: {len(cluster.symbols)} atoms within {radius + _RIM:g} A; FEFF takes {_MOST_ATOMS}, "
+            "so take a smaller radius"
+        )
+    if len(cluster.potentials) - 1 > _MOST_POTENTIALS:
+        raise FeffError(f"{cluster.title}: more elements than FEFF's {_MOST_POTENTIALS} potentials")
+    if program == "feff6l":
+        if scf:
+            raise FeffError("feff6l has no self-consistent potentials; take program feff8l")
+        cards = _feff6_cards(edge, radius)
+    else:
+        cards = _feff8_cards(edge, radius, scf, cluster.periodic)
+    return "\n".join([f"TITLE {cluster.title}", *cards, *_potentials(cluster), *_atoms(cluster), "END", ""])
+
+
+def rim(radius: float) -> float:
+    """How far (A) atoms are written for paths up to `radius`."""
+    return radius + _RIM
+
+
+def _feff8_cards(edge: str, radius: float, scf: bool, periodic: bool) -> list[str]:
+    cards = [
+        f"EDGE {edge}",
+        "S02 1.0",
+        "CONTROL 1 1 1 1 1 1",
+        "PRINT 1 0 0 0 0 3",
+        "EXCHANGE 0 0.0 0.0",
+        f"RPATH {radius:.4f}",
+        "EXAFS 20",
+        f"NLEG {_MAX_LEGS}",
+    ]
+    if scf:
+        # l_scf 1 is FEFF's choice for a molecule; 30 iterations at 0.2 converge for oxides too.
+        cards.append(f"SCF {_SCF_RADIUS} {0 if periodic else 1} 30 0.2")
+    return cards
+
+
+def _feff6_cards(edge: str, radius: float) -> list[str]:
+    return [
+        f"HOLE {HOLES[edge]} 1.0",
+        "CONTROL 1 1 1 1",
+        "PRINT 1 0 0 3",
+        f"RMAX {radius:.4f}",
+        f"NLEG {_MAX_LEGS}",
+    ]
+
+
+def _potentials(cluster: Cluster) -> list[str]:
+    from xraydb import atomic_number
+
+    return [
+        "POTENTIALS",
+        *(f"{i:3d} {atomic_number(symbol):3d} {symbol}" for i, symbol in cluster.potentials),
+    ]
+
+
+def _atoms(cluster: Cluster) -> list[str]:
+    number = {symbol: i for i, symbol in cluster.potentials if i > 0}
+    ipots = [0, *(number[symbol] for symbol in cluster.symbols[1:])]
+    lines = ["ATOMS"]
+    for symbol, ipot, xyz in zip(cluster.symbols, ipots, cluster.xyz, strict=True):
+        x, y, z = xyz
+        lines.append(f"{x:11.5f}{y:11.5f}{z:11.5f} {ipot:2d} {symbol:2s} {np.linalg.norm(xyz):10.5f}")
+    return lines
+
+
+def _element(symbol: str) -> str:
+    from xraydb import atomic_number, atomic_symbol
+
+    try:
+        return str(atomic_symbol(atomic_number(symbol)))
+    except (ValueError, KeyError, AttributeError):
+        raise CrystalError(f"{symbol!r} is no element; write its symbol, as Co") from None
+
+
+def _substituted(crystal: Crystal, substitute: Mapping[str, str]) -> tuple[str, ...]:
+    symbols = list(crystal.symbols)
+    for what, by in substitute.items():
+        hit = [
+            i
+            for i, symbol in enumerate(crystal.symbols)
+            if what in (symbol, crystal.labels[crystal.site[i] - 1])
+        ]
+        if not hit:
+            raise CrystalError(
+                f"{crystal.name}: nothing to substitute, it has no {what!r}; it has {_sites_text(crystal)}"
+            )
+        for i in hit:
+            symbols[i] = _element(by)
+    return tuple(symbols)
+
+
+def _site_number(crystal: Crystal, symbols: tuple[str, ...], absorber: str, site: int | str | None) -> int:
+    """The number of the site that absorbs. Raises CrystalError."""
+    if site is not None:
+        return _named_site(crystal, symbols, site)
+    first = {n: symbols[crystal.site.index(n)] for n in range(1, len(crystal.labels) + 1)}
+    mine = [n for n, symbol in first.items() if symbol == absorber]
+    if not mine:
+        metals = {symbol for symbol in first.values() if symbol not in _LIGANDS}
+        if len(metals) != 1:
+            raise CrystalError(
+                f"{crystal.name} has no {absorber}; it has {_sites_text(crystal)}: name the site that "
+                f'{absorber} takes (site = "{crystal.labels[0]}")'
+            )
+        mine = [n for n, symbol in first.items() if symbol in metals]
+    if len(mine) > 1 and crystal.lattice is not None:
+        others = ", ".join(crystal.labels[n - 1] for n in mine[1:])
+        warnings.warn(
+            f"{crystal.name}: {absorber} absorbs on site {crystal.labels[mine[0] - 1]}; it could be {others} too "
+            "(name one with site)",
+            XasuiteWarning,
+            stacklevel=5,
+        )
+    return mine[0]
+
+
+def _named_site(crystal: Crystal, symbols: tuple[str, ...], site: int | str) -> int:
+    text = str(site)
+    if text.isdigit() and 1 <= int(text) <= len(crystal.labels):
+        return int(text)
+    if text in crystal.labels:
+        return crystal.labels.index(text) + 1
+    for element in (symbols, crystal.symbols):
+        if text in element:
+            return crystal.site[element.index(text)]
+    raise CrystalError(f"{crystal.name} has no site {text!r}; it has {_sites_text(crystal)}")
+
+
+def _sites_text(crystal: Crystal) -> str:
+    return ", ".join(f"{label} (site {number})" for number, label, *_ in crystal.sites()[:12])
+
+
+def _check_overlap(name: str, symbols: tuple[str, ...], xyz: Array) -> None:
+    from scipy.spatial import cKDTree
+
+    for i, j in sorted(cKDTree(xyz).query_pairs(_TOO_CLOSE[False])):
+        distance = float(np.linalg.norm(xyz[i] - xyz[j]))
+        if distance < _TOO_CLOSE["H" in (symbols[i], symbols[j])]:
+            raise CrystalError(
+                f"{name}: atoms {symbols[i]} and {symbols[j]} are {distance:.3f} A apart, so they overlap; "
+                "correct the structure"
+            )

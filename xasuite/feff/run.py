@@ -1,0 +1,146 @@
+"""FEFF run in a temporary folder of its own, under a time limit, its output kept.
+
+feff8l is six programs in a row, feff6l is one. FEFF ends with code 0 when it gives up, so each program's
+success is told by the file it has to leave.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from .. import files
+from .._larch.structure import feff_binary
+from ..errors import FeffError
+from . import cache
+
+# Each program of a run with the file that proves that it worked.
+PROGRAMS: dict[str, tuple[tuple[str, str], ...]] = {
+    "feff8l": (
+        ("feff8l_rdinp", "geom.json"),
+        ("feff8l_pot", "pot.pad"),
+        ("feff8l_xsph", "phase.pad"),
+        ("feff8l_pathfinder", "paths.dat"),
+        ("feff8l_genfmt", "feff.pad"),
+        ("feff8l_ff2x", "files.dat"),
+    ),
+    "feff6l": (("feff6l", "files.dat"),),
+}
+KEPT = ("feff[0-9][0-9][0-9][0-9].dat", "files.dat", "paths.dat")
+LOG = "log.txt"
+TIMEOUT = 300.0
+
+_SAYS = ("error", "fatal", "stop", "too many", "cannot", "can't", "bad ", "invalid", "not found", "unable")
+
+
+@dataclass(frozen=True, eq=False)
+class FeffRun:
+    """A finished run: its key in the cache, kept files by name, FEFF's own output, and whether it was kept."""
+
+    key: str
+    program: str
+    files: Mapping[str, bytes]
+    log: str
+    cached: bool
+
+
+def run_feff(
+    inputs: str | Mapping[str, str],
+    *,
+    program: str = "feff8l",
+    steps: Sequence[tuple[str, str]] | None = None,
+    keep: Sequence[str] = KEPT,
+    timeout: float = TIMEOUT,
+    label: str = "",
+) -> FeffRun:
+    """FEFF's output for an input, from the cache when the same input was run by the same programs.
+
+    Parameters
+    ----------
+    inputs: the text of feff.inp, or files by name.
+    program: feff8l or feff6l (see PROGRAMS).
+    steps: other programs than PROGRAMS[program], each with the file that it has to leave.
+    keep: patterns of the files that are kept.
+    timeout: s, for all programs together.
+    label: what the run is for, used in messages.
+
+    Raises FeffError: program missing, time limit, or FEFF's failure with its own words.
+    """
+    if program not in PROGRAMS:
+        raise FeffError(f"no FEFF program {program!r}; there are {', '.join(PROGRAMS)}")
+    texts = {"feff.inp": inputs} if isinstance(inputs, str) else dict(inputs)
+    chain = tuple(steps or PROGRAMS[program])
+    binaries = [feff_binary(name) for name, _ in chain]
+    name = cache.key(texts, binaries, extra=" ".join((program, *keep)))
+    kept = cache.load(name)
+    if kept is not None and LOG in kept:
+        log = kept.pop(LOG).decode(errors="replace")
+        return FeffRun(name, program, MappingProxyType(kept), log, True)
+    with tempfile.TemporaryDirectory(prefix="xasuite-feff-") as folder:
+        for file, text in texts.items():
+            Path(folder, file).write_text(text)
+        log = _execute(Path(folder), chain, binaries, timeout, label or program, name)
+        contents = {
+            p.name: p.read_bytes()
+            for p in sorted(Path(folder).iterdir())
+            if any(fnmatch.fnmatch(p.name, pattern) for pattern in keep)
+        }
+    cache.store(name, {**contents, LOG: log.encode(), **{f: t.encode() for f, t in texts.items()}})
+    return FeffRun(name, program, MappingProxyType(contents), log, False)
+
+
+def _execute(
+    folder: Path,
+    chain: Sequence[tuple[str, str]],
+    binaries: Sequence[Path],
+    timeout: float,
+    label: str,
+    name: str,
+) -> str:
+    """Run the programs in order in `folder`; the log of all. Raises FeffError."""
+    log = ""
+    deadline = time.monotonic() + timeout
+    for (step, proof), binary in zip(chain, binaries, strict=True):
+        try:
+            done = subprocess.run(
+                [str(binary)],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=max(deadline - time.monotonic(), 0.01),
+                check=False,
+            )
+        except subprocess.TimeoutExpired as exc:
+            said = (exc.stdout or b"").decode(errors="replace")
+            raise FeffError(
+                f"{label}: {step} was stopped after the time limit of {timeout:g} s; "
+                f"take a smaller radius or a longer time limit (log: {_keep_log(name, log + said)})"
+            ) from None
+        except OSError as exc:
+            raise FeffError(f"{label}: {binary} cannot be started: {exc.strerror or exc}") from None
+        said = done.stdout.decode(errors="replace")
+        log += said
+        if done.returncode != 0 or not Path(folder, proof).is_file():
+            how = f"ended with code {done.returncode}" if done.returncode else f"left no {proof}"
+            raise FeffError(f"{label}: {step} {how}; FEFF says: {_words(said)} (log: {_keep_log(name, log)})")
+    return log
+
+
+def _words(said: str) -> str:
+    """FEFF's own explanation: the lines that complain, else the last ones."""
+    lines = [" ".join(line.split()) for line in said.splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith("Note: The following floating-point")]
+    complaints = [line for line in lines if any(word in line.lower() for word in _SAYS)]
+    chosen = complaints[:3] or lines[-3:]
+    return '"' + " | ".join(chosen) + '"' if chosen else "nothing"
+
+
+def _keep_log(name: str, log: str) -> Path:
+    return files.write_text(cache.cache_dir() / "feff" / "failed" / f"{name}.log", log)

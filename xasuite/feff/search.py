@@ -1,0 +1,154 @@
+"""Scattering paths of a structure, and picking one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import CrystalError, FeffError
+from .crystal import Crystal, Lattice, load_crystal
+from .inp import feff_inp, make_cluster, rim
+from .paths import FeffPath, parse_feff_dat
+from .run import TIMEOUT, run_feff
+
+# Distances of one element whose gaps are below this (A) are one shell; see docs/decisions/shells.md.
+SHELL_GAP = 0.1
+_SCF_TIMEOUT = 1200.0
+
+
+def find_paths(
+    crystal: str | Path | Lattice | Crystal,
+    *,
+    absorber: str,
+    edge: str = "K",
+    radius: float = 6.0,
+    site: int | str | None = None,
+    substitute: Mapping[str, str] | None = None,
+    program: str = "feff8l",
+    scf: bool = False,
+    timeout: float | None = None,
+) -> tuple[FeffPath, ...]:
+    """FEFF's scattering paths around an absorber, shortest first.
+
+    Parameters
+    ----------
+    crystal: what load_crystal takes.
+    absorber: element; put on the absorbing site if the crystal has another there.
+    radius: half the longest path, A.
+    site: number, label or element of the absorbing site (see make_cluster).
+    substitute: element or site label -> element in its place, on every such atom.
+    program: feff8l or feff6l; scf: self-consistent potentials (feff8l only, minutes).
+    timeout: s; by default 300, with scf 1200.
+
+    Returns
+    -------
+    Each path with `relative_amplitude` in % of the strongest. Raises CrystalError, FeffError.
+    """
+    structure = load_crystal(crystal)
+    if not radius > 0:
+        raise CrystalError(f"{structure.name}: a radius of {radius:g} A holds no path; take 3 to 10 A")
+    cluster = make_cluster(structure, absorber=absorber, radius=rim(radius), site=site, substitute=substitute)
+    text = feff_inp(cluster, edge=edge, radius=radius, program=program, scf=scf)
+    limit = timeout if timeout is not None else (_SCF_TIMEOUT if scf else TIMEOUT)
+    run = run_feff(text, program=program, timeout=limit, label=cluster.title)
+    amplitudes = _amplitudes(run.files["files.dat"].decode())
+    origin = f"{cluster.title}, {edge} edge, {program}{' SCF' if scf else ''}"
+    found = [
+        parse_feff_dat(content.decode(), origin, amplitudes.get(name, 0.0))
+        for name, content in sorted(run.files.items())
+        if name.startswith("feff0") or name[4:8].isdigit()
+    ]
+    if not found:
+        raise FeffError(f"{cluster.title}: FEFF found no path within {radius:g} A; take a larger radius")
+    return tuple(sorted(found, key=lambda p: p.index))
+
+
+def _amplitudes(text: str) -> dict[str, float]:
+    """File name -> amplitude in % of the strongest path, from files.dat."""
+    out = {}
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) >= 6 and words[0].startswith("feff") and words[0].endswith(".dat"):
+            out[words[0]] = float(words[2])
+    return out
+
+
+@dataclass(frozen=True, eq=False)
+class Shell:
+    """Single-scattering paths of one element at nearly one distance; `number` counts from 1, nearest first."""
+
+    element: str
+    number: int
+    paths: tuple[FeffPath, ...]
+
+    @property
+    def n(self) -> float:
+        """Atoms in the shell."""
+        return sum(p.degen for p in self.paths)
+
+    @property
+    def reff(self) -> float:
+        """Mean distance in A, weighted by the atoms."""
+        return sum(p.degen * p.reff for p in self.paths) / self.n
+
+    @property
+    def path(self) -> FeffPath:
+        """The path nearest to the mean distance (the shorter one of two as near): it stands for the shell."""
+        return min(self.paths, key=lambda p: (round(abs(p.reff - self.reff), 3), p.reff))
+
+
+def shells(paths: Sequence[FeffPath], scatterer: str, *, within: float = SHELL_GAP) -> tuple[Shell, ...]:
+    """The shells of an element: a gap above `within` A starts a new one; 0 makes each distance its own."""
+    single = sorted(
+        (p for p in paths if p.nleg == 2 and p.scatterers[0].strip() == scatterer), key=lambda p: p.reff
+    )
+    groups: list[list[FeffPath]] = []
+    for path in single:
+        if groups and path.reff - groups[-1][-1].reff <= within:
+            groups[-1].append(path)
+        else:
+            groups.append([path])
+    return tuple(Shell(scatterer, i, tuple(g)) for i, g in enumerate(groups, 1))
+
+
+def select(
+    paths: Sequence[FeffPath],
+    *,
+    scatterer: str | None = None,
+    shell: int = 1,
+    path: int | None = None,
+    within: float = SHELL_GAP,
+) -> FeffPath:
+    """One path: by FEFF's own number (`path`), or the one that stands for a shell of an element.
+
+    `shell` counts the element's shells from the absorber; a split shell (CCRO's 2+2+2 oxygen, hcp's 6+6) is
+    one unless `within` is 0 or the path is named by its number. Raises CrystalError naming what there is.
+    """
+    origin = paths[0].origin if paths else "no structure"
+    if path is not None:
+        for candidate in paths:
+            if candidate.index == path:
+                if scatterer is not None and scatterer not in candidate.scatterers:
+                    raise CrystalError(
+                        f"{origin}: path {path} scatters from {'-'.join(candidate.scatterers)}, not from {scatterer}"
+                    )
+                return candidate
+        raise CrystalError(f"{origin}: no path {path}; FEFF numbered them {_numbers(paths)}")
+    if scatterer is None:
+        raise CrystalError(f"{origin}: name a scatterer or FEFF's path number")
+    found = shells(paths, scatterer, within=within)
+    if not found:
+        there = dict.fromkeys(p.scatterers[0] for p in paths if p.nleg == 2)
+        raise CrystalError(f"{origin}: no {scatterer} scatters; there are {', '.join(there)}")
+    if not 1 <= shell <= len(found):
+        listed = ", ".join(f"{s.number}: {s.reff:.3f} A" for s in found)
+        raise CrystalError(f"{origin}: no shell {shell} of {scatterer}; there are {listed}")
+    return found[shell - 1].path
+
+
+def _numbers(paths: Sequence[FeffPath]) -> str:
+    numbers = [p.index for p in paths]
+    gaps = set(range(numbers[0], numbers[-1] + 1)) - set(numbers) if numbers else set()
+    text = f"{numbers[0]} to {numbers[-1]}" if numbers else "none"
+    return text + (f" without {', '.join(map(str, sorted(gaps)))}" if gaps else "")
