@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ReductionError
+from ..errors import DataError, ReductionError
 from ..model import Array
 from . import checks, larch, quiet
 
@@ -178,3 +178,136 @@ def _complete(out: dict[str, Any], what: str) -> None:
     for name, value in out.items():
         if not np.all(np.isfinite(np.asarray(value, float))):
             raise ReductionError(f"{what} gave {name} that is not finite; look at the spectrum near its ends")
+
+
+def xftf(
+    k: Array,
+    chi: Array,
+    *,
+    kmin: float = 0.0,
+    kmax: float | None = None,
+    kweight: int = 2,
+    dk: float = 1.0,
+    dk2: float | None = None,
+    window: str = "kaiser",
+    rmax_out: float = 10.0,
+    nfft: int = 2048,
+    what: str = "chi",
+) -> dict[str, Array]:
+    """chi(k) to chi(R): r (nr,), chir (nr,) complex, window (nk,). Larch's xftf, whose keywords are checked here.
+
+    Raises DataError, RangeError (kmax beyond the data), ReductionError.
+    """
+    k, chi = _chi_arrays(k, chi, what)
+    kmax = float(k[-1]) if kmax is None else kmax
+    checks.ordered((kmin, kmax), "k", what, "1/A")
+    checks.inside(kmax, 0, float(k[-1]) + 1e-6, "kmax", what, "1/A")
+    xafs = larch()
+    group = larch("larch").Group(k=k.copy(), chi=chi.copy())
+    with quiet(f"xftf of {what}"):
+        xafs.xftf(
+            group, kmin=kmin, kmax=kmax, kweight=kweight, dk=dk, dk2=dk2, window=window, rmax_out=rmax_out, nfft=nfft
+        )  # fmt: skip
+    return {"r": np.asarray(group.r), "chir": np.asarray(group.chir), "window": np.asarray(group.kwin)}
+
+
+def xftr(
+    r: Array,
+    chir: Array,
+    *,
+    rmin: float,
+    rmax: float,
+    dr: float = 1.0,
+    dr2: float | None = None,
+    window: str = "kaiser",
+    qmax_out: float = 30.0,
+    nfft: int = 2048,
+    what: str = "chi(R)",
+) -> dict[str, Array]:
+    """chi(R) back to q: q (nq,), chiq (nq,) complex, window (nr,). Raises DataError, RangeError, ReductionError."""
+    r, chir = np.asarray(r, float), np.asarray(chir, complex)
+    checks.axis(r, "R", what)
+    checks.finite(chir, "chi(R)", what)
+    checks.ordered((rmin, rmax), "r", what, "A")
+    xafs = larch()
+    group = larch("larch").Group(r=r.copy(), chir=chir.copy())
+    with quiet(f"xftr of {what}"):
+        xafs.xftr(group, rmin=rmin, rmax=rmax, dr=dr, dr2=dr2, window=window, qmax_out=qmax_out, nfft=nfft)
+    return {"q": np.asarray(group.q), "chiq": np.asarray(group.chiq), "window": np.asarray(group.rwin)}
+
+
+def cauchy_wavelet(
+    k: Array, chi: Array, *, kweight: int = 2, rmax_out: float = 10.0, nfft: int = 2048, what: str = "chi"
+) -> dict[str, Array]:
+    """Larch's Cauchy wavelet (Munoz, Argoul and Farges 2003): r (nr,), wt (nr, nk) complex.
+
+    Its resolution in R changes with rmax_out (the order of the wavelet is the number of R points): compare
+    only transforms of one rmax_out. Raises DataError, ReductionError.
+    """
+    k, chi = _chi_arrays(k, chi, what)
+    xafs = larch()
+    group = larch("larch").Group(k=k.copy(), chi=chi.copy())
+    with quiet(f"cauchy_wavelet of {what}"):
+        xafs.cauchy_wavelet(group, kweight=kweight, rmax_out=rmax_out, nfft=nfft)
+    return {"r": np.asarray(group.wcauchy_r), "wt": np.asarray(group.wcauchy)}
+
+
+def estimate_noise(
+    k: Array,
+    chi: Array,
+    *,
+    rmin: float = 15.0,
+    rmax: float = 30.0,
+    kweight: int = 1,
+    kmin: float = 0.0,
+    kmax: float | None = None,
+    dk: float = 4.0,
+    what: str = "chi",
+) -> dict[str, float]:
+    """Larch's noise of chi: epsilon_k, epsilon_r and kmax_suggest. Raises DataError, RangeError, ReductionError."""
+    k, chi = _chi_arrays(k, chi, what)
+    kmax = float(k[-1]) if kmax is None else kmax
+    checks.inside(kmax, 0, float(k[-1]) + 1e-6, "kmax", what, "1/A")
+    xafs = larch()
+    group = larch("larch").Group(k=k.copy(), chi=chi.copy())
+    with quiet(f"estimate_noise of {what}"):
+        xafs.estimate_noise(group, rmin=rmin, rmax=rmax, kweight=kweight, kmin=kmin, kmax=kmax, dk=dk)
+    return {name: float(getattr(group, name)) for name in ("epsilon_k", "epsilon_r", "kmax_suggest")}
+
+
+def rebin(
+    energy: Array,
+    mu: Array,
+    *,
+    e0: float,
+    pre_end: float = -30.0,
+    pre_step: float = 2.0,
+    xanes_step: float | None = None,
+    exafs_start: float = 15.0,
+    kstep: float = 0.05,
+    method: str = "boxcar",
+    what: str = "spectrum",
+) -> dict[str, Array]:
+    """Larch's three-region grid and means on it: energy (m,), mu (m,), delta_mu (m,).
+
+    Raises DataError, RangeError, ReductionError.
+    """
+    energy, mu = checks.spectrum_arrays(energy, mu, what)
+    checks.inside(e0, energy[1], energy[-2], "E0", what, "eV")
+    xafs = larch()
+    group = larch("larch").Group(energy=energy.copy(), mu=mu.copy(), __name__="spectrum")
+    with quiet(f"rebin_xafs of {what}"):
+        xafs.rebin_xafs(
+            group, e0=e0, pre2=pre_end, pre_step=pre_step, xanes_step=xanes_step, exafs1=exafs_start,
+            exafs_kstep=kstep, method=method,
+        )  # fmt: skip
+    return {name: np.asarray(getattr(group.rebinned, name)) for name in ("energy", "mu", "delta_mu")}
+
+
+def _chi_arrays(k: Array, chi: Array, what: str) -> tuple[Array, Array]:
+    """k (nk,) and chi (nk,), finite and ascending. Raises DataError."""
+    k, chi = checks.axis(k, "k", what), np.asarray(chi, float)
+    if chi.shape != k.shape:
+        raise DataError(f"{what}: chi has shape {chi.shape}, k {k.shape}; Larch takes one spectrum")
+    checks.finite(chi, "chi", what)
+    return k, chi

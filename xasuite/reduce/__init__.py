@@ -10,10 +10,23 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .autobk import background
-    from .edge import Inflection, find_e0, inflections, tabulated_e0
-    from .noise import noise_of
-    from .normalization import normalize
+    from .autobk import background as background
+    from .clean import average_repeats as average_repeats
+    from .clean import deglitch as deglitch
+    from .clean import find_glitches as find_glitches
+    from .clean import rebin as rebin
+    from .edge import Inflection as Inflection
+    from .edge import find_e0 as find_e0
+    from .edge import inflections as inflections
+    from .edge import tabulated_e0 as tabulated_e0
+    from .energy import Alignment as Alignment
+    from .energy import align as align
+    from .energy import calibrate as calibrate
+    from .energy import shift as shift
+    from .merging import merge as merge
+    from .noise import noise_of as noise_of
+    from .noise import usable_k as usable_k
+    from .normalization import normalize as normalize
 
 _PUBLIC: dict[str, str] = {
     "Alignment": "energy",

@@ -13,12 +13,15 @@ from .common import checked, each_row, leading, name_of, rows, takes_series
 
 Which = Literal["auto", "maximum", "first"]
 
-# Smoothing of the derivative (standard deviation of a Gaussian): E/20000, some quarter of the core hole's width
-SMOOTH_RATIO = 20000.0
+# Smoothing of the derivative (standard deviation of a Gaussian): E/30000, some seventh of the core hole's width.
+# More draws Ru's first inflection towards the second, by 0.5 eV at E/20000.
+SMOOTH_RATIO = 30000.0
 SMOOTH_MIN = 0.5  # eV
-# An inflection counts when the derivative there is this share of its maximum and stands out by that share
+# An inflection counts when the derivative there is this share of its maximum, and when it stands out by that
+# share and by three standard deviations of the derivative
 SIGNIFICANT = 0.6
-PROMINENCE = 0.03
+PROMINENCE = 0.015
+PROMINENCE_NOISE = 3.0
 SEPARATE = 3.0  # eV; closer maxima are one, split by noise
 # A metal's K edge: a second inflection so far above the first (Ru 8-10 eV, 3d metals 8-12 eV), the absorption
 # rising between them (before a pre-edge peak it falls again), the first near the tabulated energy
@@ -77,7 +80,7 @@ def inflections(
     Parameters
     ----------
     significant : smallest derivative that counts, as a share of the largest.
-    width : standard deviation (eV) of the Gaussian that smooths; E0/20000 but at least 0.5 and the step.
+    width : standard deviation (eV) of the Gaussian that smooths; E0/30000 but at least 0.5 and the step.
 
     Raises DataError, ReductionError.
     """
@@ -132,16 +135,28 @@ def _inflections(
     sigma = width or max(SMOOTH_MIN, near / SMOOTH_RATIO, step)
     fine = sigma / 10
     grid = np.arange(max(energy[0], near - 60), min(energy[-1], near + 80), fine)
-    derivative = gaussian_filter1d(np.interp(grid, energy, mu), sigma / fine, order=1, mode="nearest")
+    derivative = gaussian_filter1d(np.interp(grid, energy, mu), sigma / fine, order=1, mode="nearest") / fine
     top = derivative.max()
     if top <= 0:
         raise ReductionError(f"{name_of(spectrum)}: mu never rises near {near:g} eV; is it upside down?")
     derivative = derivative / top
+    stands_out = max(PROMINENCE, PROMINENCE_NOISE * _slope_noise(mu, step, sigma) / top)
     at, _ = find_peaks(
-        derivative, height=significant, prominence=PROMINENCE, distance=max(1, round(SEPARATE / fine))
+        derivative, height=significant, prominence=stands_out, distance=max(1, round(SEPARATE / fine))
     )
     found = tuple(Inflection(*_vertex(grid, derivative, i)) for i in at)
     return found, (grid, derivative)
+
+
+def _slope_noise(mu: Array, step: float, sigma: float) -> float:
+    """Standard deviation of the smoothed derivative, from that of mu.
+
+    The noise of mu is the median of its third differences (their variance is 20 times that of white noise, a
+    parabola gives none); a Gaussian's derivative passes sigma_mu^2 step / (4 sqrt(pi) sigma^3) of it.
+    """
+    third = np.diff(mu, 3)
+    noise = 1.4826 * np.median(np.abs(third)) / np.sqrt(20)
+    return float(noise * np.sqrt(step / (4 * np.sqrt(np.pi) * sigma**3)))
 
 
 def _vertex(grid: Array, y: Array, i: int) -> tuple[float, float]:

@@ -1,30 +1,90 @@
-"""The noise of chi(k), and where the signal falls below it."""
+"""The noise of chi(k), and the k where the signal falls below it."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from ..errors import RangeError
+from .._larch import checks
+from ..errors import DataError
 from ..model import Array, Chi, Series
-from .common import name_of
 
 R_NOISE = (15.0, 30.0)  # A; no shell is seen there, so what is left is noise
+R_SIGNAL = (1.0, 6.0)  # A; where shells are
 KSTEP = 0.05  # 1/A
 NFFT = 2048
+KWEIGHT = 1
+# Judged from here on: below, the background's and the edge's remains are in the way
+K_FIRST = 4.0  # 1/A
+# The signal has fallen for good when its envelope stays below the noise over this length: beats have nodes
+LASTING = 1.0  # 1/A
 
 
-def noise_of(k: Array, chi: Array, kweight: int = 1) -> Array:
-    """epsilon_k (...) of chi (..., nk) on k (nk,) in 1/A: docs/decisions/noise.md."""
+def noise_of(k: Array, chi: Array) -> Array:
+    """Standard deviation epsilon_k (...) of chi (..., nk) on k (nk,) in 1/A.
+
+    The root mean square of the real and imaginary parts of chi(R) between 15 and 30 A, where no shell is seen,
+    over what unit white noise gives there through the same weight and window (Newville, Boyanov and Sayers
+    1999, J. Synchrotron Rad. 6, 264). White noise of standard deviation s gives epsilon_k = s:
+    docs/decisions/noise.md. Raises DataError.
+    """
+    k = checks.axis(k, "k", "chi")
+    weight = _weight(k)
+    chir, r = _forward(k, chi * weight)
+    high = chir[..., (r >= R_NOISE[0]) & (r <= R_NOISE[1])]
+    epsilon_r = np.sqrt(np.mean(np.abs(high) ** 2, axis=-1) / 2)
+    step = k[1] - k[0]
+    return epsilon_r / (step / np.sqrt(np.pi) * np.sqrt(0.5 * np.sum(weight**2)))
+
+
+def usable_k(chi: Chi | Series) -> Array:
+    """The k (...) in 1/A from which the signal lies below the noise; the end of the data where it never does.
+
+    The envelope of chi(k) is the modulus of its transform back from 1 to 6 A, the noise `noise_of`'s over the
+    whole of R; the signal has fallen when the envelope stays below epsilon_k for 1 1/A or to the end. Raises DataError.
+    """
+    if isinstance(chi, Series):
+        return usable_k(chi.data)
+    if not isinstance(chi, Chi):
+        raise DataError(f"usable_k takes a Chi, not {type(chi).__name__}; background gives one")
+    k = chi.k
+    epsilon = noise_of(k, chi.chi) if chi.epsilon_k is None else chi.epsilon_k
+    below = (envelope(k, chi.chi) < np.asarray(epsilon)[..., None]) & (k >= K_FIRST)
+    length = max(1, round(LASTING / (k[1] - k[0])))
+    flat = below.reshape(-1, k.size)
+    found = np.array([_first_lasting(b, length) for b in flat])
+    return np.where(found < k.size, k[np.minimum(found, k.size - 1)], k[-1]).reshape(below.shape[:-1])
+
+
+def envelope(k: Array, chi: Array) -> Array:
+    """Modulus (..., nk) of chi's part between 1 and 6 A: the amplitude of its oscillation at each k."""
+    from scipy.fft import ifft
+
+    weight = np.maximum(k, k[1]) ** KWEIGHT
+    chir, r = _forward(k, chi * weight)
+    low, high = R_SIGNAL
+    # cosine edges 1 A wide, as far as R = 0 allows
+    window = np.clip(np.minimum(r - low + 0.5, high + 0.5 - r), 0, 1)
+    analytic = ifft(chir * np.sin(np.pi / 2 * window) ** 2, axis=-1)[..., : k.size]
+    return 2 * np.abs(analytic) * np.sqrt(np.pi) / (k[1] - k[0]) / weight
+
+
+def _weight(k: Array) -> Array:
+    """k times a full Hann window: without it the ends of the data would leak into the noise."""
+    return k**KWEIGHT * np.sin(np.pi * k / k[-1]) ** 2
+
+
+def _forward(k: Array, values: Array) -> tuple[Array, Array]:
+    """chi(R) (..., nfft), complex, of weighted values, and its R (nfft,) in A (negative ones wrapped)."""
     from scipy.fft import fft
 
     step = float(k[1] - k[0])
-    kmax = float(k[-1])
-    signal = np.asarray(chi, float) * k**kweight
-    transform = step / np.sqrt(np.pi) * fft(signal, n=NFFT, axis=-1)
-    r = np.pi / (step * NFFT) * np.arange(NFFT)
-    high = transform[..., (r >= R_NOISE[0]) & (r <= R_NOISE[1])]
-    epsilon_r = np.sqrt(np.mean(np.abs(high) ** 2, axis=-1) / 2)
-    w = 2 * kweight + 1
-    return epsilon_r * np.sqrt(2 * np.pi * w / (step * kmax**w))
+    nfft = max(NFFT, 2 * k.size)
+    return step / np.sqrt(np.pi) * fft(values, n=nfft, axis=-1), np.pi / (step * nfft) * np.arange(nfft)
+
+
+def _first_lasting(below: Array, length: int) -> int:
+    """First index from which `below` holds over `length` points, or to the end; the size when there is none."""
+    # a tail shorter than the length counts when it reaches the end
+    padded = np.concatenate([below, np.ones(length - 1, bool)])
+    held = np.lib.stride_tricks.sliding_window_view(padded, length).all(axis=-1)
+    return int(np.argmax(held)) if held.any() else below.size

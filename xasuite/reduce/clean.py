@@ -1,0 +1,320 @@
+"""Repeated energies averaged, glitches replaced, scans put on a pre-edge/XANES/EXAFS grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from .._larch import checks
+from ..errors import DataError, RangeError, ReductionError
+from ..model import Array, Spectrum, Step
+from .common import as_spectrum, checked, name_of, takes_series
+from .edge import find_e0
+
+KTOE = 3.8099819442818976  # eV A^2
+
+# The rule for glitches: each point against the cubic through its neighbours, in units of the local scatter
+NEIGHBOURS = 8  # points on each side that make the prediction
+LEFT_OUT = 2  # of them nearest to the point, so that a glitch of up to 5 points does not predict itself
+SCATTER = 30  # points on each side that give the local scatter (median absolute deviation)
+MAX_PASSES = 50
+LEAST_GLITCH = 0.002  # of the range of mu: what is smaller does no harm
+
+
+@takes_series
+def average_repeats(spectrum: Spectrum, *, within: float = 1e-6) -> Spectrum:
+    """The spectrum in ascending energy, with points of one energy averaged.
+
+    Parameters
+    ----------
+    spectrum : mu (..., n); energies may repeat and be in any order.
+    within : eV; neighbours closer than this are one energy.
+
+    mu_err of an average of m points is the root of the sum of squares over m. Raises DataError.
+    """
+    what = name_of(spectrum)
+    checks.finite(spectrum.energy, "energy", what)
+    order = np.argsort(spectrum.energy, kind="stable")
+    energy = spectrum.energy[order]
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(energy) > within) + 1])
+    if starts.size == energy.size and (order == np.arange(order.size)).all():
+        return spectrum
+    count = np.diff(np.append(starts, energy.size))
+    out = _averaged(spectrum, order, starts, count)
+    removed = energy.size - starts.size
+    notes = (*spectrum.notes, f"averaged {removed} repeated energies") if removed else spectrum.notes
+    step = Step("average_repeats", {"within": within, "removed": int(removed)})
+    energy = np.add.reduceat(energy, starts) / count
+    return as_spectrum(spectrum, energy=energy, **out, notes=notes, history=(*spectrum.history, step))
+
+
+@takes_series
+def rebin(
+    spectrum: Spectrum,
+    *,
+    e0: float | None = None,
+    pre_step: float = 2.0,
+    xanes: tuple[float, float] = (-30.0, 15.0),
+    xanes_step: float | None = None,
+    kstep: float = 0.05,
+    energy: Array | None = None,
+) -> Spectrum:
+    """The spectrum on a grid of three regions: pre-edge, XANES, and EXAFS in constant steps of k.
+
+    Parameters
+    ----------
+    spectrum : mu (..., n); repeated energies are averaged on the way.
+    e0 : eV; left out, found (for a stack, the median of its rows: they share one grid).
+    pre_step, xanes_step : eV; xanes_step left out is e0/25000 cut to a multiple of 0.05.
+    xanes : eV from e0, where the XANES region starts and ends.
+    kstep : 1/A above it.
+    energy : a grid (m,) in eV to use instead; it must lie within the data.
+
+    Every point goes into the bin of its nearest grid energy; a bin's mean belongs to the mean of its energies,
+    and a cubic spline through these brings it to the grid: no point is lost, no slope turned into a shift.
+    mu_err goes along (root of the sum of squares over the count). Raises DataError, RangeError, ReductionError.
+    """
+    spectrum = average_repeats(spectrum)
+    data, _ = checked(spectrum)
+    what = name_of(spectrum)
+    if energy is not None:
+        grid = checks.axis(np.asarray(energy, float), "energy", what)
+        checks.inside(grid, data[0] - 1e-6, data[-1] + 1e-6, "the grid", what, "eV")
+        settings: dict[str, Any] = {"energy": (float(grid[0]), float(grid[-1]), grid.size)}
+    else:
+        centre = float(np.median(find_e0(spectrum))) if e0 is None else float(e0)
+        checks.inside(centre, data[1], data[-2], "E0", what, "eV")
+        step = 0.05 * max(1, int(centre / 1250)) if xanes_step is None else xanes_step
+        grid = xafs_grid(data, centre, pre_step, xanes, step, kstep, what)
+        settings = {"e0": centre, "pre_step": pre_step, "xanes": xanes, "xanes_step": step, "kstep": kstep}
+    out = _binned(spectrum, grid)
+    note = f"rebinned from {data.size} to {grid.size} points"
+    step_made = Step("rebin", settings)
+    return as_spectrum(
+        spectrum, energy=grid, **out, notes=(*spectrum.notes, note), history=(*spectrum.history, step_made)
+    )
+
+
+def xafs_grid(
+    energy: Array,
+    e0: float,
+    pre_step: float,
+    xanes: tuple[float, float],
+    xanes_step: float,
+    kstep: float,
+    what: str,
+) -> Array:
+    """Energies (m,) in eV of the three regions that lie within the data. Raises RangeError."""
+    low, high = checks.ordered(xanes, "xanes", what, "eV")
+    if min(pre_step, xanes_step, kstep) <= 0:
+        raise RangeError(
+            f"{what}: steps of the grid must be positive: {pre_step:g}, {xanes_step:g} eV, {kstep:g} 1/A"
+        )
+    if high <= 0:
+        raise RangeError(f"{what}: xanes must end above E0, where k starts; it ends at {high:g} eV")
+    pre = e0 + low - pre_step * np.arange(int((e0 + low - energy[0]) / pre_step), -1, -1)
+    if energy[0] >= e0 + low:
+        pre = np.empty(0)
+    near = np.arange(e0 + low, e0 + high - xanes_step / 2, xanes_step)
+    k_start, k_end = np.sqrt(high / KTOE), np.sqrt(max(energy[-1] - e0, high) / KTOE)
+    k = kstep * np.arange(np.ceil(k_start / kstep - 1e-9), int(k_end / kstep + 1e-9) + 1)
+    grid = np.unique(np.round(np.concatenate([pre, near, e0 + KTOE * k**2]), 6))
+    return grid[(grid >= energy[0]) & (grid <= energy[-1])]
+
+
+@takes_series
+def deglitch(
+    spectrum: Spectrum,
+    at: Sequence[float | tuple[float, float]] | None = None,
+    *,
+    width: float = 1.0,
+    threshold: float = 8.0,
+    protect: tuple[float, float] = (-30.0, 40.0),
+) -> Spectrum:
+    """The spectrum with glitches replaced by the straight line between their neighbours.
+
+    Parameters
+    ----------
+    spectrum : mu (..., n); the axis stays as it is, named points are replaced in every row of a stack.
+    at : the glitches in eV: energies (points within `width` are replaced; the nearest if none is) or ranges
+        (low, high). Left out, they are found in each row.
+    width : eV.
+    threshold, protect : the rule of `find_glitches`.
+
+    Raises DataError, RangeError for an energy outside the scan. Each replaced point is named in the notes.
+    """
+    energy, mu = checked(spectrum)
+    if at is None:
+        flags = find_glitches(spectrum, threshold=threshold, protect=protect)
+        settings: dict[str, Any] = {"threshold": threshold, "protect": protect}
+    else:
+        flags = np.broadcast_to(_named(energy, at, width, name_of(spectrum)), mu.shape)
+        settings = {"at": tuple(at), "width": width}
+    if not flags.any():
+        return replace(spectrum, history=(*spectrum.history, Step("deglitch", {**settings, "replaced": ()})))
+    fixed = {"mu": _bridge(energy, mu, flags)}
+    if spectrum.mu_err is not None:
+        fixed["mu_err"] = _bridge(energy, spectrum.mu_err, flags)
+    hit = energy[flags.reshape(-1, energy.size).any(axis=0)]
+    settings["replaced"] = tuple(float(e) for e in hit)
+    shown = ", ".join(f"{e:.1f}" for e in hit[:8]) + (", ..." if hit.size > 8 else "")
+    note = f"deglitched {np.count_nonzero(flags)} points at {shown} eV"
+    return as_spectrum(
+        spectrum,
+        **fixed,
+        notes=(*spectrum.notes, note),
+        history=(*spectrum.history, Step("deglitch", settings)),
+    )
+
+
+def find_glitches(
+    spectrum: Spectrum, *, threshold: float = 8.0, protect: tuple[float, float] = (-30.0, 40.0)
+) -> Any:
+    """Which points (..., n) are glitches, as booleans.
+
+    A point is one when it differs from the cubic through its 8 neighbours on either side (the nearest 2 left
+    out) by more than `threshold` times the local scatter of such differences (1.4826 times their median
+    absolute deviation over 61 points) and by more than 0.2 % of the range of mu. The worst goes first, and what
+    is left is judged again without it. Points from `protect` (eV about E0) are never called glitches.
+    """
+    energy, mu = checked(spectrum)
+    if threshold <= 0:
+        raise RangeError(f"{name_of(spectrum)}: threshold = {threshold:g} must be positive")
+    low, high = checks.ordered(protect, "protect", name_of(spectrum), "eV")
+    if energy.size < 2 * NEIGHBOURS + 2:
+        raise DataError(
+            f"{name_of(spectrum)}: {energy.size} points are too few to tell a glitch from a feature"
+        )
+    e0 = float(np.median(find_e0(spectrum)))
+    free = (energy < e0 + low) | (energy > e0 + high)
+    predict = _predictor(energy)
+    flat = mu.reshape(-1, energy.size)
+    found = np.stack([_glitches(energy, row, predict, free, threshold) for row in flat])
+    return found.reshape(mu.shape)
+
+
+def _glitches(energy: Array, mu: Array, predict: Array, free: Any, threshold: float) -> Any:
+    work, flags = mu.copy(), np.zeros(mu.size, bool)
+    least = LEAST_GLITCH * np.ptp(mu)
+    for _ in range(MAX_PASSES):
+        difference = work - predict @ work
+        score = np.abs(difference) / _scatter(difference)
+        score[~free | flags | (np.abs(difference) < least)] = 0
+        worst = int(np.argmax(score))
+        if score[worst] <= threshold:
+            return flags
+        flags[worst] = True
+        work = _bridge(energy, mu, flags)
+    raise ReductionError(
+        f"more than {MAX_PASSES} points look like glitches: this scan is noise; raise threshold or name them with at"
+    )
+
+
+def _predictor(energy: Array) -> Array:
+    """The matrix (n, n) that gives each point's value from the cubic through its neighbours."""
+    n = energy.size
+    out = np.zeros((n, n))
+    for i in range(n):
+        near = np.arange(max(0, i - NEIGHBOURS), min(n, i + NEIGHBOURS + 1))
+        # near the ends the neighbours are all on one side: a line extrapolates with less harm than a cubic
+        order = 3 if near.size == 2 * NEIGHBOURS + 1 else 1
+        near = near[np.abs(near - i) > LEFT_OUT]
+        x = energy[near] - energy[i]
+        powers = np.vander(x / np.abs(x).max(), order + 1, increasing=True)
+        out[i, near] = np.linalg.pinv(powers)[0]
+    return out
+
+
+def _scatter(difference: Array) -> Array:
+    """Local scatter (n,) of differences, from medians: glitches do not raise it."""
+    n = difference.size
+    padded = np.pad(np.abs(difference), SCATTER, mode="reflect") if n > SCATTER else np.abs(difference)
+    if n <= SCATTER:
+        return np.full(n, 1.4826 * max(float(np.median(padded)), np.finfo(float).tiny))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * SCATTER + 1)
+    return np.maximum(1.4826 * np.median(windows, axis=-1), np.finfo(float).tiny)
+
+
+def _named(energy: Array, at: Sequence[float | tuple[float, float]], width: float, what: str) -> Any:
+    flags = np.zeros(energy.size, bool)
+    for item in at:
+        low, high = (
+            checks.ordered(item, "at", what, "eV") if isinstance(item, (tuple, list)) else (item, item)
+        )
+        checks.inside([low, high], energy[0], energy[-1], "the glitch", what, "eV")
+        pad = 0.0 if high > low else width
+        hit = (energy >= low - pad) & (energy <= high + pad)
+        if not hit.any():
+            hit[np.argmin(np.abs(energy - (low + high) / 2))] = True
+        flags |= hit
+    if np.count_nonzero(~flags) < checks.MIN_POINTS:
+        raise RangeError(
+            f"{what}: at names {np.count_nonzero(flags)} of {energy.size} points; too few are left"
+        )
+    return flags
+
+
+def _bridge(energy: Array, values: Array, flags: Any) -> Array:
+    """Values with the flagged points on the line between the nearest others."""
+    rows, marks = values.reshape(-1, energy.size), flags.reshape(-1, energy.size)
+    out = rows.copy()
+    for new, row, bad in zip(out, rows, marks, strict=True):
+        if bad.any():
+            new[bad] = np.interp(energy[bad], energy[~bad], row[~bad])
+    return out.reshape(values.shape)
+
+
+def _averaged(spectrum: Spectrum, order: Any, starts: Any, count: Any) -> dict[str, Array | None]:
+    """mu, mu_err and reference averaged over runs of the sorted axis."""
+    out: dict[str, Array | None] = {}
+    for name in ("mu", "mu_err", "reference"):
+        values = getattr(spectrum, name)
+        if values is None:
+            continue
+        values = values[..., order]
+        if name == "mu_err":
+            out[name] = np.sqrt(np.add.reduceat(values**2, starts, axis=-1)) / count
+        else:
+            out[name] = np.add.reduceat(values, starts, axis=-1) / count
+    return out
+
+
+def _binned(spectrum: Spectrum, grid: Array) -> dict[str, Array | None]:
+    """mu, mu_err and reference as means of bins, brought from the bins' mean energies to the grid."""
+    from scipy.interpolate import make_interp_spline
+
+    energy = spectrum.energy
+    edges = 0.5 * (grid[1:] + grid[:-1])
+    # what lies outside the grid by more than half a step belongs to no bin
+    inside = (energy >= 1.5 * grid[0] - 0.5 * grid[1]) & (energy <= 1.5 * grid[-1] - 0.5 * grid[-2])
+    used = np.flatnonzero(inside)
+    bins = np.searchsorted(edges, energy[used], side="right")
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(bins)) + 1])
+    count = np.diff(np.append(starts, used.size))
+    centre = np.add.reduceat(energy[used], starts) / count
+    if centre.size < 4:
+        raise RangeError(f"{name_of(spectrum)}: the grid holds points of the scan in {centre.size} bins only")
+    # a grid wider than the bins' centres by less than a step: the scan's own end points carry it
+    means = _averaged(spectrum, used, starts, count)
+    out: dict[str, Array | None] = {}
+    for name, values in means.items():
+        assert values is not None
+        x, y = _with_ends(centre, values, energy, getattr(spectrum, name), grid)
+        order = 1 if name == "mu_err" else 3
+        out[name] = make_interp_spline(x, y, k=order, axis=-1)(grid)
+    return out
+
+
+def _with_ends(centre: Array, means: Array, energy: Array, raw: Array, grid: Array) -> tuple[Array, Array]:
+    """Bin centres and means, with the scan's end points added where the grid reaches beyond the centres."""
+    x, y = [centre], [means]
+    if grid[0] < centre[0] - 1e-9:
+        i = int(np.searchsorted(energy, grid[0], side="right")) - 1
+        x, y = [energy[[max(i, 0)]], *x], [raw[..., [max(i, 0)]], *y]
+    if grid[-1] > centre[-1] + 1e-9:
+        i = min(int(np.searchsorted(energy, grid[-1], side="left")), energy.size - 1)
+        x, y = [*x, energy[[i]]], [*y, raw[..., [i]]]
+    return np.concatenate(x), np.concatenate(y, axis=-1)

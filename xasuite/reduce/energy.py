@@ -1,0 +1,264 @@
+"""The energy axis: shift, calibrate to the tabulated edge, align by a reference foil."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from .._larch import checks
+from ..errors import DataError, ReductionError, XasuiteWarning
+from ..model import Array, Series, Spectrum, Step, frozen_array
+from .common import as_spectrum, checked, each_row, leading, name_of, per_row, rows, takes_series
+from .edge import SIGNIFICANT, find_e0, inflections, tabulated_e0
+
+Use = Literal["auto", "reference", "mu"]
+
+SUSPICIOUS_SHIFT = (
+    15.0  # eV; a scale may be off by some eV, more than this is another edge or another element
+)
+ALIKE = 0.9  # share of the signal's variance that a shifted copy must explain
+COARSE_STEP = 0.5  # eV
+MIN_ALIGN_POINTS = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Alignment:
+    """A spectrum brought to another's energy scale: the shift (...) in eV that was added, its standard error."""
+
+    spectrum: Spectrum
+    shift: Array
+    stderr: Array
+    used: str
+
+    def __post_init__(self) -> None:
+        for name in ("shift", "stderr"):
+            object.__setattr__(self, name, frozen_array(getattr(self, name)))
+
+
+@takes_series
+def shift(spectrum: Spectrum, by: float | Array) -> Spectrum:
+    """The spectrum with `by` eV added to its energy.
+
+    Parameters
+    ----------
+    spectrum : mu (..., n); what a Normalized holds beyond a Spectrum is dropped, as E0 moved.
+    by : eV, one number, or one a row (...): rows of a stack then go by cubic interpolation onto the axis they
+        share, cut to the energies that all of them cover.
+
+    Raises DataError for shifts that are not finite or not one a row.
+    """
+    by = per_row(by, leading(spectrum), "by", name_of(spectrum)) if np.ndim(by) else np.asarray(by, float)
+    checks.finite(by, "by", name_of(spectrum))
+    settings = {"by": float(by) if by.ndim == 0 else tuple(float(b) for b in by.ravel())}
+    history = (*spectrum.history, Step("shift", settings))
+    if by.ndim == 0:
+        return as_spectrum(spectrum, energy=spectrum.energy + by, history=history)
+    return as_spectrum(_shift_rows(spectrum, by), history=history)
+
+
+@takes_series
+def calibrate(
+    spectrum: Spectrum,
+    *,
+    e0: float | Array | None = None,
+    tabulated: float | None = None,
+    use: Use = "auto",
+) -> Spectrum:
+    """The spectrum on the scale on which its foil's E0 has the tabulated value.
+
+    Parameters
+    ----------
+    spectrum : a foil, or a sample measured together with one (`reference`).
+    e0 : eV, the foil's E0 on the measured scale, one number or one a row; left out, the first significant
+        inflection to a fraction of a point (for Ru the first of two, 8-10 eV apart).
+    tabulated : eV; left out, xraydb's for the spectrum's element and edge.
+    use : the foil's signal: "reference", "mu", or "auto", the reference where there is one.
+
+    Raises DataError, ReductionError. Warns when the shift exceeds 15 eV. docs/decisions/e0.md.
+    """
+    checked(spectrum)
+    what = name_of(spectrum)
+    if tabulated is None:
+        if not spectrum.element:
+            raise ReductionError(f"{what}: calibration needs the element and edge, or tabulated in eV")
+        tabulated = tabulated_e0(spectrum.element, spectrum.edge or "K")
+    foil, used = _signal_of(spectrum, use)
+    if e0 is None:
+        e0 = each_row(foil, _first_inflection)
+    by = tabulated - per_row(e0, leading(spectrum), "e0", what)
+    if np.any(np.abs(by) > SUSPICIOUS_SHIFT):
+        warnings.warn(
+            f"{what}: calibration moves the energy by {by.ravel()[np.argmax(np.abs(by))]:+.1f} eV; is the {used} "
+            f"a foil of {spectrum.element or 'this element'}?",
+            XasuiteWarning,
+            stacklevel=3,
+        )
+    moved = shift(spectrum, by if by.ndim else float(by))
+    step = Step("calibrate", {"e0": _plain(e0), "tabulated": tabulated, "use": used, "by": _plain(by)})
+    return replace(moved, history=(*spectrum.history, step))
+
+
+def align(
+    spectrum: Spectrum | Series,
+    to: Spectrum,
+    *,
+    use: Use = "auto",
+    window: tuple[float, float] = (-30.0, 60.0),
+    max_shift: float = 20.0,
+) -> Alignment:
+    """The spectrum on the energy scale of `to`, by the shift that lays one foil's edge on the other's.
+
+    Parameters
+    ----------
+    spectrum : mu (..., n), each row aligned by itself; or a Series (the Alignment's spectrum is then a Series).
+    to : the single spectrum whose scale is kept.
+    use : what is compared: "reference" (the foils' channels), "mu", or "auto", the references if both have one.
+    window : eV about the E0 of `to` in which the two are compared.
+    max_shift : eV; the largest shift looked for.
+
+    Returns Alignment. Raises DataError, RangeError, ReductionError when no shift within max_shift makes the two
+    alike (another element, a dead channel): nothing is set to zero in silence. Least squares of
+    y_to(E) = a + b E + s y(E - shift); the standard error is that of the fit, widened by the residual's
+    correlation from point to point. docs/decisions/alignment.md.
+    """
+    if isinstance(spectrum, Series):
+        done = align(spectrum.data, to, use=use, window=window, max_shift=max_shift)
+        return replace(done, spectrum=replace(spectrum, data=done.spectrum))
+    if leading(to):
+        raise DataError(f"{name_of(to)}: `to` is a stack; give one spectrum to align with")
+    window = checks.ordered(window, "window", name_of(to), "eV")
+    if use == "auto":
+        use = "reference" if spectrum.reference is not None and to.reference is not None else "mu"
+    foils, used = _signal_of(spectrum, use)
+    target, _ = _signal_of(to, use)
+    centre = float(find_e0(target))
+    fits = [_fit_shift(foil, target, centre, window, max_shift) for foil in rows(foils)]
+    lead = leading(spectrum)
+    by, stderr = (np.reshape([f[i] for f in fits], lead) for i in (0, 1))
+    moved = shift(spectrum, by if lead else float(by))
+    settings = {
+        "to": name_of(to), "use": used, "window": window, "by": _plain(by), "stderr": _plain(stderr),
+    }  # fmt: skip
+    moved = replace(moved, history=(*spectrum.history, Step("align", settings)))
+    return Alignment(moved, by, stderr, used)
+
+
+def _signal_of(spectrum: Spectrum, use: Use) -> tuple[Spectrum, str]:
+    """A Spectrum whose mu is what the energy scale is read from. Raises ReductionError when there is none."""
+    if use not in ("auto", "reference", "mu"):
+        raise ReductionError(f"use = {use!r} is not one of auto, reference, mu")
+    if use == "mu" or (use == "auto" and spectrum.reference is None):
+        return spectrum, "mu"
+    if spectrum.reference is None:
+        raise ReductionError(f'{name_of(spectrum)} holds no reference channel; use = "mu" takes its own edge')
+    good = np.isfinite(spectrum.reference).all(axis=tuple(range(spectrum.reference.ndim - 1)))
+    if np.count_nonzero(good) < checks.MIN_POINTS:
+        raise DataError(
+            f"{name_of(spectrum)}: the reference is finite at {np.count_nonzero(good)} points only"
+        )
+    reference = np.broadcast_to(spectrum.reference, spectrum.mu.shape)[..., good]
+    label = f"{name_of(spectrum)}, reference"
+    made = as_spectrum(spectrum, energy=spectrum.energy[good], mu=reference, label=label)
+    return replace(made, reference=None, mu_err=None), "reference"
+
+
+def _first_inflection(foil: Spectrum) -> float:
+    found = inflections(foil, significant=SIGNIFICANT)
+    if not found:
+        raise ReductionError(f"{name_of(foil)}: no inflection stands out of the noise; give e0")
+    return found[0].energy  # type: ignore[union-attr]
+
+
+def _shift_rows(spectrum: Spectrum, by: Array) -> Spectrum:
+    """Rows moved by different amounts, on the shared axis cut to what all cover."""
+    from scipy.interpolate import make_interp_spline
+
+    energy, n = spectrum.energy, spectrum.energy.size
+    keep = (energy >= energy[0] + by.max()) & (energy <= energy[-1] + by.min())
+    if np.count_nonzero(keep) < checks.MIN_POINTS:
+        raise DataError(
+            f"{name_of(spectrum)}: rows shifted by {by.min():g} to {by.max():g} eV share no energies"
+        )
+    out: dict[str, Array | None] = {}
+    for name in ("mu", "mu_err", "reference"):
+        values = getattr(spectrum, name)
+        if values is None:
+            continue
+        flat = np.broadcast_to(values, spectrum.mu.shape).reshape(-1, n)
+        moved = [
+            make_interp_spline(energy, v, k=1 if name == "mu_err" else 3)(energy[keep] - b)
+            for v, b in zip(flat, by.ravel(), strict=True)
+        ]
+        out[name] = np.reshape(moved, (*spectrum.mu.shape[:-1], -1))
+    return as_spectrum(spectrum, energy=energy[keep], **out)
+
+
+def _fit_shift(
+    foil: Spectrum, target: Spectrum, centre: float, window: tuple[float, float], max_shift: float
+) -> tuple[float, float]:
+    """The shift of foil onto target and its standard error, eV."""
+    from scipy.interpolate import make_interp_spline
+    from scipy.optimize import least_squares
+
+    what = f"{name_of(foil)} to {name_of(target)}"
+    energy, mu = checked(foil)
+    to_energy, to_mu = checked(target)
+    here = (to_energy >= centre + window[0]) & (to_energy <= centre + window[1])
+    here &= (to_energy - max_shift >= energy[0]) & (to_energy + max_shift <= energy[-1])
+    if np.count_nonzero(here) < MIN_ALIGN_POINTS:
+        raise ReductionError(
+            f"{what}: they share {np.count_nonzero(here)} points about {centre:g} eV; widen window"
+        )
+    curve = make_interp_spline(energy, mu, k=3)
+    x, y = to_energy[here], to_mu[here]
+    line = (x - x.mean()) / np.ptp(x)
+    y = (y - y.mean()) / y.std()
+
+    def basis(by: float) -> Array:
+        return np.stack([np.ones_like(x), line, curve(x - by)], axis=-1)
+
+    def residual(by: float) -> Array:
+        columns = basis(by)
+        return y - columns @ np.linalg.lstsq(columns, y, rcond=None)[0]
+
+    grid = np.arange(-max_shift, max_shift + COARSE_STEP / 2, COARSE_STEP)
+    costs = [float(np.sum(residual(b) ** 2)) for b in grid]
+    best = int(np.argmin(costs))
+    if best in (0, grid.size - 1):
+        raise ReductionError(
+            f"{what}: no shift within {max_shift:g} eV aligns them; raise max_shift if it is larger"
+        )
+    fit = least_squares(
+        lambda p: residual(p[0]), [grid[best]], bounds=(grid[best - 1], grid[best + 1]), x_scale=0.1
+    )
+    by = float(fit.x[0])
+    scale = np.linalg.lstsq(basis(by), y, rcond=None)[0][2]
+    explained = 1 - np.sum(fit.fun**2) / np.sum((y - np.polyval(np.polyfit(line, y, 1), line)) ** 2)
+    if explained < ALIKE or scale <= 0:
+        raise ReductionError(
+            f"{what}: shifted by {by:+.2f} eV they are still unlike (share of variance {explained:.2f}); is it the "
+            "same foil?"
+        )
+    slope = fit.jac[:, 0]
+    variance = np.sum(fit.fun**2) / (x.size - 4) / np.sum(slope**2) * _correlation(fit.fun)
+    return by, float(np.sqrt(variance))
+
+
+def _correlation(residual: Array) -> float:
+    """Integrated correlation time of the residual, at least 1: by how much fewer points count (Sokal 1997)."""
+    r = residual - residual.mean()
+    full = np.correlate(r, r, "full")[r.size - 1 :]
+    if full[0] == 0:
+        return 1.0
+    rho = full / full[0]
+    negative = np.flatnonzero(rho < 0)
+    end = int(negative[0]) if negative.size else rho.size
+    return max(1.0, 1.0 + 2.0 * float(rho[1:end].sum()))
+
+
+def _plain(value: float | Array) -> float | tuple[float, ...]:
+    v = np.asarray(value, float)
+    return float(v) if v.ndim == 0 else tuple(float(x) for x in v.ravel())

@@ -1,0 +1,151 @@
+"""Scans of one sample averaged, with the standard deviation that follows."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from .._larch import checks
+from ..errors import DataError, ReductionError, XasuiteWarning
+from ..model import Array, Normalized, Series, Source, Spectrum, Step
+from .common import checked, leading, name_of, rows
+from .edge import find_e0
+
+On = Literal["mu", "norm"]
+UNALIGNED = 0.5  # eV between the E0 of scans: more smears the edge
+
+
+def merge(
+    spectra: Sequence[Spectrum] | Spectrum | Series,
+    *,
+    weights: Sequence[float] | Literal["mu_err"] | None = None,
+    energy: Array | None = None,
+    on: On = "mu",
+    label: str = "",
+) -> Spectrum:
+    """The weighted mean of scans, with its standard deviation in mu_err (n,).
+
+    Parameters
+    ----------
+    spectra : two or more spectra, a stack (..., n) or a Series (its ok rows).
+    weights : one number a scan; "mu_err" for the inverse variance of each point; left out, all equal.
+    energy : common grid (m,) in eV within all scans; left out, the first scan's energies that all scans cover.
+        Scans on other energies come to it by cubic interpolation.
+    on : "mu", or "norm" for scans of different thickness or gain (Normalized only).
+    label : of the result.
+
+    mu_err is the standard deviation of the mean: scatter of the scans about it (weighted, N - 1) over the root of
+    the effective number (sum w)^2 / sum w^2; both are in the last Step. The scans' own mu_err gives the weights
+    and nothing else: the scatter holds it. Raises DataError, ReductionError. Warns when E0 of the scans differ by
+    more than 0.5 eV.
+    """
+    scans = _scans(spectra)
+    if on not in ("mu", "norm"):
+        raise ReductionError(f"on = {on!r} is not one of mu, norm")
+    if on == "norm" and not all(isinstance(s, Normalized) for s in scans):
+        raise ReductionError('merge on = "norm" needs normalised spectra; normalize them first')
+    _same_edge(scans)
+    grid = _grid(scans, energy)
+    values = np.stack([_on_grid(s, s.norm if on == "norm" else s.mu, grid) for s in scans])  # type: ignore[attr-defined]
+    w = _weights(scans, weights, grid)
+    w = w / w.sum(axis=0)
+    mean = (w * values).sum(axis=0)
+    effective = 1 / (w**2).sum(axis=0)
+    # with weights w the mean square about the weighted mean underestimates by 1 - sum w^2
+    scatter2 = (w * (values - mean) ** 2).sum(axis=0) / (1 - (w**2).sum(axis=0))
+    references = [s.reference for s in scans]
+    reference = None
+    if all(r is not None and np.isfinite(r).all() for r in references):
+        reference = (w * np.stack([_on_grid(s, s.reference, grid) for s in scans])).sum(axis=0)  # type: ignore[arg-type]
+    _warn_unaligned(scans)
+    settings = {
+        "n": len(scans), "labels": tuple(name_of(s) for s in scans), "on": on,
+        "weights": "equal" if weights is None else weights if isinstance(weights, str) else tuple(map(float, weights)),
+        "effective": float(effective.mean()), "sources": tuple(str(s.source) for s in scans),
+    }  # fmt: skip
+    first = scans[0]
+    return Spectrum(
+        energy=grid,
+        mu=mean,
+        mu_err=np.sqrt(scatter2 / effective),
+        reference=reference,
+        element=first.element,
+        edge=first.edge,
+        label=label or f"merge of {len(scans)}",
+        notes=(f"merged {len(scans)} scans, {name_of(first)} to {name_of(scans[-1])}",),
+        meta=first.meta,
+        source=first.source if len({s.source.path for s in scans}) == 1 else Source(),
+        history=(*first.history, Step("merge", settings)),
+    )
+
+
+def _scans(spectra: Sequence[Spectrum] | Spectrum | Series) -> list[Spectrum]:
+    if isinstance(spectra, Series):
+        found = [spectra.row(int(i)) for i in np.flatnonzero(spectra.ok)]
+    elif isinstance(spectra, Spectrum):
+        found = rows(spectra)
+    else:
+        found = [row for s in spectra for row in (rows(s) if leading(s) else [s])]
+    if len(found) < 2:
+        raise ReductionError(f"a merge needs two spectra or more, found {len(found)}: one has no scatter")
+    return found
+
+
+def _same_edge(scans: list[Spectrum]) -> None:
+    edges = {(s.element, s.edge) for s in scans if s.element}
+    if len(edges) > 1:
+        shown = ", ".join(sorted(f"{element} {edge}" for element, edge in edges))
+        raise ReductionError(f"scans of different edges cannot be merged: {shown}")
+
+
+def _grid(scans: list[Spectrum], energy: Array | None) -> Array:
+    for s in scans:
+        checked(s)
+    low, high = max(s.energy[0] for s in scans), min(s.energy[-1] for s in scans)
+    if energy is not None:
+        grid = checks.axis(np.asarray(energy, float), "energy", "merge")
+        checks.inside(grid, low, high, "the grid", "merge", "eV")
+        return grid
+    first = scans[0].energy
+    grid = first[(first >= low) & (first <= high)]
+    if grid.size < checks.MIN_POINTS:
+        raise DataError(f"the {len(scans)} scans share {grid.size} points only ({low:g} to {high:g} eV)")
+    return grid
+
+
+def _on_grid(scan: Spectrum, values: Array, grid: Array, order: int = 3) -> Array:
+    from scipy.interpolate import make_interp_spline
+
+    if scan.energy.shape == grid.shape and np.array_equal(scan.energy, grid):
+        return values
+    return make_interp_spline(scan.energy, values, k=order)(grid)
+
+
+def _weights(scans: list[Spectrum], weights: Sequence[float] | str | None, grid: Array) -> Array:
+    """Weights (scans, n or 1). Raises ReductionError."""
+    if weights is None:
+        return np.ones((len(scans), 1))
+    if isinstance(weights, str):
+        if weights != "mu_err":
+            raise ReductionError(f'weights = {weights!r}: give numbers, or "mu_err"')
+        missing = [name_of(s) for s in scans if s.mu_err is None or not (s.mu_err > 0).all()]
+        if missing:
+            raise ReductionError(f"weights by mu_err: {missing[0]} has no mu_err above zero")
+        return np.stack([_on_grid(s, s.mu_err, grid, order=1) for s in scans]) ** -2.0  # type: ignore[arg-type]
+    w = np.asarray(weights, float)
+    if w.shape != (len(scans),) or not np.isfinite(w).all() or (w < 0).any() or np.count_nonzero(w) < 2:
+        raise ReductionError(f"weights must be {len(scans)} numbers, none negative, at least two above zero")
+    return w[:, None]
+
+
+def _warn_unaligned(scans: list[Spectrum]) -> None:
+    e0s = [float(find_e0(s)) for s in scans]
+    if np.ptp(e0s) > UNALIGNED:
+        warnings.warn(
+            f"E0 of the {len(scans)} merged scans spans {np.ptp(e0s):.2f} eV; align them before merging",
+            XasuiteWarning,
+            stacklevel=3,
+        )
