@@ -18,7 +18,10 @@ from .. import __version__
 from ..errors import XasuiteError
 
 # One module of this package a line; each has register(app).
-COMMANDS: tuple[str, ...] = ()
+COMMANDS: tuple[str, ...] = ("check", "fit", "reproduce")
+
+# typer may carry its own copy of click: its errors' base class is found through one of them
+_CLICK_ERROR: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
 app = typer.Typer(
     name="xasuite",
@@ -60,8 +63,6 @@ def _show_warning(message: Warning | str, category: type[Warning], *_: Any) -> N
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command line; a user's mistake is one line on stderr and exit code 1."""
-    import click
-
     _register()
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
@@ -72,10 +73,10 @@ def main(argv: list[str] | None = None) -> None:
             raise
         typer.secho(f"xasuite: {exc}", fg="red", err=True)
         sys.exit(1)
-    except click.ClickException as exc:
+    except _CLICK_ERROR as exc:
         typer.secho(f"xasuite: {exc.format_message()}", fg="red", err=True)
         sys.exit(1)
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         typer.secho("xasuite: interrupted; what was done is kept", fg="yellow", err=True)
         sys.exit(130)
     except BrokenPipeError:

@@ -56,7 +56,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"; there are {', '.join(names)}" if names else ""
 
 
-def load(path: str | Path) -> LoadedSpec:
+def load_spec(path: str | Path) -> LoadedSpec:
     """Read and check a spec file.
 
     Raises SpecError with every mistake of form and of names; what needs data or FEFF is checked by
@@ -73,7 +73,7 @@ def load(path: str | Path) -> LoadedSpec:
         raise SpecError(f"{path} is not UTF-8 text, so it is no spec") from None
     except OSError as exc:
         raise SpecError(f"{path} cannot be read: {exc.strerror}") from None
-    return parse(text, path)
+    return parse_spec(text, path)
 
 
 def _neighbours(path: Path) -> str:
@@ -82,7 +82,7 @@ def _neighbours(path: Path) -> str:
     return nearest(path.name, (p.name for p in path.parent.glob("*.toml")))
 
 
-def parse(text: str, path: str | Path = "spec.toml") -> LoadedSpec:
+def parse_spec(text: str, path: str | Path = "spec.toml") -> LoadedSpec:
     """Check a spec given as text. Raises SpecError with every mistake."""
     path = Path(path)
     try:

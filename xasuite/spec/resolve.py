@@ -16,7 +16,7 @@ from ..expressions import parse as parse_expression
 from ..feff.paths import FeffPath, read_feff_dat
 from ..model import Chi, Normalized, Source, Spectrum
 from ..references import fits_dir
-from .load import LoadedSpec, load
+from .load import LoadedSpec, load_spec
 from .schema import Data, Param, Reduce, Variant
 from .schema import Path as PathTable
 
@@ -58,7 +58,7 @@ class Resolved:
     missing: Mapping[str, str] = field(default_factory=dict)
 
 
-def resolve(loaded: LoadedSpec, context: Context | None = None, *, skip_missing: bool = False) -> Resolved:
+def resolve_spec(loaded: LoadedSpec, context: Context | None = None, *, skip_missing: bool = False) -> Resolved:
     """Read and reduce the data, run FEFF (cached), take inherited parameters over.
 
     With `skip_missing` rows whose file is not there are named in `missing` in place of an error.
@@ -267,15 +267,15 @@ def _no_ring(loaded: LoadedSpec, path: Path) -> None:
         if here in trail:
             continue
         trail.append(here)
-        other = load(here)
+        other = load_spec(here)
         todo += [foil_spec(other, n, q) for n, q in other.spec.params.items() if q.from_ is not None]
 
 
 @lru_cache(maxsize=64)
 def _fitted(path: str, data_root: str | None) -> Any:
-    from .run import run
+    from .run import run_spec
 
-    return run(load(path), Context(Path(data_root) if data_root else None), variants=False)
+    return run_spec(load_spec(path), Context(Path(data_root) if data_root else None), variants=False)
 
 
 def _path(loaded: LoadedSpec, index: int, table: PathTable, element: str, edge: str) -> PathModel:

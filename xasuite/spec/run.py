@@ -15,8 +15,8 @@ from ..errors import SpecError, XasuiteError, XasuiteWarning
 from ..exafs.fit import fit_chi
 from ..exafs.model import Model
 from ..exafs.result import FitResult
-from .load import LoadedSpec, load
-from .resolve import Context, Resolved, Row, resolve, resolve_model, resolve_row
+from .load import LoadedSpec, load_spec
+from .resolve import Context, Resolved, Row, resolve_model, resolve_row, resolve_spec
 from .schema import Reduce, Variant
 
 if TYPE_CHECKING:
@@ -86,10 +86,10 @@ def fit(path: str | Path, *, data_root: str | Path | None = None) -> SpecResult:
 
     Raises SpecError, ReadError and the other errors of this package when not a single row could be fitted.
     """
-    return run(load(path), Context(Path(data_root) if data_root else None))
+    return run_spec(load_spec(path), Context(Path(data_root) if data_root else None))
 
 
-def run(
+def run_spec(
     loaded: LoadedSpec,
     context: Context | None = None,
     *,
@@ -105,7 +105,7 @@ def run(
     context = context or Context()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", XasuiteWarning)
-        resolved = resolve(loaded, context, skip_missing=skip_missing)
+        resolved = resolve_spec(loaded, context, skip_missing=skip_missing)
         rows, failed = _fit_rows(resolved, progress)
         extra = _variants(resolved, context, progress) if variants else {}
     said = tuple(dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, XasuiteWarning)))

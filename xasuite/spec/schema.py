@@ -11,7 +11,7 @@ FORMAT = 1
 
 
 def _as_list(value: Any) -> Any:
-    return value if isinstance(value, list) else [value]
+    return value if isinstance(value, list | tuple) else [value]
 
 
 Pair = Annotated[tuple[float, float], Field(description="[low, high]")]

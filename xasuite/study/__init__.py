@@ -8,8 +8,8 @@ from typing import Any
 _PUBLIC = {
     "Cell": "score",
     "Reproduction": "reproduce",
-    "reproduce": "reproduce",
-    "score": "score",
+    "reproduce_specs": "reproduce",
+    "score_result": "score",
 }
 
 __all__ = list(_PUBLIC)

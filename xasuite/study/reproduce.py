@@ -9,11 +9,11 @@ from pathlib import Path
 from ..errors import SpecError, XasuiteError
 from ..exafs.result import STRONG_CORRELATION, FitResult
 from ..references import fits_dir
-from ..spec.load import load
+from ..spec.load import load_spec
 from ..spec.published import table as published_table
 from ..spec.resolve import Context
-from ..spec.run import SpecResult, run
-from .score import Cell, score
+from ..spec.run import SpecResult, run_spec
+from .score import Cell, score_result
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,7 @@ def find_specs(targets: Sequence[str | Path]) -> list[Path]:
     return found
 
 
-def reproduce(
+def reproduce_specs(
     targets: Sequence[str | Path],
     context: Context | None = None,
     *,
@@ -71,7 +71,7 @@ def reproduce(
     Rows whose measured data are not there are named in `missing`. A spec that fails is named in `failed`
     while the others go on; mistakes in a spec are raised at once, before anything runs.
     """
-    loaded = [load(path) for path in find_specs(targets)]
+    loaded = [load_spec(path) for path in find_specs(targets)]
     results: list[SpecResult] = []
     cells: list[Cell] = []
     missing: dict[str, str] = {}
@@ -81,7 +81,7 @@ def reproduce(
         if progress:
             progress(f"{spec.name}: {spec.spec.title}")
         try:
-            result = run(spec, context, skip_missing=True)
+            result = run_spec(spec, context, skip_missing=True)
         except SpecError:
             raise
         except XasuiteError as exc:
@@ -94,7 +94,7 @@ def reproduce(
         results.append(result)
         if spec.spec.reproduces:
             published = published_table(spec.spec.reproduces)
-            cells += score(result, published, spec.spec.reproduces)
+            cells += score_result(result, published, spec.spec.reproduces)
             rows = {d.published or (d.simulate.row if d.simulate else d.label) for d in spec.spec.data}
             doubts += [f"{spec.spec.reproduces} {d.row}: {d.text}" for d in published.doubt if d.row in rows]
     return Reproduction(

@@ -44,7 +44,7 @@ class Cell:
     remark: str = ""
 
 
-def score(result: SpecResult, table: PublishedTable, reference: str) -> tuple[Cell, ...]:
+def score_result(result: SpecResult, table: PublishedTable, reference: str) -> tuple[Cell, ...]:
     """Every published number of the rows that the spec fits, beside ours."""
     cells: list[Cell] = []
     for entry in result.loaded.spec.data:

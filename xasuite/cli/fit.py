@@ -1,0 +1,85 @@
+"""``xasuite fit``: fit specs, print the coordination tables, write results and figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from .common import DATA_ROOT, JSON, OUTPUT, console, context_of, print_json, print_table, spinner
+
+if TYPE_CHECKING:
+    from ..spec.run import SpecResult
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("fit")(fit)
+
+
+def fit(
+    specs: list[Path] = typer.Argument(help="Spec files (.toml)."),
+    data_root: Path | None = DATA_ROOT,
+    output: Path = OUTPUT,
+    json: bool = JSON,
+    figures: bool = typer.Option(True, help="Make the figures."),
+) -> None:
+    """Fit specs and write results/<spec>/ (result.json, table.csv/.md/.tex, fit.png/.pdf)."""
+    from .. import spec
+    from ..errors import FitError
+    from ..report.results import fit_json, write_results
+
+    context = context_of(data_root)
+    loaded = [spec.load_spec(path) for path in specs]
+    documents, failures = [], []
+    with spinner(json) as progress:
+        for one in loaded:
+            result = spec.run_spec(one, context, progress=progress)
+            written = write_results(result, output, figures=figures, progress=progress)
+            documents.append(fit_json(result))
+            failures += [f"{one.name} {row}: {why}" for row, why in result.failed.items()]
+            if not json:
+                print_result(result)
+                console().print(f"written: {written[0].parent}/ ({', '.join(p.name for p in written)})\n")
+    if json:
+        print_json(documents[0] if len(documents) == 1 else documents)
+    if failures:
+        raise FitError("; ".join(failures))
+
+
+def print_result(result: SpecResult) -> None:
+    """The table, its footnotes and its warnings on a terminal."""
+    from ..report.tables import coordination_table
+
+    table = coordination_table(result)
+    print_table(table.title, table.header, table.rows)
+    for line in table.footnotes:
+        console().print(f"  {line}", style="dim")
+    for fit in result.rows:
+        for line in fit.warnings:
+            console().print(f"  {fit.label}: {line}", style="yellow")
+    for line in result.warnings:
+        console().print(f"  {line}", style="yellow")
+    print_variants(result)
+
+
+def print_variants(result: SpecResult) -> None:
+    """The variants beside the main fit: every parameter, R factor, and what was changed."""
+    if not result.variants:
+        return
+    names = [p.name for p in result.rows[0].parameters] if result.rows else []
+    rows = []
+    for label, fits in (("as the spec says", result.rows), *result.variants.items()):
+        for f in fits:
+            cells = []
+            for name in names:
+                p = next((q for q in f.parameters if q.name == name), None)
+                mark = "" if p is None else {"fixed": "*", "inherited": "*"}.get(p.kind, "")
+                state = f" ({p.state})" if p is not None and p.state else ""
+                cells.append("-" if p is None else f"{p.value}{mark}{state}")
+            rows.append((label, f.label, *cells, f"{f.rfactor:.4f}"))
+    print_table("The same data fitted in other ways", ("variant", "sample", *names, "R factor"), rows)
+    for variant in result.loaded.spec.variant:
+        if variant.note:
+            console().print(f"  {variant.label}: {variant.note}", style="dim")

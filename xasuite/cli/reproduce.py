@@ -1,0 +1,102 @@
+"""``xasuite reproduce``: published tables made again and scored cell by cell."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from .common import DATA_ROOT, JSON, OUTPUT, console, context_of, print_json, print_table, spinner
+
+if TYPE_CHECKING:
+    from ..study.reproduce import Reproduction
+    from ..study.score import Cell
+
+OUTSIDE = 2
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("reproduce")(reproduce)
+
+
+def reproduce(
+    targets: list[str] | None = typer.Argument(None, help="Folders of specs, or specs; all of fits/ if left out."),
+    data_root: Path | None = DATA_ROOT,
+    output: Path = OUTPUT,
+    json: bool = JSON,
+    figures: bool = typer.Option(True, help="Make the figures."),
+) -> None:
+    """Make published tables again: published, ours, difference, within or outside.
+
+    Exit code 0 when all cells are within, 2 when one is outside or a fit failed, 1 on a mistake.
+    """
+    from ..report.results import reproduction_json, write_results
+    from ..study import reproduce_specs
+
+    with spinner(json) as progress:
+        done = reproduce_specs(targets or [], context_of(data_root), progress=progress)
+        written = [write_results(r, output, figures=figures, progress=progress)[0].parent for r in done.results]
+    if json:
+        print_json(reproduction_json(done))
+    else:
+        print_reproduction(done)
+        if written:
+            console().print(f"figures and tables: {', '.join(str(p) for p in written)}")
+    raise typer.Exit(OUTSIDE if done.outside or done.failed else 0)
+
+
+def print_reproduction(done: Reproduction) -> None:
+    """Tables of cells, variants, what cannot be told, doubts, and a summary line a table."""
+    from .fit import print_variants
+
+    for result in done.results:
+        cells = [c for c in done.cells if any(c.row == d.label for d in result.loaded.spec.data)]
+        cells = [c for c in cells if c.table == result.loaded.spec.reproduces]
+        if cells:
+            header = ("row", "path", "quantity", "published", "ours", "diff/err", "verdict", "rule", "label")
+            print_table(f"{result.loaded.name}: {result.loaded.spec.title}", header, [_line(c) for c in cells])
+        for row in result.inputs.values():
+            console().print(f"  {row.label}: {row.kind}, {row.origin}", style="dim")
+        print_variants(result)
+        for line in result.warnings:
+            console().print(f"  {line}", style="yellow")
+    for title, lines in (
+        ("What the data cannot tell", done.cannot_tell),
+        ("Published statements that are doubtful", done.doubts),
+        ("Data that are not there", [f"{k}: {v}" for k, v in done.missing.items()]),
+        ("Failed", [f"{k}: {v}" for k, v in done.failed.items()]),
+    ):
+        if lines:
+            console().print(f"\n{title}", style="bold")
+            for line in lines:
+                console().print(f"  {line}")
+    console().print()
+    for line in summary(done.cells):
+        console().print(line)
+
+
+def summary(cells: tuple[Cell, ...]) -> list[str]:
+    """One line a table and label."""
+    lines = []
+    for key in dict.fromkeys((c.table, c.label) for c in cells):
+        of = [c for c in cells if (c.table, c.label) == key]
+        within = sum(c.within for c in of)
+        verdict = "all within" if within == len(of) else f"{len(of) - within} OUTSIDE"
+        lines.append(f"{key[0]} ({key[1]}): {within} of {len(of)} cells within; {verdict}")
+    return lines
+
+
+def _line(cell: Cell) -> tuple[str, ...]:
+    from ..exafs.result import paper
+
+    scale, unit = (1e3, " e-3") if cell.quantity == "sigma2" else (1.0, "")
+    published = paper(cell.published * scale, (cell.published_err or math.nan) * scale) + unit
+    ours = paper(cell.ours * scale, (cell.ours_err or math.nan) * scale) + unit
+    gap = f"{cell.difference:+.1f}" if math.isfinite(cell.difference) else "-"
+    verdict = "within" if cell.within else "[red]OUTSIDE[/red]"
+    if cell.remark:
+        verdict += f" ({cell.remark})"
+    return (cell.row, cell.path, cell.quantity, published, ours, gap, verdict, cell.rule, cell.label)
