@@ -1,0 +1,115 @@
+"""What a batch of fits gives: arrays with a row a spectrum."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...model import OK, Array
+from ..model import Model
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+AT_BOUND = "at bound"
+SINGULAR = "singular"
+MAX_ITERATIONS = "max iterations"
+STUCK = "stuck"
+NO_DATA = "no data"
+
+REASONS: Mapping[str, str] = {
+    OK: "",
+    AT_BOUND: "a parameter ended at its bound: it has no error, and those tied to it mean little",
+    SINGULAR: "the data do not determine all parameters: there are no errors",
+    MAX_ITERATIONS: "the fit did not converge, from either of two starts",
+    STUCK: "no step from here lowers chi-square, or chi-square is not a number",
+    NO_DATA: "chi(k) holds NaN or inf",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class BatchFit:
+    """Fits of m spectra with one model.
+
+    `names` (nv) are the varied parameters, `x` (m, nv) their values, `covar` (m, nv, nv) the scaled covariance
+    of the fit alone. `values`, `stderr`, `stderr_fit` map every parameter's name, expressions included, to (m,);
+    `path_values`, `path_stderr` map "path label.quantity" (n, s02, r, deltar, sigma2, e0, third, fourth) likewise.
+    `stderr` holds the error of inherited parameters (a foil's S02) in quadrature, `stderr_fit` does not.
+    Errors are NaN where there are none; `status` (m,) says why. `epsilon_k` (m, n k weights).
+    """
+
+    model: Model
+    names: tuple[str, ...]
+    x: Array
+    covar: Array
+    values: Mapping[str, Array]
+    stderr: Mapping[str, Array]
+    stderr_fit: Mapping[str, Array]
+    path_values: Mapping[str, Array]
+    path_stderr: Mapping[str, Array]
+    chi2: Array
+    chi2_reduced: Array
+    rfactor: Array
+    n_idp: float
+    epsilon_k: Array
+    status: tuple[str, ...]
+    evaluations: NDArray[np.int64]
+    k: Array = field(default_factory=lambda: np.empty(0))
+    backend: str = ""
+    epsilon_given: Array | None = None
+
+    def __len__(self) -> int:
+        return len(self.status)
+
+    @property
+    def ok(self) -> NDArray[np.bool_]:
+        """Rows (m,) whose values and errors can be used as they are."""
+        return np.array([s == OK for s in self.status], bool)
+
+    @property
+    def reason(self) -> tuple[str, ...]:
+        """A sentence for each row that is not ok, naming the parameters at a bound."""
+        return tuple(self._why(i, s) for i, s in enumerate(self.status))
+
+    def _why(self, row: int, status: str) -> str:
+        if status != AT_BOUND:
+            return REASONS[status]
+        at = ", ".join(n for n, held in zip(self.names, np.isnan(np.diag(self.covar[row])), strict=True) if held)
+        return f"{at}: {REASONS[status]}"
+
+    def chi(self, rows: slice | Array | None = None) -> Array:
+        """The fitted chi(k) (m, nk) on `k`, of all rows or of some."""
+        from . import tables
+        from .kernel_numpy import Work, chi_and_slopes
+        from .program import compile_model, run
+
+        program = compile_model(self.model)
+        x = np.atleast_2d(self.x[slice(None) if rows is None else rows])
+        full = np.hstack([x, np.broadcast_to(program.start[program.n_varied : len(program.names)], (len(x), len(program.names) - program.n_varied))])  # fmt: skip
+        inner = self.k[1:] if self.k[0] == 0 else self.k
+        table = tables.build([p.feff for p in self.model.paths])
+        work = Work(table, inner, np.empty((0, inner.size)), np.empty(0, int), program, self.n_idp)
+        out = np.concatenate(
+            [
+                chi_and_slopes(work, run(program, full[i : i + 256])[0])[0].sum(axis=1)
+                for i in range(0, len(full), 256)
+            ]
+        )
+        if inner.size == self.k.size:
+            return out
+        return np.hstack([2 * out[:, :1] - out[:, 1:2], out])
+
+    def table(self) -> pd.DataFrame:
+        """A row a spectrum: values, standard errors, statistics, status."""
+        import pandas as pd
+
+        columns: dict[str, object] = {}
+        for name, value in self.values.items():
+            columns[name] = value
+            columns[f"{name}_err"] = self.stderr[name]
+        columns |= {"chi2_reduced": self.chi2_reduced, "rfactor": self.rfactor, "status": list(self.status)}
+        return pd.DataFrame(columns)
