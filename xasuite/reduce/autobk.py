@@ -11,6 +11,7 @@ from .._larch import checks
 from ..errors import RangeError, ReductionError
 from ..model import Array, Chi, Normalized, Series, Step
 from .common import leading, name_of, per_row
+from .rows import over_series
 
 ClampScale = Literal["edge_step", "mu"]
 WINDOWS = ("kaiser", "hanning", "parzen", "welch", "gaussian", "sine")
@@ -51,7 +52,7 @@ def background(
     """
     options = _Options(rbkg, kweight, k, dk, window, clamp, nclamp, clamp_scale)
     if isinstance(normalized, Series):
-        return normalized.map(lambda data: _background(data, e0, options))
+        return over_series(normalized, _background, (e0, options), {})
     return _background(normalized, e0, options)
 
 
@@ -92,16 +93,20 @@ def _background(normalized: Normalized, e0: float | Array | None, options: _Opti
 
     shown = settings | {"e0": float(e0s) if not lead else tuple(float(e) for e in np.ravel(e0s))}
     return Chi(
-        **parts,
+        k=parts["k"],
+        chi=parts["chi"],
+        bkg=parts["bkg"],
         e0=np.asarray(e0s),
         edge_step=normalized.edge_step,
         epsilon_k=noise_of(parts["k"], parts["chi"]),
         energy=energy,
         mu=normalized.mu,
-        **{
-            name: getattr(normalized, name)
-            for name in ("element", "edge", "label", "notes", "meta", "source")
-        },
+        element=normalized.element,
+        edge=normalized.edge,
+        label=normalized.label,
+        notes=normalized.notes,
+        meta=normalized.meta,
+        source=normalized.source,
         history=(*normalized.history, Step("background", shown)),
     )
 

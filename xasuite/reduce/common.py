@@ -5,31 +5,31 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import fields, replace
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from .._larch import checks
 from ..errors import DataError, ReductionError
 from ..model import Array, Normalized, Series, Spectrum
+from .rows import SAMPLED, over_series
 
-P = ParamSpec("P")
-R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
 
-# Fields of a Spectrum that carry the leading axes, by what follows them
-SAMPLED = ("mu", "mu_err", "reference", "pre_edge", "post_edge", "norm", "flat")
+# Fields with one number a row
 SCALARS = ("e0", "edge_step")
 
 
-def takes_series(
-    function: Callable[Concatenate[Any, P], Any],
-) -> Callable[Concatenate[Any, P], Any]:
-    """Let a function of one record take a Series too: the Series' data go through, its table and status stay."""
+def takes_series(function: F) -> F:
+    """Let a function of one spectrum take a Series too: its ok rows go through, its table and status stay.
+
+    A row that fails is marked and does not stop the others (`rows.over_series`).
+    """
 
     @functools.wraps(function)
-    def wrapped(record: Any, *args: P.args, **kwargs: P.kwargs) -> Any:
+    def wrapped(record: Any, *args: Any, **kwargs: Any) -> Any:
         if isinstance(record, Series):
-            return record.map(lambda data: function(data, *args, **kwargs))
+            return over_series(record, function, args, kwargs)
         if not isinstance(record, Spectrum):
             raise DataError(
                 f"{function.__name__} takes a Spectrum or a Series of them, not {type(record).__name__}"
@@ -37,7 +37,7 @@ def takes_series(
             )
         return function(record, *args, **kwargs)
 
-    return wrapped
+    return cast(F, wrapped)
 
 
 def name_of(record: Any) -> str:
@@ -61,9 +61,8 @@ def row(spectrum: Spectrum, at: tuple[int, ...]) -> Spectrum:
     changed: dict[str, Any] = {}
     for f in fields(spectrum):
         value = getattr(spectrum, f.name)
-        if f.name in SAMPLED and value is not None and value.ndim > 1:
-            changed[f.name] = value[at]
-        elif f.name in SCALARS and value.ndim >= lead:
+        sampled = f.name in SAMPLED and value is not None and value.ndim > lead
+        if sampled or (f.name in SCALARS and value.ndim >= lead):
             changed[f.name] = value[at]
     base = spectrum.label or "row"
     return replace(spectrum, **changed, label=f"{base}[{', '.join(map(str, at))}]")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from ..errors import DataError, ReductionError, XasuiteWarning
 from ..model import Array, Series, Spectrum, Step, frozen_array
 from .common import as_spectrum, checked, each_row, leading, name_of, per_row, rows, takes_series
 from .edge import SIGNIFICANT, find_e0, inflections, tabulated_e0
+from .rows import over_series, spread
 
 Use = Literal["auto", "reference", "mu"]
 
@@ -26,9 +27,12 @@ MIN_ALIGN_POINTS = 12
 
 @dataclass(frozen=True, eq=False)
 class Alignment:
-    """A spectrum brought to another's energy scale: the shift (...) in eV that was added, its standard error."""
+    """A spectrum brought to another's energy scale: the shift (...) in eV that was added, its standard error.
 
-    spectrum: Spectrum
+    `used` is "reference" or "mu": what was compared. A Series gives a Series, and NaN for rows without a shift.
+    """
+
+    spectrum: Any
     shift: Array
     stderr: Array
     used: str
@@ -124,26 +128,34 @@ def align(
     y_to(E) = a + b E + s y(E - shift); the standard error is that of the fit, widened by the residual's
     correlation from point to point. docs/decisions/alignment.md.
     """
-    if isinstance(spectrum, Series):
-        done = align(spectrum.data, to, use=use, window=window, max_shift=max_shift)
-        return replace(done, spectrum=replace(spectrum, data=done.spectrum))
     if leading(to):
         raise DataError(f"{name_of(to)}: `to` is a stack; give one spectrum to align with")
-    window = checks.ordered(window, "window", name_of(to), "eV")
+    checks.ordered(window, "window", name_of(to), "eV")
+    if not isinstance(spectrum, Series):
+        made = _aligned(spectrum, to, use, window, max_shift)
+        settings = made.history[-1].settings
+        by, stderr = (np.reshape(settings[name], leading(spectrum)) for name in ("by", "stderr"))
+        return Alignment(made, by, stderr, settings["use"])
+    series = over_series(spectrum, _aligned, (to, use, window, max_shift), {})
+    settings, good = series.data.history[-1].settings, np.flatnonzero(series.ok)
+    by, stderr = (spread(np.array(settings[name]), good, len(series)) for name in ("by", "stderr"))
+    return Alignment(series, by, stderr, settings["use"])
+
+
+def _aligned(
+    spectrum: Spectrum, to: Spectrum, use: Use, window: tuple[float, float], max_shift: float
+) -> Spectrum:
+    """The spectrum moved, its shifts and their errors in the last Step."""
     if use == "auto":
         use = "reference" if spectrum.reference is not None and to.reference is not None else "mu"
     foils, used = _signal_of(spectrum, use)
     target, _ = _signal_of(to, use)
     centre = float(find_e0(target))
     fits = [_fit_shift(foil, target, centre, window, max_shift) for foil in rows(foils)]
-    lead = leading(spectrum)
-    by, stderr = (np.reshape([f[i] for f in fits], lead) for i in (0, 1))
-    moved = shift(spectrum, by if lead else float(by))
-    settings = {
-        "to": name_of(to), "use": used, "window": window, "by": _plain(by), "stderr": _plain(stderr),
-    }  # fmt: skip
-    moved = replace(moved, history=(*spectrum.history, Step("align", settings)))
-    return Alignment(moved, by, stderr, used)
+    by, stderr = (np.reshape([f[i] for f in fits], leading(spectrum)) for i in (0, 1))
+    moved = shift(spectrum, by if by.ndim else float(by))
+    settings = {"to": name_of(to), "use": used, "window": window, "by": _plain(by), "stderr": _plain(stderr)}
+    return replace(moved, history=(*spectrum.history, Step("align", settings)))
 
 
 def _signal_of(spectrum: Spectrum, use: Use) -> tuple[Spectrum, str]:

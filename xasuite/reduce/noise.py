@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._larch import checks
 from ..errors import DataError
-from ..model import Array, Chi, Series
+from ..model import Array, Chi, ComplexArray, Series
+from .rows import over_series
 
 R_NOISE = (15.0, 30.0)  # A; no shell is seen there, so what is left is noise
 R_SIGNAL = (1.0, 6.0)  # A; where shells are
@@ -43,7 +45,7 @@ def usable_k(chi: Chi | Series) -> Array:
     whole of R; the signal has fallen when the envelope stays below epsilon_k for 1 1/A or to the end. Raises DataError.
     """
     if isinstance(chi, Series):
-        return usable_k(chi.data)
+        return over_series(chi, usable_k, (), {})
     if not isinstance(chi, Chi):
         raise DataError(f"usable_k takes a Chi, not {type(chi).__name__}; background gives one")
     k = chi.k
@@ -73,16 +75,17 @@ def _weight(k: Array) -> Array:
     return k**KWEIGHT * np.sin(np.pi * k / k[-1]) ** 2
 
 
-def _forward(k: Array, values: Array) -> tuple[Array, Array]:
+def _forward(k: Array, values: Array) -> tuple[ComplexArray, Array]:
     """chi(R) (..., nfft), complex, of weighted values, and its R (nfft,) in A (negative ones wrapped)."""
     from scipy.fft import fft
 
     step = float(k[1] - k[0])
     nfft = max(NFFT, 2 * k.size)
-    return step / np.sqrt(np.pi) * fft(values, n=nfft, axis=-1), np.pi / (step * nfft) * np.arange(nfft)
+    r = np.asarray(np.pi / (step * nfft) * np.arange(nfft), float)
+    return step / np.sqrt(np.pi) * fft(values, n=nfft, axis=-1), r
 
 
-def _first_lasting(below: Array, length: int) -> int:
+def _first_lasting(below: NDArray[np.bool_], length: int) -> int:
     """First index from which `below` holds over `length` points, or to the end; the size when there is none."""
     # a tail shorter than the length counts when it reaches the end
     padded = np.concatenate([below, np.ones(length - 1, bool)])
