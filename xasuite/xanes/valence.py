@@ -272,7 +272,11 @@ def predict(
         stderr=float(sd / abs(slope)),
         low=low,
         high=high,
-        method="Fieller" if line.degree == 1 else "Fieller's condition solved on the parabola",
+        method="no interval"
+        if useless
+        else "Fieller"
+        if line.degree == 1
+        else "Fieller, solved on the parabola",
         dof=line.dof,
         level=level,
         extrapolated=beyond and not bottom <= value <= top,
@@ -310,7 +314,10 @@ def _each(
             without = Calibration(tuple(rest), line, 0.0, "")
             p = predict(without, s.energy, s.energy_err, name=s.name, level=level)
         except CalibrationError as exc:  # a parabola that turns: no prediction, and the table says so
-            p = Prediction(s.name, s.energy, s.energy_err, *[np.nan] * 4, "none", 0, level, useless=str(exc))
+            nan = float("nan")
+            p = Prediction(
+                s.name, s.energy, s.energy_err, nan, nan, nan, nan, "none", 0, level, useless=str(exc)
+            )
             found.append(LeftOut(s, p, np.nan, np.nan, None))
             continue
         distance = s.energy - float(line.energy(s.valence))

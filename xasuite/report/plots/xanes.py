@@ -1,0 +1,186 @@
+"""Figures of XANES: normalised edges with the edge enlarged, and valence against edge energy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...model import Array, Normalized, Series
+from . import style
+
+if TYPE_CHECKING:
+    from ...study.valence import AtFraction
+    from ...xanes.valence import Calibration, Prediction, Standard
+
+LABEL_STEP = 0.045  # of the axis' height between the labels of neighbouring points
+
+
+def edges(
+    records: Normalized | Series | Sequence[Normalized],
+    *,
+    span: tuple[float, float] = (-30, 90),
+    enlarged: tuple[float, float] = (-8, 14),
+) -> Any:
+    """Normalised XANES with the edge enlarged in a panel of its own (spans in eV from the first E(0.5)).
+
+    A Series is coloured in its order, a few spectra by the palette.
+    """
+    curves = _curves(records)
+    energy, norm, _ = curves[0]
+    half = float(energy[np.argmax(norm >= 0.5)])
+    many = len(curves) > len(style.COLORS)
+    with style.style() as plt:
+        figure, (left, right) = plt.subplots(
+            1, 2, figsize=(style.DOUBLE, 2.7), width_ratios=(1.5, 1), layout="constrained"
+        )
+        colors: Any = (
+            plt.get_cmap(style.SEQUENTIAL)(np.linspace(0, 0.95, len(curves))) if many else style.COLORS
+        )
+        for axes, (low, high) in ((left, span), (right, enlarged)):
+            top = 0.0
+            for (e, y, label), color in zip(curves, colors, strict=False):
+                inside = (e >= half + low) & (e <= half + high)
+                axes.plot(e[inside], y[inside], color=color, lw=0.8 if many else 1.1, label=label)
+                top = max(top, float(y[inside].max(initial=0)))
+            axes.set(xlim=(half + low, half + high), ylim=(-0.05, top * 1.06), xlabel=style.ENERGY)
+        left.set_ylabel(style.NORM)
+        right.set_title("edge enlarged", loc="left")
+        if many:
+            bar = figure.colorbar(
+                plt.cm.ScalarMappable(plt.Normalize(1, len(curves)), style.SEQUENTIAL), ax=right, pad=0.02
+            )
+            bar.set_label("spectrum")
+        else:
+            left.legend(loc="lower right")
+    return figure
+
+
+def _curves(records: Any) -> list[tuple[Array, Array, str]]:
+    if isinstance(records, Series):
+        rows = [records.row(int(i)) for i in np.flatnonzero(records.ok)]
+        return [(r.energy, r.norm, r.label) for r in rows]
+    if isinstance(records, Normalized):
+        flat = np.atleast_2d(records.norm)
+        return [(records.energy, y, records.label) for y in flat]
+    return [(r.energy, r.norm, r.label) for r in records]
+
+
+def valence(result: AtFraction | Calibration, predictions: Sequence[Prediction] = ()) -> Any:
+    """Formal oxidation state against edge energy: line, interval band, standards, unknowns marked.
+
+    Standards of unproven energy scale are hollow, those shown but not fitted are grey crosses; without at
+    least two residual degrees of freedom there is no band, and the figure says so.
+    """
+    calibration: Any = getattr(result, "calibration", result)
+    unknown = tuple(getattr(result, "predictions", predictions))
+    with style.style() as plt:
+        figure, axes = plt.subplots(figsize=(style.COLUMN * 1.35, 3.2), layout="constrained")
+        _line(axes, calibration, unknown)
+        shown = [s for s in calibration.standards if s.used or _near(s, calibration)]
+        for s in shown:
+            _point(axes, s)
+        far = [s.name for s in calibration.standards if s not in shown]
+        for p, color in zip(unknown, (style.FIT, *style.COLORS[1:]), strict=False):
+            _unknown(axes, p, color)
+        axes.margins(x=0.16, y=0.12)
+        _labels(axes, shown)
+        axes.set(
+            xlabel=f"{calibration.element} edge energy at {calibration.fraction:g} of the jump (eV)",
+            ylabel="Formal oxidation state",
+        )
+        axes.ticklabel_format(useOffset=False)
+        axes.xaxis.set_major_locator(plt.MaxNLocator(6))
+        _legend(axes, calibration, far)
+    return figure
+
+
+def _near(s: Standard, calibration: Calibration) -> bool:
+    energies = [x.energy for x in calibration.used]
+    reach = 0.6 * (max(energies) - min(energies)) + 2
+    return min(energies) - reach < s.energy < max(energies) + reach
+
+
+def _line(axes: Any, calibration: Calibration, unknown: Sequence[Prediction]) -> None:
+    from scipy.stats import t as student
+
+    values = [s.valence for s in calibration.used] + [p.value for p in unknown]
+    grid = np.linspace(min(values) - 0.35, max(values) + 0.35, 200)
+    line = calibration.line
+    axes.plot(line.energy(grid), grid, color=style.FIT, zorder=2)
+    if line.dof >= 2:
+        half = student.ppf(0.975, line.dof) * np.sqrt(line.tau**2 + line.variance(grid))
+        axes.fill_betweenx(
+            grid, line.energy(grid) - half, line.energy(grid) + half, color=style.FIT, alpha=0.1, lw=0
+        )
+
+
+def _point(axes: Any, s: Standard) -> None:
+    if not s.used:
+        axes.plot(s.energy, s.valence, "x", color="0.5", ms=5, zorder=3)
+        return
+    face = "white" if s.scale == "unproven" else style.DATA
+    axes.errorbar(
+        s.energy, s.valence, xerr=s.energy_err, yerr=s.valence_err or None, fmt="o", color=style.DATA, mfc=face,
+        ms=4, lw=0.8, capsize=1.5, zorder=4,
+    )  # fmt: skip
+
+
+def _unknown(axes: Any, p: Prediction, color: str) -> None:
+    if p.useless:
+        yerr = [[p.stderr], [p.stderr]]
+    else:
+        yerr = [[p.value - p.low], [p.high - p.value]]
+    axes.errorbar(
+        p.energy, p.value, xerr=p.energy_err, yerr=yerr, fmt="*", ms=9, color=color, capsize=2, lw=1, zorder=5,
+        mfc="white" if p.scale == "unproven" else color, label=f"{p.name}: {p.text.split(',')[0]}",
+    )  # fmt: skip
+
+
+def _labels(axes: Any, shown: Sequence[Standard]) -> None:
+    """Names beside the points; those of one valence are stacked so that none covers another."""
+    low, high = axes.get_ylim()
+    step = LABEL_STEP * (high - low)
+    left, right = axes.get_xlim()
+    offset = 0.015 * (right - left)
+    for is_left in (True, False):
+        taken: list[float] = []
+        for s in sorted(shown, key=lambda x: (x.valence, x.energy)):
+            group = sorted(x.energy for x in shown if abs(x.valence - s.valence) < 0.3)
+            if bool(s.energy <= np.median(group)) != is_left:
+                continue
+            y = s.valence
+            while any(abs(y - other) < step for other in taken):
+                y += step / 2
+            taken.append(y)
+            x = s.energy - s.energy_err - offset if is_left else s.energy + s.energy_err + offset
+            axes.annotate(
+                s.name, (s.energy, s.valence), (x, y), fontsize=6, ha="right" if is_left else "left", va="center",
+                color=style.DATA if s.used else "0.45",
+            )  # fmt: skip
+
+
+def _legend(axes: Any, calibration: Calibration, far: list[str]) -> None:
+    from matplotlib.lines import Line2D
+
+    handles, _ = axes.get_legend_handles_labels()
+    used = calibration.used
+    if any(s.scale == "unproven" for s in used):
+        handles.append(
+            Line2D(
+                [], [], marker="o", ls="", color=style.DATA, mfc="white", ms=4, label="energy scale unproven"
+            )
+        )
+    if any(not s.used for s in calibration.standards):
+        handles.append(Line2D([], [], marker="x", ls="", color="0.5", ms=5, label="not fitted"))
+    if calibration.line.dof >= 2:
+        label = f"95 %, {calibration.line.dof} degrees of freedom"
+        handles.append(Line2D([], [], color=style.FIT, alpha=0.25, lw=6, label=label))
+    else:
+        handles.append(
+            Line2D([], [], ls="", label=f"no band: {max(calibration.line.dof, 0)} degree(s) of freedom")
+        )
+    if far:
+        handles.append(Line2D([], [], ls="", label=f"off the figure: {', '.join(far)}"))
+    axes.legend(handles=handles, loc="upper left", fontsize=6, handlelength=1.2)
