@@ -23,7 +23,9 @@ def register(app: typer.Typer) -> None:
 
 
 def reproduce(
-    targets: list[str] | None = typer.Argument(None, help="Folders of specs, or specs; all of fits/ if left out."),
+    targets: list[str] | None = typer.Argument(
+        None, help="Folders of specs, or specs; all of fits/ if left out."
+    ),
     data_root: Path | None = DATA_ROOT,
     output: Path = OUTPUT,
     json: bool = JSON,
@@ -38,7 +40,9 @@ def reproduce(
 
     with spinner(json) as progress:
         done = reproduce_specs(targets or [], context_of(data_root), progress=progress)
-        written = [write_results(r, output, figures=figures, progress=progress)[0].parent for r in done.results]
+        written = [
+            write_results(r, output, figures=figures, progress=progress)[0].parent for r in done.results
+        ]
     if json:
         print_json(reproduction_json(done))
     else:
@@ -57,7 +61,9 @@ def print_reproduction(done: Reproduction) -> None:
         cells = [c for c in cells if c.table == result.loaded.spec.reproduces]
         if cells:
             header = ("row", "path", "quantity", "published", "ours", "diff/err", "verdict", "rule", "label")
-            print_table(f"{result.loaded.name}: {result.loaded.spec.title}", header, [_line(c) for c in cells])
+            print_table(
+                f"{result.loaded.name}: {result.loaded.spec.title}", header, [_line(c) for c in cells]
+            )
         for row in result.inputs.values():
             console().print(f"  {row.label}: {row.kind}, {row.origin}", style="dim")
         print_variants(result)
@@ -93,7 +99,8 @@ def _line(cell: Cell) -> tuple[str, ...]:
     from ..exafs.result import paper
 
     scale, unit = (1e3, " e-3") if cell.quantity == "sigma2" else (1.0, "")
-    published = paper(cell.published * scale, (cell.published_err or math.nan) * scale) + unit
+    published = f"{cell.published * scale:g}"
+    published += f" ± {cell.published_err * scale:g}{unit}" if cell.published_err else unit
     ours = paper(cell.ours * scale, (cell.ours_err or math.nan) * scale) + unit
     gap = f"{cell.difference:+.1f}" if math.isfinite(cell.difference) else "-"
     verdict = "within" if cell.within else "[red]OUTSIDE[/red]"

@@ -24,7 +24,7 @@ def check_spec(loaded: LoadedSpec, context: Context | None = None) -> list[str]:
         warnings.simplefilter("always", XasuiteWarning)
         mistakes += _published(loaded)
         mistakes += _inheritance(loaded)
-        mistakes += _structures(loaded)
+        mistakes += _structures(loaded, context)
         if not mistakes:
             wrong, absent = _data(loaded, context)
             mistakes += wrong
@@ -84,11 +84,11 @@ def _inheritance(loaded: LoadedSpec) -> list[str]:
     return found
 
 
-def _structures(loaded: LoadedSpec) -> list[str]:
+def _structures(loaded: LoadedSpec, context: Context) -> list[str]:
     found = []
     for i, table in enumerate(loaded.spec.path):
         try:
-            find_path(loaded, table, loaded.spec.sample.element, loaded.spec.sample.edge)
+            find_path(loaded, table, loaded.spec.sample.element, loaded.spec.sample.edge, context)
         except XasuiteError as exc:
             found.append(f'{loaded.at("path", i)}: path "{table.label}": {exc}')
     return found

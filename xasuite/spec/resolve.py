@@ -58,7 +58,9 @@ class Resolved:
     missing: Mapping[str, str] = field(default_factory=dict)
 
 
-def resolve_spec(loaded: LoadedSpec, context: Context | None = None, *, skip_missing: bool = False) -> Resolved:
+def resolve_spec(
+    loaded: LoadedSpec, context: Context | None = None, *, skip_missing: bool = False
+) -> Resolved:
     """Read and reduce the data, run FEFF (cached), take inherited parameters over.
 
     With `skip_missing` rows whose file is not there are named in `missing` in place of an error.
@@ -186,7 +188,8 @@ def resolve_model(loaded: LoadedSpec, context: Context, variant: Variant | None 
     )
     tables = dict(spec.params) | (dict(variant.params) if variant else {})
     paths = tuple(
-        _path(loaded, i, table, spec.sample.element, spec.sample.edge) for i, table in enumerate(spec.path)
+        _path(loaded, i, table, spec.sample.element, spec.sample.edge, context)
+        for i, table in enumerate(spec.path)
     )
     params = tuple(_parameter(loaded, name, p, context, fit) for name, p in tables.items())
     ranges = FitRange(
@@ -278,9 +281,11 @@ def _fitted(path: str, data_root: str | None) -> Any:
     return run_spec(load_spec(path), Context(Path(data_root) if data_root else None), variants=False)
 
 
-def _path(loaded: LoadedSpec, index: int, table: PathTable, element: str, edge: str) -> PathModel:
+def _path(
+    loaded: LoadedSpec, index: int, table: PathTable, element: str, edge: str, context: Context
+) -> PathModel:
     try:
-        feff = find_path(loaded, table, element, edge)
+        feff = find_path(loaded, table, element, edge, context)
     except SpecError:
         raise
     except XasuiteError as exc:
@@ -292,11 +297,14 @@ def _path(loaded: LoadedSpec, index: int, table: PathTable, element: str, edge: 
     return PathModel(table.label, feff, parse_expression(n), data=table.data, **values)
 
 
-def find_path(loaded: LoadedSpec, table: PathTable, element: str, edge: str) -> FeffPath:
+def find_path(
+    loaded: LoadedSpec, table: PathTable, element: str, edge: str, context: Context | None = None
+) -> FeffPath:
     """The FEFF path a [[path]] names."""
+    context = context or Context()
     if table.feff is not None:
-        local = loaded.path.parent / table.feff
-        return read_feff_dat(local if local.exists() else table.feff)
+        places = [loaded.path.parent, *context.roots, Path.cwd()]
+        return read_feff_dat(next((p / table.feff for p in places if (p / table.feff).exists()), table.feff))
     from .. import feff
 
     crystal = structure(loaded, table)

@@ -220,6 +220,7 @@ class Variant(_Table):
     reduce: dict[str, Any] = Field(default_factory=dict)
     fit: dict[str, Any] = Field(default_factory=dict)
     params: dict[str, Param] = Field(default_factory=dict)
+    expects: dict[str, float] = Field(default_factory=dict)  # what is printed for a parameter, or for rfactor
 
 
 class Spec(_Table):

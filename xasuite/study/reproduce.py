@@ -13,7 +13,7 @@ from ..spec.load import load_spec
 from ..spec.published import table as published_table
 from ..spec.resolve import Context
 from ..spec.run import SpecResult, run_spec
-from .score import Cell, score_result
+from .score import COMBINED_ERRORS, Cell, score_result
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +101,7 @@ def reproduce_specs(
         tuple(results),
         tuple(cells),
         tuple(dict.fromkeys(line for r in results for line in cannot_tell(r))),
-        tuple(dict.fromkeys(doubts)),
+        tuple(dict.fromkeys(doubts)) + tuple(line for r in results for line in contradictions(r)),
         missing,
         failed,
     )
@@ -125,3 +125,28 @@ def _short(fit: FitResult) -> list[str]:
         if p.state:
             said.append(f"{p.name} {p.state}; its error means nothing")
     return said
+
+
+def contradictions(result: SpecResult) -> list[str]:
+    """Where the numbers that a variant holds as printed do not go with the others that are printed."""
+    lines = []
+    for variant in result.loaded.spec.variant:
+        for fit in result.variants.get(variant.label, ()):
+            found = []
+            for name, printed in variant.expects.items():
+                if name == "rfactor":
+                    if fit.rfactor > 2 * printed:
+                        found.append(f"R factor {fit.rfactor:.3f} where {printed:g} is printed")
+                    continue
+                value = fit.parameter(name).value
+                errors = (value.value - printed) / value.stderr
+                if abs(errors) > COMBINED_ERRORS:
+                    found.append(
+                        f"{name} {value} where {printed:g} is printed ({errors:+.1f} standard errors)"
+                    )
+            if found:
+                lines.append(
+                    f"{fit.label}, {variant.label}: {'; '.join(found)}: the printed cells do not hold together "
+                    "on this data"
+                )
+    return lines
