@@ -71,7 +71,7 @@ def order(energy: Array, columns: Array, notes: list[str]) -> tuple[Array, Array
             if backward > forward:
                 notes.append(f"energy descends in the file, with {forward} steps forward; sorted")
             else:
-                notes.append(f"energy steps back {backward} times; sorted")
+                notes.append(f"energy steps back {'once' if backward == 1 else f'{backward} times'}; sorted")
     first = np.concatenate([[True], np.diff(energy) > SAME_ENERGY])
     if first.all():
         return energy, columns

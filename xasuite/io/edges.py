@@ -16,15 +16,15 @@ import numpy as np
 
 from ..model import Array
 
-# eV a jump may lie from the tabulated edge: chemical shift and white line above it, a mis-set
-# monochromator on both sides.
-REACH_BELOW = 15.0
+# eV that half of the step may lie above and below the tabulated edge: it lies 0-10 eV above on a K edge
+# (chemical shift included), and a mis-set monochromator moves it both ways.
 REACH_ABOVE = 25.0
+REACH_BELOW = 15.0
+USUAL_ABOVE = 11.0
 MIN_QUALITY = 6.0
 # Cost, in units of the distance scale, of an edge that is rarely the one measured.
 _EDGE_COST = {"K": 0.0, "L3": 0.3, "L2": 1.5, "L1": 3.0, "M5": 2.5, "M4": 4.0}
 _RARE = set("He Ne Ar Kr Xe Rn Tc Pm Po At Fr Ra Ac Pa".split())
-_DISTANCE = 4.0
 _NAMED = 2.5
 
 
@@ -117,10 +117,22 @@ def find_jump(energy: Array, mu: Array, near: float = 0.0) -> Jump:
     if not inner.any():
         return Jump(0.0, 0.0)
     at = float(centers[inner][np.argmax(rise[inner])])
-    return Jump(at, *_quality(e, m, at))
+    quality, step, below = _quality(e, m, at)
+    return Jump(_half_way(e, m, at, below + 0.5 * step) if quality > 0 else at, quality, step)
 
 
-def _quality(e: Array, m: Array, at: float) -> tuple[float, float]:
+def _half_way(e: Array, m: Array, at: float, level: float) -> float:
+    """Where mu crosses half of its step nearest to `at`: on an edge with a white line the rise is earlier."""
+    part = np.flatnonzero((e > at - 20) & (e < at + 12))
+    up = [i for i in part[:-1] if m[i] < level <= m[i + 1]]
+    if not up:
+        return at
+    i = min(up, key=lambda j: abs(e[j] - at))
+    return float(e[i] + (level - m[i]) * (e[i + 1] - e[i]) / (m[i + 1] - m[i]))
+
+
+def _quality(e: Array, m: Array, at: float) -> tuple[float, float, float]:
+    """The step over the scatter, the step, and the level of mu below it at the edge."""
     sides = []
     for low, high in ((at - 60, at - 8), (at + 8, at + 60)):
         part = (e >= low) & (e <= high)
@@ -128,13 +140,14 @@ def _quality(e: Array, m: Array, at: float) -> tuple[float, float]:
             low, high = (at - 400, at - 8) if low < at else (at + 8, at + 400)
             part = (e >= low) & (e <= high)
         if np.count_nonzero(part) < 2:
-            return 0.0, 0.0
+            return 0.0, 0.0, 0.0
         slope, offset = np.polyfit(e[part] - at, m[part], 1) if np.count_nonzero(part) > 2 else (0.0, m[part].mean())
         sides.append((offset, float(np.std(m[part] - offset - slope * (e[part] - at)))))
     step = sides[1][0] - sides[0][0]
     scatter = float(np.median(np.abs(np.diff(m)))) + 0.3 * sides[0][1] + 0.05 * sides[1][1]
     span = 0.02 * float(np.ptp(m))
-    return (max(0.0, step / (scatter + 0.2 * span)) if np.isfinite(step) else 0.0), float(step)
+    quality = step / (scatter + 0.2 * span)
+    return (max(0.0, float(quality)) if np.isfinite(quality) else 0.0), float(step), float(sides[0][0])
 
 
 def named_elements(text: str) -> set[str]:
@@ -149,6 +162,13 @@ def named_elements(text: str) -> set[str]:
     return found - set("H C N O F S P B I V K W Y U".split()) | (
         {w for w in re.findall(r"(?<![A-Za-z])([SPVKWYUI])(?= ?(?:K|L3|foil|edge))", text)}
     )
+
+
+def _distance_cost(above: float) -> float:
+    """How unlikely half of the step is so many eV above the tabulated edge."""
+    if above < 0:
+        return -above / 3.0
+    return above / USUAL_ABOVE + max(0.0, above - USUAL_ABOVE) / 2.0
 
 
 def guess(energy: Array, jump: Jump, e0: float, hints: str, element: str = "") -> tuple[Edge | None, str]:
@@ -167,10 +187,10 @@ def guess(energy: Array, jump: Jump, e0: float, hints: str, element: str = "") -
             continue
         if edge.edge not in _EDGE_COST:
             continue
-        distance = edge.energy - (e0 if stated else center)
-        if not -REACH_ABOVE < distance < REACH_BELOW and not (element and jump.quality < MIN_QUALITY):
+        above = (e0 if stated else center) - edge.energy
+        if not -REACH_BELOW < above < REACH_ABOVE and not (element and jump.quality < MIN_QUALITY):
             continue
-        cost = abs(distance) / (1.5 if stated else _DISTANCE) + _EDGE_COST[edge.edge]
+        cost = (abs(above) / 1.5 if stated else _distance_cost(above)) + _EDGE_COST[edge.edge]
         cost += 4.0 * (edge.element in _RARE) - _NAMED * (edge.element in named)
         ranked.append((cost, edge))
     if not ranked or (not stated and not element and jump.quality < MIN_QUALITY):

@@ -57,7 +57,7 @@ def finish(
 
     wanted_element, wanted_edge = element or table.element, edge or table.edge
     mu_expr = _mu(table, energy, channels, mu, wanted_element, notes, where)
-    reference_expr = _reference(table, channels, reference, mu_expr, where)
+    reference_expr = _reference(table, energy, channels, reference, mu_expr, notes, where)
     energy, channels = _drop(energy, channels, mu_expr, reference_expr, notes, where)
     found = _element(table, energy, channels, mu_expr, wanted_element, wanted_edge, bool(element), notes)
     return Scan(
@@ -169,6 +169,10 @@ def _mu(
             'shows an edge; name another with mu = "..."'
         )
         return sure
+    lines = names.emission_lines(labels, element) if element else []
+    if lines:
+        notes.append(f"mu from the fluorescence of {element}: no column shows a clear edge")
+        return names.over(lines, names.find_i0(labels))
     if named:
         best = max(tried, key=lambda pair: pair[1].quality)[0] if any(j.quality for _, j in tried) else named[0]
         notes.append(f"mu = {best} shows no clear edge" + (f"; {sure} shows one" if sure else ""))
@@ -208,17 +212,22 @@ def _jump(energy: Array, channels: dict[str, Array], expr: str, near: float) -> 
     return edges.find_jump(energy, values, near)
 
 
-def _reference(table: Table, channels: dict[str, Array], reference: str | None, mu: str, where: str) -> str:
+def _reference(
+    table: Table, energy: Array, channels: dict[str, Array], reference: str | None, mu: str, notes: list[str], where: str
+) -> str:
+    """The reference's mu; one found by name counts only when it shows an edge."""
     if reference:
         return names.resolve_expression(reference, channels, where)
-    if table.reference_expr:
-        return table.reference_expr
-    found = names.reference_candidate(list(channels), mu)
-    if found:
-        values = evaluate(channels, np.empty(next(iter(channels.values())).size), found)
-        if np.count_nonzero(np.isfinite(values)) < 0.9 * values.size or np.ptp(values[np.isfinite(values)]) == 0:
-            return ""
-    return found
+    expr = table.reference_expr or names.reference_candidate(list(channels), mu)
+    if not expr or table.reference_expr:
+        return expr
+    jump = _jump(energy, channels, expr, 0.0)
+    if jump.quality < edges.MIN_QUALITY:
+        return ""
+    sample = _jump(energy, channels, mu, 0.0)
+    if sample.quality >= edges.MIN_QUALITY and abs(sample.energy - jump.energy) > 2 * OFF_SCALE:
+        notes.append(f"the reference {expr} jumps at {jump.energy:.0f} eV, the sample at {sample.energy:.0f} eV")
+    return expr
 
 
 def _drop(
@@ -232,8 +241,6 @@ def _drop(
     lost = bad.copy()
     if reference:
         lost |= ~np.isfinite(evaluate(channels, energy, reference))
-    if lost.all() and not bad.all():
-        lost = bad
     if (lost | dead).all():
         notes.append(f"{mu} is finite nowhere")
         return energy, channels

@@ -13,16 +13,16 @@ from ..expressions import parse
 
 # Every list in the order of preference; matched against the lower-case name without underscores.
 _I0 = (
-    r"i0", r"io", r"izero", r"i0eh1", r"i0detector(darkcorrect)?", r"ion1", r"i0keithley\d+", r"prekbi0", r"i032",
-    r"i0\d*", r"ion0", r"monitor", r"curta", r"adc01i0", r"mcs03fbk", r"detector1",
+    r"i0", r"io", r"izero", r"i0eh1", r"i0detector(darkcorrect)?", r"mon", r"monitor", r"ion0", r"ion1", r"i0keithley\d+",
+    r"prekbi0", r"i0\d*", r"curta", r"adc01",
 )  # fmt: skip
 _IT = (
-    r"itrans", r"it", r"i1", r"itransmission", r"transmission", r"i1eh1", r"it32", r"ion2", r"i1detector(darkcorrect)?",
-    r"i1keithley\d+", r"it\d*", r"i1eh2", r"mcs04fbk", r"detector2", r"adc02it",
+    r"itrans", r"it", r"i1", r"itransmission", r"transmission", r"i1eh1", r"it32", r"i1detector(darkcorrect)?",
+    r"ion1", r"ion2", r"i1keithley\d+", r"it\d*", r"i1eh2", r"adc02",
 )  # fmt: skip
 _IR = (
     r"irefer", r"iref", r"ir", r"i2", r"ireference", r"ireh2", r"iref32", r"i2detector(darkcorrect)?", r"irefer\w*",
-    r"i2keithley\d+", r"mcs05fbk", r"detector3", r"adc03iref",
+    r"i2keithley\d+", r"adc03",
 )  # fmt: skip
 _IF = (
     r"ifluor", r"iff", r"ifl", r"if", r"ifluorescence", r"fluorescence", r"fluor", r"lytle", r"if32", r"pips(darkcorrect)?",
@@ -32,10 +32,8 @@ _MU_TRANS = (r"mutrans", r"mu", r"xmu", r"mut", r"absorption", r"absorbance", r"
 _MU_FLUOR = (r"mufluor", r"muf", r"fluorescencia", r"xmufluor", r"lytlenorm")
 _MU_NORM = (r"norm", r"normalized", r"normmu", r"flat", r"mudata", r"intensity")
 _MU_REF = (r"muref", r"murefer", r"mureference", r"refmu")
-_ARRAYS = (
-    r"(.*[_ ]?)?({el}_?k_?a|{el}_?k_?b|{el}_?l_?a|{el}_?l_?b)\d*(_?(sum|mca\d+|sumcps))?\w*",
-    r"ifch\d+", r"dtc\d+", r"sca1_\d+", r"fla\d+", r"roi\d+", r"ge\d+",
-)  # fmt: skip
+# Channels of a detector of several elements, summed.
+_ARRAYS = (r"ifch\d+", r"dtc\d+", r"sca1_\d+", r"fla\d+", r"roi\d+", r"ge\d+", r"mca\d+")
 
 # What a user may write for a channel of the same role.
 FAMILIES: tuple[tuple[str, ...], ...] = (
@@ -64,19 +62,24 @@ def first(names: Iterable[str], patterns: Sequence[str], but: Iterable[str] = ()
 
 
 def fluorescence(names: Sequence[str], element: str = "") -> list[str]:
-    """Names of the fluorescence channels that are to be summed, best single set first found."""
-    single = first(names, _IF)
-    lines = _emission_lines(names, element)
+    """Names of the fluorescence channels: those of an emission line, one named so, or an array's elements."""
+    lines = emission_lines(names, element)
     if lines:
         return lines
-    for pattern in _ARRAYS[1:]:
+    single = first(names, _IF)
+    return [single] if single else detector_array(names)
+
+
+def detector_array(names: Sequence[str]) -> list[str]:
+    """The elements of a fluorescence detector (Ifch1 ... 4, SCA1_1 ... 32, mca1 ... 8), or none."""
+    for pattern in _ARRAYS:
         found = [n for n in names if re.fullmatch(pattern, n.lower())]
-        if len(found) > 1 and not (single and pattern.startswith("fla")):
+        if len(found) > 1:
             return found
-    return [single] if single else []
+    return []
 
 
-def _emission_lines(names: Sequence[str], element: str) -> list[str]:
+def emission_lines(names: Sequence[str], element: str) -> list[str]:
     """Channels named after an emission line: AlKa_sum_cps, Mn_Ka_mca1 ... mca4, XSP3_PbLa_Sum."""
     found: dict[str, list[str]] = {}
     for name in names:
@@ -110,17 +113,22 @@ def mu_candidates(names: Sequence[str], element: str = "") -> list[str]:
         out.append(f"ln({i0}/{it})")
     elif i0 and ir:
         out.append(f"ln({i0}/{ir})")
-    flux = fluorescence(names, element)
-    if flux:
-        total = " + ".join(flux)
-        if i0:
-            out.append(f"({total})/{i0}" if len(flux) > 1 else f"{flux[0]}/{i0}")
-        else:
-            out.append(total)
-    norm = first(names, _MU_NORM)
-    if norm:
-        out.append(norm)
+    out += [over(flux, i0) for flux in (fluorescence(names, element), detector_array(names)) if flux]
+    out += [n for n in (first(names, _MU_NORM), first(names, _MU_REF)) if n]
     return list(dict.fromkeys(out))
+
+
+def over(flux: Sequence[str], i0: str) -> str:
+    """The sum of fluorescence channels over I0 (or by itself when there is no I0)."""
+    total = " + ".join(flux)
+    if not i0:
+        return total
+    return f"({total})/{i0}" if len(flux) > 1 else f"{total}/{i0}"
+
+
+def find_i0(names: Sequence[str]) -> str:
+    """The channel of the incident intensity, or ""."""
+    return first(names, _I0)
 
 
 def blind_candidates(names: Sequence[str]) -> list[str]:
@@ -136,7 +144,7 @@ def reference_candidate(names: Sequence[str], mu: str) -> str:
     """The reference's mu: a column of that name, or ln(It/Iref); "" when there is none."""
     named = first(names, _MU_REF)
     if named:
-        return named
+        return named if named != mu else ""
     i0 = first(names, _I0)
     it = first(names, _IT, [i0])
     ir = first(names, _IR, [i0, it])

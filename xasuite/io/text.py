@@ -181,7 +181,7 @@ def find_labels(header: list[str], count: int) -> tuple[list[str], list[str]]:
         labels = finder(header, count)
         if labels:
             return labels[0], labels[1]
-    for line in reversed(header[-40:]):
+    for line in reversed(header[-12:]):
         labels_ = split_labels(line, count)
         if labels_:
             units = [_unit_of(label) for label in labels_]
