@@ -1,0 +1,392 @@
+"""Normalisation and background of stacks: the linear algebra of Larch's pre_edge and autobk, all rows at once.
+
+With E0 fixed both are linear in mu but for one number a spectrum, the clamp's strength. Rows are grouped by E0;
+each group shares its matrices (docs/decisions/engine_reduction.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import RangeError, ReductionError
+from ..model import Array, Chi, Normalized, Spectrum, Step
+from .common import as_normalized, checked, leading, name_of, per_row
+from .window import ft_window
+
+ETOK = 1.0 / 3.8099819442818976  # 1/(eV A^2): k^2 = ETOK (E - E0)
+KSTEP, NFFT = 0.05, 2048
+MIN_STEP = 1e-12
+# Larch's clamp: its residual is weighted by 0.1 + 10 mean(out^2), out being chi(R) below rbkg
+CLAMP_BASE, CLAMP_GAIN = 0.1, 10.0
+_SPLINE = 3
+_LEAST_KNOTS, _MOST_KNOTS = 5, 128
+# rows worked on at once: what they touch stays in the processor's cache
+_CHUNK = 512
+# passes of the clamp's fixed point, and the relative change that ends them
+_PASSES, _SETTLED = 30, 1e-11
+
+
+def normalize_stack(
+    spectrum: Spectrum,
+    *,
+    e0: float | Array | None = None,
+    pre: tuple[float, float] | None = None,
+    norm: tuple[float, float] | None = None,
+    nnorm: int | None = None,
+) -> Normalized:
+    """Pre-edge line, post-edge polynomial and normalised mu of many spectra, as Larch's pre_edge gives one by one.
+
+    Parameters
+    ----------
+    spectrum : mu (..., n) on energy (n,) in eV.
+    e0 : eV, one number or one a row (...); left out, found for each row by `find_e0`.
+    pre, norm : ranges in eV from e0; left out, as Larch chooses them for each e0.
+    nnorm : order of the post-edge polynomial; left out 2, or less for short ranges.
+
+    Returns Normalized. Raises DataError, RangeError as `normalize`.
+    """
+    from .normalization import ranges
+
+    energy, mu = checked(spectrum)
+    lead = leading(spectrum)
+    if e0 is None:
+        from .edge import find_e0
+
+        e0 = find_e0(spectrum)
+    e0s = np.ravel(per_row(e0, lead, "e0", name_of(spectrum)))
+    rows = mu.reshape(-1, energy.size)
+    out = _Lines.empty(*rows.shape)
+    chosen = {float(e): ranges(energy, float(e), pre, norm, nnorm, name_of(spectrum)) for e in np.unique(e0s)}
+    fits = [_fit_windows(energy, e, r.pre, r.norm, r.nnorm) for e, r in chosen.items()]
+    which = dict(zip(chosen, fits, strict=True))
+    for fit in dict.fromkeys(fits):
+        at = (
+            np.flatnonzero([which[float(e)] == fit for e in e0s])
+            if len(set(fits)) > 1
+            else np.arange(len(rows))
+        )
+        _normalize_group(energy, rows, at, fit, out)
+    one = next(iter(chosen.values()))
+    settings = {"pre": one.pre, "norm": one.norm, "nnorm": one.nnorm, "e0": tuple(map(float, chosen))}
+    return as_normalized(
+        spectrum,
+        e0=e0s.reshape(lead),
+        **out.shaped(lead),
+        history=(*spectrum.history, Step("normalize_stack", settings)),
+    )
+
+
+@dataclass(frozen=True)
+class _Windows:
+    """Points of the pre-edge and post-edge fits, the orders of their polynomials, and the point nearest E0."""
+
+    pre: tuple[int, int]
+    npre: int
+    post: tuple[int, int]
+    nnorm: int
+    at_e0: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Lines:
+    edge_step: Array
+    pre_edge: Array
+    post_edge: Array
+    norm: Array
+    flat: Array
+
+    @classmethod
+    def empty(cls, m: int, n: int) -> _Lines:
+        return cls(np.empty(m), *(np.empty((m, n)) for _ in range(4)))
+
+    def shaped(self, lead: tuple[int, ...]) -> dict[str, Array]:
+        return {name: _sealed(value.reshape(lead + value.shape[1:])) for name, value in self.__dict__.items()}
+
+
+def _sealed(values: Array) -> Array:
+    """The array made read-only, so that the record takes it without a copy."""
+    values.flags.writeable = False
+    return values
+
+
+def _at_or_below(energy: Array, value: float) -> int:
+    return max(int(np.searchsorted(energy, value, side="right")) - 1, 0)
+
+
+def _nearest(energy: Array, value: float) -> int:
+    return int(np.argmin(np.abs(energy - value)))
+
+
+def _fit_windows(
+    energy: Array, e0: float, pre: tuple[float, float], norm: tuple[float, float], nnorm: int
+) -> _Windows:
+    """Larch's choice of points, with its fallbacks for ranges of few points."""
+    n = energy.size
+    p1, p2 = _at_or_below(energy, pre[0] + e0), _nearest(energy, pre[1] + e0)
+    npre = 1
+    if _at_or_below(energy - e0, pre[1]) - _at_or_below(energy - e0, pre[0]) < 3:
+        npre, p2 = 0, p2 + 1 if p2 == p1 else p2
+    elif p2 - p1 < 2:
+        p2 = min(n, p1 + 2)
+    q1, q2 = _at_or_below(energy, min(norm[0], norm[1] - 2) + e0), _nearest(energy, norm[1] + e0)
+    q1 = min(q1, n - 3)
+    if q2 - q1 < 2:
+        q1, nnorm = q1 - 2, 0
+    elif q2 - q1 < 5:
+        nnorm = min(1, nnorm)
+    return _Windows((p1, p2), npre, (q1, q2), nnorm, _nearest(energy, e0))
+
+
+def _powers(energy: Array, points: tuple[int, int], order: int) -> tuple[Array, Array]:
+    """Polynomials (order + 1, n) scaled to the fitted points, and the matrix that fits them there."""
+    inside = energy[slice(*points)]
+    middle, half = (inside[0] + inside[-1]) / 2, max((inside[-1] - inside[0]) / 2, 1e-9)
+    basis = np.vander((energy - middle) / half, order + 1, increasing=True).T
+    return basis, np.linalg.pinv(basis[:, slice(*points)].T)
+
+
+def _normalize_group(energy: Array, mu: Array, rows: NDArray[np.intp], fit: _Windows, out: _Lines) -> None:
+    below, take_below = _powers(energy, fit.pre, fit.npre)
+    above, take_above = _powers(energy, fit.post, fit.nnorm)
+    whole = len(rows) == len(mu)
+    for i in range(0, len(rows), _CHUNK):
+        at: Any = slice(i, i + _CHUNK) if whole else rows[i : i + _CHUNK]
+        m = mu[at]
+        pre_edge = (m[:, slice(*fit.pre)] @ take_below.T) @ below
+        excess = ((m - pre_edge)[:, slice(*fit.post)] @ take_above.T) @ above
+        step = np.maximum(np.abs(excess[:, fit.at_e0]), MIN_STEP)
+        norm = (m - pre_edge) / step[:, None]
+        out.edge_step[at], out.pre_edge[at], out.post_edge[at], out.norm[at] = (
+            step, pre_edge, pre_edge + excess, norm,
+        )  # fmt: skip
+        excess -= excess[:, fit.at_e0, None]
+        excess /= step[:, None]
+        norm[:, fit.at_e0 :] -= excess[:, fit.at_e0 :]
+        out.flat[at] = norm
+
+
+@dataclass(frozen=True, eq=False)
+class _Spline:
+    """autobk on one grid with one E0: everything that does not depend on mu.
+
+    `to_chi` (nk, np) interpolates mu's points `points` to k; `low_r` (2 nR, nk) gives chi(R) below rbkg. In the
+    coordinates y of the spline (its coefficients turned and scaled) chi(R) has unit columns `inside` (2 nR, ns) and
+    the clamp is diagonal: `stiff` (ns,) its squared sizes, `clamp_rows` (nc, ns) the clamped points themselves.
+    """
+
+    k: Array
+    points: tuple[int, int]
+    to_chi: Array
+    low_r: Array
+    inside: Array
+    stiff: Array
+    clamp_rows: Array
+    clamp_at: NDArray[np.intp]
+    clamp_weight: Array
+    chi_of: Array
+    bkg_of: Array
+
+
+def background_stack(
+    normalized: Normalized,
+    *,
+    rbkg: float = 0.8,
+    kweight: int = 3,
+    e0: float | Array | None = None,
+    k: tuple[float, float] | None = None,
+    dk: float = 0.1,
+    window: str = "hanning",
+    clamp: tuple[float, float] = (0, 1),
+    nclamp: int = 3,
+    clamp_scale: Literal["edge_step", "mu"] = "edge_step",
+) -> Chi:
+    """chi(k) and the background of many spectra: the minimum that Larch's autobk seeks, found by linear algebra.
+
+    Parameters are those of `background`; mu is (..., n), e0 one number or one a row. k left out means from 0 to
+    the end of the data of the row with the highest e0.
+
+    Returns Chi with chi (..., nk), bkg (..., n); epsilon_k is not set. Raises DataError, RangeError.
+    """
+    energy, mu = checked(normalized)
+    lead, what = leading(normalized), name_of(normalized)
+    e0s = np.ravel(normalized.e0 if e0 is None else per_row(e0, lead, "e0", what))
+    if not ((e0s > energy[0]) & (e0s < energy[-1])).all():
+        raise RangeError(f"{what}: an E0 lies outside the scan, {energy[0]:.1f} to {energy[-1]:.1f} eV")
+    if k is None:
+        k = (0.0, float(np.sqrt(ETOK * (energy[-1] - e0s.max()))))
+    rows, steps = mu.reshape(-1, energy.size), np.ravel(normalized.edge_step)
+    scale = steps if clamp_scale == "edge_step" else np.ones_like(steps)
+    chi = np.empty((len(rows), int(1.01 + k[1] / KSTEP)))
+    bkg = rows.copy()
+    key = (
+        float(rbkg),
+        int(kweight),
+        float(k[0]),
+        float(k[1]),
+        float(dk),
+        window,
+        *map(float, clamp),
+        int(nclamp),
+    )
+    for value, at in _groups(e0s):
+        spline = _spline(energy.tobytes(), float(value), *key)
+        for part in _parts(at):
+            _remove(spline, rows[part], scale[part], chi, bkg, part)
+            if clamp_scale == "mu":
+                chi[part] /= steps[part][:, None]
+    settings = {
+        "rbkg": rbkg, "kweight": kweight, "e0": tuple(map(float, np.unique(e0s))), "k": k, "dk": dk, "window": window,
+        "clamp": clamp, "nclamp": nclamp, "clamp_scale": clamp_scale,
+    }  # fmt: skip
+    names = ("element", "edge", "label", "notes", "meta", "source")
+    return Chi(
+        k=spline.k,
+        chi=_sealed(chi.reshape(*lead, -1)),
+        e0=e0s.reshape(lead),
+        edge_step=normalized.edge_step,
+        energy=energy,
+        mu=normalized.mu,
+        bkg=_sealed(bkg.reshape(mu.shape)),
+        **{name: getattr(normalized, name) for name in names},
+        history=(*normalized.history, Step("background_stack", settings)),
+    )
+
+
+def _groups(e0s: Array) -> Iterator[tuple[float, NDArray[np.intp]]]:
+    values, which = np.unique(e0s, return_inverse=True)
+    order = np.argsort(which, kind="stable")
+    edges = np.searchsorted(which[order], np.arange(len(values) + 1))
+    for i, value in enumerate(values):
+        yield float(value), order[edges[i] : edges[i + 1]]
+
+
+def _parts(at: NDArray[np.intp]) -> Iterator[Any]:
+    """Chunks of rows, as slices where the rows follow each other: slices are not copied."""
+    together = at[-1] - at[0] + 1 == len(at)
+    for i in range(0, len(at), _CHUNK):
+        part = at[i : i + _CHUNK]
+        yield slice(int(part[0]), int(part[-1]) + 1) if together else part
+
+
+def _remove(spline: _Spline, mu: Array, scale: Array, chi: Array, bkg: Array, at: Any) -> None:
+    """Fill chi and bkg of the rows `at`; chi in units of mu / scale."""
+    raw = (mu[:, slice(*spline.points)] / scale[:, None]) @ spline.to_chi.T
+    out = raw @ spline.low_r.T
+    a = out @ spline.inside
+    ends = raw[:, spline.clamp_at] * spline.clamp_weight
+    outside = np.maximum(np.einsum("ij,ij->i", out, out) - np.einsum("ij,ij->i", a, a), 0.0)
+    if ends.shape[1]:
+        # the difference of two large numbers above is good to 1e-12 of them; the clamp needs more
+        rest = out - a @ spline.inside.T
+        outside = np.einsum("ij,ij->i", rest, rest)
+        y = _clamped(spline, a, ends, outside, out.shape[1])
+    else:
+        y = a
+    chi[at] = raw - y @ spline.chi_of.T
+    bkg[at, slice(*spline.points)] = (y @ spline.bkg_of.T) * scale[:, None]
+
+
+def _clamped(spline: _Spline, a: Array, ends: Array, outside: Array, n: int) -> Array:
+    """Spline coordinates (m, ns) at the minimum of |chi(R)|^2 + s^2 |ends|^2 with s = 0.1 + 10 mean(out^2).
+
+    Where the gradient is zero, (1 + lam D) y = a + lam b with lam = s^2 / (1 + 20 s |ends|^2 / n): one unknown
+    a row, found by iteration, and by a search along lam where that does not settle (strong clamps).
+    """
+    b = ends @ spline.clamp_rows
+
+    def at(lam: Array) -> tuple[Array, Array, Array]:
+        y = (a + lam[:, None] * b) / (1 + lam[:, None] * spline.stiff)
+        out2 = outside + ((a - y) ** 2).sum(axis=1)
+        left = ends - y @ spline.clamp_rows.T
+        clamp2 = np.einsum("ij,ij->i", left, left)
+        s = CLAMP_BASE + CLAMP_GAIN * out2 / n
+        return y, s**2 / (1 + 2 * CLAMP_GAIN * s * clamp2 / n), out2 + s**2 * clamp2
+
+    lam = np.full(len(a), CLAMP_BASE**2)
+    for _ in range(_PASSES):
+        y, new, _ = at(lam)
+        change = np.abs(new - lam)
+        lam = new
+        if (change <= _SETTLED * lam).all():
+            break
+    restless = change > 1e-6 * lam
+    if restless.any():
+        lam[restless] = _searched(at, lam)[restless]
+    return at(lam)[0]
+
+
+def _searched(at: Any, lam: Array) -> Array:
+    """The lam of the lowest objective along a grid, refined by golden sections."""
+    grid = np.geomspace(1e-6, 1e6, 241)
+    values = np.stack([at(np.full_like(lam, g))[2] for g in grid])
+    best = np.clip(values.argmin(axis=0), 1, len(grid) - 2)
+    low, high = np.log(grid[best - 1]), np.log(grid[best + 1])
+    golden = (np.sqrt(5) - 1) / 2
+    for _ in range(60):
+        x1, x2 = high - golden * (high - low), low + golden * (high - low)
+        down = at(np.exp(x1))[2] < at(np.exp(x2))[2]
+        high, low = np.where(down, x2, high), np.where(down, low, x1)
+    return np.exp((low + high) / 2)
+
+
+@lru_cache(maxsize=64)
+def _spline(
+    energy_bytes: bytes, e0: float, rbkg: float, kweight: int, kmin: float, kmax: float, dk: float, window: str,
+    clamp_lo: float, clamp_hi: float, nclamp: int,
+) -> _Spline:  # fmt: skip
+    """The matrices of one grid and E0. Knots, window and ranges are chosen as Larch's autobk chooses them."""
+    from scipy.interpolate import BSpline, make_interp_spline
+
+    energy = np.frombuffer(energy_bytes)
+    first = _at_or_below(energy, e0)
+    above = energy[first:] - e0
+    kraw = np.sign(above) * np.sqrt(ETOK * np.abs(above))
+    kmax = max(0.0, min(float(kraw[-1]), kmax))
+    kout = KSTEP * np.arange(int(1.01 + kmax / KSTEP), dtype=float)
+    last = min(energy.size, 2 + _at_or_below(energy, e0 + kmax * kmax / ETOK)) - 1
+    rstep = np.pi / (KSTEP * NFFT)
+    rbkg = max(rbkg, 2 * rstep)
+    n_knots = 1 + int(2 * rbkg * (kmax - kmin) / np.pi)
+    n_r = int(1 + (n_knots - 1) * np.pi / (2 * rstep * (kmax - kmin)))
+    n_knots = max(_LEAST_KNOTS, min(_MOST_KNOTS, n_knots))
+    places = np.array([kraw[_nearest(kraw, q)] for q in np.linspace(kmin, kmax, n_knots)])
+    if (np.diff(places) <= 0).any():
+        raise ReductionError(
+            f"the scan has too few points above E0 {e0:g} eV for a spline of {n_knots} knots; lower rbkg"
+        )
+    knots = make_interp_spline(places, places, k=_SPLINE).t
+    inside = kraw[: last - first + 1]
+    basis = BSpline(knots, np.eye(n_knots), _SPLINE)(inside)
+    to_chi = make_interp_spline(inside, np.eye(inside.size), k=_SPLINE)(kout)
+    taper = kout**kweight * ft_window(kout, (kmin, kmax), dx=dk, kind=window)
+    phase = np.exp(-2j * np.pi / NFFT * np.outer(np.arange(n_r), np.arange(kout.size)))
+    transform = KSTEP / np.sqrt(np.pi) * phase * taper
+    low_r = np.vstack([transform.real, transform.imag])
+    chi_of = to_chi @ basis
+    left, size, right = np.linalg.svd(low_r @ chi_of, full_matrices=False)
+    turn = right.T / size
+    weight = np.repeat([abs(clamp_lo), abs(clamp_hi)], nclamp)
+    at = np.r_[np.arange(nclamp), np.arange(kout.size - nclamp, kout.size)].astype(np.intp)
+    at, weight = at[weight > 0], weight[weight > 0]
+    ends = weight[:, None] * (chi_of @ turn)[at]
+    _, stiff, axes = np.linalg.svd(np.vstack([ends, np.zeros((n_knots, n_knots))]), full_matrices=False)
+    turn = turn @ axes.T
+    return _Spline(
+        k=kout,
+        points=(first, last + 1),
+        to_chi=np.ascontiguousarray(to_chi),
+        low_r=low_r,
+        inside=left @ axes.T,
+        stiff=stiff**2,
+        clamp_rows=weight[:, None] * (chi_of @ turn)[at],
+        clamp_at=at,
+        clamp_weight=weight,
+        chi_of=chi_of @ turn,
+        bkg_of=basis @ turn,
+    )
