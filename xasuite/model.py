@@ -7,7 +7,7 @@ Units: eV, 1/A, A, A^2, s.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -33,6 +33,28 @@ def frozen_array(values: ArrayLike, dtype: Any = float) -> NDArray[Any]:
         out = out.copy()
         out.flags.writeable = False
     return out
+
+
+# Names that beamlines use for one and the same channel.
+CHANNEL_FAMILIES = (
+    ("i0", "io", "izero", "mon"),
+    ("it", "itrans", "i1"),
+    ("ir", "iref", "irefer", "i2"),
+    ("ifluor", "iff", "ifl", "fluor"),
+    ("mu", "mutrans", "xmu"),
+    ("muref", "murefer"),
+)
+
+
+def channel_named(name: str, channels: Iterable[str]) -> str:
+    """The channel meant by `name`: itself, in other letter case, or another name of the same family; "" if none."""
+    pool = list(channels)
+    if name in pool:
+        return name
+    plain = {"".join(c for c in n.lower() if c.isalnum()): n for n in reversed(pool)}
+    key = "".join(c for c in name.lower() if c.isalnum())
+    family = next((f for f in CHANNEL_FAMILIES if key in f), ())
+    return next((plain[n] for n in (key, *family) if n in plain), "")
 
 
 @dataclass(frozen=True)
@@ -137,14 +159,16 @@ class Scan(_Record):
         from .expressions import parse
 
         expression = parse(expr)
-        missing = sorted(expression.names - set(self.channels) - {"energy"})
+        wanted = {n: channel_named(n, self.channels) for n in expression.names - {"energy"}}
+        missing = sorted(n for n, found in wanted.items() if not found)
         if missing:
             raise ChannelError(
                 f"{self.label or self.source}: {expr!r} needs channel {missing[0]!r}; "
                 f"the scan holds {', '.join(sorted(self.channels)) or 'none'}"
             )
+        named = {n: self.channels[found] for n, found in wanted.items()}
         with np.errstate(all="ignore"):
-            values = expression({**self.channels, "energy": self.energy})
+            values = expression({"energy": self.energy, **named})
         return np.broadcast_to(np.asarray(values, float), self.energy.shape)
 
     def mu(self, expr: str | None = None) -> Spectrum:

@@ -55,7 +55,8 @@ def finish(
     energy, columns = clean.order(energy, columns, notes)
     channels = dict(zip(labels, columns, strict=True))
 
-    wanted_element, wanted_edge = element or table.element, edge or table.edge
+    wanted_element = (element or table.element).strip().capitalize()
+    wanted_edge = (edge or table.edge).strip().upper()
     mu_expr = _mu(table, energy, channels, mu, wanted_element, notes, where)
     reference_expr = _reference(table, energy, channels, reference, mu_expr, notes, where)
     energy, channels = _drop(energy, channels, mu_expr, reference_expr, notes, where)
@@ -205,6 +206,14 @@ def evaluate(channels: dict[str, Array], energy: Array, expr: str) -> Array:
     return np.broadcast_to(np.asarray(values, float), energy.shape)
 
 
+def saturated(values: Array) -> int:
+    """How many neighbouring points stand at exactly the largest value, when they are many (20 and 2 %)."""
+    top = np.flatnonzero(values == np.nanmax(values)) if np.isfinite(values).any() else np.empty(0)
+    if top.size < max(20, 0.02 * values.size) or np.ptp(values[np.isfinite(values)]) == 0:
+        return 0
+    return int(top.size) if np.count_nonzero(np.diff(top) == 1) > 0.5 * top.size else 0
+
+
 def _jump(energy: Array, channels: dict[str, Array], expr: str, near: float) -> edges.Jump:
     values = evaluate(channels, energy, expr)
     if np.count_nonzero(np.isfinite(values)) < 0.7 * values.size:
@@ -218,6 +227,8 @@ def _reference(
     """The reference's mu; one found by name counts only when it shows an edge."""
     if reference:
         return names.resolve_expression(reference, channels, where)
+    if table.trusted:
+        return table.reference_expr
     expr = table.reference_expr or names.reference_candidate(list(channels), mu)
     if not expr or table.reference_expr:
         return expr
@@ -237,8 +248,7 @@ def _drop(
     used = parse(mu).names & set(channels)
     chambers = [channels[n] for n in used] if "/" in mu else []
     dead = clean.dead_rows(chambers) if chambers else np.zeros(energy.size, bool)
-    bad = ~np.isfinite(evaluate(channels, energy, mu))
-    lost = bad.copy()
+    lost = ~np.isfinite(evaluate(channels, energy, mu))
     if reference:
         lost |= ~np.isfinite(evaluate(channels, energy, reference))
     if (lost | dead).all():
@@ -250,6 +260,9 @@ def _drop(
     if inner.any():
         notes.append(f"{np.count_nonzero(inner)} points dropped where {mu}{' or ' + reference if reference else ''} is not finite")
     good = ~(dead | lost)
+    for name in sorted(used):
+        if "/" in mu and (at_top := saturated(channels[name])):
+            notes.append(f"{name} stands at its largest value over {at_top} points: saturated there?")
     if good.all():
         return energy, channels
     if np.count_nonzero(good) < MIN_POINTS:
@@ -267,6 +280,8 @@ def _element(
     given: bool,
     notes: list[str],
 ) -> tuple[str, str]:
+    if table.trusted:
+        return element, edge
     if element and not edges.is_element(element):
         raise ReadError(f"{table.label or table.group or 'scan'}: element {element!r} is none")
     line = edges.tabulated(element, edge) if element and edge else None

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ..errors import ChannelError
 from ..expressions import parse
+from ..model import channel_named
 
 # Every list in the order of preference; matched against the lower-case name without underscores.
 _I0 = (
@@ -34,17 +35,6 @@ _MU_NORM = (r"norm", r"normalized", r"normmu", r"flat", r"mudata", r"intensity")
 _MU_REF = (r"muref", r"murefer", r"mureference", r"refmu")
 # Channels of a detector of several elements, summed.
 _ARRAYS = (r"ifch\d+", r"dtc\d+", r"sca1_\d+", r"fla\d+", r"roi\d+", r"ge\d+", r"mca\d+")
-
-# What a user may write for a channel of the same role.
-FAMILIES: tuple[tuple[str, ...], ...] = (
-    ("i0", "io", "izero", "mon"),
-    ("it", "itrans", "i1", "trans"),
-    ("ir", "iref", "irefer", "i2", "ref"),
-    ("if_", "ifluor", "iff", "fluor", "ifl"),
-    ("mu", "mutrans", "xmu"),
-    ("muref", "murefer", "mu_ref"),
-)
-
 
 def plain(name: str) -> str:
     """A name for comparing: lower case, no underscores."""
@@ -154,19 +144,12 @@ def reference_candidate(names: Sequence[str], mu: str) -> str:
 
 
 def resolve(name: str, channels: Iterable[str]) -> str:
-    """The channel a user means by `name`: itself, in other letter case, or by its role (it = itrans = I1).
-
-    Gives "" when there is none.
-    """
+    """The channel a user means by `name`: as Scan.channel takes it, or by its role here; "" if none."""
     pool = list(channels)
-    if name in pool:
-        return name
-    for wanted in [name, *(f for family in FAMILIES if plain(name) in map(plain, family) for f in family)]:
-        for candidate in pool:
-            if plain(candidate) == plain(wanted):
-                return candidate
-    roles: Mapping[str, Sequence[str]] = {"i0": _I0, "it": _IT, "itrans": _IT, "ir": _IR, "iref": _IR, "ifluor": _IF, "iff": _IF}
-    return first(pool, roles[plain(name)]) if plain(name) in roles else ""
+    roles: Mapping[str, Sequence[str]] = {
+        "i0": _I0, "it": _IT, "itrans": _IT, "ir": _IR, "iref": _IR, "ifluor": _IF, "iff": _IF,
+    }  # fmt: skip
+    return channel_named(name, pool) or first(pool, roles.get(plain(name), ()))
 
 
 def resolve_expression(expr: str, channels: Iterable[str], where: str) -> str:

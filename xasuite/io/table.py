@@ -18,6 +18,7 @@ MAX_LABEL = 60
 class Table:
     """One group of a file: `columns` (ncol, n) named by `names`, and what the header says about them.
 
+    `trusted` marks what xasuite wrote itself: nothing is to be found out anew.
     `axis` names the column of energies and `axis_kind` says what it holds: "eV", "keV", "angle" (degrees),
     "millidegree", "steps", or "" where that is to be found out. `hints` is header text in which an element
     may be named, `e0` an edge energy in eV that the header states.
@@ -42,6 +43,7 @@ class Table:
     notes: list[str] = field(default_factory=list)
     meta: dict[str, Any] = field(default_factory=dict)
     refusal: str = ""
+    trusted: bool = False
 
     def column(self, name: str) -> Array:
         """The values (n,) of a column."""
