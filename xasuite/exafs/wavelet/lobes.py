@@ -1,0 +1,327 @@
+"""Lobes of a wavelet transform as numbers: position in k and R, height, widths, and their errors from noise."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...errors import DataError, RangeError, XasuiteWarning
+from ...model import Array, Chi, Wavelet
+from .transform import iter_wavelet, wavelet
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Below this share of resamples that keep a lobe its errors describe the survivors, not the lobe.
+LASTING = 0.9
+VALUES = ("k", "r", "height", "width_k", "width_r")
+
+
+@dataclass(frozen=True)
+class Lobe:
+    """One local maximum of |W|: k (1/A), r (A, not corrected for phase), height, full widths at half maximum.
+
+    A width is NaN where |W| does not fall to half before the edge of the map. `errors` holds the standard
+    deviation of each value over the resamples, NaN without resampling; `found` the share of resamples that
+    have a maximum within the lobe.
+    """
+
+    k: float
+    r: float
+    height: float
+    width_k: float
+    width_r: float
+    errors: tuple[float, float, float, float, float] = (np.nan,) * 5
+    found: float = 1.0
+
+    def error(self, name: str) -> float:
+        """Standard error of "k", "r", "height", "width_k" or "width_r"."""
+        return self.errors[VALUES.index(name)]
+
+
+@dataclass(frozen=True, eq=False)
+class Lobes:
+    """The lobes of one spectrum, highest first; `samples` (resamples, lobes, 5) in the order of VALUES.
+
+    `epsilon_k` is the noise that was added in resampling, 0 without.
+    """
+
+    lobes: tuple[Lobe, ...]
+    label: str
+    epsilon_k: float
+    resamples: int
+    seed: int
+    samples: Array
+
+    def __iter__(self) -> Any:
+        return iter(self.lobes)
+
+    def __len__(self) -> int:
+        return len(self.lobes)
+
+    def __getitem__(self, i: int) -> Lobe:
+        return self.lobes[i]
+
+    def near(self, *, k: float | None = None, r: float) -> Lobe:
+        """The highest lobe within 0.4 A of r, or the one nearest in k among those if k is given.
+
+        Raises DataError naming the lobes there are.
+        """
+        close = [lobe for lobe in self.lobes if abs(lobe.r - r) <= 0.4]
+        if not close:
+            known = ", ".join(f"R {lobe.r:.2f}" for lobe in self.lobes) or "none"
+            raise DataError(f"{self.label}: no lobe within 0.4 A of R = {r:g} A; there are {known}")
+        return close[0] if k is None else min(close, key=lambda lobe: abs(lobe.k - k))
+
+    def table(self) -> pd.DataFrame:
+        """A row a lobe: values, errors and the share of resamples that keep it."""
+        import pandas as pd
+
+        units = ("1/A", "A", "", "1/A", "A")
+        rows = []
+        for lobe in self.lobes:
+            row: dict[str, Any] = {"label": self.label}
+            for name, unit, error in zip(VALUES, units, lobe.errors, strict=True):
+                head = f"{name} ({unit})" if unit else name
+                row[head], row[f"{name}_err"] = getattr(lobe, name), error
+            rows.append({**row, "found": lobe.found})
+        return pd.DataFrame(rows)
+
+
+def maxima(
+    transform: Wavelet,
+    *,
+    threshold: float = 0.1,
+    k: tuple[float, float] | None = None,
+    r: tuple[float, float] | None = None,
+    limit: int = 8,
+) -> tuple[Lobe, ...]:
+    """Local maxima of |W| of one spectrum, highest first, refined between the grid points.
+
+    Parameters
+    ----------
+    transform : Wavelet of one spectrum, wt (nr, nk).
+    threshold : maxima below this share of the highest are left out.
+    k, r : only maxima inside these ranges, in 1/A and A.
+    limit : at most so many.
+
+    Returns
+    -------
+    Lobes without errors. A parabola through the logarithm of three points each way gives position and height,
+    exact for a Gaussian lobe. A maximum on the edge of the map or of the ranges is no lobe.
+
+    Raises DataError for a stack, RangeError for a range that holds no 3 x 3 points.
+    """
+    if transform.wt.ndim != 2:
+        raise DataError(
+            f"{transform.label}: lobes are found one spectrum at a time, wt is {transform.wt.shape}"
+        )
+    z = transform.magnitude
+    rows, cols = _inside(transform.r, r, "R"), _inside(transform.k, k, "k")
+    part = z[rows, cols]
+    centre = part[1:-1, 1:-1]
+    top = np.ones(centre.shape, bool)
+    for i in range(3):
+        for j in range(3):
+            if (i, j) != (1, 1):
+                near = part[i : i + centre.shape[0], j : j + centre.shape[1]]
+                top &= centre > near if (i, j) < (1, 1) else centre >= near
+    top &= centre > max(threshold * part.max(), 0)
+    at = np.argwhere(top) + 1 + [rows.start, cols.start]
+    found = [_refine(transform.k, transform.r, z, int(i), int(j)) for i, j in at]
+    return tuple(sorted(found, key=lambda lobe: -lobe.height)[:limit])
+
+
+def find_lobes(
+    chi: Chi,
+    *,
+    epsilon_k: float | None = None,
+    resamples: int = 200,
+    seed: int = 0,
+    threshold: float = 0.1,
+    within_k: tuple[float, float] | None = None,
+    within_r: tuple[float, float] | None = None,
+    limit: int = 8,
+    **settings: Any,
+) -> Lobes:
+    """The lobes of one chi(k)'s wavelet, with errors from noise.
+
+    White noise of standard deviation `epsilon_k` is added to chi(k) `resamples` times and each lobe is followed
+    to its maximum within its own half width; the standard deviation over the resamples is the error.
+
+    Parameters
+    ----------
+    chi : Chi of one spectrum.
+    epsilon_k : noise of chi(k); None: the record's own, or estimated from chi(R) at 15-30 A where it has none.
+    resamples : how often; 0 leaves the errors NaN.
+    seed : of numpy's generator: the same seed gives the same errors.
+    threshold, limit : as in `maxima`; within_k, within_r : its k and r.
+    settings : those of `wavelet`.
+
+    Returns
+    -------
+    Lobes, highest first. Warns of a lobe that less than 90 % of the resamples keep.
+
+    Raises DataError for a stack or a negative noise, and what `wavelet` raises.
+    """
+    if chi.chi.ndim != 1:
+        raise DataError(f"{chi.label}: lobes are found one spectrum at a time, chi is {chi.chi.shape}")
+    transform = wavelet(chi, **settings)
+    lobes = maxima(transform, threshold=threshold, k=within_k, r=within_r, limit=limit)
+    noise = noise_level(chi) if epsilon_k is None else float(epsilon_k)
+    if not noise >= 0:
+        raise DataError(f"{chi.label}: the noise of chi is {noise:g}; give epsilon_k as a positive number")
+    if not lobes or resamples == 0:
+        return Lobes(lobes, chi.label, noise, 0, seed, np.empty((0, len(lobes), 5)))
+    rng = np.random.default_rng(seed)
+    noisy = chi.chi + noise * rng.standard_normal((resamples, chi.k.size))
+    stack = Chi(k=chi.k, chi=noisy, e0=np.zeros(resamples), edge_step=np.ones(resamples), label=chi.label)
+    samples = track(stack, lobes, **settings)
+    with_errors = []
+    for i, lobe in enumerate(lobes):
+        kept = np.isfinite(samples[:, i, 0])
+        found = float(kept.mean())
+        if found < LASTING:
+            warnings.warn(
+                f"{chi.label}: the lobe at k = {lobe.k:.2f} 1/A, R = {lobe.r:.2f} A is lost in {1 - found:.0%} of "
+                f"the resamples at noise {noise:.2g}; its errors describe only the others",
+                XasuiteWarning,
+                stacklevel=2,
+            )
+        errors = tuple(_spread(samples[:, i, v]) for v in range(5))
+        with_errors.append(replace(lobe, errors=errors, found=found))
+    return Lobes(tuple(with_errors), chi.label, noise, resamples, seed, samples)
+
+
+def noise_level(chi: Chi) -> float:
+    """epsilon_k of one chi: its own, or estimated at R of 15-30 A where it holds none."""
+    if chi.epsilon_k is not None and np.isfinite(chi.epsilon_k).all():
+        return float(chi.epsilon_k)
+    from ...reduce.noise import noise_of
+
+    return float(noise_of(chi.k, chi.chi))
+
+
+def track(stack: Chi, lobes: Sequence[Lobe], **settings: Any) -> Array:
+    """Values (m, lobes, 5) of each lobe in each spectrum of a stack (m, nk), in the order of VALUES.
+
+    A lobe is looked for within its own half widths, and not past half the way to the next one. NaN where
+    there is no maximum inside. Raises what `wavelet` raises.
+    """
+    out = np.full((stack.chi.shape[0], len(lobes), 5), np.nan)
+    boxes = [_box(lobe, [other for other in lobes if other is not lobe]) for lobe in lobes]
+    for part, chunk in iter_wavelet(stack, **settings):
+        for i, (lobe, (dk, dr)) in enumerate(zip(lobes, boxes, strict=True)):
+            rows = _inside(chunk.r, (lobe.r - dr, lobe.r + dr), "R")
+            cols = _inside(chunk.k, (lobe.k - dk, lobe.k + dk), "k")
+            for m in range(chunk.wt.shape[0]):
+                box = np.abs(chunk.wt[m, rows, cols])
+                a, b = np.unravel_index(int(np.argmax(box)), box.shape)
+                if 0 < a < box.shape[0] - 1 and 0 < b < box.shape[1] - 1:
+                    one = _refine(chunk.k, chunk.r, chunk.wt[m], int(a) + rows.start, int(b) + cols.start)
+                    out[part.start + m, i] = [getattr(one, v) for v in VALUES]
+    return out
+
+
+@dataclass(frozen=True, eq=False)
+class Ridge:
+    """The ridge of |W|: for every R (nr,) in A the k (..., nr) in 1/A of the maximum and its height (..., nr)."""
+
+    r: Array
+    k: Array
+    height: Array
+
+
+def ridge(transform: Wavelet, *, k: tuple[float, float] | None = None) -> Ridge:
+    """The ridge along R: where in k the contributions at each distance lie.
+
+    `k` limits the search; without, the whole axis counts. A maximum on the search's edge gives NaN in k: there
+    is none inside. Raises RangeError when `k` holds no three points.
+    """
+    cols = _inside(transform.k, k, "k")
+    z = np.abs(transform.wt[..., cols])
+    axis = transform.k[cols]
+    j = np.argmax(z, axis=-1)
+    inside = (j > 0) & (j < axis.size - 1)
+    centre = np.clip(j, 1, axis.size - 2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        three = [np.log(np.take_along_axis(z, (centre + d)[..., None], -1)[..., 0]) for d in (-1, 0, 1)]
+        offset, rise = _parabola(*three)
+        found = np.where(inside, axis[centre] + offset * (axis[1] - axis[0]), np.nan)
+        height = np.where(inside, np.exp(three[1] + rise), np.max(z, axis=-1))
+    return Ridge(transform.r, found, height)
+
+
+def _spread(values: Array) -> float:
+    kept = values[np.isfinite(values)]
+    return float(np.std(kept, ddof=1)) if kept.size > 1 else float("nan")
+
+
+def _inside(axis: Array, limits: tuple[float, float] | None, name: str) -> slice:
+    """The slice of an axis within limits, which must hold three points."""
+    if limits is None:
+        return slice(0, axis.size)
+    low, high = np.searchsorted(axis, [limits[0] - 1e-9, limits[1] + 1e-9])
+    if high - low < 3:
+        raise RangeError(
+            f"{name} from {limits[0]:.4g} to {limits[1]:.4g} holds no lobe: the map runs from {axis[0]:.4g} to "
+            f"{axis[-1]:.4g} in steps of {axis[1] - axis[0]:.3g}"
+        )
+    return slice(int(low), int(high))
+
+
+def _parabola(left: Any, mid: Any, right: Any) -> tuple[Any, Any]:
+    """Offset from the middle in steps, and rise above it, of the top of a parabola through three points."""
+    bend = left - 2 * mid + right
+    bend = np.where(bend < 0, bend, -np.inf)
+    offset = 0.5 * (left - right) / bend
+    return offset, -0.125 * (left - right) ** 2 / bend
+
+
+def _refine(k: Array, r: Array, z: Any, i: int, j: int) -> Lobe:
+    """The lobe about grid point (i, j), not on the border, of a map that may still be complex."""
+    with np.errstate(divide="ignore"):
+        log_k = np.log(np.abs(z[i, j - 1 : j + 2]))
+        log_r = np.log(np.abs(z[i - 1 : i + 2, j]))
+    dj, rise_k = _parabola(*log_k)
+    di, rise_r = _parabola(*log_r)
+    height = float(np.abs(z[i, j]) * np.exp(rise_k + rise_r))
+    return Lobe(
+        k=float(k[j] + dj * (k[1] - k[0])),
+        r=float(r[i] + di * (r[1] - r[0])),
+        height=height,
+        width_k=_width(k, np.abs(z[i, :]), j),
+        width_r=_width(r, np.abs(z[:, j]), i),
+    )
+
+
+def _width(axis: Array, profile: Array, at: int) -> float:
+    """Full width at half of the value at `at`, between points by straight lines; NaN when it stays above."""
+    half = 0.5 * profile[at]
+    ends = []
+    for part, where in ((profile[at::-1], axis[at::-1]), (profile[at:], axis[at:])):
+        below = np.flatnonzero(part < half)
+        if below.size == 0:
+            return float("nan")
+        b = int(below[0])
+        share = (part[b - 1] - half) / (part[b - 1] - part[b])
+        ends.append(where[b - 1] + share * (where[b] - where[b - 1]))
+    return float(ends[1] - ends[0])
+
+
+def _box(lobe: Lobe, others: Sequence[Lobe]) -> tuple[float, float]:
+    """Half sides of the box in k and R in which a lobe is followed."""
+    dk = 0.5 * lobe.width_k if np.isfinite(lobe.width_k) else 1.5
+    dr = 0.5 * lobe.width_r if np.isfinite(lobe.width_r) else 0.25
+    for other in others:
+        # A neighbour limits the box along the axis on which it is further away, in units of the widths
+        apart_k, apart_r = abs(other.k - lobe.k), abs(other.r - lobe.r)
+        if apart_k / dk > apart_r / dr:
+            dk = min(dk, 0.5 * apart_k)
+        else:
+            dr = min(dr, 0.5 * apart_r)
+    return dk, dr
