@@ -1,0 +1,272 @@
+"""Everything Larch gets silently wrong in reading, reduction and transforms now raises or is right.
+
+The numbers of the sections are those of docs/decisions/larch_silent_failures.md.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import xasuite as xs
+from xasuite._larch import larch_version, quiet, reduction
+from xasuite.errors import DataError, RangeError, ReductionError, XasuiteError
+from xasuite.model import Spectrum
+
+from .conftest import E0, STEP
+
+Made = Callable[..., Spectrum]
+
+
+def test_the_door_is_light() -> None:
+    code = (
+        "import sys, xasuite._larch, xasuite._larch.checks, xasuite._larch.reduction, xasuite.reduce as r;"
+        "r.normalize, r.background, r.align, r.merge, r.deglitch; print(xasuite._larch.larch_version());"
+        "bad = {'larch', 'scipy', 'lmfit'} & set(sys.modules); assert not bad, bad"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == larch_version() == "2026.3.1"
+
+
+def test_2_a_changed_e0_changes_chi(made: Made) -> None:
+    """Larch keeps the E0 of the first run (ek0); here every call starts anew."""
+    from larch import Group
+    from larch.xafs import autobk, pre_edge
+
+    s = made()
+    group = Group(energy=s.energy.copy(), mu=s.mu.copy())
+    pre_edge(group, e0=E0)
+    autobk(group)
+    first = group.chi.copy()
+    group.e0 = E0 + 5
+    autobk(group)
+    assert np.array_equal(first, group.chi), "Larch has lost this failure: the door may be simpler"
+
+    n = xs.normalize(s, e0=E0)
+    a, b = xs.background(n), xs.background(n, e0=E0 + 5)
+    assert float(b.e0) == E0 + 5
+    m = min(a.k.size, b.k.size)
+    assert np.abs(a.chi[:m] - b.chi[:m]).max() > 0.05
+    again = xs.background(n)
+    assert np.array_equal(a.chi, again.chi)
+    renormalised = xs.background(xs.normalize(s, e0=E0 + 5))
+    assert float(renormalised.e0) == E0 + 5
+
+
+def test_2_no_epsilon_is_left_over(made: Made) -> None:
+    """The noise belongs to its own chi: a noisy one before does not change that of a clean one after."""
+    clean = xs.background(xs.normalize(made(), e0=E0)).epsilon_k
+    noisy = xs.background(xs.normalize(made(noise=5e-3, seed=1), e0=E0)).epsilon_k
+    assert noisy is not None
+    assert clean is not None
+    assert noisy > 20 * clean
+    assert xs.background(xs.normalize(made(), e0=E0)).epsilon_k == clean
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_3_not_a_number_is_refused(made: Made, bad: float) -> None:
+    s = made()
+    mu = s.mu.copy()
+    mu[37] = bad
+    broken = Spectrum(energy=s.energy, mu=mu, label="scan 7")
+    for function in (xs.find_e0, xs.normalize, xs.rebin, xs.deglitch):
+        with pytest.raises(DataError, match=r"scan 7: mu is not finite at 1 points, the first at index 37"):
+            function(broken)
+
+
+def test_3_descending_energy_is_refused(made: Made) -> None:
+    s = made()
+    with pytest.raises(DataError, match="energy descends; reverse the arrays"):
+        xs.normalize(Spectrum(energy=s.energy[::-1], mu=s.mu[::-1]))
+    swapped = s.energy.copy()
+    swapped[[50, 51]] = swapped[[51, 50]]
+    with pytest.raises(DataError, match="goes back after point 50"):
+        xs.normalize(Spectrum(energy=swapped, mu=s.mu))
+
+
+def test_3_kev_is_refused_with_a_hint(made: Made) -> None:
+    s = made()
+    with pytest.raises(DataError, match="keV and not eV; multiply it by 1000"):
+        xs.normalize(Spectrum(energy=s.energy / 1000, mu=s.mu))
+
+
+def test_3_repeats_and_shapes_are_refused(made: Made) -> None:
+    s = made()
+    twice = s.energy.copy()
+    twice[80] = twice[79]
+    with pytest.raises(DataError, match=r"occurs twice \(1 repeats in all\); average them"):
+        xs.normalize(Spectrum(energy=twice, mu=s.mu))
+    with pytest.raises(DataError, match="points along its last axis"):
+        xs.normalize(Spectrum(energy=s.energy, mu=s.mu[:-3]))
+    with pytest.raises(DataError, match="too few for a spectrum"):
+        xs.normalize(Spectrum(energy=s.energy[:5], mu=s.mu[:5]))
+
+
+def test_4_k_beyond_the_data_is_refused(made: Made) -> None:
+    n = xs.normalize(made(), e0=E0)
+    with pytest.raises(RangeError, match=r"k = \(0, 18\) 1/A is outside the data, which reach from 0 to 14.00"):
+        xs.background(n, k=(0, 18))
+    chi = xs.background(n)
+    for function in (reduction.xftf, reduction.estimate_noise):
+        with pytest.raises(RangeError, match="kmax 16 1/A is outside the data"):
+            function(chi.k, chi.chi, kmax=16)
+
+
+def test_5_chi_does_not_depend_on_thickness(made: Made) -> None:
+    """Clamps weigh chi against absolute mu in Larch: a sample 1e4 times thicker has another chi. Not here."""
+    thin, thick = made(), made(scale=1e4)
+
+    def chi(s: Spectrum, how: str) -> np.ndarray:
+        return xs.background(xs.normalize(s, e0=E0), rbkg=1, kweight=1, clamp=(0, 1), clamp_scale=how).chi
+
+    scale = np.abs(chi(thin, "edge_step")).max()
+    assert np.abs(chi(thin, "edge_step") - chi(thick, "edge_step")).max() < 1e-6 * scale
+    assert np.abs(chi(thin, "mu") - chi(thick, "mu")).max() > 1e-3 * scale
+
+
+def test_5_larch_s_own_clamp_is_an_option(made: Made) -> None:
+    from larch import Group
+    from larch.xafs import autobk
+
+    s = made(scale=3.7)
+    n = xs.normalize(s, e0=E0)
+    ours = xs.background(n, rbkg=1, kweight=1, clamp_scale="mu")
+    group = Group(energy=s.energy.copy(), mu=s.mu.copy())
+    autobk(group, ek0=E0, edge_step=float(n.edge_step), rbkg=1, kweight=1)
+    assert np.array_equal(ours.k, group.k)
+    assert np.array_equal(ours.chi, group.chi)
+    assert np.allclose(ours.bkg, group.bkg, rtol=1e-14)
+
+
+def test_8_a_mistyped_keyword_is_a_type_error(made: Made) -> None:
+    """Larch's xftf ignores it; its autobk prints a line and returns None, with no chi."""
+    from larch import Group
+    from larch.xafs import autobk
+
+    s = made()
+    group = Group(energy=s.energy.copy(), mu=s.mu.copy())
+    with quiet("autobk") as printed:
+        autobk(group, rbgk=1.0)
+    assert "Unrecognized" in printed.getvalue()
+    assert not hasattr(group, "chi")
+
+    n = xs.normalize(s, e0=E0)
+    chi = xs.background(n)
+    with pytest.raises(TypeError, match="rbgk"):
+        xs.background(n, rbgk=1.0)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="kwieght"):
+        reduction.xftf(chi.k, chi.chi, kwieght=3)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="norm1"):
+        xs.normalize(s, norm1=100)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"rbkg": -1}, "rbkg = -1 A is not between 0 and 5"),
+        ({"kweight": 7}, "kweight = 7 of the background"),
+        ({"window": "hamming"}, "window = 'hamming' is not one of kaiser, hanning"),
+        ({"k": (9, 3)}, "empty; the lower end comes first"),
+        ({"k": "3-9"}, "is not a range; give two numbers"),
+        ({"e0": 9000.0}, "E0 9000 eV is outside the data"),
+        ({"clamp_scale": "both"}, "is not one of edge_step, mu"),
+    ],
+)
+def test_8_wrong_values_are_range_errors(made: Made, settings: dict, said: str) -> None:
+    with pytest.raises(RangeError, match=said):
+        xs.background(xs.normalize(made(), e0=E0), **settings)
+
+
+def test_an_e0_outside_the_scan_is_no_longer_replaced(made: Made) -> None:
+    """Larch's pre_edge looks for another E0 without a word."""
+    with pytest.raises(RangeError, match="E0 8979 eV is outside the data"):
+        xs.normalize(made(), e0=8979)
+
+
+def test_mu_that_falls_at_the_edge_is_refused(made: Made) -> None:
+    """Larch gives the edge step of ln(it/i0) a positive sign."""
+    from larch import Group
+    from larch.xafs import pre_edge
+
+    s = made()
+    group = Group(energy=s.energy.copy(), mu=-s.mu)
+    pre_edge(group, e0=E0)
+    assert group.edge_step > 0
+    with pytest.raises(ReductionError, match="mu falls at E0 7709 eV"):
+        xs.normalize(Spectrum(energy=s.energy, mu=-s.mu), e0=E0)
+
+
+def test_10_delta_chi_is_in_units_of_chi(made: Made) -> None:
+    """Larch's delta_chi keeps the unit of mu: tenfold mu, tenfold error. Through the door it does not."""
+    errors = []
+    for scale in (1.0, 10.0):
+        s = made(noise=1e-3, scale=scale)
+        out = reduction.autobk(
+            s.energy, s.mu, e0=E0, edge_step=STEP * scale, clamp=(0, 0), calc_uncertainties=True
+        )
+        errors.append(out["delta_chi"])
+    assert np.allclose(errors[0], errors[1], rtol=1e-3)
+
+
+def test_10_epsilon_is_the_standard_deviation_of_chi() -> None:
+    """White noise of known deviation: the mean of 200 estimates within 3 standard errors (bias under 2 %).
+
+    Larch's estimate_noise scales by the window's mean and is some 15 % high on the same data.
+    """
+    rng = np.random.default_rng(10)
+    k = np.arange(0, 14.001, 0.05)
+    noise = 1e-3 * rng.normal(size=(200, k.size))
+    ours = xs.reduce.noise_of(k, noise)
+    assert ours.shape == (200,)
+    assert abs(ours.mean() / 1e-3 - 1) < 3 * ours.std() / 1e-3 / np.sqrt(200)
+    larch = np.array([reduction.estimate_noise(k, y)["epsilon_k"] for y in noise[:20]])
+    assert larch.mean() / 1e-3 > 1.05
+
+
+def test_nothing_is_printed_and_input_stays(made: Made, capfd: pytest.CaptureFixture[str]) -> None:
+    s = made(noise=1e-3)
+    before = s.energy.copy(), s.mu.copy()
+    n = xs.normalize(s)
+    chi = xs.background(n)
+    reduction.xftf(chi.k, chi.chi)
+    reduction.rebin(s.energy, s.mu, e0=E0)
+    assert capfd.readouterr() == ("", "")
+    assert np.array_equal(before[0], s.energy)
+    assert np.array_equal(before[1], s.mu)
+
+
+def test_what_larch_raises_has_our_type() -> None:
+    with (
+        pytest.raises(ReductionError, match=r"autobk of x failed in Larch: boom \(it printed: a line\)"),
+        quiet("autobk of x"),
+    ):
+        print("a line")  # noqa: T201
+        raise ValueError("boom")
+    with pytest.raises(XasuiteError, match="ours"), quiet("autobk of x"):
+        raise DataError("ours")
+
+
+def test_the_oracle_s_wrappers_are_larch(made: Made) -> None:
+    """Plain arrays in and out, equal to Larch called directly."""
+    from larch import Group
+    from larch.xafs import cauchy_wavelet, find_e0, rebin_xafs, xftf, xftr
+
+    s = made(noise=1e-3)
+    chi = xs.background(xs.normalize(s, e0=E0))
+    group = Group(k=chi.k.copy(), chi=chi.chi.copy())
+    xftf(group, kmin=3, kmax=12, kweight=2, dk=1, window="hanning")
+    ours = reduction.xftf(chi.k, chi.chi, kmin=3, kmax=12, kweight=2, dk=1, window="hanning")
+    assert np.array_equal(ours["chir"], group.chir)
+    xftr(group, rmin=1, rmax=3, dr=0.1, window="hanning")
+    back = reduction.xftr(ours["r"], ours["chir"], rmin=1, rmax=3, dr=0.1, window="hanning")
+    assert np.array_equal(back["chiq"], group.chiq)
+    cauchy_wavelet(group, kweight=2, rmax_out=6)
+    assert np.array_equal(reduction.cauchy_wavelet(chi.k, chi.chi, rmax_out=6)["wt"], group.wcauchy)
+    raw = Group(energy=s.energy.copy(), mu=s.mu.copy(), __name__="g")
+    rebin_xafs(raw, e0=E0)
+    assert np.array_equal(reduction.rebin(s.energy, s.mu, e0=E0)["mu"], raw.rebinned.mu)
+    assert reduction.find_e0(s.energy, s.mu) == find_e0(s.energy, s.mu)
