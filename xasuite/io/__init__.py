@@ -9,7 +9,7 @@ _PUBLIC = {
     "read": ".reader",
     "read_all": ".reader",
     "groups": ".reader",
-    "write": ".write",
+    "write": ".writer",
 }
 __all__ = ["groups", "read", "read_all", "write"]
 

@@ -37,8 +37,12 @@ def parse_athena(text: str, name: str) -> list[Table]:
         by_tag[tag] = table
     if not tables:
         raise ReadError(f"{name}: the Athena project holds no group")
+    own = "# written by xasuite" in text[:200]
     for table in tables:
         _attach_reference(table, by_tag)
+        if own:
+            table.trusted = True
+            table.notes = table.meta.pop("titles", []) + table.notes
     return tables
 
 
@@ -54,6 +58,8 @@ def _perl_records(text: str, name: str) -> list[tuple[str, dict[str, Any]]]:
         elif key == "@args":
             items = _items(_inside(line, name, number))
             current["args"] = dict(zip(items[0::2], items[1::2], strict=False))
+            titles = re.search(r"'titles',\s*\[(.*?)\](?:,'|\s*$)", _inside(line, name, number))
+            current["args"]["titles"] = _items(titles.group(1)) if titles else []
         elif key[:1] == "@" and key[1:] in _ARRAYS:
             current[key[1:]] = _array(_inside(line, name, number), f"{name}:{number}")
         elif line.startswith("[record]"):
@@ -175,6 +181,7 @@ def _table(tag: str, record: dict[str, Any], taken: list[str]) -> Table:
         "athena_recordtype": kind,
         "athena_source": str(args.get("source", "")),
         "athena_importance": _number(args.get("importance")),
+        "titles": [str(t) for t in args["titles"]] if isinstance(args.get("titles"), list) else [],
     }
     if str(args.get("is_nor", "0")) == "1":
         table.meta["normalized"] = True

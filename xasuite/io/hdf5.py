@@ -89,7 +89,8 @@ def _tables(group: Any, path: str, axis: str, datasets: dict[str, Any], root: An
 
 def _table(group: Any, path: str, columns: dict[str, Array], datasets: dict[str, Any]) -> Table:
     raw = [k for k in columns if k != "energy"]
-    names = ["energy", *clean_names(raw)] if raw else ["energy"]
+    own = "xasuite" in group
+    names = ["energy", *(raw if own else clean_names(raw))] if raw else ["energy"]
     table = Table(names=names, columns=np.array(list(columns.values())), axis="energy")
     table.group = path
     table.format = "hdf5"
@@ -108,10 +109,12 @@ def _table(group: Any, path: str, columns: dict[str, Array], datasets: dict[str,
     mode = _text(group, "mode") or _text(group, "mode/name")
     if mode:
         table.meta["mode"] = mode
-    for key in ("mu_expression", "reference_expression"):
-        stated = _text(group, f"xasuite/{key}")
-        if stated:
-            setattr(table, "mu_expr" if key.startswith("mu") else "reference_expr", stated)
+    if own:
+        table.trusted = True
+        table.mu_expr = _text(group, "xasuite/mu_expression")
+        table.reference_expr = _text(group, "xasuite/reference_expression")
+        table.meta |= _json(_text(group, "process/notes"))
+        table.notes += [str(n) for n in table.meta.pop("notes", [])]
     _choose_mu(table, mode.lower())
     return table
 
@@ -180,6 +183,14 @@ def _text(group: Any, path: str) -> str:
     if isinstance(value, np.ndarray):
         value = _plain(value.ravel()[0])
     return str(value).strip() if not isinstance(value, (np.floating, np.integer, float, int)) else f"{value:g}"
+
+
+def _json(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _facts(table: Table, group: Any) -> None:

@@ -237,9 +237,11 @@ def decode(content: bytes, file: Path) -> str:
 
 def parse_text(text: str, name: str) -> list[Table]:
     """The tables of a text file of any of the known formats. Raises ReadError."""
-    from . import athena, beamlines, xdi
+    from . import athena, beamlines, own, xdi
     from .text import parse_columns
 
+    if own.is_own(text):
+        return own.parse_own(text, name)
     if athena.is_athena(text):
         return athena.parse_athena(text, name)
     strict = name.lower().removesuffix(".gz").endswith(".xdi")

@@ -58,7 +58,14 @@ def parse_xdi(text: str, name: str) -> Table:
         meta={**fields, "comments": "\n".join(comments)},
     )
     table.meta["xdi_version"] = first.group(1)
-    _metadata(table, fields, lines)
+    if "Xasuite.mu" in fields:
+        table.trusted = True
+        table.mu_expr = fields["Xasuite.mu"]
+        table.reference_expr = fields.get("Xasuite.reference", "")
+        notes[:] = [c for c in comments if c]
+        table.element, table.edge = fields.get("Element.symbol", ""), fields.get("Element.edge", "")
+        return table
+    _metadata(table, fields)
     return table
 
 
@@ -185,7 +192,7 @@ def _spans(numbers: list[int]) -> str:
     return ", ".join(map(str, numbers[:12]))
 
 
-def _metadata(table: Table, fields: dict[str, str], lines: list[str]) -> None:
+def _metadata(table: Table, fields: dict[str, str]) -> None:
     """Element, edge, d-spacing and the checks of required and recommended metadata, as notes."""
     lower = {k.lower(): v for k, v in fields.items()}
     from .edges import is_element

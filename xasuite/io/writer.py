@@ -1,0 +1,322 @@
+"""`write`: records as an Athena project, NXxas-style HDF5, CSV or XDI; the reader gives them back equal."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import WriteError
+from ..files import replacing, write_text
+from ..model import Array, Chi, Normalized, Scan, Series, Spectrum, Transform
+from .table import unique
+
+FORMATS = {".prj": "athena", ".h5": "nxxas", ".hdf5": "nxxas", ".nxs": "nxxas", ".csv": "csv", ".xdi": "xdi"}
+
+
+@dataclass
+class _Entry:
+    """What every writer needs of a record: columns, the first of them the axis, and how to read them."""
+
+    columns: dict[str, Array]
+    label: str
+    element: str = ""
+    edge: str = ""
+    mu_expr: str = "mu"
+    reference_expr: str = ""
+    mu: Array | None = None
+    reference: Array | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def write(path: str | Path, records: Any, format: str | None = None) -> Path:
+    """Write records to one file, under a temporary name and then renamed.
+
+    Parameters
+    ----------
+    path
+        The target; its suffix gives the format: .prj (Athena project), .h5 .hdf5 .nxs (NXxas), .csv, .xdi.
+    records
+        A Scan, Spectrum, Normalized, a Series of them, or a list; CSV takes a Chi or a Transform too.
+    format
+        "athena", "nxxas", "csv" or "xdi", where the suffix does not say.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    WriteError
+        Unknown format, nothing to write, several records where the format holds one, or an unwritable place.
+    """
+    target = Path(path)
+    kind = format or FORMATS.get(target.suffix.lower(), "")
+    writers = {"athena": _write_athena, "nxxas": _write_nexus, "csv": _write_csv, "xdi": _write_xdi}
+    if kind not in writers:
+        raise WriteError(
+            f"{target}: {kind or target.suffix or 'a name without suffix'!r} is no format to write; "
+            f"use {', '.join(FORMATS)} or format={', '.join(map(repr, writers))}"
+        )
+    entries = [_entry(r) for r in _flatten(records)]
+    if not entries:
+        raise WriteError(f"{target}: there is no record to write")
+    if kind in {"athena", "nxxas", "xdi"} and any("energy" not in e.columns for e in entries):
+        raise WriteError(f"{target}: {kind} holds mu(E); write chi(k) and chi(R) as .csv")
+    writers[kind](target, entries)
+    return target
+
+
+def _flatten(records: Any) -> Iterable[Any]:
+    if isinstance(records, Series):
+        for i in range(len(records)):
+            yield records.row(i)
+    elif isinstance(records, Spectrum) and records.stacked:
+        raise WriteError("a stacked record has no labels; write the Series that holds it")
+    elif isinstance(records, (list, tuple)) or (isinstance(records, Iterable) and not hasattr(records, "label")):
+        for record in records:
+            yield from _flatten(record)
+    else:
+        yield records
+
+
+def _entry(record: Any) -> _Entry:
+    facts = {
+        "notes": list(getattr(record, "notes", ())),
+        "source": str(getattr(record, "source", "")),
+        "sha256": getattr(getattr(record, "source", None), "sha256", ""),
+        "history": [{"name": s.name, **_plain(s.settings)} for s in getattr(record, "history", ())],
+    }
+    if isinstance(record, Scan):
+        spectrum = record.mu()
+        return _Entry(
+            {"energy": record.energy, **record.channels}, record.label, record.element, record.edge, record.mu_expr,
+            record.reference_expr, record.channel(record.mu_expr),
+            record.channel(record.reference_expr) if spectrum.reference is not None else None, facts,
+        )  # fmt: skip
+    if isinstance(record, Spectrum):
+        columns: dict[str, Array] = {"energy": record.energy, "mu": record.mu}
+        for name in ("mu_err", "reference", "norm", "flat", "pre_edge", "post_edge"):
+            values = getattr(record, name, None)
+            if values is not None and np.shape(values) == record.energy.shape:
+                columns[name] = values
+        if isinstance(record, Normalized):
+            facts |= {"e0": float(record.e0), "edge_step": float(record.edge_step)}
+        reference = "reference" if "reference" in columns else ""
+        return _Entry(
+            columns, record.label, record.element, record.edge, "mu", reference, record.mu, record.reference, facts
+        )
+    if isinstance(record, Chi) and record.chi.ndim == 1:
+        return _Entry({"k": record.k, "chi": record.chi}, record.label, record.element, record.edge, facts=facts)
+    if isinstance(record, Transform) and np.ndim(record.chir) == 1:
+        columns = {"r": record.r, "chir_mag": np.abs(record.chir), "chir_re": record.chir.real, "chir_im": record.chir.imag}
+        return _Entry(columns, record.label, facts=facts)
+    raise WriteError(f"{type(record).__name__} is no record that can be written; give a Scan, Spectrum or Series")
+
+
+def _plain(settings: Any) -> dict[str, Any]:
+    """Settings as JSON takes them."""
+    return {
+        k: v if isinstance(v, (str, int, float, bool, type(None))) else np.asarray(v).tolist() if isinstance(v, (list, tuple, np.ndarray, np.generic)) else str(v)
+        for k, v in dict(settings).items()
+    }  # fmt: skip
+
+
+def _numbers(values: Array) -> list[str]:
+    return [repr(float(v)) for v in values]
+
+
+# -- Athena ----------------------------------------------------------------------------------------------
+
+
+def _write_athena(target: Path, entries: list[_Entry]) -> None:
+    lines = [
+        "# Athena project file -- Demeter version 0.9.26",
+        "# written by xasuite",
+        "",
+    ]
+    tags: list[str] = []
+    for entry in entries:
+        tag = _tag(len(tags))
+        tags.append(tag)
+        reference_tag = ""
+        if entry.reference is not None:
+            reference_tag = _tag(len(tags))
+            tags.append(reference_tag)
+        lines += _athena_group(entry, tag, entry.label, entry.mu, reference_tag)
+        if entry.reference is not None:
+            lines += _athena_group(entry, reference_tag, f"  Ref {entry.label}", entry.reference, tag)
+    lines += ["@journal = ();", "", "1;", "", ""]
+    data = "\n".join(lines).encode("utf-8")
+    with replacing(target) as temporary:
+        # No time stamp in the gzip header: the same records give the same bytes.
+        temporary.write_bytes(gzip.compress(data, mtime=0))
+
+
+def _tag(index: int) -> str:
+    """The five-letter name Athena gives to a group."""
+    letters = ""
+    for _ in range(5):
+        index, digit = divmod(index, 26)
+        letters = chr(97 + digit) + letters
+    return letters
+
+
+def _athena_group(entry: _Entry, tag: str, label: str, mu: Array | None, reference: str) -> list[str]:
+    energy = entry.columns["energy"]
+    good = np.isfinite(mu) if mu is not None else np.zeros(energy.shape, bool)
+    if mu is None or not good.any():
+        raise WriteError(f"{entry.label}: mu is finite nowhere and cannot be written")
+    arguments = {
+        "annotation": "", "bkg_e0": entry.facts.get("e0", ""), "bkg_eshift": 0, "bkg_z": entry.element or "H",
+        "datagroup": tag, "tag": tag, "label": label, "fft_edge": (entry.edge or "k").lower(), "file": entry.facts["source"],
+        "source": entry.facts["source"], "importance": 1, "is_chi": 0, "is_kev": 0, "is_nor": 0, "is_xmu": 1,
+        "npts": int(good.sum()), "recordtype": "mu(E)", "referencegroup": reference,
+        "xmin": float(energy[good][0]), "xmax": float(energy[good][-1]),
+    }  # fmt: skip
+    if not arguments["bkg_e0"]:
+        del arguments["bkg_e0"]
+    listed = ",".join(f"'{k}',{_quote(v)}" for k, v in arguments.items())
+    titles = ",".join(_quote(n) for n in entry.facts["notes"][:20])
+    out = [f"$old_group = '{tag}';", f"@args = ({listed},'titles',[{titles}]);"]
+    arrays = {"x": energy[good], "y": mu[good]}
+    for name in ("i0", "signal", "stddev"):
+        source = entry.columns.get("mu_err" if name == "stddev" else name)
+        if source is not None and np.isfinite(source[good]).all():
+            arrays[name] = source[good]
+    out += [f"@{k} = ('" + "','".join(_numbers(a)) + "');" for k, a in arrays.items()]
+    return [*out, "[record]   # create object and set arrays in ifeffit", ""]
+
+
+def _quote(value: Any) -> str:
+    if isinstance(value, (int, float)):
+        return f"'{value!r}'"
+    # Brackets and semicolons inside a text end the list for readers that only count characters.
+    text = re.sub(r"[\r\n\t]+", " ", str(value)).replace("\\", "/").replace("'", "`").replace('"', "`")
+    return f"'{text}'"
+
+
+# -- NXxas -----------------------------------------------------------------------------------------------
+
+
+def _write_nexus(target: Path, entries: list[_Entry]) -> None:
+    import h5py
+
+    from .. import __version__
+
+    names: list[str] = []
+    with replacing(target) as temporary:
+        try:
+            with h5py.File(temporary, "w", track_order=True) as handle:
+                handle.attrs["NX_class"] = "NXroot"
+                for entry in entries:
+                    name = re.sub(r"[/\x00]+", "_", entry.label.strip()) or "scan"
+                    name = unique("scan" if name in {".", ".."} else name, names, "#")
+                    names.append(name)
+                    _nexus_entry(handle.create_group(name, track_order=True), entry, __version__)
+                handle.attrs["default"] = names[0]
+        except (ValueError, RuntimeError) as exc:
+            raise WriteError(f"{target} cannot be written: {exc}") from exc
+
+
+def _nexus_entry(group: Any, entry: _Entry, version: str) -> None:
+    import h5py
+
+    def put(path: str, value: Any, nx_class: str = "", **attributes: Any) -> Any:
+        parent, _, _ = path.rpartition("/")
+        if parent and nx_class:
+            group.require_group(parent).attrs["NX_class"] = nx_class
+        data = group.create_dataset(path, data=value)
+        data.attrs.update(attributes)
+        return data
+
+    group.attrs.update({"NX_class": "NXentry", "default": "plot"})
+    put("definition", "NXxas")
+    put("title", entry.label)
+    put("element/symbol", entry.element, "NXelement")
+    put("edge/name", entry.edge, "NXedge")
+    put("energy", entry.columns["energy"], units="eV", long_name="Energy (eV)")
+    put("intensity", entry.mu, long_name="mu(E)")
+    put("mode", "transmission" if "ln(" in entry.mu_expr or "mu" in entry.mu_expr else "fluorescence")
+    put("sample/name", entry.label or "unknown", "NXsample")
+    channels = [c for c in entry.columns if c != "energy"]
+    group.create_dataset("rawdata", data=np.array([entry.columns[c] for c in channels]))
+    group["rawdata"].attrs["array_labels"] = json.dumps(channels)
+    plot = group.create_group("plot")
+    plot.attrs.update({"NX_class": "NXdata", "signal": "intensity", "axes": "energy"})
+    plot["energy"], plot["intensity"] = h5py.SoftLink(f"{group.name}/energy"), h5py.SoftLink(f"{group.name}/intensity")
+    put("process/program", "xasuite", "NXprocess")
+    put("process/version", version)
+    put("process/notes", json.dumps(entry.facts))
+    put("xasuite/mu_expression", entry.mu_expr, "NXparameters")
+    put("xasuite/reference_expression", entry.reference_expr)
+
+
+# -- text ------------------------------------------------------------------------------------------------
+
+
+def _describe(entry: _Entry) -> dict[str, Any]:
+    return {
+        "label": entry.label,
+        "element": entry.element,
+        "edge": entry.edge,
+        "mu": entry.mu_expr,
+        "reference": entry.reference_expr,
+        **entry.facts,
+    }
+
+
+def _write_csv(target: Path, entries: list[_Entry]) -> None:
+    first = entries[0]
+    axis = next(iter(first.columns))
+    columns = dict(first.columns)
+    head: dict[str, Any] = {"xasuite": 1, **_describe(first)}
+    if len(entries) > 1:
+        if any(
+            axis not in e.columns or e.columns[axis].shape != first.columns[axis].shape or not np.array_equal(e.columns[axis], first.columns[axis])
+            for e in entries
+        ):  # fmt: skip
+            raise WriteError(
+                f"{target}: the {len(entries)} records are on different axes, and a CSV has one; "
+                "write .prj or .h5, or a file each"
+            )
+        columns = {axis: first.columns[axis]}
+        for entry in entries:
+            values = entry.mu if entry.mu is not None else list(entry.columns.values())[1]
+            columns[unique(re.sub(r"[,\"\r\n#]+", " ", entry.label).strip() or "scan", columns, "#")] = values
+        head = {"xasuite": 1, "stack": [_describe(e) for e in entries]}
+    rows = zip(*(_numbers(v) for v in columns.values()), strict=True)
+    lines = [f"# {json.dumps(head)}", ",".join(columns), *(",".join(row) for row in rows)]
+    write_text(target, "\n".join(lines) + "\n")
+
+
+def _write_xdi(target: Path, entries: Sequence[_Entry]) -> None:
+    from .. import __version__
+
+    if len(entries) != 1:
+        raise WriteError(f"{target}: an XDI file holds one scan, not {len(entries)}; write .prj or .h5, or a file each")
+    entry = entries[0]
+    if any(not np.isfinite(v).all() for v in entry.columns.values()):
+        raise WriteError(f"{target}: XDI holds finite numbers only, and a channel of {entry.label} is not")
+    names = [re.sub(r"\s+", "_", n) for n in entry.columns]
+    fields = {f"Column.{i}": n + (" eV" if n == "energy" else "") for i, n in enumerate(names, start=1)}
+    fields |= {
+        "Element.symbol": entry.element,
+        "Element.edge": entry.edge,
+        "Sample.name": re.sub(r"\s+", " ", entry.label).strip(),
+        "Xasuite.mu": entry.mu_expr,
+        "Xasuite.reference": entry.reference_expr,
+        "Xasuite.source": entry.facts["source"],
+    }
+    lines = [f"# XDI/1.0 xasuite/{__version__}", *(f"# {k}: {v}" for k, v in fields.items() if v), "# ///"]
+    lines += ["# " + " ".join(note.split()) for note in entry.facts["notes"]]
+    lines += ["# " + "-" * 20, "# " + " ".join(names)]
+    lines += [" ".join(row) for row in zip(*(_numbers(v) for v in entry.columns.values()), strict=True)]
+    write_text(target, "\n".join(lines) + "\n")
