@@ -1,0 +1,149 @@
+"""Full multiple scattering: one linear system an energy, batched, in threads.
+
+(1 - G t) x = G[:, 1m] for the absorber's p states; g = (1/3) sum_m x_1m,1m holds every path of every order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import TheoryError
+from ..feff.potentials import Phases
+from ..model import ComplexArray
+from .harmonics import angular_momenta
+from .propagators import Block, Geometry, hankels, prepare, propagator
+from .symmetry import orient
+
+LMAX = 3
+# Memory (bytes) that the matrices of one block of energies may take in each thread.
+_BLOCK_BYTES = 4.8e7
+_MOST_ENERGIES = 16
+
+Progress = Callable[[int, int], None]
+
+
+def t_matrices(phases: Phases, lmax: int) -> ComplexArray:
+    """t = exp(i delta) sin(delta) of every potential, shape (npot, ne, lmax + 1)."""
+    shifts = np.zeros((*phases.shifts.shape[:2], lmax + 1), complex)
+    held = phases.shifts[..., : lmax + 1]
+    shifts[..., : held.shape[-1]] = held
+    return np.exp(1j * shifts) * np.sin(shifts)
+
+
+def within(phases: Phases, radius: float) -> NDArray[np.int_]:
+    """Numbers of the atoms within `radius` A of the absorber, which comes first.
+
+    Raises TheoryError when there is none beside it.
+    """
+    far = np.linalg.norm(phases.xyz - phases.xyz[0], axis=1)
+    atoms = np.flatnonzero(far <= radius + 1e-6)
+    if len(atoms) < 2:
+        raise TheoryError(
+            f"{phases.title}: no atom lies within {radius:g} A of the absorber; the nearest is at "
+            f"{np.sort(far)[1]:.2f} A, so take a larger radius"
+        )
+    return atoms
+
+
+def scattering(
+    phases: Phases,
+    *,
+    radius: float,
+    lmax: int = LMAX,
+    dtype: Any = np.complex64,
+    symmetry: bool = True,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> ComplexArray:
+    """g (ne,) at every energy of the mesh, all orders of scattering within `radius` A.
+
+    Parameters
+    ----------
+    lmax: largest angular momentum; 3 serves to 60 eV.
+    dtype: complex64, or complex128 as its oracle (they agree to 1e-6 of the absorption).
+    symmetry: split by the cluster's mirrors and twofold axes (the result is the same without).
+    workers: threads over energies; by default one a core.
+    progress: called with energies done and energies in all.
+
+    Raises TheoryError when nothing lies within the radius.
+    """
+    atoms = within(phases, radius)
+    xyz, ipot = phases.xyz[atoms] - phases.xyz[0], phases.ipot[atoms]
+    frame = orient(xyz, ipot, use=symmetry)
+    real = np.float32 if np.dtype(dtype) == np.complex64 else np.float64
+    geometry = prepare(frame, lmax, real)
+    t = t_matrices(phases, lmax)
+    k = phases.wavenumber
+    out = np.zeros(len(k), complex)
+    tasks = [
+        (block, part) for block in geometry.blocks for part in _parts(block, len(k), np.dtype(dtype).itemsize)
+    ]
+    weights = {id(b): b.share * len(b.columns) / 3 for b in geometry.blocks}
+    with _one_blas_thread(), ThreadPoolExecutor(workers or _cores()) as pool:
+        waiting = {
+            pool.submit(_solve, geometry, block, ipot, t[:, part], k[part], dtype): (block, part)
+            for block, part in tasks
+        }
+        done = 0.0
+        for future in as_completed(waiting):
+            block, part = waiting[future]
+            out[part] += future.result() / 3
+            done += weights[id(block)] * (part.stop - part.start)
+            if progress is not None:
+                progress(round(done), len(k))
+    return out
+
+
+def _solve(
+    geometry: Geometry,
+    block: Block,
+    ipot: NDArray[np.int_],
+    t: ComplexArray,
+    k: ComplexArray,
+    dtype: Any,
+) -> ComplexArray:
+    """Sum over the block's polarisations of x_1m,1m at energies k (e,); t is (npot, e, lmax + 1)."""
+    size = (geometry.lmax + 1) ** 2
+    whole = propagator(block, geometry.lmax, hankels(geometry, k), dtype)
+    whole = whole.reshape(len(k), len(block.atoms) * size, -1)
+    rows = block.channels
+    l = angular_momenta(geometry.lmax)  # noqa: E741
+    weight = t[ipot[block.atoms]][:, :, l].transpose(1, 0, 2).reshape(len(k), -1)[:, rows].astype(dtype)
+    if len(rows) < whole.shape[1]:
+        whole = whole[:, rows[:, None], rows]
+    at = np.searchsorted(rows, block.columns)
+    right = whole[:, :, at].copy()
+    whole *= -weight[:, None, :]
+    diagonal = np.arange(len(rows))
+    whole[:, diagonal, diagonal] += 1
+    x = np.linalg.solve(whole, right)
+    return block.share * np.einsum("eii->e", x[:, at]).astype(complex)
+
+
+def _parts(block: Block, count: int, itemsize: int) -> Iterator[slice]:
+    """Blocks of energies whose matrices fit the memory given to a thread."""
+    full = (len(block.atoms) * 16) ** 2 * itemsize
+    step = int(np.clip(_BLOCK_BYTES // full, 1, _MOST_ENERGIES))
+    for start in range(0, count, step):
+        yield slice(start, min(start + step, count))
+
+
+def _cores() -> int:
+    import os
+
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _one_blas_thread() -> AbstractContextManager[Any]:
+    """BLAS kept to one thread, so that it does not fight with the threads over energies."""
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        return nullcontext()
+    return threadpool_limits(1, user_api="blas")
