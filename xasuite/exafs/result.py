@@ -32,10 +32,10 @@ class Value:
 
     @property
     def ufloat(self) -> Any:
-        """The value as an uncertainties.ufloat (error 0 where there is none)."""
+        """The value as an uncertainties.ufloat (error nan where there is none)."""
         from uncertainties import ufloat
 
-        return ufloat(self.value, self.stderr if math.isfinite(self.stderr) else 0.0)
+        return ufloat(self.value, self.stderr)
 
     def __str__(self) -> str:
         return paper(self.value, self.stderr)

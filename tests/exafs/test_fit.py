@@ -1,0 +1,248 @@
+"""Single fits: equal to Larch called directly, to its documented figures, and errors that add up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xasuite import io, reduce
+from xasuite._larch import fitting as door
+from xasuite.errors import FitError, RangeError
+from xasuite.exafs.fit import fit_chi
+from xasuite.exafs.model import FitRange, Model, Parameter, PathModel
+from xasuite.exafs.result import FitResult, paper
+from xasuite.expressions import parse
+from xasuite.feff.paths import FeffPath, read_feff_dat
+from xasuite.model import Chi
+
+
+@pytest.fixture(scope="module")
+def feffcu(data_root: Path) -> FeffPath:
+    return read_feff_dat(data_root / "published/Cu/feffcu01.dat")
+
+
+@pytest.fixture(scope="module")
+def chi(data_root: Path) -> Chi:
+    scan = io.read(data_root / "formats/xdi/cu_metal_rt.xdi")
+    return reduce.background(reduce.normalize(scan.mu()), rbkg=1.0, kweight=2)
+
+
+def model(feff: FeffPath, **changes: object) -> Model:
+    path = PathModel(
+        "Cu-Cu", feff, parse(12.0), parse("amp"), parse("del_e0"), parse("del_r"), parse("sig2")
+    )
+    params = (
+        Parameter("amp", 1.0),
+        Parameter("del_e0", 0.1),
+        Parameter("sig2", 2e-3, min=0),
+        Parameter("del_r", 0.0),
+    )
+    ranges = FitRange((3, 17), (1.4, 3.0), (2,), window="kaiser", dk=4)
+    return Model(params, (path,), replace(ranges, **changes))
+
+
+def larch_directly(chi: Chi, feff: str, m: Model) -> tuple[dict[str, float], dict[str, float], float, float]:
+    """The same fit written as a Larch user writes it."""
+    larch_xafs = pytest.importorskip("larch.xafs")
+    from larch import Group
+    from larch.fitting import param, param_group
+
+    group = param_group(
+        amp=param(1.0, vary=True),
+        del_e0=param(0.1, vary=True),
+        sig2=param(2e-3, vary=True, min=0),
+        del_r=param(0.0, vary=True),
+    )
+    path = larch_xafs.feffpath(feff, degen=12, s02="amp", e0="del_e0", sigma2="sig2", deltar="del_r")
+    r = m.range
+    transform = larch_xafs.feffit_transform(
+        fitspace=r.space,
+        kmin=r.k[0],
+        kmax=r.k[1],
+        kweight=r.kweight[0] if len(r.kweight) == 1 else list(r.kweight),
+        dk=r.dk,
+        window=r.window,
+        rmin=r.r[0],
+        rmax=r.r[1],
+    )
+    data = Group(k=np.array(chi.k), chi=np.array(chi.chi))
+    out = larch_xafs.feffit(group, [larch_xafs.feffit_dataset(data=data, paths=[path], transform=transform)])
+    names = ("amp", "del_e0", "sig2", "del_r")
+    values = {n: out.params[n].value for n in names}
+    errors = {n: out.params[n].stderr for n in names}
+    return values, errors, out.rfactor, out.chi2_reduced
+
+
+@pytest.mark.parametrize("space", ["r", "q", "k"])
+@pytest.mark.parametrize("kweight", [(2,), (1, 2, 3)])
+def test_equal_to_larch_called_directly(
+    chi: Chi, feffcu: FeffPath, data_root: Path, space: str, kweight: tuple[int, ...]
+) -> None:
+    m = model(feffcu, space=space, kweight=kweight)
+    ours = fit_chi(m, chi)
+    values, errors, rfactor, redchi = larch_directly(chi, str(data_root / "published/Cu/feffcu01.dat"), m)
+    for name in values:
+        got = ours.parameter(name).value
+        # feffit stops at 1e-6: within 1e-6 of the value, or of a hundredth of its error where it is near zero
+        assert got.value == pytest.approx(values[name], rel=1e-6, abs=1e-3 * errors[name]), name
+        assert got.stderr == pytest.approx(errors[name], rel=1e-3), name
+    assert ours.rfactor == pytest.approx(rfactor, rel=1e-5)
+    assert ours.chi2_reduced == pytest.approx(redchi, rel=1e-4)
+
+
+def test_larchs_documented_fit(chi: Chi, feffcu: FeffPath) -> None:
+    """Larch's documentation, feffit example 1: 0.931(39), 4.36(51), 0.00867(31), 2.5418(26), 0.00272."""
+    out = fit_chi(model(feffcu), chi)
+    for name, value, error in (("amp", 0.9306, 0.0391), ("del_e0", 4.3578, 0.5113), ("sig2", 8.670e-3, 3.08e-4)):
+        got = out.parameter(name).value
+        assert abs(got.value - value) < 0.05 * error
+        assert got.stderr == pytest.approx(error, rel=0.02)
+    assert out.paths[0].r.value == pytest.approx(2.5418, abs=1e-4)
+    assert out.rfactor == pytest.approx(0.002722, rel=0.02)
+    assert out.n_idp == pytest.approx(15.2602829, abs=1e-6)
+
+
+def synthetic(feff: FeffPath, noise: float = 0.0, seed: int = 1, **true: float) -> Chi:
+    """chi(k) of known truth, computed by Larch and not by this package."""
+    larch_xafs = pytest.importorskip("larch.xafs")
+    import tempfile
+
+    k = np.arange(0, 18.001, 0.05)
+    with tempfile.NamedTemporaryFile("w", suffix=".dat") as file:
+        file.write(feff.text)
+        file.flush()
+        path = larch_xafs.feffpath(file.name, degen=12, **true)
+        larch_xafs.path2chi(path, k=k)
+    chi = np.array(path.chi) + noise * np.random.default_rng(seed).normal(size=k.size)
+    return Chi(k=k, chi=chi, e0=8979.0, edge_step=1.0, label="synthetic")
+
+
+TRUE = {"s02": 0.9, "e0": 3.0, "deltar": 0.01, "sigma2": 0.008}
+
+
+def test_truth_comes_back(feffcu: FeffPath) -> None:
+    out = fit_chi(model(feffcu), synthetic(feffcu, **TRUE), tolerance=door.TIGHT_TOLERANCE)
+    for name, true in (("amp", 0.9), ("del_e0", 3.0), ("del_r", 0.01), ("sig2", 0.008)):
+        assert out.parameter(name).value.value == pytest.approx(true, rel=1e-5)
+
+
+def test_an_inherited_error_is_carried_and_adds_in_quadrature(feffcu: FeffPath) -> None:
+    """N goes as 1/S02: an S02 of 0.90 +- 0.09 adds 10 % of N, and nothing to R."""
+    data = synthetic(feffcu, noise=1e-3, **TRUE)
+    base = model(feffcu)
+    path = replace(base.paths[0], n=parse("n"), s02=parse("s02"))
+    params = (
+        Parameter("n", 11.0),
+        Parameter("s02", 0.9, vary=False, stderr=0.09, origin="foil"),
+        *(p for p in base.params if p.name != "amp"),
+    )
+    out = fit_chi(Model(params, (path,), base.range), data)
+    alone = fit_chi(Model(params, (path,), base.range), data, propagate=False)
+    n = out.parameter("n").value
+    assert n.shares["s02"] == pytest.approx(0.1 * n.value, rel=0.02)
+    assert n.stderr == pytest.approx(np.hypot(n.stderr_fit, n.shares["s02"]))
+    assert alone.parameter("n").value.stderr == pytest.approx(n.stderr_fit)
+    assert out.paths[0].r.shares.get("s02", 0.0) < 1e-4 * out.paths[0].r.stderr
+
+
+def test_together_and_each(feffcu: FeffPath) -> None:
+    """Two spectra that share R: one R, an amplitude for each; the chi-square is the sum of the parts."""
+    a = replace(synthetic(feffcu, noise=1e-3, seed=1, **TRUE), label="a")
+    b = replace(synthetic(feffcu, noise=1e-3, seed=2, **{**TRUE, "s02": 0.6}), label="b")
+    base = model(feffcu)
+    params = tuple(replace(p, each=p.name == "amp") for p in base.params)
+    out = fit_chi(Model(params, base.paths, base.range), [a, b])
+    assert out.parameter("amp__0").value.value == pytest.approx(0.9, abs=5 * out.parameter("amp__0").value.stderr)
+    assert out.parameter("amp__1").value.value == pytest.approx(0.6, abs=5 * out.parameter("amp__1").value.stderr)
+    assert out.path("Cu-Cu", "a").r.value == out.path("Cu-Cu", "b").r.value
+    assert out.n_idp == pytest.approx(2 * fit_chi(base, a).n_idp)
+    alone = fit_chi(base, a)
+
+    def per_noise(fit: FitResult) -> float:  # the error that unit reduced chi-square would give
+        return fit.paths[0].r.stderr / np.sqrt(fit.chi2_reduced)
+
+    # twice the data of one R: sqrt(2) smaller, but b has 2/3 of the amplitude: sqrt(1 + 4/9) = 1.20
+    assert per_noise(alone) / per_noise(out) == pytest.approx(1.20, rel=0.05)
+
+
+def test_a_given_epsilon_makes_chi_square_right(feffcu: FeffPath) -> None:
+    """White noise of a stated epsilon_k: reduced chi-square is 1, not 2 (LARCH.md, the sqrt(2) of feffit)."""
+    m = model(feffcu, window="hanning", dk=0.1)  # a window that takes no noise away
+    found = [
+        fit_chi(m, synthetic(feffcu, noise=2e-3, seed=s, **TRUE), epsilon_k=2e-3).chi2_reduced
+        for s in range(20)
+    ]
+    # 11 degrees of freedom a fit, 20 fits: standard error of the mean sqrt(2 / 220) = 0.10; sqrt(2) would show as 2
+    assert np.mean(found) == pytest.approx(1.0, abs=0.3)
+
+
+def test_identical_data_sets_do_not_share_parameters(feffcu: FeffPath) -> None:
+    """Larch names parameters by a hash of the data: equal data would collide."""
+    a = synthetic(feffcu, **TRUE)
+    base = model(feffcu)
+    params = tuple(replace(p, each=True) for p in base.params)
+    out = fit_chi(Model(params, base.paths, base.range), [replace(a, label="a"), replace(a, label="b")])
+    assert out.parameter("amp__0").value.value == pytest.approx(out.parameter("amp__1").value.value, rel=1e-6)
+
+
+def test_one_path_used_twice_keeps_its_parameters_apart(feffcu: FeffPath) -> None:
+    """LARCH.md 1: one feff.dat used for two paths shares their parameters in Larch."""
+    base = model(feffcu)
+    half = replace(base.paths[0], n=parse(6.0))
+    moved = replace(half, label="far", deltar=parse("del_r + 0.1"))
+    out = fit_chi(Model(base.params, (half, moved), base.range), synthetic(feffcu, **TRUE))
+    d = out.data[0]
+    assert out.path("far").r.value - out.path("Cu-Cu").r.value == pytest.approx(0.1)
+    assert np.allclose(d.paths["Cu-Cu"] + d.paths["far"], d.fit, atol=1e-12)
+    assert not np.allclose(d.paths["Cu-Cu"], d.paths["far"])
+
+
+def test_states_are_named(feffcu: FeffPath) -> None:
+    data = synthetic(feffcu, noise=1e-3, **TRUE)
+    base = model(feffcu)
+    params = tuple(replace(p, min=9e-3, value=0.01) if p.name == "sig2" else p for p in base.params)
+    out = fit_chi(Model(params, base.paths, base.range), data)
+    assert out.parameter("sig2").state == "at min"
+    assert out.status == "at bound"
+    assert out.path("Cu-Cu").states["sigma2"] == "at min"
+    assert any("its error, and those tied to it, mean nothing" in w for w in out.warnings)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"k": (3, 25)}, RangeError, r"k = \[3, 25\] 1/A goes beyond the data, which end at 18\.00 1/A"),
+        ({"r": (1.4, 1.6)}, FitError, "4 variables against 2.8 independent points"),
+    ],
+)
+def test_ranges_are_refused(feffcu: FeffPath, change: dict, error: type, message: str) -> None:
+    with pytest.raises(error, match=message):
+        fit_chi(model(feffcu, **change), synthetic(feffcu, **TRUE))
+
+
+def test_bad_input_is_refused(feffcu: FeffPath) -> None:
+    base, data = model(feffcu), synthetic(feffcu, **TRUE)
+    with pytest.raises(FitError, match="'idle' is varied but no path uses it"):
+        fit_chi(Model((*base.params, Parameter("idle", 1.0)), base.paths, base.range), data)
+    broken = np.array(data.chi)
+    broken[5] = np.nan
+    with pytest.raises(FitError, match="NaN or inf"):
+        fit_chi(base, replace(data, chi=broken))
+    with pytest.raises(FitError, match="two paths have one label"):
+        fit_chi(Model(base.params, base.paths * 2, base.range), data)
+    with pytest.raises(FitError, match="no path"):
+        fit_chi(Model((), (), base.range), data)
+    renamed = (Parameter("reff", 1.0), *base.params)
+    with pytest.raises(FitError, match="'reff' cannot name a parameter"):
+        fit_chi(Model(renamed, base.paths, base.range), data)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [(2.495, 0.006, "2.495(6)"), (5.8, 0.6, "5.8(6)"), (0.789, 0.025, "0.789(25)"), (4.0, float("nan"), "4")],
+)
+def test_values_are_printed_as_in_papers(value: float, error: float, text: str) -> None:
+    assert paper(value, error) == text
