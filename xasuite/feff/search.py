@@ -71,7 +71,9 @@ def _amplitudes(text: str) -> dict[str, float]:
         words = line.split()
         if len(words) >= 6 and words[0].startswith("feff") and words[0].endswith(".dat"):
             out[words[0]] = float(words[2])
-    return out
+    # FEFF's ratios are to the shortest path, which need not be the strongest.
+    strongest = max(out.values(), default=100.0)
+    return {name: 100 * ratio / strongest for name, ratio in out.items()}
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,89 @@
+"""``xasuite paths``: the scattering paths around an absorber in a crystal or cluster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from .common import JSON, console, print_json, print_table, spinner
+
+if TYPE_CHECKING:
+    from ..feff.paths import FeffPath
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("paths")(paths)
+
+
+def paths(
+    crystal: str = typer.Argument(help="A shipped crystal or cluster, a CIF or xyz file, or amcsd:NUMBER."),
+    absorber: str = typer.Option(..., help="The absorbing element; put on the site if another is there."),
+    edge: str = typer.Option("K", help="K, L1, L2, L3, ..."),
+    radius: float = typer.Option(6.0, help="Half the longest path, A."),
+    site: str | None = typer.Option(None, help="Absorbing site: number, label (Co2) or element."),
+    substitute: list[str] = typer.Option(
+        [], metavar="Ru=Co", help="Another element on every such atom; may be repeated."
+    ),
+    program: str = typer.Option("feff8l", help="feff8l or feff6l."),
+    scf: bool = typer.Option(False, help="Self-consistent potentials (feff8l; minutes)."),
+    json: bool = JSON,
+) -> None:
+    """List the scattering paths of a structure: number, atoms, degeneracy, reff, legs, amplitude."""
+    from .. import feff
+    from ..errors import CrystalError
+
+    wrong = [s for s in substitute if s.count("=") != 1]
+    if wrong:
+        raise CrystalError(f"--substitute {wrong[0]!r} is not of the form Ru=Co")
+    structure = feff.load_crystal(crystal)
+    with spinner(json) as progress:
+        progress(f"FEFF: {structure.name}")
+        found = feff.find_paths(
+            structure,
+            absorber=absorber,
+            edge=edge,
+            radius=radius,
+            site=site,
+            substitute=dict(s.split("=") for s in substitute),
+            program=program,
+            scf=scf,
+        )
+    if json:
+        print_json({"crystal": structure.name, "origin": found[0].origin, "paths": [_row(p) for p in found]})
+        return
+    shell = _shell_names(found)
+    header = ("path", "atoms", "degeneracy", "reff (A)", "legs", "amplitude (%)", "shell")
+    rows = [
+        [str(p.index), "-".join(p.scatterers), f"{p.degen:g}", f"{p.reff:.4f}", str(p.nleg),
+         f"{p.relative_amplitude:.2f}", shell.get(p.index, "")]
+        for p in found
+    ]  # fmt: skip
+    print_table(found[0].origin, header, rows, right=header[:1] + header[2:6])
+    for note in structure.notes:
+        console().print(f"  {note}", style="dim")
+
+
+def _row(path: FeffPath) -> dict[str, Any]:
+    return {
+        "index": path.index,
+        "atoms": list(path.scatterers),
+        "degeneracy": path.degen,
+        "reff": path.reff,
+        "legs": path.nleg,
+        "relative_amplitude": path.relative_amplitude,
+    }
+
+
+def _shell_names(found: tuple[FeffPath, ...]) -> dict[int, str]:
+    """Path number -> the shell it belongs to, as select counts them; * marks the one that select takes."""
+    from .. import feff
+
+    out = {}
+    for element in dict.fromkeys(p.scatterers[0] for p in found if p.nleg == 2):
+        for shell in feff.shells(found, element):
+            for path in shell.paths:
+                mark = "*" if len(shell.paths) > 1 and path is shell.path else ""
+                out[path.index] = f"{element} {shell.number}{mark}"
+    return out
