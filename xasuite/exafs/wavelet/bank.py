@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...errors import DataError
 from ...model import Array, ComplexArray
@@ -25,25 +26,37 @@ from .kernel import NORMS, Kernel
 LONGEST = 4096
 # Periods are taken from a list in which each is longer than the last by this factor, so that rows share FFTs.
 _SPARSE = 1.06
+# Waves of a bank larger than this are made anew for each chunk; 40 MB is usual.
+_KEPT = 2**27
 
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One R: FFT length, index of its frequencies (nj,), their filter (nj,) and waves (nj, nk)."""
+    """One R: FFT length, the numbers j (nj,) of its frequencies and their filter (nj,)."""
 
     points: int
-    index: slice | np.ndarray
-    conjugate: np.ndarray | None
+    j: NDArray[np.int_]
     weights: Array
-    waves: ComplexArray
+
+    def waves(self, nk: int) -> ComplexArray:
+        """exp(i omega_j k), shape (nj, nk)."""
+        return _roots(self.points)[np.outer(self.j, np.arange(nk)) % self.points]
+
+    def band(self, spectrum: ComplexArray) -> ComplexArray:
+        """The filtered frequencies (m, nj) of half a spectrum (m, points / 2 + 1) of a real signal."""
+        if self.j[0] >= 0:
+            return spectrum[:, self.j[0] : self.j[-1] + 1] * self.weights
+        part = spectrum[:, np.abs(self.j)]
+        return np.where(self.j < 0, np.conj(part), part) * self.weights
 
 
 @dataclass(frozen=True, eq=False)
 class Bank:
-    """The rows of all R, for chi of `nk` points."""
+    """The rows of all R, for chi of `nk` points; `waves` holds their waves where they fit into memory."""
 
     rows: tuple[Row, ...]
     nk: int
+    waves: tuple[ComplexArray, ...] | None
 
     def __call__(self, chik: Array) -> ComplexArray:
         """W (m, nr, nk) of weighted, windowed chi (m, nk).
@@ -55,10 +68,8 @@ class Bank:
         for i, row in enumerate(self.rows):
             if row.points != points:
                 points, spectrum = row.points, np.fft.rfft(chik, row.points, axis=-1)
-            band = spectrum[:, row.index]
-            if row.conjugate is not None:
-                band = np.where(row.conjugate, np.conj(band), band)
-            np.matmul(band * row.weights, row.waves, out=out[i])
+            waves = row.waves(self.nk) if self.waves is None else self.waves[i]
+            np.matmul(row.band(spectrum), waves, out=out[i])
         return out.transpose(1, 0, 2)
 
 
@@ -76,7 +87,7 @@ def scales(kernel: Kernel, norm: str, r: Array) -> Array:
 
 def build(kernel: Kernel, kstep: float, nk: int, r: Array, norm: str) -> Bank:
     """The bank for a k grid from 0 of `nk` points and the given R; kept for the next call with the same."""
-    return _build(kernel, kstep, nk, r.tobytes(), norm)
+    return _build(kernel, kstep, nk, r.tobytes(), norm)  # type: ignore[arg-type]
 
 
 @lru_cache(maxsize=4)
@@ -94,17 +105,9 @@ def _build(kernel: Kernel, kstep: float, nk: int, r_bytes: bytes, norm: str) -> 
         j = np.arange(first, last + 1)
         # F = dk sum f exp(-i omega k), and the inverse has 1 / (points dk)
         weights = scale / points * kernel.filter(j * spacing / (2 * at)) if at > 0 else np.zeros(j.size)
-        negative = j < 0
-        rows.append(
-            Row(
-                points,
-                np.abs(j) if negative.any() else slice(first, last + 1),
-                negative if negative.any() else None,
-                weights,
-                _roots(points)[np.outer(j, np.arange(nk)) % points],
-            )
-        )
-    return Bank(tuple(rows), nk)
+        rows.append(Row(points, j, weights))
+    fits = sum(row.j.size for row in rows) * nk * 16 <= _KEPT
+    return Bank(tuple(rows), nk, tuple(row.waves(nk) for row in rows) if fits else None)
 
 
 @lru_cache(maxsize=64)

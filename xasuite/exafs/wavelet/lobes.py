@@ -35,7 +35,7 @@ class Lobe:
     height: float
     width_k: float
     width_r: float
-    errors: tuple[float, float, float, float, float] = (np.nan,) * 5
+    errors: tuple[float, ...] = (np.nan,) * len(VALUES)
     found: float = 1.0
 
     def error(self, name: str) -> float:

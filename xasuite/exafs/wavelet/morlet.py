@@ -50,9 +50,9 @@ class Morlet:
         return out / -math.expm1(-s2)
 
     def band(self) -> tuple[float, float]:
-        """Six to eight standard deviations around 1; below 0 for a small eta sigma."""
+        """Some seven standard deviations around 1; below 0 for a small eta sigma, where the second term counts."""
         half = math.sqrt(-2 * math.log(TAIL)) / self.product
-        return 1 - half, 1 + half
+        return (1 - half if half < 1 else -math.sqrt(half**2 - 1)), 1 + half
 
     def reach(self) -> float:
         """The Gaussian's reach in k times 2R."""

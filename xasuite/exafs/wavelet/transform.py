@@ -108,7 +108,7 @@ class _Plan:
 def wavelet(chi: Chi, **settings: Any) -> Wavelet: ...
 @overload
 def wavelet(chi: Series, **settings: Any) -> Series: ...
-def wavelet(
+def wavelet(  # type: ignore[misc]
     chi: Chi | Series,
     *,
     kind: str = "morlet",
@@ -147,7 +147,7 @@ def wavelet(
     Raises RangeError for ranges that are empty or pass the data, DataError for unusable grids, unknown names,
     or a stack whose result would take more than 2 GB (see `iter_wavelet`).
     """
-    settings = {
+    settings: dict[str, Any] = {
         "kind": kind, "k": k, "kweight": kweight, "window": window, "dk": dk, "r": r, "dr": dr, "nr": nr,
         "eta": eta, "sigma": sigma, "order": order, "norm": norm,
     }  # fmt: skip
@@ -194,14 +194,14 @@ def rows_of(chi: Chi, part: slice) -> Chi:
     """Some rows of a stacked Chi, without what no transform needs (mu, background)."""
     m = chi.chi.shape[0]
 
-    def cut(values: Array | None) -> Array | None:
+    def cut(values: Any) -> Any:
         return values[part] if values is not None and values.ndim and values.shape[0] == m else values
 
     return Chi(
         k=chi.k, chi=chi.chi[part], e0=cut(chi.e0), edge_step=cut(chi.edge_step), element=chi.element,
         edge=chi.edge, label=chi.label, epsilon_k=cut(chi.epsilon_k), notes=chi.notes, meta=chi.meta,
         source=chi.source, history=chi.history,
-    )  # fmt: skip  # type: ignore[arg-type]
+    )  # fmt: skip
 
 
 def wavelets(chis: Sequence[Chi], **settings: Any) -> tuple[Wavelet, ...]:
