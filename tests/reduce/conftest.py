@@ -19,7 +19,9 @@ STEP = 0.8
 def known_chi(k: Array) -> Array:
     """One shell at 2.2 A with a Debye-Waller factor: chi (nk,)."""
     kk = np.maximum(k, 0.05)
-    return 2.4 * np.exp(-2 * kk**2 * 0.006) / (kk * 2.2**2) * np.sin(2 * kk * 2.2 + 1.0) * (1 - np.exp(-(kk**2)))
+    return (
+        2.4 * np.exp(-2 * kk**2 * 0.006) / (kk * 2.2**2) * np.sin(2 * kk * 2.2 + 1.0) * (1 - np.exp(-(kk**4)))
+    )
 
 
 def known_energy(step: float = 1.0) -> Array:

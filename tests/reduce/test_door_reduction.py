@@ -108,7 +108,9 @@ def test_3_repeats_and_shapes_are_refused(made: Made) -> None:
 
 def test_4_k_beyond_the_data_is_refused(made: Made) -> None:
     n = xs.normalize(made(), e0=E0)
-    with pytest.raises(RangeError, match=r"k = \(0, 18\) 1/A is outside the data, which reach from 0 to 14.00"):
+    with pytest.raises(
+        RangeError, match=r"k = \(0, 18\) 1/A is outside the data, which reach from 0 to 14.00"
+    ):
         xs.background(n, k=(0, 18))
     chi = xs.background(n)
     for function in (reduction.xftf, reduction.estimate_noise):

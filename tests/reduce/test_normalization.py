@@ -93,7 +93,9 @@ def test_short_post_edges_take_a_lower_order(made: Callable[..., Spectrum]) -> N
 
 def test_ranges_beyond_the_scan(made: Callable[..., Spectrum]) -> None:
     s = made()
-    with pytest.warns(XasuiteWarning, match=r"norm = \(150, 900\) eV reaches beyond the scan; used \(150.0, 746"):
+    with pytest.warns(
+        XasuiteWarning, match=r"norm = \(150, 900\) eV reaches beyond the scan; used \(150.0, 746"
+    ):
         n = xs.normalize(s, e0=E0, norm=(150, 900))
     assert n.history[-1].settings["norm"][1] == pytest.approx(s.energy[-1] - E0)
     with pytest.raises(RangeError, match=r"pre = \(-900, -500\) eV lies outside the scan"):

@@ -201,6 +201,7 @@ def _glitches(energy: Array, mu: Array, predict: Array, free: Any, threshold: fl
     least = LEAST_GLITCH * np.ptp(mu)
     for _ in range(MAX_PASSES):
         difference = work - predict @ work
+        # protected points count in the scatter: next to the edge its curvature is real, and the rule careful
         score = np.abs(difference) / _scatter(difference)
         score[~free | flags | (np.abs(difference) < least)] = 0
         worst = int(np.argmax(score))
