@@ -10,12 +10,12 @@ from numba import njit
 
 from ...model import Array
 from . import kernel_numpy as twin
-from .compiled_model import _columns, _project, _run, _slopes
+from .compiled_model import N_COLUMNS, _columns, _project, _run, _slopes
 from .kernel_numpy import Solution, Work
 from .program import CAPS, N_VALUES, RELATIVE_CAP
 
 CONVERGED, AT_LIMIT, SINGULAR, STUCK = twin.CONVERGED, twin.AT_LIMIT, twin.SINGULAR, twin.STUCK
-STEP2 = twin.STEP_TOLERANCE**2
+STEP2, SMALL2 = twin.STEP_TOLERANCE**2, twin.SMALL_STEP**2
 MAX_ITERATIONS = twin.MAX_ITERATIONS
 PIVOT = twin.SINGULAR_PIVOT
 FIRST, UP, DOWN, LAST = twin.DAMPING_FIRST, twin.DAMPING_UP, twin.DAMPING_DOWN, twin.DAMPING_LAST
@@ -24,33 +24,55 @@ CHUNK = 512
 
 
 @njit(cache=True, nogil=True)
+def _copy(source, to):
+    """Whole-array assignment would compile ten times as long."""
+    for i in range(to.shape[0]):
+        to[i] = source[i]
+
+
+@njit(cache=True, nogil=True)
+def _copy2(source, to):
+    for i in range(to.shape[0]):
+        for j in range(to.shape[1]):
+            to[i, j] = source[i, j]
+
+
+@njit(cache=True, nogil=True)
+def _fill(value, to):
+    for i in range(to.shape[0]):
+        for j in range(to.shape[1]):
+            to[i, j] = value
+
+
+@njit(cache=True, nogil=True)
+def _equal(a, b):
+    for i in range(a.shape[0]):
+        if not a[i] == b[i]:
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
 def _evaluate(x, tables, k, matrix, program, uses, space, model, jac):
     """Model (nr,) and Jacobian (nd, nr) at x; `space` is the workspace of `_workspace`."""
-    coef, left, cell, reff = tables
+    coef, left, cell, width, reff = tables
     ops, args, first, target, start = program
     slots, slopes, values, grads, stack, dstack, col, rows, proj = space
     nd = x.shape[0]
-    slots[:] = start
-    slopes[:] = 0.0
-    for i in range(nd):
-        slots[i] = x[i]
-        slopes[i, i] = 1.0
+    for i in range(start.shape[0]):
+        slots[i] = x[i] if i < nd else start[i]
+        for d in range(nd):
+            slopes[i, d] = 1.0 if i == d else 0.0
     _run(ops, args, first, target, slots, slopes, values, grads, stack, dstack, nd)
-    model[:] = 0.0
-    jac[:] = 0.0
     nr = matrix.shape[0]
+    for r in range(nr):
+        model[r] = 0.0
+        for i in range(nd):
+            jac[i, r] = 0.0
     for p in range(uses.shape[0]):
         value = values[p * N_VALUES : (p + 1) * N_VALUES]
-        if p == 0 or value[1] != values[(p - 1) * N_VALUES + 1] or not _same_table(coef, left, p):
-            _columns(k, value[1], coef[p], left[p], cell[p], col)
-        _slopes(value, reff[p], col, rows)
-        # the rows in use move together: chi itself is always wanted, as row 0
-        n = 1
-        for v in range(1, N_VALUES):
-            if uses[p, v]:
-                if n != v:
-                    rows[n] = rows[v]
-                n += 1
+        _columns(k, value[1], coef[p], left[p], cell[p], width[p], col)
+        n = _slopes(value, reff[p], uses[p], col, rows)
         _project(matrix, rows, n, proj)
         for r in range(nr):
             model[r] += value[0] * proj[0, r]
@@ -69,11 +91,6 @@ def _evaluate(x, tables, k, matrix, program, uses, space, model, jac):
 
 
 @njit(cache=True, nogil=True)
-def _same_table(coef, left, p):
-    return False
-
-
-@njit(cache=True, nogil=True)
 def _workspace(ns, nd, n_paths, depth, nk, nr):
     return (
         np.empty(ns),
@@ -82,7 +99,7 @@ def _workspace(ns, nd, n_paths, depth, nk, nr):
         np.zeros((n_paths * N_VALUES, nd)),
         np.empty(depth),
         np.empty((depth, nd)),
-        np.empty((9, nk)),
+        np.empty((N_COLUMNS, nk)),
         np.zeros((8, nk)),
         np.empty((8, nr)),
     )
@@ -177,14 +194,14 @@ def _errors(x, lower, upper, normal, pull, nv, nd, covar, carried, chol, scale, 
     good = _factor(normal, free, 0.0, nv, chol, scale)
     for i in range(nv):
         good = good and (not free[i] or normal[i, i] > 0)
-    covar[:] = np.nan
-    carried[:] = np.nan
+    _fill(np.nan, covar)
+    _fill(np.nan, carried)
     if not good:
         return False
     for i in range(nv):
         if free[i]:
-            unit[:] = 0.0
-            unit[i] = 1.0
+            for j in range(nv):
+                unit[j] = 1.0 if i == j else 0.0
             _solve(chol, scale, unit, free, nv, column)
             for j in range(nv):
                 if free[j]:
@@ -223,20 +240,21 @@ def _fit_rows(
         for r in range(nr):
             w[r] = weights[row, weight_of_row[r]]
             size += w[r] * data[row, r] * data[row, r]
-        trial[:] = x0[row]
+        _copy(x0[row], trial)
         if chain and row > lo and out_ended[row - 1] == CONVERGED:
-            trial[:nv] = out_x[row - 1]
-        chisq, lam, ended, calls = np.inf, 0.0, AT_LIMIT, 0
+            for i in range(nv):
+                trial[i] = out_x[row - 1, i]
+        chisq, lam, last2, ended, calls = np.inf, 0.0, 0.0, AT_LIMIT, 0
         for _ in range(MAX_ITERATIONS):
             calls += 1
             if calls == 1:
-                if not np.array_equal(trial, first_x):
-                    first_x[:] = trial
+                if not _equal(trial, first_x):
+                    _copy(trial, first_x)
                     _evaluate(trial, tables, k, matrix, program, uses, first_space, first_model, first_jac)
                 new = _normal(data[row], first_model, first_jac, w, nd, new_normal, new_pull)
                 if not np.isfinite(new):
-                    x[:] = trial
-                    normal[:] = 0.0
+                    _copy(trial, x)
+                    _fill(0.0, normal)
                     ended = STUCK
                     break
                 new_values, new_grads = first_space[2], first_space[3]
@@ -245,8 +263,12 @@ def _fit_rows(
                 new = _normal(data[row], model, jac, w, nd, new_normal, new_pull)
                 new_values, new_grads = space[2], space[3]
             if new <= chisq * (1 + 1e-12):
-                x[:], chisq = trial, new
-                normal[:], pull[:], values[:], grads[:] = new_normal, new_pull, new_values, new_grads
+                _copy(trial, x)
+                chisq = new
+                _copy2(new_normal, normal)
+                _copy(new_pull, pull)
+                _copy(new_values, values)
+                _copy2(new_grads, grads)
                 lam = 0.0 if lam * DOWN < 1e-7 else lam * DOWN
             else:
                 lam = max(lam * UP, FIRST)
@@ -270,12 +292,15 @@ def _fit_rows(
                 for j in range(nv):
                     moved += step[i] * normal[i, j] * step[j]
             over = _cap(step, values, grads, nv)
-            trial[:] = x
+            _copy(x, trial)
             for i in range(nv):
                 trial[i] = min(max(x[i] + step[i] / max(over, 1.0), lower[i]), upper[i])
             errors2 = moved * max(n_idp - nv, 1e-9) / max(chisq, 1e-300)
-            if over <= 1.0 and (errors2 < STEP2 or moved < 1e-22 * size):
-                x[:] = trial
+            left2 = errors2 * errors2 / max(last2, 1e-300)
+            settled = errors2 < SMALL2 and left2 < 0.01 * STEP2 and lam == 0
+            last2 = errors2
+            if over <= 1.0 and (errors2 < STEP2 or settled or moved < 1e-22 * size):
+                _copy(trial, x)
                 if lam == 0:
                     chisq = max(chisq - moved, 0.0)
                 ended = CONVERGED
@@ -284,7 +309,7 @@ def _fit_rows(
             x, lower, upper, normal, pull, nv, nd, out_covar[row], out_carried[row], chol, scale, free, unit, step
         ):  # fmt: skip
             ended = SINGULAR
-        out_x[row] = x[:nv]
+        _copy(x, out_x[row])
         out_chisq[row], out_ended[row], out_calls[row] = chisq, ended, calls
 
 
@@ -299,7 +324,7 @@ def fit_rows(
     m, nv, nc = len(data), p.n_varied, len(p.names) - p.n_varied
     x, covar, carried = np.empty((m, nv)), np.empty((m, nv, nv)), np.empty((m, nv, nc))
     chisq, ended, calls = np.empty(m), np.empty(m, np.int64), np.empty(m, np.int64)
-    tables = (t.coef, t.left, t.cell, t.reff)
+    tables = (t.coef, t.left, t.cell, t.width, t.reff)
     program = (p.ops, p.args, p.first, p.target, p.start)
     fixed = (
         np.ascontiguousarray(data), np.ascontiguousarray(weights), work.weight_of_row,

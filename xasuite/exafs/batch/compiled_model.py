@@ -13,9 +13,9 @@ import numpy as np
 from numba import njit
 
 from .program import (
-    ABS, ADD, CONST, COS, DIV, EXP, LOG, LOG10, MIN, MAX, MUL, NAME, NEG, POW, SIN, SQRT, SUB, TAN,
+    ADD, CONST, COS, DIV, EXP, LOG, LOG10, MIN, MAX, MUL, NAME, NEG, POW, SIN, SQRT, SUB, TAN,
 )  # fmt: skip
-from .tables import CELL, ETOK, SMALL_ENERGY
+from .tables import ETOK, SMALL_ENERGY
 
 # nnan and ninf are left out: a NaN must stay one. reassoc only where sums are taken.
 _ELEMENTWISE = {"contract", "nsz", "arcp"}
@@ -66,65 +66,155 @@ def _sincos(x):
     return sine, cosine
 
 
+# rows of the columns' workspace
+Q, IQ, AMP, PHA, PR, PI, AMP1, PHA1, PR1, PI1, RE, IM, UR, UI, ER, EI, N_COLUMNS = range(17)
+
+
 @njit(cache=True, fastmath=_ELEMENTWISE, nogil=True)
-def _columns(k, e0, coef, left, cell, col):
-    """q, the four columns and their derivatives by q, into col (9, nk)."""
-    last_cell = cell.shape[0] - 1
-    last = left.shape[0] - 1
+def _columns(k, e0, coef, left, cell, width, col):
+    """q, 1/q, amp, pha, p', p'' and their derivatives by q (that of amp less amp / q) into col."""
+    q_all, iq_all = col[Q], col[IQ]
     for j in range(k.shape[0]):
         en = k[j] * k[j] - e0 * ETOK
-        if abs(en) < SMALL_ENERGY:
-            en = SMALL_ENERGY
-        q = math.sqrt(en) if en > 0 else -math.sqrt(-en)
-        at = int(q / CELL)
-        at = cell[min(max(at, 0), last_cell)]
-        while at < last and q >= left[at + 1]:
-            at += 1
+        en = SMALL_ENERGY if abs(en) < SMALL_ENERGY else en
+        size = math.sqrt(abs(en))
+        q_all[j] = size if en > 0 else -size
+    for j in range(k.shape[0]):
+        iq_all[j] = 1 / q_all[j]
+    last_cell = cell.shape[0] - 1
+    per_width = 1 / width
+    for j in range(k.shape[0]):
+        q, iq = q_all[j], iq_all[j]
+        at = cell[min(max(int(q * per_width), 0), last_cell)]
+        # a cell holds one knot at most
+        at += int(q >= left[at + 1])
         x = q - left[at]
-        col[0, j] = q
-        for c in range(4):
-            a0, a1, a2, a3 = coef[at, c, 0], coef[at, c, 1], coef[at, c, 2], coef[at, c, 3]
-            col[1 + c, j] = a0 + x * (a1 + x * (a2 + x * a3))
-            col[5 + c, j] = a1 + x * (2 * a2 + 3 * x * a3)
+        c = coef[at]
+        amp = c[0, 0] + x * (c[0, 1] + x * (c[0, 2] + x * c[0, 3]))
+        pi = 1 / (c[3, 0] + x * (c[3, 1] + x * (c[3, 2] + x * c[3, 3])))
+        col[AMP, j] = amp
+        col[PHA, j] = c[1, 0] + x * (c[1, 1] + x * (c[1, 2] + x * c[1, 3]))
+        col[PR, j] = c[2, 0] + x * (c[2, 1] + x * (c[2, 2] + x * c[2, 3]))
+        col[PI, j] = pi
+        col[AMP1, j] = c[0, 1] + x * (2 * c[0, 2] + 3 * x * c[0, 3]) - amp * iq
+        col[PHA1, j] = c[1, 1] + x * (2 * c[1, 2] + 3 * x * c[1, 3])
+        col[PR1, j] = c[2, 1] + x * (2 * c[2, 2] + 3 * x * c[2, 3])
+        col[PI1, j] = -(c[3, 1] + x * (2 * c[3, 2] + 3 * x * c[3, 3])) * pi * pi
+
+
+# Each loop below writes one or two arrays: with more, the compiler's checks that they do not overlap are too many
+# for it to use vector registers.
 
 
 @njit(cache=True, fastmath=_ELEMENTWISE, nogil=True)
-def _slopes(value, reff, col, out):
-    """chi of one path (amplitude 1) and its derivatives by the path's values, into out (6, nk)."""
+def _exponent(pr, pi, q, pha, reff, shift, s2, c3, c4, re, im):
+    """Real and imaginary part of the exponent."""
+    for j in range(re.shape[0]):
+        p2r, p2i = pr[j] * pr[j] - pi[j] * pi[j], 2 * pr[j] * pi[j]
+        p3i = pr[j] * p2i + pi[j] * p2r
+        p4r = p2r * p2r - p2i * p2i
+        re[j] = -2 * (reff + shift) * pi[j] - 2 * s2 * p2r + (2 / 3) * c4 * p4r + (4 / 3) * c3 * p3i
+    for j in range(im.shape[0]):
+        p2r, p2i = pr[j] * pr[j] - pi[j] * pi[j], 2 * pr[j] * pi[j]
+        p3r = pr[j] * p2r - pi[j] * p2i
+        p4i = 2 * p2r * p2i
+        im[j] = 2 * q[j] * reff + pha[j] - 2 * s2 * p2i + (2 / 3) * c4 * p4i + 2 * shift * pr[j] - (4 / 3) * c3 * p3r
+
+
+@njit(cache=True, fastmath=_ELEMENTWISE, nogil=True)
+def _wave(re, im, iq, over, ur, ui):
+    """exp(exponent) / (q (R + d)^2)."""
+    for j in range(re.shape[0]):
+        re[j] = _exp(re[j]) * iq[j] * over
+    for j in range(re.shape[0]):
+        sine, cosine = _sincos(im[j])
+        ur[j] = re[j] * cosine
+        ui[j] = re[j] * sine
+
+
+@njit(cache=True, fastmath=_ELEMENTWISE, nogil=True)
+def _rate(pr, pi, pr1, pi1, pha1, reff, shift, s2, c3, c4, er, ei):
+    """d(exponent)/dq = -2 R p'' ' - 4 p p' (s2 - 2 p^2 c4 / 3) + i (2 R + pha' + 2 p' (shift - 2 p^2 c3))."""
+    for j in range(er.shape[0]):
+        p2r, p2i = pr[j] * pr[j] - pi[j] * pi[j], 2 * pr[j] * pi[j]
+        br, bi = s2 - (4 / 3) * c4 * p2r, -(4 / 3) * c4 * p2i
+        gr, gi = pr[j] * br - pi[j] * bi, pr[j] * bi + pi[j] * br
+        hr, hi = shift - 2 * c3 * p2r, -2 * c3 * p2i
+        er[j] = -2 * reff * pi1[j] - 4 * (pr1[j] * gr - pi1[j] * gi) - 2 * (pr1[j] * hi + pi1[j] * hr)
+    for j in range(ei.shape[0]):
+        p2r, p2i = pr[j] * pr[j] - pi[j] * pi[j], 2 * pr[j] * pi[j]
+        br, bi = s2 - (4 / 3) * c4 * p2r, -(4 / 3) * c4 * p2i
+        gr, gi = pr[j] * br - pi[j] * bi, pr[j] * bi + pi[j] * br
+        hr, hi = shift - 2 * c3 * p2r, -2 * c3 * p2i
+        ei[j] = 2 * reff + pha1[j] - 4 * (pr1[j] * gi + pi1[j] * gr) + 2 * (pr1[j] * hr - pi1[j] * hi)
+
+
+@njit(cache=True, fastmath=_ELEMENTWISE, nogil=True)
+def _by_e0(ur, ui, amp, amp1, er, ei, iq, a, out):
+    for j in range(out.shape[0]):
+        by_q = ui[j] * (amp1[j] + amp[j] * er[j]) + ur[j] * amp[j] * ei[j]
+        out[j] = a * by_q * (-0.5 * ETOK * abs(iq[j]))
+
+
+@njit(cache=True, fastmath=_ELEMENTWISE, nogil=True)
+def _by_length(ur, ui, amp, pr, pi, first, power, per_r, over_r, out):
+    """Im z (first p^2 + 2 i p per_r - over_r), z = u amp: the slopes by deltar (first 0) and sigma2 (first -2)."""
+    for j in range(out.shape[0]):
+        zr, zi = ur[j] * amp[j], ui[j] * amp[j]
+        p2r, p2i = pr[j] * pr[j] - pi[j] * pi[j], 2 * pr[j] * pi[j]
+        out[j] = power * (first * (zr * p2i + zi * p2r) + per_r * (zr * pr[j] - zi * pi[j]) - over_r * zi)
+
+
+@njit(cache=True, fastmath=_ELEMENTWISE, nogil=True)
+def _by_cumulant(ur, ui, amp, pr, pi, a, fourth, out):
+    """Im z (-4/3 i p^3), or Im z (2/3 p^4) for the fourth cumulant."""
+    for j in range(out.shape[0]):
+        zr, zi = ur[j] * amp[j], ui[j] * amp[j]
+        p2r, p2i = pr[j] * pr[j] - pi[j] * pi[j], 2 * pr[j] * pi[j]
+        if fourth:
+            out[j] = a * (2 / 3) * (zr * (2 * p2r * p2i) + zi * (p2r * p2r - p2i * p2i))
+        else:
+            p3r, p3i = pr[j] * p2r - pi[j] * p2i, pr[j] * p2i + pi[j] * p2r
+            out[j] = a * (-4 / 3) * (zr * p3r - zi * p3i)
+
+
+@njit(cache=True, fastmath=_ELEMENTWISE, nogil=True)
+def _times(a, b, out):
+    for j in range(out.shape[0]):
+        out[j] = a[j] * b[j]
+
+
+@njit(cache=True, nogil=True)
+def _slopes(value, reff, uses, col, out):
+    """chi of one path at amplitude 1 as out[0], and after it its derivatives by those path values that are used.
+
+    Gives the number of rows filled.
+    """
     a, d, s2, c3, c4 = value[0], value[2], value[3], value[4], value[5]
     shift = d - 2 * s2 / reff
-    over = 1 / ((reff + d) * (reff + d))
-    per_length = 2 / (reff + d)
-    per_reff = 4 / reff
-    for j in range(col.shape[1]):
-        q, amp, pha, pr, lam = col[0, j], col[1, j], col[2, j], col[3, j], col[4, j]
-        amp1, pha1, pr1, lam1 = col[5, j], col[6, j], col[7, j], col[8, j]
-        iq = 1 / q
-        pi = 1 / lam
-        pi1 = -lam1 * pi * pi
-        p2r, p2i = pr * pr - pi * pi, 2 * pr * pi
-        p3r, p3i = pr * p2r - pi * p2i, pr * p2i + pi * p2r
-        p4r, p4i = p2r * p2r - p2i * p2i, 2 * p2r * p2i
-        re = -2 * reff * pi - 2 * s2 * p2r + (2 / 3) * c4 * p4r - 2 * shift * pi + (4 / 3) * c3 * p3i
-        im = 2 * q * reff + pha - 2 * s2 * p2i + (2 / 3) * c4 * p4i + 2 * shift * pr - (4 / 3) * c3 * p3r
-        size = _exp(re) * iq * over
-        sine, cosine = _sincos(im)
-        ur, ui = size * cosine, size * sine
-        zr, zi = ur * amp, ui * amp
-        # d(exponent)/dq = -2 R p'' ' - 4 p p' (s2 - 2 p^2 c4 / 3) + i (2 R + pha' + 2 p' (shift - 2 p^2 c3))
-        br, bi = s2 - (4 / 6) * 2 * c4 * p2r, -(4 / 6) * 2 * c4 * p2i
-        gr, gi = pr * br - pi * bi, pr * bi + pi * br
-        hr, hi = shift - 2 * c3 * p2r, -2 * c3 * p2i
-        er = -2 * reff * pi1 - 4 * (pr1 * gr - pi1 * gi) - 2 * (pr1 * hi + pi1 * hr)
-        ei = 2 * reff + pha1 - 4 * (pr1 * gi + pi1 * gr) + 2 * (pr1 * hr - pi1 * hi)
-        by_q = ui * (amp1 - amp * iq) + zr * ei + zi * er
-        out[0, j] = zi
-        out[1, j] = a * by_q * (-0.5 * ETOK * abs(iq))
-        # Im z (2 i p - 2 / (R + d)); Im z (-2 p^2 - 4 i p / R); Im z (-4/3 i p^3); Im z (2/3 p^4)
-        out[2, j] = a * (2 * (zr * pr - zi * pi) - per_length * zi)
-        out[3, j] = a * (-2 * (zr * p2i + zi * p2r) - per_reff * (zr * pr - zi * pi))
-        out[4, j] = a * (-4 / 3) * (zr * p3r - zi * p3i)
-        out[5, j] = a * (2 / 3) * (zr * p4i + zi * p4r)
+    q, iq, amp, pha, pr, pi = col[Q], col[IQ], col[AMP], col[PHA], col[PR], col[PI]
+    ur, ui = col[UR], col[UI]
+    _exponent(pr, pi, q, pha, reff, shift, s2, c3, c4, col[RE], col[IM])
+    _wave(col[RE], col[IM], iq, 1 / ((reff + d) * (reff + d)), ur, ui)
+    _times(ui, amp, out[0])
+    n = 1
+    if uses[1]:
+        _rate(pr, pi, col[PR1], col[PI1], col[PHA1], reff, shift, s2, c3, c4, col[ER], col[EI])
+        _by_e0(ur, ui, amp, col[AMP1], col[ER], col[EI], iq, a, out[n])
+        n += 1
+    if uses[2]:
+        _by_length(ur, ui, amp, pr, pi, 0.0, a, 2.0, 2 / (reff + d), out[n])
+        n += 1
+    if uses[3]:
+        _by_length(ur, ui, amp, pr, pi, -2.0, a, -4 / reff, 0.0, out[n])
+        n += 1
+    if uses[4]:
+        _by_cumulant(ur, ui, amp, pr, pi, a, False, out[n])
+        n += 1
+    if uses[5]:
+        _by_cumulant(ur, ui, amp, pr, pi, a, True, out[n])
+        n += 1
+    return n
 
 
 @njit(cache=True, fastmath=_SUMS, nogil=True)
@@ -200,7 +290,8 @@ def _run(ops, args, first, target, slots, slopes, values, grads, stack, dstack, 
             op = ops[at]
             if op == CONST:
                 stack[top] = args[at]
-                dstack[top, :nd] = 0.0
+                for d in range(nd):
+                    dstack[top, d] = 0.0
                 top += 1
             elif op == NAME:
                 slot = int(args[at])
@@ -208,7 +299,7 @@ def _run(ops, args, first, target, slots, slopes, values, grads, stack, dstack, 
                 for d in range(nd):
                     dstack[top, d] = slopes[slot, d]
                 top += 1
-            elif op == ADD or op == SUB or op == MUL or op == DIV or op == POW or op == MIN or op == MAX:
+            elif op in (ADD, SUB, MUL, DIV, POW, MIN, MAX):
                 value, fa, fb = _binary(op, stack[top - 2], stack[top - 1])
                 top -= 1
                 stack[top - 1] = value
@@ -225,7 +316,9 @@ def _run(ops, args, first, target, slots, slopes, values, grads, stack, dstack, 
         t = target[i]
         if t < ns:
             slots[t] = stack[0]
-            slopes[t, :nd] = dstack[0, :nd]
+            for d in range(nd):
+                slopes[t, d] = dstack[0, d]
         else:
             values[t - ns] = stack[0]
-            grads[t - ns, :nd] = dstack[0, :nd]
+            for d in range(nd):
+                grads[t - ns, d] = dstack[0, d]

@@ -15,8 +15,10 @@ from . import tables as tb
 from .program import CAPS, N_VALUES, RELATIVE_CAP, Program, run
 
 CONVERGED, AT_LIMIT, SINGULAR, STUCK = range(4)
-# the fit ends at a step below this many standard errors
+# the fit ends at a step below this many standard errors, or where a small step together with the last one says
+# that the next would be ten times smaller still
 STEP_TOLERANCE = 1e-4
+SMALL_STEP = 3e-3
 MAX_ITERATIONS = 60
 # a pivot of the scaled normal matrix below this: the data do not determine the parameters
 SINGULAR_PIVOT = 1e-11
@@ -113,7 +115,7 @@ def _fit_chunk(work: Work, data: Array, weights: Array, x0: Array) -> tuple[Arra
     nv = work.program.n_varied
     m, nd = x0.shape
     w = weights[:, work.weight_of_row]
-    x, lam = x0.copy(), np.zeros(m)
+    x, lam, last2 = x0.copy(), np.zeros(m), np.zeros(m)
     chisq, ended, calls = np.full(m, np.inf), np.full(m, AT_LIMIT), np.zeros(m, int)
     normal, pull = np.zeros((m, nd, nd)), np.zeros((m, nd))
     values, grad = np.zeros((m, work.program.n_paths, N_VALUES)), np.zeros(1)
@@ -147,7 +149,11 @@ def _fit_chunk(work: Work, data: Array, weights: Array, x0: Array) -> tuple[Arra
         moved = np.einsum("mi,mij,mj->m", step, normal[live][:, :nv, :nv], step)
         scaled, capped = _cap(step, values[live], grad[live], nv)
         errors2 = moved * max(work.n_idp - nv, 1e-9) / np.maximum(chisq[live], 1e-300)
-        done = ~capped & ~bad & ((errors2 < STEP_TOLERANCE**2) | (moved < 1e-22 * size[live]))
+        # steps shrink by a factor each time: what is left after this one is about step^2 / last step
+        left2 = errors2**2 / np.maximum(last2[live], 1e-300)
+        settled = (errors2 < SMALL_STEP**2) & (left2 < (0.1 * STEP_TOLERANCE) ** 2) & (lam[live] == 0)
+        done = ~capped & ~bad & ((errors2 < STEP_TOLERANCE**2) | settled | (moved < 1e-22 * size[live]))
+        last2[live] = errors2
         trial[live] = x[live]
         trial[live, :nv] = np.clip(x[live, :nv] + scaled, work.program.lower, work.program.upper)
         at = live[done]

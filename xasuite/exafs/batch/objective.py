@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -29,7 +30,7 @@ class Objective:
 
     `model_matrix` (nr, nk) acts on the model at `k` (nk,), `data_matrix` (nr, nk_all) on the data; row j of
     both belongs to k weight number `weight_of_row[j]`. `noise_matrix` gives per k weight the chi(R) that the
-    noise is taken from. `n_residual` is the length of feffit's residual, to which it scales chi-square.
+    noise is taken from, reduced likewise. `n_residual` is the length of feffit's residual, to which it scales chi-square.
     """
 
     k: Array
@@ -56,7 +57,7 @@ class Objective:
         out = np.empty((chi.shape[0], self.n_weights))
         for w, matrix in enumerate(self.noise_matrix):
             high = chi @ matrix.T
-            out[:, w] = np.sqrt(np.mean(high**2, axis=1)) * self.epsilon_scale[w]
+            out[:, w] = np.sqrt(np.einsum("ij,ij->i", high, high)) * self.epsilon_scale[w]
         return out
 
     def weights(self, epsilon_k: Array, given: bool) -> Array:
@@ -75,6 +76,12 @@ def build(k: Array, ranges: FitRange) -> Objective:
 
     Raises RangeError when kmax lies beyond the grid.
     """
+    return _build(k.tobytes(), ranges)
+
+
+@lru_cache(maxsize=16)
+def _build(k_bytes: bytes, ranges: FitRange) -> Objective:
+    k = np.frombuffer(k_bytes)
     step = float(k[1] - k[0])
     if ranges.k[1] > k[-1] + 1e-6 * step:
         raise RangeError(
@@ -83,10 +90,11 @@ def build(k: Array, ranges: FitRange) -> Objective:
         )
     long_k = step * np.arange(NFFT, dtype=float)
     window = ft_window(long_k, ranges.k, dx=ranges.dk, dx2=ranges.dk2, kind=ranges.window)
+    turns = np.outer(np.arange(NFFT // 2), np.arange(k.size)) % NFFT
+    phases = np.exp(-2j * np.pi / NFFT * np.arange(NFFT))[turns]
     parts, noise, lengths = [], [], []
     for weight in ranges.kweight:
-        transform = np.fft.fft(np.diag((window * long_k**weight)[: k.size]), NFFT, axis=0)[: NFFT // 2]
-        transform *= step / math.sqrt(math.pi)
+        transform = phases * (window * long_k**weight)[: k.size] * (step / math.sqrt(math.pi))
         parts.append(_rows(transform, k, weight, ranges, step))
         noise.append(_noise_rows(transform, step) / (window.sum() * step / (ranges.k[1] - ranges.k[0])))
         lengths.append(len(parts[-1]))
@@ -138,7 +146,10 @@ def _rows(transform: Array, k: Array, weight: int, ranges: FitRange, step: float
 def _noise_rows(transform: Array, step: float) -> Array:
     rstep = math.pi / (step * 2 * transform.shape[0])
     part = transform[int(0.01 + NOISE_R[0] / rstep) : int(min(transform.shape[0], 1.01 + NOISE_R[1] / rstep))]
-    return np.vstack([part.real, part.imag])
+    # the rows outnumber the columns: the eigenvectors of their square give the same norms sooner
+    size2, axes = np.linalg.eigh((part.conj().T @ part).real)
+    keep = size2 > _RANK * size2[-1]
+    return np.sqrt(size2[keep] / (2 * len(part)))[:, None] * axes[:, keep].T
 
 
 def _reduced(rows: Array) -> Array:

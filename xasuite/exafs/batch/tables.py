@@ -19,7 +19,7 @@ ETOK = 1.0 / 3.8099819442818976
 # |k^2 - e0| below this is raised to it: q stands in a denominator
 SMALL_ENERGY = 1e-6
 COLUMNS = ("amp", "pha", "rep", "lam")
-# width in 1/A of the cells that lead from q to its cubic
+# greatest width in 1/A of the cells that lead from q to its cubic; FEFF's own steps are 0.05 or more
 CELL = 0.05
 
 
@@ -27,12 +27,14 @@ CELL = 0.05
 class PathTables:
     """Cubics of all paths: `coef` (np, npiece, 4 columns, 4 powers) about `left` (np, npiece).
 
-    Column order is `COLUMNS`; `cell` (np, ncell) is the first cubic of each cell of width `CELL`; `reff` (np,).
+    Column order is `COLUMNS`; `left` ends in inf. q falls into cell number q / `width` (np,), which holds one knot at
+    most; `cell` (np, ncell) is the cubic at its lower end. `reff` (np,).
     """
 
     coef: Array
     left: Array
     cell: Array
+    width: Array
     reff: Array
 
 
@@ -48,16 +50,17 @@ def build(paths: Sequence[FeffPath]) -> PathTables:
         # PPoly has the highest power first
         coef = np.stack([c.c[::-1, real].T for c in columns], axis=1)
         pieces.append((x[real], coef))
-    most = max(len(left) for left, _ in pieces)
+    most = max(len(left) for left, _ in pieces) + 1
     left = np.full((len(pieces), most), np.inf)
     coef = np.zeros((len(pieces), most, len(COLUMNS), 4))
-    ends = [x[-1] for x, _ in pieces]
-    cells = int(np.ceil(max(ends) / CELL)) + 2
+    # a hair below the smallest step, so that rounding cannot put two knots into a cell
+    width = np.array([min(CELL, 0.999 * float(np.diff(x).min())) for x, _ in pieces])
+    cells = max(int(np.ceil(x[-1] / w)) for (x, _), w in zip(pieces, width, strict=True)) + 2
     cell = np.zeros((len(pieces), cells), np.int64)
     for i, (x, c) in enumerate(pieces):
         left[i, : len(x)], coef[i, : len(x)] = x, c
-        cell[i] = np.clip(np.searchsorted(x, CELL * np.arange(cells), side="right") - 1, 0, len(x) - 1)
-    return PathTables(coef, left, cell, np.array([p.reff for p in paths]))
+        cell[i] = np.clip(np.searchsorted(x, width[i] * np.arange(cells), side="right") - 1, 0, len(x) - 1)
+    return PathTables(coef, left, cell, width, np.array([p.reff for p in paths]))
 
 
 def lookup(tables: PathTables, path: int, q: Array) -> tuple[Array, Array]:
