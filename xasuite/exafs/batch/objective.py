@@ -147,9 +147,12 @@ def _noise_rows(transform: Array, step: float) -> Array:
     rstep = math.pi / (step * 2 * transform.shape[0])
     part = transform[int(0.01 + NOISE_R[0] / rstep) : int(min(transform.shape[0], 1.01 + NOISE_R[1] / rstep))]
     # the rows outnumber the columns: the eigenvectors of their square give the same norms sooner
-    size2, axes = np.linalg.eigh((part.conj().T @ part).real)
+    seen = np.abs(part).max(axis=0) > 0
+    size2, axes = np.linalg.eigh((part[:, seen].conj().T @ part[:, seen]).real)
     keep = size2 > _RANK * size2[-1]
-    return np.sqrt(size2[keep] / (2 * len(part)))[:, None] * axes[:, keep].T
+    out = np.zeros((np.count_nonzero(keep), seen.size))
+    out[:, seen] = np.sqrt(size2[keep] / (2 * len(part)))[:, None] * axes[:, keep].T
+    return out
 
 
 def _reduced(rows: Array) -> Array:
