@@ -135,7 +135,7 @@ def test_grids_that_cannot_be(made: Made) -> None:
         rebin(s, e0=9000.0)
 
 
-GLITCHES = ((60, 0.03), (120, -0.02), (121, -0.03), (180, 0.015))
+GLITCHES = ((30, 0.03), (120, -0.02), (121, -0.03), (180, 0.015))
 
 
 def test_glitches_put_in_are_found(made: Made) -> None:

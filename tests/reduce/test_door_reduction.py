@@ -242,14 +242,15 @@ def test_nothing_is_printed_and_input_stays(made: Made, capfd: pytest.CaptureFix
 
 
 def test_what_larch_raises_has_our_type() -> None:
-    with (
-        pytest.raises(ReductionError, match=r"autobk of x failed in Larch: boom \(it printed: a line\)"),
-        quiet("autobk of x"),
-    ):
-        print("a line")  # noqa: T201
-        raise ValueError("boom")
-    with pytest.raises(XasuiteError, match="ours"), quiet("autobk of x"):
-        raise DataError("ours")
+    def inside(error: Exception) -> None:
+        with quiet("autobk of x"):
+            print("a line")  # noqa: T201
+            raise error
+
+    with pytest.raises(ReductionError, match=r"autobk of x failed in Larch: boom \(it printed: a line\)"):
+        inside(ValueError("boom"))
+    with pytest.raises(XasuiteError, match="ours"):
+        inside(DataError("ours"))
 
 
 def test_the_oracle_s_wrappers_are_larch(made: Made) -> None:

@@ -113,7 +113,7 @@ def test_ranges_beyond_the_scan(made: Callable[..., Spectrum]) -> None:
 def test_noise_is_no_edge() -> None:
     rng = np.random.default_rng(4)
     e = known_energy()
-    with pytest.raises(ReductionError, match="no edge at E0|mu falls"):
+    with pytest.raises(ReductionError, match=r"no edge at E0|mu falls"):
         xs.normalize(Spectrum(energy=e, mu=1 + 0.1 * rng.normal(size=e.size), label="blank"), e0=E0)
 
 

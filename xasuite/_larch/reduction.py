@@ -46,7 +46,9 @@ def pre_edge(
     """
     group = _pre_edge_group(energy, mu, e0, pre, norm, nnorm, what)
     d = group.pre_edge_details
-    out: dict[str, Any] = {k: np.asarray(getattr(group, k)) for k in ("pre_edge", "post_edge", "norm", "flat")}
+    out: dict[str, Any] = {
+        k: np.asarray(getattr(group, k)) for k in ("pre_edge", "post_edge", "norm", "flat")
+    }
     out |= {
         "e0": float(group.e0),
         "edge_step": _signed_step(group),
@@ -82,7 +84,9 @@ def mback_norm(
             group, z=z, edge=edge, e0=e0, pre1=d.pre1, pre2=d.pre2, norm1=d.norm1, norm2=d.norm2,
             nnorm=d.nnorm, nvict=0,
         )  # fmt: skip
-    out: dict[str, Any] = {k: np.asarray(getattr(group, k)) for k in ("pre_edge", "post_edge", "norm", "mback_mu")}
+    out: dict[str, Any] = {
+        k: np.asarray(getattr(group, k)) for k in ("pre_edge", "post_edge", "norm", "mback_mu")
+    }
     out |= {
         "e0": float(e0),
         "edge_step": float(group.edge_step),

@@ -17,7 +17,9 @@ from .edge import find_e0
 KTOE = 3.8099819442818976  # eV A^2
 
 # The rule for glitches: each point against the cubic through its neighbours, in units of the local scatter
-NEIGHBOURS = 8  # points on each side that make the prediction
+NEIGHBOURS = (
+    6  # points on each side that make the prediction: 0.3 1/A, less than half an oscillation of any shell
+)
 LEFT_OUT = 2  # of them nearest to the point, so that a glitch of up to 5 points does not predict itself
 SCATTER = 30  # points on each side that give the local scatter (median absolute deviation)
 MAX_PASSES = 50
@@ -175,7 +177,7 @@ def find_glitches(
 ) -> Any:
     """Which points (..., n) are glitches, as booleans.
 
-    A point is one when it differs from the cubic through its 8 neighbours on either side (the nearest 2 left
+    A point is one when it differs from the cubic through its 6 neighbours on either side (the nearest 2 left
     out) by more than `threshold` times the local scatter of such differences (1.4826 times their median
     absolute deviation over 61 points) and by more than 0.2 % of the range of mu. The worst goes first, and what
     is left is judged again without it. Points from `protect` (eV about E0) are never called glitches.
