@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -92,8 +92,8 @@ class _Record:
     read-only. The last axis is the sampled one, any axes before it are the stack.
     """
 
-    _arrays = ()
-    _complex = ()
+    _arrays: ClassVar[tuple[str, ...]] = ()
+    _complex: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
         for name in self._arrays:
@@ -138,7 +138,7 @@ class Scan(_Record):
     meta: Mapping[str, Any] = field(default_factory=dict)
     source: Source = field(default_factory=Source)
 
-    _arrays = ("energy",)
+    _arrays: ClassVar[tuple[str, ...]] = ("energy",)
 
     def __post_init__(self) -> None:
         channels = {name: frozen_array(values) for name, values in self.channels.items()}
@@ -221,7 +221,7 @@ class Spectrum(_Record):
     source: Source = field(default_factory=Source)
     history: tuple[Step, ...] = ()
 
-    _arrays = ("energy", "mu", "mu_err", "reference")
+    _arrays: ClassVar[tuple[str, ...]] = ("energy", "mu", "mu_err", "reference")
 
     @property
     def stacked(self) -> bool:
@@ -240,7 +240,7 @@ class Normalized(Spectrum):
     norm: Array = field(default_factory=lambda: np.empty(0))
     flat: Array = field(default_factory=lambda: np.empty(0))
 
-    _arrays = (*Spectrum._arrays, "e0", "edge_step", "pre_edge", "post_edge", "norm", "flat")
+    _arrays: ClassVar[tuple[str, ...]] = (*Spectrum._arrays, "e0", "edge_step", "pre_edge", "post_edge", "norm", "flat")
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,8 +253,8 @@ class Chi(_Record):
 
     k: Array
     chi: Array
-    e0: Array
-    edge_step: Array
+    e0: Array | float
+    edge_step: Array | float
     element: str = ""
     edge: str = ""
     label: str = ""
@@ -267,7 +267,7 @@ class Chi(_Record):
     source: Source = field(default_factory=Source)
     history: tuple[Step, ...] = ()
 
-    _arrays = ("k", "chi", "e0", "edge_step", "energy", "mu", "bkg", "epsilon_k")
+    _arrays: ClassVar[tuple[str, ...]] = ("k", "chi", "e0", "edge_step", "energy", "mu", "bkg", "epsilon_k")
 
 
 @dataclass(frozen=True, eq=False)
@@ -290,8 +290,8 @@ class Transform(_Record):
     source: Source = field(default_factory=Source)
     history: tuple[Step, ...] = ()
 
-    _arrays = ("r", "k", "window", "chik")
-    _complex = ("chir",)
+    _arrays: ClassVar[tuple[str, ...]] = ("r", "k", "window", "chik")
+    _complex: ClassVar[tuple[str, ...]] = ("chir",)
 
     @property
     def magnitude(self) -> Array:
@@ -316,8 +316,8 @@ class Wavelet(_Record):
     source: Source = field(default_factory=Source)
     history: tuple[Step, ...] = ()
 
-    _arrays = ("k", "r", "chik")
-    _complex = ("wt",)
+    _arrays: ClassVar[tuple[str, ...]] = ("k", "r", "chik")
+    _complex: ClassVar[tuple[str, ...]] = ("wt",)
 
     @property
     def magnitude(self) -> Array:

@@ -141,10 +141,13 @@ def _expand(model: Model, labels: Sequence[str]) -> tuple[list[Parameter], list[
             if p.name in each:
                 expr = None if p.expr is None else rename(p.expr, names)
                 params.append(replace(p, name=names[p.name], expr=expr, origin=p.origin or label))
-        per_set[i] = [
-            replace(path, **{v: rename(getattr(path, v), names) for v in _QUANTITIES}) for path in per_set[i]
-        ]
+        per_set[i] = [_renamed(path, names) for path in per_set[i]]
     return params, per_set
+
+
+def _renamed(path: PathModel, names: Mapping[str, str]) -> PathModel:
+    changed: dict[str, Any] = {v: rename(getattr(path, v), names) for v in _QUANTITIES}
+    return replace(path, **changed)
 
 
 def rename(expression: Expression, names: Mapping[str, str]) -> Expression:

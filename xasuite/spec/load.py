@@ -262,7 +262,8 @@ def meaning_mistakes(loaded: LoadedSpec) -> list[str]:
 
 
 def _labels(spec: Spec, say: Any) -> None:
-    for table, items in (("path", spec.path), ("data", spec.data), ("variant", spec.variant)):
+    tables: dict[str, tuple[Any, ...]] = {"path": spec.path, "data": spec.data, "variant": spec.variant}
+    for table, items in tables.items():
         seen: dict[str, int] = {}
         for i, item in enumerate(items):
             if item.label in seen:

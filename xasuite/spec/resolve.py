@@ -155,7 +155,7 @@ def reduce_row(spectrum: Spectrum, settings: Reduce, entry: Data) -> tuple[Norma
     from .. import reduce as steps
 
     if settings.deglitch:
-        spectrum = steps.deglitch(spectrum, energies=settings.deglitch)
+        spectrum = steps.deglitch(spectrum, settings.deglitch)
     if settings.rebin:
         spectrum = steps.rebin(spectrum)
     norm = steps.normalize(
