@@ -45,9 +45,9 @@ class Row:
     def band(self, spectrum: ComplexArray) -> ComplexArray:
         """The filtered frequencies (m, nj) of half a spectrum (m, points / 2 + 1) of a real signal."""
         if self.j[0] >= 0:
-            return spectrum[:, self.j[0] : self.j[-1] + 1] * self.weights
+            return np.multiply(spectrum[:, self.j[0] : self.j[-1] + 1], self.weights)
         part = spectrum[:, np.abs(self.j)]
-        return np.where(self.j < 0, np.conj(part), part) * self.weights
+        return np.multiply(np.where(self.j < 0, np.conj(part), part), self.weights)
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 # Below this share of resamples that keep a lobe its errors describe the survivors, not the lobe.
 LASTING = 0.9
+# Two maxima closer than this in both k (1/A) and R (A) are one.
+_SAME_K, _SAME_R = 0.2, 0.08
+# Points that one parabola may be followed over.
+_STRIDE = 4
 VALUES = ("k", "r", "height", "width_k", "width_r")
 
 
@@ -111,8 +115,8 @@ def maxima(
 
     Returns
     -------
-    Lobes without errors. A parabola through the logarithm of three points each way gives position and height,
-    exact for a Gaussian lobe. A maximum on the edge of the map or of the ranges is no lobe.
+    Lobes without errors. A parabola through the logarithm of 3 x 3 points gives position and height, exact for
+    a Gaussian lobe. A maximum on the edge of the map or of the ranges is no lobe.
 
     Raises DataError for a stack, RangeError for a range that holds no 3 x 3 points.
     """
@@ -123,6 +127,7 @@ def maxima(
     z = transform.magnitude
     rows, cols = _inside(transform.r, r, "R"), _inside(transform.k, k, "k")
     part = z[rows, cols]
+    ends_r, ends_k = (transform.r[rows][[0, -1]], transform.k[cols][[0, -1]])
     centre = part[1:-1, 1:-1]
     top = np.ones(centre.shape, bool)
     for i in range(3):
@@ -132,8 +137,13 @@ def maxima(
                 top &= centre > near if (i, j) < (1, 1) else centre >= near
     top &= centre > max(threshold * part.max(), 0)
     at = np.argwhere(top) + 1 + [rows.start, cols.start]
-    found = [_refine(transform.k, transform.r, z, int(i), int(j)) for i, j in at]
-    return tuple(sorted(found, key=lambda lobe: -lobe.height)[:limit])
+    climbed = [_climb(transform.k, transform.r, z, int(i), int(j)) for i, j in at]
+    found: list[Lobe] = []
+    for lobe in sorted((one for one in climbed if one is not None), key=lambda one: -one.height):
+        inside = all(lo <= v <= hi for v, (lo, hi) in ((lobe.k, ends_k), (lobe.r, ends_r)))
+        if inside and not any(abs(lobe.k - o.k) < _SAME_K and abs(lobe.r - o.r) < _SAME_R for o in found):
+            found.append(lobe)
+    return tuple(found[:limit])
 
 
 def find_lobes(
@@ -222,8 +232,9 @@ def track(stack: Chi, lobes: Sequence[Lobe], **settings: Any) -> Array:
                 box = np.abs(chunk.wt[m, rows, cols])
                 a, b = np.unravel_index(int(np.argmax(box)), box.shape)
                 if 0 < a < box.shape[0] - 1 and 0 < b < box.shape[1] - 1:
-                    one = _refine(chunk.k, chunk.r, chunk.wt[m], int(a) + rows.start, int(b) + cols.start)
-                    out[part.start + m, i] = [getattr(one, v) for v in VALUES]
+                    one = _climb(chunk.k, chunk.r, chunk.wt[m], int(a) + rows.start, int(b) + cols.start)
+                    if one is not None and abs(one.k - lobe.k) <= dk and abs(one.r - lobe.r) <= dr:
+                        out[part.start + m, i] = [getattr(one, v) for v in VALUES]
     return out
 
 
@@ -282,18 +293,37 @@ def _parabola(left: Any, mid: Any, right: Any) -> tuple[Any, Any]:
     return offset, -0.125 * (left - right) ** 2 / bend
 
 
-def _refine(k: Array, r: Array, z: Any, i: int, j: int) -> Lobe:
-    """The lobe about grid point (i, j), not on the border, of a map that may still be complex."""
-    with np.errstate(divide="ignore"):
-        log_k = np.log(np.abs(z[i, j - 1 : j + 2]))
-        log_r = np.log(np.abs(z[i - 1 : i + 2, j]))
-    dj, rise_k = _parabola(*log_k)
-    di, rise_r = _parabola(*log_r)
-    height = float(np.abs(z[i, j]) * np.exp(rise_k + rise_r))
+def _climb(k: Array, r: Array, z: Any, i: int, j: int) -> Lobe | None:
+    """The maximum of a map, which may still be complex, uphill from grid point (i, j); None if it leaves the map.
+
+    A ridge that runs askew of the grid has a false maximum in every row that it crosses. The parabola through
+    3 x 3 logarithms, cross term included, points from each of them to the one true top.
+    """
+    seen: set[tuple[int, int]] = set()
+    while (i, j) not in seen:
+        seen.add((i, j))
+        if not (0 < i < r.size - 1 and 0 < j < k.size - 1):
+            return None
+        with np.errstate(divide="ignore"):
+            f = np.log(np.abs(z[i - 1 : i + 2, j - 1 : j + 2]))
+        slope = np.array([f[2, 1] - f[0, 1], f[1, 2] - f[1, 0]]) / 2
+        cross = (f[2, 2] - f[2, 0] - f[0, 2] + f[0, 0]) / 4
+        bend = np.array([[f[2, 1] - 2 * f[1, 1] + f[0, 1], cross], [cross, f[1, 2] - 2 * f[1, 1] + f[1, 0]]])
+        if not (bend[0, 0] < 0 and np.linalg.det(bend) > 0):
+            return None
+        step = -np.linalg.solve(bend, slope)
+        whole = np.clip(np.rint(step), -_STRIDE, _STRIDE).astype(int)
+        if not whole.any():
+            break
+        i, j = i + int(whole[0]), j + int(whole[1])
+    else:
+        # Between two points that send each other back: either will do, half a step is all that is at stake
+        step = np.clip(step, -0.5, 0.5)
+        i, j = i - int(whole[0]), j - int(whole[1])
     return Lobe(
-        k=float(k[j] + dj * (k[1] - k[0])),
-        r=float(r[i] + di * (r[1] - r[0])),
-        height=height,
+        k=float(k[j] + step[1] * (k[1] - k[0])),
+        r=float(r[i] + step[0] * (r[1] - r[0])),
+        height=float(np.abs(z[i, j]) * np.exp(slope @ step / 2)),
         width_k=_width(k, np.abs(z[i, :]), j),
         width_r=_width(r, np.abs(z[:, j]), i),
     )
