@@ -18,8 +18,8 @@ HOLES = {"K": 1, "L1": 2, "L2": 3, "L3": 4, "M1": 5, "M2": 6, "M3": 7, "M4": 8, 
 _RIM = 2.0
 # Nearer than this (A) two atoms overlap: no bond but those of hydrogen is shorter.
 _TOO_CLOSE = {True: 0.5, False: 0.9}
-# FEFF's own limits, found by running it: more atoms or potentials end it without a usable message.
-_MOST_ATOMS = 1000
+# FEFF's own limits, found by running it.
+_MOST_ATOMS = {"feff6l": 500, "feff8l": 1000}
 _MOST_POTENTIALS = 7
 _MAX_LEGS = 4
 _SCF_RADIUS = 5.0
@@ -100,9 +100,10 @@ def feff_inp(
     """
     if edge not in HOLES:
         raise FeffError(f"{cluster.title}: no edge {edge!r}; FEFF knows {', '.join(HOLES)}")
-    if len(cluster.symbols) > _MOST_ATOMS:
+    most = _MOST_ATOMS.get(program, _MOST_ATOMS["feff8l"])
+    if len(cluster.symbols) > most:
         raise FeffError(
-            f"{cluster.title}: {len(cluster.symbols)} atoms within {radius + _RIM:g} A; FEFF takes {_MOST_ATOMS}, "
+            f"{cluster.title}: {len(cluster.symbols)} atoms within {radius + _RIM:g} A; {program} takes {most}, "
             "so take a smaller radius"
         )
     if len(cluster.potentials) - 1 > _MOST_POTENTIALS:
