@@ -1,0 +1,10 @@
+"""One shell, four variables, by the numpy twin, against a loop over feffit."""
+
+from __future__ import annotations
+
+from benchmarks._shells import fit_benchmark
+
+
+def run() -> dict:
+    """See benchmarks/__init__.py."""
+    return fit_benchmark(1, "numpy", ">= 100")
