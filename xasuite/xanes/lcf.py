@@ -1,0 +1,214 @@
+"""Linear combination of references: a sum to one that holds with bounds, standard errors, all subsets ranked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import ComponentError
+from ..model import Array, Normalized, Series
+from .matrix import Matrix, independent_points, matrix
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST = 10  # references: all of their 1023 subsets are tried, exactly
+AT_BOUND = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Combination:
+    """Weights (m, k) of k references in m spectra with standard errors, and the quality of each fit.
+
+    `rfactor` (m,) is sum (y - fit)^2 / sum y^2, `chi2_reduced` (m,) that sum over the variance of the noise and
+    the independent points less the free weights. A weight at its bound has the error of the free fit.
+    """
+
+    energy: Array
+    data: Array
+    fit: Array
+    references: Array
+    names: tuple[str, ...]
+    labels: tuple[str, ...]
+    weights: Array
+    stderr: Array
+    rfactor: Array
+    chi2_reduced: Array
+    rms: Array
+    sum_to_one: bool
+    bounded: bool
+
+    def table(self) -> pd.DataFrame:
+        """A row a spectrum: weights, errors, their sum, R factor, reduced chi-square."""
+        import pandas as pd
+
+        out: dict[str, object] = {"label": list(self.labels)}
+        for j, name in enumerate(self.names):
+            out[name] = self.weights[:, j]
+            out[f"{name} error"] = self.stderr[:, j]
+        out["sum"] = self.weights.sum(1)
+        out["R factor"] = self.rfactor
+        out["chi2 reduced"] = self.chi2_reduced
+        return pd.DataFrame(out)
+
+
+def linear_combination(
+    spectra: Normalized | Series | Sequence[Normalized],
+    references: Normalized | Series | Sequence[Normalized],
+    *,
+    span: tuple[float, float] | None = None,
+    array: str = "norm",
+    sum_to_one: bool = True,
+    bounded: bool = True,
+) -> Combination:
+    """Weights of references in each spectrum, by least squares that keeps bounds and sum exactly.
+
+    Parameters
+    ----------
+    spectra, references : normalised records; the references are interpolated onto the spectra's energies
+    span : eV, absolute; array : "norm" or "flat"
+    sum_to_one : whether the weights sum to one; bounded : whether each is kept from 0 to 1
+
+    Raises ComponentError: no reference, more than ten, or two that cannot be told apart.
+    """
+    y = matrix(spectra, span=span, array=array)
+    r = matrix(references, grid=y.energy, array=array)
+    return _combine(y, r, sum_to_one, bounded)
+
+
+def _combine(y: Matrix, r: Matrix, sum_to_one: bool, bounded: bool) -> Combination:
+    k, n = r.rows.shape
+    if k > MOST:
+        raise ComponentError(
+            f"{k} references are more than {MOST}; rank smaller sets, or find them by PCA first"
+        )
+    scale = np.linalg.norm(r.rows, axis=1)
+    if np.linalg.matrix_rank(r.rows / scale[:, None], tol=1e-6) < k:
+        raise ComponentError(
+            f"the references {', '.join(r.labels)} cannot be told apart on this span; leave one out"
+        )
+    weights = np.zeros((len(y.rows), k))
+    best = np.full(len(y.rows), np.inf)
+    supports = _supports(k) if bounded else [tuple(range(k))]
+    for support in supports:
+        w = _solve(y.rows, r.rows[list(support)], sum_to_one)
+        rss = np.sum((y.rows - w @ r.rows[list(support)]) ** 2, axis=1)
+        allowed = (w >= -AT_BOUND).all(1) & (w <= 1 + AT_BOUND).all(1) if bounded else np.ones(len(w), bool)
+        better = allowed & (rss < best)
+        weights[better] = 0.0
+        weights[np.ix_(better, support)] = np.clip(w[better], 0, 1) if bounded else w[better]
+        best = np.where(better, rss, best)
+    if not np.isfinite(best).all():  # without the sum, a best fit can exceed 1 on every support
+        raise ComponentError(
+            "no combination within 0 to 1 exists for a spectrum; fit without bounds and look"
+        )
+    fit = weights @ r.rows
+    free = np.maximum((weights > AT_BOUND).sum(1), 1) - sum_to_one
+    points = independent_points(y)
+    variance = best / np.maximum(n - free, 1)
+    noise = np.hypot(y.noise, np.sqrt(weights**2 @ r.noise**2))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        chi2 = best / n * points / noise**2 / np.maximum(points - free, 1)
+    return Combination(
+        energy=y.energy,
+        data=y.rows,
+        fit=fit,
+        references=r.rows,
+        names=r.labels,
+        labels=y.labels,
+        weights=weights,
+        stderr=np.sqrt(variance[:, None] * n / points * _unit_variance(r.rows, sum_to_one)),
+        rfactor=best / np.sum(y.rows**2, axis=1),
+        chi2_reduced=chi2,
+        rms=np.sqrt(best / n),
+        sum_to_one=sum_to_one,
+        bounded=bounded,
+    )
+
+
+def _supports(k: int) -> list[tuple[int, ...]]:
+    """Every set of references that may be the ones not at a bound: the best is among them, exactly."""
+    return [s for size in range(1, k + 1) for s in combinations(range(k), size)]
+
+
+def _solve(y: Array, r: Array, sum_to_one: bool) -> Array:
+    """Least squares weights (m, s), with the last written as one less the others where the sum is one."""
+    if not sum_to_one:
+        return np.linalg.lstsq(r.T, y.T, rcond=None)[0].T
+    if len(r) == 1:
+        return np.ones((len(y), 1))
+    first = np.linalg.lstsq((r[:-1] - r[-1]).T, (y - r[-1]).T, rcond=None)[0].T
+    return np.hstack([first, 1 - first.sum(1, keepdims=True)])
+
+
+def _unit_variance(r: Array, sum_to_one: bool) -> Array:
+    """Variance of each weight for a residual variance of one: of the fit in which none is at a bound."""
+    if not sum_to_one:
+        return np.diag(np.linalg.inv(r @ r.T))
+    if len(r) == 1:
+        return np.zeros(1)
+    d = r[:-1] - r[-1]
+    cov = np.linalg.inv(d @ d.T)
+    return np.append(np.diag(cov), cov.sum())
+
+
+def rank_references(
+    spectrum: Normalized,
+    references: Normalized | Series | Sequence[Normalized],
+    *,
+    span: tuple[float, float] | None = None,
+    array: str = "norm",
+    most: int = 4,
+) -> pd.DataFrame:
+    """All subsets of up to `most` references for one spectrum, the best first, with Hamilton's test.
+
+    Returns a DataFrame, a row a subset: references, weights, R factor, reduced chi-square, and
+    `needed` (p): the probability by Hamilton's test (Acta Cryst. 18 (1965) 502) that the best subset of one
+    reference less is as good, so that a small number says the last reference is needed. Subsets are ordered
+    by reduced chi-square; one that needs a weight at zero is marked, as its smaller subset says the same.
+    """
+    import pandas as pd
+    from scipy.special import betainc
+
+    y = matrix(spectrum, span=span, array=array)
+    if len(y.rows) != 1:
+        raise ComponentError(f"references are ranked for one spectrum at a time, found {len(y.rows)}")
+    r = matrix(references, grid=y.energy, array=array)
+    points = independent_points(y)
+    rows = []
+    for support in (s for s in _supports(len(r.rows)) if len(s) <= most):
+        part = Matrix(
+            r.energy, r.rows[list(support)], tuple(r.labels[i] for i in support), r.noise[list(support)]
+        )
+        c = _combine(Matrix(y.energy, y.rows, y.labels, y.noise, y.element, y.edge), part, True, True)
+        rows.append((support, c))
+    smallest = {
+        size: min(float(c.rfactor[0]) for s, c in rows if len(s) == size)
+        for size in {len(s) for s, _ in rows}
+    }
+    table = []
+    for support, c in rows:
+        size = len(support)
+        needed = np.nan
+        dof = points - (size - 1)
+        if size > 1 and dof > 0 and smallest[size - 1] > 0:
+            ratio = min(float(c.rfactor[0]) / smallest[size - 1], 1.0)
+            needed = float(betainc(dof / 2, 0.5, ratio))
+        table.append(
+            {
+                "references": " + ".join(c.names),
+                "size": size,
+                "weights": ", ".join(
+                    f"{w:.3f}({e:.3f})" for w, e in zip(c.weights[0], c.stderr[0], strict=True)
+                ),
+                "R factor": float(c.rfactor[0]),
+                "chi2 reduced": float(c.chi2_reduced[0]),
+                "needed (p)": needed,
+                "at bound": bool((c.weights[0] <= AT_BOUND).any()),
+            }
+        )
+    return pd.DataFrame(table).sort_values(["chi2 reduced", "size"], ignore_index=True)

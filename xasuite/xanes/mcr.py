@@ -1,0 +1,244 @@
+"""MCR-ALS with pymcr: starts from EFA or purest spectra, closure, unimodality, and the freedom left in a rotation."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import ComponentError
+from ..model import Array, Normalized, Series
+from .matrix import matrix
+from .rotation import Match, bands, closest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STARTS = ("efa", "purest")
+PATIENCE = 50  # iterations that may go without improvement before ALS stops
+
+
+@dataclass(frozen=True, eq=False)
+class MCR:
+    """Spectra (k, n) and concentrations (m, k) of k components, and how well they remake the m spectra.
+
+    `rms_least` is what the first k principal components leave: no bilinear model can do better. `low`, `high`
+    (m, k) bound what a rotation that keeps closure and non-negativity can make of each concentration, the
+    fit being the same; None until `freedom` was asked for.
+    """
+
+    energy: Array
+    data: Array
+    labels: tuple[str, ...]
+    spectra: Array
+    concentrations: Array
+    rms: float
+    rms_least: float
+    iterations: int
+    converged: bool
+    start: str
+    closure: bool
+    unimodal: bool
+    low: Array | None = None
+    high: Array | None = None
+
+    @property
+    def fit(self) -> Array:
+        """The spectra as remade, (m, n)."""
+        return self.concentrations @ self.spectra
+
+    @property
+    def lack_of_fit(self) -> float:
+        """100 sqrt(sum residual^2 / sum data^2), per cent."""
+        return float(100 * np.linalg.norm(self.data - self.fit) / np.linalg.norm(self.data))
+
+    def table(self) -> pd.DataFrame:
+        """A row a spectrum: concentrations, and the bounds of their rotational freedom."""
+        import pandas as pd
+
+        out: dict[str, Any] = {"label": list(self.labels)}
+        for j in range(self.concentrations.shape[1]):
+            out[f"c{j + 1}"] = self.concentrations[:, j]
+            if self.low is not None and self.high is not None:
+                out[f"c{j + 1} low"] = self.low[:, j]
+                out[f"c{j + 1} high"] = self.high[:, j]
+        return pd.DataFrame(out)
+
+
+def mcr_als(
+    records: Normalized | Series | Sequence[Normalized],
+    n: int,
+    *,
+    span: tuple[float, float] | None = None,
+    array: str = "flat",
+    grid: Array | None = None,
+    start: str | Sequence[int] | Array = "efa",
+    closure: bool = True,
+    unimodal: bool = False,
+    freedom: bool = False,
+    max_iterations: int = 300,
+    tolerance: float = 1e-9,
+) -> MCR:
+    """Multivariate curve resolution by alternating least squares (Tauler, Chemom. Intell. Lab. Syst. 30 (1995) 133).
+
+    Parameters
+    ----------
+    records : m normalised spectra; n : number of components (2 or more)
+    span, grid : eV; array : "norm" or "flat"
+    start : "efa" (evolving factor analysis: for spectra in the order of a process), "purest" (the spectra that
+        span the largest simplex, as SIMPLISMA chooses), row numbers, or spectra (n, points)
+    closure : whether concentrations sum to one; unimodal : whether each has one maximum along the series
+    freedom : whether the bounds of the rotation are worked out as well
+    max_iterations, tolerance : ALS stops when the mean squared residual changes by less
+
+    Both matrices are non-negative. Raises ComponentError for too few spectra or a start that does not fit.
+    """
+    from pymcr.constraints import ConstraintNonneg, ConstraintNorm
+    from pymcr.mcr import McrAR
+
+    m = matrix(records, span=span, array=array, grid=grid)
+    if not 2 <= n <= min(m.rows.shape) - 1:
+        raise ComponentError(f"{n} components of {len(m.rows)} spectra; choose 2 to {len(m.rows) - 1}")
+    first, name = _start(m.rows, n, start)
+    on_c: list[Any] = [ConstraintNonneg()]
+    if unimodal:
+        on_c.append(_unimodal_constraint())
+    if closure:
+        on_c.append(ConstraintNorm())
+    als = McrAR(
+        max_iter=max_iterations,
+        c_regr="NNLS",
+        st_regr="NNLS",
+        c_constraints=on_c,
+        st_constraints=[ConstraintNonneg()],
+        tol_err_change=tolerance,
+        tol_increase=np.inf,  # a rise of the residual is normal under closure; the best iteration is kept
+        tol_n_increase=PATIENCE,
+        tol_n_above_min=PATIENCE,
+    )
+    log = logging.getLogger("pymcr.mcr")
+    log.addFilter(_quiet)
+    try:
+        als.fit(m.rows, ST=first)
+    finally:
+        log.removeFilter(_quiet)
+    c, s = np.asarray(als.C_opt_), np.asarray(als.ST_opt_)
+    rest = np.linalg.svd(m.rows, compute_uv=False)[n:]
+    found = MCR(
+        energy=m.energy,
+        data=m.rows,
+        labels=m.labels,
+        spectra=s,
+        concentrations=c,
+        rms=float(np.sqrt(np.mean((m.rows - c @ s) ** 2))),
+        rms_least=float(np.sqrt(np.sum(rest**2) / m.rows.size)),
+        iterations=int(als.n_iter),
+        converged=int(als.n_iter) < max_iterations,
+        start=name,
+        closure=closure,
+        unimodal=unimodal,
+    )
+    if not freedom:
+        return found
+    low, high = bands(c, s)
+    return replace(found, low=low, high=high)
+
+
+def _quiet(record: logging.LogRecord) -> bool:
+    """Keep pymcr, which sets its own level, from printing how it went: the record says it."""
+    return record.levelno >= logging.ERROR
+
+
+def match(found: MCR, concentrations: Array) -> Match:
+    """How the concentrations agree with another program's (m, k), the components matched one to one.
+
+    Correlations as they are, and after the rotation within the freedom (closure, non-negativity, the same fit)
+    that comes closest: what is left then is no matter of rotation. Raises ComponentError for other shapes.
+    """
+    other = np.asarray(concentrations, float)
+    if other.shape != found.concentrations.shape:
+        raise ComponentError(
+            f"the other concentrations have shape {other.shape}, these {found.concentrations.shape}; give (m, k)"
+        )
+    return closest(found.concentrations, found.spectra, other)
+
+
+def _start(d: Array, n: int, start: str | Sequence[int] | Array) -> tuple[Array, str]:
+    if isinstance(start, str):
+        if start == "efa":
+            return _spectra_of(evolving_factors(d, n), d), "EFA"
+        if start == "purest":
+            rows = purest(d, n)
+            return d[rows], f"purest spectra {', '.join(str(r + 1) for r in rows)}"
+        raise ComponentError(f"start = {start!r} is unknown; choose {' or '.join(STARTS)}, rows or spectra")
+    given = np.asarray(start)
+    if given.ndim == 1 and given.size == n and np.issubdtype(given.dtype, np.integer):
+        if given.min() < 0 or given.max() >= len(d):
+            raise ComponentError(f"start rows {given.tolist()} lie outside 0 to {len(d) - 1}")
+        return d[given], f"spectra {', '.join(str(r + 1) for r in given)}"
+    if given.shape == (n, d.shape[1]):
+        return given.astype(float), "given spectra"
+    raise ComponentError(
+        f"start has shape {given.shape}; give {n} row numbers or spectra ({n}, {d.shape[1]})"
+    )
+
+
+def _spectra_of(c: Array, d: Array) -> Array:
+    return np.clip(np.linalg.lstsq(c, d, rcond=None)[0], 0, None)
+
+
+def evolving_factors(d: Array, n: int) -> Array:
+    """Concentrations (m, n) from evolving factor analysis (Maeder, Anal. Chem. 59 (1987) 527), rows sum to one.
+
+    The component that appears i-th is taken to vanish (n - i)-th from the end.
+    """
+    m = len(d)
+    forward, backward = np.zeros((m, n)), np.zeros((m, n))
+    for i in range(1, m + 1):
+        k = min(i, n)
+        forward[i - 1, :k] = np.linalg.svd(d[:i], compute_uv=False)[:k]
+        backward[m - i, :k] = np.linalg.svd(d[m - i :], compute_uv=False)[:k]
+    noise = np.linalg.svd(d, compute_uv=False)[n]
+    low = np.minimum(forward, backward[:, ::-1]) - noise
+    low = np.clip(low, 0, None) + 1e-9
+    return low / low.sum(1, keepdims=True)
+
+
+def purest(d: Array, n: int) -> list[int]:
+    """Rows of the spectra that span the largest simplex, found one by one, in their order in the series."""
+    centred = d - d.mean(0)
+    rows = [int(np.argmax(np.linalg.norm(centred, axis=1)))]
+    left = d - d[rows[0]]
+    while len(rows) < n:
+        rows.append(int(np.argmax(np.linalg.norm(left, axis=1))))
+        direction = left[rows[-1]] / np.linalg.norm(left[rows[-1]])
+        left = left - np.outer(left @ direction, direction)
+    return sorted(rows)
+
+
+def _unimodal_constraint() -> Any:
+    from pymcr.constraints import Constraint
+    from scipy.optimize import isotonic_regression
+
+    class Unimodal(Constraint):
+        """Each column is replaced by the nearest one that rises to a single maximum and falls."""
+
+        def transform(self, A: Array) -> Array:
+            return np.column_stack([self._nearest(column) for column in A.T])
+
+        @staticmethod
+        def _nearest(y: Array) -> Array:
+            best, least = y, np.inf
+            for top in range(y.size):
+                up = isotonic_regression(y[: top + 1]).x
+                down = isotonic_regression(y[top:], increasing=False).x
+                joined = np.concatenate([up[:-1], [max(up[-1], down[0])], down[1:]])
+                error = float(np.sum((joined - y) ** 2))
+                if error < least:
+                    best, least = joined, error
+            return best
+
+    return Unimodal()

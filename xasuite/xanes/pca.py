@@ -1,0 +1,151 @@
+"""Principal components: scree, Malinowski's error functions, and target tests with SPOIL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import ComponentError
+from ..model import Array, Normalized, Series
+from .matrix import matrix
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SPOIL_GOOD, SPOIL_FAIR = 3.0, 6.0  # Malinowski, Anal. Chim. Acta 103 (1978) 339
+
+
+@dataclass(frozen=True, eq=False)
+class PCA:
+    """Abstract components (c, n) of m spectra, c = min(m, n), with singular values and Malinowski's functions.
+
+    `re` (c - 1,) is the real error, `ind` the indicator function, `f_p` the p value of Malinowski's F test
+    that the next eigenvalue is no larger than the pool of those after it. The spectra are not centred.
+    """
+
+    energy: Array
+    data: Array
+    labels: tuple[str, ...]
+    singular: Array
+    components: Array
+    scores: Array
+    re: Array
+    ind: Array
+    f_p: Array
+
+    @property
+    def n_ind(self) -> int:
+        """Number of components at which IND is least."""
+        return int(np.argmin(self.ind)) + 1
+
+    @property
+    def n_f(self) -> int:
+        """Number of components significant at 5 % by the F test, counted until the first that is not."""
+        misses = np.flatnonzero(self.f_p > 0.05)
+        return int(misses[0]) if misses.size else self.f_p.size
+
+    @property
+    def explained(self) -> Array:
+        """Share of the total variance (about zero) that each component takes, (c,)."""
+        return self.singular**2 / np.sum(self.singular**2)
+
+    def reconstruct(self, n: int) -> Array:
+        """The spectra (m, points) from their first n components."""
+        return self.scores[:, :n] @ self.components[:n]
+
+    def table(self, most: int = 12) -> pd.DataFrame:
+        """A row a component: eigenvalue, share, RE, IND, p of the F test."""
+        import pandas as pd
+
+        n = min(most, self.re.size)
+        return pd.DataFrame(
+            {
+                "components": np.arange(1, n + 1),
+                "eigenvalue": self.singular[:n] ** 2,
+                "explained": self.explained[:n],
+                "RE": self.re[:n],
+                "IND": self.ind[:n],
+                "F test p": self.f_p[:n],
+            }
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """A target test: the reference as the components make it, its SPOIL, R factor and a verdict."""
+
+    name: str
+    spoil: float
+    rfactor: float
+    verdict: str
+    target: Array
+    made: Array
+
+
+def pca(
+    records: Normalized | Series | Sequence[Normalized],
+    *,
+    span: tuple[float, float] | None = None,
+    array: str = "norm",
+) -> PCA:
+    """Principal components of normalised spectra (m of them), by singular value decomposition, not centred.
+
+    RE = sqrt(sum of the eigenvalues left / (r (c - k))), IND = RE / (c - k)^2 with r the larger and c the
+    smaller of points and spectra (Malinowski, Anal. Chem. 49 (1977) 612); F test: J. Chemom. 3 (1989) 49.
+    Raises ComponentError for fewer than three spectra.
+    """
+    m = matrix(records, span=span, array=array)
+    if len(m.rows) < 3:
+        raise ComponentError(
+            f"{len(m.rows)} spectra are too few for principal components; give three or more"
+        )
+    u, s, v = np.linalg.svd(m.rows, full_matrices=False)
+    r, c = max(m.rows.shape), min(m.rows.shape)
+    k = np.arange(1, c)
+    left = np.cumsum((s**2)[::-1])[::-1]
+    re = np.sqrt(left[1:] / (r * (c - k)))
+    return PCA(m.energy, m.rows, m.labels, s, v, u * s, re, re / (c - k) ** 2, _f_test(s**2, r, c))
+
+
+def _f_test(eigen: Array, r: int, c: int) -> Array:
+    from scipy.stats import f as fisher
+
+    weights = (r - np.arange(c)) * (c - np.arange(c))
+    out = np.empty(c - 1)
+    for k in range(c - 1):
+        pool = eigen[k + 1 :].sum() / weights[k + 1 :].sum()
+        out[k] = fisher.sf(eigen[k] / weights[k] / pool, 1, c - k - 1) if pool > 0 else 0.0
+    return out
+
+
+def target_test(
+    found: PCA, references: Normalized | Series | Sequence[Normalized], n: int, *, array: str = "norm"
+) -> tuple[Target, ...]:
+    """Whether each reference lies in the space of the first n components.
+
+    SPOIL = sqrt(AET^2 - REP^2) / REP: below 3 the reference belongs, 3 to 6 it may, above 6 it does not
+    (Malinowski 1978). AET is the apparent error of the target, REP = RE |t| the error that the components
+    carry into it. Raises ComponentError when n leaves no component for the error.
+    """
+    if not 1 <= n < found.singular.size:
+        raise ComponentError(
+            f"{n} components of {found.singular.size}; a target test needs at least one left over"
+        )
+    m = matrix(references, grid=found.energy, array=array)
+    factors = found.components[:n] * found.singular[:n, None]
+    out = []
+    for name, y in zip(m.labels, m.rows, strict=True):
+        t = np.linalg.lstsq(factors.T, y, rcond=None)[0]
+        made = t @ factors
+        aet2 = float(np.sum((y - made) ** 2)) / (y.size - n)
+        rep = float(found.re[n - 1]) * float(np.linalg.norm(t))
+        spoil = float(np.sqrt(max(aet2 - rep**2, 0.0)) / rep)
+        verdict = (
+            "belongs" if spoil < SPOIL_GOOD else "may belong" if spoil < SPOIL_FAIR else "does not belong"
+        )
+        rfactor = float(np.sum((y - made) ** 2) / np.sum(y**2))
+        out.append(Target(name, spoil, rfactor, verdict, y, made))
+    return tuple(out)
