@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...errors import DataError, RangeError, XasuiteWarning
 from ...model import Array, Chi, Wavelet
@@ -128,15 +129,8 @@ def maxima(
     rows, cols = _inside(transform.r, r, "R"), _inside(transform.k, k, "k")
     part = z[rows, cols]
     ends_r, ends_k = (transform.r[rows][[0, -1]], transform.k[cols][[0, -1]])
-    centre = part[1:-1, 1:-1]
-    top = np.ones(centre.shape, bool)
-    for i in range(3):
-        for j in range(3):
-            if (i, j) != (1, 1):
-                near = part[i : i + centre.shape[0], j : j + centre.shape[1]]
-                top &= centre > near if (i, j) < (1, 1) else centre >= near
-    top &= centre > max(threshold * part.max(), 0)
-    at = np.argwhere(top) + 1 + [rows.start, cols.start]
+    least = max(threshold * part.max(), 0)
+    at = [(i, j) for i, j in _tops(part, rows.start, cols.start) if z[i, j] > least]
     climbed = [_climb(transform.k, transform.r, z, int(i), int(j)) for i, j in at]
     found: list[Lobe] = []
     for lobe in sorted((one for one in climbed if one is not None), key=lambda one: -one.height):
@@ -229,12 +223,14 @@ def track(stack: Chi, lobes: Sequence[Lobe], **settings: Any) -> Array:
             rows = _inside(chunk.r, (lobe.r - dr, lobe.r + dr), "R")
             cols = _inside(chunk.k, (lobe.k - dk, lobe.k + dk), "k")
             for m in range(chunk.wt.shape[0]):
-                box = np.abs(chunk.wt[m, rows, cols])
-                a, b = np.unravel_index(int(np.argmax(box)), box.shape)
-                if 0 < a < box.shape[0] - 1 and 0 < b < box.shape[1] - 1:
-                    one = _climb(chunk.k, chunk.r, chunk.wt[m], int(a) + rows.start, int(b) + cols.start)
+                tops = _tops(np.abs(chunk.wt[m, rows, cols]), rows.start, cols.start)
+                # The nearest first: a higher lobe's flank may end in the box too
+                far = np.hypot((chunk.r[tops[:, 0]] - lobe.r) / dr, (chunk.k[tops[:, 1]] - lobe.k) / dk)
+                for a, b in tops[np.argsort(far)]:
+                    one = _climb(chunk.k, chunk.r, chunk.wt[m], int(a), int(b))
                     if one is not None and abs(one.k - lobe.k) <= dk and abs(one.r - lobe.r) <= dr:
                         out[part.start + m, i] = [getattr(one, v) for v in VALUES]
+                        break
     return out
 
 
@@ -291,6 +287,18 @@ def _parabola(left: Any, mid: Any, right: Any) -> tuple[Any, Any]:
     bend = np.where(bend < 0, bend, -np.inf)
     offset = 0.5 * (left - right) / bend
     return offset, -0.125 * (left - right) ** 2 / bend
+
+
+def _tops(part: Array, row: int, column: int) -> NDArray[np.int_]:
+    """Index pairs (n, 2) of the points above all their eight neighbours, counted from (row, column)."""
+    centre = part[1:-1, 1:-1]
+    top = np.ones(centre.shape, bool)
+    for i in range(3):
+        for j in range(3):
+            if (i, j) != (1, 1):
+                near = part[i : i + centre.shape[0], j : j + centre.shape[1]]
+                top &= centre > near if (i, j) < (1, 1) else centre >= near
+    return np.argwhere(top) + np.array([row + 1, column + 1])
 
 
 def _climb(k: Array, r: Array, z: Any, i: int, j: int) -> Lobe | None:
