@@ -1,1 +1,27 @@
 """Figures, tables and reports of the records."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .plots.dispatch import plot as plot
+
+_PUBLIC: dict[str, str] = {
+    "plot": ".plots.dispatch",
+}
+
+__all__ = ["plot"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        value = getattr(importlib.import_module(_PUBLIC[name], __name__), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
