@@ -26,7 +26,7 @@ HARTREE = 27.211386245988  # eV, CODATA 2018
 BOHR = 0.529177210903  # A, CODATA 2018
 # FEFF has atomic data up to this element; beyond it ends without a word or with nonsense.
 HEAVIEST = 92
-SCF_RADIUS = 5.0  # A
+SCF_RADIUS = 4.0  # A; 3.1 to 5 give the same R within 5 % (docs/decisions/xanes_theory.md)
 SCF_ITERATIONS = 30
 SCF_TIMEOUT = 1800.0  # s
 # Between the last two iterations the Fermi energy may move this much (eV) and still count as converged.
@@ -44,8 +44,8 @@ class Phases:
     xyz (n, 3) in A with the absorber first and ipot (n,) its potentials; energy (ne,) complex mesh and
     reference (ne,) the complex muffin-tin zero; shifts (npot, ne, lmax + 1); dipole (2, ne) the matrix
     elements to p3/2 and p1/2; atom (ne,) the bare atom's complex absorption and norm (ne,) its magnitude;
-    points [0, n_edge) of the mesh run along the edge, the others up from the Fermi energy; fermi and gamma
-    (full core-hole width) in eV.
+    points [0, n_edge) of the mesh run along the edge, the others up from the Fermi energy; fermi, gamma
+    (full core-hole width) and emu (photon energy that reaches the Fermi level, by FEFF's atom) in eV.
     """
 
     title: str
@@ -62,6 +62,7 @@ class Phases:
     n_edge: int
     fermi: float
     gamma: float
+    emu: float
     scf: bool
     nohole: bool
     key: str
@@ -209,14 +210,14 @@ def parse_phase_pad(text: str, origin: str = "phase.pad") -> PhaseFile:
 
 
 def parse_xsect(text: str, origin: str = "xsect.json") -> tuple[ComplexArray, Array, float, float]:
-    """The bare atom's complex absorption (ne,), its norm (ne,), the edge (Hartree) and core width (eV).
+    """The bare atom's complex absorption (ne,), its norm (ne,), photon energy at the edge and core width (eV).
 
     Raises FeffError.
     """
     try:
         held = json.loads(text)
         atom = np.array(held["dum1"]) + 1j * np.array(held["dum2"])
-        return atom, np.array(held["xsnorm"]), float(held["edge"]), float(held["gamach"])
+        return atom, np.array(held["xsnorm"]), float(held["emu"]) * HARTREE, float(held["gamach"])
     except (ValueError, KeyError, TypeError) as exc:
         raise FeffError(f"{origin} is no xsect.json of feff8l: {exc}") from None
 
@@ -242,7 +243,7 @@ def _assemble(
     notes: tuple[str, ...],
 ) -> Phases:
     phase = parse_phase_pad(run.files["phase.pad"].decode("latin-1"), f"{cluster.title}: phase.pad")
-    atom, norm, _, gamma = parse_xsect(run.files["xsect.json"].decode(), f"{cluster.title}: xsect.json")
+    atom, norm, emu, gamma = parse_xsect(run.files["xsect.json"].decode(), f"{cluster.title}: xsect.json")
     xyz, ipot = parse_geometry(geometry, f"{cluster.title}: geom.json")
     symbols = dict(cluster.potentials)
     if not (np.isfinite(phase.shifts).all() and np.isfinite(phase.rkk).all()):
@@ -264,6 +265,7 @@ def _assemble(
         n_edge=phase.n_edge,
         fermi=phase.edge * HARTREE,
         gamma=gamma,
+        emu=emu,
         scf=scf,
         nohole=nohole,
         key=run.key,

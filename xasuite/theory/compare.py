@@ -1,0 +1,291 @@
+"""A computed XANES beside a measured one: what had to be fitted, how well it does, and beside what.
+
+R = sum (data - model)^2 / sum data^2 on equal steps of energy. A number alone fools: every comparison carries the R
+of the bare atom (no neighbours at all) fitted with the same freedom, and `rank` sets candidates side by side
+with the difference that noise, and this theory's own error, could make.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..errors import RangeError, TheoryError
+from ..model import Array, Normalized, Spectrum, _Record
+from .broadening import broadening_matrix
+from .xanes import LIMITS, TheoryXanes
+
+RANGE = (-10.0, 60.0)  # eV from the measured E0
+STEP = 0.5  # eV
+GAUSS = 2.0  # eV
+SHIFTS = (-20.0, 20.0)  # eV
+_LIMITS_OF = {"gauss": (0.2, 6.0), "lorentz": (0.0, 0.5), "stretch": (0.9, 1.15)}
+FREE = ("shift", "scale", "gauss", "lorentz", "stretch")
+# Two structures are told apart when the better one's R is smaller by this factor (docs/decisions/xanes_theory.md):
+# the theory's own error of one structure is of the size of its R.
+TOLD = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison(_Record):
+    """One theory fitted to one measurement, on energy (n,) in eV from the measured E0.
+
+    `values` and `stderr` hold shift (eV), scale, gauss (eV), lorentz (eV/eV) and stretch; what was not
+    `fitted` has no error. rfactor, rfactor_atom (bare atom, same freedom), correlation of data and model.
+    """
+
+    label: str
+    energy: Array
+    data: Array
+    model: Array
+    atom: Array
+    values: Mapping[str, float]
+    stderr: Mapping[str, float]
+    fitted: tuple[str, ...]
+    rfactor: float
+    rfactor_atom: float
+    correlation: float
+    correlation_atom: float
+    peaks_data: tuple[float, ...] = ()
+    peaks_theory: tuple[float, ...] = ()
+    limits: tuple[str, ...] = LIMITS
+    notes: tuple[str, ...] = ()
+    meta: Mapping[str, Any] = field(default_factory=lambda: {"kind": "theory against measured"})
+
+    _arrays = ("energy", "data", "model", "atom")
+
+    @property
+    def residual(self) -> Array:
+        """data - model (n,)."""
+        return self.data - self.model
+
+
+def maxima(energy: Array, mu: Array, least: float = 0.01) -> tuple[float, ...]:
+    """Energies of the maxima of mu that stand out by `least`, each from a parabola through three points."""
+    from scipy.signal import find_peaks
+
+    found, _ = find_peaks(mu, prominence=least)
+    out = []
+    for i in found:
+        a, b, c = mu[i - 1 : i + 2]
+        out.append(float(energy[i] + 0.5 * (a - c) / (a - 2 * b + c) * (energy[1] - energy[0])))
+    return tuple(out)
+
+
+def measured_grid(measured: Spectrum, span: tuple[float, float], step: float = STEP) -> tuple[Array, Array]:
+    """The measured normalised absorption on equal steps of energy from its E0. Raises RangeError.
+
+    A Spectrum that is not normalised yet is normalised by the defaults of reduce.normalize.
+    """
+    if not isinstance(measured, Normalized):
+        from ..reduce import normalize
+
+        measured = normalize(measured)
+    if measured.stacked:
+        raise TheoryError(f"{measured.label}: compare one spectrum at a time; take a row of the series")
+    relative = measured.energy - float(measured.e0)
+    if relative[0] > span[0] or relative[-1] < span[1]:
+        raise RangeError(
+            f"{measured.label}: measured from {relative[0]:.0f} to {relative[-1]:.0f} eV about E0, the comparison "
+            f"asks for {span[0]:g} to {span[1]:g}"
+        )
+    energy = np.arange(span[0], span[1] + step / 2, step)
+    return energy, np.interp(energy, relative, measured.flat)
+
+
+def compare(
+    theory: TheoryXanes,
+    measured: Spectrum,
+    *,
+    span: tuple[float, float] = RANGE,
+    free: Sequence[str] = ("shift", "scale"),
+    gauss: float = GAUSS,
+    lorentz: float = 0.0,
+    stretch: float = 1.0,
+    shift: float | None = None,
+) -> Comparison:
+    """A computed XANES fitted to a measured one by the few numbers that theory does not predict.
+
+    Parameters
+    ----------
+    measured: normalised (or normalised here by defaults).
+    span: eV from the measured E0.
+    free: which of shift, scale, gauss, lorentz, stretch are fitted; the shift and scale always are unless a
+        `shift` is given.
+    gauss, lorentz, stretch: values of those that are not fitted: Gaussian sigma in eV, growth of the
+        Lorentzian's width in eV/eV, factor on the theory's energies.
+
+    Raises TheoryError, RangeError.
+    """
+    unknown = [name for name in free if name not in FREE]
+    if unknown:
+        raise TheoryError(f"{unknown[0]!r} cannot be fitted to a spectrum; there are {', '.join(FREE)}")
+    energy, data = measured_grid(measured, span)
+    fixed = {"gauss": gauss, "lorentz": lorentz, "stretch": stretch, "shift": shift}
+    names = [n for n in FREE if n in free or (n in ("shift", "scale") and fixed.get(n) is None)]
+    values, stderr, model = _fit(theory, theory.mu, energy, data, names, fixed)
+    _, _, bare = _fit(theory, theory.atom, energy, data, names, fixed)
+    at = np.arange(energy[0], energy[-1], 0.25)
+    return Comparison(
+        label=theory.label,
+        energy=energy,
+        data=data,
+        model=model,
+        atom=bare,
+        values=values,
+        stderr=stderr,
+        fitted=tuple(names),
+        rfactor=rfactor(data, model),
+        rfactor_atom=rfactor(data, bare),
+        correlation=float(np.corrcoef(data, model)[0, 1]),
+        correlation_atom=float(np.corrcoef(data, bare)[0, 1]),
+        peaks_data=maxima(at, np.interp(at, energy, data)),
+        peaks_theory=maxima(at, np.interp(at, energy, model)),
+        limits=theory.limits,
+        notes=theory.notes,
+    )
+
+
+def rfactor(data: Array, model: Array) -> float:
+    """sum (data - model)^2 / sum data^2."""
+    return float(((data - model) ** 2).sum() / (data**2).sum())
+
+
+def _fit(
+    theory: TheoryXanes,
+    mu: Array,
+    energy: Array,
+    data: Array,
+    names: Sequence[str],
+    fixed: Mapping[str, float | None],
+) -> tuple[dict[str, float], dict[str, float], Array]:
+    """Values, standard errors and the model (n,): the shift is found on a grid first, then all by lmfit."""
+    import lmfit
+
+    smooth = broadening_matrix(theory.energy, fixed["gauss"] or 0.0, fixed["lorentz"] or 0.0) @ mu
+    start = fixed["shift"]
+    if start is None:
+        tried = np.arange(SHIFTS[0], SHIFTS[1] + 0.01, 0.5)
+        start = float(tried[np.argmin([_misfit(theory.energy, smooth, energy - s, data) for s in tried])])
+    params = lmfit.Parameters()
+    params.add("shift", start, vary="shift" in names, min=SHIFTS[0] - 5, max=SHIFTS[1] + 5)
+    params.add("scale", 1.0, vary="scale" in names, min=0.2, max=5.0)
+    for name, (low, high) in _LIMITS_OF.items():
+        given = fixed[name] or 0.0
+        inside = float(np.clip(given, low + 1e-3, high - 1e-3))
+        if name in names:
+            params.add(name, inside, min=low, max=high)
+        else:
+            params.add(name, given, vary=False)
+
+    def model(p: Any) -> Array:
+        moving = p["gauss"].vary or p["lorentz"].vary
+        curve = (
+            broadening_matrix(theory.energy, p["gauss"].value, p["lorentz"].value) @ mu if moving else smooth
+        )
+        at = (energy - p["shift"].value) / p["stretch"].value
+        return p["scale"].value * np.interp(at, theory.energy, curve)
+
+    params["scale"].value = 1.0
+    out = lmfit.minimize(lambda p: model(p) - data, params, method="leastsq", xtol=1e-10, ftol=1e-10)
+    values = {n: float(out.params[n].value) for n in FREE}
+    errors = {n: float(out.params[n].stderr) for n in names if out.params[n].stderr is not None}
+    return values, errors, model(out.params)
+
+
+def _misfit(grid: Array, curve: Array, at: Array, data: Array) -> float:
+    """R with the best scale."""
+    shape = np.interp(at, grid, curve)
+    return rfactor(data, shape * (shape @ data) / (shape @ shape))
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A candidate's place: its comparison, R over the best one's, and the difference noise could make.
+
+    `noise` is the standard deviation of R - R_best from noise of the data alone; `told` whether the
+    candidate is excluded: beyond three of those and by the factor of the theory's own error.
+    """
+
+    comparison: Comparison
+    ratio: float
+    noise: float
+    told: bool
+
+
+def rank(
+    candidates: Sequence[TheoryXanes], measured: Spectrum, *, noise: float | None = None, **settings: Any
+) -> tuple[Ranked, ...]:
+    """Candidate structures in the order of their R, with what noise could make of the differences.
+
+    Parameters
+    ----------
+    noise: standard deviation of the measured points, in units of the edge jump; by default found from what
+        a smooth curve through five points leaves.
+    settings: as for compare, the same for all.
+
+    R_a - R_b moves with noise e in the data d by 2 e |r_a - r_b| / sum d^2, r the residuals.
+    """
+    if not candidates:
+        raise TheoryError("no structure to rank; give at least one")
+    found = sorted((compare(c, measured, **settings) for c in candidates), key=lambda c: c.rfactor)
+    best = found[0]
+    e = estimate_noise(best.data) if noise is None else noise
+    total = float((best.data**2).sum())
+    out = []
+    for c in found:
+        spread = 2 * e * float(np.linalg.norm(c.residual - best.residual)) / total
+        ratio = c.rfactor / best.rfactor
+        told = c is not best and c.rfactor - best.rfactor > 3 * spread and ratio >= TOLD
+        out.append(Ranked(c, ratio, spread, told))
+    return tuple(out)
+
+
+def estimate_noise(values: Array) -> float:
+    """Standard deviation of noise in equally spaced values: what third differences hold, median based."""
+    third = np.diff(values, 3)
+    # The median of |x| of a normal deviate is 0.6745 sigma; third differences carry sqrt(20) sigma.
+    return float(np.median(np.abs(third)) / 0.6745 / np.sqrt(20))
+
+
+def difference(
+    a: TheoryXanes, b: TheoryXanes, *, span: tuple[float, float] = RANGE, gauss: float = GAUSS
+) -> Difference:
+    """How far two computed spectra lie apart once shift and scale are given away, and what noise hides it."""
+    energy = np.arange(span[0] + 10, span[1] + STEP / 2, STEP) - 5
+    one = a.broadened(gauss=gauss).mu
+    data = np.interp(energy, a.energy, one)
+    _, _, model = _fit(
+        b,
+        b.mu,
+        energy,
+        data,
+        ("shift", "scale"),
+        {"gauss": gauss, "lorentz": 0.0, "stretch": 1.0, "shift": None},
+    )
+    apart = data - model
+    # Told at three standard deviations by the likelihood ratio: |apart| / e = 3.
+    return Difference(
+        a.label,
+        b.label,
+        float(np.sqrt((apart**2).mean())),
+        float(np.abs(apart).max()),
+        rfactor(data, model),
+        float(np.linalg.norm(apart) / 3),
+    )
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two spectra apart: root mean square and largest difference in units of the edge jump, R, and the
+    noise of each point (every 0.5 eV) up to which they are told at three standard deviations."""
+
+    first: str
+    second: str
+    rms: float
+    largest: float
+    rfactor: float
+    noise: float

@@ -1,0 +1,307 @@
+"""A theoretical K-edge XANES of a crystal or cluster, averaged over its inequivalent absorbers."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import TheoryError
+from ..feff import cache
+from ..feff.crystal import Crystal, Lattice, load_crystal
+from ..feff.inp import Cluster, make_cluster
+from ..feff.potentials import HARTREE, SCF_RADIUS, Phases, compute_phases
+from ..model import Array, ComplexArray, _Record
+from . import broadening, solve
+
+RADIUS = 6.5  # A
+LMAX = solve.LMAX
+GRID = (-10.0, 80.0, 0.25)  # eV from the Fermi level: first, last, step
+NORM_AT = 50.0  # eV above the Fermi level where the bare atom's absorption is one
+# Potentials come from atoms out to here (A) whatever the radius, so that a radius study shares them.
+_POTENTIAL_RADIUS = 7.0
+_LAYOUT = "1"
+_ROOM = "theory"
+
+LABEL = "theory"
+LIMITS = (
+    "muffin-tin potentials: no full potential, so shapes below 10 eV are the least certain",
+    "core hole full or none, never screened by the theory of response",
+    "one electron: no multiplets, no charge transfer, no shake-up",
+    "dipole only: no quadrupole pre-edge, no polarisation (powder average), K edges only",
+    "atoms at rest: no thermal disorder",
+    "energy relative to the Fermi level: the shift to a measured scale is fitted, never predicted",
+)
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class TheoryXanes(_Record):
+    """A computed XANES: mu (n,) on energy (n,) in eV from the Fermi level, 1 far above the edge.
+
+    `atom` (n,) is the bare atom under the same Fermi cut; both hold the core hole's width and nothing of
+    the monochromator. `sites` names the absorbers with their weights; `limits` is what this leaves out.
+    """
+
+    energy: Array
+    mu: Array
+    atom: Array
+    label: str
+    absorber: str
+    edge: str = "K"
+    radius: float = RADIUS
+    lmax: int = LMAX
+    atoms: int = 0
+    scf: bool = True
+    nohole: bool = False
+    gamma: float = 0.0
+    sites: tuple[tuple[str, float], ...] = ()
+    notes: tuple[str, ...] = ()
+    limits: tuple[str, ...] = LIMITS
+    key: str = ""
+    meta: Mapping[str, Any] = field(default_factory=lambda: {"kind": LABEL})
+
+    _arrays = ("energy", "mu", "atom")
+
+    def broadened(self, *, gauss: float = 0.0, lorentz: float = 0.0) -> TheoryXanes:
+        """The same spectrum through a monochromator (Gaussian sigma in eV) and a growing Lorentzian."""
+        matrix = broadening.broadening_matrix(self.energy, gauss, lorentz)
+        return replace(self, mu=matrix @ self.mu, atom=matrix @ self.atom)
+
+    def peaks(self, *, gauss: float = 2.0) -> tuple[float, ...]:
+        """Energies (eV from the Fermi level) of the maxima after a Gaussian, by parabola."""
+        from .compare import maxima
+
+        return maxima(self.energy, self.broadened(gauss=gauss).mu)
+
+
+def xanes(
+    structure: str | Path | Lattice | Crystal,
+    *,
+    absorber: str,
+    edge: str = "K",
+    radius: float = RADIUS,
+    lmax: int = LMAX,
+    scf: bool = True,
+    nohole: bool = False,
+    site: int | str | None = None,
+    substitute: Mapping[str, str] | None = None,
+    scf_radius: float = SCF_RADIUS,
+    dtype: Any = np.complex64,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> TheoryXanes:
+    """The K-edge XANES of an absorber in a structure, by full multiple scattering in muffin tins.
+
+    Parameters
+    ----------
+    structure: what load_crystal takes: a shipped name, a CIF or xyz file, ``amcsd:11296``, a Lattice.
+    absorber: element; put on the absorbing site if the structure has another there.
+    radius: A, atoms that scatter.
+    lmax: largest angular momentum (2 is not enough, 3 serves to 60 eV).
+    scf: self-consistent potentials (minutes, once for a structure); nohole: without the core hole.
+    site: one site (number, label, element); by default a crystal's inequivalent sites of the absorber are
+        averaged by multiplicity, and a cluster's first atom of it absorbs.
+    progress: called with what is being done, steps done and steps in all.
+
+    Raises CrystalError, FeffError, TheoryError.
+    """
+    crystal = load_crystal(structure)
+    if not radius > 0:
+        raise TheoryError(f"{crystal.name}: a radius of {radius:g} A holds no atom; take 3 to 8 A")
+    if lmax < 1:
+        raise TheoryError(f"lmax {lmax} leaves out the p states that a K edge reaches; take 3")
+    parts = []
+    chosen = _sites(crystal, absorber, site)
+    for number, weight in chosen:
+        cluster = make_cluster(
+            crystal,
+            absorber=absorber,
+            radius=max(radius, _POTENTIAL_RADIUS),
+            site=number,
+            substitute=substitute,
+        )
+        if progress is not None:
+            progress(f"potentials of {cluster.title}", 0, 1)
+        phases = compute_phases(cluster, edge=edge, scf=scf, nohole=nohole, scf_radius=scf_radius)
+        parts.append((cluster, weight, phases, _spectrum(phases, radius, lmax, dtype, workers, progress)))
+    return _average(crystal, absorber, edge, radius, lmax, parts)
+
+
+def _sites(crystal: Crystal, absorber: str, site: int | str | None) -> list[tuple[int | str | None, float]]:
+    """The absorbing sites with their weights."""
+    mine = crystal.sites(absorber)
+    if site is not None or not mine:
+        return [(site, 1.0)]
+    if crystal.lattice is None:
+        return [(mine[0][0], 1.0)]
+    total = sum(count for *_, count in mine)
+    return [(number, count / total) for number, _, _, count in mine]
+
+
+def _spectrum(
+    phases: Phases, radius: float, lmax: int, dtype: Any, workers: int | None, progress: Progress | None
+) -> ComplexArray:
+    """g on the mesh (ne,), from the cache when it was computed before."""
+    atoms = solve.within(phases, radius)
+    digest = hashlib.sha256(f"{_LAYOUT} {phases.key} {lmax} {np.dtype(dtype)}".encode())
+    for values in (phases.xyz[atoms], phases.ipot[atoms], phases.shifts, phases.energy):
+        digest.update(np.ascontiguousarray(values).tobytes())
+    name = digest.hexdigest()
+    kept = cache.load(name, _ROOM)
+    if kept is not None and "g.npy" in kept:
+        return np.load(io.BytesIO(kept["g.npy"]))
+    what = f"scattering in {phases.title}"
+    g = solve.scattering(
+        phases,
+        radius=radius,
+        lmax=lmax,
+        dtype=dtype,
+        workers=workers,
+        progress=None if progress is None else lambda done, most: progress(what, done, most),
+    )
+    held = io.BytesIO()
+    np.save(held, g)
+    cache.store(name, {"g.npy": held.getvalue()}, _ROOM)
+    return g
+
+
+def absorption(phases: Phases, g: ComplexArray, energy: Array) -> tuple[Array, Array]:
+    """Absorption and the bare atom's (n,) at energies (n,) in eV from the Fermi level.
+
+    chi = -(sum of squared matrix elements) g / 3 and mu = Im(atom + norm chi) on the contour, the Fermi cut
+    and the core hole's width after it.
+    """
+    chi = -(phases.dipole**2).sum(0) * g / 3
+    values = np.stack([phases.atom + phases.norm * chi, phases.atom])
+    cut = broadening.fermi_cut(
+        phases.energy * HARTREE, values, phases.n_edge, phases.fermi, energy + phases.fermi
+    ).imag
+    along = phases.energy.real[: phases.n_edge] * HARTREE - phases.fermi
+    unit = np.interp(NORM_AT, along, phases.norm[: phases.n_edge])
+    return cut[0] / unit, cut[1] / unit
+
+
+def _average(
+    crystal: Crystal,
+    absorber: str,
+    edge: str,
+    radius: float,
+    lmax: int,
+    parts: list[tuple[Cluster, float, Phases, ComplexArray]],
+) -> TheoryXanes:
+    """Sites averaged by multiplicity, each shifted by its own atom's edge energy."""
+    first, last, step = GRID
+    energy = first + step * np.arange(round((last - first) / step) + 1)
+    centre = sum(weight * phases.emu for _, weight, phases, _ in parts)
+    mu, atom = np.zeros_like(energy), np.zeros_like(energy)
+    for _, weight, phases, g in parts:
+        along = phases.energy.real[: phases.n_edge] * HARTREE - phases.fermi
+        at = np.clip(energy + centre - phases.emu, along[0], along[-1])
+        one, bare = absorption(phases, g, at)
+        mu += weight * one
+        atom += weight * bare
+    notes = list(dict.fromkeys(note for _, _, phases, _ in parts for note in phases.notes))
+    if len(parts) > 1:
+        spread = [f"{c.site} {w:.3g} at {p.emu - centre:+.2f} eV" for c, w, p, _ in parts]
+        notes.append(f"average over sites: {', '.join(spread)}")
+    _, _, phases, _ = parts[0]
+    return TheoryXanes(
+        energy=energy,
+        mu=mu,
+        atom=atom,
+        label=crystal.name,
+        absorber=absorber,
+        edge=edge,
+        radius=radius,
+        lmax=lmax,
+        atoms=len(solve.within(phases, radius)),
+        scf=phases.scf,
+        nohole=phases.nohole,
+        gamma=phases.gamma,
+        sites=tuple((c.site, w) for c, w, _, _ in parts),
+        notes=tuple(notes),
+        key=hashlib.sha256("".join(p.key for _, _, p, _ in parts).encode()).hexdigest(),
+    )
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """A radius study: radii (A), atoms within each, change of the spectrum against the largest, and a verdict.
+
+    `change` is the root mean square of the difference after a Gaussian of 1 eV, in units of the edge jump.
+    """
+
+    radii: tuple[float, ...]
+    atoms: tuple[int, ...]
+    change: tuple[float, ...]
+    tolerance: float
+    spectra: tuple[TheoryXanes, ...]
+
+    @property
+    def radius(self) -> float | None:
+        """The smallest radius from which on no step changes the spectrum by more than the tolerance."""
+        good = None
+        for radius, change in zip(self.radii[::-1], self.change[::-1], strict=True):
+            if change > self.tolerance:
+                break
+            good = radius
+        return good if good is not None and good < self.radii[-1] else None
+
+    def __str__(self) -> str:
+        lines = [
+            f"{r:6.2f} A {n:5d} atoms  {c:.4f}"
+            for r, n, c in zip(self.radii, self.atoms, self.change, strict=True)
+        ]
+        found = self.radius
+        if found is None:
+            lines.append(
+                f"not converged to {self.tolerance:g} of the edge jump at {self.radii[-1]:.2f} A: take more atoms"
+            )
+        else:
+            lines.append(f"within {self.tolerance:g} of the edge jump from {found:.2f} A on")
+        return "\n".join(lines)
+
+
+def converge(
+    structure: str | Path | Lattice | Crystal,
+    *,
+    absorber: str,
+    most: float = 7.0,
+    tolerance: float = 0.02,
+    shells: int = 8,
+    **settings: Any,
+) -> Convergence:
+    """The spectrum shell by shell out to `most` A, and from which radius it no longer changes.
+
+    Parameters
+    ----------
+    tolerance: root mean square change, in units of the edge jump, that counts as none.
+    shells: radii tried, spread over the shells that there are.
+    settings: as for `xanes`.
+
+    Raises what xanes raises.
+    """
+    crystal = load_crystal(structure)
+    cluster = make_cluster(
+        crystal,
+        absorber=absorber,
+        radius=most,
+        site=settings.get("site") or _sites(crystal, absorber, None)[0][0],
+        substitute=settings.get("substitute"),
+    )
+    far = np.unique(np.round(np.linalg.norm(cluster.xyz[1:], axis=1), 2))
+    if len(far) > shells:
+        far = far[np.unique(np.round(np.linspace(0, len(far) - 1, shells)).astype(int))]
+    radii = tuple(float(r) + 0.05 for r in far)
+    spectra = tuple(xanes(crystal, absorber=absorber, radius=r, **settings) for r in radii)
+    smooth = [s.broadened(gauss=1.0).mu for s in spectra]
+    last = smooth[-1]
+    change = [float(np.sqrt(np.mean((s - last) ** 2))) for s in smooth]
+    return Convergence(radii, tuple(s.atoms for s in spectra), tuple(change), tolerance, spectra)
