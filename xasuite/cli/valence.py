@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
 def _show(result: ValenceResult) -> None:
     spec = result.loaded.spec
-    typer.echo(f"{spec.title}   [measured]")
+    typer.echo(f"{spec.title}   [{result.kind}]")
     typer.echo("\nEdge energies and the parts of their errors (eV)")
     typer.echo(_text(result.edges_table()))
     for r in result.results:
@@ -63,7 +63,9 @@ def _show_fraction(r: AtFraction) -> None:
         typer.echo(f"  left out one at a time, {inside} of {len(known)} lie inside their own interval")
     for p in r.predictions:
         mark = "" if p.scale == "proven" else f"  (energy scale {p.scale})"
-        typer.echo(f"  {p.name}: E {p.energy:.2f}({p.energy_err:.2f}) eV, valence {p.text} [{p.method}]{mark}")
+        typer.echo(
+            f"  {p.name}: E {p.energy:.2f}({p.energy_err:.2f}) eV, valence {p.text} [{p.method}]{mark}"
+        )
 
 
 def _text(table: pd.DataFrame) -> str:

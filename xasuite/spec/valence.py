@@ -81,11 +81,22 @@ class CalibrationTable(_Table):
         return self
 
 
+class SimulateEdge(_Table):
+    """A closure edge of known position: eV from `e0`, the size of its white line, noise of a point."""
+
+    e0: float = Field(gt=0)
+    shift: float
+    white_line: float = Field(0.3, ge=0)
+    noise: float = Field(1e-3, ge=0)
+    seed: int = 0
+
+
 class Measured(_Table):
-    """A compound measured in one or several scans, and what its energy scale rests on."""
+    """A compound measured in one or several scans, or simulated, and what its energy scale rests on."""
 
     label: str
-    files: Annotated[tuple[str, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+    files: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = ()
+    simulate: SimulateEdge | None = None
     mu: str | None = None
     reference: str | None = None  # channel expression of its own reference foil's mu
     foil: str | None = None  # a foil scanned by itself in the same session
@@ -101,6 +112,8 @@ class Measured(_Table):
 
     @model_validator(mode="after")
     def _one_scale(self) -> Measured:
+        if bool(self.files) == (self.simulate is not None):
+            raise ValueError("needs files = ... (measured) or simulate = {...} (closure), one of the two")
         given = [n for n in ("reference", "foil", "offset") if getattr(self, n) is not None]
         if len(given) > 1:
             raise ValueError(f"its energy scale is given by {' and by '.join(given)}; keep one of them")

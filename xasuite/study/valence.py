@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import CalibrationError, XasuiteWarning
 from ..model import Normalized, Scan, Spectrum
-from ..spec.valence import LoadedValence, Measured, StandardTable, load_valence
+from ..spec.valence import LoadedValence, Measured, SimulateEdge, StandardTable, load_valence
 from ..xanes.edge import EdgeEnergy, edge_energy
 from ..xanes.valence import (
     PROVEN,
@@ -100,6 +100,18 @@ class ValenceResult:
             f"{self.loaded.path.name} calibrates at {have} of the jump, not at {fraction:g}"
         )
 
+    @property
+    def kind(self) -> str:
+        """Whether the compounds are measured, closure, or both."""
+        simulated = {c.entry.simulate is not None for c in self.compounds}
+        return (
+            "closure"
+            if simulated == {True}
+            else "measured"
+            if simulated == {False}
+            else "measured and closure"
+        )
+
     def edges_table(self) -> pd.DataFrame:
         """A row a compound and fraction: the edge energy and each part of its error, eV."""
         import pandas as pd
@@ -154,6 +166,10 @@ def _compound(loaded: LoadedValence, entry: Measured, table: str, i: int, root: 
     c = loaded.spec.calibration
     scans: list[Normalized] = []
     scales: list[Scale] = []
+    if entry.simulate is not None:
+        known = Scale(0.0, 0.0, STATED, "simulated: its scale is known")
+        spectrum = simulated_edge(entry.simulate, c.element, c.edge, entry.label)
+        return Compound(entry, (_normalized(loaded, entry, spectrum, known),), known)
     for name in entry.files:
         scan = io.read(loaded.find(name, root, table, i, "files"), mu=entry.mu, reference=entry.reference)
         if scan.element and scan.element != c.element:
@@ -167,6 +183,22 @@ def _compound(loaded: LoadedValence, entry: Measured, table: str, i: int, root: 
         scans.append(_normalized(loaded, entry, spectrum, scale))
     mean = replace(scales[0], shift=float(np.mean([s.shift for s in scales])))
     return Compound(entry, tuple(scans), mean)
+
+
+def simulated_edge(how: SimulateEdge, element: str, edge: str, label: str) -> Spectrum:
+    """A closure edge: arctangent step, Gaussian white line and a damped wave, all at e0 + shift, white noise.
+
+    Every feature moves with the shift, so that E(f) moves by exactly as much at every fraction.
+    """
+    centre = how.e0 + how.shift
+    energy = np.arange(how.e0 - 180.0, how.e0 + 700.0, 0.25)
+    x = energy - centre
+    wave = np.where(
+        x > 15, 0.08 * np.sin(2 * np.sqrt(np.clip(0.2625 * x, 0, None)) * 2.0) * np.exp(-x / 200), 0.0
+    )
+    mu = 0.5 + np.arctan(x / 1.5) / np.pi + how.white_line * np.exp(-(((x - 5) / 3.5) ** 2)) + wave
+    noise = np.random.default_rng(how.seed).normal(0.0, how.noise, energy.size) if how.noise else 0.0
+    return Spectrum(energy=energy, mu=mu + 0.3 - 2e-4 * x + noise, element=element, edge=edge, label=label)
 
 
 def _normalized(loaded: LoadedValence, entry: Measured, spectrum: Spectrum, scale: Scale) -> Normalized:

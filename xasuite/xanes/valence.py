@@ -15,6 +15,8 @@ from .calibration import Line, fieller, fit_line, invert
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .edge import EdgeEnergy
+
 PROVEN, STATED, UNPROVEN = "proven", "stated", "unproven"
 LEVEL = 0.95
 OUTLIER_LEVEL = 0.05  # over all standards together (Bonferroni)
@@ -284,6 +286,46 @@ def predict(
         scale=scale,
         evidence=evidence,
     )
+
+
+def predict_series(
+    calibration: Calibration, edges: EdgeEnergy, *, level: float = LEVEL, scale_err: float = 0.0
+) -> pd.DataFrame:
+    """Valence of every spectrum of a series from its edge energies, a row a spectrum.
+
+    `scale_err` (eV) is the error of the energy scale, common to all rows. A row without an edge energy is NaN
+    with the reason. Raises CalibrationError when the edge energies are at another fraction or of another element.
+    """
+    import pandas as pd
+
+    if edges.fraction is None or abs(edges.fraction - calibration.fraction) > 1e-9:
+        raise CalibrationError(
+            f"the edge energies are {edges.name}, the calibration is of E({calibration.fraction:g}); use one of them"
+        )
+    if edges.element and calibration.element and edges.element != calibration.element:
+        raise CalibrationError(
+            f"the spectra are {edges.element}, the calibration is of {calibration.element}"
+        )
+    table = edges.table()
+    rows = []
+    for label, energy, err in zip(
+        table["label"], np.atleast_1d(edges.value), np.atleast_1d(edges.stderr), strict=True
+    ):
+        row: dict[str, object] = {"label": label, "E (eV)": energy}
+        if np.isfinite(energy):
+            p = predict(
+                calibration,
+                float(energy),
+                float(np.hypot(np.nan_to_num(err), scale_err)),
+                name=str(label),
+                level=level,
+            )
+            row |= {"valence": p.value, "error": p.stderr, "low": p.low, "high": p.high}
+            row |= {"extrapolated": p.extrapolated, "remark": p.useless}
+        else:
+            row |= {"valence": np.nan, "remark": "no edge energy"}
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def _useless(dof: int) -> str:

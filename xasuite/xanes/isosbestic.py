@@ -1,0 +1,112 @@
+"""Isosbestic points: energies that all spectra of a series pass through, found and tested against the noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from ..errors import ComponentError
+from ..model import Array, Normalized, Series
+from .matrix import matrix
+
+SHARE = 0.1  # of the largest spread on either side: a point must stand out that much to be looked at
+LEVEL = 0.01
+
+
+@dataclass(frozen=True)
+class Isosbestic:
+    """One crossing: energy (eV) with its error, the spread of the m spectra there, the noise, and the test.
+
+    `p` is the probability that the noise alone spreads the spectra as much; `holds` says p is above 1 %.
+    `span` (eV) is the range of crossings of single spectra with the mean of the first and last.
+    """
+
+    energy: float
+    stderr: float
+    value: float
+    spread: float
+    noise: float
+    p: float
+    holds: bool
+
+    @property
+    def text(self) -> str:
+        """One sentence."""
+        word = "holds" if self.holds else "does not hold: more than two species, or normalisation drifts"
+        return (
+            f"{self.energy:.2f}({self.stderr:.2f}) eV, spread {self.spread:.4f} against noise {self.noise:.4f}, "
+            f"p = {self.p:.2g}: {word}"
+        )
+
+
+def isosbestic_points(
+    records: Normalized | Series | Sequence[Normalized],
+    *,
+    span: tuple[float, float],
+    array: str = "norm",
+    noise: float | Array | None = None,
+) -> tuple[Isosbestic, ...]:
+    """Energies in a span where the spectra of a series cross, each tested.
+
+    A candidate is where the first principal change of the series (the mean taken off) passes through zero
+    between two lobes. There the variance over the m spectra is compared with that of the noise by chi-square
+    with m - 1 degrees of freedom. Two species alone make every candidate hold.
+
+    Parameters
+    ----------
+    span : eV; array : "norm" or "flat"
+    noise : standard deviation of a point, one or one a spectrum; left out, from the pre-edge of each
+
+    Raises ComponentError for fewer than three spectra or a noise that is not positive.
+    """
+    from scipy.stats import chi2
+
+    m = matrix(records, span=span, array=array)
+    if len(m.rows) < 3:
+        raise ComponentError(
+            f"{len(m.rows)} spectra always cross somewhere; an isosbestic point needs three or more"
+        )
+    sigma = np.broadcast_to(m.noise if noise is None else np.asarray(noise, float), len(m.rows))
+    if np.any(sigma <= 0):
+        raise ComponentError("the noise must be positive; give noise = the standard deviation of a point")
+    change, weights = _first_change(m.rows)
+    found = []
+    for i in _crossings(change):
+        at = m.energy[i] - change[i] * (m.energy[i + 1] - m.energy[i]) / (change[i + 1] - change[i])
+        share = (at - m.energy[i]) / (m.energy[i + 1] - m.energy[i])
+        values = (1 - share) * m.rows[:, i] + share * m.rows[:, i + 1]
+        point = sigma * np.sqrt(share**2 + (1 - share) ** 2)
+        mean = np.average(values, weights=1 / point**2)
+        q = float(np.sum(((values - mean) / point) ** 2))
+        p = float(chi2.sf(q, len(values) - 1))
+        slope = abs((change[i + 1] - change[i]) / (m.energy[i + 1] - m.energy[i]))
+        error = float(np.sqrt(np.mean(point**2)) / np.linalg.norm(weights) / slope) if slope > 0 else np.inf
+        found.append(
+            Isosbestic(
+                float(at),
+                error,
+                float(mean),
+                float(values.std(ddof=1)),
+                float(np.sqrt(np.mean(point**2))),
+                p,
+                p > LEVEL,
+            )
+        )
+    return tuple(found)
+
+
+def _first_change(rows: Array) -> tuple[Array, Array]:
+    u, s, v = np.linalg.svd(rows - rows.mean(0), full_matrices=False)
+    return v[0], u[:, 0] * s[0]
+
+
+def _crossings(change: Array) -> list[int]:
+    """Sign changes between two lobes that both stand out."""
+    limit = SHARE * float(np.abs(change).max())
+    signs = np.flatnonzero(np.sign(change[:-1]) * np.sign(change[1:]) < 0)
+    edges = np.concatenate([[0], signs + 1, [change.size]])
+    lobes = [float(np.abs(change[a:b]).max(initial=0)) for a, b in pairwise(edges)]
+    return [int(i) for k, i in enumerate(signs) if lobes[k] > limit and lobes[k + 1] > limit]

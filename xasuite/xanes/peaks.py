@@ -1,0 +1,270 @@
+"""Peak fits with lmfit: an edge step and pseudo-Voigt peaks; centroid, area and splitting with their errors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import ComponentError, RangeError
+from ..model import Array, Normalized, Series
+from .edge import noise_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STEPS = {"arctan": "atan", "erf": "erf", "none": ""}
+FREE_SHIFT = 3.0  # eV that a peak or step may leave its first guess by, unless told otherwise
+
+
+@dataclass(frozen=True)
+class Peak:
+    """First guess of a pseudo-Voigt peak: centre and full width (eV), area (eV), how far it may move."""
+
+    center: float
+    width: float = 2.0
+    area: float = 0.1
+    move: float = FREE_SHIFT
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class EdgeStep:
+    """First guess of the edge: kind (arctan, erf or none), centre and width (eV), height in edge steps."""
+
+    kind: str = "arctan"
+    center: float = 0.0
+    width: float = 2.0
+    height: float | None = None
+    move: float = FREE_SHIFT
+
+
+@dataclass(frozen=True, eq=False)
+class PeakFit:
+    """A fit of one spectrum: values with standard errors by name, curves (n,), and what it rests on.
+
+    `values` and `errors` hold p1_center, p1_fwhm, p1_area, step_center, ...; and over all peaks
+    `centroid` (area-weighted, eV), `area` (eV), and `splitting` of the two largest peaks (eV). An error is NaN
+    where lmfit found none, and `remarks` says why.
+    """
+
+    label: str
+    energy: Array
+    data: Array
+    fit: Array
+    step: Array
+    peaks: tuple[Array, ...]
+    values: dict[str, float]
+    errors: dict[str, float]
+    chi2_reduced: float
+    rfactor: float
+    n_free: int
+    remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PeakFits:
+    """Peak fits of a series: one a row, None where a row could not be fitted, with the sentence why."""
+
+    rows: tuple[PeakFit | None, ...]
+    labels: tuple[str, ...]
+    reasons: tuple[str, ...]
+
+    def table(self) -> pd.DataFrame:
+        """A row a spectrum: every value beside its error, and the reason where there is none."""
+        import pandas as pd
+
+        out = []
+        for fit, label, reason in zip(self.rows, self.labels, self.reasons, strict=True):
+            row: dict[str, Any] = {"label": label}
+            if fit is not None:
+                for name, value in fit.values.items():
+                    row[name] = value
+                    row[f"{name} error"] = fit.errors[name]
+                row["R factor"] = fit.rfactor
+            out.append({**row, "reason": reason})
+        return pd.DataFrame(out)
+
+
+def fit_peaks(
+    normalized: Normalized | Series,
+    peaks: Sequence[Peak],
+    *,
+    span: tuple[float, float],
+    step: EdgeStep | None = None,
+    array: str = "norm",
+    slope: bool = False,
+) -> PeakFits:
+    """Pre-edge or white-line peaks above an edge step, for one spectrum or a Series.
+
+    Parameters
+    ----------
+    normalized : Normalized (..., n) or a Series of it
+    peaks : first guesses; all energies in eV, absolute
+    span : eV fitted, absolute
+    step : the edge under the peaks: arctangent or error function; left out, no step
+    array : "norm" or "flat"; slope : whether a straight line is added to the constant
+
+    Returns
+    -------
+    PeakFits with one PeakFit a spectrum. Errors hold the correlations between parameters (sigma from the
+    covariance of the fit, scaled to chi-square), propagated to centroid, area and splitting.
+
+    Raises ComponentError for no peak or an unknown step, RangeError for a span without enough points; a row of
+    a series that fails is marked and the rest goes on.
+    """
+    if not peaks:
+        raise ComponentError("there is no peak to fit; give at least one Peak(center=...)")
+    if step is not None and step.kind not in STEPS:
+        raise ComponentError(f"step = {step.kind!r} is unknown; choose {', '.join(STEPS)}")
+    if array not in ("norm", "flat"):
+        raise ComponentError(f"array = {array!r} is unknown; choose norm or flat")
+    single = not isinstance(normalized, Series) and normalized.norm.ndim == 1
+    rows, labels, reasons = [], [], []
+    for label, energy, y, e0, bad in _spectra(normalized, array):
+        labels.append(label)
+        try:
+            if bad:
+                raise ComponentError(bad)
+            rows.append(_fit_one(label, energy, y, e0, tuple(peaks), span, step, slope))
+            reasons.append("")
+        except (ComponentError, RangeError) as exc:
+            if single:
+                raise
+            rows.append(None)
+            reasons.append(str(exc))
+    return PeakFits(tuple(rows), tuple(labels), tuple(reasons))
+
+
+def _spectra(normalized: Normalized | Series, array: str) -> list[tuple[str, Array, Array, float, str]]:
+    if isinstance(normalized, Series):
+        rows = [normalized.row(i) for i in range(len(normalized))]
+        return [
+            (r.label, r.energy, getattr(r, array), float(r.e0), "" if ok else reason)
+            for r, ok, reason in zip(rows, normalized.ok, normalized.reason, strict=True)
+        ]
+    values = np.asarray(getattr(normalized, array)).reshape(-1, normalized.energy.size)
+    e0 = np.broadcast_to(np.asarray(normalized.e0), normalized.norm.shape[:-1]).reshape(-1)
+    label = normalized.label or str(normalized.source)
+    names = [label] if len(values) == 1 else [f"{label} {i + 1}" for i in range(len(values))]
+    return [(n, normalized.energy, y, float(e), "") for n, y, e in zip(names, values, e0, strict=True)]
+
+
+def _fit_one(
+    label: str,
+    energy: Array,
+    y: Array,
+    e0: float,
+    peaks: tuple[Peak, ...],
+    span: tuple[float, float],
+    step: EdgeStep | None,
+    slope: bool,
+) -> PeakFit:
+    inside = (energy >= span[0]) & (energy <= span[1])
+    model, params = _model(peaks, step, slope, y[inside])
+    free = sum(p.vary for p in params.values())
+    if np.count_nonzero(inside) <= free:
+        raise RangeError(
+            f"{label}: {span[0]:g} to {span[1]:g} eV holds {np.count_nonzero(inside)} points for {free} free "
+            "parameters; widen the span or use fewer peaks"
+        )
+    x, v = energy[inside], y[inside]
+    result = model.fit(v, params, x=x)
+    parts = result.eval_components(x=x)
+    base = sum((parts[k] for k in parts if not k.startswith("p")), np.zeros_like(x))
+    values, errors, remarks = _values(result, len(peaks))
+    noise = float(noise_of(energy, y, np.asarray(e0 - 15.0)))
+    rss = float(np.sum((v - result.best_fit) ** 2))
+    return PeakFit(
+        label=label,
+        energy=x,
+        data=v,
+        fit=result.best_fit,
+        step=np.broadcast_to(base, x.shape),
+        peaks=tuple(parts[f"p{i + 1}_"] for i in range(len(peaks))),
+        values=values,
+        errors=errors,
+        chi2_reduced=rss / noise**2 / (x.size - free) if noise > 0 else float("nan"),
+        rfactor=rss / float(np.sum(v**2)),
+        n_free=free,
+        remarks=tuple(remarks),
+    )
+
+
+def _model(peaks: tuple[Peak, ...], step: EdgeStep | None, slope: bool, y: Array) -> tuple[Any, Any]:
+    from lmfit.models import ConstantModel, LinearModel, PseudoVoigtModel, StepModel
+
+    model: Any = LinearModel(prefix="base_") if slope else ConstantModel(prefix="base_")
+    params = (
+        model.make_params(intercept=float(y[0]), slope=0.0) if slope else model.make_params(c=float(y[0]))
+    )
+    if step is not None and step.kind != "none":
+        part = StepModel(prefix="step_", form=STEPS[step.kind])
+        model += part
+        height = float(y[-1] - y[0]) if step.height is None else step.height
+        params.update(part.make_params(center=step.center, sigma=step.width, amplitude=height))
+        params["step_center"].set(min=step.center - step.move, max=step.center + step.move)
+        params["step_sigma"].set(min=0.05, max=20.0)
+        params["step_amplitude"].set(min=0.0)
+    for i, peak in enumerate(peaks):
+        part = PseudoVoigtModel(prefix=f"p{i + 1}_")
+        model += part
+        params.update(
+            part.make_params(amplitude=peak.area, center=peak.center, sigma=peak.width / 2, fraction=0.5)
+        )
+        params[f"p{i + 1}_center"].set(min=peak.center - peak.move, max=peak.center + peak.move)
+        params[f"p{i + 1}_amplitude"].set(min=0.0)
+        params[f"p{i + 1}_sigma"].set(min=0.05, max=4 * peak.width)
+        params[f"p{i + 1}_fraction"].set(min=0.0, max=1.0)
+    return model, params
+
+
+def _values(result: Any, count: int) -> tuple[dict[str, float], dict[str, float], list[str]]:
+    """Values and errors by our names, with centroid, area and splitting; remarks on what has no error."""
+    remarks = []
+    if not result.success:
+        remarks.append("the fit did not settle: " + str(result.message))
+    at_bound = [n for n, p in result.params.items() if p.vary and _at_bound(p)]
+    if at_bound:
+        remarks.append(f"{', '.join(at_bound)} at a bound: errors are not to be trusted")
+    if not result.errorbars:
+        remarks.append("no errors: the parameters are not determined by these data")
+    names = {"amplitude": "area", "sigma": "width"}
+    values, errors = {}, {}
+    for name, p in result.params.items():
+        if name.endswith("height") or (name.endswith("fwhm") and not name.startswith("p")):
+            continue  # lmfit's derived quantities; a height's error is undefined where the shape is at a bound
+        prefix, _, last = name.partition("_")
+        key = f"{prefix}_{names.get(last, last)}" if prefix.startswith("p") else name
+        values[key] = float(p.value)
+        errors[key] = float(p.stderr) if p.stderr is not None else float("nan")
+    if result.errorbars and getattr(result, "uvars", None):
+        area = [result.uvars[f"p{i + 1}_amplitude"] for i in range(count)]
+        center = [result.uvars[f"p{i + 1}_center"] for i in range(count)]
+    else:
+        from uncertainties import ufloat
+
+        nan = float("nan")
+        area = [ufloat(result.params[f"p{i + 1}_amplitude"].value, nan) for i in range(count)]
+        center = [ufloat(result.params[f"p{i + 1}_center"].value, nan) for i in range(count)]
+    total = sum(area[1:], area[0])
+    derived = {"area": total}
+    if total.nominal_value > 0:
+        derived["centroid"] = (
+            sum((a * c for a, c in zip(area[1:], center[1:], strict=True)), area[0] * center[0]) / total
+        )
+    if count > 1:
+        first, second = sorted(sorted(range(count), key=lambda i: -area[i].nominal_value)[:2])
+        split = center[second] - center[first]
+        derived["splitting"] = split if split.nominal_value > 0 else -split
+    for key, value in derived.items():
+        values[key], errors[key] = float(value.nominal_value), float(value.std_dev)
+    return values, errors, remarks
+
+
+def _at_bound(p: Any) -> bool:
+    span = p.max - p.min
+    near = 1e-4 * span if np.isfinite(span) else 1e-8
+    return bool(abs(p.value - p.min) < near or abs(p.value - p.max) < near)
