@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import ReadError
 from ..model import Array
-from .table import Table, unique
+from .table import Table, lines_of, unique
 
 _ARRAYS = ("x", "y", "i0", "signal", "stddev")
 _ITEM = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|([^\s,()\[\]{}=>']+)|([\[{])|([\]}])")
@@ -50,7 +50,7 @@ def _perl_records(text: str, name: str) -> list[tuple[str, dict[str, Any]]]:
     records: list[tuple[str, dict[str, Any]]] = []
     current: dict[str, Any] = {}
     tag = ""
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(lines_of(text), start=1):
         key = line.split(" ", 1)[0] if line else ""
         if key == "$old_group":
             tag = (_items(line.split("=", 1)[-1]) or [""])[0]
@@ -100,7 +100,9 @@ def _items(text: str) -> list[str]:
             if bare == ";":
                 continue
             value = single or double or bare
-            out.append(_OPEN_HEX.sub(lambda m: _char(m.group(1)), value).replace("\\'", "'").replace("\\\\", "\\"))
+            out.append(
+                _OPEN_HEX.sub(lambda m: _char(m.group(1)), value).replace("\\'", "'").replace("\\\\", "\\")
+            )
     return out
 
 
@@ -127,7 +129,9 @@ def _json_records(text: str, name: str) -> list[tuple[str, dict[str, Any]]]:
                 try:
                     out[key] = np.array([float(v) for v in record[key]])
                 except (TypeError, ValueError) as exc:
-                    raise ReadError(f"{name}: group {tag!r} of the Athena project is damaged: {exc}") from None
+                    raise ReadError(
+                        f"{name}: group {tag!r} of the Athena project is damaged: {exc}"
+                    ) from None
         records.append((str(tag), out))
     return records
 
@@ -155,7 +159,9 @@ def _table(tag: str, record: dict[str, Any], taken: list[str]) -> Table:
         if key in record and record[key].size == x.size:
             arrays[key] = record[key]
         elif key in record:
-            table.notes.append(f"{key} has {record[key].size} points beside {x.size} energies and is left out")
+            table.notes.append(
+                f"{key} has {record[key].size} points beside {x.size} energies and is left out"
+            )
     table.names = list(arrays)
     table.columns = np.array(list(arrays.values()))
     table.mu_expr = "mu"
@@ -186,7 +192,9 @@ def _table(tag: str, record: dict[str, Any], taken: list[str]) -> Table:
     if str(args.get("is_nor", "0")) == "1":
         table.meta["normalized"] = True
     if abs(shift) > 1e-9:
-        table.notes.append(f"Athena shows this group shifted by {shift:+g} eV; the energies here are those stored, unshifted")
+        table.notes.append(
+            f"Athena shows this group shifted by {shift:+g} eV; the energies here are those stored, unshifted"
+        )
     return table
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import re
 
 import numpy as np
@@ -10,7 +12,7 @@ from ..errors import ReadError
 from ..model import Array
 from . import edges
 from .clean import HC
-from .table import Table, clean_names, generic_names
+from .table import Table, clean_names, generic_names, lines_of
 from .text import find_block, find_labels, header_facts, numbers, parse_columns, split_labels
 
 # d-spacings in A of the crystals that SRS and DUBBLE stations had; their files do not say which.
@@ -41,13 +43,13 @@ def parse(text: str, name: str) -> list[Table] | None:
 
 def _photon_factory(text: str, name: str) -> Table:
     """Photon Factory 9809: the observed angle of the monochromator, counts by the mode of each channel."""
-    lines = text.splitlines()
+    lines = lines_of(text)
     block = find_block(lines[12:], name)
     header = lines[: 11 + block.first]
     count = block.columns.shape[0]
     # The word "Mode" stands in the place of the first column.
     modes = next((line.split() for line in header if line.split()[:1] == ["Mode"]), [])
-    names = ["angle_calculated", "angle", "time"] + generic_names(count)[3:]
+    names = ["angle_calculated", "angle", "time", *generic_names(count)[3:]]
     for i, mode in enumerate(modes[:count]):
         if i > 2 and mode.isdigit():
             role = _MODES.get(int(mode), f"channel{i - 2}")
@@ -67,12 +69,15 @@ def _photon_factory(text: str, name: str) -> Table:
 def _srs(text: str, name: str) -> Table:
     """SRS and DUBBLE: records over several lines, angles in millidegrees, no word about the crystal."""
     head, _, body = text.partition("&END")
-    lines = [numbers(line) for line in body.splitlines()]
+    lines = [numbers(line) for line in lines_of(body)]
     rows = [row for row in lines if row]
     starts = [i for i, row in enumerate(rows) if len(row) == 6]
     if len(starts) < 10:
         raise ReadError(f"{name}: an SRS file with {len(starts)} records; a scan needs at least 10")
-    records = [sum(rows[a:b], []) for a, b in zip(starts, [*starts[1:], len(rows)], strict=True)]
+    records: list[list[float]] = [
+        functools.reduce(operator.iadd, rows[a:b], [])
+        for a, b in zip(starts, [*starts[1:], len(rows)], strict=True)
+    ]
     width = len(records[0])
     whole = np.array([r for r in records if len(r) == width]).T
     names = ["angle", "time", "i0", "it", "ifluor", "col6"] + [f"ge{i + 1}" for i in range(width - 6)]
@@ -111,7 +116,8 @@ def _find_crystal(table: Table, name: str) -> None:
     table.d_spacing = _CRYSTALS[crystal]
     table.notes.append(
         f"the header gives no d-spacing: {crystal} is taken, with which the edge lands on "
-        f"{best.element} {best.edge}" + ("" if len(found) == 1 else f" (also possible: {found[1][1]}, {found[1][2].element})")
+        f"{best.element} {best.edge}"
+        + ("" if len(found) == 1 else f" (also possible: {found[1][1]}, {found[1][2].element})")
     )
 
 
@@ -122,7 +128,7 @@ def _log_ratio(table: Table) -> Array:
 
 def _lytle(text: str, name: str) -> Table:
     """The Lytle data base: monochromator steps, with steps per degree and d-spacing in the first lines."""
-    lines = text.splitlines()
+    lines = lines_of(text)
     block = find_block(lines[7:], name)
     keys, values = lines[0].split(), lines[1].split() if len(lines) > 1 else []
     facts = dict(zip(keys, values, strict=False))
@@ -144,13 +150,13 @@ def _lytle(text: str, name: str) -> Table:
 def _x10c(text: str, name: str) -> Table:
     """NSLS X10C: eight columns without labels, energies in eV, the detectors listed in a header line."""
     start = text.index("DATA START")
-    lines = text[start:].splitlines()[1:]
+    lines = lines_of(text[start:])[1:]
     block = find_block(lines, name)
     count = block.columns.shape[0]
     names = generic_names(count)
     if count == 8:
         names = ["energy", "col2", "i0pre", "i0", "col5", "it", "iref", "col8"]
-    header = text[:start].splitlines()
+    header = lines_of(text[:start])
     table = Table(names=names, columns=block.columns, format="x10c", axis="col1" if count != 8 else "energy")
     table.axis_kind = "eV"
     table.label = header[3].strip() if len(header) > 3 else ""
@@ -171,7 +177,7 @@ def _hxma(text: str, name: str) -> Table:
 
 def _spec(text: str, name: str) -> list[Table]:
     """A SPEC file: a table a scan; groups are the scan numbers."""
-    lines = text.splitlines()
+    lines = lines_of(text)
     starts = [i for i, line in enumerate(lines) if re.match(r"#S \d+", line)]
     tables: list[Table] = []
     for start, stop in zip(starts, [*starts[1:], len(lines)], strict=True):

@@ -23,14 +23,20 @@ def to_ev(values: Array, kind: str, d_spacing: float, steps: float, notes: list[
     """
     if kind in {"angle", "millidegree", "steps"}:
         if not d_spacing:
-            raise ReadError(f"{where}: the axis is a monochromator {kind} and the header gives no d-spacing (Mono.d_spacing)")
+            raise ReadError(
+                f"{where}: the axis is a monochromator {kind} and the header gives no d-spacing (Mono.d_spacing)"
+            )
         scale = {"angle": 1.0, "millidegree": 1e-3, "steps": 1.0 / steps if steps else np.nan}[kind]
         if not np.isfinite(scale):
-            raise ReadError(f"{where}: the axis is in monochromator steps and the header gives no steps per degree")
+            raise ReadError(
+                f"{where}: the axis is in monochromator steps and the header gives no steps per degree"
+            )
         with np.errstate(all="ignore"):
             sine = np.sin(np.radians(values * scale))
             energy = np.where(sine > 0, HC / (2 * d_spacing * sine), np.nan)
-        unit = {"angle": "degrees", "millidegree": "millidegrees", "steps": f"steps ({steps:g} per degree)"}[kind]
+        unit = {"angle": "degrees", "millidegree": "millidegrees", "steps": f"steps ({steps:g} per degree)"}[
+            kind
+        ]
         notes.append(f"energy from the monochromator's {unit} with d = {d_spacing:g} A")
         return energy
     finite = values[np.isfinite(values)]

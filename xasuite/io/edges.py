@@ -24,7 +24,7 @@ USUAL_ABOVE = 11.0
 MIN_QUALITY = 6.0
 # Cost, in units of the distance scale, of an edge that is rarely the one measured.
 _EDGE_COST = {"K": 0.0, "L3": 0.3, "L2": 1.5, "L1": 3.0, "M5": 2.5, "M4": 4.0}
-_RARE = set("He Ne Ar Kr Xe Rn Tc Pm Po At Fr Ra Ac Pa".split())
+_RARE = {"He", "Ne", "Ar", "Kr", "Xe", "Rn", "Tc", "Pm", "Po", "At", "Fr", "Ra", "Ac", "Pa"}
 _NAMED = 2.5
 
 
@@ -141,7 +141,9 @@ def _quality(e: Array, m: Array, at: float) -> tuple[float, float, float]:
             part = (e >= low) & (e <= high)
         if np.count_nonzero(part) < 2:
             return 0.0, 0.0, 0.0
-        slope, offset = np.polyfit(e[part] - at, m[part], 1) if np.count_nonzero(part) > 2 else (0.0, m[part].mean())
+        slope, offset = (
+            np.polyfit(e[part] - at, m[part], 1) if np.count_nonzero(part) > 2 else (0.0, m[part].mean())
+        )
         sides.append((offset, float(np.std(m[part] - offset - slope * (e[part] - at)))))
     step = sides[1][0] - sides[0][0]
     scatter = float(np.median(np.abs(np.diff(m)))) + 0.3 * sides[0][1] + 0.05 * sides[1][1]
@@ -159,8 +161,8 @@ def named_elements(text: str) -> set[str]:
             found |= {s for s in re.findall(r"[A-Z][a-z]?", word) if s in _symbols()}
         for line in re.findall(r"^([A-Z][a-z]?)(?:K|L)(?:[ab]\d?|edge)", word):
             found |= {line} & _symbols()
-    return found - set("H C N O F S P B I V K W Y U".split()) | (
-        {w for w in re.findall(r"(?<![A-Za-z])([SPVKWYUI])(?= ?(?:K|L3|foil|edge))", text)}
+    return found - {"H", "C", "N", "O", "F", "S", "P", "B", "I", "V", "K", "W", "Y", "U"} | (
+        set(re.findall(r"(?<![A-Za-z])([SPVKWYUI])(?= ?(?:K|L3|foil|edge))", text))
     )
 
 
@@ -180,7 +182,11 @@ def guess(energy: Array, jump: Jump, e0: float, hints: str, element: str = "") -
     """
     named = named_elements(hints)
     center = jump.energy
-    stated = bool(e0) and energy[0] < e0 < energy[-1] and (jump.quality < MIN_QUALITY or abs(e0 - jump.energy) < 40)
+    stated = (
+        bool(e0)
+        and energy[0] < e0 < energy[-1]
+        and (jump.quality < MIN_QUALITY or abs(e0 - jump.energy) < 40)
+    )
     ranked = []
     for edge in table():
         if not energy[0] - 5 < edge.energy < energy[-1] or (element and edge.element != element):
@@ -194,7 +200,10 @@ def guess(energy: Array, jump: Jump, e0: float, hints: str, element: str = "") -
         cost += 4.0 * (edge.element in _RARE) - _NAMED * (edge.element in named)
         ranked.append((cost, edge))
     if not ranked or (not stated and not element and jump.quality < MIN_QUALITY):
-        return None, "no element is named in the header and mu has no clear edge; name it with element= and edge="
+        return (
+            None,
+            "no element is named in the header and mu has no clear edge; name it with element= and edge=",
+        )
     ranked.sort(key=lambda pair: pair[0])
     best = ranked[0][1]
     why = f"the header's E0 = {e0:g} eV" if stated else f"the jump of mu at {center:.1f} eV"

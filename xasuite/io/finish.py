@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from ..errors import ReadError, XasuiteError
+from ..errors import ChannelError, ExpressionError, ReadError
 from ..expressions import parse
 from ..model import Array, Scan, Source
 from . import clean, edges, names
@@ -14,7 +14,8 @@ from .table import Table
 
 MIN_POINTS = 5
 LOWEST, HIGHEST = 30.0, 200_000.0
-OFF_SCALE = 15.0  # eV between jump and tabulated edge that is worth a note
+# eV that half of the step may lie below and above the tabulated edge without a note.
+OFF_BELOW, OFF_ABOVE = 8.0, 20.0
 
 # In the order of preference: what was measured before what was asked for.
 _ENERGY = (
@@ -22,6 +23,7 @@ _ENERGY = (
     r"energysetpointx", r"ebraggenergy", r"zapenergy", r"energy", r"energyev", r"e", r"en", r"ev", r"xenergy", r"energie", r"energia",
     r"monoenergy(alt)?", r"bragg_?energy", r"energy\w*", r"\w*energy", r"mononrg", r"enkev",
 )  # fmt: skip
+_NO_SIGNAL = re.compile(r"time|clock|energy|angle|encoder|epoch|current|gap|sec$|second", re.I)
 _ANGLE = (r"angleo\w*", r"angle\w*", r"theta", r"monoangle", r"bragg")
 
 
@@ -135,19 +137,27 @@ def _usable(energy: Array, columns: Array, notes: list[str], where: str) -> tupl
         notes.append(f"{lost} points {place}without an energy dropped")
         energy, columns = energy[good], columns[:, good]
     if energy.size < MIN_POINTS:
-        raise ReadError(f"{where}: only {energy.size} points with an energy; a scan needs at least {MIN_POINTS}")
+        raise ReadError(
+            f"{where}: only {energy.size} points with an energy; a scan needs at least {MIN_POINTS}"
+        )
     return energy, columns
 
 
 def _mu(
-    table: Table, energy: Array, channels: dict[str, Array], mu: str | None, element: str, notes: list[str], where: str
+    table: Table,
+    energy: Array,
+    channels: dict[str, Array],
+    mu: str | None,
+    element: str,
+    notes: list[str],
+    where: str,
 ) -> str:
     if mu:
         return names.resolve_expression(mu, channels, where)
     if not channels:
         raise ReadError(f"{where}: not XAFS: the file holds energies and nothing beside them")
     if table.mu_expr:
-        return table.mu_expr
+        return _stated(table.mu_expr, channels, where)
     labels = list(channels)
     named = names.mu_candidates(labels, element)
     for name in sorted(names.emission_elements(labels)) if not element else ():
@@ -161,7 +171,9 @@ def _mu(
             if expr != named[0]:
                 notes.append(f"mu = {expr}: {named[0]} shows no edge")
             return expr
-    blind = [] if tried and energy.size < 2 * MIN_POINTS else names.blind_candidates(_varying(channels))
+    blind = (
+        [] if tried and energy.size < 2 * MIN_POINTS else names.blind_candidates(_signals(channels, energy))
+    )
     trials = [(c, _jump(energy, channels, c, near)) for c in blind if c not in named]
     sure = next((c for c, j in trials if j.quality >= 2 * edges.MIN_QUALITY), None)
     if sure and not named:
@@ -175,7 +187,9 @@ def _mu(
         notes.append(f"mu from the fluorescence of {element}: no column shows a clear edge")
         return names.over(lines, names.find_i0(labels))
     if named:
-        best = max(tried, key=lambda pair: pair[1].quality)[0] if any(j.quality for _, j in tried) else named[0]
+        best = (
+            max(tried, key=lambda pair: pair[1].quality)[0] if any(j.quality for _, j in tried) else named[0]
+        )
         notes.append(f"mu = {best} shows no clear edge" + (f"; {sure} shows one" if sure else ""))
         return best
     chosen = blind[0] if blind else labels[0]
@@ -183,17 +197,26 @@ def _mu(
     return chosen
 
 
-def _varying(channels: dict[str, Array]) -> list[str]:
-    """Channels that may be a signal: not constant, not another energy axis, not a clock."""
+def _stated(expr: str, channels: dict[str, Array], where: str) -> str:
+    """An expression that the file itself states, when its channels are there."""
+    try:
+        return names.resolve_expression(expr, channels, where)
+    except (ExpressionError, ChannelError) as exc:
+        raise ReadError(f"{where}: the file states an expression that it cannot fulfil: {exc}") from None
+
+
+def _signals(channels: dict[str, Array], energy: Array) -> list[str]:
+    """Channels that may be a signal: not constant, not another energy axis or a running number, not a clock."""
     out = []
     for name, values in channels.items():
-        finite = values[np.isfinite(values)]
-        if finite.size < 2 or np.ptp(finite) == 0:
+        finite = np.isfinite(values)
+        if np.count_nonzero(finite) < 2 or np.ptp(values[finite]) == 0:
             continue
-        steps = np.diff(finite)
-        if (steps > 0).all() or (steps < 0).all():
-            continue
-        if re.search(r"time|clock|energy|angle|encoder|epoch|current|gap|sec$|second", name, re.I):
+        with np.errstate(all="ignore"):
+            ratio = values[finite] / energy[finite]
+        axis = any(np.all(np.abs(ratio * unit - 1) < 0.1) for unit in (1.0, 1000.0))
+        counter = bool(np.all(np.diff(values[finite]) == 1))
+        if axis or counter or _NO_SIGNAL.search(name):
             continue
         out.append(name)
     return out
@@ -208,8 +231,13 @@ def evaluate(channels: dict[str, Array], energy: Array, expr: str) -> Array:
 
 def saturated(values: Array) -> int:
     """How many neighbouring points stand at exactly the largest value, when they are many (20 and 2 %)."""
-    top = np.flatnonzero(values == np.nanmax(values)) if np.isfinite(values).any() else np.empty(0)
-    if top.size < max(20, 0.02 * values.size) or np.ptp(values[np.isfinite(values)]) == 0:
+    finite = np.isfinite(values)
+    if not finite.any():
+        return 0
+    highest = float(np.max(values[finite]))
+    # A counter at its limit still flickers in the last digit.
+    top = np.flatnonzero(values >= highest - 1e-6 * abs(highest))
+    if top.size < max(20, 0.02 * values.size) or np.ptp(values[finite]) == 0:
         return 0
     return int(top.size) if np.count_nonzero(np.diff(top) == 1) > 0.5 * top.size else 0
 
@@ -222,13 +250,19 @@ def _jump(energy: Array, channels: dict[str, Array], expr: str, near: float) -> 
 
 
 def _reference(
-    table: Table, energy: Array, channels: dict[str, Array], reference: str | None, mu: str, notes: list[str], where: str
+    table: Table,
+    energy: Array,
+    channels: dict[str, Array],
+    reference: str | None,
+    mu: str,
+    notes: list[str],
+    where: str,
 ) -> str:
     """The reference's mu; one found by name counts only when it shows an edge."""
     if reference:
         return names.resolve_expression(reference, channels, where)
     if table.trusted:
-        return table.reference_expr
+        return _stated(table.reference_expr, channels, where) if table.reference_expr else ""
     expr = table.reference_expr or names.reference_candidate(list(channels), mu)
     if not expr or table.reference_expr:
         return expr
@@ -236,8 +270,10 @@ def _reference(
     if jump.quality < edges.MIN_QUALITY:
         return ""
     sample = _jump(energy, channels, mu, 0.0)
-    if sample.quality >= edges.MIN_QUALITY and abs(sample.energy - jump.energy) > 2 * OFF_SCALE:
-        notes.append(f"the reference {expr} jumps at {jump.energy:.0f} eV, the sample at {sample.energy:.0f} eV")
+    if sample.quality >= edges.MIN_QUALITY and abs(sample.energy - jump.energy) > 30:
+        notes.append(
+            f"the reference {expr} jumps at {jump.energy:.0f} eV, the sample at {sample.energy:.0f} eV"
+        )
     return expr
 
 
@@ -255,10 +291,14 @@ def _drop(
         notes.append(f"{mu} is finite nowhere")
         return energy, channels
     if dead.any():
-        notes.append(f"{np.count_nonzero(dead)} points at the ends of the scan dropped: no signal in {', '.join(sorted(used))}")
+        notes.append(
+            f"{np.count_nonzero(dead)} points at the ends of the scan dropped: no signal in {', '.join(sorted(used))}"
+        )
     inner = lost & ~dead
     if inner.any():
-        notes.append(f"{np.count_nonzero(inner)} points dropped where {mu}{' or ' + reference if reference else ''} is not finite")
+        notes.append(
+            f"{np.count_nonzero(inner)} points dropped where {mu}{' or ' + reference if reference else ''} is not finite"
+        )
     good = ~(dead | lost)
     for name in sorted(used):
         if "/" in mu and (at_top := saturated(channels[name])):
@@ -288,27 +328,28 @@ def _element(
     inside = line is not None and energy[0] < line < energy[-1]
     values = evaluate(channels, energy, mu)
     if element and edge:
-        if not inside:
-            notes.append(f"the scan, {energy[0]:.0f}-{energy[-1]:.0f} eV, does not reach the {element} {edge} edge at {line:.0f} eV" if line else f"{element} has no {edge} edge")
+        if line is None or not inside:
+            notes.append(
+                f"the scan, {energy[0]:.0f}-{energy[-1]:.0f} eV, does not reach the {element} {edge} edge at {line:.0f} eV"
+                if line
+                else f"{element} has no {edge} edge"
+            )
             return element, edge
         jump = edges.find_jump(energy, values)
         if jump.quality < edges.MIN_QUALITY:
             notes.append(f"mu shows no clear jump at the {element} {edge} edge ({line:.0f} eV)")
-        elif abs(jump.energy - line) > OFF_SCALE + 5 * (jump.energy > line):
+        elif not -OFF_BELOW < jump.energy - line < OFF_ABOVE:
             notes.append(
-                f"the jump of mu is at {jump.energy:.0f} eV, {jump.energy - line:+.0f} eV from the tabulated {element} {edge} "
+                f"half of the step is at {jump.energy:.0f} eV, {jump.energy - line:+.0f} eV from the tabulated {element} {edge} "
                 "edge: the energy scale is off or the element is another"
             )
         return element, edge
     jump = edges.find_jump(energy, values)
-    hints = " ".join([table.hints, table.label, *names.emission_elements(list(channels)), mu.replace("_", " ")])
+    hints = " ".join(
+        [table.hints, table.label, *names.emission_elements(list(channels)), mu.replace("_", " ")]
+    )
     best, note = edges.guess(energy, jump, table.e0, hints, element)
     notes.append(note)
     if best is None:
         return element, edge
     return best.element, best.edge
-
-
-def not_xafs(exc: XasuiteError) -> bool:
-    """Whether a refusal says that a group is not XAFS rather than damaged."""
-    return "not XAFS" in str(exc)

@@ -25,10 +25,21 @@ def parse_hdf5(content: bytes, name: str) -> list[Table]:
         with h5py.File(io.BytesIO(content), "r") as handle:
             tables: list[Table] = []
             _visit(handle, "", tables, handle, 0)
-    except (OSError, RuntimeError, ValueError, TypeError, KeyError, UnicodeError, OverflowError, AttributeError) as exc:
+    except (
+        OSError,
+        RuntimeError,
+        ValueError,
+        TypeError,
+        KeyError,
+        UnicodeError,
+        OverflowError,
+        AttributeError,
+    ) as exc:
         raise ReadError(f"{name} is a damaged HDF5 file: {str(exc)[:120]}") from None
     if not tables:
-        raise ReadError(f"{name}: not XAFS: no group of this HDF5 file holds an axis named energy beside its data")
+        raise ReadError(
+            f"{name}: not XAFS: no group of this HDF5 file holds an axis named energy beside its data"
+        )
     if len(tables) == 1 and not tables[0].group:
         tables[0].group = ""
     return tables
@@ -41,7 +52,9 @@ def _visit(group: Any, path: str, tables: list[Table], root: Any, depth: int) ->
         return
     members = {str(k): group.get(k) for k in group}
     datasets = {k: v for k, v in members.items() if isinstance(v, h5py.Dataset)}
-    axis = next((k for k in datasets if _ENERGY.match(k) and datasets[k].ndim == 1 and datasets[k].size > 1), "")
+    axis = next(
+        (k for k in datasets if _ENERGY.match(k) and datasets[k].ndim == 1 and datasets[k].size > 1), ""
+    )
     if axis and datasets[axis].dtype.kind in "fiu":
         tables.extend(_tables(group, path, axis, datasets, root))
         return
@@ -182,7 +195,9 @@ def _text(group: Any, path: str) -> str:
     value = _plain(found[()])
     if isinstance(value, np.ndarray):
         value = _plain(value.ravel()[0])
-    return str(value).strip() if not isinstance(value, (np.floating, np.integer, float, int)) else f"{value:g}"
+    return (
+        str(value).strip() if not isinstance(value, (np.floating, np.integer, float, int)) else f"{value:g}"
+    )
 
 
 def _json(text: str) -> dict[str, Any]:

@@ -36,6 +36,7 @@ _MU_REF = (r"muref", r"murefer", r"mureference", r"refmu")
 # Channels of a detector of several elements, summed.
 _ARRAYS = (r"ifch\d+", r"dtc\d+", r"sca1_\d+", r"fla\d+", r"roi\d+", r"ge\d+", r"mca\d+")
 
+
 def plain(name: str) -> str:
     """A name for comparing: lower case, no underscores."""
     return re.sub(r"[^0-9a-z]+", "", name.lower())

@@ -24,7 +24,7 @@ def parse_own(text: str, name: str) -> list[Table]:
     try:
         head = json.loads(first[2:])
         names = labels.strip().split(",")
-        rows = [[float(v) for v in line.split(",")] for line in body.splitlines() if line.strip()]
+        rows = [[float(v) for v in line.split(",")] for line in body.split("\n") if line.strip()]
         if not rows or any(len(row) != len(names) for row in rows):
             raise ValueError("its rows are not as wide as its line of names")
         columns = np.array(rows).T

@@ -8,7 +8,7 @@ import hashlib
 import zlib
 from pathlib import Path
 
-from ..errors import ChannelError, DataError, ReadError, XasuiteError
+from ..errors import DataError, ReadError, XasuiteError
 from ..model import Scan, Source
 from .table import Table
 
@@ -100,22 +100,22 @@ def read_all(
     several = len(tables) > 1
     if group:
         exact = [t for t in tables if group in (t.group, str(t.meta.get("athena_tag", "")))]
-        tables = exact or [t for t in tables if group.lower() in t.group.lower()] or [_pick(tables, group, file)]
+        tables = (
+            exact or [t for t in tables if group.lower() in t.group.lower()] or [_pick(tables, group, file)]
+        )
     scans: list[Scan] = []
     refused: list[XasuiteError] = []
     for table in tables:
         try:
-            scans.append(_finish(table, source, several, element=element, edge=edge, mu=mu, reference=reference))
+            scans.append(
+                _finish(table, source, several, element=element, edge=edge, mu=mu, reference=reference)
+            )
         except (ReadError, DataError) as exc:
             refused.append(exc)
-        except ChannelError:
-            if not several:
-                raise
-            raise
     if not scans:
         raise refused[0]
-    for exc in refused:
-        warnings.warn(f"left out: {exc}", XasuiteWarning, stacklevel=2)
+    for refusal in refused:
+        warnings.warn(f"left out: {refusal}", XasuiteWarning, stacklevel=2)
     return scans
 
 
@@ -169,7 +169,8 @@ def _bytes(file: Path) -> bytes:
         if file.is_dir():
             inside = sorted(p.name for p in file.iterdir() if p.is_file())[:5]
             raise ReadError(
-                f"{file} is a folder, not a file; name one in it" + (f", such as {', '.join(inside)}" if inside else "")
+                f"{file} is a folder, not a file; name one in it"
+                + (f", such as {', '.join(inside)}" if inside else "")
             )
         if not file.exists():
             raise ReadError(f"{file} does not exist{_nearest(file)}")

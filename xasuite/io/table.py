@@ -86,3 +86,8 @@ def unique(name: str, taken: Iterable[str], separator: str = "_") -> str:
 def generic_names(count: int) -> list[str]:
     """col1, col2, ... as the XDI specification names unnamed columns."""
     return [f"col{i + 1}" for i in range(count)]
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a text by the three ends of line that files have; a Latin-1 0x85 is none."""
+    return re.split(r"\r\n|\n|\r", text)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ReadError
 from ..model import Array
-from .table import Table, clean_names, generic_names
+from .table import Table, clean_names, generic_names, lines_of
 
 MIN_ROWS = 10
 _COMMENT = "#;%*!&"
@@ -106,7 +106,7 @@ def find_block(lines: list[str], name: str, min_rows: int = MIN_ROWS) -> Block:
 
 def parse_columns(text: str, name: str) -> Table:
     """The single group of a text file of columns. Raises ReadError when it holds no table."""
-    lines = text.splitlines()
+    lines = lines_of(text)
     block = find_block(lines, name)
     header = lines[: block.first - 1]
     notes: list[str] = []
@@ -210,9 +210,10 @@ def split_labels(line: str, count: int) -> list[str]:
         re.findall(r"[^\s(\[]+(?:\s*[(\[][^)\]]*[)\]])?", text),
     ]
     for labels in ways:
-        if len(labels) == count and all(labels) and not any(_NUMBER.fullmatch(w) for w in labels):
-            if sum(bool(re.search(r"[A-Za-z]", w)) for w in labels) == count:
-                return labels
+        if len(labels) == count and all(
+            re.search(r"[A-Za-z]", w) and not _NUMBER.fullmatch(w) for w in labels
+        ):
+            return labels
     return []
 
 

@@ -80,7 +80,9 @@ def _flatten(records: Any) -> Iterable[Any]:
             yield records.row(i)
     elif isinstance(records, Spectrum) and records.stacked:
         raise WriteError("a stacked record has no labels; write the Series that holds it")
-    elif isinstance(records, (list, tuple)) or (isinstance(records, Iterable) and not hasattr(records, "label")):
+    elif isinstance(records, (list, tuple)) or (
+        isinstance(records, Iterable) and not hasattr(records, "label")
+    ):
         for record in records:
             yield from _flatten(record)
     else:
@@ -88,6 +90,13 @@ def _flatten(records: Any) -> Iterable[Any]:
 
 
 def _entry(record: Any) -> _Entry:
+    """A record as columns, its label free of control characters that no format holds."""
+    entry = _columns(record)
+    entry.label = "".join(c if c.isprintable() else " " for c in entry.label).strip()
+    return entry
+
+
+def _columns(record: Any) -> _Entry:
     facts = {
         "notes": list(getattr(record, "notes", ())),
         "source": str(getattr(record, "source", "")),
@@ -111,14 +120,31 @@ def _entry(record: Any) -> _Entry:
             facts |= {"e0": float(record.e0), "edge_step": float(record.edge_step)}
         reference = "reference" if "reference" in columns else ""
         return _Entry(
-            columns, record.label, record.element, record.edge, "mu", reference, record.mu, record.reference, facts
+            columns,
+            record.label,
+            record.element,
+            record.edge,
+            "mu",
+            reference,
+            record.mu,
+            record.reference,
+            facts,
         )
     if isinstance(record, Chi) and record.chi.ndim == 1:
-        return _Entry({"k": record.k, "chi": record.chi}, record.label, record.element, record.edge, facts=facts)
+        return _Entry(
+            {"k": record.k, "chi": record.chi}, record.label, record.element, record.edge, facts=facts
+        )
     if isinstance(record, Transform) and np.ndim(record.chir) == 1:
-        columns = {"r": record.r, "chir_mag": np.abs(record.chir), "chir_re": record.chir.real, "chir_im": record.chir.imag}
+        columns = {
+            "r": record.r,
+            "chir_mag": np.abs(record.chir),
+            "chir_re": record.chir.real,
+            "chir_im": record.chir.imag,
+        }
         return _Entry(columns, record.label, facts=facts)
-    raise WriteError(f"{type(record).__name__} is no record that can be written; give a Scan, Spectrum or Series")
+    raise WriteError(
+        f"{type(record).__name__} is no record that can be written; give a Scan, Spectrum or Series"
+    )
 
 
 def _plain(settings: Any) -> dict[str, Any]:
@@ -143,7 +169,15 @@ def _write_athena(target: Path, entries: list[_Entry]) -> None:
         "",
     ]
     tags: list[str] = []
+    taken: list[str] = []
     for entry in entries:
+        # Larch keeps one of several groups whose labels are the same Python name.
+        free = unique(entry.label, taken, "#")
+        while re.sub(r"\W", "_", free) in {re.sub(r"\W", "_", t) for t in taken}:
+            taken.append(free)
+            free = unique(entry.label, taken, "#")
+        entry.label = free
+        taken.append(free)
         tag = _tag(len(tags))
         tags.append(tag)
         reference_tag = ""
@@ -251,7 +285,10 @@ def _nexus_entry(group: Any, entry: _Entry, version: str) -> None:
     group["rawdata"].attrs["array_labels"] = json.dumps(channels)
     plot = group.create_group("plot")
     plot.attrs.update({"NX_class": "NXdata", "signal": "intensity", "axes": "energy"})
-    plot["energy"], plot["intensity"] = h5py.SoftLink(f"{group.name}/energy"), h5py.SoftLink(f"{group.name}/intensity")
+    plot["energy"], plot["intensity"] = (
+        h5py.SoftLink(f"{group.name}/energy"),
+        h5py.SoftLink(f"{group.name}/intensity"),
+    )
     put("process/program", "xasuite", "NXprocess")
     put("process/version", version)
     put("process/notes", json.dumps(entry.facts))
@@ -301,7 +338,9 @@ def _write_xdi(target: Path, entries: Sequence[_Entry]) -> None:
     from .. import __version__
 
     if len(entries) != 1:
-        raise WriteError(f"{target}: an XDI file holds one scan, not {len(entries)}; write .prj or .h5, or a file each")
+        raise WriteError(
+            f"{target}: an XDI file holds one scan, not {len(entries)}; write .prj or .h5, or a file each"
+        )
     entry = entries[0]
     if any(not np.isfinite(v).all() for v in entry.columns.values()):
         raise WriteError(f"{target}: XDI holds finite numbers only, and a channel of {entry.label} is not")

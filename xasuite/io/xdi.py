@@ -14,13 +14,17 @@ import numpy as np
 
 from ..errors import ReadError
 from ..model import Array
-from .table import Table, clean_names, generic_names
+from .table import Table, clean_names, generic_names, lines_of
 
 _FIELD = re.compile(r"^([A-Za-z][\w\-]*)\.([\w\-]+)\s*:(.*)$")
 _DATE = re.compile(r"^(\d{4})-(\d{1,2})-(\d{1,2})[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?")
 _EDGES = {"K", "L", "L1", "L2", "L3", "M", "M1", "M2", "M3", "M4", "M5", "N", "N1", "N2", "N3", "N4", "N5"}
 _NUMBER = re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)([eEdD][-+]?\d+)?$")
-_UNITS = {"Facility.energy": ("gev", "mev"), "Facility.current": ("ma", "a"), "Sample.temperature": ("k", "c", "f")}
+_UNITS = {
+    "Facility.energy": ("gev", "mev"),
+    "Facility.current": ("ma", "a"),
+    "Sample.temperature": ("k", "c", "f"),
+}
 _LEGEND = 4
 
 
@@ -35,7 +39,7 @@ def parse_xdi(text: str, name: str) -> Table:
     Parameters: the file's text, and its name for messages.
     Raises ReadError with the line for a header field or a table row that breaks the specification.
     """
-    lines = text.splitlines()
+    lines = lines_of(text)
     first = re.match(r"\s*#\s*XDI/(\d+(?:\.\d+)?)\s*(.*)$", lines[0] if lines else "")
     if not first:
         raise ReadError(
@@ -69,7 +73,9 @@ def parse_xdi(text: str, name: str) -> Table:
     return table
 
 
-def _header(lines: list[str], name: str, notes: list[str]) -> tuple[dict[str, str], list[str], list[str], int]:
+def _header(
+    lines: list[str], name: str, notes: list[str]
+) -> tuple[dict[str, str], list[str], list[str], int]:
     fields: dict[str, str] = {}
     comments: list[str] = []
     labels: list[str] = []
@@ -140,7 +146,9 @@ def _rows(lines: list[str], start: int, name: str, notes: list[str]) -> Array:
             )
         for token in tokens:
             if not _NUMBER.match(token):
-                raise ReadError(f"{name}:{number}: {token[:30]!r} is not a number; an XDI table holds numbers only")
+                raise ReadError(
+                    f"{name}:{number}: {token[:30]!r} is not a number; an XDI table holds numbers only"
+                )
         rows.append(tokens)
     if inside:
         notes.append(f"{inside} comment lines inside the table were passed over")
@@ -163,8 +171,10 @@ def _columns(
         labels = [stated[i][0] for i in range(1, count + 1)]
     elif matches:
         labels = list(label_line)
-        said = f"the header names columns {_spans(sorted(stated))}" if stated else "the header names no columns"
-        notes.append(f"{said}, the table has {count}: the labels above the table are used ({' '.join(labels)[:80]})")
+        said = (
+            f"the header names columns {_spans(sorted(stated))}" if stated else "the header names no columns"
+        )
+        notes.append(f"{said}, the table has {count}: the labels above the table are used")
     else:
         labels = generic_names(count)
         for i, (label, _) in stated.items():
@@ -172,14 +182,12 @@ def _columns(
                 labels[i - 1] = label
         notes.append(
             f"the header names columns {_spans(sorted(stated)) or 'none'}, the table has {count}: "
-            f"the columns are {' '.join(labels)[:80]}"
+            f"those without a label are named {generic_names(1)[0]} and so on"
         )
         matches = False
     names = clean_names(labels)
     units = {
-        n: stated[i][1]
-        for i, n in enumerate(names, start=1)
-        if i in stated and stated[i][0] == labels[i - 1]
+        n: stated[i][1] for i, n in enumerate(names, start=1) if i in stated and stated[i][0] == labels[i - 1]
     }
     return names, units
 

@@ -1,0 +1,233 @@
+"""Rules of reading on texts written here: cleaning, channels, edges, groups and messages."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xasuite import io
+from xasuite.errors import ChannelError, ReadError
+from xasuite.io import edges, names
+from xasuite.io.table import clean_names
+
+ENERGY = np.arange(6912.0, 7512.0, 2.0)
+
+
+def mu_of(energy: np.ndarray, e0: float = 7112.0) -> np.ndarray:
+    """An arctangent edge on a falling background: nothing of this package goes into it."""
+    return 0.4 - 2e-4 * (energy - e0) + 0.5 + np.arctan((energy - e0 - 4) / 1.5) / np.pi
+
+
+def columns(path: Path, *arrays: np.ndarray, labels: str = "", header: str = "") -> Path:
+    lines = [header] if header else []
+    lines += [f"# {labels}"] if labels else []
+    lines += [" ".join(f"{v:.8f}" for v in row) for row in zip(*arrays, strict=True)]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def raw(path: Path, energy: np.ndarray = ENERGY, labels: str = "energy i0 it") -> Path:
+    i0 = 1e5 * (1 + 1e-4 * (energy - 7000))
+    return columns(path, energy, i0, i0 * np.exp(-mu_of(energy)), labels=labels)
+
+
+def test_plain_columns(tmp_path: Path) -> None:
+    scan = io.read(raw(tmp_path / "a.dat"))
+    assert (scan.element, scan.edge, scan.mu_expr) == ("Fe", "K", "ln(i0/it)")
+    assert np.allclose(scan.mu().mu, mu_of(ENERGY), atol=1e-8)
+
+
+def test_gzip(tmp_path: Path) -> None:
+    plain = raw(tmp_path / "a.dat")
+    packed = tmp_path / "a.dat.gz"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    assert np.array_equal(io.read(packed).energy, io.read(plain).energy)
+
+
+def test_descending_energy(tmp_path: Path) -> None:
+    scan = io.read(raw(tmp_path / "a.dat", ENERGY[::-1]))
+    assert np.array_equal(scan.energy, ENERGY)
+    assert np.allclose(scan.mu().mu, mu_of(ENERGY), atol=1e-8)
+    assert "reversed" in " ".join(scan.notes)
+
+
+def test_unsorted_energy(tmp_path: Path) -> None:
+    jumbled = np.concatenate([ENERGY[:100], ENERGY[105:110], ENERGY[100:105], ENERGY[110:]])
+    scan = io.read(raw(tmp_path / "a.dat", jumbled))
+    assert np.array_equal(scan.energy, ENERGY)
+    assert np.allclose(scan.mu().mu, mu_of(ENERGY), atol=1e-8)
+    assert any("steps back once; sorted" in n for n in scan.notes)
+
+
+def test_repeated_energies_are_averaged(tmp_path: Path) -> None:
+    energy = np.concatenate([ENERGY, ENERGY[50:53]])
+    mu = np.concatenate([mu_of(ENERGY), mu_of(ENERGY[50:53]) + 0.02])
+    scan = io.read(columns(tmp_path / "a.dat", energy, mu, labels="energy mu"))
+    expected = mu_of(ENERGY)
+    expected[50:53] += 0.01
+    assert np.allclose(scan.mu().mu, expected, atol=1e-8)
+    assert any(n.startswith("3 repeated energies averaged") for n in scan.notes)
+
+
+def test_kev(tmp_path: Path) -> None:
+    scan = io.read(columns(tmp_path / "a.dat", ENERGY / 1000, mu_of(ENERGY), labels="energy xmu"))
+    assert np.allclose(scan.energy, ENERGY, atol=1e-5)
+    assert scan.element == "Fe"
+    assert any("keV" in n for n in scan.notes)
+
+
+def test_angle_with_d_spacing(tmp_path: Path) -> None:
+    """E = hc / 2 d sin(theta) with CODATA's hc = 12398.41984 eV A."""
+    angle = np.degrees(np.arcsin(12398.41984 / (2 * 3.1356 * ENERGY)))
+    head = "# XDI/1.0\n# Column.1: angle degrees\n# Column.2: mutrans\n# Mono.d_spacing: 3.1356\n# ---"
+    scan = io.read(columns(tmp_path / "a.xdi", angle, mu_of(ENERGY), header=head))
+    assert np.allclose(scan.energy, ENERGY, atol=1e-3)
+    assert scan.element == "Fe"
+    assert any("d = 3.1356 A" in n for n in scan.notes)
+
+
+def test_nan_inf_and_dead_ends(tmp_path: Path) -> None:
+    energy = np.arange(6900.0, 7520.0, 2.0)
+    i0 = np.full(energy.size, 1e5)
+    it = i0 * np.exp(-mu_of(energy))
+    i0[-3:] = it[-3:] = 0.0
+    it[20] = np.nan
+    i0[40] = np.inf
+    lines = "\n".join(" ".join(map(repr, map(float, r))) for r in zip(energy, i0, it, strict=True))
+    path = tmp_path / "a.dat"
+    path.write_text("# energy i0 it\n" + lines)
+    scan = io.read(path)
+    assert scan.energy.size == energy.size - 5
+    assert np.isfinite(scan.mu().mu).all()
+    assert {7518.0, 6940.0, 6980.0}.isdisjoint(scan.energy)
+    notes = " ".join(scan.notes)
+    assert "3 points at the ends of the scan dropped" in notes
+    assert "2 points dropped where" in notes
+
+
+def test_labels_that_do_not_fit(tmp_path: Path) -> None:
+    scan = io.read(raw(tmp_path / "a.dat", labels="energy i0"))
+    assert set(scan.channels) == {"col2", "col3"}
+    assert scan.mu_expr == "ln(col2/col3)"
+    assert any("no line of labels fits" in n for n in scan.notes)
+    assert any("first by position" in n for n in scan.notes)
+
+
+def test_user_names_channels(tmp_path: Path) -> None:
+    path = raw(tmp_path / "a.dat", labels="Energy MyI0 Trans")
+    expected = mu_of(ENERGY)
+    for text in ("ln(MyI0/Trans)", "ln( myi0 / TRANS )"):
+        assert np.allclose(io.read(path, mu=text).mu().mu, expected, atol=1e-8)
+    by_role = io.read(raw(tmp_path / "b.dat", labels="energy I0 I1"), mu="ln(i0/itrans)")
+    assert by_role.mu_expr == "ln(I0/I1)"
+    assert np.allclose(by_role.mu("ln(io/it)").mu, expected, atol=1e-8)
+    with pytest.raises(ChannelError, match="'MyI'; the nearest are MyI0"):
+        io.read(path, mu="ln(MyI/Trans)")
+
+
+def test_element_given(tmp_path: Path) -> None:
+    path = raw(tmp_path / "a.dat")
+    scan = io.read(path, element="fe", edge="k")
+    assert (scan.element, scan.edge) == ("Fe", "K")
+    with pytest.raises(ReadError, match="element 'Xx' is none"):
+        io.read(path, element="Xx")
+    assert any("does not reach" in n for n in io.read(path, element="Cu", edge="K").notes)
+
+
+@pytest.mark.parametrize(
+    ("e0", "element", "edge"),
+    # Bearden and Burr's energies, as printed in every table of edges.
+    [
+        (7112, "Fe", "K"),
+        (22117, "Ru", "K"),
+        (11564, "Pt", "L3"),
+        (13035, "Pb", "L3"),
+        (29200, "Sn", "K"),
+        (8979, "Cu", "K"),
+    ],
+)
+def test_edge_from_energies(tmp_path: Path, e0: float, element: str, edge: str) -> None:
+    energy = np.arange(e0 - 200, e0 + 600, 1.0)
+    noise = np.random.default_rng(1).normal(0, 2e-3, energy.size)
+    scan = io.read(columns(tmp_path / "a.dat", energy, mu_of(energy, e0) + noise, labels="energy mu"))
+    assert (scan.element, scan.edge) == (element, edge)
+    assert any("element and edge found from" in n for n in scan.notes)
+
+
+def test_no_edge_no_element(tmp_path: Path) -> None:
+    flat = 1 + 1e-3 * np.random.default_rng(2).normal(size=ENERGY.size)
+    scan = io.read(columns(tmp_path / "a.dat", ENERGY, flat, labels="energy mu"))
+    assert scan.element == ""
+    assert any("no clear edge" in n for n in scan.notes)
+
+
+def test_jump_of_a_known_edge() -> None:
+    """Half of an arctangent's step is at its centre, the step is its height."""
+    jump = edges.find_jump(ENERGY, mu_of(ENERGY))
+    assert jump.energy == pytest.approx(7116.0, abs=0.7)
+    assert jump.step == pytest.approx(1.0, abs=0.1)
+    assert edges.find_jump(ENERGY, -mu_of(ENERGY)).quality < edges.MIN_QUALITY
+
+
+def test_edge_table_is_xraydb() -> None:
+    import xraydb
+
+    for element, edge in (("Co", "K"), ("Ru", "K"), ("Au", "L3"), ("S", "K")):
+        assert edges.tabulated(element, edge) == xraydb.xray_edge(element, edge).energy
+
+
+def test_names() -> None:
+    assert clean_names(["1_Energy (keV)", "4_i0", "5_if"]) == ["Energy_keV", "i0", "ifluor"]
+    assert clean_names(["I0-32", "I0-32", "", "2theta"]) == ["I0_32", "I0_32_2", "col3", "c2theta"]
+    assert names.mu_candidates(["I0", "It", "Iref", "If"])[0] == "ln(I0/It)"
+    assert names.mu_candidates(["Ifch1", "Ifch2", "i0"]) == ["(Ifch1 + Ifch2)/i0"]
+    assert names.reference_candidate(["i0", "i1", "i2"], "ln(i0/i1)") == "ln(i1/i2)"
+
+
+def test_groups_of_a_file(tmp_path: Path) -> None:
+    a, b = io.read(raw(tmp_path / "CoO.dat")).mu(), io.read(raw(tmp_path / "Co3O4.dat")).mu()
+    path = io.write(tmp_path / "x.prj", [a, b])
+    assert io.groups(path) == ["CoO.dat", "Co3O4.dat"]
+    assert io.read(f"{path}::CoO").label == "CoO.dat"
+    assert io.read(f"{path}::2").label == "Co3O4.dat"
+    with pytest.raises(ReadError, match=r"holds 2 groups .CoO.dat, Co3O4.dat.; name one as x.prj::CoO.dat"):
+        io.read(path)
+    with pytest.raises(ReadError, match=r"has no group 'CoOO'; the nearest are CoO.dat"):
+        io.read(f"{path}::CoOO")
+    with pytest.raises(ReadError, match="single scan and no groups"):
+        io.read(f"{tmp_path / 'CoO.dat'}::x")
+
+
+def test_a_user_s_mistakes(tmp_path: Path) -> None:
+    raw(tmp_path / "Co_foil.dat")
+    (tmp_path / "empty.dat").write_text("\n \n")
+    (tmp_path / "image.dat").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)))
+    (tmp_path / "junk.dat").write_bytes(bytes(range(256)) * 20)
+    (tmp_path / "cut.dat.gz").write_bytes(gzip.compress(b"1 2 3\n" * 100)[:-20])
+    for name, message in (
+        ("Co_fol.dat", "does not exist; near it lie Co_foil.dat"),
+        ("no/such.dat", "there is no folder"),
+        ("", "is a folder, not a file"),
+        ("empty.dat", "is empty"),
+        ("image.dat", "PNG image"),
+        ("junk.dat", "is binary"),
+        ("cut.dat.gz", "gzipped and damaged"),
+    ):
+        with pytest.raises(ReadError, match=message) as refusal:
+            io.read(tmp_path / name)
+        assert "\n" not in str(refusal.value)
+
+
+def test_plain_hdf5_stack(tmp_path: Path) -> None:
+    import h5py
+
+    with h5py.File(tmp_path / "s.h5", "w") as handle:
+        handle["run/energy"] = ENERGY
+        handle["run/mu"] = np.array([mu_of(ENERGY), 2 * mu_of(ENERGY)])
+    scans = io.read_all(tmp_path / "s.h5")
+    assert [s.source.group for s in scans] == ["run/0", "run/1"]
+    assert np.allclose(scans[1].mu().mu, 2 * mu_of(ENERGY))
+    assert scans[0].element == "Fe"
