@@ -21,7 +21,9 @@ def register(app: typer.Typer) -> None:
 
 
 def show(
-    file: str = typer.Argument(..., help="XDI, Athena project, text columns or HDF5, gzipped or not; FILE::GROUP for one group."),
+    file: str = typer.Argument(
+        ..., help="XDI, Athena project, text columns or HDF5, gzipped or not; FILE::GROUP for one group."
+    ),
     mu: str = typer.Option(None, "--mu", help='Arithmetic over channels, such as "ln(i0/it)".'),
     reference: str = typer.Option(None, "--reference", help="The same for the reference foil."),
     element: str = typer.Option(None, "--element", help="Element symbol, where the file does not say."),
@@ -82,7 +84,12 @@ def _print(scans: list[Scan]) -> None:
     for i, scan in enumerate(scans, start=1):
         label = scan.source.group or scan.label
         row = [*([str(i)] if several else []), escape(label), f"{scan.element or '?'} {scan.edge}".strip()]
-        row += [str(scan.energy.size), f"{scan.energy[0]:.1f}", f"{scan.energy[-1]:.1f}", escape(_short(scan.mu_expr))]
+        row += [
+            str(scan.energy.size),
+            f"{scan.energy[0]:.1f}",
+            f"{scan.energy[-1]:.1f}",
+            escape(_short(scan.mu_expr)),
+        ]
         table.add_row(*row, *([] if shared else [escape(_channels(scan))]))
     console.print(table)
     if shared:
@@ -134,17 +141,19 @@ def _short(expression: str) -> str:
 
 
 def summary(scan: Scan) -> str:
-    """One line on the size of the jump, where it is, how far the scan goes and how finely."""
+    """One line: roughly how large the edge step is and where, how far the scan goes and how finely."""
     import numpy as np
 
-    from ..io.edges import find_jump, tabulated
+    from ..io.edges import find_jump, rough_step, tabulated
 
     spectrum = scan.mu()
     jump = find_jump(spectrum.energy, spectrum.mu)
     line = tabulated(scan.element, scan.edge) if scan.element and scan.edge else None
     parts = []
     if jump.quality > 0:
-        parts.append(f"mu steps by {jump.step:.3g}, half of it at {jump.energy:.1f} eV")
+        step = rough_step(spectrum.energy, spectrum.mu, jump.energy)
+        about = f"edge step about {step:.3g}, " if step else ""
+        parts.append(f"{about}half of the rise at {jump.energy:.1f} eV")
     if line:
         parts.append(f"tabulated {scan.element} {scan.edge} {line:.1f} eV")
         if spectrum.energy[-1] > line:
