@@ -196,7 +196,7 @@ def find_lobes(
                 XasuiteWarning,
                 stacklevel=2,
             )
-        errors = tuple(_spread(samples[:, i, v]) for v in range(5))
+        errors = tuple(spread(samples[:, i, v]) for v in range(5))
         with_errors.append(replace(lobe, errors=errors, found=found))
     return Lobes(tuple(with_errors), chi.label, noise, resamples, seed, samples)
 
@@ -263,7 +263,8 @@ def ridge(transform: Wavelet, *, k: tuple[float, float] | None = None) -> Ridge:
     return Ridge(transform.r, found, height)
 
 
-def _spread(values: Array) -> float:
+def spread(values: Array) -> float:
+    """Standard deviation of the finite values; NaN when there are fewer than two."""
     kept = values[np.isfinite(values)]
     return float(np.std(kept, ddof=1)) if kept.size > 1 else float("nan")
 

@@ -1,0 +1,128 @@
+"""Wavelet maps that the project shows: measured foils, and a perovskite's metal-metal lobe growing in (closure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import ReadError
+from ..exafs.wavelet import Lobes, find_lobes, wavelet, wavelets
+from ..exafs.wavelet.lobes import maxima, track
+from ..model import Array, Chi, Wavelet
+
+FOILS: Mapping[str, str] = {e: f"foils/{e}_foil_QAS.dat" for e in ("Co", "Mn", "Fe", "Ru")}
+FOIL_SETTINGS: Mapping[str, Any] = {"k": (3.0, 12.0), "kweight": 3, "r": (1.0, 4.0), "eta": 14.0}
+# As published for the perovskite: k^3 at the Co edge, k of 3-11 1/A, S02 of the Co foil
+CCRO_SETTINGS: Mapping[str, Any] = {"k": (3.0, 11.0), "kweight": 3, "r": (0.8, 3.6), "eta": 10.0}
+CCRO_S02 = 0.77
+HOURS = (0.0, 2.0, 4.0, 8.0, 12.0, 18.0, 24.0, 30.0)
+NOISE = 3e-4
+
+
+def foil_chis(root: Path, elements: Sequence[str] = tuple(FOILS)) -> tuple[Chi, ...]:
+    """chi(k) of the measured foils under a folder of measured spectra, by one reduction (rbkg 1, k weight 3).
+
+    Raises ReadError for a foil that is not there or not known, and what reading and reduction raise.
+    """
+    from dataclasses import replace
+
+    from .. import io, reduce
+
+    out = []
+    for element in elements:
+        if element not in FOILS:
+            raise ReadError(f"no foil of {element} is known; there are {', '.join(FOILS)}")
+        scan = io.read(str(root / FOILS[element]), element=element, edge="K")
+        chi = reduce.background(reduce.normalize(scan.mu()), rbkg=1.0, kweight=3)
+        out.append(replace(chi, label=f"{element} foil (measured)"))
+    return tuple(out)
+
+
+def foils(root: Path, *, resamples: int = 100) -> tuple[tuple[Wavelet, ...], tuple[Lobes, ...]]:
+    """Wavelets of the measured foils and their highest lobe each, with errors from their own noise."""
+    chis = foil_chis(root)
+    lobes = tuple(
+        find_lobes(c, resamples=resamples, within_r=(1.6, 3.0), limit=1, **FOIL_SETTINGS) for c in chis
+    )
+    return wavelets(chis, **FOIL_SETTINGS), lobes
+
+
+@dataclass(frozen=True, eq=False)
+class Growth:
+    """The film of a closure series: `hours` (m,), its Wavelet (m, nr, nk), and the metal-metal lobe in time.
+
+    `height` and `error` (m,) are |W| at the final lobe's place with its standard deviation over resamples, `share`
+    (m,) the share of resamples in which a lobe stands there; `first` the first time at which 95 % show one.
+    """
+
+    hours: Array
+    wavelet: Wavelet
+    height: Array
+    error: Array
+    share: Array
+    first: float
+
+
+def ccro_chi(hours: Sequence[float] = HOURS) -> Chi:
+    """Noise-free chi (m, nk) at the Co K edge between the published rows at open circuit and after 30 h.
+
+    N, R and sigma2 of Co-O, and N of Co-Ru, run in straight lines from Table S7's OCP row to Table S9's Co-30 h
+    row: **closure**, not evidence of how the sample went. Raises CrystalError, FeffError, SpecError.
+    """
+    from .. import feff
+    from ..exafs.chi import path_chi
+    from ..spec.published import table
+
+    oxygen = feff.select(feff.find_paths("CoO", absorber="Co"), scatterer="O")
+    ruthenium = feff.select(feff.find_paths("Ru_hcp", absorber="Co"), scatterer="Ru")
+    before = {line.path: line for line in table("ccro/S7").lines("OCP")}["Co-O"]
+    after = {line.path: line for line in table("ccro/S9").lines("Co-30 h")}
+    part = np.asarray(hours, float) / 30.0
+
+    def between(name: str) -> Array:
+        start, end = getattr(before, name), getattr(after["Co-O"], name)
+        return start + part * (end - start)
+
+    k = 0.05 * np.arange(281, dtype=float)
+    shell = path_chi(oxygen, k, n=between("n"), s02=CCRO_S02, deltar=between("r") - oxygen.reff,
+                     sigma2=between("sigma2"))  # fmt: skip
+    metal = after["Co-Ru"]
+    assert metal.n is not None
+    assert metal.r is not None
+    assert metal.sigma2 is not None
+    alloy = path_chi(ruthenium, k, n=part * metal.n, s02=CCRO_S02, deltar=metal.r - ruthenium.reff,
+                     sigma2=metal.sigma2)  # fmt: skip
+    return Chi(k=k, chi=(shell + alloy).imag, e0=np.zeros(part.size), edge_step=np.ones(part.size), element="Co",
+               edge="K", label="Ca$_2$CoRuO$_6$, Co K, closure", meta={"kind": "closure"})  # fmt: skip
+
+
+def ccro_growth(
+    hours: Sequence[float] = HOURS, *, noise: float = NOISE, seeds: int = 60, seed: int = 9
+) -> Growth:
+    """The Co-Ru lobe growing in between open circuit and 30 h, at white noise `noise` in chi(k)."""
+    clean = ccro_chi(hours)
+    rng = np.random.default_rng(seed)
+    m = len(hours)
+    last = wavelet(_row(clean, m - 1), **CCRO_SETTINGS)
+    lobe = maxima(last, r=(1.9, 2.8), k=(3, 11))[0]
+    i, j = int(np.argmin(np.abs(last.r - lobe.r))), int(np.argmin(np.abs(last.k - lobe.k)))
+    height, error, share = np.empty(m), np.empty(m), np.empty(m)
+    for row in range(m):
+        noisy = clean.chi[row] + noise * rng.standard_normal((seeds, clean.k.size))
+        stack = Chi(k=clean.k, chi=noisy, e0=np.zeros(seeds), edge_step=np.ones(seeds))
+        values = wavelet(stack, **CCRO_SETTINGS).magnitude[:, i, j]
+        height[row], error[row] = values.mean(), values.std(ddof=1)
+        share[row] = np.isfinite(track(stack, [lobe], **CCRO_SETTINGS)[:, 0, 0]).mean()
+    shown = np.flatnonzero(share >= 0.95)
+    film = Chi(k=clean.k, chi=clean.chi + noise * rng.standard_normal(clean.chi.shape), e0=clean.e0,
+               edge_step=clean.edge_step, label=clean.label, element="Co", edge="K")  # fmt: skip
+    first = float(hours[shown[0]]) if shown.size else float("nan")
+    return Growth(np.asarray(hours, float), wavelet(film, **CCRO_SETTINGS), height, error, share, first)
+
+
+def _row(chi: Chi, i: int) -> Chi:
+    return Chi(k=chi.k, chi=chi.chi[i], e0=np.asarray(chi.e0)[i], edge_step=np.asarray(chi.edge_step)[i], label=chi.label)
