@@ -1,0 +1,206 @@
+"""``xasuite wavelet``: wavelet maps of scans or of a spec's rows, their lobes as numbers, and the figure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from .common import DATA_ROOT, JSON, OUTPUT, console, context_of, print_json, print_table, spinner
+
+if TYPE_CHECKING:
+    from ..exafs.wavelet import Lobes
+    from ..model import Chi
+
+HEADER = ("sample", "k (1/A)", "R (A)", "|W|", "width in k", "width in R", "kept")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("wavelet")(wavelet)
+
+
+def wavelet(
+    inputs: list[str] = typer.Argument(help="Scans (FILE or FILE::GROUP) and fit specs (.toml)."),
+    kind: str = typer.Option("morlet", help="morlet or cauchy."),
+    k: tuple[float, float] = typer.Option((3.0, 12.0), help="k range in 1/A; a spec's own unless given."),
+    kweight: float = typer.Option(2.0, help="Power of k; a spec's own unless given."),
+    dk: float = typer.Option(1.0, help="Taper of the window, 1/A."),
+    window: str = typer.Option("hanning", help="Window on k."),
+    r: tuple[float, float] = typer.Option((0.5, 4.0), help="R range in A, not corrected for phase."),
+    eta: float = typer.Option(10.0, help="Morlet: frequency; resolution R / (eta sigma) in R."),
+    sigma: float = typer.Option(1.0, help="Morlet: width of the Gaussian."),
+    order: int = typer.Option(200, help="Cauchy: order; resolution R / sqrt(order) in R."),
+    noise: float | None = typer.Option(
+        None, help="epsilon_k for the errors; estimated from the data if left out."
+    ),
+    resamples: int = typer.Option(200, min=0, help="Noisy copies for the errors."),
+    seed: int = typer.Option(0, help="Of the noise."),
+    threshold: float = typer.Option(0.2, help="Lobes below this share of the highest are left out."),
+    e0: float | None = typer.Option(None, help="Edge energy of scans in eV; found if left out."),
+    rbkg: float = typer.Option(1.0, help="Background of scans: R below which it takes all, A."),
+    bkg_kweight: int = typer.Option(3, help="Background of scans: k weight."),
+    paths: bool = typer.Option(False, "--paths", help="Run a spec's fit and show data, fit and each path."),
+    each: bool = typer.Option(False, "--each", help="Scale every map to its own maximum."),
+    ridge: bool = typer.Option(False, "--ridge", help="Draw the ridge along R."),
+    difference: bool = typer.Option(False, "--difference", help="With two maps: both and their difference."),
+    data_root: Path | None = DATA_ROOT,
+    output: Path = OUTPUT,
+    json: bool = JSON,
+    ctx: typer.Context = None,  # type: ignore[assignment]
+) -> None:
+    """Wavelet maps: lobes with errors as a table, the figure and lobes.csv under results/wavelet-NAME/."""
+    from ..exafs.wavelet import find_lobes
+    from ..report.plots.style import save
+
+    given = {n for n in ("k", "kweight", "window", "dk") if _stated(ctx, n)}
+    settings: dict[str, Any] = {
+        "kind": kind, "k": k, "kweight": kweight, "window": window, "dk": dk, "r": r, "eta": eta, "sigma": sigma,
+        "order": order,
+    }  # fmt: skip
+    lobes, maps = [], []
+    with spinner(json) as progress:
+        for name in inputs:
+            progress(name)
+            if name.endswith(".toml"):
+                chis, own = spec_chis(name, data_root, paths)
+            else:
+                chis, own = [file_chi(name, e0, rbkg, bkg_kweight)], {}
+            used = {**settings, **{n: v for n, v in own.items() if n not in given}}
+            for chi in chis:
+                found = find_lobes(
+                    chi, epsilon_k=noise, resamples=resamples, seed=seed, threshold=threshold, **used
+                )
+                lobes.append(found)
+                maps.append((chi, used))
+        figure = draw(maps, lobes, each=each, ridges=ridge, difference=difference)
+        folder = output / f"wavelet-{Path(inputs[0].partition('::')[0]).stem}"
+        written = [write_table(lobes, folder / "lobes.csv"), *save(figure, folder / "wavelet")]
+    if json:
+        print_json(document(lobes, maps))
+        return
+    print_lobes(lobes)
+    console().print(f"written: {folder}/ ({', '.join(p.name for p in written)})")
+
+
+def _stated(ctx: typer.Context | None, name: str) -> bool:
+    """Whether an option was given on the command line: then it wins over a spec's own."""
+    source = ctx.get_parameter_source(name) if ctx is not None else None
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def file_chi(name: str, e0: float | None, rbkg: float, kweight: int) -> Chi:
+    """chi(k) of a scan: read, normalised, background removed."""
+    from dataclasses import replace
+
+    from .. import io, reduce
+
+    scan = io.read(name)
+    chi = reduce.background(reduce.normalize(scan.mu(), e0=e0), rbkg=rbkg, kweight=kweight)
+    return replace(chi, label=scan.label or Path(name).stem)
+
+
+def spec_chis(name: str, data_root: Path | None, paths: bool) -> tuple[list[Chi], dict[str, Any]]:
+    """chi(k) of every row of a spec (or data, fit and paths of every row's fit), and its ranges and weight."""
+    import numpy as np
+
+    from .. import spec
+    from ..model import Chi
+    from ..reduce.noise import noise_of
+
+    context = context_of(data_root)
+    loaded = spec.load_spec(name)
+    ranges = loaded.spec.fit
+    own = {"k": tuple(ranges.k), "kweight": ranges.kweight[-1], "window": ranges.window, "dk": ranges.dk}
+    if not paths:
+        return [row.chi for row in spec.resolve_spec(loaded, context).rows], own
+    chis = []
+    for fit in spec.run_spec(loaded, context, variants=False).rows:
+        for data in fit.data:
+            # Of the data for all of them: a fit and its paths are as certain as what they were fitted to
+            noise = noise_of(data.k, data.data)
+            curves = {"data": data.data, "fit": data.fit, **data.paths}
+            chis += [
+                Chi(k=data.k, chi=curve, e0=np.asarray(data.e0), edge_step=np.asarray(data.edge_step),
+                    label=f"{data.label}: {part}", epsilon_k=noise)
+                for part, curve in curves.items()
+            ]  # fmt: skip
+    return chis, own
+
+
+def draw(
+    maps: list[tuple[Chi, dict[str, Any]]], lobes: list[Lobes], *, each: bool, ridges: bool, difference: bool
+) -> Any:
+    """The figure: maps on one scale, or two and their difference. Raises DataError unless those are two."""
+    from ..errors import DataError
+    from ..exafs.wavelet import ridge, wavelet
+    from ..report.plots.wavelet import plot_difference, plot_wavelets
+
+    made = [wavelet(chi, **settings) for chi, settings in maps]
+    if difference:
+        if len(made) != 2:
+            raise DataError(f"--difference compares two maps, these are {len(made)}; name two scans or rows")
+        return plot_difference(*made)
+    lines = [ridge(w, k=s["k"]) if ridges else None for w, (_, s) in zip(made, maps, strict=True)]
+    return plot_wavelets(made, lobes=lobes, ridges=lines, each=each)
+
+
+def write_table(lobes: list[Lobes], target: Path) -> Path:
+    """lobes.csv: a row a lobe, values and errors in full."""
+    import pandas as pd
+
+    from ..files import write_text
+
+    return write_text(target, pd.concat([one.table() for one in lobes]).to_csv(index=False))
+
+
+def document(lobes: list[Lobes], maps: list[tuple[Chi, dict[str, Any]]]) -> list[dict[str, Any]]:
+    """What --json prints: an object a map with its settings, noise and lobes; null where there is no number."""
+    import math
+
+    from ..exafs.wavelet.lobes import VALUES
+
+    def number(value: float) -> float | None:
+        return float(value) if math.isfinite(value) else None
+
+    return [
+        {
+            "label": one.label,
+            "settings": {n: list(v) if isinstance(v, tuple) else v for n, v in settings.items()},
+            "epsilon_k": one.epsilon_k,
+            "resamples": one.resamples,
+            "seed": one.seed,
+            "lobes": [
+                {n: number(getattr(lobe, n)) for n in VALUES}
+                | {f"{n}_err": number(lobe.error(n)) for n in VALUES}
+                | {"found": lobe.found}
+                for lobe in one
+            ],
+        }
+        for one, (_, settings) in zip(lobes, maps, strict=True)
+    ]
+
+
+def print_lobes(lobes: list[Lobes]) -> None:
+    """The lobes of every map with their errors, as a table on the terminal."""
+    import math
+
+    from ..exafs.result import paper
+    from ..exafs.wavelet.lobes import VALUES
+
+    rows = []
+    for one in lobes:
+        for lobe in one:
+            values = [getattr(lobe, n) for n in VALUES]
+            cells = [
+                paper(v, lobe.error(n)) if math.isfinite(v) else "open"
+                for n, v in zip(VALUES, values, strict=True)
+            ]
+            rows.append((one.label, *cells, f"{lobe.found:.0%}"))
+    print_table("Lobes of |W(k, R)|, R not corrected for phase", HEADER, rows, right=HEADER[1:])
+    for one in lobes:
+        console().print(
+            f"  {one.label}: noise of chi(k) {one.epsilon_k:.2g}, {one.resamples} resamples, seed {one.seed}",
+            style="dim",
+        )
