@@ -93,6 +93,15 @@ def test_a_bad_row_is_marked_and_the_rest_goes_on(made: Made) -> None:
         assert function(series).status[1] == "failed"
 
 
+def test_an_upside_down_row_is_found(made: Made) -> None:
+    data = stacked(made, 3)
+    mu = data.mu.copy()
+    mu[1] *= -1
+    with pytest.raises(ReductionError, match="stack, row 1: mu falls at E0 7709 eV"):
+        xs.normalize(replace(data, mu=mu), e0=E0)
+    assert xs.normalize(series_of(replace(data, mu=mu)), e0=E0).status == ("ok", "failed", "ok")
+
+
 def test_a_wrong_setting_is_no_bad_row(made: Made) -> None:
     """It fails everywhere: the error itself, not a series without a row."""
     series = series_of(stacked(made, 8))
@@ -103,5 +112,5 @@ def test_a_wrong_setting_is_no_bad_row(made: Made) -> None:
     dark = replace(series, status=("dark",) * 8)
     with pytest.raises(ReductionError, match="none of its 8 rows is ok"):
         xs.normalize(dark)
-    with pytest.raises(DataError, match="give scan.mu"):
+    with pytest.raises(DataError, match=r"give scan\.mu"):
         xs.normalize(xs.Scan(energy=np.arange(20.0), channels={}))

@@ -91,7 +91,9 @@ def _background(normalized: Normalized, e0: float | Array | None, options: _Opti
         parts = _single(normalized, float(e0s), settings)
     from .noise import noise_of
 
-    shown = settings | {"e0": float(e0s) if not lead else tuple(float(e) for e in np.ravel(e0s))}
+    shown = settings | {
+        "e0": float(np.ravel(e0s)[0]) if np.ptp(e0s) == 0 else tuple(float(e) for e in np.ravel(e0s))
+    }
     return Chi(
         k=parts["k"],
         chi=parts["chi"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +14,6 @@ from .rows import over_series
 
 R_NOISE = (15.0, 30.0)  # A; no shell is seen there, so what is left is noise
 R_SIGNAL = (1.0, 6.0)  # A; where shells are
-KSTEP = 0.05  # 1/A
 NFFT = 2048
 KWEIGHT = 1
 # Judged from here on: below, the background's and the edge's remains are in the way
@@ -30,12 +31,21 @@ def noise_of(k: Array, chi: Array) -> Array:
     docs/decisions/noise.md. Raises DataError.
     """
     k = checks.axis(k, "k", "chi")
-    weight = _weight(k)
-    chir, r = _forward(k, chi * weight)
-    high = chir[..., (r >= R_NOISE[0]) & (r <= R_NOISE[1])]
-    epsilon_r = np.sqrt(np.mean(np.abs(high) ** 2, axis=-1) / 2)
-    step = k[1] - k[0]
-    return epsilon_r / (step / np.sqrt(np.pi) * np.sqrt(0.5 * np.sum(weight**2)))
+    to_high_r = _high_r(k.tobytes())
+    out = chi @ to_high_r
+    # white noise of variance 1 has the mean of the squares of the matrix' columns
+    return np.sqrt(np.mean(out**2, axis=-1) / np.mean(np.sum(to_high_r**2, axis=0)))
+
+
+@lru_cache(maxsize=8)
+def _high_r(k_bytes: bytes) -> Array:
+    """The matrix (nk, 2 nr) from chi to Re and Im of its windowed transform at R of 15 to 30 A, pi/(2 kmax) apart.
+
+    Closer points in R hold nothing new: that is the resolution of data that end at kmax.
+    """
+    k = np.frombuffer(k_bytes)
+    phase = 2 * np.outer(k, np.arange(*R_NOISE, np.pi / (2 * k[-1])))
+    return _weight(k)[:, None] * np.hstack([np.cos(phase), np.sin(phase)])
 
 
 def usable_k(chi: Chi | Series) -> Array:

@@ -62,7 +62,8 @@ def normalize(
     found = e0 is None
     e0s = find_e0(spectrum) if e0 is None else per_row(e0, lead, "e0", what)
     checks.inside(e0s, energy[1], energy[-2], "E0", what, "eV")
-    chosen = [ranges(energy, float(e), pre, norm, nnorm, what) for e in np.ravel(e0s)]
+    per_e0 = {e: ranges(energy, e, pre, norm, nnorm, what) for e in map(float, np.unique(e0s))}
+    chosen = [per_e0[float(e)] for e in np.ravel(e0s)]
     parts: dict[str, Array] = {}
     if not lead:
         parts = _single(spectrum, float(e0s), chosen[0], method)
@@ -168,7 +169,11 @@ def _stack(spectrum: Spectrum, e0s: Array, chosen: list[Ranges], method: Method)
     mu, e0_flat = spectrum.mu.reshape(-1, n), np.ravel(e0s)
     names = ("e0", "edge_step", "pre_edge", "post_edge", "norm", "flat")
     out = {k: np.empty(len(mu)) if k in names[:2] else np.empty((len(mu), n)) for k in names}
-    for r in dict.fromkeys(chosen):
+    kinds = list(dict.fromkeys(chosen))
+    if len(kinds) == 1:
+        out = _group(spectrum, mu, slice(None), e0_flat, kinds[0], method)
+        return {k: v.reshape(lead + v.shape[1:]) for k, v in out.items()}
+    for r in kinds:
         at = np.array([i for i, c in enumerate(chosen) if c == r])
         for name, value in _group(spectrum, mu, at, e0_flat, r, method).items():
             out[name][at] = value
@@ -183,7 +188,9 @@ def _group(spectrum: Spectrum, mu: Array, at: Any, e0s: Array, r: Ranges, method
 
         done = normalize_stack(flat, e0=e0s[at], pre=r.pre, norm=r.norm, nnorm=r.nnorm)
         return {k: np.asarray(getattr(done, k)) for k in names}
-    singles = [_single(row(flat, (i,)), float(e0s[j]), r, method) for i, j in enumerate(at)]
+    singles = [
+        _single(row(flat, (i,)), float(e0s[j]), r, method) for i, j in enumerate(np.arange(len(mu))[at])
+    ]
     return {k: np.stack([np.asarray(s[k]) for s in singles]) for k in names}
 
 
@@ -191,28 +198,39 @@ def _check_edge(
     energy: Array, mu: Array, parts: dict[str, Any], e0s: Array, chosen: list[Ranges], what: str
 ) -> None:
     """Raises ReductionError when the step is negative (upside down) or drowns in the pre-edge's noise."""
-    n = energy.size
-    steps, pres = np.ravel(parts["edge_step"]), np.reshape(parts["pre_edge"], (-1, n))
-    for i, (row_mu, e0, r) in enumerate(zip(mu.reshape(-1, n), np.ravel(e0s), chosen, strict=True)):
-        where = what if mu.ndim == 1 else f"{what}, row {i}"
-        if not steps[i] > 0:
-            raise ReductionError(
-                f"{where}: mu falls at E0 {e0:g} eV (edge step {steps[i]:.3g}); swap the channels of the ratio, "
-                "or give e0 and ranges that hold the edge"
-            )
-        inside = (energy >= e0 + r.pre[0]) & (energy <= e0 + r.pre[1])
-        noise = float(np.std(row_mu[inside] - pres[i][inside]))
-        if steps[i] < EDGE_ABOVE_NOISE * noise:
-            raise ReductionError(
-                f"{where}: no edge at E0 {e0:g} eV, the step {steps[i]:.3g} is under {EDGE_ABOVE_NOISE:g} times "
-                f"the pre-edge's scatter {noise:.3g}"
-            )
+    n, stacked = energy.size, mu.ndim > 1
+    steps, rows, flat_e0 = np.ravel(parts["edge_step"]), mu.reshape(-1, n), np.ravel(e0s)
+    pres = np.reshape(parts["pre_edge"], (-1, n))
+    posts = np.reshape(parts["post_edge"], (-1, n))
+    noise, gap = np.empty(steps.size), np.empty(steps.size)
+    values, first, which = np.unique(flat_e0, return_index=True, return_inverse=True)
+    for i, (e0, one) in enumerate(zip(values, first, strict=True)):
+        at = slice(None) if values.size == 1 else np.flatnonzero(which == i)
+        pre, here = chosen[one].pre, int(np.argmin(np.abs(energy - e0)))
+        inside = (energy >= e0 + pre[0]) & (energy <= e0 + pre[1])
+        noise[at] = np.std(rows[at][:, inside] - pres[at][:, inside], axis=-1)
+        # the step itself may have lost its sign
+        gap[at] = posts[at][:, here] - pres[at][:, here]
+    bad = np.flatnonzero(~(gap > 0) | (steps < EDGE_ABOVE_NOISE * noise))
+    if not bad.size:
+        return
+    i = int(bad[0])
+    where = f"{what}, row {i}" if stacked else what
+    if not gap[i] > 0:
+        raise ReductionError(
+            f"{where}: mu falls at E0 {flat_e0[i]:g} eV (by {-gap[i]:.3g}); swap the channels of the "
+            "ratio, or give e0 and ranges that hold the edge"
+        )
+    raise ReductionError(
+        f"{where}: no edge at E0 {flat_e0[i]:g} eV, the step {steps[i]:.3g} is under {EDGE_ABOVE_NOISE:g} times "
+        f"the pre-edge's scatter {noise[i]:.3g}"
+    )
 
 
 def _plain(value: Any) -> Any:
-    """Numbers of a Step: a float for one spectrum, a tuple for a stack."""
-    v = np.asarray(value, float)
-    return float(v) if v.ndim == 0 else tuple(float(x) for x in v.ravel())
+    """Numbers of a Step: a float where there is one or all are one, a tuple for a stack."""
+    v = np.ravel(np.asarray(value, float))
+    return float(v[0]) if np.ptp(v) == 0 else tuple(float(x) for x in v)
 
 
 def _shown(chosen: list[Ranges]) -> dict[str, Any]:
