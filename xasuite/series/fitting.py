@@ -1,0 +1,198 @@
+"""The fits of a chunk's rows: the batched engine, or Larch row by row for what the engine refuses by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FitError, XasuiteError
+from ..exafs.model import Model
+from ..model import OK, Array, Chi, Series
+from .plan import Plan
+
+TOO_SHORT = "too noisy"
+ENGINE, LARCH = "engine", "larch"
+QUANTITIES = ("n", "s02", "r", "deltar", "sigma2", "e0", "third", "fourth")
+
+
+@dataclass(frozen=True, eq=False)
+class RowFit:
+    """Fits of m rows with one model, each up to its own kmax (m,); arrays as in exafs.batch.BatchFit."""
+
+    model: Model
+    values: Mapping[str, Array]
+    stderr: Mapping[str, Array]
+    stderr_fit: Mapping[str, Array]
+    path_values: Mapping[str, Array]
+    path_stderr: Mapping[str, Array]
+    chi2: Array
+    chi2_reduced: Array
+    rfactor: Array
+    n_idp: Array
+    epsilon_k: Array
+    usable_k: Array
+    kmax: Array
+    status: tuple[str, ...]
+    reason: tuple[str, ...]
+    chi: Array
+    by: str = ENGINE
+
+
+def fit_rows(plan: Plan, chi: Series, rows: NDArray[np.intp], model: Model, *, threads: int = 1) -> RowFit:
+    """Fit the rows of a series of chi(k). Rows share a k range, or go up to their own usable k."""
+    from ..reduce.noise import usable_k
+
+    data: Chi = chi.data
+    noise = None if data.epsilon_k is None else data.epsilon_k[rows]
+    stack = Chi(
+        k=data.k, chi=data.chi[rows], e0=data.e0[rows], edge_step=data.edge_step[rows], epsilon_k=noise,
+        element=data.element, edge=data.edge, label=data.label,
+    )  # fmt: skip
+    usable = np.asarray(usable_k(stack), float)
+    kmax, short = row_kmax(plan, model, usable)
+    out: RowFit | None = None
+    for end in np.unique(kmax):
+        at = np.flatnonzero(kmax == end)
+        part = _fit(plan, _take(stack, at), with_kmax(model, float(end)), threads)
+        out = part if at.size == len(rows) else _put(out, part, at, len(rows))
+    assert out is not None
+    status = tuple(TOO_SHORT if s and was == OK else was for s, was in zip(short, out.status, strict=True))
+    reason = tuple(
+        f"its signal ends at k = {u:.1f} 1/A, too soon for {len(model.varied)} variables" if s else r
+        for s, u, r in zip(short, usable, out.reason, strict=True)
+    )
+    return replace(out, model=model, usable_k=usable, kmax=kmax, status=status, reason=reason)
+
+
+def with_kmax(model: Model, kmax: float) -> Model:
+    """The model with another end of its k range."""
+    return replace(model, range=replace(model.range, k=(model.range.k[0], kmax)))
+
+
+def row_kmax(plan: Plan, model: Model, usable: Array) -> tuple[Array, NDArray[np.bool_]]:
+    """The end of k (m,) of each row, and which rows have no signal for the model.
+
+    With kmax = "noise" a row goes up to its usable k in steps of kmax_step, never beyond [fit] k and never below
+    what leaves one independent point more than there are variables.
+    """
+    low, high = model.range.k
+    whole = np.full(usable.shape, high)
+    if plan.series.kmax == "fixed":
+        return whole, np.zeros(usable.shape, bool)
+    step = plan.series.kmax_step
+    width = (len(model.varied) + 1 - 1) * np.pi / (2 * (model.range.r[1] - model.range.r[0]))
+    least = min(high, low + step * np.ceil(width / step + 1e-9))
+    wanted = np.minimum(np.floor(usable / step + 1e-9) * step, high)
+    return np.maximum(wanted, least), wanted < least - 1e-9
+
+
+def _take(chi: Chi, at: NDArray[np.intp]) -> Chi:
+    noise = None if chi.epsilon_k is None else chi.epsilon_k[at]
+    return replace(chi, chi=chi.chi[at], e0=chi.e0[at], edge_step=chi.edge_step[at], epsilon_k=noise)
+
+
+def _fit(plan: Plan, chi: Chi, model: Model, threads: int) -> RowFit:
+    from ..exafs import batch
+
+    start = None if plan.series.start == "model" else plan.series.start
+    try:
+        fit = batch.fit_stack(
+            model,
+            chi,
+            epsilon_k=plan.spec.fit.epsilon_k,
+            start=start,
+            threads=1 if start == "previous" else threads,
+        )
+    except batch.Unsupported:
+        return _by_larch(plan, chi, model)
+    m = len(fit)
+    return RowFit(
+        model,
+        fit.values,
+        fit.stderr,
+        fit.stderr_fit,
+        fit.path_values,
+        fit.path_stderr,
+        fit.chi2,
+        fit.chi2_reduced,
+        fit.rfactor,
+        np.full(m, fit.n_idp),
+        np.asarray(fit.epsilon_k, float).reshape(m, -1)[:, 0],
+        np.full(m, np.nan),
+        np.full(m, model.range.k[1]),
+        fit.status,
+        fit.reason,
+        fit.chi(),
+    )
+
+
+def _by_larch(plan: Plan, chi: Chi, model: Model) -> RowFit:
+    """Row by row, for what the engine cannot do."""
+    from ..exafs.fit import fit_chi
+
+    m = len(chi.chi)
+    nan = lambda: np.full(m, np.nan)  # noqa: E731
+    names = [p.name for p in model.params]
+    keys = [f"{p.label}.{q}" for p in model.paths for q in QUANTITIES]
+    values, stderr, own = ({n: nan() for n in names} for _ in range(3))
+    pv, pe = ({n: nan() for n in keys} for _ in range(2))
+    numbers = {n: nan() for n in ("chi2", "chi2_reduced", "rfactor", "n_idp", "epsilon_k")}
+    curves = np.full(chi.chi.shape, np.nan)
+    status, reason = [], []
+    for i in range(m):
+        one = replace(
+            chi, chi=chi.chi[i], e0=chi.e0[i], edge_step=chi.edge_step[i], label=f"row {i}", epsilon_k=None
+        )
+        try:
+            fit = fit_chi(model, one, epsilon_k=plan.spec.fit.epsilon_k)
+        except XasuiteError as exc:
+            status.append("failed")
+            reason.append(str(exc))
+            continue
+        for p in fit.parameters:
+            values[p.name][i], stderr[p.name][i] = p.value.value, p.value.stderr
+            own[p.name][i] = p.value.stderr_fit
+        for path in fit.paths:
+            for q in QUANTITIES:
+                value = getattr(path, q)
+                pv[f"{path.label}.{q}"][i], pe[f"{path.label}.{q}"][i] = value.value, value.stderr
+        for name in ("chi2", "chi2_reduced", "rfactor", "n_idp"):
+            numbers[name][i] = getattr(fit, name)
+        numbers["epsilon_k"][i] = fit.data[0].epsilon_k[0]
+        curves[i] = np.interp(chi.k, fit.data[0].k, fit.data[0].fit)
+        status.append(fit.status)
+        reason.append("" if fit.status == OK else "; ".join(fit.warnings))
+    if m and all(s == "failed" for s in status):
+        raise FitError(f"no row can be fitted: {reason[0]}")
+    return RowFit(
+        model, values, stderr, own, pv, pe, **numbers, usable_k=nan(), kmax=np.full(m, model.range.k[1]),
+        status=tuple(status), reason=tuple(reason), chi=curves, by=LARCH,
+    )  # fmt: skip
+
+
+def _put(whole: RowFit | None, part: RowFit, at: NDArray[np.intp], m: int) -> RowFit:
+    """The rows `at` of a fit of m rows filled in."""
+
+    def rows(old: Array | None, new: Array) -> Array:
+        out = np.full((m, *new.shape[1:]), np.nan) if old is None else np.array(old)
+        out[at] = new
+        return out
+
+    def words(old: tuple[str, ...] | None, new: tuple[str, ...]) -> tuple[str, ...]:
+        out = list(old or [""] * m)
+        for i, word in zip(at, new, strict=True):
+            out[i] = word
+        return tuple(out)
+
+    changed: dict[str, object] = {}
+    for name in ("values", "stderr", "stderr_fit", "path_values", "path_stderr"):
+        old = None if whole is None else getattr(whole, name)
+        changed[name] = {k: rows(None if old is None else old[k], v) for k, v in getattr(part, name).items()}
+    for name in ("chi2", "chi2_reduced", "rfactor", "n_idp", "epsilon_k", "usable_k", "kmax", "chi"):
+        changed[name] = rows(None if whole is None else getattr(whole, name), getattr(part, name))
+    for name in ("status", "reason"):
+        changed[name] = words(None if whole is None else getattr(whole, name), getattr(part, name))
+    return replace(part, **changed)  # type: ignore[arg-type]

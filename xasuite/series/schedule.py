@@ -1,0 +1,164 @@
+"""Who works on the chunks: this process with threads, other processes, or a Dask cluster.
+
+All give the same parts; only this process writes them. A worker that dies costs its chunks' time and no more.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from ..errors import SeriesError, XasuiteWarning
+from .plan import Plan
+from .work import Part, process
+
+ATTEMPTS = 3  # pools that may break before the run gives up
+AHEAD = 2  # chunks a worker has waiting: enough to keep it busy, few enough to bound memory
+
+_PLAN: Plan | None = None
+
+
+def run_chunks(
+    plan: Plan,
+    chunks: Sequence[int],
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
+    threads: int | None = None,
+) -> Iterator[tuple[int, Part]]:
+    """(chunk, part) of each chunk, in the order in which they are done. Raises SeriesError.
+
+    `workers` above 1 are processes; `scheduler` is the address of a Dask cluster; otherwise this process works with
+    `threads` threads (as many as there are cores).
+    """
+    if scheduler is not None:
+        yield from _dask(plan, chunks, scheduler)
+    elif workers > 1:
+        yield from _processes(plan, chunks, workers)
+    else:
+        yield from _here(plan, chunks, threads or os.cpu_count() or 1)
+
+
+def _here(plan: Plan, chunks: Sequence[int], threads: int) -> Iterator[tuple[int, Part]]:
+    with one_blas_thread():
+        for chunk in chunks:
+            yield chunk, process(plan, chunk, threads)
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Linear algebra on one thread: its sums then do not depend on how many cores a machine has."""
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        yield
+        return
+    with threadpool_limits(1):
+        yield
+
+
+def work_alone(plan: Plan, chunk: int) -> Part:
+    """One chunk on one thread: what a worker runs."""
+    with one_blas_thread():
+        return process(plan, chunk, 1)
+
+
+def hand_over(plan: Plan) -> Plan:
+    """The plan as a task's result."""
+    return plan
+
+
+def _start(plan: Plan) -> None:
+    global _PLAN
+    _PLAN = plan
+
+
+def _work(chunk: int) -> Part:
+    assert _PLAN is not None
+    return work_alone(_PLAN, chunk)
+
+
+def _processes(plan: Plan, chunks: Sequence[int], workers: int) -> Iterator[tuple[int, Part]]:
+    from concurrent.futures.process import BrokenProcessPool
+
+    todo = list(chunks)
+    for attempt in range(ATTEMPTS):
+        try:
+            for chunk, part in _pool(plan, todo, workers):
+                yield chunk, part
+                todo.remove(chunk)
+            return
+        except BrokenProcessPool:
+            if attempt == ATTEMPTS - 1:
+                raise SeriesError(
+                    f"worker processes died {ATTEMPTS} times (out of memory?); what was done is kept: run again with "
+                    "--resume, fewer --workers or a smaller [series] chunk"
+                ) from None
+            warnings.warn("a worker process died; its chunks are done again", XasuiteWarning, stacklevel=2)
+
+
+def _pool(plan: Plan, todo: Sequence[int], workers: int) -> Iterator[tuple[int, Part]]:
+    from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+    from multiprocessing import get_context
+
+    waiting = deque(todo)
+    running: dict[Future[Part], int] = {}
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start, initargs=(plan,))
+    try:
+        while waiting or running:
+            while waiting and len(running) < AHEAD * workers:
+                chunk = waiting.popleft()
+                running[pool.submit(_work, chunk)] = chunk
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield running.pop(future), future.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _dask(plan: Plan, chunks: Sequence[int], address: str) -> Iterator[tuple[int, Part]]:
+    client = _client(address)
+    from distributed import as_completed
+
+    try:
+        # a task and not scattered data: what dies with a worker is made again from the scheduler's own copy
+        held = client.submit(hand_over, plan, pure=False)
+        waiting = deque(chunks)
+        ahead = AHEAD * max(1, sum(client.nthreads().values()))
+        names: dict[Any, int] = {}
+
+        def submit() -> Any:
+            chunk = waiting.popleft()
+            future = client.submit(work_alone, held, chunk, pure=False, retries=ATTEMPTS)
+            names[future.key] = chunk
+            return future
+
+        queue = as_completed([submit() for _ in range(min(ahead, len(waiting)))])
+        for future in queue:
+            chunk = names.pop(future.key)
+            yield chunk, future.result()
+            future.release()
+            if waiting:
+                queue.add(submit())
+    finally:
+        client.close()
+
+
+def _client(address: str) -> Any:
+    try:
+        from distributed import Client
+    except ImportError:
+        raise SeriesError("--scheduler needs Dask: pip install 'xasuite[dask]'") from None
+    try:
+        client = Client(address, timeout=10, set_as_default=False)
+        if not client.nthreads():
+            client.wait_for_workers(1, timeout=30)
+    except (OSError, TimeoutError, ValueError) as exc:
+        raise SeriesError(
+            f"no Dask scheduler with workers answers at {address}: {exc or type(exc).__name__}"
+        ) from None
+    return client
