@@ -30,6 +30,8 @@ _LEAST_KNOTS, _MOST_KNOTS = 5, 128
 _CHUNK = 512
 # passes of the clamp's fixed point, and the relative change that ends them
 _PASSES, _SETTLED = 30, 1e-11
+# k points interpolated together, and the weight below which a point does not count
+_BLOCK, _NO_WEIGHT = 64, 1e-17
 
 
 def normalize_stack(
@@ -175,14 +177,15 @@ def _normalize_group(energy: Array, mu: Array, rows: NDArray[np.intp], fit: _Win
 class _Spline:
     """autobk on one grid with one E0: everything that does not depend on mu.
 
-    `to_chi` (nk, np) interpolates mu's points `points` to k; `low_r` (2 nR, nk) gives chi(R) below rbkg. In the
-    coordinates y of the spline (its coefficients turned and scaled) chi(R) has unit columns `inside` (2 nR, ns) and
-    the clamp is diagonal: `stiff` (ns,) its squared sizes, `clamp_rows` (nc, ns) the clamped points themselves.
+    `to_chi` interpolates mu's points `points` to k, as blocks (part of k, part of the points, weights between them);
+    `low_r` (nk, 2 nR) gives chi(R) below rbkg. In the coordinates y of the spline (its coefficients turned and scaled)
+    chi(R) has unit columns `inside` (2 nR, ns) and the clamp is diagonal: `stiff` (ns,) its squared sizes,
+    `clamp_rows` (nc, ns) the clamped points themselves. `chi_of` (ns, nk) and `bkg_of` (ns, np) lead back.
     """
 
     k: Array
     points: tuple[int, int]
-    to_chi: Array
+    to_chi: tuple[tuple[slice, slice, Array], ...]
     low_r: Array
     inside: Array
     stiff: Array
@@ -223,7 +226,7 @@ def background_stack(
     rows, steps = mu.reshape(-1, energy.size), np.ravel(normalized.edge_step)
     scale = steps if clamp_scale == "edge_step" else np.ones_like(steps)
     chi = np.empty((len(rows), int(1.01 + k[1] / KSTEP)))
-    bkg = rows.copy()
+    bkg = np.empty_like(rows)
     key = (
         float(rbkg),
         int(kweight),
@@ -276,20 +279,24 @@ def _parts(at: NDArray[np.intp]) -> Iterator[Any]:
 
 def _remove(spline: _Spline, mu: Array, scale: Array, chi: Array, bkg: Array, at: Any) -> None:
     """Fill chi and bkg of the rows `at`; chi in units of mu / scale."""
-    raw = (mu[:, slice(*spline.points)] / scale[:, None]) @ spline.to_chi.T
-    out = raw @ spline.low_r.T
+    inside = mu[:, slice(*spline.points)]
+    raw = np.empty((len(mu), spline.k.size))
+    for k_part, points, weights in spline.to_chi:
+        np.matmul(inside[:, points], weights, out=raw[:, k_part])
+    raw /= scale[:, None]
+    out = raw @ spline.low_r
     a = out @ spline.inside
-    ends = raw[:, spline.clamp_at] * spline.clamp_weight
-    outside = np.maximum(np.einsum("ij,ij->i", out, out) - np.einsum("ij,ij->i", a, a), 0.0)
-    if ends.shape[1]:
-        # the difference of two large numbers above is good to 1e-12 of them; the clamp needs more
+    if spline.clamp_at.size:
         rest = out - a @ spline.inside.T
         outside = np.einsum("ij,ij->i", rest, rest)
-        y = _clamped(spline, a, ends, outside, out.shape[1])
-    else:
-        y = a
-    chi[at] = raw - y @ spline.chi_of.T
-    bkg[at, slice(*spline.points)] = (y @ spline.bkg_of.T) * scale[:, None]
+        ends = raw[:, spline.clamp_at] * spline.clamp_weight
+        a = _clamped(spline, a, ends, outside, out.shape[1])
+    raw -= a @ spline.chi_of
+    chi[at] = raw
+    a *= scale[:, None]
+    first, end = spline.points
+    bkg[at, :first], bkg[at, end:] = mu[:, :first], mu[:, end:]
+    bkg[at, first:end] = a @ spline.bkg_of
 
 
 def _clamped(spline: _Spline, a: Array, ends: Array, outside: Array, n: int) -> Array:
@@ -310,7 +317,7 @@ def _clamped(spline: _Spline, a: Array, ends: Array, outside: Array, n: int) -> 
 
     lam = np.full(len(a), CLAMP_BASE**2)
     for _ in range(_PASSES):
-        y, new, _ = at(lam)
+        _, new, _ = at(lam)
         change = np.abs(new - lam)
         lam = new
         if (change <= _SETTLED * lam).all():
@@ -380,13 +387,27 @@ def _spline(
     return _Spline(
         k=kout,
         points=(first, last + 1),
-        to_chi=np.ascontiguousarray(to_chi),
-        low_r=low_r,
+        to_chi=_blocks(to_chi),
+        low_r=np.ascontiguousarray(low_r.T),
         inside=left @ axes.T,
         stiff=stiff**2,
         clamp_rows=weight[:, None] * (chi_of @ turn)[at],
         clamp_at=at,
         clamp_weight=weight,
-        chi_of=chi_of @ turn,
-        bkg_of=basis @ turn,
+        chi_of=np.ascontiguousarray((chi_of @ turn).T),
+        bkg_of=np.ascontiguousarray((basis @ turn).T),
     )
+
+
+def _blocks(matrix: Array) -> tuple[tuple[slice, slice, Array], ...]:
+    """An interpolation matrix (nk, np) in blocks of rows, transposed, each with the points that weigh in it.
+
+    The weights fall by a factor of 3.7 a point, so that beyond some 30 points they are rounding errors.
+    """
+    out = []
+    for i in range(0, len(matrix), _BLOCK):
+        rows = slice(i, min(i + _BLOCK, len(matrix)))
+        seen = np.flatnonzero(np.abs(matrix[rows]).max(axis=0) > _NO_WEIGHT)
+        points = slice(int(seen[0]), int(seen[-1]) + 1)
+        out.append((rows, points, np.ascontiguousarray(matrix[rows, points].T)))
+    return tuple(out)
