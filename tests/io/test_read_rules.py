@@ -231,3 +231,23 @@ def test_plain_hdf5_stack(tmp_path: Path) -> None:
     assert [s.source.group for s in scans] == ["run/0", "run/1"]
     assert np.allclose(scans[1].mu().mu, 2 * mu_of(ENERGY))
     assert scans[0].element == "Fe"
+
+
+def test_nxxas_of_beams(tmp_path: Path) -> None:
+    """The first form of NXxas: absorbed_beam in an NXdata, incoming_beam and the energies in the instrument."""
+    import h5py
+
+    i0 = 1e5 * (1 + 1e-4 * (ENERGY - 7000))
+    with h5py.File(tmp_path / "n.nxs", "w") as handle:
+        entry = handle.create_group("entry")
+        entry.attrs["NX_class"] = "NXentry"
+        entry["definition"], entry["title"], entry["mode"] = "NXxas", "Fe foil", "Transmission"
+        entry["instrument/monochromator/energy"] = ENERGY
+        entry["instrument/incoming_beam/data"] = i0
+        data = entry.create_group("data")
+        data.attrs["NX_class"] = "NXdata"
+        data["energy"], data["absorbed_beam"] = ENERGY, i0 * np.exp(-mu_of(ENERGY))
+        handle["loop"] = h5py.SoftLink("/")
+    scan = io.read(tmp_path / "n.nxs")
+    assert (scan.label, scan.element, scan.mu_expr) == ("Fe foil", "Fe", "ln(i0/absorbed_beam)")
+    assert np.allclose(scan.mu().mu, mu_of(ENERGY))

@@ -1,7 +1,7 @@
 """Athena projects: the perl records of old and the JSON of Larch's time, gzipped or not.
 
 Energies are those stored in the project; the shift that Athena adds when it shows a group (bkg_eshift) is
-kept in `meta` and in a note (docs/decisions/athena_shift.md).
+kept in `meta` and in a note (docs/decisions/reading.md).
 """
 
 from __future__ import annotations

@@ -14,6 +14,19 @@ from ..model import Array
 from .table import Table, clean_names, generic_names
 
 MAX_GROUPS = 200_000
+MAX_DEPTH = 12
+# Detectors of an NXxas entry: their group's name, and the channel's where it is another. The first form of
+# NXxas speaks of beams and not of chambers.
+_DETECTORS = {
+    "i0": "",
+    "itrans": "",
+    "ifluor": "",
+    "irefer": "",
+    "iref": "",
+    "ir": "",
+    "it": "",
+    "incoming_beam": "i0",
+}
 _ENERGY = re.compile(r"^(energy|energy_ev|e|en|photon_energy|energies|x)$", re.I)
 
 
@@ -24,7 +37,7 @@ def parse_hdf5(content: bytes, name: str) -> list[Table]:
     try:
         with h5py.File(io.BytesIO(content), "r") as handle:
             tables: list[Table] = []
-            _visit(handle, "", tables, handle, 0)
+            _visit(handle, "", tables, handle, set())
     except (
         OSError,
         RuntimeError,
@@ -40,27 +53,33 @@ def parse_hdf5(content: bytes, name: str) -> list[Table]:
         raise ReadError(
             f"{name}: not XAFS: no group of this HDF5 file holds an axis named energy beside its data"
         )
-    if len(tables) == 1 and not tables[0].group:
-        tables[0].group = ""
     return tables
 
 
-def _visit(group: Any, path: str, tables: list[Table], root: Any, depth: int) -> None:
+def _visit(group: Any, path: str, tables: list[Table], root: Any, seen: set[int]) -> None:
+    """Take up this group when it holds an axis of energies and data beside it, else look into its groups."""
     import h5py
 
-    if depth > 12 or len(tables) > MAX_GROUPS:
+    address = h5py.h5o.get_info(group.id).addr
+    if address in seen or len(tables) > MAX_GROUPS or path.count("/") > MAX_DEPTH:
         return
+    seen.add(address)
     members = {str(k): group.get(k) for k in group}
-    datasets = {k: v for k, v in members.items() if isinstance(v, h5py.Dataset)}
-    axis = next(
-        (k for k in datasets if _ENERGY.match(k) and datasets[k].ndim == 1 and datasets[k].size > 1), ""
-    )
-    if axis and datasets[axis].dtype.kind in "fiu":
+    datasets = {k: v for k, v in members.items() if isinstance(v, h5py.Dataset) and v.dtype.kind in "fiu"}
+    axis = next((k for k, v in datasets.items() if _ENERGY.match(k) and v.ndim == 1 and v.size > 1), "")
+    if axis and any(k != axis and datasets[axis].size in v.shape for k, v in datasets.items()):
         tables.extend(_tables(group, path, axis, datasets, root))
         return
     for key, value in members.items():
         if isinstance(value, h5py.Group):
-            _visit(value, f"{path}/{key}" if path else key, tables, root, depth + 1)
+            _visit(value, f"{path}/{key}" if path else key, tables, root, seen)
+
+
+def _entry(group: Any) -> Any:
+    """The entry that describes a group: itself, or the NXentry above a group of plain data."""
+    parent = group.parent
+    above = _plain(parent.attrs.get("NX_class", "")) == "NXentry" and parent.name != group.name
+    return parent if above and _plain(group.attrs.get("NX_class", "")) == "NXdata" else group
 
 
 def _tables(group: Any, path: str, axis: str, datasets: dict[str, Any], root: Any) -> list[Table]:
@@ -86,10 +105,10 @@ def _tables(group: Any, path: str, axis: str, datasets: dict[str, Any], root: An
                     columns.setdefault(label, column)
             else:
                 stacks[key] = values
-    for key in ("i0", "itrans", "ifluor", "irefer", "iref", "ir", "it"):
-        detector = group.get(f"instrument/{key}/data")
+    for key, name in _DETECTORS.items():
+        detector = _entry(group).get(f"instrument/{key}/data")
         if detector is not None and getattr(detector, "shape", None) == (n,):
-            columns[key] = np.asarray(detector[()], float)
+            columns[name or key] = np.asarray(detector[()], float)
     if not stacks:
         return [_table(group, path, columns, datasets)]
     rows = next(iter(stacks.values())).shape[0]
@@ -108,18 +127,19 @@ def _table(group: Any, path: str, columns: dict[str, Array], datasets: dict[str,
     table.group = path
     table.format = "hdf5"
     table.meta = _attributes(group)
-    definition = _text(group, "definition")
+    entry = _entry(group)
+    definition = _text(entry, "definition")
     if "xas" in definition.lower():
         table.format = "nxxas"
     axis = next((d for k, d in datasets.items() if _ENERGY.match(k)), None)
     unit = str(_plain(axis.attrs.get("units", ""))) if axis is not None else ""
     table.axis_kind = {"ev": "eV", "kev": "keV"}.get(unit.strip().lower(), "")
-    _facts(table, group)
-    table.label = _text(group, "sample/name") or _text(group, "title") or path.rsplit("/", 1)[-1]
+    _facts(table, entry)
+    table.label = _text(entry, "sample/name") or _text(entry, "title") or path.rsplit("/", 1)[-1]
     if definition and "xas" in definition.lower():
-        table.label = _text(group, "title") or table.label
+        table.label = _text(entry, "title") or table.label
     table.hints = f"{table.label} {path.replace('_', ' ')}"
-    mode = _text(group, "mode") or _text(group, "mode/name")
+    mode = _text(entry, "mode") or _text(entry, "mode/name")
     if mode:
         table.meta["mode"] = mode
     if own:
@@ -135,7 +155,12 @@ def _table(group: Any, path: str, columns: dict[str, Array], datasets: dict[str,
 def _choose_mu(table: Table, mode: str) -> None:
     """NXxas: raw intensities before the entry's own `intensity`, which may be normalised."""
     names = set(table.names)
-    if table.mu_expr or "intensity" not in names or table.format != "nxxas":
+    if table.mu_expr or table.format != "nxxas":
+        return
+    if {"absorbed_beam", "i0"} <= names:
+        table.mu_expr = "absorbed_beam/i0" if "fluor" in mode or "yield" in mode else "ln(i0/absorbed_beam)"
+        return
+    if "intensity" not in names:
         return
     raw = "ifluor/i0" if "fluor" in mode else "ln(i0/itrans)"
     needed = {"i0", "ifluor"} if "fluor" in mode else {"i0", "itrans"}

@@ -1,6 +1,6 @@
 """Which column is which: energies, ionisation chambers, fluorescence, mu; and what mu is to be.
 
-docs/decisions/channels.md states the rules in words.
+docs/decisions/reading.md states the rules in words.
 """
 
 from __future__ import annotations
