@@ -1,0 +1,99 @@
+"""A whole cluster as truth: shells with given values, and everything else with plausible ones."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from ..errors import CrystalError, DataError
+from ..feff.paths import FeffPath
+from ..feff.search import shells
+from .truth import TruthPath
+
+# Debye temperatures of elements in K (Kittel, Introduction to Solid State Physics); what is not here, oxides
+# and carbons among them, is taken at _OTHER_THETA.
+_THETA = {"Co": 445.0, "Ru": 600.0, "Cu": 343.0, "Ni": 450.0, "Fe": 470.0, "Mn": 410.0, "Sn": 200.0}
+_OTHER_THETA = 500.0
+
+
+def shell(
+    paths: Sequence[FeffPath],
+    scatterer: str,
+    *,
+    n: float,
+    r: float,
+    sigma2: float,
+    number: int = 1,
+    distances: int = 1,
+    s02: float = 1.0,
+    e0: float = 0.0,
+    third: float = 0.0,
+    fourth: float = 0.0,
+) -> tuple[TruthPath, ...]:
+    """A shell of `n` atoms at mean distance `r` with mean square spread `sigma2`, on a structure's own paths.
+
+    Parameters
+    ----------
+    paths: of the structure; scatterer, number: which of its distances of that element comes first.
+    distances: how many successive distances share the atoms in proportion to the structure's; their splitting
+        is kept, and its variance taken off each one's sigma2, so that the whole has r and sigma2 as given.
+
+    Raises CrystalError: no such shell. DataError: the splitting alone exceeds sigma2.
+    """
+    found = [s.path for s in shells(paths, scatterer, within=0)]
+    chosen = found[number - 1 : number - 1 + distances]
+    if len(chosen) < distances or number < 1:
+        origin = paths[0].origin if paths else "no structure"
+        raise CrystalError(
+            f"{origin}: {len(found)} distances of {scatterer}; {number} to {number + distances - 1} asked"
+        )
+    total = sum(p.degen for p in chosen)
+    mean = sum(p.degen * p.reff for p in chosen) / total
+    spread = sum(p.degen * (p.reff - mean) ** 2 for p in chosen) / total
+    if distances > 1 and spread >= sigma2:
+        raise DataError(
+            f"{paths[0].origin}: {scatterer} at {distances} distances spreads by {spread:.4f} A^2, more than the "
+            f"sigma2 of {sigma2:.4f} asked for; take fewer distances"
+        )
+    return tuple(
+        TruthPath(
+            p, n=n * p.degen / total, s02=s02, e0=e0, deltar=r - mean, sigma2=sigma2 - spread, third=third,
+            fourth=fourth, label=f"{p.absorber}-{scatterer}",
+        )
+        for p in chosen
+    )  # fmt: skip
+
+
+def rest(
+    paths: Sequence[FeffPath],
+    *,
+    but: Collection[FeffPath] = (),
+    beyond: float = 0.0,
+    scale: float = 1.0,
+    s02: float = 1.0,
+    e0: float = 0.0,
+    temperature: float = 300.0,
+    theta: float | None = None,
+) -> tuple[TruthPath, ...]:
+    """Every other path of a structure: its own degeneracy times `scale`, sigma2 by the correlated Debye model.
+
+    Parameters
+    ----------
+    but: paths left out (those a shell stands for); beyond: only paths of reff above this, A.
+    temperature, theta: K; without a Debye temperature the element's where all atoms of a path are one, else 500.
+    """
+    from .._larch.debye import sigma2_debye
+
+    left_out = {p.index for p in but}
+    out = []
+    for path in paths:
+        if path.index in left_out or path.reff <= beyond:
+            continue
+        symbols = {leg.symbol for leg in path.legs}
+        kelvin = theta or (_THETA.get(path.absorber, _OTHER_THETA) if len(symbols) == 1 else _OTHER_THETA)
+        out.append(
+            TruthPath(
+                path, n=path.degen * scale, s02=s02, e0=e0, sigma2=sigma2_debye(path, temperature, kelvin),
+                label="-".join((path.absorber, *path.scatterers)),
+            )
+        )  # fmt: skip
+    return tuple(out)

@@ -1,0 +1,288 @@
+"""mu(E) of known truth, one spectrum or a series of thousands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..errors import DataError
+from ..exafs.chi import KTOE
+from ..model import OK, Array, Series, Source, Spectrum, frozen_array
+from . import atomic
+from . import noise as noise_
+from .atomic import Setup
+from .truth import TruthPath, chi_of_energy, chi_of_k, rows_of
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What went into a simulated spectrum: paths, e0 and edge step () or (m,), noise, and chi (..., nk) on k (nk,).
+
+    `sigma_mu` is the standard deviation of mu for white noise, `glitches` the indices of the bad points of each row.
+    """
+
+    paths: tuple[TruthPath, ...]
+    e0: Array
+    edge_step: Array
+    k: Array
+    chi: Array
+    setup: Setup
+    seeds: tuple[int, ...]
+    epsilon_k: Array | None = None
+    sigma_mu: Array | None = None
+    counts: Array | None = None
+    glitches: tuple[tuple[int, ...], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Simulated:
+    """A spectrum, or a Series of them, and apart from it the truth."""
+
+    spectrum: Any
+    truth: Truth
+
+
+def spectrum(
+    paths: Sequence[TruthPath],
+    *,
+    element: str,
+    edge: str = "K",
+    noise: float | None = None,
+    counts: float | None = None,
+    seed: int = 0,
+    e0: float | None = None,
+    edge_step: float = 1.0,
+    kmax: float = 14.0,
+    energy: ArrayLike | None = None,
+    setup: Setup | None = None,
+    label: str = "simulated",
+) -> Simulated:
+    """mu(E) of the paths given, with background, edge and noise.
+
+    Parameters
+    ----------
+    paths: every path of the truth.
+    noise: epsilon_k, the standard deviation of chi(k), of Gaussian noise white in mu; counts: photons before the
+        sample at each energy, for Poisson noise. One of the two, or neither.
+    seed: of noise and glitches; the same seed gives the same spectrum.
+    e0: eV, k = 0; left out, the tabulated edge. edge_step: as `normalize` finds it.
+    energy: (n,) in eV; left out, a usual scan to `kmax` in 1/A.
+    setup: sample and beamline.
+
+    Returns
+    -------
+    Simulated, its spectrum a Spectrum whose mu_err is the noise that was put in. Raises DataError.
+    """
+    if rows_of(paths, np.asarray(edge_step), (setup or Setup()).drift) is not None:
+        raise DataError("the truth has values for several rows; simulate.series makes them")
+    made = _make(paths, element, edge, noise, counts, (seed,), e0, edge_step, kmax, energy, setup, label)
+    mu_err = made.mu_err
+    one = replace(made.spectrum, mu=made.spectrum.mu[0], mu_err=None if mu_err is None else mu_err[0])
+    return Simulated(one, made.truth)
+
+
+def series(
+    paths: Sequence[TruthPath],
+    *,
+    element: str,
+    edge: str = "K",
+    rows: int | None = None,
+    table: Mapping[str, Sequence[Any]] | Any = None,
+    noise: float | Array | None = None,
+    counts: float | Array | None = None,
+    seed: int | Sequence[int] = 0,
+    e0: float | Array | None = None,
+    edge_step: float | Array = 1.0,
+    kmax: float = 14.0,
+    energy: ArrayLike | None = None,
+    setup: Setup | None = None,
+    label: str = "simulated",
+) -> Simulated:
+    """A Series of mu(E) whose values change from row to row: any of the paths' values, e0, step, noise, drift.
+
+    Parameters
+    ----------
+    As for `spectrum`, each number or one a row (m,); in addition
+    rows: m, where nothing else says it. table: columns (m,) beside the spectra (time in s, ...).
+    seed: row i has seed + i, or one seed a row. Row i equals `spectrum` of its values and seed.
+
+    Returns
+    -------
+    Simulated, its spectrum a Series of one Spectrum (m, n). Raises DataError.
+    """
+    import pandas as pd
+
+    setup = setup or Setup()
+    seeds = None if isinstance(seed, int) else tuple(int(s) for s in seed)
+    beside = pd.DataFrame(table) if table is not None else None
+    given = [rows, None if beside is None else len(beside), None if seeds is None else len(seeds)]
+    sizes = {int(s) for s in given if s is not None}
+    of_values = rows_of(
+        paths, *(None if v is None else np.asarray(v) for v in (e0, edge_step, noise, counts)), setup.drift
+    )
+    sizes |= {of_values} if of_values is not None else set()
+    if len(sizes) != 1:
+        raise DataError(
+            f"a series of {', '.join(map(str, sorted(sizes)))} rows at once; values, table, rows and seeds must agree"
+            if sizes
+            else "a series needs its number of rows: rows=, a table, or values that are arrays"
+        )
+    m = sizes.pop()
+    chosen = tuple(range(seed, seed + m)) if isinstance(seed, int) else seeds
+    assert chosen is not None
+    made = _make(paths, element, edge, noise, counts, chosen, e0, edge_step, kmax, energy, setup, label)
+    if beside is None:
+        beside = pd.DataFrame(index=range(m))
+    if "label" not in beside:
+        beside = beside.assign(label=[f"{label} {i}" for i in range(m)])
+    data = replace(made.spectrum, mu_err=made.mu_err)
+    return Simulated(Series(data, beside, (OK,) * m, ("",) * m, label=label), made.truth)
+
+
+@dataclass(frozen=True, eq=False)
+class _Made:
+    spectrum: Spectrum
+    mu_err: Array | None
+    truth: Truth
+
+
+def _make(
+    paths: Sequence[TruthPath],
+    element: str,
+    edge: str,
+    noise: float | Array | None,
+    counts: float | Array | None,
+    seeds: tuple[int, ...],
+    e0: float | Array | None,
+    edge_step: float | Array,
+    kmax: float,
+    energy: ArrayLike | None,
+    setup: Setup | None,
+    label: str,
+) -> _Made:
+    """Clean mu (m, n), then noise and glitches row by row from each row's own seed."""
+    setup = setup or Setup()
+    paths = tuple(paths)
+    if noise is not None and counts is not None:
+        raise DataError("noise is stated as epsilon_k or in counts, not both")
+    m = len(seeds)
+    edge_at = np.broadcast_to(
+        np.asarray(atomic.tabulated_edge(element, edge)[0] if e0 is None else e0, float), (m,)
+    )
+    step = np.broadcast_to(np.asarray(edge_step, float), (m,))
+    if not np.all(step > 0):
+        raise DataError("the edge step of a simulation must be positive")
+    grid = atomic.scan_grid(float(edge_at[0]), kmax) if energy is None else np.asarray(energy, float)
+    _check_grid(grid, edge_at)
+    mu = _clean(paths, grid, edge_at, step, element, edge, setup)
+    generators = [np.random.default_rng(s) for s in seeds]
+    mu, mu_err, spread = _noisy(mu, grid, edge_at, step, noise, counts, generators)
+    where: tuple[tuple[int, ...], ...] = ()
+    if setup.glitches:
+        off, where = noise_.glitches((m, grid.size), step, setup.glitches, generators)
+        mu = mu + off
+    points = int(np.sqrt((grid[-1] - edge_at.max()) / KTOE) / noise_.KSTEP) + 1
+    k = np.asarray(noise_.KSTEP * np.arange(points), float)
+    truth = Truth(
+        paths=paths,
+        e0=frozen_array(edge_at if e0 is not None and np.ndim(e0) else edge_at[0]),
+        edge_step=frozen_array(step if np.ndim(edge_step) else step[0]),
+        k=frozen_array(k),
+        chi=frozen_array(chi_of_k(paths, k)),
+        setup=setup,
+        seeds=seeds,
+        epsilon_k=None if noise is None else frozen_array(noise),
+        sigma_mu=None if spread is None else frozen_array(spread),
+        counts=None if counts is None else frozen_array(counts),
+        glitches=where,
+    )
+    record = Spectrum(
+        energy=grid,
+        mu=mu,
+        element=element,
+        edge=edge,
+        label=label,
+        notes=("simulated",),
+        source=Source(path="simulated", format="simulated"),
+    )
+    return _Made(record, mu_err, truth)
+
+
+def _check_grid(grid: Array, e0: Array) -> None:
+    if grid.ndim != 1 or grid.size < 50 or not np.all(np.diff(grid) > 0):
+        raise DataError("the energies of a simulation must be one ascending row of at least 50 points")
+    if not (grid[0] < e0.min() - 30 and grid[-1] > e0.max() + 40):
+        raise DataError(
+            f"the energies of the simulation, {grid[0]:.0f} to {grid[-1]:.0f} eV, do not span the edge at {e0[0]:.0f} eV "
+            "by 30 eV below and 40 eV above"
+        )
+
+
+def _clean(
+    paths: tuple[TruthPath, ...], grid: Array, e0: Array, step: Array, element: str, edge: str, setup: Setup
+) -> Array:
+    """mu (m, n) without noise."""
+    m = e0.size
+    drift = np.broadcast_to(setup.drift, (m,))
+    # The whole spectrum moves with e0 and with the drift of the recorded energy.
+    shift = (e0 - e0[0]) + drift
+    same = bool(np.all(shift == shift[0]))
+    moved = e0[0] + (shift[:1] if same else shift)
+    base, factor = atomic.background(grid, moved, element, edge, setup)
+    chi = chi_of_energy(paths, grid - e0[0], KTOE, shift[0] if same else shift, setup.resolution)
+    chi = np.atleast_2d(chi)
+    scale = _relative(base, chi, grid, moved, element, edge, setup)
+    if setup.relative_to == "atomic":
+        return np.asarray(step[:, None] * (base + factor * chi))
+    return np.asarray(step[:, None] * (base / scale + chi))
+
+
+def _relative(
+    base: Array, chi: Array, grid: Array, e0: Array, element: str, edge: str, setup: Setup
+) -> Array:
+    """What `base` is divided by so that normalize finds the edge step 1 in base / scale + chi, (m or 1, 1).
+
+    The step is linear in mu while e0 and the ranges stand: step(base)/scale + step(chi) = 1.
+    """
+    m = max(len(base), len(chi))
+    if setup.relative_to == "atomic":
+        return np.ones((m, 1))
+    plain = _step(base, grid, e0, element, edge, setup)
+    both = _step(base + chi, grid, np.broadcast_to(e0, (m,)), element, edge, setup)
+    return np.asarray((plain / (1 - (both - plain)))[:, None])
+
+
+def _step(mu: Array, grid: Array, e0: Array, element: str, edge: str, setup: Setup) -> Array:
+    from ..reduce import normalize
+
+    stack = Spectrum(energy=grid, mu=mu, element=element, edge=edge, label="simulated")
+    return np.asarray(normalize(stack, e0=np.broadcast_to(e0, (len(mu),)), **setup.normalization).edge_step)
+
+
+def _noisy(
+    mu: Array,
+    grid: Array,
+    e0: Array,
+    step: Array,
+    noise: float | Array | None,
+    counts: float | Array | None,
+    generators: list[np.random.Generator],
+) -> tuple[Array, Array | None, Array | None]:
+    """mu with noise, its standard deviation (m, n), and that of white noise as stated."""
+    m = len(generators)
+    if counts is not None:
+        noisy, err = noise_.counted(
+            np.broadcast_to(mu, (m, grid.size)), np.broadcast_to(counts, (m,)), generators
+        )
+        return noisy, err, None
+    mu = np.broadcast_to(mu, (m, grid.size))
+    if noise is None or not np.any(noise):
+        return mu, None, None
+    sigma = np.broadcast_to(noise_.sigma_mu(noise, grid, float(e0[0]), step), (m,))
+    drawn = np.stack([g.standard_normal(grid.size) for g in generators])
+    err = np.broadcast_to(sigma[:, None], mu.shape)
+    return mu + sigma[:, None] * drawn, err, sigma if np.ndim(noise) or np.ptp(step) else sigma[0]

@@ -1,0 +1,115 @@
+"""The true paths of a simulated spectrum and their chi(E)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..errors import DataError
+from ..exafs.chi import path_chi
+from ..feff.paths import FeffPath
+from ..model import Array, frozen_array
+
+VALUES = ("n", "s02", "e0", "deltar", "sigma2", "third", "fourth")
+# Where FEFF's chi sets in: below, the scattering expansion means nothing and the edge itself is modelled (1/A).
+ONSET = (1.5, 2.5)
+# The monochromator's Gaussian over chi(E), by Gauss-Hermite: chi is smooth on the scale of an eV.
+_NODES = 7
+
+
+@dataclass(frozen=True, eq=False)
+class TruthPath:
+    """One true path: FEFF's, and its values, each a number or one a row (m,) of a series.
+
+    n replaces FEFF's degeneracy; deltar in A, sigma2, third, fourth in A^2, A^3, A^4, e0 in eV.
+    """
+
+    feff: FeffPath
+    n: float | Array = 1.0
+    s02: float | Array = 1.0
+    e0: float | Array = 0.0
+    deltar: float | Array = 0.0
+    sigma2: float | Array = 0.003
+    third: float | Array = 0.0
+    fourth: float | Array = 0.0
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        for name in VALUES:
+            value = frozen_array(getattr(self, name))
+            if value.ndim > 1 or not np.all(np.isfinite(value)):
+                raise DataError(
+                    f"truth path {self.label or self.feff.index}: {name} is neither a finite number nor one a row"
+                )
+            object.__setattr__(self, name, value)
+
+    @property
+    def r(self) -> Array:
+        """Distance in A, shape () or (m,)."""
+        return self.feff.reff + np.asarray(self.deltar)
+
+    def row(self, i: int) -> TruthPath:
+        """The values of row i."""
+        values = {n: v[i] for n in VALUES if (v := np.asarray(getattr(self, n))).ndim}
+        return replace(self, **values)
+
+
+def rows_of(paths: Sequence[TruthPath], *others: Array | float | None) -> int | None:
+    """How many rows the values have, None when all are single numbers. Raises DataError when they disagree."""
+    arrays = [np.asarray(getattr(p, n)) for p in paths for n in VALUES]
+    arrays += [np.asarray(o) for o in others if o is not None]
+    sizes = sorted({a.size for a in arrays if a.ndim})
+    if len(sizes) > 1:
+        raise DataError(
+            f"the values of the truth have different numbers of rows: {', '.join(map(str, sizes))}"
+        )
+    return sizes[0] if sizes else None
+
+
+def chi_of_k(paths: Sequence[TruthPath], k: Array, shift: Array | float = 0.0) -> Array:
+    """Sum of the paths' chi, (nk,) or (m, nk), on k (nk,) in 1/A; `shift` (eV) is added to every path's e0."""
+    total: Array = np.zeros(k.shape)
+    fixed: Array = np.zeros(k.shape)
+    for path in paths:
+        values = {n: np.asarray(getattr(path, n)) for n in VALUES}
+        values["e0"] = values["e0"] + shift
+        part = path_chi(path.feff, k, **values).imag
+        # Paths that no row changes are summed once.
+        if part.ndim == 1:
+            fixed = fixed + part
+        else:
+            total = total + part
+    return total + fixed
+
+
+def chi_of_energy(
+    paths: Sequence[TruthPath], above: Array, ktoe: float, shift: Array | float, resolution: float
+) -> Array:
+    """chi at energies `above` (n,) the edge in eV, 0 below its onset, broadened by the monochromator.
+
+    `shift` () or (m,) moves the edge itself, eV; `resolution` is the standard deviation of the Gaussian, eV.
+    """
+    if resolution <= 0:
+        return _chi_at(paths, above, ktoe, shift)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
+    parts = [
+        w * _chi_at(paths, above + x * resolution, ktoe, shift) for x, w in zip(nodes, weights, strict=True)
+    ]
+    return np.asarray(sum(parts) / weights.sum())
+
+
+def _chi_at(paths: Sequence[TruthPath], above: Array, ktoe: float, shift: Array | float) -> Array:
+    moved = np.asarray(shift, float)
+    lead = rows_of(paths, moved)
+    start = ONSET[0] ** 2 * ktoe + float(np.min(moved))
+    on = above > start
+    out = np.zeros((above.size,) if lead is None else (lead, above.size))
+    if not paths or not on.any():
+        return out
+    k = np.sqrt(above[on] / ktoe)
+    own = np.sqrt(np.maximum(above[on] - moved[..., None], 0.0) / ktoe)
+    x = np.clip((own - ONSET[0]) / (ONSET[1] - ONSET[0]), 0.0, 1.0)
+    out[..., on] = x * x * (3 - 2 * x) * chi_of_k(paths, k, moved)
+    return out
