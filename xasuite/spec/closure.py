@@ -7,50 +7,81 @@ noisy mu(E) and nothing else; the truth is kept beside it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
-from ..errors import CrystalError, SpecError
+import numpy as np
+
+from ..errors import SpecError
+from ..model import Spectrum
 from .load import LoadedSpec, nearest
 from .published import PublishedPath, table
 from .schema import Simulate, TruthRest, TruthShell
 
-# Farther shells: sigma2 grows from the first shell's towards uncorrelated motion (docs/decisions/closure.md)
-_FAR_SIGMA2 = 9e-3  # A^2
-_GROWTH_LENGTH = 2.5  # A
 
-
-def simulate_row(
-    loaded: LoadedSpec, index: int, *, noise: float | None = None, seed: int | None = None
-) -> Any:
-    """The simulated spectrum of a [[data]] row, with its truth (simulate.Simulated).
-
-    `noise` (epsilon_k) and `seed` replace the spec's own.
-    """
+def simulate_row(loaded: LoadedSpec, index: int) -> Any:
+    """The simulated spectrum of a [[data]] row, with its truth apart (simulate.Simulated)."""
     from .. import simulate
 
-    entry = loaded.spec.data[index]
-    how = loaded.spec.simulate
+    entry, how = loaded.spec.data[index], _how(loaded)
     assert entry.simulate is not None
-    assert how is not None
+    counted = entry.simulate.counts
     return simulate.spectrum(
         truth_paths(loaded, index),
         element=loaded.spec.sample.element,
         edge=loaded.spec.sample.edge,
-        noise=entry.simulate.noise if noise is None else noise,
-        counts=entry.simulate.counts,
-        seed=entry.simulate.seed if seed is None else seed,
+        noise=entry.simulate.noise if counted is None else None,
+        counts=counted,
+        seed=entry.simulate.seed,
         edge_step=how.edge_step,
         kmax=how.kmax,
         label=entry.label,
     )
 
 
+def simulate_stack(loaded: LoadedSpec, index: int, *, noise: float, seeds: Sequence[int]) -> Spectrum:
+    """The same row many times over: mu (m, n), a seed a row, all at one level of noise (epsilon_k)."""
+    from ..simulate.noise import sigma_mu
+
+    clean, e0 = _clean(loaded, index)
+    sigma = float(sigma_mu(noise, clean.energy, e0, _how(loaded).edge_step)) if noise > 0 else 0.0
+    drawn = np.stack([np.random.default_rng(s).standard_normal(clean.energy.size) for s in seeds])
+    return replace(clean, mu=clean.mu + sigma * drawn, mu_err=None)
+
+
+@lru_cache(maxsize=64)
+def _clean_of(name: str, text: str, index: int) -> tuple[Spectrum, float]:
+    from .. import simulate
+    from .load import parse_spec
+
+    loaded = parse_spec(text, name)
+    made = simulate.spectrum(
+        truth_paths(loaded, index),
+        element=loaded.spec.sample.element,
+        edge=loaded.spec.sample.edge,
+        edge_step=_how(loaded).edge_step,
+        kmax=_how(loaded).kmax,
+        label=loaded.spec.data[index].label,
+    )
+    return made.spectrum, float(made.truth.e0)
+
+
+def _clean(loaded: LoadedSpec, index: int) -> tuple[Spectrum, float]:
+    return _clean_of(str(loaded.path), loaded.text, index)
+
+
+def _how(loaded: LoadedSpec) -> Simulate:
+    if loaded.spec.simulate is None:
+        raise SpecError(f"{loaded.path.name}: there is no [simulate] table, so nothing to simulate")
+    return loaded.spec.simulate
+
+
 def truth_paths(loaded: LoadedSpec, index: int) -> tuple[Any, ...]:
     """Every path of the truth with its values: the published shells, then the rest of the cluster."""
-    entry, how = loaded.spec.data[index], loaded.spec.simulate
+    entry, how = loaded.spec.data[index], _how(loaded)
     assert entry.simulate is not None
-    assert how is not None
     published = {line.path: line for line in table(loaded.spec.reproduces).lines(entry.simulate.row)}
     if not published:
         known = {c.row for c in table(loaded.spec.reproduces).cell}
@@ -65,14 +96,15 @@ def truth_paths(loaded: LoadedSpec, index: int) -> tuple[Any, ...]:
     for shell in shells:
         out += _shell(loaded, how, shell, values[shell.path], s02)
     if how.rest is not None:
-        first = min((values[s.path]["sigma2"], values[s.path]["r"]) for s in shells)
-        out += _rest(loaded, how, how.rest, s02, first)
+        out += _rest(loaded, how, how.rest, s02)
     return tuple(out)
 
 
 def _changed(line: PublishedPath, change: Mapping[Any, float]) -> dict[str, float]:
     if line.n is None or line.r is None or line.sigma2 is None:
-        raise SpecError(f'the published line "{line.row}, {line.path}" lacks N, R or sigma2: nothing to simulate')
+        raise SpecError(
+            f'the published line "{line.row}, {line.path}" lacks N, R or sigma2: nothing to simulate'
+        )
     return {"n": line.n, "r": line.r, "sigma2": line.sigma2, "s02": line.s02 or 0.0, **change}
 
 
@@ -93,44 +125,32 @@ def _paths(loaded: LoadedSpec, how: Simulate, crystal: str, absorber: str | None
 
 def _shell(
     loaded: LoadedSpec, how: Simulate, shell: TruthShell, value: Mapping[str, float], s02: float
-) -> list[Any]:
-    """The published shell: its N atoms at its R with its sigma2, on the crystal's nearest such path."""
-    from .. import feff, simulate
-
-    paths = _paths(loaded, how, shell.crystal, shell.absorber, shell.site)
-    groups = feff.shells(paths, shell.scatterer)
-    if not groups:
-        raise CrystalError(f"{shell.crystal} has no {shell.scatterer} within {how.radius:g} A of the absorber")
-    near = min(groups[0].paths, key=lambda p: abs(p.reff - value["r"]))
-    return [
-        simulate.TruthPath(
-            near, n=value["n"], s02=s02, deltar=value["r"] - near.reff, sigma2=value["sigma2"], e0=how.e0_shift
-        )
-    ]
-
-
-def _rest(
-    loaded: LoadedSpec, how: Simulate, rest: TruthRest, s02: float, first: tuple[float, float]
-) -> list[Any]:
-    """All other paths of a structure, with the sigma2 that its first shell's and the distance make plausible."""
+) -> tuple[Any, ...]:
+    """The published shell: its N atoms at its R with its sigma2, on the structure's own distances."""
     from .. import simulate
 
-    return [
-        simulate.TruthPath(
-            p, n=p.degen * rest.scale, s02=s02, sigma2=far_sigma2(p.reff, *first), e0=how.e0_shift
-        )
-        for p in _paths(loaded, how, rest.crystal, rest.absorber, rest.site)
-        if p.reff > rest.beyond
-    ]
+    return simulate.shell(
+        _paths(loaded, how, shell.crystal, shell.absorber, shell.site),
+        shell.scatterer,
+        n=value["n"],
+        r=value["r"],
+        sigma2=value["sigma2"],
+        number=shell.number,
+        distances=shell.distances,
+        s02=s02,
+        e0=how.e0_shift,
+    )
 
 
-def far_sigma2(reff: float, near_sigma2: float, near_r: float) -> float:
-    """sigma2 (A^2) of a farther path: from the first shell's correlated value to twice the mean square displacement.
+def _rest(loaded: LoadedSpec, how: Simulate, rest: TruthRest, s02: float) -> tuple[Any, ...]:
+    """All other paths of a structure, with sigma2 by the correlated Debye model."""
+    from .. import simulate
 
-    The correlation of two atoms' motion falls off with their distance over a few A; a plausible rule, not a
-    measurement, as the published rows say nothing of farther shells.
-    """
-    import math
-
-    far = max(_FAR_SIGMA2, 1.2 * near_sigma2)
-    return far - (far - near_sigma2) * math.exp(-max(reff - near_r, 0.0) / _GROWTH_LENGTH)
+    return simulate.rest(
+        _paths(loaded, how, rest.crystal, rest.absorber, rest.site),
+        beyond=rest.beyond,
+        scale=rest.scale,
+        s02=s02,
+        e0=how.e0_shift,
+        temperature=how.temperature,
+    )

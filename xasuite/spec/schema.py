@@ -182,9 +182,8 @@ class TruthShell(_Table):
     absorber: str | None = None
     site: int | None = None
     scatterer: str
-    shells: int = Field(
-        1, ge=1
-    )  # how many of the crystal's sub-shells it stands for, N shared by their degeneracy
+    number: int = Field(1, ge=1)  # which of the structure's distances of that element comes first
+    distances: int = Field(1, ge=1)  # how many of them share the N atoms, in proportion to the structure's
 
 
 class TruthRest(_Table):

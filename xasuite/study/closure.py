@@ -1,0 +1,296 @@
+"""Closure: what the pipeline does to a known truth, over many noise seeds and over the analyst's choices.
+
+All through the batched engine, from mu(E): a stack of spectra that differ in noise alone is normalised, its
+background removed and its chi(k) fitted as a spec says.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..errors import RangeError
+from ..exafs.batch import BatchFit, fit_stack
+from ..exafs.model import Model
+from ..model import Array, Chi
+from ..spec.closure import simulate_stack
+from ..spec.load import LoadedSpec
+from ..spec.published import PublishedPath, table
+from ..spec.resolve import Context, reduce_row, resolve_model
+from ..spec.schema import Reduce
+
+# quantities a published row states, and the batch's names for them
+QUANTITIES = ("n", "r", "sigma2")
+GOOD_NOISE = 3e-4
+# the matching noise is looked for between these levels of epsilon_k, to 2 %
+_NOISE_RANGE = (5e-5, 5e-2)
+_NOISE_PRECISION = 0.02
+_NOISE_SEEDS = 24
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """How one parameter of one row comes back over many seeds.
+
+    bias = mean - truth; spread = standard deviation between seeds; reported = mean standard error of the fits
+    (their own, without inherited parts); coverage = share of seeds whose value +- its error holds the truth (ideal
+    0.68); at_bound, failed = shares of the fits.
+    """
+
+    row: str
+    path: str
+    quantity: str
+    truth: float
+    bias: float
+    spread: float
+    reported: float
+    coverage: float
+    at_bound: float
+    failed: float
+    published_err: float | None
+    noise: float
+    seeds: int
+
+    @property
+    def reason(self) -> str:
+        """Why coverage is off, where it lies outside 0.5-0.9; empty otherwise."""
+        if 0.5 <= self.coverage <= 0.9:
+            return ""
+        if self.at_bound > 0.1:
+            return f"{self.at_bound:.0%} of the fits end at a bound, where errors mean nothing"
+        if self.reported > 1.5 * self.spread:
+            return (
+                f"misfit inside the rescaled errors: they are {self.reported / self.spread:.1f} times the spread between "
+                "seeds"
+            )
+        if abs(self.bias) > self.spread:
+            return (
+                f"bias: {self.bias:+.2g} is {abs(self.bias) / self.spread:.1f} times the spread (other potentials, "
+                "farther shells, background)"
+            )
+        return "errors smaller than the spread"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the analyst could have chosen instead, and where N (R, sigma2) then ends."""
+
+    what: str
+    row: str
+    path: str
+    n: float
+    r: float
+    sigma2: float
+    n_shift: float
+
+
+def lines_of(loaded: LoadedSpec, index: int) -> tuple[PublishedPath, ...]:
+    """The published lines that a simulated row stands for."""
+    entry = loaded.spec.data[index]
+    assert entry.simulate is not None
+    return table(loaded.spec.reproduces).lines(entry.simulate.row)
+
+
+def fit_seeds(
+    loaded: LoadedSpec,
+    index: int,
+    model: Model,
+    *,
+    noise: float,
+    seeds: Sequence[int],
+    reduction: Reduce | None = None,
+) -> BatchFit:
+    """A row simulated with each seed and fitted blind. Raises what simulation, reduction and fit raise."""
+    spectrum = simulate_stack(loaded, index, noise=noise, seeds=tuple(seeds))
+    _, chi = reduce_row(spectrum, reduction or loaded.spec.reduce, loaded.spec.data[index])
+    return fit_stack(_for_row(model, loaded.spec.data[index].label), chi)
+
+
+def _for_row(model: Model, label: str) -> Model:
+    return replace(model, paths=tuple(p for p in model.paths if p.data in ("", label)))
+
+
+def recoveries(loaded: LoadedSpec, index: int, model: Model, noise: float, seeds: int) -> list[Recovery]:
+    """Bias, spread, reported error and coverage of every published quantity of a row."""
+    fits = fit_seeds(loaded, index, model, noise=noise, seeds=range(1, seeds + 1))
+    out = []
+    for line in lines_of(loaded, index):
+        for quantity in QUANTITIES:
+            truth = _truth(loaded, index, line, quantity)
+            if truth is None or quantity in line.fixed:
+                continue
+            key = f"{line.path}.{quantity}"
+            if key in fits.path_values:
+                error = getattr(line, f"{quantity}_err")
+                out.append(_recovery(fits, key, truth, error, loaded.spec.data[index].label, noise))
+    return out
+
+
+def _truth(loaded: LoadedSpec, index: int, line: PublishedPath, quantity: str) -> float | None:
+    how = loaded.spec.data[index].simulate
+    assert how is not None
+    changed = how.change.get(line.path, {})
+    return changed.get(quantity, getattr(line, quantity))  # type: ignore[call-overload, no-any-return]
+
+
+def own_errors(fits: BatchFit, key: str) -> Array:
+    """The fit's own standard errors (m,) of a path quantity, the inherited share taken out."""
+    quantity = key.rsplit(".", 1)[1]
+    total = fits.path_stderr[key]
+    if quantity != "n":
+        return total
+    s02 = key.rsplit(".", 1)[0] + ".s02"
+    n, value, error = fits.path_values[key], fits.path_values[s02], fits.path_stderr[s02]
+    share = np.where(np.isfinite(error), n * error / value, 0.0)
+    return np.sqrt(np.maximum(total**2 - share**2, 0.0))
+
+
+def _recovery(
+    fits: BatchFit, key: str, truth: float, published: float | None, row: str, noise: float
+) -> Recovery:
+    path, quantity = key.rsplit(".", 1)
+    values, errors = fits.path_values[key], own_errors(fits, key)
+    bound = np.array([s == "at bound" for s in fits.status])
+    used = np.isfinite(values) & np.array([s in ("ok", "at bound") for s in fits.status])
+    held = used & np.isfinite(errors)
+    inside = np.abs(values - truth) <= errors
+    return Recovery(
+        row=row,
+        path=path,
+        quantity=quantity,
+        truth=truth,
+        bias=float(np.mean(values[used]) - truth) if used.any() else math.nan,
+        spread=float(np.std(values[used], ddof=1)) if used.sum() > 1 else math.nan,
+        reported=float(np.mean(errors[held])) if held.any() else math.nan,
+        coverage=float(np.mean(inside[held])) if held.any() else math.nan,
+        at_bound=float(np.mean(bound)),
+        failed=float(np.mean(~used)),
+        published_err=published,
+        noise=noise,
+        seeds=len(fits),
+    )
+
+
+def matching_noise(loaded: LoadedSpec, index: int, model: Model) -> float | None:
+    """epsilon_k at which the fit's own standard error of N equals the published one.
+
+    The rule: the median, over 24 seeds, of the fit's own standard error of N of the row's first shell (the foil's
+    share left out), by bisection in log noise to 2 %. None where the row has no published error of N, or where no
+    noise between 5e-5 and 5e-2 reaches it.
+    """
+    line = lines_of(loaded, index)[0]
+    if line.n_err is None:
+        return None
+    wanted = line.n_err
+
+    def excess(log_noise: float) -> float:
+        fits = fit_seeds(loaded, index, model, noise=math.exp(log_noise), seeds=range(1, _NOISE_SEEDS + 1))
+        return float(np.nanmedian(own_errors(fits, f"{line.path}.n"))) - wanted
+
+    low, high = (math.log(x) for x in _NOISE_RANGE)
+    if excess(low) > 0 or excess(high) < 0:
+        return None
+    while high - low > _NOISE_PRECISION:
+        middle = (low + high) / 2
+        if excess(middle) > 0:
+            high = middle
+        else:
+            low = middle
+    return math.exp((low + high) / 2)
+
+
+def choices(loaded: LoadedSpec, index: int, context: Context) -> list[Choice]:
+    """Where N ends when the analyst chooses otherwise: noise-free, so that each shift is the choice's own."""
+    spec = loaded.spec
+    base_model = resolve_model(loaded, context)
+    plans: list[tuple[str, Reduce, Model]] = [("as the spec says", spec.reduce, base_model)]
+    for weight in (1, 2, 3):
+        for rbkg in (0.8, 0.9, 1.0, 1.1):
+            changed = spec.reduce.model_copy(update={"bkg_kweight": weight, "rbkg": rbkg})
+            plans.append((f"autobk k^{weight}, rbkg {rbkg:g}", changed, base_model))
+    rmax = spec.fit.r[1]
+    for new in (1.0, 1.15, 1.3):
+        plans.append((f"R from {new:g}", spec.reduce, _ranged(base_model, r=(new, rmax))))
+    kmin, kmax = spec.fit.k
+    for k in ((kmin, kmax + 1), (kmin, kmax - 1), (kmin + 0.5, kmax), (kmin - 0.5, kmax)):
+        plans.append((f"k {k[0]:g}-{k[1]:g}", spec.reduce, _ranged(base_model, k=k)))
+    for dk in (0.5, 2.0, 4.0):
+        plans.append((f"dk {dk:g}", spec.reduce, _ranged(base_model, dk=dk)))
+    plans += [(f"potentials {name}", spec.reduce, m) for name, m in _potentials(loaded, context)]
+    out: list[Choice] = []
+    reference: dict[str, float] = {}
+    for what, reduction, model in plans:
+        try:
+            fits = fit_seeds(loaded, index, model, noise=0.0, seeds=(0,), reduction=reduction)
+        except RangeError:
+            continue  # a k range beyond the data is no choice
+        for line in lines_of(loaded, index):
+            n = float(fits.path_values[f"{line.path}.n"][0])
+            reference.setdefault(line.path, n)
+            out.append(
+                Choice(
+                    what,
+                    spec.data[index].label,
+                    line.path,
+                    n,
+                    float(fits.path_values[f"{line.path}.r"][0]),
+                    float(fits.path_values[f"{line.path}.sigma2"][0]),
+                    n - reference[line.path],
+                )
+            )
+    return out
+
+
+def _ranged(model: Model, **changes: object) -> Model:
+    return replace(model, range=replace(model.range, **changes))  # type: ignore[arg-type]
+
+
+def _potentials(loaded: LoadedSpec, context: Context) -> list[tuple[str, Model]]:
+    how = loaded.spec.simulate
+    assert how is not None
+    found = []
+    for name, program, scf in (("of the truth", how.program, how.scf), ("feff8l", "feff8l", False)):
+        paths = tuple(p.model_copy(update={"program": program, "scf": scf}) for p in loaded.spec.path)
+        other = replace(loaded, spec=loaded.spec.model_copy(update={"path": paths}))
+        found.append((name, resolve_model(other, context)))
+    return found
+
+
+def study(
+    loaded: LoadedSpec,
+    context: Context | None = None,
+    *,
+    seeds: int = 200,
+    progress: Callable[[str], None] | None = None,
+) -> tuple[list[Recovery], dict[str, float | None], list[Choice]]:
+    """The bias study of a spec: recoveries at good data and at the matching noise, and the scan of choices."""
+    context = context or Context()
+    model = resolve_model(loaded, context)
+    found: list[Recovery] = []
+    matching: dict[str, float | None] = {}
+    scans: list[Choice] = []
+    for i, entry in enumerate(loaded.spec.data):
+        if entry.simulate is None:
+            continue
+        if progress:
+            progress(f"{entry.label}: {seeds} seeds at good data")
+        found += recoveries(loaded, i, model, GOOD_NOISE, seeds)
+        if progress:
+            progress(f"{entry.label}: matching noise")
+        matching[entry.label] = matching_noise(loaded, i, model)
+        level = matching[entry.label]
+        if level is not None:
+            found += recoveries(loaded, i, model, level, seeds)
+        if progress:
+            progress(f"{entry.label}: other choices")
+        scans += choices(loaded, i, context)
+    return found, matching, scans
+
+
+def clean_chi(loaded: LoadedSpec, index: int) -> Chi:
+    """chi(k) of a row without noise, as its reduction gives it."""
+    spectrum = simulate_stack(loaded, index, noise=0.0, seeds=(0,))
+    return reduce_row(spectrum, loaded.spec.reduce, loaded.spec.data[index])[1]
