@@ -120,6 +120,19 @@ def test_a_stack_and_a_series_are_rows() -> None:
         assert 20 < len(figure.axes[0].lines) <= 62
 
 
+def test_every_kind_named_exists() -> None:
+    """Looked up by name, so that nothing is imported early: the names must be right."""
+    import importlib
+
+    from xasuite.report.plots.dispatch import KINDS
+
+    for target in KINDS.values():
+        module, _, name = target.partition(":")
+        assert callable(getattr(importlib.import_module(f"xasuite.report.plots.{module}"), name))
+    chi = xs.background(xs.normalize(spectrum(), e0=E0))
+    assert labels(plot(xs.wavelet(chi, k=(3, 12), r=(1, 4))))
+
+
 def test_what_has_no_figure() -> None:
     with pytest.raises(DataError, match="a dict has no figure; there are figures of Scan, Spectrum"):
         plot({})

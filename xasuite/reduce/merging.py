@@ -56,10 +56,6 @@ def merge(
     effective = 1 / (w**2).sum(axis=0)
     # with weights w the mean square about the weighted mean underestimates by 1 - sum w^2
     scatter2 = (w * (values - mean) ** 2).sum(axis=0) / (1 - (w**2).sum(axis=0))
-    references = [s.reference for s in scans]
-    reference = None
-    if all(r is not None and np.isfinite(r).all() for r in references):
-        reference = (w * np.stack([_on_grid(s, s.reference, grid) for s in scans])).sum(axis=0)  # type: ignore[arg-type]
     _warn_unaligned(scans)
     settings = {
         "n": len(scans), "labels": tuple(name_of(s) for s in scans), "on": on,
@@ -71,7 +67,7 @@ def merge(
         energy=grid,
         mu=mean,
         mu_err=np.sqrt(scatter2 / effective),
-        reference=reference,
+        reference=_reference(scans, w, grid),
         element=first.element,
         edge=first.edge,
         label=label or f"merge of {len(scans)}",
@@ -122,6 +118,15 @@ def _on_grid(scan: Spectrum, values: Array, grid: Array, order: int = 3) -> Arra
     if scan.energy.shape == grid.shape and np.array_equal(scan.energy, grid):
         return values
     return make_interp_spline(scan.energy, values, k=order)(grid)
+
+
+def _reference(scans: list[Spectrum], w: Array, grid: Array) -> Array | None:
+    """The weighted mean of the references, if every scan has one."""
+    found = [s.reference for s in scans]
+    if any(r is None or not np.isfinite(r).all() for r in found):
+        return None
+    on_grid = [_on_grid(s, r, grid) for s, r in zip(scans, found, strict=True) if r is not None]
+    return (w * np.stack(on_grid)).sum(axis=0)
 
 
 def _weights(scans: list[Spectrum], weights: Sequence[float] | str | None, grid: Array) -> Array:

@@ -16,6 +16,9 @@ KINDS: dict[str, str] = {
     "Chi": "reduction:plot_background",
     "Transform": "reduction:plot_transform",
     "Alignment": "reduction:plot_alignment",
+    "Wavelet": "wavelet:plot_wavelet",
+    "FitResult": "fit:plot_fit",
+    "Calibration": "xanes:valence",
 }
 
 
