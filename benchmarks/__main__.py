@@ -25,7 +25,6 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 KEYS = ("ratio", "ours_per_s", "peer_per_s", "threads")
 
 
-
 def names() -> list[str]:
     """Every benchmark of this folder."""
     return sorted(m.name for m in pkgutil.iter_modules(benchmarks.__path__) if not m.name.startswith("_"))

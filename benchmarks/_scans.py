@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks._shells import K, NOISE, SEED, clean_chi
+from benchmarks._shells import NOISE, SEED, K, clean_chi
 from xasuite.model import Array, Spectrum
 
 E0 = 8979.0

@@ -66,7 +66,9 @@ def truth(shells: int, m: int = N_SPECTRA) -> Array:
 def clean_chi(shells: int, m: int = N_SPECTRA) -> Array:
     """chi (m, nk) on `K` without noise."""
     program = compile_model(model(shells))
-    work = Work(build(copper_paths()[:shells]), K[1:], np.empty((0, K.size - 1)), np.empty(0, int), program, 1.0)
+    work = Work(
+        build(copper_paths()[:shells]), K[1:], np.empty((0, K.size - 1)), np.empty(0, int), program, 1.0
+    )
     x = truth(shells, m)
     out = np.zeros((m, K.size))
     for i in range(0, m, 256):
@@ -144,5 +146,7 @@ def fit_benchmark(shells: int, backend: str, wanted: str) -> dict:
     one(data.k, data.chi[0])
     out = by_turns(ours, peer)
     kind = "compiled" if backend == "numba" else "numpy"
-    out["work"] = f"{N_SPECTRA} spectra, {shells} shell{'s' * (shells > 1)}, {len(m.varied)} variables, {kind}"
+    out["work"] = (
+        f"{N_SPECTRA} spectra, {shells} shell{'s' * (shells > 1)}, {len(m.varied)} variables, {kind}"
+    )
     return out | {"peer": "a loop over Larch's feffit", "wanted": wanted}

@@ -30,7 +30,12 @@ def run() -> dict:
         return len(fourier(reduced(), k=(3, 14), kweight=2).chir)
 
     settings = rexafs.PrePostEdge(
-        e0=E0, pre_edge_start=PRE[0], pre_edge_end=PRE[1], norm_start=NORM[0], norm_end=NORM[1], norm_polyorder=2
+        e0=E0,
+        pre_edge_start=PRE[0],
+        pre_edge_end=PRE[1],
+        norm_start=NORM[0],
+        norm_end=NORM[1],
+        norm_polyorder=2,
     )
     spline = rexafs.AUTOBK(rbkg=RBKG, kweight=KWEIGHT)
     transform = rexafs.XrayFFTF(kmin=3, kmax=14, dk=1, kweight=2, window="Hanning")
@@ -46,7 +51,9 @@ def run() -> dict:
 
     out = by_turns(ours, peer)
     out["chi_difference"] = _from_larch(data, reduced().chi)
-    out["work"] = f"{N_SPECTRA} scans of {data.energy.size} points to chi(R); chi(k) within {out['chi_difference']:.0e} of Larch's"
+    out["work"] = (
+        f"{N_SPECTRA} scans of {data.energy.size} points to chi(R); chi(k) within {out['chi_difference']:.0e} of Larch's"
+    )
     return out | {"peer": "rexafs 0.2.14", "wanted": ">= 3"}
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .audit import Audit, audit
-    from .program import Unsupported
+    from .program import UnsupportedError
     from .result import BatchFit
     from .stack import fit_stack
     from .timeline import Timeline, fit_timeline
@@ -20,12 +20,12 @@ _PUBLIC: dict[str, str] = {
     "audit": "audit",
     "BatchFit": "result",
     "Timeline": "timeline",
-    "Unsupported": "program",
+    "UnsupportedError": "program",
     "fit_stack": "stack",
     "fit_timeline": "timeline",
 }
 
-__all__ = ["Audit", "BatchFit", "Timeline", "Unsupported", "audit", "fit_stack", "fit_timeline"]
+__all__ = ["Audit", "BatchFit", "Timeline", "UnsupportedError", "audit", "fit_stack", "fit_timeline"]
 
 
 def __getattr__(name: str) -> Any:

@@ -276,9 +276,7 @@ def _fit_rows(
                     ended = STUCK
                     break
             for i in range(nv):
-                free[i] = not (
-                    (x[i] <= lower[i] and pull[i] <= 0) or (x[i] >= upper[i] and pull[i] >= 0)
-                )
+                free[i] = not ((x[i] <= lower[i] and pull[i] <= 0) or (x[i] >= upper[i] and pull[i] >= 0))
             good = _factor(normal, free, lam, nv, chol, scale)
             while not good and lam <= LAST / UP:
                 lam = max(lam * UP, FIRST)
@@ -336,9 +334,7 @@ def fit_rows(
     else:
         with ThreadPoolExecutor(threads) as pool:
             edges = range(0, m, min(CHUNK, -(-m // threads)))
-            wait = [
-                pool.submit(_fit_rows, lo, min(lo + edges.step, m), False, *fixed) for lo in edges
-            ]
+            wait = [pool.submit(_fit_rows, lo, min(lo + edges.step, m), False, *fixed) for lo in edges]
             for future in wait:
                 future.result()
     return Solution(x, covar, carried, chisq, ended, calls)

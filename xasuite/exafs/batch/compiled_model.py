@@ -13,7 +13,23 @@ import numpy as np
 from numba import njit
 
 from .program import (
-    ADD, CONST, COS, DIV, EXP, LOG, LOG10, MIN, MAX, MUL, NAME, NEG, POW, SIN, SQRT, SUB, TAN,
+    ADD,
+    CONST,
+    COS,
+    DIV,
+    EXP,
+    LOG,
+    LOG10,
+    MAX,
+    MIN,
+    MUL,
+    NAME,
+    NEG,
+    POW,
+    SIN,
+    SQRT,
+    SUB,
+    TAN,
 )  # fmt: skip
 from .tables import ETOK, SMALL_ENERGY
 
@@ -54,8 +70,23 @@ def _sincos(x):
     n = np.floor(x * _TWO_OVER_PI + 0.5)
     r = (x - n * _HALF_PI_1) - n * _HALF_PI_2
     r2 = r * r
-    s = r * (1 + r2 * (-1 / 6 + r2 * (1 / 120 + r2 * (-1 / 5040 + r2 * (1 / 362880 + r2 * (-1 / 39916800 + r2 / 6227020800))))))
-    c = 1 + r2 * (-1 / 2 + r2 * (1 / 24 + r2 * (-1 / 720 + r2 * (1 / 40320 + r2 * (-1 / 3628800 + r2 * (1 / 479001600 - r2 / 87178291200))))))
+    s = r * (
+        1
+        + r2
+        * (
+            -1 / 6
+            + r2 * (1 / 120 + r2 * (-1 / 5040 + r2 * (1 / 362880 + r2 * (-1 / 39916800 + r2 / 6227020800))))
+        )
+    )
+    c = 1 + r2 * (
+        -1 / 2
+        + r2
+        * (
+            1 / 24
+            + r2
+            * (-1 / 720 + r2 * (1 / 40320 + r2 * (-1 / 3628800 + r2 * (1 / 479001600 - r2 / 87178291200))))
+        )
+    )
     # quadrant 0-3, kept in floating point
     quadrant = n - 4 * np.floor(n * 0.25)
     odd = quadrant == 1.0 or quadrant == 3.0
@@ -118,7 +149,14 @@ def _exponent(pr, pi, q, pha, reff, shift, s2, c3, c4, re, im):
         p2r, p2i = pr[j] * pr[j] - pi[j] * pi[j], 2 * pr[j] * pi[j]
         p3r = pr[j] * p2r - pi[j] * p2i
         p4i = 2 * p2r * p2i
-        im[j] = 2 * q[j] * reff + pha[j] - 2 * s2 * p2i + (2 / 3) * c4 * p4i + 2 * shift * pr[j] - (4 / 3) * c3 * p3r
+        im[j] = (
+            2 * q[j] * reff
+            + pha[j]
+            - 2 * s2 * p2i
+            + (2 / 3) * c4 * p4i
+            + 2 * shift * pr[j]
+            - (4 / 3) * c3 * p3r
+        )
 
 
 @njit(cache=True, fastmath=_ELEMENTWISE, nogil=True)

@@ -34,7 +34,7 @@ _CALLS = {
 }  # fmt: skip
 
 
-class Unsupported(FitError):
+class UnsupportedError(FitError):
     """The engine does not do this; fit the rows one by one with exafs.fit.fit_chi (Larch) instead."""
 
 
@@ -69,7 +69,7 @@ class Program:
 
 
 def compile_model(model: Model) -> Program:
-    """The program of a model. Raises Unsupported or FitError, naming what is wrong."""
+    """The program of a model. Raises UnsupportedError or FitError, naming what is wrong."""
     _refuse(model)
     varied = [p for p in model.params if p.vary and p.expr is None]
     carried = [p for p in model.params if not p.vary and p.expr is None and p.stderr > 0]
@@ -120,10 +120,12 @@ def _refuse(model: Model) -> None:
     if not model.paths:
         raise FitError("the model holds no path")
     if model.range.space not in {"r", "k", "q"}:
-        raise Unsupported(f"the engine fits in r, k or q space, not {model.range.space!r}; Larch takes it")
+        raise UnsupportedError(
+            f"the engine fits in r, k or q space, not {model.range.space!r}; Larch takes it"
+        )
     bound_to = sorted({p.data for p in model.paths if p.data})
     if bound_to:
-        raise Unsupported(
+        raise UnsupportedError(
             f"a path belongs to data row {bound_to[0]!r}: the engine fits each row by itself; fit them together with Larch"
         )
     known = {p.name for p in model.params}
@@ -164,7 +166,7 @@ def _check_used(varied: list[Parameter], derived: list[Parameter], model: Model)
 
 def run(program: Program, x: Array) -> tuple[Array, Array]:
     """Path values (m, np, 6) and their derivatives (m, np, 6, nv + nc) at x (m, nv + nc)."""
-    slots, slopes, values = _slots(program, x)
+    *_, values = _slots(program, x)
     m, nd = x.shape
     out, grad = np.empty((m, N_VALUES * program.n_paths)), np.zeros((m, N_VALUES * program.n_paths, nd))
     for j, (value, slope) in enumerate(values):

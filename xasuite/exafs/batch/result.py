@@ -78,7 +78,9 @@ class BatchFit:
     def _why(self, row: int, status: str) -> str:
         if status != AT_BOUND:
             return REASONS[status]
-        at = ", ".join(n for n, held in zip(self.names, np.isnan(np.diag(self.covar[row])), strict=True) if held)
+        at = ", ".join(
+            n for n, held in zip(self.names, np.isnan(np.diag(self.covar[row])), strict=True) if held
+        )
         return f"{at}: {REASONS[status]}"
 
     def chi(self, rows: slice | Array | None = None) -> Array:

@@ -62,7 +62,7 @@ def fit_stack(
 
     Raises
     ------
-    Unsupported
+    UnsupportedError
         What only Larch can do: wavelet space, paths that belong to one data row.
     FitError, RangeError, DataError
         As exafs.fit.fit_chi.
@@ -90,7 +90,9 @@ def fit_stack(
     return _result(model, program, goal, solution, size, noise, status, record.k, backend, given)
 
 
-def _noise(goal: objective.Objective, chi: Array, epsilon: Any, good: NDArray[np.bool_]) -> tuple[Array, bool]:
+def _noise(
+    goal: objective.Objective, chi: Array, epsilon: Any, good: NDArray[np.bool_]
+) -> tuple[Array, bool]:
     if epsilon is None:
         # noiseless data have an epsilon of rounding errors, or none: any weight gives the same fit
         return np.maximum(goal.noise(chi), 1e-300), False
@@ -100,9 +102,7 @@ def _noise(goal: objective.Objective, chi: Array, epsilon: Any, good: NDArray[np
     return np.repeat(one[:, None], goal.n_weights, axis=1), True
 
 
-def _solve(
-    work: Work, data: Array, weights: Array, start: Start, threads: int, backend: Backend
-) -> Solution:
+def _solve(work: Work, data: Array, weights: Array, start: Start, threads: int, backend: Backend) -> Solution:
     if backend not in ("numba", "numpy"):
         raise FitError(f"backend = {backend!r} is not one of numba, numpy")
     program, chain = work.program, start == "previous"
@@ -118,7 +118,9 @@ def _solve(
     bad = solution.ended != kernel_numpy.CONVERGED
     if bad.any():
         other = own if start == "mean" else _from_mean(work, *mean, own)
-        again = _run(work, data[bad], weights[bad], np.broadcast_to(other, (bad.sum(), own.size)), threads, backend)
+        again = _run(
+            work, data[bad], weights[bad], np.broadcast_to(other, (bad.sum(), own.size)), threads, backend
+        )
         _keep_better(solution, again, np.flatnonzero(bad))
     return solution
 
@@ -192,7 +194,9 @@ def _result(
     nv, m = program.n_varied, len(s.x)
     free = goal.n_idp - nv
     covar = s.covar * (s.chisq / free)[:, None, None]
-    full = np.hstack([s.x, np.broadcast_to(program.start[nv : len(program.names)], (m, len(program.names) - nv))])
+    full = np.hstack(
+        [s.x, np.broadcast_to(program.start[nv : len(program.names)], (m, len(program.names) - nv))]
+    )
     # how everything moves with each carried parameter: by itself, and through the varied ones
     response = np.concatenate([s.carried, np.broadcast_to(np.eye(len(program.carried)), (m, *[len(program.carried)] * 2))], axis=1)  # fmt: skip
     spread = _Spread(covar, response * program.carried)
@@ -272,5 +276,3 @@ def _gradient(expression: Any, values: Mapping[str, Array], grads: Mapping[str, 
         down = np.asarray(expression({**values, name: values[name] - step}), float)
         total = total + ((up - down) / (2 * step))[:, None] * grads[name]
     return total
-
-
