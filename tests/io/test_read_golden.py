@@ -137,19 +137,19 @@ def test_nonstandard_mu_is_said(data_root: Path) -> None:
 
 
 def test_series_is_quick(data_root: Path) -> None:
-    """50 scans of 4980 points in well under a second on an idle machine; three here, for a busy one."""
+    """50 scans of 4980 points in well under a second (0.4 s of processor time where this was written)."""
     import time
 
     times = []
     for _ in range(2):
-        start = time.perf_counter()
+        start = time.process_time()
         scans = io.read_all(data_root / "series/SnO2_TPR/SnO2_TPR_50_raw.h5")
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     assert len(scans) == 50
     assert {s.mu_expr for s in scans} == {"ln(I0/It)"}
     assert {s.reference_expr for s in scans} == {"ln(It/Iref)"}
     assert scans[0].meta["This Scan Create Date"]
-    assert min(times) < 3
+    assert min(times) < 1
 
 
 def test_references_of_nio(data_root: Path) -> None:
