@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import xasuite as xs
 from xasuite._larch import reduction
-from xasuite.errors import DataError, RangeError, ReductionError
+from xasuite.errors import DataError, RangeError, ReductionError, XasuiteWarning
 from xasuite.model import Spectrum
 from xasuite.reduce import average_repeats, deglitch, find_glitches, rebin
 
@@ -185,3 +185,14 @@ def test_noise_is_not_deglitched_away() -> None:
         deglitch(Spectrum(energy=e, mu=spiky, element="Co", edge="K"), threshold=2)
     with pytest.raises(DataError, match="too few to tell"):
         find_glitches(Spectrum(energy=e[:12], mu=e[:12]))
+
+
+def test_a_broken_reference_does_not_stop_the_sample(made: Made) -> None:
+    """A reference detector that saturates gives inf: it is left out, said so, and mu goes on."""
+    s = made()
+    reference = s.mu.copy()
+    reference[10] = np.inf
+    with pytest.warns(XasuiteWarning, match="the reference is not finite everywhere and is left out"):
+        done = rebin(replace(s, reference=reference), e0=E0)
+    assert done.reference is None
+    assert np.array_equal(done.mu, rebin(s, e0=E0).mu)

@@ -11,7 +11,7 @@ import numpy as np
 from .._larch import checks
 from ..errors import DataError, RangeError, ReductionError
 from ..model import Array, Spectrum, Step
-from .common import as_spectrum, checked, name_of, takes_series
+from .common import as_spectrum, checked, interpolable, name_of, takes_series
 from .edge import find_e0
 
 KTOE = 3.8099819442818976  # eV A^2
@@ -302,8 +302,9 @@ def _binned(spectrum: Spectrum, grid: Array) -> dict[str, Array | None]:
         raise RangeError(f"{name_of(spectrum)}: the grid holds points of the scan in {centre.size} bins only")
     # a grid wider than the bins' centres by less than a step: the scan's own end points carry it
     means = _averaged(spectrum, used, starts, count)
-    out: dict[str, Array | None] = {}
-    for name, values in means.items():
+    out: dict[str, Array | None] = {"reference": None}
+    for name in interpolable(spectrum):
+        values = means[name]
         assert values is not None
         x, y = _with_ends(centre, values, energy, getattr(spectrum, name), grid)
         order = 1 if name == "mu_err" else 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any, TypeVar, cast
@@ -10,7 +11,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from .._larch import checks
-from ..errors import DataError, ReductionError
+from ..errors import DataError, ReductionError, XasuiteWarning
 from ..model import Array, Normalized, Series, Spectrum
 from .rows import SAMPLED, over_series
 
@@ -48,6 +49,24 @@ def name_of(record: Any) -> str:
 def checked(spectrum: Spectrum) -> tuple[Array, Array]:
     """Energy (n,) and mu (..., n) of a spectrum that an analysis can use. Raises DataError."""
     return checks.spectrum_arrays(spectrum.energy, spectrum.mu, name_of(spectrum))
+
+
+def interpolable(spectrum: Spectrum) -> dict[str, Array]:
+    """mu, mu_err and reference, those that are there and finite; a broken reference is left out with a warning."""
+    out = {"mu": spectrum.mu}
+    if spectrum.mu_err is not None:
+        out["mu_err"] = spectrum.mu_err
+    if spectrum.reference is not None:
+        if np.isfinite(spectrum.reference).all():
+            out["reference"] = spectrum.reference
+        else:
+            warnings.warn(
+                f"{name_of(spectrum)}: the reference is not finite everywhere and is left out; align or calibrate "
+                "before, which use its finite points",
+                XasuiteWarning,
+                stacklevel=4,
+            )
+    return out
 
 
 def leading(spectrum: Spectrum) -> tuple[int, ...]:

@@ -11,7 +11,17 @@ import numpy as np
 from .._larch import checks
 from ..errors import DataError, ReductionError, XasuiteWarning
 from ..model import Array, Series, Spectrum, Step, frozen_array
-from .common import as_spectrum, checked, each_row, leading, name_of, per_row, rows, takes_series
+from .common import (
+    as_spectrum,
+    checked,
+    each_row,
+    interpolable,
+    leading,
+    name_of,
+    per_row,
+    rows,
+    takes_series,
+)
 from .edge import SIGNIFICANT, find_e0, inflections, tabulated_e0
 from .rows import over_series, spread
 
@@ -194,11 +204,8 @@ def _shift_rows(spectrum: Spectrum, by: Array) -> Spectrum:
         raise DataError(
             f"{name_of(spectrum)}: rows shifted by {by.min():g} to {by.max():g} eV share no energies"
         )
-    out: dict[str, Array | None] = {}
-    for name in ("mu", "mu_err", "reference"):
-        values = getattr(spectrum, name)
-        if values is None:
-            continue
+    out: dict[str, Array | None] = {"reference": None}
+    for name, values in interpolable(spectrum).items():
         flat = np.broadcast_to(values, spectrum.mu.shape).reshape(-1, n)
         moved = [
             make_interp_spline(energy, v, k=1 if name == "mu_err" else 3)(energy[keep] - b)
