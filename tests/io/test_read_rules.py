@@ -172,6 +172,12 @@ def test_jump_of_a_known_edge() -> None:
     assert edges.find_jump(ENERGY, -mu_of(ENERGY)).quality < edges.MIN_QUALITY
 
 
+@pytest.mark.parametrize("scale", [1e300, 1e-320, 0.0])
+def test_jump_of_extreme_numbers(scale: float) -> None:
+    """Neither overflow nor a step too small to divide by stops the reading of a scan."""
+    assert np.isfinite(edges.find_jump(ENERGY, scale * mu_of(ENERGY)).quality)
+
+
 def test_edge_table_is_xraydb() -> None:
     import xraydb
 

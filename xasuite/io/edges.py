@@ -88,10 +88,11 @@ class Jump:
     step: float = 0.0
 
 
+@np.errstate(all="ignore")
 def find_jump(energy: Array, mu: Array, near: float = 0.0) -> Jump:
     """The strongest rise of mu (n,) over a few eV, and how far it stands out of the scatter.
 
-    The step is taken between straight lines through 12-60 eV below and above; the scatter is that of
+    The step is taken between straight lines through 8-60 eV below and above; the scatter is that of
     neighbouring points. `near` restricts the search to 30 eV around an energy.
     """
     good = np.isfinite(mu) & np.isfinite(energy)
@@ -113,8 +114,7 @@ def find_jump(energy: Array, mu: Array, near: float = 0.0) -> Jump:
         width = np.where(stop - start > 0, stop - start, np.nan)
         return (np.interp(stop, e, total) - np.interp(start, e, total)) / width
 
-    with np.errstate(all="ignore"):
-        rise = mean(centers, centers + 4) - mean(centers - 4, centers)
+    rise = mean(centers, centers + 4) - mean(centers - 4, centers)
     # Edges of the scan have half a window only; a jump needs both sides.
     inner = (centers > e[0] + 4) & (centers < e[-1] - 4) & np.isfinite(rise)
     if not inner.any():
@@ -144,28 +144,35 @@ def _quality(e: Array, m: Array, at: float) -> tuple[float, float, float]:
             part = (e >= low) & (e <= high)
         if np.count_nonzero(part) < 2:
             return 0.0, 0.0, 0.0
-        slope, offset = (
-            np.polyfit(e[part] - at, m[part], 1) if np.count_nonzero(part) > 2 else (0.0, m[part].mean())
-        )
+        slope, offset = _line(e[part] - at, m[part])
         sides.append((offset, float(np.std(m[part] - offset - slope * (e[part] - at)))))
-    step = sides[1][0] - sides[0][0]
+    step = np.float64(sides[1][0] - sides[0][0])
     scatter = float(np.median(np.abs(np.diff(m)))) + 0.3 * sides[0][1] + 0.05 * sides[1][1]
     span = 0.02 * float(np.ptp(m))
     quality = step / (scatter + 0.2 * span)
     return (max(0.0, float(quality)) if np.isfinite(quality) else 0.0), float(step), float(sides[0][0])
 
 
+def _line(x: Array, y: Array) -> tuple[float, float]:
+    """Slope and value at 0 of the straight line through points; flat through fewer than three."""
+    dx = x - x.mean()
+    square = float(dx @ dx)
+    slope = float(dx @ (y - y.mean())) / square if x.size > 2 and square > 0 else 0.0
+    return slope, float(y.mean()) - slope * float(x.mean())
+
+
+@np.errstate(all="ignore")
 def rough_step(energy: Array, mu: Array, at: float) -> float | None:
     """The edge step between lines through -200 to -30 eV and 40 to 400 eV, for a first look; None when a side is short.
 
     Within 4 % of a normalisation proper on foils; no number to publish.
     """
-    sides = []
+    sides: list[float] = []
     for low, high in ((at - 200, at - 30), (at + 40, at + 400)):
         part = (energy >= low) & (energy <= high)
         if np.count_nonzero(part) < 5:
             return None
-        sides.append(float(np.polyfit(energy[part] - at, mu[part], 1)[1]))
+        sides.append(_line(energy[part] - at, mu[part])[1])
     return sides[1] - sides[0]
 
 
