@@ -38,6 +38,8 @@ _PUBLIC: dict[str, str] = {
     "fourier": "xasuite.exafs",
     "back_fourier": "xasuite.exafs",
     "wavelet": "xasuite.exafs",
+    # series
+    "series": "xasuite.series",
     # figures
     "plot": "xasuite.report",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,8 @@ def audit_rows(plan: Plan, chi: Series, ok: NDArray[np.intp], fit: RowFit, first
         return {"rows": [], "note": "all rows were fitted by Larch itself"}
     good = np.flatnonzero([s == OK for s in fit.status])
     rows = []
+    # Larch's own correlations divide by errors of 0
+    warnings.filterwarnings("ignore", message="Using UFloat objects with std_dev==0")
     for i in audited_rows(plan, good):
         at = ok[i]
         one = replace(

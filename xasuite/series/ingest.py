@@ -219,12 +219,21 @@ def _checked(plan: Plan, taken: list[Taken]) -> list[Taken]:
         if fault is not None:
             made = replace(made, mu=np.full(plan.energy.size, np.nan), status=fault[0], reason=fault[1])
         elif checks.glitch == "repair" and glitches[row].any():
-            bad = glitches[row]
-            fixed = mu[row].copy()
-            fixed[bad] = np.interp(plan.energy[bad], plan.energy[~bad], fixed[~bad])
-            made = replace(made, mu=fixed, reason=f"repaired {bad.sum()} points of a glitch")
+            made = _repaired(plan, made)
         taken[i] = made
     return taken
+
+
+def _repaired(plan: Plan, taken: Taken) -> Taken:
+    """The scan with its glitches replaced, or marked when they cannot be told apart from noise."""
+    from ..reduce import deglitch
+
+    spectrum = Spectrum(plan.energy, taken.mu, plan.spec.sample.element, plan.spec.sample.edge)
+    try:
+        fixed = deglitch(spectrum)
+    except XasuiteError as exc:
+        return replace(taken, mu=np.full(plan.energy.size, np.nan), status=quality.GLITCH, reason=str(exc))
+    return replace(taken, mu=fixed.mu, reason="; ".join(fixed.notes))
 
 
 def _row(plan: Plan, taken: list[Taken], members: tuple[int, ...]) -> Taken:

@@ -151,12 +151,17 @@ def stack_faults(
     norm, step, raw_noise = quick_norm(energy, mu[good], e0)
     with np.errstate(all="ignore"):
         noise[good] = np.where(step > 0, raw_noise / step, np.nan)
-    glitches[good] = find_spikes(energy, norm, e0, checks.threshold)
+    away = find_spikes(energy, norm, e0, checks.threshold)
+    glitches[good] = away != 0
     for row, i in enumerate(good):
         faults[i] = _row_fault(energy, norm[row], float(step[row]), float(raw_noise[row]), e0, checks, mu[i])
         if faults[i] is None and checks.glitch == "mark" and glitches[i].any():
-            at = ", ".join(f"{e:.1f}" for e in energy[glitches[i]][:3])
-            faults[i] = (GLITCH, f"{glitches[i].sum()} points stand out of their neighbours, at {at} eV")
+            worst = energy[int(np.argmax(np.abs(away[row])))]
+            size = float(np.max(np.abs(away[row])))
+            faults[i] = (
+                GLITCH,
+                f"mu at {worst:.1f} eV stands {size:.2g} of the edge step out of its neighbours",
+            )
     return faults, noise, glitches
 
 
@@ -213,8 +218,8 @@ def _robust_line(x: Array, y: Array) -> tuple[Array, Array]:
     return y1 - slope * x1, slope
 
 
-def find_spikes(energy: Array, norm: Array, e0: float, threshold: float) -> NDArray[np.bool_]:
-    """Points (m, n) of normalised mu that differ from the cubic through their neighbours.
+def find_spikes(energy: Array, norm: Array, e0: float, threshold: float) -> Array:
+    """By how much (m, n) points of normalised mu stand out of the cubic through their neighbours, 0 where they do not.
 
     The rule of `reduce.find_glitches`, its first pass on all rows at once: more than `threshold` times the local
     scatter of such differences, and more than a hundredth of the edge step; the edge itself is left out.
@@ -224,14 +229,15 @@ def find_spikes(energy: Array, norm: Array, e0: float, threshold: float) -> NDAr
     away = norm - norm @ _predictor(energy.tobytes()).T
     free = (energy < e0 + PRE_END) | (energy > e0 + 40)
     large = (np.abs(away) > LEAST_GLITCH) & free
-    flags = np.zeros(norm.shape, bool)
+    out = np.zeros(norm.shape)
     rows = np.flatnonzero(large.any(axis=1))
     if not rows.size:
-        return flags
+        return out
     # the local scatter is dear: only rows that hold a large difference need it
     scatter = 1.4826 * median_filter(np.abs(away[rows]), size=(1, SCATTER_POINTS), mode="reflect")
-    flags[rows] = large[rows] & (np.abs(away[rows]) > threshold * np.maximum(scatter, 1e-12))
-    return flags
+    spike = large[rows] & (np.abs(away[rows]) > threshold * np.maximum(scatter, 1e-12))
+    out[rows] = np.where(spike, away[rows], 0.0)
+    return out
 
 
 @lru_cache(maxsize=4)

@@ -128,12 +128,14 @@ def assemble(plan: Plan, folder: Folder, paths: Sequence[Path], timeline: Any = 
 
     audit = audit_summary(paths)
     origin = first_time(paths)
-    with files.replacing(folder.h5) as temporary:
-        with h5py.File(temporary, "w", libver="v110", track_order=False) as handle:
-            _fill(handle, plan, paths, origin)
-            _provenance(handle, plan, audit, origin)
-            if timeline is not None:
-                _timeline(handle, timeline)
+    with (
+        files.replacing(folder.h5) as temporary,
+        h5py.File(temporary, "w", libver="v110", track_order=False) as handle,
+    ):
+        _fill(handle, plan, paths, origin)
+        _provenance(handle, plan, audit, origin)
+        if timeline is not None:
+            _timeline(handle, timeline)
     _csv(plan, folder.csv, paths, origin)
     return audit
 

@@ -1,0 +1,188 @@
+"""``xasuite series``: a whole series fitted, audited and written, resumable."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from .common import DATA_ROOT, JSON, OUTPUT, console, context_of, print_json, print_table
+
+if TYPE_CHECKING:
+    from ..series.record import SeriesRun
+
+SHOWN_ROWS = 12
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("series")(series)
+
+
+def series(
+    spec: Path = typer.Argument(help="Spec of a series (.toml with a [series] table)."),
+    data_root: Path | None = DATA_ROOT,
+    output: Path = OUTPUT,
+    resume: bool = typer.Option(
+        False, "--resume", help="Go on where an interrupted run of this spec stopped."
+    ),
+    workers: int = typer.Option(1, "--workers", min=1, help="Processes; 1 for threads in this one."),
+    scheduler: str | None = typer.Option(
+        None, "--scheduler", help="Address of a Dask scheduler, tcp://host:port."
+    ),
+    threads: int | None = typer.Option(
+        None, "--threads", min=1, help="Threads of this process; all cores if left out."
+    ),
+    json: bool = JSON,
+    figures: bool = typer.Option(True, help="Make the figures."),
+) -> None:
+    """Fit a series of spectra: results/<spec>/series.h5, series.csv and figures; every run is audited by Larch."""
+    from ..series.run import run_series
+    from ..series.store import Folder
+    from ..spec.series import load_series_spec
+
+    context = context_of(data_root)
+    loaded = load_series_spec(spec)
+    folder = Folder(output / loaded.name)
+    with progress_bar(json) as progress:
+        run = run_series(
+            loaded, context, folder=folder, resume=resume, workers=workers, scheduler=scheduler, threads=threads,
+            progress=progress,
+        )  # fmt: skip
+        if figures:
+            from ..report.plots.series import write_figures
+
+            progress("drawing", len(run), len(run))
+            write_figures(run, folder.path)
+    if json:
+        print_json(series_json(run))
+    else:
+        print_run(run)
+
+
+@contextmanager
+def progress_bar(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """Rows done, rate and time left on stderr; one line a tenth of the way into a pipe, nothing when quiet."""
+    from rich.console import Console
+
+    stderr = Console(stderr=True)
+    if quiet:
+        yield lambda word, done, total: None
+        return
+    if not stderr.is_terminal:
+        yield _lines()
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from ..series.rate import Rate
+
+    rate = Rate()
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=stderr, transient=True) as bars:
+        task = bars.add_task("planning", total=None, rate="")
+
+        def say(word: str, done: int, total: int) -> None:
+            shown = rate.text(done) if word == "fitting" else ""
+            bars.update(task, description=word, completed=done, total=total or None, rate=shown)
+
+        yield say
+
+
+def _lines() -> Callable[[str, int, int], None]:
+    """Progress for a log file: a line when a tenth more is done."""
+    from ..series.rate import Rate
+
+    rate, last = Rate(), [-1]
+
+    def say(word: str, done: int, total: int) -> None:
+        tenth = 10 * done // total if total else 0
+        text = rate.text(done) if word == "fitting" else ""
+        if word == "fitting" and tenth != last[0]:
+            last[0] = tenth
+            typer.echo(f"{done} of {total} spectra {text}{rate.left(done, total)}", err=True)
+            sys.stderr.flush()
+
+    return say
+
+
+def series_json(run: SeriesRun) -> dict[str, Any]:
+    """The document of ``xasuite series --json``: files, audit, and every row's values with errors."""
+    import math
+
+    def number(value: Any) -> float | None:
+        return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
+
+    names = [p["name"] for p in run.parameters]
+    rows = []
+    for record in run.table.to_dict("records"):
+        rows.append(
+            {
+                "label": record["label"],
+                "time": number(record["time"]),
+                "status": record["status"],
+                "reason": record["reason"],
+                "undetermined": [u for u in record["undetermined"].split(", ") if u],
+                "params": {
+                    n: {
+                        "value": number(record[n]),
+                        "stderr": number(record[f"{n}_err"]),
+                        "share": number(record[f"{n}_share"]),
+                    }
+                    for n in names
+                },
+                "rfactor": number(record["rfactor"]),
+                "chi2_reduced": number(record["chi2_reduced"]),
+            }
+        )
+    return {
+        "file": str(run.path),
+        "table": str(run.path.with_suffix(".csv")),
+        "label": run.kind,
+        "audit": dict(run.audit),
+        "rows": rows,
+    }
+
+
+def print_run(run: SeriesRun) -> None:
+    """A dozen rows along the series, what became of the others, the audit and the files."""
+    import numpy as np
+
+    from ..exafs.result import paper
+
+    table = run.table
+    varied = [p["name"] for p in run.parameters if p["vary"]]
+    times, label = run.along()
+    picked = np.unique(np.linspace(0, len(table) - 1, SHOWN_ROWS).round().astype(int))
+    rows = []
+    for i in picked:
+        record = table.iloc[i]
+        lost = set(record["undetermined"].split(", "))
+        cells = ["-" if n in lost else paper(record[n], record[f"{n}_err"]) for n in varied]
+        rows.append((i + 1, f"{times[i]:.4g}", *cells, f"{record['rfactor']:.4f}", record["status"]))
+    print_table(f"{len(table)} spectra ({run.kind})", ("row", label, *varied, "R factor", "status"), rows)
+    for word, count in table["status"].value_counts().items():
+        console().print(f"  {count} {word}")
+    audit = run.audit
+    console().print(
+        f"  audit: {audit['n']} rows refitted with Larch, largest difference {audit['largest']:.1e} standard errors"
+    )
+    for p in run.parameters:
+        if p["stderr"]:
+            origin = p["origin"] or "given"
+            console().print(
+                f"  {p['name']} held at {paper(p['value'], p['stderr'])} ({origin}); its error is in every row"
+            )
+    for line in run.warnings:
+        console().print(f"  {line}", style="yellow")
+    names = sorted(p.name for p in run.path.parent.iterdir() if p.is_file() and not p.name.startswith("."))
+    console().print(f"written: {run.path.parent}/ ({', '.join(names)})")
