@@ -3,3 +3,9 @@
 One module a benchmark, named like it, with ``run() -> dict``: "ratio", "ours_per_s", "peer_per_s", "threads", and
 "work", "peer" and "wanted" for the table. Modules that start with an underscore are shared.
 """
+
+import os
+
+# one core each, set before numpy starts its threads
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"):
+    os.environ[_name] = "1"

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
-# one core each: set before numpy starts its threads
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"):
-    os.environ[_name] = "1"
-
 import argparse
 import importlib
 import json
+import os
 import pkgutil
 import platform
 import sys

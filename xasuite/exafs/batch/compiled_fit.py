@@ -46,10 +46,10 @@ def _fill(value, to):
 
 @njit(cache=True, nogil=True)
 def _equal(a, b):
+    same = True
     for i in range(a.shape[0]):
-        if not a[i] == b[i]:
-            return False
-    return True
+        same = same and a[i] == b[i]
+    return same
 
 
 @njit(cache=True, nogil=True)

@@ -149,7 +149,7 @@ def _noise_rows(transform: Array, step: float) -> Array:
     # the rows outnumber the columns: the eigenvectors of their square give the same norms sooner
     seen = np.abs(part).max(axis=0) > 0
     size2, axes = np.linalg.eigh((part[:, seen].conj().T @ part[:, seen]).real)
-    keep = size2 > _RANK * size2[-1]
+    keep = size2 > _RANK**1.5 * size2[-1]
     out = np.zeros((np.count_nonzero(keep), seen.size))
     out[:, seen] = np.sqrt(size2[keep] / (2 * len(part)))[:, None] * axes[:, keep].T
     return out
