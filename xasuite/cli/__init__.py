@@ -18,7 +18,21 @@ from .. import __version__
 from ..errors import XasuiteError
 
 # One module of this package a line; each has register(app).
-COMMANDS: tuple[str, ...] = ("check", "fit", "reproduce", "show", "paths", "wavelet", "series")
+COMMANDS: tuple[str, ...] = (
+    "check",
+    "fit",
+    "reproduce",
+    "show",
+    "paths",
+    "wavelet",
+    "series",
+    "valence",
+    "edge",
+    "lcf",
+    "components",
+    "peaks",
+    "dband",
+)
 
 # typer may carry its own copy of click: its errors' base class is found through one of them
 _CLICK_ERROR: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 METHODS = ("fraction", "inflection", "whiteline", "integral")
+INFLECTION = 0.6  # of the steepest slope: what lies below is a pre-edge peak
 NOISE_COPIES = 24  # noisy copies of a scan from which the error of a position without a formula is taken
 WHITE_LINE_SPAN = 40.0  # eV above E(0.5) in which the white line's maximum is looked for
 INTEGRAL_LEVELS = (0.15, 1.0)  # of the jump: Dau, Liebisch & Haumann, Anal. Bioanal. Chem. 376 (2003) 562
@@ -152,10 +153,16 @@ def noise_of(energy: Array, values: Array, below: Array | float) -> Array:
 
 
 def first_inflection(energy: Array, norm: Array, e0: Array) -> Array:
-    """First significant inflection (...) of the edge in eV, as `reduce.find_e0` with which="first" finds it."""
-    from ..reduce import find_e0
+    """First significant inflection (...) of the edge in eV, between the points, by `reduce.inflections`."""
+    from ..reduce import inflections
 
-    return np.asarray(find_e0(Spectrum(energy=energy, mu=norm), which="first"), float)
+    shape = norm.shape[:-1]
+    out = np.full(norm.reshape(-1, energy.size).shape[0], np.nan)
+    for row, y in enumerate(norm.reshape(-1, energy.size)):
+        found: Any = inflections(Spectrum(energy=energy, mu=y), significant=INFLECTION)
+        if found:
+            out[row] = found[0].energy
+    return out.reshape(shape)
 
 
 def white_line(energy: Array, norm: Array, e0: Array) -> Array:

@@ -121,13 +121,24 @@ def _combine(y: Matrix, r: Matrix, sum_to_one: bool, bounded: bool) -> Combinati
         names=r.labels,
         labels=y.labels,
         weights=weights,
-        stderr=np.sqrt(variance[:, None] * n / points * _unit_variance(r.rows, sum_to_one)),
+        stderr=np.sqrt((variance * _inflation(y.rows - fit))[:, None] * _unit_variance(r.rows, sum_to_one)),
         rfactor=best / np.sum(y.rows**2, axis=1),
         chi2_reduced=chi2,
         rms=np.sqrt(best / n),
         sum_to_one=sum_to_one,
         bounded=bounded,
     )
+
+
+def _inflation(residual: Array) -> Array:
+    """How much neighbouring residuals that resemble each other add to a variance: (1 + r) / (1 - r), r of lag one.
+
+    A misfit is smooth, so that its points are far fewer independent ones; white noise adds nothing.
+    """
+    power = np.sum(residual**2, axis=1)
+    lag = np.sum(residual[:, 1:] * residual[:, :-1], axis=1)
+    r = np.clip(np.divide(lag, power, out=np.zeros_like(lag), where=power > 0), 0.0, 0.99)
+    return (1 + r) / (1 - r)
 
 
 def _supports(k: int) -> list[tuple[int, ...]]:

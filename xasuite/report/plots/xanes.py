@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ...xanes.valence import Calibration, Prediction, Standard
 
 LABEL_STEP = 0.045  # of the axis' height between the labels of neighbouring points
+MANY = 8  # standards whose names fit beside their points
 
 
 def edges(
@@ -30,19 +31,23 @@ def edges(
     curves = _curves(records)
     energy, norm, _ = curves[0]
     half = float(energy[np.argmax(norm >= 0.5)])
-    many = len(curves) > len(style.COLORS)
+    many = not isinstance(records, (list, tuple)) and len(curves) > len(style.COLORS)
+    lines = ("-", "--", ":")
     with style.style() as plt:
         figure, (left, right) = plt.subplots(
             1, 2, figsize=(style.DOUBLE, 2.7), width_ratios=(1.5, 1), layout="constrained"
         )
         colors: Any = (
-            plt.get_cmap(style.SEQUENTIAL)(np.linspace(0, 0.95, len(curves))) if many else style.COLORS
+            plt.get_cmap(style.SEQUENTIAL)(np.linspace(0, 0.95, len(curves)))
+            if many
+            else style.COLORS[:-1] * (len(curves) // 7 + 1)
         )
         for axes, (low, high) in ((left, span), (right, enlarged)):
             top = 0.0
-            for (e, y, label), color in zip(curves, colors, strict=False):
+            for i, ((e, y, label), color) in enumerate(zip(curves, colors, strict=False)):
                 inside = (e >= half + low) & (e <= half + high)
-                axes.plot(e[inside], y[inside], color=color, lw=0.8 if many else 1.1, label=label)
+                axes.plot(e[inside], y[inside], color=color, lw=0.8 if many else 1.1, label=label,
+                          ls="-" if many else lines[i // 7 % 3])  # fmt: skip
                 top = max(top, float(y[inside].max(initial=0)))
             axes.set(xlim=(half + low, half + high), ylim=(-0.05, top * 1.06), xlabel=style.ENERGY)
         left.set_ylabel(style.NORM)
@@ -53,7 +58,10 @@ def edges(
             )
             bar.set_label("spectrum")
         else:
-            left.legend(loc="lower right")
+            if len(curves) > MANY - 1:
+                figure.legend(*left.get_legend_handles_labels(), loc="outside right upper", fontsize=6)
+            else:
+                left.legend(loc="lower right")
     return figure
 
 
@@ -98,7 +106,7 @@ def valence(result: AtFraction | Calibration, predictions: Sequence[Prediction] 
 
 def _near(s: Standard, calibration: Calibration) -> bool:
     energies = [x.energy for x in calibration.used]
-    reach = 0.6 * (max(energies) - min(energies)) + 2
+    reach = 0.6 * (max(energies) - min(energies)) + 5
     return min(energies) - reach < s.energy < max(energies) + reach
 
 
@@ -139,26 +147,29 @@ def _unknown(axes: Any, p: Prediction, color: str) -> None:
 
 
 def _labels(axes: Any, shown: Sequence[Standard]) -> None:
-    """Names beside the points; those of one valence are stacked so that none covers another."""
-    low, high = axes.get_ylim()
-    step = LABEL_STEP * (high - low)
+    """Names beside the points, left and right in turn; of many standards numbers, with a key beside."""
     left, right = axes.get_xlim()
     offset = 0.015 * (right - left)
-    for is_left in (True, False):
-        taken: list[float] = []
-        for s in sorted(shown, key=lambda x: (x.valence, x.energy)):
-            group = sorted(x.energy for x in shown if abs(x.valence - s.valence) < 0.3)
-            if bool(s.energy <= np.median(group)) != is_left:
-                continue
-            y = s.valence
-            while any(abs(y - other) < step for other in taken):
-                y += step / 2
-            taken.append(y)
-            x = s.energy - s.energy_err - offset if is_left else s.energy + s.energy_err + offset
-            axes.annotate(
-                s.name, (s.energy, s.valence), (x, y), fontsize=6, ha="right" if is_left else "left", va="center",
-                color=style.DATA if s.used else "0.45",
-            )  # fmt: skip
+    numbered = len(shown) > MANY
+    ordered = sorted(shown, key=lambda x: (x.valence, x.energy))
+    taken: list[tuple[float, float]] = []
+    low, high = axes.get_ylim()
+    step = LABEL_STEP * (high - low)
+    for i, s in enumerate(ordered):
+        same = sorted(x.energy for x in shown if abs(x.valence - s.valence) < 0.3)
+        is_left = bool(s.energy <= np.median(same))
+        gap = offset + (s.energy_err if s.used else 0.0)
+        x, y = s.energy + (-gap if is_left else gap), s.valence
+        while any(abs(y - v) < step and abs(x - e) < 4 * offset for e, v in taken):
+            y += step / 2
+        taken.append((x, y))
+        axes.text(
+            x, y, str(i + 1) if numbered else s.name, fontsize=6, ha="right" if is_left else "left", va="center",
+            color=style.DATA if s.used else "0.45",
+        )  # fmt: skip
+    if numbered:
+        key = "\n".join(f"{i + 1}  {s.name}" for i, s in enumerate(ordered))
+        axes.text(1.02, 1.0, key, transform=axes.transAxes, fontsize=6, va="top", linespacing=1.3)
 
 
 def _legend(axes: Any, calibration: Calibration, far: list[str]) -> None:

@@ -1,0 +1,67 @@
+"""What the XANES commands share: files to normalised records, ranges, figures beside their names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from ..errors import RangeError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..model import Normalized
+
+
+def pair(text: str | None, name: str) -> tuple[float, float] | None:
+    """A range "low,high" as two numbers. Raises RangeError."""
+    if text is None:
+        return None
+    try:
+        low, high = (float(x) for x in text.replace(":", ",").split(","))
+    except ValueError:
+        raise RangeError(f'--{name} {text!r} is no range; write it as "low,high" in eV') from None
+    if low >= high:
+        raise RangeError(f"--{name} {text!r} runs backwards; write the lower end first")
+    return low, high
+
+
+def normalized(
+    names: list[str], *, mu: str | None = None, pre: str | None = None, norm: str | None = None
+) -> list[Normalized]:
+    """Every scan of the files named (a file's groups all, or "file::group"), normalised."""
+    from .. import io, reduce
+
+    records = []
+    for name in names:
+        scans = [io.read(name, mu=mu)] if "::" in name else io.read_all(name, mu=mu)
+        records += [reduce.normalize(s.mu(), pre=pair(pre, "pre"), norm=pair(norm, "norm")) for s in scans]
+    return records
+
+
+def show(table: pd.DataFrame, digits: int = 3) -> None:
+    """Print a table; numbers that are not there are left empty."""
+    typer.echo(table.to_string(index=False, float_format=lambda x: "" if x != x else f"{x:.{digits}f}"))
+
+
+def keep(figure: Any, table: pd.DataFrame, out: Path | None, name: str) -> None:
+    """Write a figure and its table into a folder, when there is one."""
+    if out is None:
+        return
+    from ..files import write_text
+    from ..report.plots import style
+
+    paths = style.save(figure, out / name)
+    paths.append(write_text(out / f"{name}.csv", table.to_csv(index=False)))
+    for path in paths:
+        typer.echo(f"wrote {path}")
+
+
+MU = typer.Option(None, "--mu", help='Expression of channels for mu, such as "ln(i0/it)".')
+PRE = typer.Option(None, "--pre", help='Pre-edge range in eV from E0, "low,high".')
+NORM = typer.Option(None, "--norm", help='Post-edge range in eV from E0, "low,high".')
+SPAN = typer.Option(..., "--span", help='Energies used, absolute, "low,high" in eV.')
+OUT = typer.Option(None, "--out", help="Folder for the table (CSV) and the figure.")
+FLAT = typer.Option(False, "--flat", help="Use flattened spectra.")

@@ -1,0 +1,58 @@
+"""xasuite peaks FILES --peak CENTRE ...: pre-edge and white-line peaks above an edge step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from ._xanes import FLAT, MU, NORM, OUT, PRE, SPAN, keep, normalized, pair, show
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command()
+    def peaks(
+        files: list[str] = typer.Argument(..., help="Scans to be fitted."),
+        peak: list[float] = typer.Option(
+            ..., "--peak", help="First guess of a peak's energy; repeat for each."
+        ),
+        width: float = typer.Option(2.0, "--width", help="First guess of the peaks' full width, eV."),
+        span: str = SPAN,
+        step: float | None = typer.Option(None, "--step", help="First guess of the edge step's energy."),
+        kind: str = typer.Option("arctan", "--kind", help="Edge step: arctan or erf."),
+        flat: bool = FLAT,
+        mu: str | None = MU,
+        pre: str | None = PRE,
+        norm: str | None = NORM,
+        out: Path | None = OUT,
+    ) -> None:
+        """Peak positions, areas, centroid and splitting with their errors."""
+        import pandas as pd
+
+        from ..errors import RangeError
+        from ..report.plots import components as plots
+        from ..xanes import EdgeStep, Peak, fit_peaks
+
+        within = pair(span, "span")
+        if within is None:
+            raise RangeError("peaks need a span in eV")
+        edge = None if step is None else EdgeStep(kind, step)
+        for i, record in enumerate(normalized(files, mu=mu, pre=pre, norm=norm)):
+            fits = fit_peaks(
+                record,
+                [Peak(c, width) for c in peak],
+                span=within,
+                step=edge,
+                array="flat" if flat else "norm",
+            )
+            fit = fits.rows[0]
+            if fit is None:
+                continue
+            typer.echo(f"{fit.label}   R factor {fit.rfactor:.2g}")
+            rows = [{"": k, "value": v, "error": fit.errors[k]} for k, v in fit.values.items()]
+            show(pd.DataFrame(rows))
+            for remark in fit.remarks:
+                typer.echo(f"  remark: {remark}")
+            keep(plots.peaks(fit), pd.DataFrame(rows), out, f"peaks_{i + 1}")
