@@ -5,7 +5,7 @@
 is what an inverse FFT gives, if the period P is long enough that nothing wraps around. An FFT needs one P for all R,
 long enough for the smallest R, and computes frequencies that the filter has put to zero. Here each R has the
 shortest period that its own wavelet allows and only the frequencies within its band: 15 to 60 in place of
-4096. Both sums agree to 1e-10 of the largest value (the tests hold it against an FFT and against Larch).
+4096. Both sums agree to some 1e-10 of the largest value (the tests hold it against an FFT and against Larch).
 """
 
 from __future__ import annotations

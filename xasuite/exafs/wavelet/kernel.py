@@ -7,7 +7,7 @@ from typing import Protocol
 from ...model import Array
 
 NORMS = ("energy", "amplitude", "larch")
-# Parts of a filter or of its kernel below this share of its peak are left out; the sums then agree to 1e-10.
+# Parts of a filter or of its kernel below this share of its peak are left out; the sums then agree to some 1e-10.
 TAIL = 1e-10
 
 

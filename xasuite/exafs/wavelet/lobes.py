@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # Below this share of resamples that keep a lobe its errors describe the survivors, not the lobe.
 LASTING = 0.9
+# A lobe lower than so many of its height's standard errors may be noise: noise has maxima everywhere.
+SIGNIFICANT = 4.0
 # Two maxima closer than this in both k (1/A) and R (A) are one.
 _SAME_K, _SAME_R = 0.2, 0.08
 # Points that one parabola may be followed over.
@@ -46,6 +48,11 @@ class Lobe:
     def error(self, name: str) -> float:
         """Standard error of "k", "r", "height", "width_k" or "width_r"."""
         return self.errors[VALUES.index(name)]
+
+    @property
+    def significance(self) -> float:
+        """Height over its standard error; NaN without resampling."""
+        return self.height / self.error("height") if self.error("height") > 0 else float("nan")
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +175,8 @@ def find_lobes(
 
     Returns
     -------
-    Lobes, highest first. Warns of a lobe that less than 90 % of the resamples keep.
+    Lobes, highest first. Warns of a lobe that is less than 4 standard errors high, or that less than 90 % of
+    the resamples keep.
 
     Raises DataError for a stack or a negative noise, and what `wavelet` raises.
     """
@@ -185,19 +193,20 @@ def find_lobes(
     noisy = chi.chi + noise * rng.standard_normal((resamples, chi.k.size))
     stack = Chi(k=chi.k, chi=noisy, e0=np.zeros(resamples), edge_step=np.ones(resamples), label=chi.label)
     samples = track(stack, lobes, **settings)
-    with_errors = []
+    with_errors: list[Lobe] = []
     for i, lobe in enumerate(lobes):
         kept = np.isfinite(samples[:, i, 0])
         found = float(kept.mean())
-        if found < LASTING:
+        errors = tuple(spread(samples[:, i, v]) for v in range(len(VALUES)))
+        with_errors.append(replace(lobe, errors=errors, found=found))
+        if found < LASTING or with_errors[-1].significance < SIGNIFICANT:
             warnings.warn(
-                f"{chi.label}: the lobe at k = {lobe.k:.2f} 1/A, R = {lobe.r:.2f} A is lost in {1 - found:.0%} of "
-                f"the resamples at noise {noise:.2g}; its errors describe only the others",
+                f"{chi.label}: the lobe at k = {lobe.k:.2f} 1/A, R = {lobe.r:.2f} A is not above the noise of "
+                f"{noise:.2g}: {with_errors[-1].significance:.1f} standard errors high, kept by {found:.0%} of the "
+                "resamples; its position means nothing",
                 XasuiteWarning,
                 stacklevel=2,
             )
-        errors = tuple(spread(samples[:, i, v]) for v in range(5))
-        with_errors.append(replace(lobe, errors=errors, found=found))
     return Lobes(tuple(with_errors), chi.label, noise, resamples, seed, samples)
 
 
