@@ -17,6 +17,8 @@ from . import noise as noise_
 from .atomic import Setup
 from .truth import TruthPath, chi_of_energy, chi_of_k, rows_of
 
+_BLOCK = 1000
+
 
 @dataclass(frozen=True, eq=False)
 class Truth:
@@ -225,9 +227,26 @@ def _check_grid(grid: Array, e0: Array) -> None:
 def _clean(
     paths: tuple[TruthPath, ...], grid: Array, e0: Array, step: Array, element: str, edge: str, setup: Setup
 ) -> Array:
-    """mu (m, n) without noise."""
+    """mu (m, n) without noise, made in blocks of rows that fit the cache and the memory."""
     m = e0.size
     drift = np.broadcast_to(setup.drift, (m,))
+    if m > _BLOCK:
+        blocks = [slice(i, i + _BLOCK) for i in range(0, m, _BLOCK)]
+        parts = [
+            _clean(
+                tuple(p.take(b) for p in paths),
+                grid,
+                e0[b],
+                step[b],
+                element,
+                edge,
+                replace(setup, drift=drift[b]),
+            )
+            for b in blocks
+        ]
+        return np.concatenate(
+            [np.broadcast_to(x, (e0[b].size, grid.size)) for x, b in zip(parts, blocks, strict=True)]
+        )
     # The whole spectrum moves with e0 and with the drift of the recorded energy.
     shift = (e0 - e0[0]) + drift
     same = bool(np.all(shift == shift[0]))
