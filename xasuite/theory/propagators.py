@@ -131,8 +131,11 @@ def _block(
     for row, orbit_members in enumerate(members):
         for i, (image, sign) in enumerate(orbit_members):
             image_of[row, i], weight[row, i] = image, sign
+    # Scaled by the root of the orbits' sizes the folded propagator is symmetric, as the whole one is.
+    orbit_size = np.sqrt([len(m) for m in members])
+    weight *= 1 / orbit_size[:, None, None]
     distance = which[atoms[:, None, None], image_of[None]]
-    tensors = _tensors(frame.xyz, atoms, image_of, weight, lmax, real)
+    tensors = _tensors(frame.xyz, atoms, image_of, weight, orbit_size, lmax, real)
     return Block(columns, share, atoms, np.flatnonzero(free.ravel()), distance, tensors)
 
 
@@ -141,6 +144,7 @@ def _tensors(
     atoms: NDArray[np.int_],
     image_of: NDArray[np.int_],
     weight: Array,
+    orbit_size: Array,
     lmax: int,
     real: type,
 ) -> dict[tuple[int, int], Array]:
@@ -156,7 +160,7 @@ def _tensors(
     length = np.linalg.norm(between, axis=1)
     same = length < 1e-6
     direction = np.where(same[:, None], (0.0, 0.0, 1.0), between / np.where(same, 1.0, length)[:, None])
-    factor = np.broadcast_to(weight[None], (r, r, most, weight.shape[-1])).reshape(-1, weight.shape[-1])
+    factor = (weight[None] * orbit_size[:, None, None, None]).reshape(-1, weight.shape[-1])
     factor = np.where(same[:, None], 0.0, factor)
     out = {
         (a, b): np.empty((r * r * most, len(waves[(a + b) % 2]), len(sets[a]), len(sets[b])), real)

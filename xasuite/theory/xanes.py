@@ -81,7 +81,7 @@ class TheoryXanes(_Record):
         return maxima(self.energy, self.broadened(gauss=gauss).mu)
 
 
-def xanes(
+def theory_xanes(
     structure: str | Path | Lattice | Crystal,
     *,
     absorber: str,
@@ -284,9 +284,9 @@ def converge(
     ----------
     tolerance: root mean square change, in units of the edge jump, that counts as none.
     shells: radii tried, spread over the shells that there are.
-    settings: as for `xanes`.
+    settings: as for `theory_xanes`.
 
-    Raises what xanes raises.
+    Raises what theory_xanes raises.
     """
     crystal = load_crystal(structure)
     cluster = make_cluster(
@@ -300,7 +300,7 @@ def converge(
     if len(far) > shells:
         far = far[np.unique(np.round(np.linspace(0, len(far) - 1, shells)).astype(int))]
     radii = tuple(float(r) + 0.05 for r in far)
-    spectra = tuple(xanes(crystal, absorber=absorber, radius=r, **settings) for r in radii)
+    spectra = tuple(theory_xanes(crystal, absorber=absorber, radius=r, **settings) for r in radii)
     smooth = [s.broadened(gauss=1.0).mu for s in spectra]
     last = smooth[-1]
     change = [float(np.sqrt(np.mean((s - last) ** 2))) for s in smooth]

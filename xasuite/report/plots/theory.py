@@ -1,0 +1,132 @@
+"""Figures of computed XANES: beside a measurement, candidates in the style of a stack, and structure fits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .style import COLORS, COLUMN, DATA, DOUBLE, FIT, NORM, style
+
+if TYPE_CHECKING:
+    from ...study.theory import SiteStudy
+    from ...theory.compare import Comparison
+    from ...theory.fit import StructureFit
+    from ...theory.xanes import TheoryXanes
+
+RELATIVE = "E − E$_0$ (eV)"
+FERMI = "E − E$_F$ (eV)"
+BARE = "#999999"
+
+
+def plot_theory(theory: TheoryXanes, *, gauss: float = 1.0) -> Any:
+    """A computed spectrum with the bare atom's, through a monochromator of `gauss` eV."""
+    with style() as plt:
+        figure, axis = plt.subplots(figsize=(COLUMN, 2.5))
+        shown = theory.broadened(gauss=gauss)
+        axis.plot(shown.energy, shown.atom, color=BARE, lw=1, label="bare atom")
+        axis.plot(shown.energy, shown.mu, color=FIT, label=f"theory, {theory.label}")
+        axis.set(xlabel=FERMI, ylabel=NORM, xlim=(-10, 80))
+        axis.set_ylim(-0.05, 1.12 * max(shown.mu.max(), 1.0))
+        axis.legend(loc="lower right")
+        return figure
+
+
+def plot_comparison(comparison: Comparison) -> Any:
+    """Data black, theory red, bare atom grey; the residual below with zero marked."""
+    with style() as plt:
+        figure, (above, below) = plt.subplots(
+            2, 1, figsize=(COLUMN, 3.1), sharex=True, height_ratios=(3, 1), gridspec_kw={"hspace": 0.06}
+        )
+        c = comparison
+        above.plot(c.energy, c.data, color=DATA, label="measured")
+        above.plot(c.energy, c.model, color=FIT, label=f"theory, {c.label}")
+        above.plot(c.energy, c.atom, color=BARE, lw=1, label="bare atom")
+        above.set_ylabel(NORM)
+        above.set_ylim(-0.08, 1.1 * max(c.data.max(), c.model.max()))
+        above.legend(loc="lower right")
+        below.axhline(0, color=BARE, lw=0.6)
+        below.plot(c.energy, c.residual, color=FIT, lw=1)
+        reach = 1.25 * np.abs(c.residual).max()
+        below.set(xlabel=RELATIVE, ylabel="residual", xlim=(c.energy[0], c.energy[-1]), ylim=(-reach, reach))
+        figure.align_ylabels()
+        return figure
+
+
+def plot_standards(comparisons: Sequence[Comparison]) -> Any:
+    """Measured standards and theory, a panel each."""
+    with style() as plt:
+        across = min(4, len(comparisons))
+        down = -(-len(comparisons) // across)
+        figure, axes = plt.subplots(
+            down, across, figsize=(DOUBLE * across / 4, 1.55 * down + 0.3), squeeze=False, sharex=True
+        )
+        for axis, c in zip(axes.flat, comparisons, strict=False):
+            axis.plot(c.energy, c.data, color=DATA, lw=1)
+            axis.plot(c.energy, c.model, color=FIT, lw=1)
+            axis.plot(c.energy, c.atom, color=BARE, lw=0.8)
+            top = 1.32 * max(c.data.max(), c.model.max())
+            axis.set(xlim=(-10, 60), ylim=(-0.1, top))
+            axis.text(0.05, 0.93, c.label, transform=axis.transAxes, va="top", weight="bold")
+            said = f"R {c.rfactor:.4f}\natom {c.rfactor_atom:.4f}"
+            axis.text(0.96, 0.06, said, transform=axis.transAxes, va="bottom", ha="right", fontsize=6)
+        for axis in axes.flat[len(comparisons) :]:
+            axis.set_visible(False)
+        lines = [plt.Line2D([], [], color=c) for c in (DATA, FIT, BARE)]
+        figure.legend(
+            lines, ["measured", "theory", "bare atom"], loc="upper center", ncols=3, bbox_to_anchor=(0.5, 1.0)
+        )
+        figure.supxlabel(RELATIVE, fontsize=8, y=0.0)
+        figure.supylabel(NORM, fontsize=8, x=0.02)
+        figure.tight_layout(rect=(0.01, 0.0, 1, 0.96), w_pad=0.4, h_pad=0.4)
+        return figure
+
+
+def plot_sites(study: SiteStudy, *, gauss: float = 1.0) -> Any:
+    """Computed spectra of candidate sites on one scale, and what tells each from the first below."""
+    from ...study.theory import SITE_LABELS
+
+    with style() as plt:
+        figure, (above, below) = plt.subplots(
+            2, 1, figsize=(COLUMN, 3.6), sharex=True, height_ratios=(2.4, 1), gridspec_kw={"hspace": 0.07}
+        )
+        first = study.spectra[0].broadened(gauss=gauss)
+        colors = (FIT, *COLORS)
+        for i, theory in enumerate(study.spectra):
+            shown = theory.broadened(gauss=gauss)
+            name = SITE_LABELS.get(theory.label, theory.label)
+            look = {"color": colors[i], "ls": ("-", "-", "--")[min(i, 2)]}
+            above.plot(shown.energy, shown.mu, label=name, **look)
+            if i:
+                below.plot(
+                    shown.energy, first.mu - np.interp(first.energy, shown.energy, shown.mu), lw=1, **look
+                )
+        below.axhline(0, color=BARE, lw=0.6, zorder=0)
+        top = max(t.broadened(gauss=gauss).mu.max() for t in study.spectra)
+        above.set(ylabel=NORM, xlim=(-10, 60), ylim=(-0.05, 1.1 * top))
+        above.legend(loc="lower right", title=f"theory, {study.spectra[0].absorber} K edge", title_fontsize=7)
+        below.set(xlabel=FERMI, ylabel="difference")
+        figure.align_ylabels()
+        return figure
+
+
+def plot_structure_fit(fit: StructureFit) -> Any:
+    """The posterior of each geometric parameter, a panel each, the models side by side."""
+    with style() as plt:
+        names = list(dict.fromkeys(n for m in fit.models for n in m.names))
+        figure, axes = plt.subplots(
+            1, len(names), figsize=(min(COLUMN * len(names), DOUBLE), 2.3), squeeze=False
+        )
+        for axis, name in zip(axes[0], names, strict=True):
+            top = 0.0
+            for color, model in zip((FIT, *COLORS), fit.models, strict=False):
+                if name in model.names:
+                    x, p = model.marginal(name)
+                    axis.plot(x, p, color=color, label=f"{model.label} ({model.probability:.2f})")
+                    axis.fill_between(x, p, color=color, alpha=0.15, lw=0)
+                    top = max(top, float(p.max()))
+            axis.set(xlabel=name, ylabel="probability density", ylim=(0, 1.35 * top))
+            axis.legend(loc="upper right")
+        figure.tight_layout()
+        return figure

@@ -1,0 +1,184 @@
+"""Input for FEFF9, FEFF10 and FDMNES, for those who have them, and their output read as theory records.
+
+FDMNES's input is larixite's. Neither program comes with pip; what they compute is compared by the same
+functions as what is computed here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from .. import files
+from ..errors import ReadError, TheoryError
+from ..feff.crystal import Crystal, Lattice, load_crystal
+from ..feff.inp import HOLES, feff_inp, make_cluster
+from .xanes import TheoryXanes
+
+FEFF_PROGRAMS = ("feff9", "feff10")
+_EXTERNAL_LIMITS = ("computed by another program: its own settings and limits apply",)
+
+
+def write_feff(
+    structure: str | Path | Lattice | Crystal,
+    target: str | Path,
+    *,
+    absorber: str,
+    program: str = "feff10",
+    edge: str = "K",
+    radius: float = 6.0,
+    scf: bool = True,
+    nohole: bool = False,
+    site: int | str | None = None,
+) -> list[Path]:
+    """feff.inp for a FEFF9 or FEFF10 XANES by full multiple scattering. Raises TheoryError, CrystalError.
+
+    The screened core hole (COREHOLE RPA), which the theory here lacks, is asked for unless `nohole`.
+    """
+    if program not in FEFF_PROGRAMS:
+        raise TheoryError(f"no input for {program!r}; there are {', '.join(FEFF_PROGRAMS)} and fdmnes")
+    if edge not in HOLES:
+        raise TheoryError(f"no edge {edge!r}; FEFF knows {', '.join(HOLES)}")
+    cluster = make_cluster(load_crystal(structure), absorber=absorber, radius=radius + 2.0, site=site)
+    text = feff_inp(cluster, edge=edge, radius=radius)
+    body = text[text.index("POTENTIALS") :]
+    cards = [
+        f"TITLE {cluster.title}",
+        f"EDGE {edge}",
+        "S02 1.0",
+        "CONTROL 1 1 1 1 1 1",
+        "PRINT 1 0 0 0 0 0",
+        "EXCHANGE 0 0.0 0.0 2",
+        "COREHOLE None" if nohole else "COREHOLE RPA",
+        *([f"SCF {min(radius, 5.0):g} {0 if cluster.periodic else 1} 100 0.1 3"] if scf else []),
+        f"FMS {radius:g} {0 if cluster.periodic else 1}",
+        "XANES 5.0 0.05 0.1",
+        "LDOS -20 20 0.1",
+        "",
+    ]
+    return [files.write_text(target, "\n".join(cards) + body)]
+
+
+def write_fdmnes(
+    structure: str | Path | Lattice | Crystal,
+    target: str | Path,
+    *,
+    absorber: str,
+    radius: float = 6.0,
+    scf: bool = True,
+    green: bool = False,
+    spectrum_range: str = "-10.0 0.25 60.0 1.0 100.0",
+) -> list[Path]:
+    """FDMNES's job.inp and the fdmfile.txt that names it, by larixite.
+
+    Parameters
+    ----------
+    green: multiple scattering on muffin tins in place of finite differences (full potential).
+
+    Raises TheoryError, CrystalError.
+    """
+    import tempfile
+
+    from larixite.fdmnes import FDMNES_DEFAULT_PARAMS, FdmnesXasInput
+
+    target = Path(target)
+    crystal = load_crystal(structure)
+    if absorber not in crystal.symbols:
+        raise TheoryError(f"{crystal.name} has no {absorber}; it has {', '.join(crystal.elements)}")
+    with tempfile.TemporaryDirectory(prefix="xasuite-fdmnes-") as folder:
+        path = _structure_file(crystal, Path(folder))
+        params = {**FDMNES_DEFAULT_PARAMS, "Green": green, "SCF": scf, "Quadrupole": True}
+        job = FdmnesXasInput(
+            str(path),
+            absorber,
+            edge="K",
+            radius=radius,
+            erange=spectrum_range,
+            params=params,
+            fileout_prefix=target.stem,
+            struct_type="crystal" if crystal.lattice is not None else "molecule",
+        )
+        text = job.get_input()
+    return [
+        files.write_text(target, text),
+        files.write_text(target.parent / "fdmfile.txt", f"1\n{target.name}\n"),
+    ]
+
+
+def _structure_file(crystal: Crystal, folder: Path) -> Path:
+    """The crystal as a CIF, or the cluster as xyz, for larixite."""
+    if crystal.lattice is None:
+        path = folder / f"{crystal.name}.xyz"
+        atoms = [
+            f"{s} {x:.6f} {y:.6f} {z:.6f}" for s, (x, y, z) in zip(crystal.symbols, crystal.xyz, strict=True)
+        ]
+        return files.write_text(path, "\n".join([str(len(atoms)), crystal.name, *atoms, ""]))
+    from pymatgen.core import Structure
+    from pymatgen.io.cif import CifWriter
+
+    path = folder / f"{crystal.name}.cif"
+    structure = Structure(crystal.lattice, list(crystal.symbols), crystal.xyz, coords_are_cartesian=True)
+    return files.write_text(path, str(CifWriter(structure, symprec=0.01)))
+
+
+def read_xmu(path: str | Path, *, label: str = "", absorber: str = "") -> TheoryXanes:
+    """FEFF's xmu.dat (omega, e, k, mu, mu0, chi) as a theory record; e is from the Fermi level.
+
+    Raises ReadError when it is none.
+    """
+    table = _numbers(path, 6, "a FEFF xmu.dat (six columns: omega, e, k, mu, mu0, chi)")
+    return _record(table[:, 1], table[:, 3], table[:, 4], label or Path(path).stem, absorber, "FEFF xmu.dat")
+
+
+def read_fdmnes(path: str | Path, *, label: str = "", absorber: str = "") -> TheoryXanes:
+    """FDMNES's output (energy from the Fermi level, absorption; convoluted or not) as a theory record.
+
+    FDMNES gives no bare atom: a straight line under the spectrum's last third, from the Fermi level on, stands
+    for it. Raises ReadError when it is none.
+    """
+    table = _numbers(path, 2, "an FDMNES spectrum (columns: energy, absorption)")
+    energy, mu = table[:, 0], table[:, 1]
+    late = energy > energy[0] + 2 / 3 * (energy[-1] - energy[0])
+    line = np.polyval(np.polyfit(energy[late], mu[late], 1), energy)
+    atom = np.where(energy > 0, line, 0.0)
+    return _record(energy, mu, atom, label or Path(path).stem, absorber, "FDMNES output")
+
+
+def _numbers(path: str | Path, columns: int, what: str) -> np.ndarray:
+    try:
+        lines = Path(path).read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ReadError(f"{path} cannot be read as {what}: {exc}") from None
+    rows = []
+    for line in lines:
+        if line.lstrip().startswith("#"):
+            continue
+        try:
+            values = [float(w) for w in line.split()]
+        except ValueError:
+            # Titles; a broken table is found by its length below.
+            continue
+        if len(values) >= columns:
+            rows.append(values[:columns])
+    table = np.array(rows)
+    if len(rows) < 10 or not (np.diff(table[:, 0]) > 0).all():
+        raise ReadError(f"{path} is not {what}: {len(rows)} rows of rising energy found")
+    return table
+
+
+def _record(
+    energy: np.ndarray, mu: np.ndarray, atom: np.ndarray, label: str, absorber: str, origin: str
+) -> TheoryXanes:
+    """On equal steps of 0.25 eV, one at 50 eV above the Fermi level."""
+    grid = np.arange(np.ceil(energy[0] * 4) / 4, energy[-1] + 1e-9, 0.25)
+    unit = np.interp(min(50.0, energy[-1]), energy, atom)
+    return TheoryXanes(
+        energy=grid,
+        mu=np.interp(grid, energy, mu) / unit,
+        atom=np.interp(grid, energy, atom) / unit,
+        label=label,
+        absorber=absorber,
+        notes=(f"read from {origin}",),
+        limits=_EXTERNAL_LIMITS,
+    )
