@@ -21,7 +21,7 @@ _K_STEP = 0.05
 _BELOW, _ABOVE = (0.85, 0.985), (1.015, 1.2)
 # The edge profile is tabulated this many widths to both sides, beyond which the Lorentzian's own tail goes on.
 _PROFILE_WIDTHS = 60.0
-_PROFILE_POINTS = 20
+_PROFILE_POINTS = 100
 
 
 @dataclass(frozen=True)
