@@ -32,6 +32,7 @@ COMMANDS: tuple[str, ...] = (
     "components",
     "peaks",
     "dband",
+    "xanes",
 )
 
 # typer may carry its own copy of click: its errors' base class is found through one of them
