@@ -15,6 +15,7 @@ from ..errors import CalibrationError
 from ..model import Array
 
 _TAU_STEPS = 60
+TAU_TOLERANCE = 1e-4  # eV
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def fit_line(
             tau = 0.5 * (low + high)
             coef, cov, now = at(tau)
             low, high = (tau, high) if now > dof else (low, tau)
-            if high - low < 1e-5:
+            if high - low < TAU_TOLERANCE:
                 break
     return Line(coef, cov, centre, tau, chi2, dof)
 
@@ -119,6 +120,7 @@ def _solve(
     from scipy.optimize import least_squares
 
     free = sv > 0
+    n_free = int(free.sum())
 
     def residual(p: Array) -> Array:
         true = v.copy()
@@ -131,7 +133,21 @@ def _solve(
             out.append(np.array([(p[1] - slope[0]) / slope[1]]))
         return np.concatenate(out)
 
-    found = least_squares(residual, np.concatenate([coef, v[free]]), method="lm", xtol=1e-13, ftol=1e-13)
+    def jacobian(p: Array) -> Array:
+        true = v.copy()
+        true[free] = p[degree + 1 :]
+        slopes = np.polynomial.polynomial.polyval(true, np.polynomial.polynomial.polyder(p[: degree + 1]))
+        rows = np.zeros((v.size + n_free + (slope is not None), degree + 1 + n_free))
+        rows[: v.size, : degree + 1] = np.vander(true, degree + 1, increasing=True) / se[:, None]
+        rows[np.flatnonzero(free), degree + 1 + np.arange(n_free)] = (slopes / se)[free]
+        rows[v.size + np.arange(n_free), degree + 1 + np.arange(n_free)] = 1 / sv[free]
+        if slope is not None:
+            rows[-1, 1] = 1 / slope[1]
+        return rows
+
+    found = least_squares(
+        residual, np.concatenate([coef, v[free]]), jac=jacobian, method="lm", xtol=1e-13, ftol=1e-13
+    )
     cov = np.linalg.inv(found.jac.T @ found.jac)[: degree + 1, : degree + 1]
     return found.x[: degree + 1], cov, float(2 * found.cost)
 

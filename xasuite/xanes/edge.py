@@ -238,23 +238,24 @@ def _varied(
     """Standard deviation and whole spread (...) of the estimate over the normalisation ranges."""
     from ..reduce import normalize
 
-    plain = Spectrum(
-        energy=data.energy,
-        mu=data.mu,
-        element=data.element,
-        edge=data.edge,
-        label=data.label,
-        source=data.source,
+    stack = np.atleast_2d(
+        data.mu
+    )  # even one spectrum goes through the batched kernel, which equals the single one
+    e0 = (
+        np.broadcast_to(np.asarray(data.e0, float), data.norm.shape[:-1])
+        if data.norm.ndim > 1
+        else data.e0.reshape(1)
     )
+    plain = Spectrum(energy=data.energy, mu=stack, element=data.element, edge=data.edge, label=data.label)
     values = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", XasuiteWarning)
         for r in ranges:
             try:
-                again = normalize(plain, e0=data.e0, pre=r.pre, norm=r.norm, nnorm=r.nnorm)
+                again = normalize(plain, e0=e0, pre=r.pre, norm=r.norm, nnorm=r.nnorm)
             except (RangeError, ReductionError):
                 continue
-            values.append(estimate(data.energy, again.norm, data.e0))
+            values.append(estimate(data.energy, again.norm, e0).reshape(data.norm.shape[:-1]))
     if len(values) < 2:
         nothing = np.full(data.norm.shape[:-1], np.nan)
         return nothing, nothing
