@@ -56,18 +56,18 @@ def test_a_tilted_ridge_is_one_lobe() -> None:
 
 
 def test_errors_are_the_spread_of_independent_spectra() -> None:
-    """Standard errors from resampling one spectrum against the scatter of 150 others with other noise.
+    """Standard errors from resampling one spectrum against the scatter of 80 others with other noise.
 
-    Each is known to 1 / sqrt(2 * 150) = 6 %, their ratio to 8 %: four standard errors are 33 %.
+    Each is known to 1 / sqrt(2 * 80) = 8 %, their ratio to 11 %: four standard errors are 45 %.
     """
     clean, noise = packets((1.0, 7.0, 2.2)), 0.02
     rng = np.random.default_rng(11)
-    measured = find_lobes(record(clean + noise * rng.standard_normal(K.size)), epsilon_k=noise, resamples=150,
+    measured = find_lobes(record(clean + noise * rng.standard_normal(K.size)), epsilon_k=noise, resamples=80,
                           seed=1, limit=1, **SETTINGS)  # fmt: skip
-    others = record(clean + noise * rng.standard_normal((150, K.size)))
+    others = record(clean + noise * rng.standard_normal((80, K.size)))
     spread = np.std(track(others, list(measured), **SETTINGS)[:, 0], axis=0, ddof=1)
     for name, true in zip(("k", "r", "height", "width_k", "width_r"), spread, strict=True):
-        assert 0.67 < measured[0].error(name) / true < 1.5, name
+        assert 0.6 < measured[0].error(name) / true < 1.6, name
     assert abs(measured[0].k - 7.0) < 5 * measured[0].error("k")
 
 
@@ -91,12 +91,11 @@ def test_noise_is_the_record_s_own_or_estimated() -> None:
 
 
 def test_a_lobe_that_noise_drowns_is_said_to_be_noise() -> None:
-    chi = record(packets((1.0, 7.0, 2.2), (0.15, 9.0, 3.4)))
-    with pytest.warns(XasuiteWarning, match="not above the noise of 1.5"):
-        lobes = find_lobes(chi, epsilon_k=1.5, resamples=40, **SETTINGS)
-    assert (
-        lobes[1].significance < 4 < find_lobes(chi, epsilon_k=0.01, resamples=40, **SETTINGS)[1].significance
-    )
+    chi = record(packets((1.0, 7.0, 2.2)))
+    with pytest.warns(XasuiteWarning, match="not above the noise of 3: "):
+        drowned = find_lobes(chi, epsilon_k=3.0, resamples=40, **SETTINGS)
+    assert drowned[0].significance < 4
+    assert find_lobes(chi, epsilon_k=0.01, resamples=40, **SETTINGS)[0].significance > 100
 
 
 def test_ridge_follows_the_packets() -> None:

@@ -43,8 +43,10 @@ def plot_wavelet(
 ) -> Any:
     """One map with |chi(R)| at its left, lobes marked with their errors, and the ridge if given.
 
-    `k` limits the axis; by default the window's range. Raises DataError for a stack.
+    `k` limits the axis; by default the window's range. A stack is drawn as a film, frames numbered by row.
     """
+    if wavelet.wt.ndim == 3:
+        return plot_film(wavelet, labels=[f"row {i}" for i in range(wavelet.wt.shape[0])], k=k)
     return plot_wavelets([wavelet], lobes=None if lobes is None else [lobes], ridges=[ridge], k=k)
 
 
