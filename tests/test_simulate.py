@@ -328,6 +328,33 @@ def test_debye_model_is_coppers() -> None:
     assert float(far[0].sigma2) == sigma2_debye(first, 295, 315)
 
 
+def peaks_of(crystal: str, absorber: str) -> list[float]:
+    """Where |chi(R)| of a cluster's paths (k^3, k = 3-12) has maxima above a fifth of its highest, A."""
+    from xasuite.exafs import fourier
+
+    found = feff.find_paths(crystal, absorber=absorber, radius=5.0)
+    made = simulate.spectrum(
+        [TruthPath(p, n=p.degen, sigma2=0.005 if p.reff < 2.1 else 0.007) for p in found], element=absorber
+    ).truth
+    t = fourier(Chi(k=made.k, chi=made.chi, e0=made.e0, edge_step=1.0), k=(3, 12), kweight=3)
+    m = t.magnitude
+    top = np.flatnonzero((m[1:-1] > m[:-2]) & (m[1:-1] > m[2:]) & (m[1:-1] > 0.2 * m.max())) + 1
+    return [float(r) for r in t.r[top] if r < 2.8]
+
+
+@pytest.mark.parametrize("absorber", ["Co", "Mn"])
+def test_diatomic_site_has_the_published_peaks(absorber: str) -> None:
+    """1.4 and 2.5 A, with metals 2.60 A apart in projection; the flat site of 2.50 A has no peak at 2.5."""
+    peaks = np.array(peaks_of("L-Co1Mn1-NC", absorber))
+    for published in (1.4, 2.5):
+        assert np.abs(peaks - published).min() < 0.08
+    atoms = feff.load_crystal("L-Co1Mn1-NC")
+    apart = atoms.xyz[atoms.symbols.index("Co")] - atoms.xyz[atoms.symbols.index("Mn")]
+    assert 2.4 <= np.hypot(*apart[:2]) <= 2.6001
+    flat = np.array(peaks_of("L-Co1Mn1-NC_planar", absorber))
+    assert np.abs(flat - 2.5).min() > 0.2
+
+
 MISTAKES = [
     ({"element": "Qq"}, "no K edge of 'Qq' is tabulated"),
     ({"element": "Co", "edge": "Z9"}, "no Z9 edge of 'Co'"),

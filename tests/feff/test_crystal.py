@@ -44,7 +44,9 @@ BONDS = [
     ("Co1Mn1-NC", "Mn", "N", {1.920: 4}),
     ("L-Co1Mn1-NC", "Co", "N", {1.890: 3}),
     ("L-Co1Mn1-NC", "Mn", "N", {1.920: 3}),
-    ("L-Co1Mn1-NC", "Co", "Mn", {2.500: 1}),
+    ("L-Co1Mn1-NC", "Co", "Mn", {2.880: 1}),
+    ("L-Co1Mn1-NC_planar", "Co", "N", {1.890: 3}),
+    ("L-Co1Mn1-NC_planar", "Co", "Mn", {2.500: 1}),
 ]
 
 

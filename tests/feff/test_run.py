@@ -231,7 +231,7 @@ def test_l3_edge_and_molecule() -> None:
     assert "L3" in l3[0].text
     site = find_paths("L-Co1Mn1-NC", absorber="Mn", radius=3.0)
     assert select(site, scatterer="N").degen == 3
-    assert select(site, scatterer="Co").reff == pytest.approx(2.5, abs=1e-3)
+    assert select(site, scatterer="Co").reff == pytest.approx(2.88, abs=1e-3)
 
 
 def test_scf_changes_the_potentials(tmp_path: Path) -> None:
