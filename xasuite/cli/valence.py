@@ -84,6 +84,6 @@ def save(result: ValenceResult, folder: Path) -> list[Path]:
             continue
         name = f"{stem}_E{r.fraction:g}"
         paths.append(write_text(Path(f"{name}.csv"), r.calibration.table().to_csv(index=False)))
-        paths += style.save(xanes.valence(r), name)
+        paths += style.save(xanes.valence(r, kind=result.kind), name)
     paths += style.save(xanes.edges([s for c in result.compounds for s in c.scans[:1]]), f"{stem}_xanes")
     return paths

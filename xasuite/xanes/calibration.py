@@ -39,12 +39,15 @@ class Line:
 
     def energy(self, valence: Array | float) -> Array:
         """E on the curve at a valence, eV."""
-        return np.polynomial.polynomial.polyval(np.asarray(valence, float) - self.centre, self.coef)
+        return np.asarray(
+            np.polynomial.polynomial.polyval(np.asarray(valence, float) - self.centre, self.coef), np.float64
+        )
 
     def slope(self, valence: Array | float) -> Array:
         """dE/dv at a valence, eV a unit of valence."""
-        return np.polynomial.polynomial.polyval(
-            np.asarray(valence, float) - self.centre, np.polynomial.polynomial.polyder(self.coef)
+        derivative = np.polynomial.polynomial.polyder(self.coef)
+        return np.asarray(
+            np.polynomial.polynomial.polyval(np.asarray(valence, float) - self.centre, derivative), np.float64
         )
 
     def variance(self, valence: Array | float) -> Array:
@@ -116,7 +119,11 @@ def _solve(
         y = np.append(y, slope[0] / slope[1])
     coef = np.linalg.lstsq(x, y, rcond=None)[0]
     if not sv.any():
-        return coef, np.linalg.inv(x.T @ x), float(np.sum((y - x @ coef) ** 2))
+        return (
+            np.asarray(coef, np.float64),
+            np.asarray(np.linalg.inv(x.T @ x), np.float64),
+            float(np.sum((y - x @ coef) ** 2)),
+        )
     from scipy.optimize import least_squares
 
     free = sv > 0

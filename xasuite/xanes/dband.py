@@ -16,6 +16,7 @@ from ..model import Array
 
 ENDS = 0.3  # eV of each end whose mean fixes the background there
 VARIED = (-0.5, 0.0, 0.5)  # eV by which the ends of the cut are moved for their error
+NOISE_COPIES = 40
 KT_ROOM = 0.025  # eV
 
 
@@ -173,15 +174,6 @@ def d_band_centre(
         if sigma is None
         else np.broadcast_to(np.asarray(sigma, float), y.shape)[..., : v.shape[-1]]
     )
-    rng = np.random.default_rng(0)
-    copies = []
-    for _ in range(40):
-        noisy = v + noise * rng.standard_normal(v.shape)
-        copies.append(_moments(x, noisy - shirley(x, noisy, ends=ends))[0])
-    choices = []
-    for a, b in product(VARIED, VARIED):
-        other = (max(cut[0] + a, float(e[0])), min(cut[1] + b, float(e[-1])))
-        choices.append(_moments(*_cut(e, y, other, ends)[::3])[0])
     fermi_err = fermi.stderr if isinstance(fermi, FermiEdge) else 0.0
     return DBand(
         binding=x,
@@ -189,12 +181,31 @@ def d_band_centre(
         background=background,
         band=band,
         centre=centre,
-        noise_err=np.hypot(np.std(copies, axis=0), fermi_err),
-        ends_err=np.std(choices, axis=0),
+        noise_err=np.hypot(_noise_spread(x, v, noise, ends), fermi_err),
+        ends_err=_ends_spread(e, y, cut, ends),
         width=width,
         fermi=zero,
         cut=cut,
     )
+
+
+def _noise_spread(x: Array, v: Array, noise: Array, ends: float) -> Array:
+    """Standard deviation of the centre over noisy copies that go through the whole treatment."""
+    rng = np.random.default_rng(0)
+    copies = []
+    for _ in range(NOISE_COPIES):
+        noisy = v + noise * rng.standard_normal(v.shape)
+        copies.append(_moments(x, noisy - shirley(x, noisy, ends=ends))[0])
+    return np.std(np.array(copies), axis=0)
+
+
+def _ends_spread(e: Array, y: Array, cut: tuple[float, float], ends: float) -> Array:
+    """Standard deviation of the centre over the choices of the cut's ends that the data hold."""
+    choices = []
+    for a, b in product(VARIED, VARIED):
+        other = (max(cut[0] + a, float(e[0])), min(cut[1] + b, float(e[-1])))
+        choices.append(_moments(*_cut(e, y, other, ends)[::3])[0])
+    return np.std(np.array(choices), axis=0)
 
 
 def _sorted(binding: Array, intensity: Array) -> tuple[Array, Array]:
@@ -220,7 +231,7 @@ def _moments(x: Array, band: Array) -> tuple[Array, Array]:
     area = np.trapezoid(band, x, axis=-1)
     if np.any(area <= 0):
         raise FitError("nothing is left above the Shirley background; check the cut and the Fermi level")
-    mean = np.trapezoid(band * x, x, axis=-1) / area
+    mean = np.asarray(np.trapezoid(band * x, x, axis=-1) / area, np.float64)
     second = np.trapezoid(band * (x - mean[..., None]) ** 2, x, axis=-1) / area
     return -mean, np.sqrt(np.clip(second, 0, None))
 

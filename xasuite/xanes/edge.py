@@ -320,20 +320,9 @@ def edge_energy(
     DataError for an unknown method, a fraction outside 0-1 or a negative mu_err
     """
     if isinstance(normalized, Series):
-        table = normalized.table
-        labels = tuple(str(x) for x in table["label"]) if "label" in table else ()
         found = edge_energy(normalized.data, method=method, fraction=fraction, ranges=ranges, vary=vary)
-        bad = ~normalized.ok
-        return replace(
-            found,
-            labels=labels,
-            label=normalized.label,
-            **{k: np.where(bad, np.nan, getattr(found, k)) for k in EdgeEnergy._arrays},
-        )
-    if method not in METHODS:
-        raise DataError(f"edge energy by {method!r} is unknown; choose one of {', '.join(METHODS)}")
-    if method == "fraction" and not 0 < fraction < 1.5:
-        raise DataError(f"a fraction of the jump of {fraction:g} means nothing; give one between 0 and 1")
+        return _of_series(found, normalized)
+    _check_method(method, fraction)
     name = normalized.label or str(normalized.source) or "the spectrum"
     estimate = _estimator(method, fraction)
     value = estimate(normalized.energy, normalized.norm, normalized.e0)
@@ -345,12 +334,9 @@ def edge_energy(
         )
     nothing = np.full(np.shape(value), np.nan)
     sets = ranges if ranges is not None else range_set(normalized.energy, normalized.e0) if vary else ()
-    if not vary:
-        sd, span = nothing, nothing
-    elif method == "inflection":  # straight lines and a scale move no inflection
-        sd, span = np.zeros_like(nothing), np.zeros_like(nothing)
-    else:
-        sd, span = _varied(normalized, sets, estimate)
+    still = nothing if not vary else np.zeros_like(nothing)  # straight lines and a scale move no inflection
+    varies = vary and method != "inflection"
+    sd, span = _varied(normalized, sets, estimate) if varies else (still, still)
     step = Step(
         "edge_energy",
         {"method": method, "fraction": fraction, "ranges": len(sets), "set": _RANGE_CONVENTIONS},
@@ -370,3 +356,25 @@ def edge_energy(
         source=normalized.source,
         history=(*normalized.history, step),
     )
+
+
+def _of_series(found: EdgeEnergy, series: Series) -> EdgeEnergy:
+    """The edge energies with the series' labels, NaN where a row is not to be analysed."""
+    labels = tuple(str(x) for x in series.table["label"]) if "label" in series.table else ()
+    bad = ~series.ok
+    return replace(
+        found,
+        labels=labels,
+        label=series.label,
+        value=np.where(bad, np.nan, found.value),
+        noise_err=np.where(bad, np.nan, found.noise_err),
+        norm_err=np.where(bad, np.nan, found.norm_err),
+        norm_span=np.where(bad, np.nan, found.norm_span),
+    )
+
+
+def _check_method(method: str, fraction: float) -> None:
+    if method not in METHODS:
+        raise DataError(f"edge energy by {method!r} is unknown; choose one of {', '.join(METHODS)}")
+    if method == "fraction" and not 0 < fraction < 1.5:
+        raise DataError(f"a fraction of the jump of {fraction:g} means nothing; give one between 0 and 1")

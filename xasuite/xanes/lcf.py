@@ -149,7 +149,7 @@ def _supports(k: int) -> list[tuple[int, ...]]:
 def _solve(y: Array, r: Array, sum_to_one: bool) -> Array:
     """Least squares weights (m, s), with the last written as one less the others where the sum is one."""
     if not sum_to_one:
-        return np.linalg.lstsq(r.T, y.T, rcond=None)[0].T
+        return np.asarray(np.linalg.lstsq(r.T, y.T, rcond=None)[0].T, np.float64)
     if len(r) == 1:
         return np.ones((len(y), 1))
     first = np.linalg.lstsq((r[:-1] - r[-1]).T, (y - r[-1]).T, rcond=None)[0].T

@@ -96,20 +96,46 @@ def mcr_als(
 
     Both matrices are non-negative. Raises ComponentError for too few spectra or a start that does not fit.
     """
-    from pymcr.constraints import ConstraintNonneg, ConstraintNorm
-    from pymcr.mcr import McrAR
-
     m = matrix(records, span=span, array=array, grid=grid)
     if not 2 <= n <= min(m.rows.shape) - 1:
         raise ComponentError(f"{n} components of {len(m.rows)} spectra; choose 2 to {len(m.rows) - 1}")
     first, name = _start(m.rows, n, start)
+    c, s, iterations = _als(m.rows, first, closure, unimodal, max_iterations, tolerance)
+    rest = np.linalg.svd(m.rows, compute_uv=False)[n:]
+    found = MCR(
+        energy=m.energy,
+        data=m.rows,
+        labels=m.labels,
+        spectra=s,
+        concentrations=c,
+        rms=float(np.sqrt(np.mean((m.rows - c @ s) ** 2))),
+        rms_least=float(np.sqrt(np.sum(rest**2) / m.rows.size)),
+        iterations=iterations,
+        converged=iterations < max_iterations,
+        start=name,
+        closure=closure,
+        unimodal=unimodal,
+    )
+    if not freedom:
+        return found
+    low, high = bands(c, s)
+    return replace(found, low=low, high=high)
+
+
+def _als(
+    d: Array, first: Array, closure: bool, unimodal: bool, most: int, tolerance: float
+) -> tuple[Array, Array, int]:
+    """Concentrations, spectra and the number of iterations of pymcr's alternating least squares."""
+    from pymcr.constraints import ConstraintNonneg, ConstraintNorm
+    from pymcr.mcr import McrAR
+
     on_c: list[Any] = [ConstraintNonneg()]
     if unimodal:
         on_c.append(_unimodal_constraint())
     if closure:
         on_c.append(ConstraintNorm())
     als = McrAR(
-        max_iter=max_iterations,
+        max_iter=most,
         c_regr="NNLS",
         st_regr="NNLS",
         c_constraints=on_c,
@@ -122,29 +148,10 @@ def mcr_als(
     log = logging.getLogger("pymcr.mcr")
     log.addFilter(_quiet)
     try:
-        als.fit(m.rows, ST=first)
+        als.fit(d, ST=first)
     finally:
         log.removeFilter(_quiet)
-    c, s = np.asarray(als.C_opt_), np.asarray(als.ST_opt_)
-    rest = np.linalg.svd(m.rows, compute_uv=False)[n:]
-    found = MCR(
-        energy=m.energy,
-        data=m.rows,
-        labels=m.labels,
-        spectra=s,
-        concentrations=c,
-        rms=float(np.sqrt(np.mean((m.rows - c @ s) ** 2))),
-        rms_least=float(np.sqrt(np.sum(rest**2) / m.rows.size)),
-        iterations=int(als.n_iter),
-        converged=int(als.n_iter) < max_iterations,
-        start=name,
-        closure=closure,
-        unimodal=unimodal,
-    )
-    if not freedom:
-        return found
-    low, high = bands(c, s)
-    return replace(found, low=low, high=high)
+    return np.asarray(als.C_opt_), np.asarray(als.ST_opt_), int(als.n_iter)
 
 
 def _quiet(record: logging.LogRecord) -> bool:

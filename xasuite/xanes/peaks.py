@@ -122,7 +122,9 @@ def fit_peaks(
     if array not in ("norm", "flat"):
         raise ComponentError(f"array = {array!r} is unknown; choose norm or flat")
     single = not isinstance(normalized, Series) and normalized.norm.ndim == 1
-    rows, labels, reasons = [], [], []
+    rows: list[PeakFit | None] = []
+    labels: list[str] = []
+    reasons: list[str] = []
     for label, energy, y, e0, bad in _spectra(normalized, array):
         labels.append(label)
         try:

@@ -75,11 +75,14 @@ def _curves(records: Any) -> list[tuple[Array, Array, str]]:
     return [(r.energy, r.norm, r.label) for r in records]
 
 
-def valence(result: AtFraction | Calibration, predictions: Sequence[Prediction] = ()) -> Any:
+def valence(
+    result: AtFraction | Calibration, predictions: Sequence[Prediction] = (), *, kind: str = ""
+) -> Any:
     """Formal oxidation state against edge energy: line, interval band, standards, unknowns marked.
 
     Standards of unproven energy scale are hollow, those shown but not fitted are grey crosses; without at
-    least two residual degrees of freedom there is no band, and the figure says so.
+    least two residual degrees of freedom there is no band, and the figure says so. `kind` (measured, closure)
+    is written above.
     """
     calibration: Any = getattr(result, "calibration", result)
     unknown = tuple(getattr(result, "predictions", predictions))
@@ -98,6 +101,7 @@ def valence(result: AtFraction | Calibration, predictions: Sequence[Prediction] 
             xlabel=f"{calibration.element} edge energy at {calibration.fraction:g} of the jump (eV)",
             ylabel="Formal oxidation state",
         )
+        axes.set_title(kind, loc="right", fontsize=7)
         axes.ticklabel_format(useOffset=False)
         axes.xaxis.set_major_locator(plt.MaxNLocator(6))
         _legend(axes, calibration, far)
