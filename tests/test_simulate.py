@@ -385,6 +385,6 @@ def test_mistakes_of_series(paths: tuple[FeffPath, ...], truth: tuple[TruthPath,
         simulate.series(truth, element="Co")
     with pytest.raises(DataError, match="sigma2 is neither"):
         TruthPath(paths[0], sigma2=np.nan)
-    for wrong in ({"atomic": "mcmaster"}, {"relative_to": "edge"}, {"resolution": -1}):
+    for wrong in ({"atomic": "mcmaster"}, {"relative_to": "edge"}, {"resolution": -1}, {"onset": (2, 1)}):
         with pytest.raises(DataError):
             Setup(**wrong)

@@ -57,7 +57,7 @@ def find_paths(
     found = [
         parse_feff_dat(content.decode(), origin, amplitudes.get(name, 0.0))
         for name, content in sorted(run.files.items())
-        if name.startswith("feff0") or name[4:8].isdigit()
+        if name.startswith("feff") and name[4:8].isdigit()
     ]
     if not found:
         raise FeffError(f"{cluster.title}: FEFF found no path within {radius:g} A; take a larger radius")

@@ -37,6 +37,7 @@ class Setup:
     relative_to: "step" adds chi times the edge step that `normalize` finds, so that the pipeline gives chi back;
         "atomic" has mu0 (1 + chi) with the falling mu0(E) of the atom (docs/decisions/simulated_chi.md).
     normalization: what `normalize` is called with to find that step (pre, norm, nnorm).
+    onset: k in 1/A over which chi sets in: at lower k FEFF's sum of paths means nothing, and the edge is modelled.
     glitches: how many single points are off by 2 to 20 % of the edge step, at random.
     drift: how far the recorded energy lies above the true one, eV, () or (m,).
     """
@@ -49,6 +50,7 @@ class Setup:
     slope: float = -2e-4
     relative_to: Literal["step", "atomic"] = "step"
     normalization: Mapping[str, Any] = field(default_factory=dict)
+    onset: tuple[float, float] = (1.5, 2.5)
     glitches: int = 0
     drift: float | Array = 0.0
 
@@ -59,6 +61,8 @@ class Setup:
             raise DataError(f"atomic = {self.atomic!r} is not one of elam, chantler, flat")
         if self.relative_to not in ("step", "atomic"):
             raise DataError(f"relative_to = {self.relative_to!r} is not one of step, atomic")
+        if not 0 < self.onset[0] < self.onset[1]:
+            raise DataError(f"onset = {self.onset!r} of a simulation is not a range of k above 0")
         if self.resolution < 0 or (self.core_hole is not None and self.core_hole < 0) or self.glitches < 0:
             raise DataError("resolution, core_hole and glitches of a simulation cannot be negative")
 

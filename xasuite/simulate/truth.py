@@ -14,8 +14,6 @@ from ..feff.paths import FeffPath
 from ..model import Array, frozen_array
 
 VALUES = ("n", "s02", "e0", "deltar", "sigma2", "third", "fourth")
-# Where FEFF's chi sets in: below, the scattering expansion means nothing and the edge itself is modelled (1/A).
-ONSET = (1.5, 2.5)
 # The monochromator's Gaussian over chi(E), by Gauss-Hermite: chi is smooth on the scale of an eV.
 _NODES = 7
 # 1/A; a path of R = 6 A turns by 0.06 rad from one point of the table to the next.
@@ -88,25 +86,37 @@ def chi_of_k(paths: Sequence[TruthPath], k: Array, shift: Array | float = 0.0) -
 
 
 def chi_of_energy(
-    paths: Sequence[TruthPath], above: Array, ktoe: float, shift: Array | float, resolution: float
+    paths: Sequence[TruthPath],
+    above: Array,
+    ktoe: float,
+    shift: Array | float,
+    resolution: float,
+    onset: tuple[float, float],
 ) -> Array:
-    """chi at energies `above` (n,) the edge in eV, 0 below its onset, broadened by the monochromator.
+    """chi at energies `above` (n,) the edge in eV, setting in over `onset` (1/A), broadened by the monochromator.
 
     `shift` () or (m,) moves the edge itself, eV; `resolution` is the standard deviation of the Gaussian, eV.
     """
     if resolution <= 0:
-        return _chi_at(paths, above, ktoe, shift)
+        return _chi_at(paths, above, ktoe, shift, onset)
     nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
     parts = [
-        w * _chi_at(paths, above + x * resolution, ktoe, shift) for x, w in zip(nodes, weights, strict=True)
+        w * _chi_at(paths, above + x * resolution, ktoe, shift, onset)
+        for x, w in zip(nodes, weights, strict=True)
     ]
     return np.asarray(sum(parts) / weights.sum())
 
 
-def _chi_at(paths: Sequence[TruthPath], above: Array, ktoe: float, shift: Array | float) -> Array:
+def _chi_at(
+    paths: Sequence[TruthPath],
+    above: Array,
+    ktoe: float,
+    shift: Array | float,
+    onset: tuple[float, float],
+) -> Array:
     moved = np.asarray(shift, float)
     lead = rows_of(paths, moved)
-    on = above > ONSET[0] ** 2 * ktoe + float(np.min(moved))
+    on = above > onset[0] ** 2 * ktoe + float(np.min(moved))
     out = np.zeros((above.size,) if lead is None else (lead, above.size))
     if not paths or not on.any():
         return out
@@ -118,15 +128,15 @@ def _chi_at(paths: Sequence[TruthPath], above: Array, ktoe: float, shift: Array 
     else:
         # What no row changes is one function of the energy above the edge, whatever the edge: tabulated once.
         changing = [p for p in paths if rows_of([p]) is not None]
-        total = _tabulated(fixed, k) + chi_of_k(changing, np.sqrt(above[on] / ktoe), moved)
-    x = np.clip((k - ONSET[0]) / (ONSET[1] - ONSET[0]), 0.0, 1.0)
+        total = _tabulated(fixed, k, onset[0]) + chi_of_k(changing, np.sqrt(above[on] / ktoe), moved)
+    x = np.clip((k - onset[0]) / (onset[1] - onset[0]), 0.0, 1.0)
     out[..., on] = x * x * (3 - 2 * x) * total
     return out
 
 
-def _tabulated(paths: Sequence[TruthPath], k: Array) -> Array:
+def _tabulated(paths: Sequence[TruthPath], k: Array, start: float) -> Array:
     """chi of paths without rows at k of any shape, by a cubic spline fine enough for 1e-7 of its size."""
     from scipy.interpolate import make_interp_spline
 
-    grid = np.arange(0.5 * ONSET[0], float(k.max()) + 2 * _TABLE_STEP, _TABLE_STEP)
+    grid = np.arange(0.5 * start, float(k.max()) + 2 * _TABLE_STEP, _TABLE_STEP)
     return np.asarray(make_interp_spline(grid, chi_of_k(paths, grid), k=3)(np.maximum(k, grid[0])))
