@@ -1,4 +1,4 @@
-"""The audit of a chunk: rows refitted with Larch, and the largest difference in standard errors."""
+"""Which rows of a chunk are audited, and what the engine's audit says of them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model import OK, Series
-from .fitting import LARCH, RowFit, with_kmax
+from ..model import OK
+from .fitting import LARCH, RowFit
 from .plan import Plan
 
 LEAST_ROWS = 5
 LIMIT = 0.01  # standard errors between the engine and Larch
-TOLERANCE = 1e-10  # at its default Larch stops up to 5e-4 standard errors early
 
 
 def audited_rows(plan: Plan, good: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Which of a chunk's good rows are refitted: so many that the run has max(5, the spec's share) of them."""
+    """Which of a chunk's good rows are refitted: so many that the run has max(5, the spec's share) of them.
+
+    Evenly spread, and by the plan alone: an interrupted run audits the same rows again.
+    """
     share = max(math.ceil(plan.series.audit * len(plan)), LEAST_ROWS) / len(plan)
     longest = max(end - start for start, end in plan.chunks)
     count = min(good.size, math.ceil(share * longest))
@@ -28,35 +30,25 @@ def audited_rows(plan: Plan, good: NDArray[np.intp]) -> NDArray[np.intp]:
     return good[np.unique(np.linspace(0, good.size - 1, count).round().astype(int))]
 
 
-def audit_rows(plan: Plan, chi: Series, ok: NDArray[np.intp], fit: RowFit, first: int) -> dict[str, Any]:
-    """Refit some rows with Larch at tight tolerance; {"rows": [{row, difference, parameter}]}, rows from 0 of the whole
-    series, whose row `first` is the chunk's own row 0.
-    """
-    from dataclasses import replace
+def audit_rows(plan: Plan, ok: NDArray[np.intp], fit: RowFit, first: int) -> dict[str, Any]:
+    """{"rows": [{row, difference, parameter}]}, rows from 0 of the whole series.
 
-    from ..exafs.fit import fit_chi
+    `ok` are the chunk's rows that were fitted, `first` the row of the series that the chunk begins with.
+    """
+    from ..exafs.batch.audit import compare
 
     if fit.by == LARCH:
         return {"rows": [], "note": "all rows were fitted by Larch itself"}
-    good = np.flatnonzero([s == OK for s in fit.status])
+    chosen = audited_rows(plan, np.flatnonzero([s == OK for s in fit.status]))
     rows = []
     # Larch's own correlations divide by errors of 0
     warnings.filterwarnings("ignore", message="Using UFloat objects with std_dev==0")
-    for i in audited_rows(plan, good):
-        at = ok[i]
-        one = replace(
-            chi.data, chi=chi.data.chi[at], e0=chi.data.e0[at], edge_step=chi.data.edge_step[at],
-            label=f"row {first + at}", epsilon_k=None, bkg=None, mu=None, energy=None,
-        )  # fmt: skip
-        begin = {p.name: float(fit.values[p.name][i]) for p in plan.model.varied}
-        model = with_kmax(plan.model, float(fit.kmax[i]))
-        found = fit_chi(
-            model, one, epsilon_k=plan.spec.fit.epsilon_k, start=begin, tolerance=TOLERANCE, propagate=False
-        )
-        worst, name = 0.0, ""
-        for p in plan.model.varied:
-            away = abs(found.parameter(p.name).value.value - begin[p.name]) / float(fit.stderr_fit[p.name][i])
-            if away > worst:
-                worst, name = away, p.name
-        rows.append({"row": int(first + at), "difference": worst, "parameter": name})
-    return {"rows": rows}
+    for batch in fit.batches:
+        own = np.flatnonzero(np.isin(batch.rows, chosen))
+        if not own.size:
+            continue
+        found = compare(batch.fit.model, batch.chi, batch.fit, own)
+        for at, away, name in zip(own, found.difference, found.parameter, strict=True):
+            row = int(first + ok[batch.rows[at]])
+            rows.append({"row": row, "difference": float(away), "parameter": name})
+    return {"rows": sorted(rows, key=lambda r: r["row"])}

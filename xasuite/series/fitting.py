@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,21 @@ from ..exafs.model import Model
 from ..model import OK, Array, Chi, Series
 from .plan import Plan
 
+if TYPE_CHECKING:
+    from ..exafs.batch import BatchFit
+
 TOO_SHORT = "too noisy"
 ENGINE, LARCH = "engine", "larch"
 QUANTITIES = ("n", "s02", "r", "deltar", "sigma2", "e0", "third", "fourth")
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """One call of the engine: the rows (of the rows that were fitted) it had, what it took and gave."""
+
+    rows: NDArray[np.intp]
+    chi: Chi
+    fit: BatchFit
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +52,7 @@ class RowFit:
     reason: tuple[str, ...]
     chi: Array
     by: str = ENGINE
+    batches: tuple[Batch, ...] = ()
 
 
 def fit_rows(plan: Plan, chi: Series, rows: NDArray[np.intp], model: Model, *, threads: int = 1) -> RowFit:
@@ -57,6 +71,7 @@ def fit_rows(plan: Plan, chi: Series, rows: NDArray[np.intp], model: Model, *, t
     for end in np.unique(kmax):
         at = np.flatnonzero(kmax == end)
         part = _fit(plan, _take(stack, at), with_kmax(model, float(end)), threads)
+        part = replace(part, batches=tuple(replace(b, rows=at) for b in part.batches))
         out = part if at.size == len(rows) else _put(out, part, at, len(rows))
     assert out is not None
     status = tuple(TOO_SHORT if s and was == OK else was for s, was in zip(short, out.status, strict=True))
@@ -126,6 +141,7 @@ def _fit(plan: Plan, chi: Chi, model: Model, threads: int) -> RowFit:
         fit.status,
         fit.reason,
         fit.chi(),
+        batches=(Batch(np.arange(m), chi, fit),),
     )
 
 
@@ -195,4 +211,5 @@ def _put(whole: RowFit | None, part: RowFit, at: NDArray[np.intp], m: int) -> Ro
         changed[name] = rows(None if whole is None else getattr(whole, name), getattr(part, name))
     for name in ("status", "reason"):
         changed[name] = words(None if whole is None else getattr(whole, name), getattr(part, name))
+    changed["batches"] = (*(whole.batches if whole is not None else ()), *part.batches)
     return replace(part, **changed)  # type: ignore[arg-type]

@@ -3,57 +3,75 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from ..errors import SeriesError
 from ..exafs.model import Model, Parameter
-from ..model import OK
+from ..spec.series import Hold
 from .plan import Plan
 
 
 def hold(plan: Plan) -> Plan:
     """The plan with the parameters of [series] hold fixed at their weighted mean over the rows named.
 
+    Holds with the same rows and `fix` are fitted together, in the spec's order, each with the earlier ones held.
     The mean's weights are 1/stderr^2; its standard error is that of the weights, widened by the rows' own scatter
     where that is larger (Birge's ratio). Raises SeriesError when no such row can be fitted.
     """
-    held: dict[str, Parameter] = {}
+    groups: dict[tuple[object, ...], list[str]] = {}
     for name, table in plan.series.hold.items():
-        first, last = table.rows
-        if first > len(plan):
-            raise SeriesError(f"hold: {name}: rows = [{first}, {last}], but the series has {len(plan)} rows")
-        values, errors = _values(plan, name, first - 1, min(last, len(plan)))
-        value, stderr = weighted_mean(values, errors)
-        held[name] = Parameter(
-            name,
-            value,
-            vary=False,
-            stderr=stderr,
-            origin=f"rows {first}-{last}, weighted mean of {len(values)}",
-        )
-    params = tuple(held.get(p.name, p) for p in plan.model.params)
-    return replace(plan, model=Model(params, plan.model.paths, plan.model.range))
+        groups.setdefault((table.rows, *sorted(table.fix.items())), []).append(name)
+    for names in groups.values():
+        table = plan.series.hold[names[0]]
+        if table.rows[0] > len(plan):
+            raise SeriesError(f"hold: {names[0]}: rows = {list(table.rows)}, but the series has {len(plan)} rows")
+        held = _fitted(plan, names, table)
+        params = tuple(held.get(p.name, p) for p in plan.model.params)
+        plan = replace(plan, model=Model(params, plan.model.paths, plan.model.range))
+    return plan
 
 
-def _values(plan: Plan, name: str, start: int, end: int) -> tuple[np.ndarray, np.ndarray]:
+def _fitted(plan: Plan, names: list[str], table: Hold) -> dict[str, Parameter]:
     from .fitting import fit_rows
     from .work import reduced
 
+    start, end = table.rows[0] - 1, min(table.rows[1], len(plan))
+    where = f"rows {start + 1}-{end}"
     series = reduced(plan, start, end)
     ok = np.flatnonzero(series.ok)
     if not ok.size:
         why = next((r for r in series.reason if r), "no row is ok")
-        raise SeriesError(f"hold: {name}: rows {start + 1}-{end} cannot be used: {why}")
-    fit = fit_rows(plan, series, ok, plan.model)
-    values, errors = fit.values[name], fit.stderr_fit[name]
-    good = np.isfinite(values) & np.isfinite(errors) & np.array([s == OK for s in fit.status])
-    if not good.any():
-        raise SeriesError(
-            f"hold: {name} has no standard error in rows {start + 1}-{end} ({fit.status[0]}); name other rows"
-        )
-    return values[good], errors[good]
+        raise SeriesError(f"hold: {names[0]}: {where} cannot be used: {why}")
+    fit = fit_rows(plan, series, ok, _fixed(plan.model, table.fix))
+    out = {}
+    for name in names:
+        values, errors = fit.values[name], fit.stderr_fit[name]
+        good = np.isfinite(values) & np.isfinite(errors) & (errors > 0)
+        if not good.any():
+            raise SeriesError(
+                f"hold: {name} has no standard error in {where} ({fit.status[0]}); name other rows, or fix = what "
+                "these rows cannot determine"
+            )
+        value, stderr = weighted_mean(values[good], errors[good])
+        origin = f"weighted mean of {good.sum()} fits, {where}"
+        out[name] = Parameter(name, value, vary=False, stderr=stderr, origin=origin)
+    return out
+
+
+def _fixed(model: Model, fix: Mapping[str, float]) -> Model:
+    """The model with some parameters held at given values, and without the paths whose N then is 0."""
+    params = tuple(
+        replace(p, value=fix[p.name], vary=False, min=-math.inf, max=math.inf) if p.name in fix else p
+        for p in model.params
+    )
+    known = {p.name: p.value for p in params if not p.vary and p.expr is None}
+    paths = tuple(p for p in model.paths if not (p.n.names <= known.keys() and p.n(known) == 0))
+    used = frozenset().union(*(p.names for p in paths))
+    used |= frozenset().union(*(p.expr.names for p in params if p.expr is not None and p.name in used))
+    return Model(tuple(p for p in params if p.name in used), paths, model.range)
 
 
 def weighted_mean(values: np.ndarray, errors: np.ndarray) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..exafs.model import PathModel
 from ..exafs.result import paper
-from ..model import OK
+from ..model import OK, Array
 from .fitting import RowFit
 from .plan import Plan
 
@@ -43,7 +43,7 @@ def mark(plan: Plan, fit: RowFit) -> Marks:
         if not path.n.names & varied:
             seen[path.label] = np.ones(m, bool)
             continue
-        n, err = fit.path_values[f"{path.label}.n"], fit.path_stderr[f"{path.label}.n"]
+        n, err = fit.path_values[f"{path.label}.n"], own_error(fit, path)
         with np.errstate(all="ignore"):
             seen[path.label] = np.isfinite(err) & (n >= plan.series.seen * err)
     undetermined, status, reason = [], [], []
@@ -56,6 +56,13 @@ def mark(plan: Plan, fit: RowFit) -> Marks:
     return Marks(seen, tuple(undetermined), tuple(status), tuple(reason))
 
 
+def own_error(fit: RowFit, path: PathModel) -> Array:
+    """The fit's own standard error (m,) of a path's N: an inherited scale makes no path appear or vanish."""
+    total = fit.path_stderr[f"{path.label}.n"]
+    ratios = [fit.stderr_fit[n] / fit.stderr[n] for n in path.n.names if np.isfinite(fit.stderr_fit[n]).any()]
+    return total * np.max(ratios, axis=0) if ratios else total
+
+
 def _row(
     plan: Plan, fit: RowFit, seen: Mapping[str, NDArray[np.bool_]], i: int
 ) -> tuple[list[str], list[str]]:
@@ -66,7 +73,7 @@ def _row(
     shown = frozenset().union(*(_shape(p) for p in model.paths if seen[p.label][i]))
     for path in hidden:
         lost = sorted(n for n in _shape(path) - shown if _is_varied(plan, n))
-        n = paper(float(fit.path_values[f"{path.label}.n"][i]), float(fit.path_stderr[f"{path.label}.n"][i]))
+        n = paper(float(fit.path_values[f"{path.label}.n"][i]), float(own_error(fit, path)[i]))
         rest = f", so {', '.join(lost)} mean nothing" if lost else ""
         why.append(f"{path.label} is not seen (N = {n}){rest}")
         names += [x for x in lost if x not in names]

@@ -50,7 +50,7 @@ def process(plan: Plan, chunk: int, threads: int = 1) -> Part:
             columns |= _fitted(plan, fit, ok, len(chi), status, reason)
         else:
             columns |= empty_columns(plan, len(chi))
-        audit = audit_rows(plan, chi, ok, fit, start) if fit is not None else {}
+        audit = audit_rows(plan, ok, fit, start) if fit is not None else {}
     columns["status"], columns["reason"] = np.array(status, str), np.array(reason, str)
     return Part(start, end, columns, _arrays(plan, norm, chi, fit, ok), audit)
 

@@ -121,9 +121,13 @@ class Checks(_Table):
 
 
 class Hold(_Table):
-    """A parameter fitted on some rows, then held at their weighted mean with its error."""
+    """A parameter fitted on some rows, then held at their weighted mean with its error.
+
+    `fix` holds other parameters in that fit alone: those of a phase that is not there yet.
+    """
 
     rows: tuple[int, int]
+    fix: dict[str, float] = Field(default_factory=dict)
 
     @field_validator("rows")
     @classmethod
@@ -274,6 +278,7 @@ def series_mistakes(loaded: LoadedSpec) -> list[str]:
     line = series.timeline
     for where, names in (
         ("hold", series.hold),
+        ("hold: fix", dict.fromkeys(n for h in series.hold.values() for n in h.fix)),
         ("timeline: shared", line.shared if line else ()),
         ("timeline: smooth", line.smooth if line else ()),
         ("timeline: param", line.param if line else ()),
