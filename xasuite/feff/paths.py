@@ -31,7 +31,8 @@ class FeffPath:
     """One path: geometry and the arrays (nk,) of its feff.dat, plus the file's text and hash.
 
     reff in A, k and rep in 1/A, lam in A; `pha` is FEFF's phase plus the central atom's, `amp` the effective
-    amplitude times the reduction factor. `index` is FEFF's own path number, `degen` its degeneracy.
+    amplitude times the reduction factor. `index` is FEFF's own path number, `degen` its degeneracy;
+    `relative_amplitude` in % of the strongest path of its run, 0 where that is not known.
     """
 
     index: int
@@ -102,8 +103,24 @@ def parse_feff_dat(text: str, origin: str = "", relative_amplitude: float = 0.0)
         raise FeffError(f"{origin or 'text'} is not a feffNNNN.dat: {exc}") from None
     if table.ndim != 2 or table.shape[1] < 7:
         raise FeffError(f"{origin or 'text'} is not a feffNNNN.dat: its table has no seven columns")
-    columns = [frozen_array(c) for c in table.T[:7]]
-    return FeffPath(index, reff, degen, tuple(legs), *columns, edge_kf, text, relative_amplitude, origin)
+    k, phc, mag, phase, red, lam, rep = (frozen_array(c) for c in table.T[:7])
+    return FeffPath(
+        index=index,
+        reff=reff,
+        degen=degen,
+        legs=tuple(legs),
+        k=k,
+        phc=phc,
+        mag=mag,
+        phase=phase,
+        red=red,
+        lam=lam,
+        rep=rep,
+        edge_kf=edge_kf,
+        text=text,
+        relative_amplitude=relative_amplitude,
+        origin=origin,
+    )
 
 
 def read_feff_dat(path: str | Path) -> FeffPath:

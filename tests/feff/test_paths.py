@@ -1,0 +1,91 @@
+"""feffNNNN.dat as a record, and `xasuite paths` as a user types it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xasuite.errors import FeffError
+from xasuite.feff import find_paths, parse_feff_dat, read_feff_dat
+
+
+def command(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "xasuite", "paths", *words], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("program", ["feff8l", "feff6l"])
+def test_equals_larchs_reading(program: str, tmp_path: Path) -> None:
+    """Columns, geometry and header of single and multiple scattering as Larch reads them."""
+    from larch.xafs import feffpath
+
+    paths = find_paths("CoO", absorber="Co", radius=4.0, program=program)
+    for path in (paths[0], next(p for p in paths if p.nleg == 3)):
+        file = tmp_path / "feff0001.dat"
+        file.write_text(path.text)
+        theirs = feffpath(str(file))._feffdat
+        for name in ("k", "pha", "amp", "lam", "rep"):
+            np.testing.assert_allclose(getattr(path, name), getattr(theirs, name), rtol=1e-12)
+        assert (path.reff, path.degen, path.nleg) == (theirs.reff, theirs.degen, theirs.nleg)
+        assert [leg.symbol for leg in path.legs] == [atom[0] for atom in theirs.geom]
+        assert read_feff_dat(file).sha256 == path.sha256
+
+
+def test_measured_projects_feff_dat(data_root: Path) -> None:
+    """feffcu01.dat of Larch's own example: written by another FEFF, 12 Cu at 2.5478 A."""
+    path = read_feff_dat(next((data_root / "published" / "Cu").rglob("feffcu01.dat")))
+    assert (path.nleg, path.degen) == (2, 12)
+    assert path.reff == pytest.approx(2.5478, abs=0.01)
+
+
+def test_damaged_files_are_refused(tmp_path: Path) -> None:
+    text = find_paths("Cu", absorber="Cu", radius=3.0)[0].text
+    lines = text.splitlines()
+    rule = next(i for i, line in enumerate(lines) if line.strip().startswith("---"))
+    for damaged in ("", "1 2 3\n", "\n".join(lines[: rule + 3]), "\n".join([*lines[:-1], "0.1 nonsense"])):
+        with pytest.raises(FeffError, match=r"here is not a feffNNNN\.dat"):
+            parse_feff_dat(damaged, "here")
+    with pytest.raises(FeffError, match="cannot be read"):
+        read_feff_dat(tmp_path / "absent.dat")
+
+
+def test_command_lists_paths() -> None:
+    done = command("Ru_hcp", "--absorber", "Co", "--radius", "4")
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines() if line.strip()[:1].isdigit()]
+    assert rows[0] == ["1", "Ru", "6", "2.6496", "2", "100.00", "Ru", "1*"]
+    assert rows[1][:5] == ["2", "Ru", "6", "2.7039", "2"]
+
+
+def test_command_prints_one_json_document() -> None:
+    done = command("CCRO", "--absorber", "Ru", "--radius", "3", "--substitute", "Ca=Sr", "--json")
+    document = json.loads(done.stdout)
+    assert list(document) == ["crystal", "origin", "paths"]
+    assert document["paths"][0] == {
+        "index": 1, "atoms": ["O"], "degeneracy": 2.0, "reff": 1.9595, "legs": 2, "relative_amplitude": 100.0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("Co_hpc", "--absorber", "Co"), "xasuite: no crystal 'Co_hpc'; did you mean Co_hcp"),
+        (
+            ("CoO", "--absorber", "Co", "--substitute", "Ru"),
+            "xasuite: --substitute 'Ru' is not of the form Ru=Co",
+        ),
+        (("CCRO", "--absorber", "Fe"), "xasuite: CCRO has no Fe; it has Ca1 (site 1), Ru1 (site 2)"),
+    ],
+)
+def test_mistakes_are_one_line(words: tuple[str, ...], says: str) -> None:
+    done = command(*words)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith(says)
+    assert done.stderr.count("\n") == 1
