@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -36,11 +35,11 @@ class RowFit:
     """Fits of m rows with one model, each up to its own kmax (m,); arrays as in exafs.batch.BatchFit."""
 
     model: Model
-    values: Mapping[str, Array]
-    stderr: Mapping[str, Array]
-    stderr_fit: Mapping[str, Array]
-    path_values: Mapping[str, Array]
-    path_stderr: Mapping[str, Array]
+    values: dict[str, Array]
+    stderr: dict[str, Array]
+    stderr_fit: dict[str, Array]
+    path_values: dict[str, Array]
+    path_stderr: dict[str, Array]
     chi2: Array
     chi2_reduced: Array
     rfactor: Array
@@ -67,19 +66,64 @@ def fit_rows(plan: Plan, chi: Series, rows: NDArray[np.intp], model: Model, *, t
     )  # fmt: skip
     usable = np.asarray(usable_k(stack), float)
     kmax, short = row_kmax(plan, model, usable)
-    out: RowFit | None = None
-    for end in np.unique(kmax):
-        at = np.flatnonzero(kmax == end)
-        part = _fit(plan, _take(stack, at), with_kmax(model, float(end)), threads)
-        part = replace(part, batches=tuple(replace(b, rows=at) for b in part.batches))
-        out = part if at.size == len(rows) else _put(out, part, at, len(rows))
-    assert out is not None
+    out = _grouped(plan, stack, model, kmax, np.arange(len(rows)), None, threads)
+    out = _without_absent(plan, stack, model, kmax, out, threads)
     status = tuple(TOO_SHORT if s and was == OK else was for s, was in zip(short, out.status, strict=True))
     reason = tuple(
         f"its signal ends at k = {u:.1f} 1/A, too soon for {len(model.varied)} variables" if s else r
         for s, u, r in zip(short, usable, out.reason, strict=True)
     )
     return replace(out, model=model, usable_k=usable, kmax=kmax, status=status, reason=reason)
+
+
+def _grouped(
+    plan: Plan, stack: Chi, model: Model, kmax: Array, rows: NDArray[np.intp], out: RowFit | None, threads: int
+) -> RowFit:
+    """The rows fitted in groups of one k range each, put into `out`."""
+    for end in np.unique(kmax[rows]):
+        at = rows[kmax[rows] == end]
+        part = _fit(plan, _take(stack, at), with_kmax(model, float(end)), threads)
+        part = replace(part, batches=tuple(replace(b, rows=at) for b in part.batches))
+        out = part if out is None and at.size == len(kmax) else _put(out, part, at, len(kmax))
+    assert out is not None
+    return out
+
+
+def _without_absent(
+    plan: Plan, stack: Chi, model: Model, kmax: Array, fit: RowFit, threads: int
+) -> RowFit:
+    """Rows in which a shell that may be absent is not seen, fitted again without it.
+
+    Its amplitude then is 0 with the error that it had, an upper limit; everything else is of the fit without it.
+    """
+    from .hold import fixed
+
+    names = [n for n in plan.series.optional if any(p.name == n for p in model.varied)]
+    for name in names:
+        value, error = np.array(fit.values[name]), np.array(fit.stderr_fit[name])
+        with np.errstate(all="ignore"):
+            absent = np.flatnonzero(~(value >= plan.series.seen * error))
+        if not absent.size:
+            continue
+        total = np.array(fit.stderr[name])
+        others = replace(fit, batches=tuple(_still(b, absent) for b in fit.batches if not np.isin(b.rows, absent).all()))
+        fit = _grouped(plan, stack, fixed(model, {name: 0.0}), kmax, absent, others, threads)
+        for p in model.params:  # what the fit does without stands at its value all the same
+            if p.expr is None and not p.vary:
+                fit.values[p.name][absent], fit.stderr[p.name][absent] = p.value, p.stderr or np.nan
+        for held, error_of in ((fit.stderr, total), (fit.stderr_fit, error)):
+            held[name][absent] = error_of[absent]
+        fit.values[name][absent] = 0.0
+        for path in model.paths:
+            if name in path.n.names:
+                fit.path_values[f"{path.label}.n"][absent] = 0.0
+                fit.path_stderr[f"{path.label}.n"][absent] = total[absent]
+    return fit
+
+
+def _still(batch: Batch, gone: NDArray[np.intp]) -> Batch:
+    """A batch less the rows that were fitted again: they are not to be audited as part of it."""
+    return replace(batch, rows=np.where(np.isin(batch.rows, gone), -1, batch.rows))
 
 
 def with_kmax(model: Model, kmax: float) -> Model:
@@ -126,11 +170,11 @@ def _fit(plan: Plan, chi: Chi, model: Model, threads: int) -> RowFit:
     m = len(fit)
     return RowFit(
         model,
-        fit.values,
-        fit.stderr,
-        fit.stderr_fit,
-        fit.path_values,
-        fit.path_stderr,
+        dict(fit.values),
+        dict(fit.stderr),
+        dict(fit.stderr_fit),
+        dict(fit.path_values),
+        dict(fit.path_stderr),
         fit.chi2,
         fit.chi2_reduced,
         fit.rfactor,
@@ -206,7 +250,10 @@ def _put(whole: RowFit | None, part: RowFit, at: NDArray[np.intp], m: int) -> Ro
     changed: dict[str, object] = {}
     for name in ("values", "stderr", "stderr_fit", "path_values", "path_stderr"):
         old = None if whole is None else getattr(whole, name)
-        changed[name] = {k: rows(None if old is None else old[k], v) for k, v in getattr(part, name).items()}
+        new = getattr(part, name)
+        keys = new if old is None else old
+        nothing = np.full(at.size, np.nan)
+        changed[name] = {k: rows(None if old is None else old[k], new.get(k, nothing)) for k in keys}
     for name in ("chi2", "chi2_reduced", "rfactor", "n_idp", "epsilon_k", "usable_k", "kmax", "chi"):
         changed[name] = rows(None if whole is None else getattr(whole, name), getattr(part, name))
     for name in ("status", "reason"):

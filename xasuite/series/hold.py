@@ -45,7 +45,7 @@ def _fitted(plan: Plan, names: list[str], table: Hold) -> dict[str, Parameter]:
     if not ok.size:
         why = next((r for r in series.reason if r), "no row is ok")
         raise SeriesError(f"hold: {names[0]}: {where} cannot be used: {why}")
-    fit = fit_rows(plan, series, ok, _fixed(plan.model, table.fix))
+    fit = fit_rows(plan, series, ok, fixed(plan.model, table.fix))
     out = {}
     for name in names:
         values, errors = fit.values[name], fit.stderr_fit[name]
@@ -61,7 +61,7 @@ def _fitted(plan: Plan, names: list[str], table: Hold) -> dict[str, Parameter]:
     return out
 
 
-def _fixed(model: Model, fix: Mapping[str, float]) -> Model:
+def fixed(model: Model, fix: Mapping[str, float]) -> Model:
     """The model with some parameters held at given values, and without the paths whose N then is 0."""
     params = tuple(
         replace(p, value=fix[p.name], vary=False, min=-math.inf, max=math.inf) if p.name in fix else p

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import SeriesError
-from ..model import OK, Array
+from ..model import OK, Array, Shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,7 @@ CURVES = {"norm": "energy", "chi": "k", "fit": "k"}
 
 
 @dataclass(frozen=True, eq=False)
-class SeriesRun:
+class SeriesRun(Shown):
     """The results of a series in one HDF5 file.
 
     `audit` says how many rows were refitted with Larch and the largest difference in standard errors; `kind` is

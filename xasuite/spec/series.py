@@ -151,9 +151,12 @@ class Timeline(_Table):
     """Parameters tied along time in one fit of the whole series (the engine's fit_timeline)."""
 
     shared: Texts = ()
-    smooth: dict[str, float | Literal["cv"]] = Field(default_factory=dict)
-    kinetics: Literal["linear", "two-state"] | None = None
-    param: Texts = ()  # the parameters that kinetics governs
+    smooth: dict[str, float | Literal["auto"]] = Field(default_factory=dict)
+    kinetics: Literal["linear", "first-order"] | None = None
+    param: Texts = ()  # the parameters that run between two end members
+    rate: float | None = Field(None, gt=0)  # 1/s, where first-order kinetics starts from
+    t0: float | None = None  # s
+    fit_t0: bool = False
 
 
 class SeriesTable(_Table):
@@ -182,6 +185,7 @@ class SeriesTable(_Table):
     )
     kmax_step: float = Field(1.0, gt=0)
     seen: float = Field(2.0, ge=0)  # standard errors that N must lie from zero for a path to count as seen
+    optional: Texts = ()  # amplitudes of shells that may be absent: where one is not seen the fit does without it
     audit: float = Field(0.01, ge=0, le=1)
     hold: dict[str, Hold] = Field(default_factory=dict)
     timeline: Timeline | None = None
@@ -278,6 +282,7 @@ def series_mistakes(loaded: LoadedSpec) -> list[str]:
     line = series.timeline
     for where, names in (
         ("hold", series.hold),
+        ("optional", series.optional),
         ("hold: fix", dict.fromkeys(n for h in series.hold.values() for n in h.fix)),
         ("timeline: shared", line.shared if line else ()),
         ("timeline: smooth", line.smooth if line else ()),
