@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from xasuite.cli import main
 from xasuite.errors import FeffError
 from xasuite.feff import find_paths, parse_feff_dat, read_feff_dat
 
 
-def command(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "xasuite", "paths", *words], capture_output=True, text=True, check=False
-    )
+@pytest.fixture
+def command(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[int, str, str]]:
+    """`xasuite paths ...` in this process: exit code, standard output, standard error."""
+    # main puts its own in place; it is given back at the end.
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+
+    def run(*words: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(["paths", *words])
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), said.out, said.err
+
+    return run
 
 
 @pytest.mark.parametrize("program", ["feff8l", "feff6l"])
@@ -55,17 +67,20 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
         read_feff_dat(tmp_path / "absent.dat")
 
 
-def test_command_lists_paths() -> None:
-    done = command("Ru_hcp", "--absorber", "Co", "--radius", "4")
-    assert done.returncode == 0, done.stderr
-    rows = [line.split() for line in done.stdout.splitlines() if line.strip()[:1].isdigit()]
+Command = Callable[..., tuple[int, str, str]]
+
+
+def test_command_lists_paths(command: Command) -> None:
+    code, out, err = command("Ru_hcp", "--absorber", "Co", "--radius", "4")
+    assert code == 0, err
+    rows = [line.split() for line in out.splitlines() if line.strip()[:1].isdigit()]
     assert rows[0] == ["1", "Ru", "6", "2.6496", "2", "100.00", "Ru", "1*"]
     assert rows[1][:5] == ["2", "Ru", "6", "2.7039", "2"]
 
 
-def test_command_prints_one_json_document() -> None:
-    done = command("CCRO", "--absorber", "Ru", "--radius", "3", "--substitute", "Ca=Sr", "--json")
-    document = json.loads(done.stdout)
+def test_command_prints_one_json_document(command: Command) -> None:
+    _, out, _ = command("CCRO", "--absorber", "Ru", "--radius", "3", "--substitute", "Ca=Sr", "--json")
+    document = json.loads(out)
     assert list(document) == ["crystal", "origin", "paths"]
     assert document["paths"][0] == {
         "index": 1, "atoms": ["O"], "degeneracy": 2.0, "reff": 1.9595, "legs": 2, "relative_amplitude": 100.0,
@@ -83,9 +98,8 @@ def test_command_prints_one_json_document() -> None:
         (("CCRO", "--absorber", "Fe"), "xasuite: CCRO has no Fe; it has Ca1 (site 1), Ru1 (site 2)"),
     ],
 )
-def test_mistakes_are_one_line(words: tuple[str, ...], says: str) -> None:
-    done = command(*words)
-    assert done.returncode == 1
-    assert done.stdout == ""
-    assert done.stderr.startswith(says)
-    assert done.stderr.count("\n") == 1
+def test_mistakes_are_one_line(command: Command, words: tuple[str, ...], says: str) -> None:
+    code, out, err = command(*words)
+    assert (code, out) == (1, "")
+    assert err.startswith(says)
+    assert err.count("\n") == 1
