@@ -9,12 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...model import Array
 from . import tables as tb
 from .program import CAPS, N_VALUES, RELATIVE_CAP, Program, run
 
 CONVERGED, AT_LIMIT, SINGULAR, STUCK = range(4)
+Flags = NDArray[np.bool_]
+
 # the fit ends at a step below this many standard errors, or where a small step together with the last one says
 # that the next would be ten times smaller still
 STEP_TOLERANCE = 1e-4
@@ -47,8 +50,8 @@ class Solution:
     covar: Array
     carried: Array
     chisq: Array
-    ended: Array
-    evaluations: Array
+    ended: NDArray[np.int64]
+    evaluations: NDArray[np.int64]
 
 
 def chi_and_slopes(work: Work, values: Array) -> tuple[Array, Array]:
@@ -170,14 +173,14 @@ def _fit_chunk(work: Work, data: Array, weights: Array, x0: Array) -> tuple[Arra
     return x[:, :nv], covar, carried, chisq, ended, calls
 
 
-def _free(program: Program, x: Array, pull: Array) -> Array:
+def _free(program: Program, x: Array, pull: Array) -> Flags:
     """Parameters (m, nv) that may move: not those that lie on a bound and are drawn beyond it."""
     nv = program.n_varied
     x, pull = x[:, :nv], pull[:, :nv]
     return ~(((x <= program.lower) & (pull <= 0)) | ((x >= program.upper) & (pull >= 0)))
 
 
-def _scaled(normal: Array, free: Array) -> tuple[Array, Array]:
+def _scaled(normal: Array, free: Flags) -> tuple[Array, Array]:
     """The normal matrix with unit diagonal, held parameters cut out, and the scale (m, nv)."""
     nv = free.shape[1]
     diagonal = np.einsum("mii->mi", normal[:, :nv, :nv])
@@ -189,7 +192,7 @@ def _scaled(normal: Array, free: Array) -> tuple[Array, Array]:
     return a, scale
 
 
-def _step(program: Program, x: Array, normal: Array, pull: Array, lam: Array) -> tuple[Array, Array]:
+def _step(program: Program, x: Array, normal: Array, pull: Array, lam: Array) -> tuple[Array, Flags]:
     nv = program.n_varied
     free = _free(program, x, pull)
     a, scale = _scaled(normal, free)
@@ -215,7 +218,7 @@ def _lowest_pivot(a: Array) -> Array:
     return lowest
 
 
-def _cap(step: Array, values: Array, grad: Array, nv: int) -> tuple[Array, Array]:
+def _cap(step: Array, values: Array, grad: Array, nv: int) -> tuple[Array, Flags]:
     """Steps short enough for every path value to stay within its cap, and whether they were shortened."""
     change = np.abs(np.einsum("mpvi,mi->mpv", grad[..., :nv], step))
     caps = np.broadcast_to(CAPS, change.shape).copy()
@@ -224,7 +227,7 @@ def _cap(step: Array, values: Array, grad: Array, nv: int) -> tuple[Array, Array
     return step / np.maximum(ratio, 1.0)[:, None], ratio > 1.0
 
 
-def _errors(program: Program, x: Array, normal: Array, pull: Array) -> tuple[Array, Array, Array]:
+def _errors(program: Program, x: Array, normal: Array, pull: Array) -> tuple[Array, Array, Flags]:
     """Unscaled covariance, the response to carried parameters, and the rows where neither exists."""
     nv = program.n_varied
     free = _free(program, x, pull) & (x[:, :nv] > program.lower) & (x[:, :nv] < program.upper)

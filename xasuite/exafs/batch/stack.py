@@ -72,7 +72,7 @@ def fit_stack(
     stack = np.atleast_2d(record.chi)
     program = compile_model(model)
     goal = objective.build(record.k, model.range)
-    good = np.isfinite(stack).all(axis=1)
+    good = np.asarray(np.isfinite(stack).all(axis=1))
     if not good.any():
         raise FitError("no row of chi(k) is free of NaN and inf; nothing to fit")
     used = stack if good.all() else stack[good]
@@ -175,11 +175,12 @@ def _spread(s: Solution, good: NDArray[np.bool_]) -> Solution:
     ended[good] = s.ended
     calls = np.zeros(good.size, int)
     calls[good] = s.evaluations
-    return Solution(*(_fill(a, good) for a in (s.x, s.covar, s.carried, s.chisq)), ended, calls)
+    x, covar, carried, chisq = (_fill(a, good) for a in (s.x, s.covar, s.carried, s.chisq))
+    return Solution(x, covar, carried, chisq, ended, calls)
 
 
 def _status(program: Program, s: Solution, good: NDArray[np.bool_]) -> tuple[str, ...]:
-    at_bound = ((s.x <= program.lower) | (s.x >= program.upper)).any(axis=1)
+    at_bound = np.asarray(((s.x <= program.lower) | (s.x >= program.upper)).any(axis=1))
     out = []
     for usable, ended, bound in zip(good, s.ended, at_bound, strict=True):
         status = _STATUS[int(ended)] if usable else result.NO_DATA

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...feff.paths import FeffPath
 from ...model import Array
@@ -33,7 +34,7 @@ class PathTables:
 
     coef: Array
     left: Array
-    cell: Array
+    cell: NDArray[np.int64]
     width: Array
     reff: Array
 

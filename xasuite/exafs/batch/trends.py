@@ -53,7 +53,8 @@ class Shared:
     """One value for all rows."""
 
     def __init__(self, name: str) -> None:
-        self.names, self.size = (name,), 1
+        self.names: tuple[str, ...] = (name,)
+        self.size = 1
         self._m = 0
 
     def start(self, fit: BatchFit, used: NDArray[np.bool_]) -> Array:
@@ -85,7 +86,8 @@ class Smooth:
     def __init__(self, name: str, t: Array, strength: float | None) -> None:
         from scipy.interpolate import BSpline
 
-        self.names, self.strength = (name,), strength
+        self.names: tuple[str, ...] = (name,)
+        self.strength = strength
         pieces = int(min(_MOST_SPLINES, max(4, len(t) // 2)))
         span = max(t[-1] - t[0], 1e-12)
         knots = t[0] + span / pieces * np.arange(-_DEGREE, pieces + _DEGREE + 1)
@@ -132,8 +134,8 @@ class Smooth:
         b = self.basis[used]
         bare, right = b.T @ (weight[:, None] * b), b.T @ (weight * value)
         best, theta = np.inf, np.zeros(self.size)
-        given = self.strength is not None
-        for strength in [self.strength] if given else strengths:
+        tried = strengths if self.strength is None else np.array([self.strength])
+        for strength in tried:
             covar = np.linalg.inv(bare + self._unit * (strength * self._rough + _RIDGE * np.eye(self.size)))
             now = covar @ right
             leverage = weight * np.einsum("ij,jk,ik->i", b, covar, b, optimize=True)
@@ -179,7 +181,8 @@ def _ends(fit: BatchFit, name: str, used: NDArray[np.bool_], x: Array) -> Array:
     """The two end members that fit a parameter's own values best, x running from 0 to 1."""
     value, weight = _column(fit, name, used)
     a = np.stack([1 - x[used], x[used]], axis=1)
-    return np.linalg.lstsq(a * np.sqrt(weight)[:, None], value * np.sqrt(weight), rcond=None)[0]
+    root = np.sqrt(weight)
+    return np.asarray(np.linalg.lstsq(a * root[:, None], value * root, rcond=None)[0], float)
 
 
 class FirstOrder:
