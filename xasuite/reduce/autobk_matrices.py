@@ -1,0 +1,175 @@
+"""AUTOBK on one energy grid with one E0, as matrices: what does not depend on mu is made once and kept.
+
+Knots, window and ranges are chosen as Larch's autobk chooses them (docs/decisions/engine_reduction.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ReductionError
+from ..model import Array
+from .window import ft_window
+
+ETOK = 1.0 / 3.8099819442818976  # 1/(eV A^2): k^2 = ETOK (E - E0)
+KSTEP, NFFT = 0.05, 2048
+# Larch's clamp: its residual is weighted by 0.1 + 10 mean(out^2), out being chi(R) below rbkg
+CLAMP_BASE, CLAMP_GAIN = 0.1, 10.0
+_SPLINE = 3
+_LEAST_KNOTS, _MOST_KNOTS = 5, 128
+# passes of the clamp's fixed point, and the relative change that ends them
+_PASSES, _SETTLED = 30, 1e-11
+# k points interpolated together, and the weight below which a point does not count
+_BLOCK, _NO_WEIGHT = 64, 1e-17
+
+
+def at_or_below(energy: Array, value: float) -> int:
+    """Index of the last point at or below a value; 0 where there is none."""
+    return max(int(np.searchsorted(energy, value, side="right")) - 1, 0)
+
+
+def nearest(energy: Array, value: float) -> int:
+    """Index of the point nearest a value."""
+    return int(np.argmin(np.abs(energy - value)))
+
+
+@dataclass(frozen=True, eq=False)
+class SplineMatrices:
+    """autobk on one grid with one E0: everything that does not depend on mu.
+
+    `to_chi` interpolates mu's points `points` to k, as blocks (part of k, part of the points, weights between them);
+    `low_r` (nk, 2 nR) gives chi(R) below rbkg. In the coordinates y of the spline (its coefficients turned and scaled)
+    chi(R) has unit columns `inside` (2 nR, ns) and the clamp is diagonal: `stiff` (ns,) its squared sizes,
+    `clamp_rows` (nc, ns) the clamped points themselves. `chi_of` (ns, nk) and `bkg_of` (ns, np) lead back.
+    """
+
+    k: Array
+    points: tuple[int, int]
+    to_chi: tuple[tuple[slice, slice, Array], ...]
+    low_r: Array
+    inside: Array
+    stiff: Array
+    clamp_rows: Array
+    clamp_at: NDArray[np.intp]
+    clamp_weight: Array
+    chi_of: Array
+    bkg_of: Array
+
+
+def clamped(spline: SplineMatrices, a: Array, ends: Array, outside: Array, n: int) -> Array:
+    """Spline coordinates (m, ns) at the minimum of |chi(R)|^2 + s^2 |ends|^2 with s = 0.1 + 10 mean(out^2).
+
+    Where the gradient is zero, (1 + lam D) y = a + lam b with lam = s^2 / (1 + 20 s |ends|^2 / n): one unknown
+    a row, found by iteration, and by a search along lam where that does not settle (strong clamps).
+    """
+    b = ends @ spline.clamp_rows
+
+    def at(lam: Array) -> tuple[Array, Array, Array]:
+        y = (a + lam[:, None] * b) / (1 + lam[:, None] * spline.stiff)
+        out2 = outside + ((a - y) ** 2).sum(axis=1)
+        left = ends - y @ spline.clamp_rows.T
+        clamp2 = np.einsum("ij,ij->i", left, left)
+        s = CLAMP_BASE + CLAMP_GAIN * out2 / n
+        return y, s**2 / (1 + 2 * CLAMP_GAIN * s * clamp2 / n), out2 + s**2 * clamp2
+
+    lam = np.full(len(a), CLAMP_BASE**2)
+    for _ in range(_PASSES):
+        _, new, _ = at(lam)
+        change = np.abs(new - lam)
+        lam = new
+        if (change <= _SETTLED * lam).all():
+            break
+    restless = change > 1e-6 * lam
+    if restless.any():
+        lam[restless] = _searched(at, lam)[restless]
+    return at(lam)[0]
+
+
+def _searched(at: Callable[[Array], tuple[Array, Array, Array]], lam: Array) -> Array:
+    """The lam of the lowest objective along a grid, refined by golden sections."""
+    grid = np.geomspace(1e-6, 1e6, 241)
+    values = np.stack([at(np.full_like(lam, g))[2] for g in grid])
+    best = np.clip(values.argmin(axis=0), 1, len(grid) - 2)
+    low, high = np.log(grid[best - 1]), np.log(grid[best + 1])
+    golden = (np.sqrt(5) - 1) / 2
+    for _ in range(60):
+        x1, x2 = high - golden * (high - low), low + golden * (high - low)
+        down = at(np.exp(x1))[2] < at(np.exp(x2))[2]
+        high, low = np.where(down, x2, high), np.where(down, low, x1)
+    return np.exp((low + high) / 2)
+
+
+@lru_cache(maxsize=64)
+def spline_matrices(
+    energy_bytes: bytes, e0: float, rbkg: float, kweight: int, kmin: float, kmax: float, dk: float, window: str,
+    clamp_lo: float, clamp_hi: float, nclamp: int,
+) -> SplineMatrices:  # fmt: skip
+    """The matrices of one grid and E0. Knots, window and ranges are chosen as Larch's autobk chooses them."""
+    from scipy.interpolate import BSpline, make_interp_spline
+
+    energy = np.frombuffer(energy_bytes)
+    first = at_or_below(energy, e0)
+    above = energy[first:] - e0
+    kraw = np.sign(above) * np.sqrt(ETOK * np.abs(above))
+    kmax = max(0.0, min(float(kraw[-1]), kmax))
+    kout = KSTEP * np.arange(int(1.01 + kmax / KSTEP), dtype=float)
+    last = min(energy.size, 2 + at_or_below(energy, e0 + kmax * kmax / ETOK)) - 1
+    rstep = np.pi / (KSTEP * NFFT)
+    rbkg = max(rbkg, 2 * rstep)
+    n_knots = 1 + int(2 * rbkg * (kmax - kmin) / np.pi)
+    n_r = int(1 + (n_knots - 1) * np.pi / (2 * rstep * (kmax - kmin)))
+    n_knots = max(_LEAST_KNOTS, min(_MOST_KNOTS, n_knots))
+    places = np.array([kraw[nearest(kraw, q)] for q in np.linspace(kmin, kmax, n_knots)])
+    if (np.diff(places) <= 0).any():
+        raise ReductionError(
+            f"the scan has too few points above E0 {e0:g} eV for a spline of {n_knots} knots; lower rbkg"
+        )
+    knots = make_interp_spline(places, places, k=_SPLINE).t
+    inside = kraw[: last - first + 1]
+    basis = BSpline(knots, np.eye(n_knots), _SPLINE)(inside)
+    to_chi = make_interp_spline(inside, np.eye(inside.size), k=_SPLINE)(kout)
+    taper = kout**kweight * ft_window(kout, (kmin, kmax), dx=dk, kind=window)
+    phase = np.exp(-2j * np.pi / NFFT * np.outer(np.arange(n_r), np.arange(kout.size)))
+    transform = KSTEP / np.sqrt(np.pi) * phase * taper
+    low_r = np.vstack([transform.real, transform.imag])
+    chi_of = to_chi @ basis
+    left, size, right = np.linalg.svd(low_r @ chi_of, full_matrices=False)
+    turn = right.T / size
+    weight = np.repeat([abs(clamp_lo), abs(clamp_hi)], nclamp)
+    at = np.r_[np.arange(nclamp), np.arange(kout.size - nclamp, kout.size)].astype(np.intp)
+    at, weight = at[weight > 0], weight[weight > 0]
+    ends = weight[:, None] * (chi_of @ turn)[at]
+    _, stiff, axes = np.linalg.svd(np.vstack([ends, np.zeros((n_knots, n_knots))]), full_matrices=False)
+    turn = turn @ axes.T
+    return SplineMatrices(
+        k=kout,
+        points=(first, last + 1),
+        to_chi=_blocks(to_chi),
+        low_r=np.ascontiguousarray(low_r.T),
+        inside=left @ axes.T,
+        stiff=stiff**2,
+        clamp_rows=weight[:, None] * (chi_of @ turn)[at],
+        clamp_at=at,
+        clamp_weight=weight,
+        chi_of=np.ascontiguousarray((chi_of @ turn).T),
+        bkg_of=np.ascontiguousarray((basis @ turn).T),
+    )
+
+
+def _blocks(matrix: Array) -> tuple[tuple[slice, slice, Array], ...]:
+    """An interpolation matrix (nk, np) in blocks of rows, transposed, each with the points that weigh in it.
+
+    The weights fall by a factor of 3.7 a point, so that beyond some 30 points they are rounding errors.
+    """
+    out = []
+    for i in range(0, len(matrix), _BLOCK):
+        rows = slice(i, min(i + _BLOCK, len(matrix)))
+        seen = np.flatnonzero(np.abs(matrix[rows]).max(axis=0) > _NO_WEIGHT)
+        points = slice(int(seen[0]), int(seen[-1]) + 1)
+        out.append((rows, points, np.ascontiguousarray(matrix[rows, points].T)))
+    return tuple(out)
