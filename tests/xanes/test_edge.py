@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xasuite.errors import DataError, RangeError
+from xasuite.errors import DataError, RangeError, XasuiteWarning
 from xasuite.model import Series
 from xasuite.xanes.edge import crossing, edge_energy, noise_of, range_set
 
@@ -106,6 +106,32 @@ def test_measured_standards(data_root: Path, name: str) -> None:
     assert found.value == pytest.approx(KNOWN[name], abs=0.01)
     assert 0.05 < found.norm_err < 0.7  # what the ranges do: 0.1-0.2 eV for Fe, up to 0.6 for scans of 80 eV
     assert found.noise_err < 0.05
+
+
+def test_fluorescence_equals_larch_called_directly(data_root: Path) -> None:
+    """A fluorescence scan (PF 9A, ifluor/i0): E(0.5) from Larch's own pre_edge, interpolated by numpy."""
+    larch = pytest.importorskip("larch")
+    from larch.xafs import pre_edge
+
+    from xasuite import io, reduce
+
+    s = io.read(data_root / "formats" / "beamlines" / "PF9A_2022.dat").mu()
+    found = edge_energy(reduce.normalize(s), fraction=0.5)
+    group = larch.Group(energy=s.energy.copy(), mu=s.mu.copy())
+    pre_edge(group)
+    at = int(np.argmax(group.norm >= 0.5))
+    exact = np.interp(0.5, group.norm[at - 1 : at + 1], s.energy[at - 1 : at + 1])
+    assert found.value == pytest.approx(exact, abs=0.01)
+    assert found.stderr < 0.2
+
+
+def test_a_pre_edge_peak_that_reaches_the_fraction_is_warned_of() -> None:
+    peak = 0.7 * np.exp(-(((E - 7105.0) / 1.5) ** 2))
+    n = record(E, arctan_edge() + peak, e0=7120.0, label="vanadate")
+    with pytest.warns(
+        XasuiteWarning, match=r"vanadate: norm rises through 0\.5 twice, at 710\d\.\d and 71(19|20)\.\d eV"
+    ):
+        edge_energy(n, fraction=0.5, vary=False)
 
 
 def test_tin_series_first_and_last(tin: Series) -> None:

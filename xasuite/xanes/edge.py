@@ -26,6 +26,10 @@ NOISE_COPIES = 24  # noisy copies of a scan from which the error of a position w
 WHITE_LINE_SPAN = 40.0  # eV above E(0.5) in which the white line's maximum is looked for
 INTEGRAL_LEVELS = (0.15, 1.0)  # of the jump: Dau, Liebisch & Haumann, Anal. Bioanal. Chem. 376 (2003) 562
 BELOW = 60.0  # eV below e0 from which a crossing of the fraction is looked for
+AGAIN, DIP = (
+    30.0,
+    0.02,
+)  # eV above the first rise, and how far below the fraction, that make a second rise count
 MIN_PRE_END = 10.0  # eV below e0 beyond which no pre-edge range of the set reaches
 MIN_WIDTH = 12.0  # eV, a narrower range is left out of the set
 _RANGE_CONVENTIONS = (
@@ -332,6 +336,8 @@ def edge_energy(
             f"{name} {what} between {normalized.energy[0]:.1f} and {normalized.energy[-1]:.1f} eV; "
             "check the normalisation and the range of the scan"
         )
+    if method == "fraction":
+        _warn_of_second_rise(normalized, value, fraction, name)
     nothing = np.full(np.shape(value), np.nan)
     sets = ranges if ranges is not None else range_set(normalized.energy, normalized.e0) if vary else ()
     still = nothing if not vary else np.zeros_like(nothing)  # straight lines and a scale move no inflection
@@ -356,6 +362,23 @@ def edge_energy(
         source=normalized.source,
         history=(*normalized.history, step),
     )
+
+
+def _warn_of_second_rise(data: Normalized, value: Array, fraction: float, name: str) -> None:
+    """Warns when norm falls below the fraction again and rises a second time, as after a high pre-edge peak."""
+    inside = (data.energy > value[..., None]) & (data.energy < value[..., None] + AGAIN)
+    again = crossing(data.energy, np.where(inside, data.norm, np.inf), fraction)
+    dip = np.where(inside, data.norm, np.inf).min(-1) < fraction - DIP
+    rows = np.flatnonzero(np.atleast_1d(np.isfinite(again) & dip))
+    if rows.size:
+        where = f"{np.atleast_1d(value)[rows[0]]:.1f} and {np.atleast_1d(again)[rows[0]]:.1f} eV"
+        many = f" in {rows.size} rows" if rows.size > 1 else ""
+        warnings.warn(
+            f"{name}: norm rises through {fraction:g} twice{many}, at {where}; a pre-edge peak or a dip in the edge "
+            "makes this fraction ambiguous, the first rise is given",
+            XasuiteWarning,
+            stacklevel=3,
+        )
 
 
 def _of_series(found: EdgeEnergy, series: Series) -> EdgeEnergy:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from ...xanes.lcf import Combination
     from ...xanes.matrix import Matrix
     from ...xanes.mcr import MCR
-    from ...xanes.principal import PCA
     from ...xanes.peaks import PeakFit
+    from ...xanes.principal import PCA
 
 
 def lcf(c: Combination, row: int = 0) -> Any:
@@ -41,9 +41,8 @@ def lcf(c: Combination, row: int = 0) -> Any:
         residual = c.data[row] - c.fit[row]
         left.plot(c.energy, residual - 0.12, color="0.5", lw=0.8, label="residual, shifted by -0.12")
         left.set(xlabel=style.ENERGY, ylabel=style.NORM, ylim=(-0.25, None), xlim=(c.energy[0], c.energy[-1]))
-        left.margins(y=0.3)
         left.legend(loc="upper right", fontsize=5.5)
-        left.set_ylim(-0.25, 1.45 * float(c.data[row].max()))
+        left.set_ylim(-0.25, 1.7 * float(c.data[row].max()))
         if series:
             right = axes[0, 1]
             x = np.arange(1, len(c.labels) + 1)
@@ -147,7 +146,7 @@ def peaks(fit: PeakFit) -> Any:
             )
         bottom.plot(fit.energy, fit.data - fit.fit, color=style.DATA, lw=0.8)
         bottom.axhline(0, color="0.7", lw=0.6)
-        top.set_ylabel(style.NORM)
+        top.set(ylabel=style.NORM, ylim=(None, 1.5 * float(fit.data.max())))
         top.legend(loc="upper left", fontsize=6)
         bottom.set(xlabel=style.ENERGY, ylabel="residual", xlim=fit.energy[[0, -1]])
         bottom.ticklabel_format(useOffset=False)

@@ -19,6 +19,12 @@ KINDS: dict[str, str] = {
     "Wavelet": "wavelet:plot_wavelet",
     "FitResult": "fit:plot_fit",
     "Calibration": "xanes:valence",
+    "AtFraction": "xanes:valence",
+    "Combination": "components:lcf",
+    "PCA": "components:pca",
+    "MCR": "components:mcr",
+    "PeakFit": "components:peaks",
+    "DBand": "components:dband",
 }
 
 
