@@ -77,7 +77,13 @@ def fit_rows(plan: Plan, chi: Series, rows: NDArray[np.intp], model: Model, *, t
 
 
 def _grouped(
-    plan: Plan, stack: Chi, model: Model, kmax: Array, rows: NDArray[np.intp], out: RowFit | None, threads: int
+    plan: Plan,
+    stack: Chi,
+    model: Model,
+    kmax: Array,
+    rows: NDArray[np.intp],
+    out: RowFit | None,
+    threads: int,
 ) -> RowFit:
     """The rows fitted in groups of one k range each, put into `out`."""
     for end in np.unique(kmax[rows]):
@@ -89,9 +95,7 @@ def _grouped(
     return out
 
 
-def _without_absent(
-    plan: Plan, stack: Chi, model: Model, kmax: Array, fit: RowFit, threads: int
-) -> RowFit:
+def _without_absent(plan: Plan, stack: Chi, model: Model, kmax: Array, fit: RowFit, threads: int) -> RowFit:
     """Rows in which a shell that may be absent is not seen, fitted again without it.
 
     Its amplitude then is 0 with the error that it had, an upper limit; everything else is of the fit without it.
@@ -106,7 +110,9 @@ def _without_absent(
         if not absent.size:
             continue
         total = np.array(fit.stderr[name])
-        others = replace(fit, batches=tuple(_still(b, absent) for b in fit.batches if not np.isin(b.rows, absent).all()))
+        others = replace(
+            fit, batches=tuple(_still(b, absent) for b in fit.batches if not np.isin(b.rows, absent).all())
+        )
         fit = _grouped(plan, stack, fixed(model, {name: 0.0}), kmax, absent, others, threads)
         for p in model.params:  # what the fit does without stands at its value all the same
             if p.expr is None and not p.vary:

@@ -27,7 +27,9 @@ def hold(plan: Plan) -> Plan:
     for names in groups.values():
         table = plan.series.hold[names[0]]
         if table.rows[0] > len(plan):
-            raise SeriesError(f"hold: {names[0]}: rows = {list(table.rows)}, but the series has {len(plan)} rows")
+            raise SeriesError(
+                f"hold: {names[0]}: rows = {list(table.rows)}, but the series has {len(plan)} rows"
+            )
         held = _fitted(plan, names, table)
         params = tuple(held.get(p.name, p) for p in plan.model.params)
         plan = replace(plan, model=Model(params, plan.model.paths, plan.model.range))

@@ -1,0 +1,352 @@
+"""Figures of a series: parameters, edge energies and components along it, maps and waterfalls, fits at chosen times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...model import Array, Chi
+from . import style
+
+if TYPE_CHECKING:
+    from ...series.record import SeriesRun
+
+WATERFALL = 16  # curves that can still be told apart
+XANES = (-30.0, 90.0)  # eV from E(0.5)
+RMAX = 6.0  # A
+PANEL = 1.35  # inches, height of one parameter
+PAPER = ("parameters", "fits", "edge", "chir_waterfall")  # also as PDF
+UNITS = {"n": "", "r": " (Å)", "sigma2": " (Å$^2$)", "e0": " (eV)"}
+NAMES = {"n": "N", "r": "R", "sigma2": "σ$^2$"}
+
+
+def plot_parameters(run: SeriesRun, *names: str, against: str = "time") -> Any:
+    """Parameters or columns against time (or another column), one panel each, with bands of one standard error.
+
+    Left out, N of every path that varies. Values that the fit does not determine are hollow and have no band; a
+    fit along time, where there is one, is the red line with its band.
+    """
+    chosen = names or default_names(run)
+    x, label = run.along(against)
+    with style.style() as plt:
+        figure, axes = plt.subplots(
+            len(chosen), 1, figsize=(style.DOUBLE * 0.6, 0.5 + PANEL * len(chosen)), sharex=True, squeeze=False,
+            layout="constrained",
+        )  # fmt: skip
+        for axis, name in zip(axes[:, 0], chosen, strict=True):
+            _parameter(axis, run, name, x, against == "time")
+        axes[-1, 0].set_xlabel(label)
+        figure.suptitle(run.kind, x=0.99, ha="right", fontsize=6, color="0.4")
+    return figure
+
+
+def default_names(run: SeriesRun) -> list[str]:
+    """N of the paths whose N varies along the series, each amplitude once."""
+    found: list[str] = []
+    seen: list[Array] = []
+    for name in [c for c in run.table.columns if c.endswith(".n")]:
+        values = run.table[name].to_numpy(float)
+        scale = np.nanmax(np.abs(values)) if np.isfinite(values).any() else 0
+        if scale == 0 or np.nanstd(values) < 1e-9 * scale:
+            continue
+        if any(np.nanstd(values / scale - s) < 1e-6 for s in seen):
+            continue  # tied to one that is shown
+        seen.append(values / scale)
+        found.append(name)
+    return found or [p["name"] for p in run.parameters if p["vary"]][:4]
+
+
+def undetermined(run: SeriesRun, name: str) -> Any:
+    """Rows (m,) in which a column's value means nothing, or whose path is not seen."""
+    table = run.table
+    out = np.array(table[name].isna())
+    path, _, quantity = name.rpartition(".")
+    if path and f"{path}.seen" in table:
+        out |= (table[f"{path}.seen"] == 0).to_numpy()
+    elif not path:
+        out |= np.array([name in u.split(", ") for u in table["undetermined"]])
+    return out
+
+
+def axis_name(name: str) -> str:
+    """How a column is called on an axis."""
+    path, _, quantity = name.rpartition(".")
+    if path and quantity in NAMES:
+        return f"{NAMES[quantity]}({path}){UNITS[quantity]}"
+    return f"{name} (eV)" if name.startswith("E(") else name
+
+
+def _parameter(axis: Any, run: SeriesRun, name: str, x: Array, along_time: bool) -> None:
+    table = run.table
+    if name not in table:
+        from ...errors import SeriesError
+        from ...spec.load import nearest
+
+        raise SeriesError(f"there is no column {name!r} to plot{nearest(name, table.columns)}")
+    y = table[name].to_numpy(float)
+    err = table[f"{name}_err"].to_numpy(float) if f"{name}_err" in table else np.full(y.shape, np.nan)
+    lost = undetermined(run, name) & np.isfinite(y)
+    good = np.isfinite(y) & ~lost & np.isfinite(x)
+    color = style.COLORS[0]
+    order = np.argsort(x[good], kind="stable")
+    gx, gy, ge = x[good][order], y[good][order], np.nan_to_num(err[good][order])
+    size = 8 if y.size < 150 else 2
+    if along_time or not _repeats(gx):
+        _band(axis, gx, gy, ge, x, color)
+    elif gx.size:
+        axis.errorbar(gx, gy, ge, fmt="none", ecolor=color, elinewidth=0.5, alpha=0.5)
+    axis.scatter(gx, gy, s=size, color=color, lw=0, zorder=3)
+    word = "not seen" if name.endswith(".n") else "not determined"
+    if name.endswith(".n"):  # an N that cannot be told from zero still has its limit
+        axis.errorbar(
+            x[lost], y[lost], np.nan_to_num(err[lost]), fmt="none", ecolor="0.8", elinewidth=0.6, zorder=1
+        )
+    axis.scatter(
+        x[lost], y[lost], s=size + 4, facecolor="white", edgecolor="0.55", lw=0.7, zorder=2, label=word
+    )
+    smooth = run.timeline.get(f"{name}")
+    if smooth is not None and along_time:
+        t, e = x[np.argsort(x)], run.timeline.get(f"{name}_err", np.zeros(len(x)))
+        axis.fill_between(t, smooth - e, smooth + e, color=style.FIT, alpha=0.25, lw=0)
+        axis.plot(t, smooth, color=style.FIT, lw=1.2, label="fit along time")
+    if name.partition(".")[0] in run.truth and along_time:
+        axis.plot(x, run.truth[name], color="black", lw=0.8, ls="--", label="truth")
+    axis.set_ylabel(axis_name(name))
+    shown = np.nan_to_num(err[lost]) if name.endswith(".n") else 0.0
+    _limits(axis, np.concatenate([gy - ge, gy + ge, y[lost] - shown, y[lost] + shown]))
+    if axis.get_legend_handles_labels()[0] and (lost.any() or smooth is not None):
+        axis.legend(loc="best")
+
+
+def _repeats(x: Array) -> bool:
+    """Whether an abscissa stands still so that a band along it would fold (a furnace that holds)."""
+    return x.size > 2 and bool(
+        np.median(np.diff(x)) <= 1e-3 * np.ptp(x) or (np.diff(x) < 1e-3 * np.ptp(x)).mean() > 0.2
+    )
+
+
+def _band(axis: Any, gx: Array, gy: Array, ge: Array, x: Array, color: str) -> None:
+    """The band, broken where rows are missing between two good ones."""
+    if gx.size < 2:
+        return
+    step = np.median(np.diff(np.sort(x[np.isfinite(x)])))
+    breaks = np.flatnonzero(np.diff(gx) > 3.5 * max(step, 1e-12)) + 1
+    for part in np.split(np.arange(gx.size), breaks):
+        axis.fill_between(gx[part], gy[part] - ge[part], gy[part] + ge[part], color=color, alpha=0.25, lw=0)
+
+
+def _limits(axis: Any, values: Array) -> None:
+    """Limits that a few wild values do not set."""
+    good = values[np.isfinite(values)]
+    if not good.size:
+        return
+    low, high = np.percentile(good, [1, 99])
+    room = 0.12 * (high - low) or 0.1 * max(abs(high), 1e-12)
+    axis.set_ylim(low - room, high + room)
+
+
+def rows_shown(run: SeriesRun, many: int) -> Any:
+    """At most `many` good rows, evenly along the series."""
+    good = np.flatnonzero(run.table["fit_status"] != "not fitted")
+    return good[np.unique(np.linspace(0, good.size - 1, min(many, good.size)).round().astype(int))]
+
+
+def curves_of(run: SeriesRun, what: str, rows: Any) -> tuple[Array, Array, str, str]:
+    """Axis (n,), curves (m, n) and their labels of "xanes" or "chir" for some rows."""
+    if what == "xanes":
+        energy, norm = run.curves("norm", rows)
+        half = float(np.nanmedian(run.table["E(0.5)"])) if "E(0.5)" in run.table else float(energy.mean())
+        inside = (energy >= half + XANES[0]) & (energy <= half + XANES[1])
+        return energy[inside], norm[:, inside], style.ENERGY, style.NORM
+    r, magnitude, weight = transform(run, run.curves("chi", rows))
+    return r, magnitude, style.R, style.chir_label(weight)
+
+
+def transform(
+    run: SeriesRun, curves: tuple[Array, Array], part: str = "magnitude"
+) -> tuple[Array, Array, float]:
+    """r (n,) to 6 A, |chi(R)| (m, n) or its real part with the fit's k range and weight, and that weight."""
+    import tomllib
+
+    from ...exafs.fourier import fourier
+
+    fit = tomllib.loads(run.spec_text)["fit"]
+    weights = fit.get("kweight", 2)
+    weight = weights[-1] if isinstance(weights, list) else weights
+    k, chi = curves
+    flat = np.zeros(len(chi))
+    made = fourier(
+        Chi(k=k, chi=np.nan_to_num(chi), e0=flat, edge_step=flat + 1), k=tuple(fit["k"]), kweight=weight,
+        window=fit.get("window", "hanning"), dk=fit.get("dk", 1.0),
+    )  # fmt: skip
+    inside = made.r <= RMAX
+    values = made.magnitude if part == "magnitude" else made.chir.real
+    return made.r[inside], np.atleast_2d(values)[:, inside], float(weight)
+
+
+def plot_waterfall(run: SeriesRun, what: str = "xanes", many: int = WATERFALL) -> Any:
+    """XANES or |chi(R)| of some rows above each other, coloured by time (S23, S25)."""
+    rows = rows_shown(run, many)
+    x, y, xlabel, ylabel = curves_of(run, what, rows)
+    times, time_label = run.along()
+    offset = (0.06 if what == "xanes" else 0.28) * float(np.nanmax(y))
+    with style.style() as plt:
+        figure, axis = plt.subplots(figsize=(style.COLUMN, 3.6), layout="constrained")
+        colors = plt.get_cmap(style.SEQUENTIAL)(np.linspace(0, 0.92, len(rows)))
+        for i in range(len(rows)):
+            axis.plot(x, y[i] + i * offset, color=colors[i], lw=0.8, zorder=len(rows) - i)
+        scale = plt.Normalize(times[rows].min(), times[rows].max())
+        bar = figure.colorbar(plt.cm.ScalarMappable(scale, style.SEQUENTIAL), ax=axis, pad=0.02)
+        bar.set_label(time_label)
+        axis.set(xlabel=xlabel, ylabel=f"{ylabel}, offset by {offset:.2g}", xlim=(x[0], x[-1]))
+    return figure
+
+
+def plot_map(run: SeriesRun, what: str = "xanes", difference: bool = False) -> Any:
+    """XANES or |chi(R)| as a map over the whole series; rows that were passed over are grey.
+
+    With `difference` the first row is subtracted: small changes on a large edge are seen.
+    """
+    table = run.table
+    rows = np.arange(len(table)) if len(table) <= 2000 else rows_shown(run, 2000)
+    x, y, xlabel, label = curves_of(run, what, rows)
+    y = np.where((table["fit_status"].to_numpy()[rows] == "not fitted")[:, None], np.nan, y)
+    times, time_label = run.along()
+    if difference:
+        first = y[np.isfinite(y).all(axis=1)][0]
+        y, label = y - first, f"{label} less the first"
+    with style.style() as plt:
+        figure, axis = plt.subplots(figsize=(style.COLUMN * 1.25, 2.7), layout="constrained")
+        axis.set_facecolor("0.8")
+        top = float(np.nanmax(np.abs(y))) if difference else float(np.nanpercentile(y, 99.8))
+        limits = (
+            {"vmin": -top, "vmax": top, "cmap": style.DIVERGING}
+            if difference
+            else {"vmin": 0, "vmax": top, "cmap": style.SEQUENTIAL}
+        )
+        t = times[rows]
+        if np.isfinite(t).all() and (np.diff(t) > 0).all():
+            mesh = axis.pcolormesh(x, t, y, shading="nearest", rasterized=True, **limits)
+            axis.set_ylabel(time_label)
+        else:
+            mesh = axis.pcolormesh(x, rows + 1, y, shading="nearest", rasterized=True, **limits)
+            axis.set_ylabel("Row")
+        figure.colorbar(mesh, ax=axis, pad=0.02).set_label(label)
+        axis.set(xlabel=xlabel)
+    return figure
+
+
+def plot_fits(run: SeriesRun, times: Sequence[float] | None = None) -> Any:
+    """Fits at chosen times (in the table's unit): |chi(R)| above, Re chi(R) below, data black, fit red (S26, S27)."""
+    good = np.flatnonzero(run.table["fit_status"] != "not fitted")
+    x, label = run.along()
+    if times is None:
+        rows = good[np.unique(np.linspace(0, good.size - 1, min(4, good.size)).round().astype(int))]
+    else:
+        rows = np.array([good[np.argmin(np.abs(x[good] - t))] for t in times])
+    parts = {}
+    for part in ("magnitude", "real"):
+        for curve in ("chi", "fit"):
+            r, parts[part, curve], weight = transform(run, run.curves(curve, np.unique(rows)), part)
+    at = {row: i for i, row in enumerate(np.unique(rows))}
+    import tomllib
+
+    span = tomllib.loads(run.spec_text)["fit"]["r"]
+    with style.style() as plt:
+        figure, axes = plt.subplots(
+            2, len(rows), figsize=(style.DOUBLE * max(1, len(rows)) / 4, 2.9), sharex=True, sharey="row",
+            squeeze=False, layout="constrained", height_ratios=[1.2, 1],
+        )  # fmt: skip
+        unit = label.partition("(")[2].rstrip(")")
+        for column, row in enumerate(rows):
+            for line, part in enumerate(("magnitude", "real")):
+                axis = axes[line, column]
+                axis.axvspan(*span, color="0.94", lw=0, zorder=0)
+                axis.plot(r, parts[part, "chi"][at[row]], color=style.DATA, lw=1, label="data")
+                axis.plot(r, parts[part, "fit"][at[row]], color=style.FIT, lw=1, label="fit")
+            axes[0, column].set_title(f"{x[row]:.4g} {unit}")
+            axes[1, column].set_xlabel(style.R)
+        axes[0, 0].set(ylabel=style.chir_label(weight), xlim=(0, RMAX))
+        axes[1, 0].set_ylabel(style.chir_label(weight, "real"))
+        axes[0, 0].legend(loc="upper right")
+    return figure
+
+
+def plot_edges(run: SeriesRun, valence: Callable[[Array], tuple[Array, Array]] | None = None) -> Any:
+    """E(f) against time with the error of noise; with a calibration, the valence read off it below.
+
+    `valence(energies) -> (values, standard errors)` is what a calibration gives (xanes.predict of each).
+    """
+    names = [c for c in run.table.columns if c.startswith("E(") and c.endswith(")")]
+    x, label = run.along()
+    count = len(names) + (valence is not None)
+    with style.style() as plt:
+        figure, axes = plt.subplots(
+            count,
+            1,
+            figsize=(style.COLUMN * 1.2, 0.5 + 1.6 * count),
+            sharex=True,
+            squeeze=False,
+            layout="constrained",
+        )
+        for axis, name in zip(axes[:, 0], names, strict=False):
+            _parameter(axis, run, name, x, True)
+        if valence is not None:
+            value, error = valence(run.table[names[0]].to_numpy(float))
+            axis = axes[-1, 0]
+            axis.fill_between(x, value - error, value + error, color=style.COLORS[0], alpha=0.25, lw=0)
+            axis.plot(x, value, color=style.COLORS[0])
+            axis.set_ylabel("Formal valence")
+        axes[-1, 0].set_xlabel(label)
+        for axis in axes[:, 0]:
+            axis.ticklabel_format(axis="y", useOffset=False)
+    return figure
+
+
+def plot_components(
+    times: Array, fractions: Mapping[str, Array], label: str, errors: Mapping[str, Array] | None = None
+) -> Any:
+    """Fractions (m,) of components against time, with bands where errors (m,) are known, and their sum."""
+    with style.style() as plt:
+        figure, axis = plt.subplots(figsize=(style.COLUMN * 1.2, 2.5), layout="constrained")
+        for i, (name, values) in enumerate(fractions.items()):
+            color = style.COLORS[i % len(style.COLORS)]
+            if errors is not None and name in errors:
+                axis.fill_between(
+                    times, values - errors[name], values + errors[name], color=color, alpha=0.25, lw=0
+                )
+            axis.plot(times, values, color=color, label=name)
+        axis.plot(times, np.sum(list(fractions.values()), axis=0), color="0.6", lw=0.8, ls=":", label="sum")
+        axis.set(xlabel=label, ylabel="Fraction", ylim=(-0.05, 1.18), xlim=(times[0], times[-1]))
+        axis.legend(loc="upper center", ncols=len(fractions) + 1)
+    return figure
+
+
+def write_figures(run: SeriesRun, folder: str | Path) -> list[Path]:
+    """Every figure that the series has the data for, as PNG and PDF in folder/figures."""
+    folder = Path(folder) / "figures"
+    wanted: dict[str, Callable[[], Any]] = {"parameters": lambda: plot_parameters(run)}
+    varied = [p["name"] for p in run.parameters if p["vary"]]
+    wanted["parameters_all"] = lambda: plot_parameters(run, *varied)
+    if any(c.startswith("E(") for c in run.table.columns):
+        wanted["edge"] = lambda: plot_edges(run)
+    import h5py
+
+    with h5py.File(run.path, "r") as handle:
+        held = set(handle["entry"])
+    for what, curve in (("xanes", "norm"), ("chir", "chi")):
+        if curve in held:
+            wanted[f"{what}_map"] = lambda what=what: plot_map(run, what)
+            wanted[f"{what}_waterfall"] = lambda what=what: plot_waterfall(run, what)
+    if "norm" in held:
+        wanted["xanes_difference"] = lambda: plot_map(run, "xanes", difference=True)
+    if {"chi", "fit"} <= held:
+        wanted["fits"] = lambda: plot_fits(run)
+    return [
+        path
+        for name, make in wanted.items()
+        for path in style.save(make(), folder / name, ("png", "pdf") if name in PAPER else ("png",))
+    ]
