@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from xasuite import feff, reduce, simulate
-from xasuite._larch.debye import sigma2_debye
 from xasuite.errors import CrystalError, DataError
 from xasuite.exafs.chi import KTOE
 from xasuite.exafs.fit import fit_chi
@@ -20,6 +19,7 @@ from xasuite.feff.paths import FeffPath
 from xasuite.model import Chi
 from xasuite.simulate import Setup, TruthPath
 from xasuite.simulate.atomic import background, edge_profile, tabulated_edge
+from xasuite.simulate.cluster import debye
 
 N, R, SIGMA2, S02 = 5.8, 1.971, 5.3e-3, 0.77  # Co K, Co-O: Table S4b of the CCRO paper
 
@@ -322,10 +322,10 @@ def test_shell_keeps_mean_and_spread(paths: tuple[FeffPath, ...]) -> None:
 def test_debye_model_is_coppers() -> None:
     """Cu at 295 K, 315 K: 0.0083-0.0090 A^2 measured (Larch's example: 0.00867(31)), a quarter less at 150 K or so."""
     first = feff.find_paths("Cu", absorber="Cu", radius=4.0)[0]
-    assert 0.0083 < sigma2_debye(first, 295, 315) < 0.0092
-    assert sigma2_debye(first, 150, 315) < 0.65 * sigma2_debye(first, 295, 315)
+    assert 0.0083 < debye(first, 295, 315) < 0.0092
+    assert debye(first, 150, 315) < 0.65 * debye(first, 295, 315)
     far = simulate.rest([first], temperature=295, theta=315)
-    assert float(far[0].sigma2) == sigma2_debye(first, 295, 315)
+    assert float(far[0].sigma2) == debye(first, 295, 315)
 
 
 def peaks_of(crystal: str, absorber: str) -> list[float]:

@@ -29,7 +29,7 @@ def share(occupancies: dict[str, float], n: int) -> dict[str, int]:
     elif filled > 1:
         wanted = {s: o / filled for s, o in wanted.items()}
     exact = {s: o * n for s, o in wanted.items()}
-    counts = {s: int(math.floor(x + 1e-9)) for s, x in exact.items()}
+    counts = {s: math.floor(x + 1e-9) for s, x in exact.items()}
     by_remainder = sorted(exact, key=lambda s: (counts[s] - exact[s], s == VACANCY, s))
     for s in by_remainder[: n - sum(counts.values())]:
         counts[s] += 1

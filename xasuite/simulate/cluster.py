@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from ..errors import CrystalError, DataError
+from ..errors import CrystalError, DataError, FeffError
 from ..feff.paths import FeffPath
 from ..feff.search import shells
 from .truth import TruthPath
@@ -81,8 +81,6 @@ def rest(
     but: paths left out (those a shell stands for); beyond: only paths of reff above this, A.
     temperature, theta: K; without a Debye temperature the element's where all atoms of a path are one, else 500.
     """
-    from .._larch.debye import sigma2_debye
-
     left_out = {p.index for p in but}
     out = []
     for path in paths:
@@ -92,8 +90,27 @@ def rest(
         kelvin = theta or (_THETA.get(path.absorber, _OTHER_THETA) if len(symbols) == 1 else _OTHER_THETA)
         out.append(
             TruthPath(
-                path, n=path.degen * scale, s02=s02, e0=e0, sigma2=sigma2_debye(path, temperature, kelvin),
+                path, n=path.degen * scale, s02=s02, e0=e0, sigma2=debye(path, temperature, kelvin),
                 label="-".join((path.absorber, *path.scatterers)),
             )
         )  # fmt: skip
     return tuple(out)
+
+
+def debye(path: FeffPath, temperature: float, theta: float) -> float:
+    """sigma2 in A^2 of a path by the correlated Debye model, both temperatures in K.
+
+    Raises FeffError when the path's text lacks FEFF's mean Norman radius.
+    """
+    from .._larch.debye import sigma2_debye
+
+    for line in path.text.splitlines():
+        if "rnrmav" in line:
+            norman_radius = float(line.split()[3])
+            break
+    else:
+        raise FeffError(f"{path.origin or 'path'}: its feff.dat has no Norman radius, so no Debye model")
+    legs = path.legs
+    return sigma2_debye(
+        [leg.symbol for leg in legs], [leg.xyz for leg in legs], norman_radius, temperature, theta
+    )
