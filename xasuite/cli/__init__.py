@@ -19,6 +19,7 @@ from ..errors import XasuiteError
 
 # One module of this package a line; each has register(app).
 COMMANDS: tuple[str, ...] = (
+    "new",
     "check",
     "fit",
     "reproduce",

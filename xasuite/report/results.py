@@ -7,14 +7,16 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import files
 from ..exafs.result import FitResult, Value
 from ..spec.run import SpecResult
-from ..study.reproduce import Reproduction
-from ..study.score import Cell
 from . import tables
+
+if TYPE_CHECKING:
+    from ..study.reproduce import Reproduction
+    from ..study.score import Cell
 
 
 def number(value: float | None) -> float | None:
@@ -87,6 +89,11 @@ def reproduction_json(done: Reproduction) -> dict[str, Any]:
         "doubts": list(done.doubts),
         "missing": dict(done.missing),
         "failed": dict(done.failed),
+        "matched": [
+            {k: number(v) if isinstance(v, float) else v for k, v in asdict(r).items()} | {"reason": r.reason}
+            for r in done.matched
+        ],
+        "claims": [asdict(c) for c in done.claims],
     }
 
 

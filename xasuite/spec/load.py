@@ -40,7 +40,7 @@ class LoadedSpec:
     @property
     def name(self) -> str:
         """Folder and stem, such as ccro/s9_co: the name of its results."""
-        return f"{self.path.parent.name}/{self.path.stem}"
+        return f"{self.path.absolute().parent.name}/{self.path.stem}"
 
     def at(self, *key: str | int) -> str:
         """ "file:line" of a key."""

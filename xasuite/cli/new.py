@@ -1,0 +1,98 @@
+"""``xasuite new``: a commented spec from a data file and a crystal, by flags or by questions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from .common import console, spinner
+
+if TYPE_CHECKING:
+    from ..spec.new import Amplitude
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("new")(new)
+
+
+def new(
+    files: list[str] | None = typer.Argument(
+        None, help="Data, one row each; FILE::GROUP for one group. Asked for if left out."
+    ),
+    crystal: str | None = typer.Option(
+        None, help="A shipped crystal or cluster, a CIF or xyz file, or amcsd:NUMBER."
+    ),
+    absorber: str | None = typer.Option(None, help="The absorbing element; found from the data if left out."),
+    edge: str | None = typer.Option(None, help="K, L3, ...; found from the data if left out."),
+    mu: str | None = typer.Option(None, "--mu", help='Arithmetic over channels, such as "ln(i0/it)".'),
+    foil: bool | None = typer.Option(
+        None,
+        "--foil/--sample",
+        help="N of the crystal and S02 free, or N free; a foil where the crystal is the metal.",
+    ),
+    s02: float | None = typer.Option(None, help="S02 of a sample."),
+    s02_err: float = typer.Option(0.05, help="Its standard error; it goes into every N."),
+    s02_from: Path | None = typer.Option(None, help="Spec of the foil that S02 comes from."),
+    rmax: float | None = typer.Option(
+        None, help="Fit every shell out to this distance, A; the first one if left out."
+    ),
+    output: Path = typer.Option(Path("new.toml"), "--output", "-o", help="The spec to write."),
+    force: bool = typer.Option(False, help="Overwrite the spec."),
+) -> None:
+    """Write a commented spec that passes check and fits: paths that matter, k from the noise, R from the paths."""
+    from .. import files as disk
+    from ..errors import WriteError
+    from ..spec.check import check_spec
+    from ..spec.new import new_spec
+
+    if output.exists() and not force:
+        raise WriteError(f"{output} is there already; name another with -o, or --force to overwrite it")
+    asked = not files or not crystal
+    chosen = list(files or [str(typer.prompt("Data file"))])
+    crystal = crystal or str(typer.prompt("Crystal (a shipped name, a CIF or xyz file, or amcsd:NUMBER)"))
+    if asked and absorber is None:
+        absorber = str(typer.prompt("Absorber", default=_found(chosen[0], mu)))
+    if asked and foil is None and s02 is None and s02_from is None:
+        foil = typer.confirm("Is it a foil, whose N is known?", default=_is_metal(crystal, absorber))
+        if not foil:
+            name = str(typer.prompt("Spec of a foil that S02 comes from (empty for none)", default=""))
+            s02_from = Path(name) if name else None
+    with spinner(False) as progress:
+        progress("reading, running FEFF")
+        draft = new_spec(
+            chosen, crystal=crystal, target=output, absorber=absorber, edge=edge, mu=mu, foil=foil,
+            amplitude=_amplitude(s02, s02_err, s02_from), rmax=rmax,
+        )  # fmt: skip
+        with disk.replacing(output) as temporary:  # only a spec that passes check takes its place
+            temporary.write_text(draft.text, encoding="utf-8")
+            warnings = check_spec(draft.loaded)
+    for line in draft.decisions:
+        console().print(f"  {line}")
+    for line in warnings:
+        console().print(f"  {line}", style="yellow")
+    typer.echo(f"written: {output}; now: xasuite fit {output}")
+
+
+def _amplitude(value: float | None, stderr: float, foil: Path | None) -> Amplitude:
+    from ..errors import SpecError
+    from ..spec.new import Amplitude
+
+    if value is not None and foil is not None:
+        raise SpecError("--s02 and --s02-from exclude each other; give one of them")
+    return Amplitude(foil, value, stderr if value is not None else 0.0)
+
+
+def _found(file: str, mu: str | None) -> str:
+    """The element that the data show."""
+    from ..io import read
+
+    return read(file, mu=mu).element
+
+
+def _is_metal(crystal: str, absorber: str | None) -> bool:
+    from ..feff import load_crystal
+
+    return load_crystal(crystal).elements == (absorber,)
