@@ -38,20 +38,41 @@ _PUBLIC: dict[str, str] = {
     "fourier": "xasuite.exafs",
     "back_fourier": "xasuite.exafs",
     "wavelet": "xasuite.exafs",
+    "find_lobes": "xasuite.exafs.wavelet",
+    # structures
+    "load_crystal": "xasuite.feff",
+    "find_paths": "xasuite.feff",
+    # specs: one file is one analysis
+    "fit": "xasuite.spec",
+    "reproduce": "xasuite.study:reproduce_specs",
+    "valence": "xasuite.study.valence:run_valence",
     # series
     "series": "xasuite.series",
     # figures
     "plot": "xasuite.report",
 }
 
-__all__ = ["__version__", *_PUBLIC]
+# Rooms whose functions are called by their full name: xs.simulate.spectrum, xs.xanes.edge_energy
+_ROOMS = ("feff", "reduce", "report", "simulate", "theory", "xanes")
+
+__all__ = ["__version__", *_PUBLIC, *_ROOMS]
+
+
+def _html_of(record: Any) -> str:
+    """What Jupyter shows for a record; see xasuite.report.display."""
+    from .report.display import html
+
+    return html(record)
 
 
 def __getattr__(name: str) -> Any:
     if name in _PUBLIC:
-        value = getattr(importlib.import_module(_PUBLIC[name]), name)
+        module, _, other = _PUBLIC[name].partition(":")
+        value = getattr(importlib.import_module(module), other or name)
         globals()[name] = value
         return value
+    if name in _ROOMS:
+        return importlib.import_module(f"xasuite.{name}")
     raise AttributeError(f"module 'xasuite' has no attribute {name!r}")
 
 

@@ -84,8 +84,18 @@ class Step:
         return (Step, (self.name, dict(self.settings)))
 
 
+class Shown:
+    """What Jupyter shows as a small table and figure in place of its repr."""
+
+    def _repr_html_(self) -> str:
+        # The package's front finds the room that draws: reports lie above the records.
+        import xasuite
+
+        return xasuite._html_of(self)
+
+
 @dataclass(frozen=True, eq=False)
-class _Record:
+class _Record(Shown):
     """What all records share: label, where from, how made, and notes for the reader.
 
     Subclasses name their float arrays in `_arrays` and complex ones in `_complex`; these are made

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..model import Array, Source, Step
+from ..model import Array, Shown, Source, Step
 from .model import Model
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class FittedData:
 
 
 @dataclass(frozen=True, eq=False)
-class FitResult:
+class FitResult(Shown):
     """The result of one fit, of one data set or of several together."""
 
     label: str

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from ..errors import DataError
 from ..exafs.chi import KTOE
-from ..model import OK, Array, Series, Source, Spectrum, frozen_array
+from ..model import OK, Array, Series, Shown, Source, Spectrum, frozen_array
 from . import atomic
 from . import noise as noise_
 from .atomic import Setup
@@ -41,7 +41,7 @@ class Truth:
 
 
 @dataclass(frozen=True, eq=False)
-class Simulated:
+class Simulated(Shown):
     """A spectrum, or a Series of them, and apart from it the truth."""
 
     spectrum: Any

@@ -15,6 +15,7 @@ from ..errors import SpecError, XasuiteError, XasuiteWarning
 from ..exafs.fit import fit_chi
 from ..exafs.model import Model
 from ..exafs.result import FitResult
+from ..model import Shown
 from .load import LoadedSpec, load_spec
 from .resolve import Context, Resolved, Row, resolve_model, resolve_row, resolve_spec
 from .schema import Reduce, Variant
@@ -36,7 +37,7 @@ class Provenance:
 
 
 @dataclass(frozen=True, eq=False)
-class SpecResult:
+class SpecResult(Shown):
     """The results of a spec: one FitResult a row (or one of all rows together), and its variants.
 
     `kinds` says of each row whether it is measured or closure; `failed` holds the rows that could not be

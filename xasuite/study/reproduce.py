@@ -8,16 +8,20 @@ from pathlib import Path
 
 from ..errors import SpecError, XasuiteError
 from ..exafs.result import STRONG_CORRELATION, FitResult
+from ..model import Shown
 from ..references import fits_dir
 from ..spec.load import load_spec
 from ..spec.published import table as published_table
 from ..spec.resolve import Context
 from ..spec.run import SpecResult, run_spec
+from . import claims, closure
+from .claims import ClaimCheck
+from .closure import Recovery
 from .score import COMBINED_ERRORS, Cell, score_result
 
 
 @dataclass(frozen=True, eq=False)
-class Reproduction:
+class Reproduction(Shown):
     """Specs run beside what they reproduce: cells, what the data cannot tell, doubts, failures."""
 
     results: tuple[SpecResult, ...]
@@ -26,6 +30,8 @@ class Reproduction:
     doubts: tuple[str, ...]
     missing: Mapping[str, str]
     failed: Mapping[str, str] = field(default_factory=dict)
+    matched: tuple[Recovery, ...] = ()
+    claims: tuple[ClaimCheck, ...] = ()
 
     @property
     def within(self) -> int:
@@ -36,6 +42,11 @@ class Reproduction:
     def outside(self) -> int:
         """How many cells are outside."""
         return len(self.cells) - self.within
+
+    @property
+    def good(self) -> bool:
+        """Whether every cell is within and nothing failed."""
+        return not self.outside and not self.failed
 
 
 def find_specs(targets: Sequence[str | Path]) -> list[Path]:
@@ -64,10 +75,12 @@ def reproduce_specs(
     targets: Sequence[str | Path],
     context: Context | None = None,
     *,
+    noise: bool = True,
     progress: Callable[[str], None] | None = None,
 ) -> Reproduction:
     """Run every spec and score it against the published table it names.
 
+    With `noise` the simulated rows are also fitted at the noise that matches their published errors.
     Rows whose measured data are not there are named in `missing`. A spec that fails is named in `failed`
     while the others go on; mistakes in a spec are raised at once, before anything runs.
     """
@@ -77,6 +90,7 @@ def reproduce_specs(
     missing: dict[str, str] = {}
     failed: dict[str, str] = {}
     doubts: list[str] = []
+    matching: list[Recovery] = []
     for spec in loaded:
         if progress:
             progress(f"{spec.name}: {spec.spec.title}")
@@ -97,6 +111,12 @@ def reproduce_specs(
             cells += score_result(result, published, spec.spec.reproduces)
             rows = {d.published or (d.simulate.row if d.simulate else d.label) for d in spec.spec.data}
             doubts += [f"{spec.spec.reproduces} {d.row}: {d.text}" for d in published.doubt if d.row in rows]
+        if noise and any(d.simulate for d in spec.spec.data):
+            if progress:
+                progress(f"{spec.name}: the noise that matches the published errors")
+            at_match = closure.matched(spec, context)
+            matching += at_match
+            doubts += [f"{spec.spec.reproduces} {line}" for line in closure.incompatible(at_match)]
     return Reproduction(
         tuple(results),
         tuple(cells),
@@ -104,6 +124,8 @@ def reproduce_specs(
         tuple(dict.fromkeys(doubts)) + tuple(line for r in results for line in contradictions(r)),
         missing,
         failed,
+        tuple(matching),
+        tuple(claims.check_claims(results)),
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import CalibrationError, XasuiteWarning
-from ..model import Normalized, Scan, Spectrum
+from ..model import Normalized, Scan, Shown, Spectrum
 from ..spec.valence import LoadedValence, Measured, SimulateEdge, StandardTable, load_valence
 from ..xanes.edge import EdgeEnergy, edge_energy
 from ..xanes.valence import (
@@ -82,7 +82,7 @@ class AtFraction:
 
 
 @dataclass(frozen=True)
-class ValenceResult:
+class ValenceResult(Shown):
     """Everything a valence spec gives: compounds on their scale and a calibration a fraction."""
 
     loaded: LoadedValence

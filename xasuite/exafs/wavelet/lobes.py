@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError, RangeError, XasuiteWarning
-from ...model import Array, Chi, Wavelet
+from ...model import Array, Chi, Shown, Wavelet
 from .transform import iter_wavelet, wavelet
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Lobe:
 
 
 @dataclass(frozen=True, eq=False)
-class Lobes:
+class Lobes(Shown):
     """The lobes of one spectrum, highest first; `samples` (resamples, lobes, 5) in the order of VALUES.
 
     `epsilon_k` is the noise that was added in resampling, 0 without.

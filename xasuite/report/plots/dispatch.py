@@ -43,7 +43,19 @@ def plot(record: Any, **options: Any) -> Any:
 
     if isinstance(record, Series):
         record = record.data
-    return _function(record)(record, **options)
+    figure = _function(record)(record, **options)
+    _shown_once(figure)
+    return figure
+
+
+def _shown_once(figure: Any) -> None:
+    """In a notebook a figure is shown as the cell's value; left open, matplotlib would show it a second time."""
+    import matplotlib
+
+    if "inline" in matplotlib.get_backend():
+        import matplotlib.pyplot as plt
+
+        plt.close(figure)
 
 
 def _function(record: Any) -> Callable[..., Any]:
