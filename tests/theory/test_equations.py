@@ -19,7 +19,7 @@ CU = 3.6149
 
 
 def fcc(shells: float) -> np.ndarray:
-    grid = np.array([g for g in np.ndindex(9, 9, 9)]) - 4
+    grid = np.array(list(np.ndindex(9, 9, 9))) - 4
     xyz = grid[grid.sum(1) % 2 == 0] * CU / 2
     far = np.linalg.norm(xyz, axis=1)
     return xyz[np.argsort(far, kind="stable")][: np.count_nonzero(far <= shells)]
@@ -65,7 +65,7 @@ def test_one_neighbour_is_feffs_single_scattering(exafs: Phases, paths: list[Fef
     precision in places, 1e-3 is what they allow."""
     path = next(p for p in paths if p.nleg == 2)
     lmax, n = 18, exafs.n_edge
-    l = angular_momenta(lmax)
+    l = angular_momenta(lmax)  # noqa: E741
     directions = np.array([[0, 0, 1.0]])
     power = 1j ** (l[:, None] - l + np.arange(2 * lmax + 1)[:, None, None] + 1)
     p_states = slice(1, 4)
@@ -93,7 +93,7 @@ def test_thirteen_atoms_are_feffs_paths_of_four_legs(exafs: Phases, paths: list[
     lmax = 11
     frame = orient(exafs.xyz - exafs.xyz[0], exafs.ipot)
     geometry = propagators.prepare(frame, lmax, np.float64)
-    l = angular_momenta(lmax)
+    l = angular_momenta(lmax)  # noqa: E741
     waves = propagators.hankels(geometry, exafs.wavenumber[at])
     t = t_matrices(exafs, lmax)[:, at]
     g = np.zeros(at.size, complex)
@@ -156,7 +156,7 @@ def test_reversal() -> None:
     geometry = propagators.prepare(frame, lmax, np.float64)
     waves = propagators.hankels(geometry, np.array([0.7 + 0.1j, 1.4 + 0.05j]))
     full = propagators.propagator(geometry.blocks[0], lmax, waves, np.complex128)
-    l = angular_momenta(lmax)
+    l = angular_momenta(lmax)  # noqa: E741
     parity = (-1.0) ** (l[:, None] + l)
     assert np.allclose(full, full.transpose(0, 3, 4, 1, 2), rtol=0, atol=1e-12)
     swapped = full.transpose(0, 3, 2, 1, 4)
@@ -202,7 +202,7 @@ def test_harmonics_are_orthonormal_and_gaunt_integrals_are_sympys() -> None:
     lmax = 2
     tensor = angular_tensor(direction[None], lmax)[0]
     y = real_harmonics(direction[None], 2 * lmax)[0]
-    index = [(l, m) for l in range(2 * lmax + 1) for m in range(-l, l + 1)]
+    index = [(n, m) for n in range(2 * lmax + 1) for m in range(-n, n + 1)]
     for a, b in ((1, 2), (3, 3), (4, 7), (5, 1), (8, 8), (6, 4)):
         for l2 in range(2 * lmax + 1):
             expected = sum(

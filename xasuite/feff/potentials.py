@@ -28,6 +28,7 @@ BOHR = 0.529177210903  # A, CODATA 2018
 HEAVIEST = 92
 SCF_RADIUS = 4.0  # A; 3.1 to 5 give the same R within 5 % (docs/decisions/xanes_theory.md)
 SCF_ITERATIONS = 30
+SCF_MIXING = (0.2, 0.05)  # share of the new density; the second where the first overshoots
 SCF_TIMEOUT = 1800.0  # s
 # Between the last two iterations the Fermi energy may move this much (eV) and still count as converged.
 _SCF_TOLERANCE = 0.05
@@ -106,16 +107,12 @@ def compute_phases(
     Raises TheoryError (edge, element, SCF that does not converge), FeffError, CrystalError.
     """
     _check(cluster, edge)
-    text = _input(cluster, edge, scf, nohole, scf_radius)
     label = f"{cluster.title}, {'self-consistent' if scf else 'overlapped'} potentials"
-    pot = run_feff(
-        text,
-        steps=(("feff8l_rdinp", "geom.json"), ("feff8l_pot", "pot.pad")),
-        keep=_POT_FILES,
-        timeout=timeout,
-        label=label,
-    )
-    notes = _scf_notes(pot.log, label) if scf else ("overlapped free-atom potentials, not self-consistent",)
+    if scf:
+        pot, notes = _self_consistent(cluster, edge, nohole, scf_radius, timeout, label)
+    else:
+        pot = _run_pot(_input(cluster, edge, "", nohole), timeout, label)
+        notes = ("overlapped free-atom potentials, not self-consistent",)
     files = {name: pot.files[name].decode("latin-1") for name in _POT_FILES}
     xsph = json.loads(files["xsph.json"])
     xsph.update(_MESH if mesh is None else mesh)
@@ -141,14 +138,38 @@ def _check(cluster: Cluster, edge: str) -> None:
             )
 
 
-def _input(cluster: Cluster, edge: str, scf: bool, nohole: bool, scf_radius: float) -> str:
+def _run_pot(text: str, timeout: float, label: str) -> FeffRun:
+    steps = (("feff8l_rdinp", "geom.json"), ("feff8l_pot", "pot.pad"))
+    return run_feff(text, steps=steps, keep=_POT_FILES, timeout=timeout, label=label)
+
+
+def _self_consistent(
+    cluster: Cluster, edge: str, nohole: bool, radius: float, timeout: float, label: str
+) -> tuple[FeffRun, tuple[str, ...]]:
+    """The potentials with the fastest mixing of densities that converges. Raises TheoryError when none does."""
+    failed: FeffError | TheoryError | None = None
+    for mixing in SCF_MIXING:
+        card = f"SCF {radius:g} {0 if cluster.periodic else 1} {SCF_ITERATIONS} {mixing:g}"
+        try:
+            pot = _run_pot(_input(cluster, edge, card, nohole), timeout, label)
+            notes = _scf_notes(pot.log, label)
+        except (FeffError, TheoryError) as exc:
+            # Too strong a mixing overshoots until the density is nonsense, and pot then crashes.
+            failed = exc
+            continue
+        if failed is not None:
+            notes = (*notes, f"densities mixed by {mixing:g}, because stronger mixing did not converge")
+        return pot, notes
+    raise TheoryError(
+        f"{label}: SCF does not converge with any mixing of {', '.join(f'{m:g}' for m in SCF_MIXING)}; correct the "
+        f"structure, try another SCF radius, or turn SCF off (last: {failed})"
+    )
+
+
+def _input(cluster: Cluster, edge: str, scf_card: str, nohole: bool) -> str:
     """feff.inp with the cards that paths do not need."""
     text = inp.feff_inp(cluster, edge=edge, radius=5.0)
-    cards = []
-    if scf:
-        cards.append(f"SCF {scf_radius:g} {0 if cluster.periodic else 1} {SCF_ITERATIONS} 0.2")
-    if nohole:
-        cards.append("NOHOLE")
+    cards = [*([scf_card] if scf_card else []), *(["NOHOLE"] if nohole else [])]
     return text.replace("POTENTIALS\n", "\n".join([*cards, "POTENTIALS\n"]), 1)
 
 
@@ -164,8 +185,7 @@ def _scf_notes(log: str, label: str) -> tuple[str, ...]:
     moved = abs(levels[-1] - levels[-2]) if len(levels) > 1 else np.inf
     if done >= most and moved > _SCF_TOLERANCE:
         raise TheoryError(
-            f"{label}: SCF did not converge in {most} iterations (the Fermi energy still moved by {moved:.2f} eV); "
-            "correct the structure, try another SCF radius, or turn SCF off"
+            f"{label}: not converged in {most} iterations (the Fermi energy still moved by {moved:.2f} eV)"
         )
     return (f"self-consistent after {done} iterations, Fermi energy {levels[-1]:.3f} eV",)
 

@@ -187,7 +187,7 @@ def propagator(
     """Folded propagators of one block at energies e, shape (e, r, (lmax + 1)^2, r, (lmax + 1)^2)."""
     r, size = len(block.atoms), (lmax + 1) ** 2
     ne = waves.shape[-1]
-    real = np.float32 if np.dtype(dtype) == np.complex64 else np.float64
+    real: Any = np.float32 if np.dtype(dtype) == np.complex64 else np.float64
     sets = parity_sets(lmax)
     out = np.empty((ne, r, size, r, size), dtype)
     near = waves[block.distance.reshape(r * r, -1)]  # (r r, i, l'', e)

@@ -198,7 +198,7 @@ def _average(
 ) -> TheoryXanes:
     """Sites averaged by multiplicity, each shifted by its own atom's edge energy."""
     first, last, step = GRID
-    energy = first + step * np.arange(round((last - first) / step) + 1)
+    energy: Array = np.linspace(first, last, round((last - first) / step) + 1)
     centre = sum(weight * phases.emu for _, weight, phases, _ in parts)
     mu, atom = np.zeros_like(energy), np.zeros_like(energy)
     for _, weight, phases, g in parts:

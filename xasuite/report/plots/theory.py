@@ -23,7 +23,7 @@ BARE = "#999999"
 def plot_theory(theory: TheoryXanes, *, gauss: float = 1.0) -> Any:
     """A computed spectrum with the bare atom's, through a monochromator of `gauss` eV."""
     with style() as plt:
-        figure, axis = plt.subplots(figsize=(COLUMN, 2.5))
+        figure, axis = plt.subplots(figsize=(COLUMN, 2.5), layout="constrained")
         shown = theory.broadened(gauss=gauss)
         axis.plot(shown.energy, shown.atom, color=BARE, lw=1, label="bare atom")
         axis.plot(shown.energy, shown.mu, color=FIT, label=f"theory, {theory.label}")
@@ -37,7 +37,7 @@ def plot_comparison(comparison: Comparison) -> Any:
     """Data black, theory red, bare atom grey; the residual below with zero marked."""
     with style() as plt:
         figure, (above, below) = plt.subplots(
-            2, 1, figsize=(COLUMN, 3.1), sharex=True, height_ratios=(3, 1), gridspec_kw={"hspace": 0.06}
+            2, 1, figsize=(COLUMN, 3.1), sharex=True, height_ratios=(3, 1), layout="constrained"
         )
         c = comparison
         above.plot(c.energy, c.data, color=DATA, label="measured")
@@ -60,7 +60,11 @@ def plot_standards(comparisons: Sequence[Comparison]) -> Any:
         across = min(4, len(comparisons))
         down = -(-len(comparisons) // across)
         figure, axes = plt.subplots(
-            down, across, figsize=(DOUBLE * across / 4, 1.55 * down + 0.3), squeeze=False, sharex=True
+            down,
+            across,
+            figsize=(DOUBLE * across / 4, 1.55 * down + 0.3),
+            squeeze=False,
+            layout="constrained",
         )
         for axis, c in zip(axes.flat, comparisons, strict=False):
             axis.plot(c.energy, c.data, color=DATA, lw=1)
@@ -71,15 +75,13 @@ def plot_standards(comparisons: Sequence[Comparison]) -> Any:
             axis.text(0.05, 0.93, c.label, transform=axis.transAxes, va="top", weight="bold")
             said = f"R {c.rfactor:.4f}\natom {c.rfactor_atom:.4f}"
             axis.text(0.96, 0.06, said, transform=axis.transAxes, va="bottom", ha="right", fontsize=6)
-        for axis in axes.flat[len(comparisons) :]:
-            axis.set_visible(False)
+        for i, axis in enumerate(axes.flat):
+            axis.set_visible(i < len(comparisons))
+            axis.tick_params(labelbottom=i + across >= len(comparisons))
         lines = [plt.Line2D([], [], color=c) for c in (DATA, FIT, BARE)]
-        figure.legend(
-            lines, ["measured", "theory", "bare atom"], loc="upper center", ncols=3, bbox_to_anchor=(0.5, 1.0)
-        )
-        figure.supxlabel(RELATIVE, fontsize=8, y=0.0)
-        figure.supylabel(NORM, fontsize=8, x=0.02)
-        figure.tight_layout(rect=(0.01, 0.0, 1, 0.96), w_pad=0.4, h_pad=0.4)
+        figure.legend(lines, ["measured", "theory", "bare atom"], loc="outside upper center", ncols=3)
+        figure.supxlabel(RELATIVE, fontsize=8)
+        figure.supylabel(NORM, fontsize=8)
         return figure
 
 
@@ -89,7 +91,7 @@ def plot_sites(study: SiteStudy, *, gauss: float = 1.0) -> Any:
 
     with style() as plt:
         figure, (above, below) = plt.subplots(
-            2, 1, figsize=(COLUMN, 3.6), sharex=True, height_ratios=(2.4, 1), gridspec_kw={"hspace": 0.07}
+            2, 1, figsize=(COLUMN, 3.6), sharex=True, height_ratios=(2.4, 1), layout="constrained"
         )
         first = study.spectra[0].broadened(gauss=gauss)
         colors = (FIT, *COLORS)
@@ -116,7 +118,11 @@ def plot_structure_fit(fit: StructureFit) -> Any:
     with style() as plt:
         names = list(dict.fromkeys(n for m in fit.models for n in m.names))
         figure, axes = plt.subplots(
-            1, len(names), figsize=(min(COLUMN * len(names), DOUBLE), 2.3), squeeze=False
+            1,
+            len(names),
+            figsize=(min(COLUMN * len(names), DOUBLE), 2.3),
+            squeeze=False,
+            layout="constrained",
         )
         for axis, name in zip(axes[0], names, strict=True):
             top = 0.0
@@ -128,5 +134,4 @@ def plot_structure_fit(fit: StructureFit) -> Any:
                     top = max(top, float(p.max()))
             axis.set(xlabel=name, ylabel="probability density", ylim=(0, 1.35 * top))
             axis.legend(loc="upper right")
-        figure.tight_layout()
         return figure
