@@ -43,7 +43,9 @@ def normalized(
 
 def show(table: pd.DataFrame, digits: int = 3) -> None:
     """Print a table; numbers that are not there are left empty."""
-    typer.echo(table.to_string(index=False, float_format=lambda x: "" if x != x else f"{x:.{digits}f}"))
+    typer.echo(
+        table.to_string(index=False, na_rep="", float_format=lambda x: "" if x != x else f"{x:.{digits}f}")
+    )
 
 
 def keep(figure: Any, table: pd.DataFrame, out: Path | None, name: str) -> None:

@@ -69,7 +69,7 @@ def _show_fraction(r: AtFraction) -> None:
 
 
 def _text(table: pd.DataFrame) -> str:
-    return table.to_string(index=False, float_format=lambda x: "" if x != x else f"{x:.2f}")
+    return table.to_string(index=False, na_rep="", float_format=lambda x: "" if x != x else f"{x:.2f}")
 
 
 def save(result: ValenceResult, folder: Path) -> list[Path]:
