@@ -137,7 +137,7 @@ def _dask(plan: Plan, chunks: Sequence[int], address: str) -> Iterator[tuple[int
             names[future.key] = chunk
             return future
 
-        queue = as_completed([submit() for _ in range(min(ahead, len(waiting)))])
+        queue = as_completed([submit() for _ in range(min(ahead, len(waiting)))], loop=client.loop)
         for future in queue:
             chunk = names.pop(future.key)
             yield chunk, future.result()
@@ -154,7 +154,7 @@ def _client(address: str) -> Any:
     except ImportError:
         raise SeriesError("--scheduler needs Dask: pip install 'xasuite[dask]'") from None
     try:
-        client = Client(address, timeout=10, set_as_default=False)
+        client = Client(address, timeout=5, set_as_default=False)
         if not client.nthreads():
             client.wait_for_workers(1, timeout=30)
     except (OSError, TimeoutError, ValueError) as exc:

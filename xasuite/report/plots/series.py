@@ -63,7 +63,7 @@ def undetermined(run: SeriesRun, name: str) -> Any:
     """Rows (m,) in which a column's value means nothing, or whose path is not seen."""
     table = run.table
     out = np.array(table[name].isna())
-    path, _, quantity = name.rpartition(".")
+    path, _, _quantity = name.rpartition(".")
     if path and f"{path}.seen" in table:
         out |= (table[f"{path}.seen"] == 0).to_numpy()
     elif not path:
