@@ -332,6 +332,8 @@ def _useless(dof: int) -> str:
     if dof >= MIN_DOF:
         return ""
     many = "no residual degree of freedom" if dof <= 0 else "one residual degree of freedom (t = 12.7)"
+    if dof <= 0:  # nothing to estimate the scatter from: the standard error is of the measurement alone
+        return f"{many}, an interval would be useless and the error holds no scatter between compounds"
     return f"{many}, an interval would be useless"
 
 
