@@ -1,4 +1,4 @@
-"""Results on disk: results/<spec>/ with result.json, table.csv/.md/.tex, fit.png/.pdf; and the public JSON."""
+"""Results on disk: results/<spec>/ with result.json, curves.h5, table.csv/.md/.tex/.docx, fit.png/.pdf; the public JSON."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from .. import files
 from ..exafs.result import FitResult, Value
 from ..spec.run import SpecResult
 from . import tables
+from .curves import save_curves
 
 if TYPE_CHECKING:
     from ..study.reproduce import Reproduction
@@ -98,8 +99,11 @@ def reproduction_json(done: Reproduction) -> dict[str, Any]:
 
 
 def result_json(result: SpecResult) -> dict[str, Any]:
-    """Everything of a result but its curves: values, correlations, noise, provenance."""
+    """Everything of a result but its curves (curves.h5): values, correlations, noise, table, provenance."""
     document = fit_json(result)
+    document |= {"title": result.loaded.spec.title, "sample": result.loaded.spec.sample.model_dump()}
+    document |= {"range": result.loaded.spec.fit.model_dump(), "notes": result.loaded.spec.notes}
+    document["table"] = tables.table_json(result)
     for row, fit in zip(document["rows"], result.rows, strict=False):
         row["correlations"] = [{"a": a, "b": b, "value": number(c)} for (a, b), c in fit.correlations.items()]
         row["chi2"] = number(fit.chi2)
@@ -145,7 +149,7 @@ def write_results(
     figures: bool = True,
     progress: Callable[[str], None] | None = None,
 ) -> list[Path]:
-    """Write results/<spec>/: result.json, table.csv/.md/.tex, fit.png/.pdf a row; the paths written.
+    """Write results/<spec>/: result.json, curves.h5, table.csv/.md/.tex/.docx, fit.png/.pdf a row; the paths written.
 
     Raises WriteError when the folder cannot be made or written.
     """
@@ -156,6 +160,8 @@ def write_results(
         files.write_text(target / "table.csv", tables.to_csv(result)),
         files.write_text(target / "table.md", tables.to_markdown(table)),
         files.write_text(target / "table.tex", tables.to_latex(table)),
+        tables.to_docx(table, target / "table.docx"),
+        save_curves(result, target / "curves.h5"),
     ]
     if figures:
         from .plots.fit import plot_fit
