@@ -49,7 +49,7 @@ def reproduce(
         print_reproduction(done)
         if written:
             console().print(f"figures and tables: {', '.join(str(p) for p in written)}")
-    raise typer.Exit(OUTSIDE if done.outside or done.failed else 0)
+    raise typer.Exit(0 if done.good else OUTSIDE)
 
 
 def print_reproduction(done: Reproduction) -> None:
@@ -69,6 +69,8 @@ def print_reproduction(done: Reproduction) -> None:
         print_variants(result)
         for line in result.warnings:
             console().print(f"  {line}", style="yellow")
+    print_matched(done)
+    print_claims(done)
     for title, lines in (
         ("What the data cannot tell", done.cannot_tell),
         ("Published statements that are doubtful", done.doubts),
@@ -82,6 +84,57 @@ def print_reproduction(done: Reproduction) -> None:
     console().print()
     for line in summary(done.cells):
         console().print(line)
+
+
+def print_matched(done: Reproduction) -> None:
+    """The closure rows at the noise that gives N its published error."""
+    if not done.matched:
+        return
+    rows = []
+    for r in done.matched:
+        scale = 1e3 if r.quantity == "sigma2" else 1.0
+        printed = f"± {r.published_err:g}" if r.published_err else "-"
+        inside = "-" if not r.published_err else "yes" if abs(r.bias) <= r.published_err else "[red]NO[/red]"
+        rows.append(
+            (
+                r.row,
+                r.path,
+                r.quantity + (" e-3" if scale > 1 else ""),
+                f"{r.noise:.1e}",
+                f"{r.truth * scale:g} {printed}",
+                f"{(r.truth + r.bias) * scale:.3f}",
+                f"{r.spread * scale:.3f}",
+                f"{r.reported * scale:.3f}",
+                inside,
+                f"{r.coverage:.2f}" + (f" ({r.reason})" if r.reason else ""),
+            )
+        )
+    title = (
+        f"At the noise where the fit's own error of N equals the published one (median of 24 seeds; then "
+        f"{done.matched[0].seeds} seeds; closure)"
+    )
+    header = (
+        "row",
+        "path",
+        "quantity",
+        "epsilon_k",
+        "published",
+        "mean",
+        "spread",
+        "own error",
+        "mean within",
+        "coverage",
+    )
+    print_table(title, header, rows)
+
+
+def print_claims(done: Reproduction) -> None:
+    """Statements with verdict and number."""
+    if done.claims:
+        rows = [(c.id, c.verdict, c.number, c.label) for c in done.claims]
+        print_table("Statements of the paper", ("claim", "verdict", "number", "label"), rows)
+        for key, text in dict.fromkeys((c.id, c.text) for c in done.claims):
+            console().print(f"  {key}: {text}", style="dim")
 
 
 def summary(cells: tuple[Cell, ...]) -> list[str]:

@@ -93,10 +93,14 @@ def truth_paths(loaded: LoadedSpec, index: int) -> tuple[Any, ...]:
     s02 = how.s02 if how.s02 is not None else next(v["s02"] for v in values.values() if v["s02"])
     out: list[Any] = []
     shells = [s for s in how.shell if s.path in values]
+    owners: list[TruthShell] = []
     for shell in shells:
-        out += _shell(loaded, how, shell, values[shell.path], s02)
+        made = _shell(loaded, how, shell, values[shell.path], s02)
+        out += made
+        owners += [shell] * len(made)
     if how.rest is not None:
-        out += _rest(loaded, how, how.rest, s02)
+        taken = [p.feff for p, s in zip(out, owners, strict=True) if s.crystal == how.rest.crystal]
+        out += _rest(loaded, how, how.rest, s02, taken)
     return tuple(out)
 
 
@@ -142,12 +146,15 @@ def _shell(
     )
 
 
-def _rest(loaded: LoadedSpec, how: Simulate, rest: TruthRest, s02: float) -> tuple[Any, ...]:
-    """All other paths of a structure, with sigma2 by the correlated Debye model."""
+def _rest(
+    loaded: LoadedSpec, how: Simulate, rest: TruthRest, s02: float, taken: Sequence[Any]
+) -> tuple[Any, ...]:
+    """All other paths of a structure than those `taken`, with sigma2 by the correlated Debye model."""
     from .. import simulate
 
     return simulate.rest(
         _paths(loaded, how, rest.crystal, rest.absorber, rest.site),
+        but=taken,
         beyond=rest.beyond,
         scale=rest.scale,
         s02=s02,

@@ -16,6 +16,7 @@ from ..errors import RangeError
 from ..exafs.batch import BatchFit, fit_stack
 from ..exafs.model import Model
 from ..model import Array, Chi
+from ..reduce import find_e0
 from ..spec.closure import simulate_stack
 from ..spec.load import LoadedSpec
 from ..spec.published import PublishedPath, table
@@ -51,6 +52,7 @@ class Recovery:
     at_bound: float
     failed: float
     published_err: float | None
+    within_published: float  # share of seeds within the published error of the truth (nan without one)
     noise: float
     seeds: int
 
@@ -105,8 +107,15 @@ def fit_seeds(
 ) -> BatchFit:
     """A row simulated with each seed and fitted blind. Raises what simulation, reduction and fit raise."""
     spectrum = simulate_stack(loaded, index, noise=noise, seeds=tuple(seeds))
-    _, chi = reduce_row(spectrum, reduction or loaded.spec.reduce, loaded.spec.data[index])
+    settings = reduction or loaded.spec.reduce
+    if settings.e0 is None:  # found once, on the clean spectrum: E0 moves by less than a point with noise
+        settings = settings.model_copy(update={"e0": _clean_e0(loaded, index)})
+    _, chi = reduce_row(spectrum, settings, loaded.spec.data[index])
     return fit_stack(_for_row(model, loaded.spec.data[index].label), chi)
+
+
+def _clean_e0(loaded: LoadedSpec, index: int) -> float:
+    return float(find_e0(simulate_stack(loaded, index, noise=0.0, seeds=(0,)))[0])
 
 
 def _for_row(model: Model, label: str) -> Model:
@@ -169,6 +178,9 @@ def _recovery(
         at_bound=float(np.mean(bound)),
         failed=float(np.mean(~used)),
         published_err=published,
+        within_published=float(np.mean(np.abs(values[used] - truth) <= published))
+        if published and used.any()
+        else math.nan,
         noise=noise,
         seeds=len(fits),
     )
@@ -200,6 +212,46 @@ def matching_noise(loaded: LoadedSpec, index: int, model: Model) -> float | None
         else:
             low = middle
     return math.exp((low + high) / 2)
+
+
+def matched(loaded: LoadedSpec, context: Context | None = None, *, seeds: int = 50) -> list[Recovery]:
+    """Recoveries of every simulated row at its matching noise; rows without one are left out."""
+    model = resolve_model(loaded, context or Context())
+    found: list[Recovery] = []
+    for i, entry in enumerate(loaded.spec.data):
+        if entry.simulate is None:
+            continue
+        level = matching_noise(loaded, i, model)
+        if level is not None:
+            found += recoveries(loaded, i, model, level, seeds)
+    return found
+
+
+def incompatible(found: Sequence[Recovery]) -> list[str]:
+    """Printed errors that cannot belong together under white noise, with the numbers that show it."""
+    lines = []
+    for row in dict.fromkeys(r.row for r in found):
+        of = [r for r in found if r.row == row]
+        first = next(r for r in of if r.quantity == "n")
+        level = f"at epsilon_k {first.noise:.1e}, which gives N({first.path}) its printed +- {first.published_err:g}"
+        for r in of:
+            if r.published_err is None or r is first:
+                continue
+            if r.quantity == "r" and r.within_published < 0.5:
+                lines.append(
+                    f"{row}: {level}, R({r.path}) lies within its printed +- {r.published_err:g} A in "
+                    f"{r.within_published:.0%} of {r.seeds} seeds"
+                )
+            if r.quantity == "n" and not 0.5 < r.reported / r.published_err < 2:
+                lines.append(
+                    f"{row}: {level}, N({r.path}) has an error of {r.reported:.1f}, not the printed "
+                    f"{r.published_err:g}"
+                )
+        if first.at_bound > 0.1:
+            lines.append(
+                f"{row}: {level}, a sigma2 ends at its bound of 0 in {first.at_bound:.0%} of the seeds"
+            )
+    return lines
 
 
 def choices(loaded: LoadedSpec, index: int, context: Context) -> list[Choice]:
