@@ -27,6 +27,7 @@ COMMANDS: tuple[str, ...] = (
     "paths",
     "wavelet",
     "series",
+    "watch",
     "valence",
     "edge",
     "lcf",

@@ -20,7 +20,7 @@ _PUBLIC = {
     "open_run": "record",
     "run_series": "run",
     "series": "run",
-    "watch_folder": "live",
+    "Watch": "live",
 }
 
 __all__ = ["SeriesRun", "open_run", "run_series", "series"]

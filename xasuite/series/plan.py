@@ -214,6 +214,9 @@ def _usable(entry: Entry, spec: SeriesSpec) -> Spectrum | str:
             '"...", or align by the sample with align = { use = "mu" }'
         )
     e0 = spec.reduce.e0 if spec.reduce.e0 is not None else _first_e0(spectrum)
+    end = float(np.sqrt(ETOK * max(spectrum.energy[-1] - e0, 0.0)))
+    if end < spec.fit.k[1]:
+        return f"it ends at k = {end:.1f} 1/A and [fit] k goes to {spec.fit.k[1]:g}; lower that if all scans end there"
     faults, _, _ = quality.stack_faults(spectrum.energy, spectrum.mu[None], e0, series.checks)
     # a raw scan is noisier than the grid it goes to: only what no grid mends counts here
     if faults[0] is not None and faults[0][0] not in (quality.NOISY, quality.GLITCH):

@@ -1,0 +1,92 @@
+"""A folder that fills while it is watched: half-written scans are waited for, and the end is that of a plain run."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+
+from xasuite.errors import SeriesError
+from xasuite.series import series
+from xasuite.series.live import Watch, watch
+from xasuite.series.store import Folder
+from xasuite.spec.series import load_series_spec
+
+N = 6
+
+
+@pytest.fixture(scope="module")
+def measured(make_series):
+    return make_series(N, chunk=3, name="measured")
+
+
+@pytest.fixture
+def beamline(measured, tmp_path):
+    """An empty folder, the spec beside it, and a watcher of both."""
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    spec = shutil.copy(measured, tmp_path / "grow.toml")
+    return folder, Watch(folder, load_series_spec(spec), Folder(tmp_path / "out"), settle=1.0, patience=60)
+
+
+def test_scans_are_taken_up_as_they_appear(measured, beamline, tmp_path):
+    folder, watcher = beamline
+    scans = [measured.parent / "scans" / f"scan_{i + 1}.txt" for i in range(N)]
+    now = 1e9
+    assert watcher.step(now) == 0  # nothing there yet
+    for i, scan in enumerate(scans):
+        half = scan.read_bytes()
+        target = folder / scan.name
+        target.write_bytes(half[: len(half) // 2])
+        stamp(target, now)
+        assert watcher.step(now + 0.5) == 0, "a file that changed half a second ago"
+        assert watcher.step(now + 5) == 0, "settled, but half of the scan is missing"
+        target.write_bytes(half)
+        stamp(target, now + 6)
+        assert watcher.step(now + 8) == 1
+        assert watcher.rows == i + 1
+        now += 10
+    live = watcher.run()
+    plain = series(measured, output=tmp_path / "plain")
+    assert list(live.table["label"]) == list(plain.table["label"])
+    for name in ("n_o", "Co-O.r", "ss_o", "rfactor", "time"):
+        np.testing.assert_allclose(live.table[name], plain.table[name], rtol=1e-8, err_msg=name)
+
+
+def test_a_scan_that_never_ends_is_marked(measured, beamline):
+    folder, watcher = beamline
+    first, second = (measured.parent / "scans" / f"scan_{i}.txt" for i in (1, 2))
+    shutil.copy(first, folder / "scan_1.txt")
+    (folder / "scan_2.txt").write_bytes(second.read_bytes()[:9000])
+    for name in ("scan_1.txt", "scan_2.txt"):
+        stamp(folder / name, 1e9)
+    assert watcher.step(1e9 + 10) == 1
+    assert watcher.step(1e9 + 50) == 0
+    assert watcher.step(1e9 + 61) == 1  # patience is 60 s
+    assert list(watcher.run().table["status"]) == ["ok", "short"]
+
+
+def test_restarted_it_goes_on(measured, beamline, tmp_path):
+    folder, watcher = beamline
+    for i in range(4):
+        shutil.copy(measured.parent / "scans" / f"scan_{i + 1}.txt", folder)
+        stamp(folder / f"scan_{i + 1}.txt", 1e9)
+        if i == 1:
+            assert watcher.step(1e9 + 10) == 2
+    again = Watch(folder, watcher.loaded, watcher.output)
+    assert again.rows == 2
+    assert again.step(1e9 + 20) == 2
+    assert len(again.run()) == 4
+
+
+def test_an_idle_watch_ends_and_says_why(beamline):
+    _, watcher = beamline
+    with pytest.raises(SeriesError, match=r"no usable scan \*\.txt appeared in .* within 0.1 s"):
+        watch(watcher, interval=0.05, idle=0.1)
+
+
+def stamp(path, when):
+    import os
+
+    os.utime(path, (when, when))
