@@ -43,7 +43,9 @@ def rms(values: np.ndarray, truth: np.ndarray) -> float:
 
 def test_a_smooth_trend_is_nearer_the_truth_than_separate_fits_and_its_error_holds() -> None:
     x = drifting()
-    line = fit_timeline(one_shell(), series(x), T, shared=("enot", "ss"), smooth={"amp": "auto", "dr": "auto"})
+    line = fit_timeline(
+        one_shell(), series(x), T, shared=("enot", "ss"), smooth={"amp": "auto", "dr": "auto"}
+    )
     assert line.converged
     for name in ("amp", "dr"):
         i = NAMES.index(name)
@@ -62,10 +64,7 @@ def test_a_smooth_trend_is_nearer_the_truth_than_separate_fits_and_its_error_hol
 def test_the_smooth_trend_is_unbiased() -> None:
     """The mean over 12 noises differs from the truth by no more than chance (and a trace at the steepest point)."""
     x = drifting()
-    found = [
-        fit_timeline(one_shell(), series(x, seed), T, smooth={"amp": "auto"})
-        for seed in range(12)
-    ]
+    found = [fit_timeline(one_shell(), series(x, seed), T, smooth={"amp": "auto"}) for seed in range(12)]
     mean = np.mean([f.values["amp"] for f in found], axis=0)
     error = np.mean([f.stderr["amp"] for f in found], axis=0)
     assert np.abs(mean - x[:, 0]).max() < 1.5 * error.max()
@@ -105,7 +104,10 @@ def test_linear_kinetics_against_the_line_through_separate_fits() -> None:
     weight = 1 / np.mean(fit.stderr["amp"])
     slope, start = np.polyfit(T, fit.values["amp"], 1, w=np.full(M, weight))
     assert abs(line.trend["amp.start"] - start) < 0.5 * line.trend_stderr["amp.start"]
-    assert abs(line.trend["amp.end"] - line.trend["amp.start"] - slope * T[-1]) < 0.5 * line.trend_stderr["amp.end"]
+    assert (
+        abs(line.trend["amp.end"] - line.trend["amp.start"] - slope * T[-1])
+        < 0.5 * line.trend_stderr["amp.end"]
+    )
     assert abs(line.trend["amp.end"] - 0.7) < 4 * line.trend_stderr["amp.end"]
 
 

@@ -21,6 +21,7 @@ from .common import as_normalized, checked, leading, name_of, per_row
 MIN_STEP = 1e-12
 # rows worked on at once: what they touch stays in the processor's cache
 _CHUNK = 512
+_CARRIED = ("element", "edge", "label", "notes", "meta", "source")
 
 
 def normalize_stack(
@@ -205,7 +206,6 @@ def background_stack(
         "rbkg": rbkg, "kweight": kweight, "e0": tuple(map(float, np.unique(e0s))), "k": k, "dk": dk, "window": window,
         "clamp": clamp, "nclamp": nclamp, "clamp_scale": clamp_scale,
     }  # fmt: skip
-    names = ("element", "edge", "label", "notes", "meta", "source")
     return Chi(
         k=spline.k,
         chi=_sealed(chi.reshape(*lead, -1)),
@@ -214,7 +214,7 @@ def background_stack(
         energy=energy,
         mu=normalized.mu,
         bkg=_sealed(bkg.reshape(mu.shape)),
-        **{name: getattr(normalized, name) for name in names},
+        **{name: getattr(normalized, name) for name in _CARRIED},
         history=(*normalized.history, Step("background_stack", settings)),
     )
 

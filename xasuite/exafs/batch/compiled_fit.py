@@ -217,6 +217,43 @@ def _errors(x, lower, upper, normal, pull, nv, nd, covar, carried, chol, scale, 
 
 
 @njit(cache=True, nogil=True)
+def _step(x, trial, lower, upper, normal, pull, lam, nv, values, grads, chol, scale, free, step):
+    """The next trial, damped until it can be computed, capped, inside the bounds.
+
+    Gives whether there is one, the damping, the step's size in the metric of the normal matrix, and by what factor it
+    passed its cap.
+    """
+    for i in range(nv):
+        free[i] = not ((x[i] <= lower[i] and pull[i] <= 0) or (x[i] >= upper[i] and pull[i] >= 0))
+    good = _factor(normal, free, lam, nv, chol, scale)
+    while not good and lam <= LAST / UP:
+        lam = max(lam * UP, FIRST)
+        good = _factor(normal, free, lam, nv, chol, scale)
+    if not good:
+        return False, lam, 0.0, 0.0
+    _solve(chol, scale, pull, free, nv, step)
+    moved = 0.0
+    for i in range(nv):
+        for j in range(nv):
+            moved += step[i] * normal[i, j] * step[j]
+    over = _cap(step, values, grads, nv)
+    _copy(x, trial)
+    for i in range(nv):
+        trial[i] = min(max(x[i] + step[i] / max(over, 1.0), lower[i]), upper[i])
+    return True, lam, moved, over
+
+
+@njit(cache=True, nogil=True)
+def _keep(trial, new_normal, new_pull, new_values, new_grads, x, normal, pull, values, grads):
+    """Make the trial the point to go on from."""
+    _copy(trial, x)
+    _copy2(new_normal, normal)
+    _copy(new_pull, pull)
+    _copy(new_values, values)
+    _copy2(new_grads, grads)
+
+
+@njit(cache=True, nogil=True)
 def _fit_rows(
     lo, hi, chain, data, weights, weight_of_row, x0, lower, upper, n_idp, k, matrix, tables, program, uses,
     depth, out_x, out_covar, out_carried, out_chisq, out_ended, out_calls,
@@ -263,36 +300,20 @@ def _fit_rows(
                 new = _normal(data[row], model, jac, w, nd, new_normal, new_pull)
                 new_values, new_grads = space[2], space[3]
             if new <= chisq * (1 + 1e-12):
-                _copy(trial, x)
                 chisq = new
-                _copy2(new_normal, normal)
-                _copy(new_pull, pull)
-                _copy(new_values, values)
-                _copy2(new_grads, grads)
+                _keep(trial, new_normal, new_pull, new_values, new_grads, x, normal, pull, values, grads)
                 lam = 0.0 if lam * DOWN < 1e-7 else lam * DOWN
             else:
                 lam = max(lam * UP, FIRST)
                 if lam > LAST:
                     ended = STUCK
                     break
-            for i in range(nv):
-                free[i] = not ((x[i] <= lower[i] and pull[i] <= 0) or (x[i] >= upper[i] and pull[i] >= 0))
-            good = _factor(normal, free, lam, nv, chol, scale)
-            while not good and lam <= LAST / UP:
-                lam = max(lam * UP, FIRST)
-                good = _factor(normal, free, lam, nv, chol, scale)
+            good, lam, moved, over = _step(
+                x, trial, lower, upper, normal, pull, lam, nv, values, grads, chol, scale, free, step
+            )
             if not good:
                 ended = SINGULAR
                 break
-            _solve(chol, scale, pull, free, nv, step)
-            moved = 0.0
-            for i in range(nv):
-                for j in range(nv):
-                    moved += step[i] * normal[i, j] * step[j]
-            over = _cap(step, values, grads, nv)
-            _copy(x, trial)
-            for i in range(nv):
-                trial[i] = min(max(x[i] + step[i] / max(over, 1.0), lower[i]), upper[i])
             errors2 = moved * max(n_idp - nv, 1e-9) / max(chisq, 1e-300)
             left2 = errors2 * errors2 / max(last2, 1e-300)
             settled = errors2 < SMALL2 and left2 < 0.01 * STEP2 and lam == 0
