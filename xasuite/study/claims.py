@@ -167,7 +167,7 @@ _HEIGHT = 1.24
 
 
 def _lobes(claim: Claim) -> list[ClaimCheck]:
-    """One check a part of the order, at good data, all paths of the cluster."""
+    """One check a part of the order, at good data; the pair's own path (docs/decisions/lobe_order.md)."""
     from .lobes import claim4
 
     found = claim4(seeds=60)
@@ -186,7 +186,7 @@ def _lobes(claim: Claim) -> list[ClaimCheck]:
                 claim.text,
                 "holds" if order.holds else "fails",
                 f"lobe of {order.lower} below {order.upper} by {as_printed(order.difference, order.error)} 1/A at epsilon_k "
-                f"{found.noise:g} ({found.settings}); dies at {dies}",
+                f"{found.noise:g} ({found.settings}, {found.structure}, the pair's path alone); dies at {dies}",
             )
         )
     return checks
