@@ -64,12 +64,16 @@ def machine() -> str:
     return f"{cpu}, {os.cpu_count()} cores, Python {platform.python_version()}, {packages}"
 
 
+def _round(ratio: float) -> str:
+    return f"{ratio:.0f}" if ratio >= 20 else f"{ratio:.1f}"
+
+
 def page(results: dict[str, dict[str, Any]]) -> str:
     """docs/benchmarks.md."""
     rows = []
     for name, out in results.items():
         if "ratio" in out:
-            figures = f"**{out['ratio']:.0f}** | {out.get('wanted', '')} | {out['ours_per_s']:.0f} | {out['peer_per_s']:.1f} | {out['threads']}"
+            figures = f"**{_round(out['ratio'])}** | {out.get('wanted', '')} | {out['ours_per_s']:.0f} | {out['peer_per_s']:.1f} | {out['threads']}"
         else:
             text = out.get("skipped") or ", ".join(f"{k} {v}" for k, v in out.items() if k not in ("work", "peer", "wanted", "seconds"))  # fmt: skip
             figures = f"{text} | {out.get('wanted', '')} | | | "
@@ -107,7 +111,7 @@ def main(argv: list[str] | None = None) -> int:
         if not options.json:
             print(line(name, results[name]), flush=True)
     if options.json:
-        print(json.dumps({n: {k: v for k, v in r.items() if k not in ("work", "peer", "wanted")} for n, r in results.items()}))  # fmt: skip
+        print(json.dumps({n: {k: v for k, v in r.items() if k not in ("work", "peer", "wanted", "seconds")} for n, r in results.items()}))  # fmt: skip
     if options.write:
         from xasuite.files import write_text
 

@@ -84,7 +84,7 @@ def test_a_shared_parameter_gains_the_square_root_of_the_rows() -> None:
 
 def test_first_order_kinetics_gives_rate_and_end_members() -> None:
     rate, t0 = 8e-4, 1200.0
-    done = np.where(T > t0, 1 - np.exp(-rate * (T - t0)), 0.0)
+    done = np.where(t0 < T, 1 - np.exp(-rate * (T - t0)), 0.0)
     x = np.stack([0.9 - 0.25 * done, np.full(M, 3.5), 0.010 * done, np.full(M, 0.008)], axis=1)
     kinetics = Kinetics(("amp", "dr"), t0=900.0, fit_t0=True)
     line = fit_timeline(one_shell(), series(x, seed=4), T, shared=("enot", "ss"), kinetics=kinetics)

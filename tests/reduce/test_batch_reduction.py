@@ -41,6 +41,32 @@ def larch_lines(energy: np.ndarray, mu: np.ndarray, **settings) -> dict:
     return reduction.pre_edge(energy, mu, **settings)
 
 
+def test_simulated_scans_need_no_measured_data() -> None:
+    """A step, a slope and one shell's oscillation: lines and chi as Larch gives them, in both clamp modes."""
+    from xasuite._larch import reduction
+
+    x = np.concatenate(
+        [np.linspace(-150, -20, 50), np.linspace(-19, 30, 100), 3.81 * np.linspace(2.9, 14, 220) ** 2]
+    )
+    k = np.sqrt(np.maximum(x, 0) / 3.81)
+    wave = np.sin(2 * 2.3 * k + 1) * np.exp(-0.012 * k**2) / np.maximum(k, 1) / (1 + np.exp((15 - x) / 4))
+    mu = 0.3 - 2e-4 * x + (0.5 + np.arctan(x) / np.pi) * (1 - 1e-4 * x) * (1 + 0.5 * wave)
+    s = Spectrum(energy=8979 + x, mu=np.stack([mu, 2.5 * mu]))
+    settings = {"e0": 8979.0, "pre": (-140.0, -40.0), "norm": (80.0, 700.0), "nnorm": 2}
+    norm = normalize_stack(s, **settings)
+    for i in range(2):
+        one = larch_lines(s.energy, s.mu[i], **settings)
+        for name in ("edge_step", "norm", "flat"):
+            assert np.abs(getattr(norm, name)[i] - one[name]).max() <= LINES * np.abs(one[name]).max()
+        step = float(one["edge_step"])
+        for clamp_scale, scale in (("edge_step", step), ("mu", 1.0)):
+            done = background_stack(norm, rbkg=1.0, kweight=2, clamp_scale=clamp_scale)
+            larch = reduction.autobk(
+                s.energy, s.mu[i] / scale, e0=8979.0, edge_step=step / scale, rbkg=1.0, kweight=2
+            )
+            assert np.abs(done.chi[i] - larch["chi"]).max() < CHI_WORST
+
+
 @pytest.mark.parametrize("element", sorted(E0))
 @pytest.mark.parametrize("nnorm", [1, 2, 3])
 def test_lines_are_larchs(data_root: Path, element: str, nnorm: int) -> None:
