@@ -23,6 +23,7 @@ COMMANDS: tuple[str, ...] = (
     "check",
     "fit",
     "reproduce",
+    "closure",
     "show",
     "paths",
     "wavelet",

@@ -70,6 +70,7 @@ def print_reproduction(done: Reproduction) -> None:
         for line in result.warnings:
             console().print(f"  {line}", style="yellow")
     print_matched(done)
+    print_potentials(done)
     print_claims(done)
     for title, lines in (
         ("What the data cannot tell", done.cannot_tell),
@@ -126,6 +127,20 @@ def print_matched(done: Reproduction) -> None:
         "coverage",
     )
     print_table(title, header, rows)
+
+
+def print_potentials(done: Reproduction) -> None:
+    """What fitting with other potentials than the truth's moves."""
+    rows = [
+        (c.row, c.path, f"{c.n_shift:+.2f}", f"{c.r:+.4f}", f"{c.sigma2 * 1e3:+.2f}") for c in done.potentials
+    ]
+    if rows:
+        header = ("row", "path", "N", "R (A)", "sigma2 (1e-3 A^2)")
+        print_table(
+            "What potentials cost: fit with feff8l minus fit with the truth's (noise-free closure)",
+            header,
+            rows,
+        )
 
 
 def print_claims(done: Reproduction) -> None:

@@ -95,6 +95,7 @@ def reproduction_json(done: Reproduction) -> dict[str, Any]:
             for r in done.matched
         ],
         "claims": [asdict(c) for c in done.claims],
+        "potentials": [asdict(c) for c in done.potentials],
     }
 
 

@@ -16,7 +16,7 @@ from ..spec.resolve import Context
 from ..spec.run import SpecResult, run_spec
 from . import claims, closure
 from .claims import ClaimCheck
-from .closure import Recovery
+from .closure import Choice, Recovery
 from .score import COMBINED_ERRORS, Cell, score_result
 
 
@@ -32,6 +32,7 @@ class Reproduction(Shown):
     failed: Mapping[str, str] = field(default_factory=dict)
     matched: tuple[Recovery, ...] = ()
     claims: tuple[ClaimCheck, ...] = ()
+    potentials: tuple[Choice, ...] = ()
 
     @property
     def within(self) -> int:
@@ -91,6 +92,7 @@ def reproduce_specs(
     failed: dict[str, str] = {}
     doubts: list[str] = []
     matching: list[Recovery] = []
+    costs: list[Choice] = []
     for spec in loaded:
         if progress:
             progress(f"{spec.name}: {spec.spec.title}")
@@ -116,6 +118,7 @@ def reproduce_specs(
                 progress(f"{spec.name}: the noise that matches the published errors")
             at_match = closure.matched(spec, context)
             matching += at_match
+            costs += closure.potential_costs(spec, context or Context())
             doubts += [f"{spec.spec.reproduces} {line}" for line in closure.incompatible(at_match)]
     return Reproduction(
         tuple(results),
@@ -126,6 +129,7 @@ def reproduce_specs(
         failed,
         tuple(matching),
         tuple(claims.check_claims(results)),
+        tuple(costs),
     )
 
 

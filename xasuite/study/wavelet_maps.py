@@ -125,4 +125,10 @@ def ccro_growth(
 
 
 def _row(chi: Chi, i: int) -> Chi:
-    return Chi(k=chi.k, chi=chi.chi[i], e0=np.asarray(chi.e0)[i], edge_step=np.asarray(chi.edge_step)[i], label=chi.label)
+    return Chi(
+        k=chi.k,
+        chi=chi.chi[i],
+        e0=np.asarray(chi.e0)[i],
+        edge_step=np.asarray(chi.edge_step)[i],
+        label=chi.label,
+    )
