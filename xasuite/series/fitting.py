@@ -171,7 +171,7 @@ def _fit(plan: Plan, chi: Chi, model: Model, threads: int) -> RowFit:
             start=start,
             threads=1 if start == "previous" else threads,
         )
-    except batch.Unsupported:
+    except batch.UnsupportedError:
         return _by_larch(plan, chi, model)
     m = len(fit)
     return RowFit(
