@@ -215,3 +215,27 @@ def test_harmonics_are_orthonormal_and_gaunt_integrals_are_sympys() -> None:
                 for m in range(-l2, l2 + 1)
             )
             assert tensor[l2, a, b] == pytest.approx(expected, abs=1e-12)
+
+
+def test_memory_at_135_atoms() -> None:
+    """Under 1 GB without any symmetry, Python and its libraries included (measured: 0.37 GB)."""
+    import subprocess
+    import sys
+
+    code = """
+import resource
+from dataclasses import replace
+import numpy as np
+from xasuite.feff import load_crystal, make_cluster
+from xasuite.feff.potentials import compute_phases
+from xasuite.theory.solve import scattering
+p = compute_phases(make_cluster(load_crystal("Cu"), absorber="Cu", radius=7.0), scf=False)
+assert len(p.xyz) == 135
+parts = {n: getattr(p, n)[..., 40:44] for n in ("energy", "reference", "atom", "norm", "dipole")}
+few = replace(p, xyz=p.xyz + np.random.default_rng(0).normal(0, 0.02, p.xyz.shape), shifts=p.shifts[:, 40:44], **parts)
+scattering(few, radius=9, workers=2)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    unit = 1 if sys.platform == "darwin" else 1024
+    assert int(done.stdout) * unit < 1e9

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from ..theory.compare import Comparison, Difference, Ranked
     from ..theory.xanes import TheoryXanes
 
-# Hematite, Blake et al., Am. Mineral. 51 (1966) 123.
+# Hematite: the cell of powder card JCPDS 33-0664.
 HEMATITE = Lattice(
     "R-3c",
-    5.038,
+    5.0356,
     ("Fe", "O"),
-    ((0.0, 0.0, 0.3553), (0.3059, 0.0, 0.25)),
-    c=13.772,
+    ((0.0, 0.0, 0.35534), (0.3056, 0.0, 0.25)),
+    c=13.7489,
     gamma=120.0,
     name="Fe2O3",
 )
