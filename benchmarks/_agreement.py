@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from xasuite.exafs.batch import fit_stack
-from xasuite.exafs.batch.audit import Audit, compare
+from xasuite.exafs.batch.audits import Audit, compare
 from xasuite.exafs.model import FitRange, Model, Parameter, PathModel
 from xasuite.expressions import parse
 from xasuite.feff import find_paths, load_crystal

@@ -13,7 +13,7 @@ import pytest
 
 from xasuite.errors import AuditError, FitError, RangeError
 from xasuite.exafs.batch import UnsupportedError, audit, fit_stack
-from xasuite.exafs.batch.audit import compare
+from xasuite.exafs.batch.audits import compare
 from xasuite.exafs.batch.kernel_numpy import Work, chi_and_slopes, evaluate
 from xasuite.exafs.batch.objective import build as objective
 from xasuite.exafs.batch.program import compile_model, run, start_values

@@ -35,7 +35,7 @@ def audit_rows(plan: Plan, ok: NDArray[np.intp], fit: RowFit, first: int) -> dic
 
     `ok` are the chunk's rows that were fitted, `first` the row of the series that the chunk begins with.
     """
-    from ..exafs.batch.audit import compare
+    from ..exafs.batch.audits import compare
 
     if fit.by == LARCH:
         return {"rows": [], "note": "all rows were fitted by Larch itself"}

@@ -9,23 +9,24 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .audit import Audit, audit
+    from .audits import Audit, audit
     from .program import UnsupportedError
     from .result import BatchFit
     from .stack import fit_stack
-    from .timeline import Timeline, fit_timeline
+    from .timeline import Kinetics, Timeline, fit_timeline
 
 _PUBLIC: dict[str, str] = {
-    "Audit": "audit",
-    "audit": "audit",
+    "Audit": "audits",
+    "audit": "audits",
     "BatchFit": "result",
+    "Kinetics": "timeline",
     "Timeline": "timeline",
     "UnsupportedError": "program",
     "fit_stack": "stack",
     "fit_timeline": "timeline",
 }
 
-__all__ = ["Audit", "BatchFit", "Timeline", "UnsupportedError", "audit", "fit_stack", "fit_timeline"]
+__all__ = ["Audit", "BatchFit", "Kinetics", "Timeline", "UnsupportedError", "audit", "fit_stack", "fit_timeline"]
 
 
 def __getattr__(name: str) -> Any:
