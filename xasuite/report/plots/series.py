@@ -112,7 +112,7 @@ def _parameter(axis: Any, run: SeriesRun, name: str, x: Array, along_time: bool)
         t, e = x[np.argsort(x)], run.timeline.get(f"{name}_err", np.zeros(len(x)))
         axis.fill_between(t, smooth - e, smooth + e, color=style.FIT, alpha=0.25, lw=0)
         axis.plot(t, smooth, color=style.FIT, lw=1.2, label="fit along time")
-    if name.partition(".")[0] in run.truth and along_time:
+    if name in run.truth and along_time:
         axis.plot(x, run.truth[name], color="black", lw=0.8, ls="--", label="truth")
     axis.set_ylabel(axis_name(name))
     shown = np.nan_to_num(err[lost]) if name.endswith(".n") else 0.0
