@@ -26,7 +26,16 @@ _PUBLIC: dict[str, str] = {
     "fit_timeline": "timeline",
 }
 
-__all__ = ["Audit", "BatchFit", "Kinetics", "Timeline", "UnsupportedError", "audit", "fit_stack", "fit_timeline"]
+__all__ = [
+    "Audit",
+    "BatchFit",
+    "Kinetics",
+    "Timeline",
+    "UnsupportedError",
+    "audit",
+    "fit_stack",
+    "fit_timeline",
+]
 
 
 def __getattr__(name: str) -> Any:
