@@ -124,6 +124,25 @@ def ccro_growth(
     return Growth(np.asarray(hours, float), wavelet(film, **CCRO_SETTINGS), height, error, share, first)
 
 
+def write_figures(folder: Path, root: Path | None = None) -> list[Path]:
+    """Write the maps of statement 4 (pair alone, all paths), the film of the growing lobe and, given the folder of
+    measured spectra, the foils. Returns the files. Raises WriteError, ReadError."""
+    from ..report.plots.style import save
+    from ..report.plots.wavelet import plot_film, plot_wavelets
+    from .lobes import claim4_wavelets
+
+    written = []
+    for name, alone in (("comn_pair", True), ("comn_all_paths", False)):
+        written += save(plot_wavelets(claim4_wavelets(isolated=alone), each=True), folder / name)
+    growth = ccro_growth()
+    film = plot_film(growth.wavelet, labels=[f"{h:g} h" for h in growth.hours])
+    written += save(film, folder / "ccro_growth")
+    if root is not None:
+        maps, lobes = foils(root)
+        written += save(plot_wavelets(maps, lobes=lobes, each=True, columns=2), folder / "foils")
+    return written
+
+
 def _row(chi: Chi, i: int) -> Chi:
     return Chi(
         k=chi.k,
