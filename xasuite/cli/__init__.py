@@ -28,6 +28,7 @@ COMMANDS: tuple[str, ...] = (
     "paths",
     "wavelet",
     "series",
+    "report",
     "watch",
     "valence",
     "edge",

@@ -69,9 +69,9 @@ def load_curves(path: str | Path) -> tuple[Curves, ...]:
         with h5py.File(path, "r") as handle:
             return tuple(
                 Curves(
-                    str(group.attrs["label"]),
-                    *(np.asarray(group[n][()], float) for n in NAMES),
-                    {n: np.asarray(v[()], float) for n, v in group.get("paths", {}).items()},
+                    label=str(group.attrs["label"]),
+                    paths={n: np.asarray(v[()], float) for n, v in group.get("paths", {}).items()},
+                    **{n: np.asarray(group[n][()], float) for n in NAMES},
                 )
                 for _, group in sorted(handle.items())
             )

@@ -259,7 +259,8 @@ def table_of(document: Mapping[str, Any], *, errors: str = ERRORS[0], published:
 
 def _entry_of(plain: Mapping[str, Any]) -> Entry:
     numbers = {"value", "stderr", "published", "published_err"}
-    return Entry(**{k: math.nan if v is None and k in numbers else v for k, v in plain.items()})
+    values: dict[str, Any] = {k: math.nan if v is None and k in numbers else v for k, v in plain.items()}
+    return Entry(**values)
 
 
 def to_csv(result: SpecResult) -> str:

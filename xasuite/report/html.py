@@ -1,0 +1,86 @@
+"""The report: one self-contained HTML file with tables, interactive figures, audit and provenance."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+
+from .. import __version__, files
+from ..errors import ReadError
+from .sections import Section, find_inputs, section_of
+from .tables import ERRORS, PaperTable
+from .viewer import payload
+
+TEMPLATES = "templates"
+
+
+def write_report(
+    inputs: Sequence[str | Path],
+    target: str | Path = "report.html",
+    *,
+    title: str = "",
+    errors: str = ERRORS[0],
+) -> Path:
+    """Write the report of results: one HTML file that needs no network.
+
+    Parameters
+    ----------
+    inputs : folders of results (of fit, reproduce, series), result.json or series.h5 files.
+    title : by default the first analysis' own.
+    errors : "parentheses" or "plus-minus".
+
+    Returns the path. Raises ReadError, WriteError.
+    """
+    sections = [section_of(p, errors) for p in find_inputs(inputs)]
+    if not sections:
+        raise ReadError("a report needs results; name a folder of them")
+    named = title or (sections[0].title if len(sections) == 1 else f"{len(sections)} analyses")
+    return files.write_text(target, render(sections, named))
+
+
+def write_tables(inputs: Sequence[str | Path], target: str | Path, *, errors: str = ERRORS[0]) -> list[Path]:
+    """Write the first table of every input in the format of the name; several get a number. Raises WriteError."""
+    from .tables import write_table
+
+    found: list[PaperTable] = [section_of(p, errors).tables[0] for p in find_inputs(inputs)]
+    target = Path(target)
+    if len(found) == 1:
+        return [write_table(found[0], target)]
+    return [write_table(t, target.with_stem(f"{target.stem}_{i}")) for i, t in enumerate(found, 1)]
+
+
+def render(sections: Sequence[Section], title: str) -> str:
+    """The page's text."""
+    import jinja2
+
+    source = resources.files(__package__) / TEMPLATES
+    read = {
+        name: (source / name).read_text(encoding="utf-8")
+        for name in ("report.html", "report.css", "report.js")
+    }
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    viewers = [None if s.stack is None else payload(s.stack) for s in sections]
+    # "<" never stands in a script: the text of a label cannot end it
+    data = json.dumps(viewers, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    return environment.from_string(read["report.html"]).render(
+        title=title,
+        version=__version__,
+        time=time.strftime("%Y-%m-%d %H:%M"),
+        sections=sections,
+        css=read["report.css"],
+        js=read["report.js"],
+        plotly=_plotly() if any(v is not None for v in viewers) else "",
+        data=data,
+        dict=dict,
+    )
+
+
+def _plotly() -> str:
+    """plotly.js as the plotly package ships it, without importing the package's figures."""
+    text = (resources.files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
+    return text.replace("</script", "<\\/script")

@@ -1,0 +1,203 @@
+"use strict";
+(function () {
+  const viewers = JSON.parse(document.getElementById("data").textContent);
+  const DATA = "#000000", FIT = "#d00000", BLUE = "#0072b2", QUIET = "#b0b0b0";
+  const CONFIG = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
+
+  // A stack packed by viewer.py: row(i) is an array with null where there is no value.
+  function unpack(held) {
+    const text = atob(held.data), bytes = new Uint8Array(text.length);
+    for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+    const codes = held.bits === 16 ? new Uint16Array(bytes.buffer) : bytes;
+    const none = held.bits === 16 ? 65535 : 255;
+    return {
+      low: held.low, high: held.low + held.step * (none - 1), n: held.n,
+      row(i) {
+        const out = new Array(held.n);
+        for (let j = 0; j < held.n; j++) {
+          const code = codes[i * held.n + j];
+          out[j] = code === none ? null : held.low + code * held.step;
+        }
+        return out;
+      },
+    };
+  }
+
+  function layout(x, y, more) {
+    const axis = { showline: true, mirror: true, ticks: "inside", linecolor: "#000", zeroline: false, gridcolor: "#eeeeee" };
+    return Object.assign({
+      margin: { l: 62, r: 12, t: 10, b: 42 }, font: { size: 12, family: "system-ui, DejaVu Sans, sans-serif" },
+      showlegend: false, paper_bgcolor: "#fff", plot_bgcolor: "#fff", hovermode: "x",
+      xaxis: Object.assign({ title: { text: x, standoff: 6 } }, axis),
+      yaxis: Object.assign({ title: { text: y, standoff: 4 } }, axis),
+    }, more || {});
+  }
+
+  function line(x, y, color, name, width) {
+    return { x: x, y: y, mode: "lines", name: name, line: { color: color, width: width || 1.6 }, hovertemplate: "%{y:.4f}" };
+  }
+
+  function bounds(stacks, floor) {
+    let low = Math.min(...stacks.map((s) => s.low)), high = Math.max(...stacks.map((s) => s.high));
+    if (floor !== undefined) low = floor;
+    const room = 0.05 * (high - low);
+    return [floor === undefined ? low - room : low, high + room];
+  }
+
+  const sup = (n) => "⁰¹²³⁴⁵"[n];
+  const weight = (n) => (n === 0 ? "χ(k)" : "k" + (n > 1 ? sup(n) : "") + "χ(k) (Å⁻" + (n > 1 ? sup(n) : "¹") + ")");
+
+  class Viewer {
+    constructor(root, v) {
+      this.root = root;
+      this.v = v;
+      for (const name of ["norm", "chi", "fit", "chir", "chirfit", "map"]) this[name] = unpack(v[name]);
+      this.plots = {};
+      for (const name of ["xanes", "chik", "chir", "map", "trends"]) this.plots[name] = root.querySelector("." + name);
+      this.slider = root.querySelector("input");
+      this.output = root.querySelector("output");
+      this.slider.max = v.labels.length - 1;
+      if (v.total > v.labels.length) {
+        root.querySelector(".thinned").textContent =
+          " The slider holds " + v.labels.length + " of " + v.total + " spectra, evenly chosen.";
+      }
+      this.slider.addEventListener("input", () => this.wish(Number(this.slider.value)));
+      root.querySelector(".play").addEventListener("click", () => this.play());
+    }
+
+    draw() {
+      if (this.drawn) return;
+      this.drawn = true;
+      const v = this.v, P = Plotly.newPlot;
+      P(this.plots.xanes, [line(v.energy, this.norm.row(0), QUIET, "first", 1), line(v.energy, this.norm.row(0), DATA, "μ(E)")],
+        layout("Energy (eV)", "Normalised μ(E)", {}), CONFIG);
+      P(this.plots.chik, [line(v.k, this.chi.row(0), DATA, "data"), line(v.k, this.fit.row(0), FIT, "fit")],
+        layout("k (Å⁻¹)", weight(v.kweight)), CONFIG);
+      P(this.plots.chir, [line(v.r, this.chir.row(0), DATA, "data"), line(v.r, this.chirfit.row(0), FIT, "fit")],
+        layout("R (Å), not corrected for phase", "|χ(R)| (Å⁻" + sup(v.kweight + 1) + ")"), CONFIG);
+      const band = { type: "rect", xref: "x", yref: "paper", y0: 0, y1: 1, fillcolor: "#000", opacity: 0.05, line: { width: 0 } };
+      Plotly.relayout(this.plots.xanes, { "yaxis.range": bounds([this.norm]) });
+      Plotly.relayout(this.plots.chik, {
+        "yaxis.range": bounds([this.chi, this.fit]), shapes: [Object.assign({ x0: v.krange[0], x1: v.krange[1] }, band)],
+      });
+      Plotly.relayout(this.plots.chir, {
+        "yaxis.range": bounds([this.chir, this.chirfit], 0), shapes: [Object.assign({ x0: v.rrange[0], x1: v.rrange[1] }, band)],
+      });
+      P(this.plots.map, [{
+        type: "heatmap", x: v.mapk, y: v.mapr, z: this.square(0), colorscale: "Viridis", zmin: 0, zmax: this.map.high, zsmooth: "best",
+        colorbar: { title: { text: "|W|", side: "right" }, thickness: 10, outlinewidth: 0 },
+        hovertemplate: "k %{x:.2f}, R %{y:.2f}: %{z:.3f}<extra></extra>",
+      }], layout("k (Å⁻¹)", "R (Å)", { hovermode: "closest", margin: { l: 62, r: 4, t: 10, b: 42 } }), CONFIG);
+      this.trends();
+      this.show(0);
+    }
+
+    square(i) {
+      const flat = this.map.row(i), n = this.v.mapk.length, out = [];
+      for (let j = 0; j < this.v.mapr.length; j++) out.push(flat.slice(j * n, (j + 1) * n));
+      return out;
+    }
+
+    trends() {
+      const t = this.v.trends, n = t.of.length, traces = [];
+      if (!n) { this.plots.trends.remove(); delete this.plots.trends; return; }
+      const lay = layout(this.v.xlabel, "", { hovermode: "x unified", margin: { l: 80, r: 12, t: 6, b: 42 } });
+      const gap = 0.025, height = (1 - gap * (n - 1)) / n;
+      t.of.forEach((p, i) => {
+        const a = i === 0 ? "" : String(i + 1), lost = p.lost.map((b) => b);
+        const good = p.values.map((y, j) => (lost[j] ? null : y)), gone = p.values.map((y, j) => (lost[j] ? y : null));
+        const many = p.values.length > 150;
+        traces.push({
+          x: t.x, y: good, yaxis: "y" + a, mode: "markers", name: p.name, marker: { color: BLUE, size: many ? 3 : 5 },
+          error_y: { type: "data", array: p.errors, color: "rgba(0,114,178,0.35)", thickness: 1, width: 0 },
+        });
+        traces.push({ x: t.x, y: gone, yaxis: "y" + a, mode: "markers", name: p.name + " (not determined)", hoverinfo: "skip",
+          marker: { color: "#fff", size: many ? 3 : 5, line: { color: QUIET, width: 1 } } });
+        traces.push({ x: [null], y: [null], yaxis: "y" + a, mode: "markers", hoverinfo: "skip", name: "now",
+          marker: { color: "rgba(0,0,0,0)", size: 11, line: { color: FIT, width: 2 } } });
+        const top = 1 - i * (height + gap);
+        lay["yaxis" + a] = Object.assign({}, lay.yaxis, {
+          domain: [Math.max(0, top - height), top], title: { text: p.name + (p.unit ? "<br>(" + p.unit + ")" : ""), font: { size: 11 } }, nticks: 4,
+        });
+        const known = good.filter((y) => y !== null).sort((a, b) => a - b);
+        if (known.length > 4) {
+          // a few wild values must not set the scale
+          const low = known[Math.floor(0.01 * known.length)], high = known[Math.ceil(0.99 * known.length) - 1];
+          const errors = p.errors.filter((e) => e !== null).sort((a, b) => a - b), error = errors.length ? errors[Math.floor(errors.length / 2)] : 0;
+          const room = 0.15 * (high - low) + 1.2 * error || 1;
+          lay["yaxis" + a].range = [low - room, high + room];
+        }
+      });
+      lay.xaxis.anchor = n > 1 ? "y" + n : "y";
+      lay.height = 60 + 92 * n;
+      Plotly.newPlot(this.plots.trends, traces, lay, CONFIG);
+    }
+
+    wish(i) {
+      // one redraw a frame however fast the slider moves
+      this.wanted = i;
+      if (this.waiting) return;
+      this.waiting = true;
+      requestAnimationFrame(() => { this.waiting = false; this.show(this.wanted); });
+    }
+
+    show(i) {
+      const v = this.v;
+      Plotly.restyle(this.plots.xanes, { y: [this.norm.row(i)] }, [1]);
+      Plotly.restyle(this.plots.chik, { y: [this.chi.row(i), this.fit.row(i)] }, [0, 1]);
+      Plotly.restyle(this.plots.chir, { y: [this.chir.row(i), this.chirfit.row(i)] }, [0, 1]);
+      Plotly.restyle(this.plots.map, { z: [this.square(i)] }, [0]);
+      if (this.plots.trends) {
+        const x = v.x[i], n = v.trends.of.length, at = [];
+        for (let j = 0; j < n; j++) at.push(3 * j + 2);
+        Plotly.restyle(this.plots.trends, { x: at.map(() => [x]), y: v.now.map((p) => [p.values[i]]) }, at);
+        Plotly.relayout(this.plots.trends, { shapes: [{ type: "line", x0: x, x1: x, yref: "paper", y0: 0, y1: 1, line: { color: FIT, width: 1, dash: "dot" } }] });
+      }
+      this.slider.value = i;
+      this.root.dataset.row = i;
+      const status = v.status[i] === "ok" ? "" : ", " + v.status[i];
+      const where = v.xlabel === "Row" ? "" : ", " + v.xlabel.replace(/ \((.*)\)/, " ") + Number(v.x[i]).toPrecision(4) + " " + ((/\((.*)\)/.exec(v.xlabel) || ["", ""])[1]);
+      this.output.textContent = v.rows[i] + " of " + v.total + ": " + v.labels[i] + where + status;
+      this.values(i);
+    }
+
+    values(i) {
+      const body = this.root.querySelector("table.now tbody"), row = document.createElement("tr");
+      this.v.trends.of.forEach((p, j) => {
+        const cell = document.createElement("td"), name = document.createElement("span");
+        name.textContent = p.name + (p.unit ? " (" + p.unit + ")" : "");
+        const value = this.v.now[j].values[i], error = this.v.now[j].errors[i];
+        cell.append(name, value === null ? "-" : paper(value, error));
+        row.append(cell);
+      });
+      body.replaceChildren(row);
+    }
+
+    play() {
+      if (this.timer) { clearInterval(this.timer); this.timer = null; return; }
+      const step = Math.max(1, Math.round(this.v.labels.length / 120));
+      this.timer = setInterval(() => this.show((Number(this.slider.value) + step) % this.v.labels.length), 120);
+    }
+  }
+
+  // A value with its error to the digits that the error allows: 1.971 ± 0.006
+  function paper(value, error) {
+    if (error === null || !(error > 0)) return Number(value).toPrecision(5);
+    const lead = Number(error.toExponential(0)[0]);
+    const digits = Math.max(0, -Math.floor(Math.log10(error)) + (lead < 3 ? 1 : 0));
+    return value.toFixed(Math.min(digits, 12)) + " ± " + error.toFixed(Math.min(digits, 12));
+  }
+
+  const all = [...document.querySelectorAll(".viewer")].map((root) => new Viewer(root, viewers[root.dataset.viewer]));
+  // What is not in sight is drawn when it comes near, or when the page is printed
+  const watch = new IntersectionObserver((seen) => seen.forEach((s) => {
+    if (s.isIntersecting) { watch.unobserve(s.target); all.find((v) => v.root === s.target).draw(); }
+  }), { rootMargin: "600px" });
+  all.forEach((v, i) => (i === 0 ? v.draw() : watch.observe(v.root)));
+  window.addEventListener("beforeprint", () => {
+    document.querySelectorAll("details").forEach((d) => (d.open = true));
+    all.forEach((v) => { v.draw(); Object.values(v.plots).forEach((p) => Plotly.Plots.resize(p)); });
+  });
+  window.addEventListener("afterprint", () => all.forEach((v) => Object.values(v.plots).forEach((p) => Plotly.Plots.resize(p))));
+  document.body.dataset.ready = String(Math.round(performance.now()));
+})();

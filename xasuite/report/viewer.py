@@ -1,0 +1,216 @@
+"""What the interactive figures of a report hold: stacks of curves in two bytes a point, parameters with errors.
+
+A stack (m, n) is kept as int16 between its own extremes, 1/65534 of its span apart; the map of a wavelet as bytes.
+The last code means "no value" (a row that was not fitted).
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..model import Array, Chi
+
+RMAX = 6.0  # A
+MAP_R = (0.8, 5.0)  # A, of the wavelet's map
+MAP_SIZE = (40, 48)  # points in R and in k
+MOST_ROWS = 500  # curves a viewer holds; a longer series is thinned evenly
+MOST_POINTS = 4000  # parameters against time hold more rows than curves do
+XANES = (-40.0, 120.0)  # eV about E0
+MOST_ENERGIES = 400
+_TOP16, _TOP8 = 65534, 254
+
+
+@dataclass(frozen=True, eq=False)
+class Trend:
+    """One parameter along the rows: values and errors (m,), its name and unit, and rows it is undetermined in."""
+
+    name: str
+    unit: str
+    values: Array
+    errors: Array
+    lost: Any = None
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """What a viewer shows: m rows of XANES, chi(k) and fit, the ranges they were fitted with, and parameters."""
+
+    x: Array
+    xlabel: str
+    labels: tuple[str, ...]
+    status: tuple[str, ...]
+    energy: Array
+    norm: Array
+    k: Array
+    chi: Array
+    fit: Array
+    krange: tuple[float, float]
+    rrange: tuple[float, float]
+    kweight: int
+    window: str
+    dk: float
+    trends: tuple[Trend, ...] = ()
+    paths: Mapping[str, Array] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def packed(values: Array, bits: int = 16) -> dict[str, Any]:
+    """A stack (m, n) as base64 of `bits` a point, with the numbers that give it back: low + code * step."""
+    finite = np.isfinite(values)
+    low = float(values[finite].min()) if finite.any() else 0.0
+    high = float(values[finite].max()) if finite.any() else 1.0
+    top = _TOP16 if bits == 16 else _TOP8
+    step = (high - low) / top or 1.0
+    codes = np.full(values.shape, top + 1)
+    codes[finite] = np.rint((values[finite] - low) / step)
+    raw = codes.astype("<u2" if bits == 16 else "u1").tobytes()
+    data = base64.b64encode(raw).decode()
+    return {"m": len(values), "n": values.shape[1], "low": low, "step": step, "bits": bits, "data": data}
+
+
+def unpacked(held: Mapping[str, Any]) -> Array:
+    """The stack that `packed` packed, NaN where there is no value."""
+    codes = np.frombuffer(base64.b64decode(held["data"]), "<u2" if held["bits"] == 16 else "u1")
+    top = _TOP16 if held["bits"] == 16 else _TOP8
+    values = held["low"] + codes.astype(float) * held["step"]
+    return np.where(codes > top, np.nan, values).reshape(held["m"], held["n"])
+
+
+def payload(stack: Stack) -> dict[str, Any]:
+    """A viewer's figures as what JSON can hold."""
+    shown = thinned(len(stack), MOST_ROWS)
+    weight = stack.k**stack.kweight
+    inside = (stack.k >= 0.5) & (stack.k <= min(stack.krange[1] + 2, stack.k[-1]))
+    chi, fit = stack.chi[shown], stack.fit[shown]
+    r, chir = _chir(stack, chi)
+    _, chir_fit = _chir(stack, fit)
+    map_k, map_r, height = _map(stack, chi)
+    energy, norm = _xanes(stack, shown)
+    return {
+        "x": _numbers(stack.x[shown], 6),
+        "xlabel": stack.xlabel,
+        "labels": [stack.labels[i] for i in shown],
+        "status": [stack.status[i] for i in shown],
+        "rows": [int(i) + 1 for i in shown],
+        "total": len(stack),
+        "kweight": stack.kweight,
+        "krange": list(stack.krange),
+        "rrange": list(stack.rrange),
+        "energy": _numbers(energy, 9),
+        "norm": packed(norm),
+        "k": _numbers(stack.k[inside], 5),
+        "chi": packed((chi * weight)[:, inside]),
+        "fit": packed((fit * weight)[:, inside]),
+        "r": _numbers(r, 5),
+        "chir": packed(chir),
+        "chirfit": packed(chir_fit),
+        "mapk": _numbers(map_k, 5),
+        "mapr": _numbers(map_r, 5),
+        "map": packed(height.reshape(len(shown), -1), 8),
+        "trends": _trends(stack),
+        "now": [
+            {"values": _numbers(t.values[shown], 7), "errors": _numbers(t.errors[shown], 4)}
+            for t in stack.trends
+        ],
+    }
+
+
+def thinned(m: int, most: int) -> Any:
+    """At most `most` of m rows, evenly, the first and the last among them."""
+    return np.unique(np.linspace(0, m - 1, min(m, most)).round().astype(int))
+
+
+def _numbers(values: Any, digits: int) -> list[float | None]:
+    """Values for JSON with so many digits, null where they are not finite."""
+    return [None if not math.isfinite(v) else float(f"{v:.{digits}g}") for v in np.asarray(values, float)]
+
+
+def _trends(stack: Stack) -> dict[str, Any]:
+    at = thinned(len(stack), MOST_POINTS)
+    out = []
+    for t in stack.trends:
+        lost = np.zeros(len(stack), bool) if t.lost is None else np.asarray(t.lost, bool)
+        out.append(
+            {
+                "name": t.name, "unit": t.unit, "values": _numbers(t.values[at], 7),
+                "errors": _numbers(t.errors[at], 4), "lost": [bool(b) for b in lost[at]],
+            }
+        )  # fmt: skip
+    return {"x": _numbers(stack.x[at], 6), "of": out}
+
+
+def _chir(stack: Stack, chi: Array) -> tuple[Array, Array]:
+    """r (n,) and |chi(R)| (m, n) with the fit's own range, weight and window; NaN where chi is."""
+    from ..exafs.fourier import fourier
+
+    made = fourier(
+        _record(stack, chi), k=stack.krange, kweight=stack.kweight, window=stack.window, dk=stack.dk
+    )
+    inside = made.r <= RMAX
+    height = np.where(np.isfinite(chi).any(axis=1)[:, None], made.magnitude, np.nan)
+    return made.r[inside], height[:, inside]
+
+
+def _map(stack: Stack, chi: Array) -> tuple[Array, Array, Array]:
+    """k, r and |W| (m, nr, nk) of the data's Morlet wavelets on a coarse grid."""
+    from ..exafs.wavelet import iter_wavelet
+
+    low, high = max(0.5, stack.krange[0] - 1), min(stack.krange[1] + 1, float(stack.k[-1]))
+    picked = np.unique(
+        np.searchsorted(stack.k, np.linspace(low, high, MAP_SIZE[1])).clip(max=stack.k.size - 1)
+    )
+    height = np.empty((len(chi), MAP_SIZE[0], picked.size))
+    r: Array = np.linspace(*MAP_R, MAP_SIZE[0])
+    made = iter_wavelet(
+        _record(stack, chi), kind="morlet", k=stack.krange, kweight=stack.kweight, r=MAP_R, nr=MAP_SIZE[0]
+    )
+    for rows, wavelet in made:
+        height[rows] = wavelet.magnitude[..., picked]
+        r = wavelet.r
+    height[~np.isfinite(chi).any(axis=1)] = np.nan
+    return stack.k[picked], r, height
+
+
+def _record(stack: Stack, chi: Array) -> Chi:
+    flat = np.zeros(len(chi))
+    return Chi(k=stack.k, chi=np.nan_to_num(chi), e0=flat, edge_step=flat + 1, label="report")
+
+
+def _xanes(stack: Stack, shown: Any) -> tuple[Array, Array]:
+    """Energy and norm near the edge, on at most MOST_ENERGIES points."""
+    centre = _half(stack.energy, stack.norm)
+    inside = np.flatnonzero((stack.energy >= centre + XANES[0]) & (stack.energy <= centre + XANES[1]))
+    if inside.size > MOST_ENERGIES:
+        inside = inside[thinned(inside.size, MOST_ENERGIES)]
+    return stack.energy[inside], stack.norm[shown][:, inside]
+
+
+def _half(energy: Array, norm: Array) -> float:
+    """Where the first good row's norm passes 0.5."""
+    good = np.flatnonzero(np.isfinite(norm).all(axis=1))
+    if not good.size:
+        return float(energy.mean())
+    return float(energy[int(np.argmax(norm[good[0]] >= 0.5))])
+
+
+def together(energies: Sequence[Array], norms: Sequence[Array]) -> tuple[Array, Array]:
+    """Spectra of different grids on the first one's, NaN outside their own ends."""
+    grid = energies[0]
+    rows = [np.interp(grid, e, y, left=np.nan, right=np.nan) for e, y in zip(energies, norms, strict=True)]
+    return grid, np.stack(rows)
+
+
+def padded(curves: Sequence[Array]) -> Array:
+    """Rows of different length on k in equal steps from 0, NaN past their end."""
+    out = np.full((len(curves), max(c.size for c in curves)), np.nan)
+    for row, curve in zip(out, curves, strict=True):
+        row[: curve.size] = curve
+    return out
