@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import SpecError, XasuiteError, XasuiteWarning
+from ..errors import ReadError, SpecError, XasuiteError, XasuiteWarning
 from ..exafs.fit import fit_chi
 from ..exafs.model import Model
 from ..exafs.result import FitResult
@@ -160,7 +160,11 @@ def _variants(
     for variant in resolved.loaded.spec.variant:
         if progress:
             progress(f"variant {variant.label}")
-        model = resolve_model(resolved.loaded, context, variant)
+        try:
+            model = resolve_model(resolved.loaded, context, variant)
+        except ReadError as exc:
+            warnings.warn(f'variant "{variant.label}" left out: {exc}', XasuiteWarning, stacklevel=2)
+            continue
         results = []
         for i, entry in enumerate(resolved.loaded.spec.data):
             row = next((r for r in resolved.rows if r.label == entry.label), None)
