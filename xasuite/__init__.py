@@ -58,11 +58,11 @@ _ROOMS = ("feff", "reduce", "report", "simulate", "theory", "xanes")
 __all__ = ["__version__", *_PUBLIC, *_ROOMS]
 
 
-def _html_of(record: Any) -> str:
+def _shown(record: Any) -> dict[str, str]:
     """What Jupyter shows for a record; see xasuite.report.display."""
-    from .report.display import html
+    from .report.display import html, text
 
-    return html(record)
+    return {"text/html": html(record), "text/plain": text(record)}
 
 
 def __getattr__(name: str) -> Any:

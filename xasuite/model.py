@@ -87,11 +87,14 @@ class Step:
 class Shown:
     """What Jupyter shows as a small table and figure in place of its repr."""
 
-    def _repr_html_(self) -> str:
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         # The package's front finds the room that draws: reports lie above the records.
         import xasuite
 
-        return xasuite._html_of(self)
+        return xasuite._shown(self)
+
+    def _repr_html_(self) -> str:
+        return self._repr_mimebundle_()["text/html"]
 
 
 @dataclass(frozen=True, eq=False)

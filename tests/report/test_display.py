@@ -56,6 +56,13 @@ def test_each_stage_shows_a_table_and_a_small_figure(spectrum: xs.Spectrum) -> N
         assert len(html) < 120_000, "small enough to be kept in a notebook"
 
 
+def test_a_terminal_gets_a_few_lines_of_text(spectrum: xs.Spectrum) -> None:
+    """IPython asks for a bundle; the arrays' own repr would fill pages."""
+    plain = xs.normalize(spectrum)._repr_mimebundle_()["text/plain"]
+    assert plain.splitlines()[0] == "made <here> & now, Cu K edge, normalised"
+    assert len(plain) < 400
+
+
 def test_text_is_escaped(spectrum: xs.Spectrum) -> None:
     html = spectrum._repr_html_()
     assert "made &lt;here&gt; &amp; now" in html
