@@ -43,7 +43,9 @@ def xanes(
         False, "--standards", help="The table of measured standards (all, or --only)."
     ),
     only: list[str] = typer.Option([], "--only", help="With --standards: these; may be repeated."),
-    sites: bool = typer.Option(False, "--sites", help="CoN3-MnN3 against CoN4: difference, noise, figure."),
+    sites: bool = typer.Option(
+        False, "--sites", help="CoN3-MnN3 against CoN4: difference and noise; with --compare a fit of both."
+    ),
     write: str | None = typer.Option(
         None, "--write", help="Write input for feff9, feff10 or fdmnes to -o and stop."
     ),
@@ -60,6 +62,8 @@ def xanes(
     if standards:
         return _standards(data_root, only, settings, json, output)
     if sites:
+        if compare is not None:
+            return _fit_sites(absorber or "Co", compare, settings, gauss, json, output)
         return _sites(absorber or "Co", settings, json, output)
     if structure is None or absorber is None:
         raise TheoryError("name a structure and its absorber, as in: xasuite xanes CoO --absorber Co")
@@ -301,6 +305,45 @@ def _sites(absorber: str, settings: dict[str, Any], json: bool, output: Path | N
         from ..report.plots.theory import plot_sites
 
         style.save(plot_sites(study), output)
+
+
+def _fit_sites(
+    absorber: str, measured: str, settings: dict[str, Any], gauss: float, json: bool, output: Path | None
+) -> None:
+    from ..io import read
+    from ..reduce import normalize
+    from ..study.theory import site_grids
+    from ..theory.fit import fit_structure
+    from .common import print_json
+
+    data = normalize(read(measured).mu())
+    # Self-consistency at every point of the grid would take hours.
+    with progress(json) as said:
+        grids = site_grids(absorber, progress=said, **{**settings, "scf": False})
+    fit = fit_structure(grids, data, gauss=gauss)
+    if json:
+        models = [
+            {
+                "model": m.label,
+                "probability": m.probability,
+                "rfactor": m.rfactor,
+                "mean": m.mean,
+                "stderr": m.stderr,
+            }
+            for m in fit.models
+        ]
+        print_json({"kind": "theory against measured", "models": models, "sentences": list(fit.sentences)})
+    else:
+        for m in fit.models:
+            typer.echo(f"{m.label}: probability {m.probability:.3f}, R {m.rfactor:.5f}")
+        for sentence in fit.sentences:
+            typer.echo(sentence)
+        typer.echo("limits: " + "; ".join(fit.limits))
+    if output is not None:
+        from ..report.plots import style
+        from ..report.plots.theory import plot_structure_fit
+
+        style.save(plot_structure_fit(fit), output)
 
 
 def _write(

@@ -18,8 +18,10 @@ from ..feff.crystal import Lattice
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..feff.crystal import Crystal
     from ..model import Normalized
     from ..theory.compare import Comparison, Difference, Ranked
+    from ..theory.fit import StructureGrid
     from ..theory.xanes import TheoryXanes
 
 # Hematite: the cell of powder card JCPDS 33-0664.
@@ -242,3 +244,69 @@ def site_study(
     spectra = tuple(theory_xanes(n, absorber=absorber, progress=progress, **used) for n in names)
     differences = tuple(difference(spectra[0], other, gauss=gauss) for other in spectra[1:])
     return SiteStudy(spectra, differences, LIMITS)
+
+
+# Grids of the fit of a site: metal-nitrogen and metal-metal distances in A.
+BOND_GRID = (1.80, 1.86, 1.92, 1.98, 2.04)
+METAL_GRID = (2.30, 2.42, 2.54, 2.66)
+_BONDED = 2.2  # A: nitrogen nearer than this is bound to the metal
+
+
+def site_cluster(name: str, absorber: str = "Co", *, r_n: float, r_metal: float | None = None) -> Crystal:
+    """A shipped cluster with the absorber's nitrogens at r_n A and, where given, the other metal at r_metal A.
+
+    Raises CrystalError, TheoryError.
+    """
+    import numpy as np
+
+    from ..feff.crystal import load_crystal
+    from ..theory.fit import move
+
+    crystal = load_crystal(name)
+    if absorber not in crystal.symbols:
+        raise TheoryError(f"{name} has no {absorber}; it has {', '.join(crystal.elements)}")
+    centre = crystal.symbols.index(absorber)
+    far = np.linalg.norm(crystal.xyz - crystal.xyz[centre], axis=1)
+    bound = [i for i, s in enumerate(crystal.symbols) if s == "N" and far[i] < _BONDED]
+    crystal = move(crystal, bound, r_n, origin=centre)
+    if r_metal is None:
+        return crystal
+    other = [i for i, s in enumerate(crystal.symbols) if s in ("Co", "Mn") and i != centre]
+    if not other:
+        raise TheoryError(f"{name} has no second metal whose distance could be set")
+    return move(crystal, other[:1], r_metal, origin=centre)
+
+
+def site_grids(
+    absorber: str = "Co",
+    *,
+    bonds: Sequence[float] = BOND_GRID,
+    metals: Sequence[float] = METAL_GRID,
+    progress: Said | None = None,
+    **settings: Any,
+) -> tuple[StructureGrid, StructureGrid]:
+    """Spectra of CoN3-MnN3 over r(M-N) and r(M-M), and of CoN4 over r(M-N): N = 3 or 4 as two models.
+
+    By default with overlapped potentials, as differences along a grid need, not absolute shapes; ``scf=True``
+    takes minutes a point. Raises what theory_xanes raises.
+    """
+    from ..theory.fit import compute_grid
+
+    used: dict[str, Any] = {"radius": 5.0, "scf": False, **settings}
+    low = compute_grid(
+        lambda r_n, r_metal: site_cluster(SITES[0], absorber, r_n=r_n, r_metal=r_metal),
+        {"r_n": bonds, "r_metal": metals},
+        absorber=absorber,
+        label=f"{absorber}N3-metal",
+        progress=progress,
+        **used,
+    )
+    single = compute_grid(
+        lambda r_n: site_cluster(f"{absorber}1-NC", absorber, r_n=r_n),
+        {"r_n": bonds},
+        absorber=absorber,
+        label=f"{absorber}N4",
+        progress=progress,
+        **used,
+    )
+    return low, single
