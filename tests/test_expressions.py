@@ -19,7 +19,13 @@ NUMBERS = st.floats(0.1, 9.0)
 
 @given(NUMBERS, NUMBERS, NUMBERS)
 def test_equals_python(a: float, b: float, c: float) -> None:
-    for text in ("a + b * c", "-(a - b) / c", "a ** 2 - 3 * b", "sqrt(a) * exp(-b / c)", "max(a, b) - min(b, c)"):
+    for text in (
+        "a + b * c",
+        "-(a - b) / c",
+        "a ** 2 - 3 * b",
+        "sqrt(a) * exp(-b / c)",
+        "max(a, b) - min(b, c)",
+    ):
         expected = eval(text, {"sqrt": math.sqrt, "exp": math.exp}, {"a": a, "b": b, "c": c})
         assert parse(text)({"a": a, "b": b, "c": c}) == pytest.approx(expected, rel=1e-14)
 
@@ -29,7 +35,9 @@ def test_text_for_the_door_means_the_same() -> None:
     space = {"log": np.log, "minimum": np.minimum, "maximum": np.maximum, "sqrt": np.sqrt}
     for text in ("ln(a) - b", "min(a, b) ** 2", "-a * (b - 3) / max(a, 2)", "a - (b - 1)", "2 ** -a"):
         expression = parse(text)
-        assert eval(python_text(expression), space, values) == pytest.approx(float(expression(values)), rel=1e-15)
+        assert eval(python_text(expression), space, values) == pytest.approx(
+            float(expression(values)), rel=1e-15
+        )
 
 
 def test_arrays_and_errors_pass_through() -> None:
@@ -41,7 +49,22 @@ def test_arrays_and_errors_pass_through() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["__import__('os')", "a.b", "a[0]", "lambda: 1", "(a, b)", "a if b else c", "'x'", "f(a)", "sqrt(a, b)", "a and b", "True", "a :=1", "", "(" * 300],
+    [
+        "__import__('os')",
+        "a.b",
+        "a[0]",
+        "lambda: 1",
+        "(a, b)",
+        "a if b else c",
+        "'x'",
+        "f(a)",
+        "sqrt(a, b)",
+        "a and b",
+        "True",
+        "a :=1",
+        "",
+        "(" * 300,
+    ],
 )
 def test_everything_else_is_refused(text: str) -> None:
     with pytest.raises(ExpressionError):

@@ -99,7 +99,9 @@ def test_a_spec_with_five_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture
         assert any(needle in line for line in lines), needle
 
 
-def test_data_that_stop_before_kmax(tmp_path: Path, data_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_data_that_stop_before_kmax(
+    tmp_path: Path, data_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A foil cut at k = 9 and asked for k = 14."""
     import numpy as np
 
@@ -124,11 +126,15 @@ def test_an_absent_crystal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert "Co_hcp" in err
 
 
-def test_a_folder_that_cannot_be_written(tmp_path: Path, data_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_that_cannot_be_written(
+    tmp_path: Path, data_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     blocked = tmp_path / "blocked"
     blocked.write_text("a file where the folder should be")
     path = write(tmp_path, file="foils/Co_foil_QAS.dat")
-    code, _, err = run(capsys, "fit", str(path), "-o", str(blocked), "--data-root", str(data_root), "--no-figures")
+    code, _, err = run(
+        capsys, "fit", str(path), "-o", str(blocked), "--data-root", str(data_root), "--no-figures"
+    )
     assert code == 1
     assert "cannot be written" in err
 
@@ -164,8 +170,16 @@ def test_fit_json_is_one_document_of_the_public_shape(
 def test_foils_on_measured_data(data_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Issue 2, item 1: Table S4a on measured foils; Ru's printed sigma2 cannot be had, and it is said so."""
     code, out, _ = run(
-        capsys, "reproduce", str(fits_dir() / "foils" / "co_foil.toml"), str(fits_dir() / "foils" / "ru_foil.toml"),
-        "--data-root", str(data_root), "--json", "-o", str(tmp_path), "--no-figures",
+        capsys,
+        "reproduce",
+        str(fits_dir() / "foils" / "co_foil.toml"),
+        str(fits_dir() / "foils" / "ru_foil.toml"),
+        "--data-root",
+        str(data_root),
+        "--json",
+        "-o",
+        str(tmp_path),
+        "--no-figures",
     )
     document = json.loads(out)
     cells = {(c["row"], c["path"], c["quantity"]): c for c in document["cells"]}
@@ -188,16 +202,30 @@ def test_foils_on_measured_data(data_root: Path, tmp_path: Path, capsys: pytest.
 def test_other_programs_figures(data_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Issue 2, item 3: Artemis' FeS2 and Larch's Cu within one published standard error, enot too."""
     code, out, _ = run(
-        capsys, "reproduce", str(fits_dir() / "programs"), "--data-root", str(data_root), "--json",
-        "-o", str(tmp_path), "--no-figures",
+        capsys,
+        "reproduce",
+        str(fits_dir() / "programs"),
+        "--data-root",
+        str(data_root),
+        "--json",
+        "-o",
+        str(tmp_path),
+        "--no-figures",
     )
     assert code == 0
     for cell in json.loads(out)["cells"]:
         if cell["published_err"]:
             assert abs(cell["ours"] - cell["published"]) < cell["published_err"], cell
     code, out, _ = run(
-        capsys, "fit", str(fits_dir() / "programs/artemis_fes2.toml"), "--data-root", str(data_root), "--json",
-        "-o", str(tmp_path), "--no-figures",
+        capsys,
+        "fit",
+        str(fits_dir() / "programs/artemis_fes2.toml"),
+        "--data-root",
+        str(data_root),
+        "--json",
+        "-o",
+        str(tmp_path),
+        "--no-figures",
     )
     enot = json.loads(out)["rows"][0]["params"]["enot"]["value"]
     assert abs(enot - 3.737) < 1.084

@@ -31,9 +31,7 @@ def chi(data_root: Path) -> Chi:
 
 
 def model(feff: FeffPath, **changes: object) -> Model:
-    path = PathModel(
-        "Cu-Cu", feff, parse(12.0), parse("amp"), parse("del_e0"), parse("del_r"), parse("sig2")
-    )
+    path = PathModel("Cu-Cu", feff, parse(12.0), parse("amp"), parse("del_e0"), parse("del_r"), parse("sig2"))
     params = (
         Parameter("amp", 1.0),
         Parameter("del_e0", 0.1),
@@ -96,7 +94,11 @@ def test_equal_to_larch_called_directly(
 def test_larchs_documented_fit(chi: Chi, feffcu: FeffPath) -> None:
     """Larch's documentation, feffit example 1: 0.931(39), 4.36(51), 0.00867(31), 2.5418(26), 0.00272."""
     out = fit_chi(model(feffcu), chi)
-    for name, value, error in (("amp", 0.9306, 0.0391), ("del_e0", 4.3578, 0.5113), ("sig2", 8.670e-3, 3.08e-4)):
+    for name, value, error in (
+        ("amp", 0.9306, 0.0391),
+        ("del_e0", 4.3578, 0.5113),
+        ("sig2", 8.670e-3, 3.08e-4),
+    ):
         got = out.parameter(name).value
         assert abs(got.value - value) < 0.05 * error
         assert got.stderr == pytest.approx(error, rel=0.02)
@@ -155,8 +157,12 @@ def test_together_and_each(feffcu: FeffPath) -> None:
     base = model(feffcu)
     params = tuple(replace(p, each=p.name == "amp") for p in base.params)
     out = fit_chi(Model(params, base.paths, base.range), [a, b])
-    assert out.parameter("amp__0").value.value == pytest.approx(0.9, abs=5 * out.parameter("amp__0").value.stderr)
-    assert out.parameter("amp__1").value.value == pytest.approx(0.6, abs=5 * out.parameter("amp__1").value.stderr)
+    assert out.parameter("amp__0").value.value == pytest.approx(
+        0.9, abs=5 * out.parameter("amp__0").value.stderr
+    )
+    assert out.parameter("amp__1").value.value == pytest.approx(
+        0.6, abs=5 * out.parameter("amp__1").value.stderr
+    )
     assert out.path("Cu-Cu", "a").r.value == out.path("Cu-Cu", "b").r.value
     assert out.n_idp == pytest.approx(2 * fit_chi(base, a).n_idp)
     alone = fit_chi(base, a)

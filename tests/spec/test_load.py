@@ -62,24 +62,72 @@ def test_a_good_spec_loads() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('sigma2 = "ss"', 'sigma2 = "ss3"', 's.toml:31: path "Co-Co": sigma2 = "ss3" is no parameter; did you mean "ss"?'),
+        (
+            'sigma2 = "ss"',
+            'sigma2 = "ss3"',
+            's.toml:31: path "Co-Co": sigma2 = "ss3" is no parameter; did you mean "ss"?',
+        ),
         ("kweight = 3", "kwieght = 3", 's.toml:13: [fit]: kwieght: no such key; did you mean "kweight"?'),
-        ("k = [3, 11]", "k = [11, 3]", "s.toml:12: [fit]: k: [11, 3] runs backwards; write the lower end first"),
+        (
+            "k = [3, 11]",
+            "k = [11, 3]",
+            "s.toml:12: [fit]: k: [11, 3] runs backwards; write the lower end first",
+        ),
         ("k = [3, 11]", "k = 3", "s.toml:12: [fit]: k: found 3; needs [low, high]"),
         ("k = [3, 11]\n", "", "s.toml:11: [fit]: k: is missing"),
-        ('crystal = "Co_hcp"\n', "", 's.toml:23: path "Co-Co": needs exactly one of crystal, cluster, amcsd, feff; found none'),
-        ("guess = 0.8", "guess = -0.8", "s.toml:17: [params]: s02: guess = -0.8 lies outside min = 0, max = inf"),
-        ("guess = 0.8", "guess = 0.8, value = 1", "s.toml:17: [params]: s02: needs exactly one of guess, value, expr, from; found guess, value"),
+        (
+            'crystal = "Co_hcp"\n',
+            "",
+            's.toml:23: path "Co-Co": needs exactly one of crystal, cluster, amcsd, feff; found none',
+        ),
+        (
+            "guess = 0.8",
+            "guess = -0.8",
+            "s.toml:17: [params]: s02: guess = -0.8 lies outside min = 0, max = inf",
+        ),
+        (
+            "guess = 0.8",
+            "guess = 0.8, value = 1",
+            "s.toml:17: [params]: s02: needs exactly one of guess, value, expr, from; found guess, value",
+        ),
         ("guess = 0.8", 'guess = "a"', "s.toml:17: [params]: s02: guess: found 'a'; must be a number"),
         ("xasuite = 1", "xasuite = 2", "s.toml:1: xasuite: found 2; this program reads format 1"),
         ('e0 = "enot"\n', "", "s.toml:18: [params]: enot is used by no path; use it or remove it"),
-        ('"0.5 * ss2"', '"0.5 * ss4"', 's.toml:20: [params]: ss: expr = "0.5 * ss4": ss4 is no parameter; did you mean "ss"?'),
-        ('"dr"', '"dr * __import__(1)"', "s.toml:30: path \"Co-Co\": deltar = 'dr * __import__(1)' calls '__import__'; allowed functions are sqrt, exp, ln, log, log10, sin, cos, tan, abs, min, max"),
-        ('"dr"', '"dr.real"', "s.toml:30: path \"Co-Co\": deltar = 'dr.real' holds 'dr.real', which is not arithmetic; allowed are + - * / **, names, numbers and sqrt, exp, ln, log, log10, sin, cos, tan, abs, min, max"),
-        ('[sample]\nelement = "Co"', '[sample]\nelement = "Co"\nedge = "M"', "s.toml:10: [sample]: edge: found 'M'; allowed are \"K\", \"L1\", \"L2\" or \"L3\""),
-        ("r = [1.0, 3.0]", "r = [1.0, 1.5]", "s.toml:12: [fit]: 4 variables against 3.5 independent points (1 + 2 dk dR / pi a data row); fix some parameters or widen k or r"),
-        ("ss2  = { guess = 6e-3 }", 'ss2  = { expr = "2 * ss" }', "s.toml:20: [params]: ss -> ss2 -> ss depend on each other in a ring"),
-        ('file = "co.xdi"\n', "", "s.toml:4: data \"Co foil\": needs exactly one of file, simulate, example; found none"),
+        (
+            '"0.5 * ss2"',
+            '"0.5 * ss4"',
+            's.toml:20: [params]: ss: expr = "0.5 * ss4": ss4 is no parameter; did you mean "ss"?',
+        ),
+        (
+            '"dr"',
+            '"dr * __import__(1)"',
+            "s.toml:30: path \"Co-Co\": deltar = 'dr * __import__(1)' calls '__import__'; allowed functions are sqrt, exp, ln, log, log10, sin, cos, tan, abs, min, max",
+        ),
+        (
+            '"dr"',
+            '"dr.real"',
+            "s.toml:30: path \"Co-Co\": deltar = 'dr.real' holds 'dr.real', which is not arithmetic; allowed are + - * / **, names, numbers and sqrt, exp, ln, log, log10, sin, cos, tan, abs, min, max",
+        ),
+        (
+            '[sample]\nelement = "Co"',
+            '[sample]\nelement = "Co"\nedge = "M"',
+            's.toml:10: [sample]: edge: found \'M\'; allowed are "K", "L1", "L2" or "L3"',
+        ),
+        (
+            "r = [1.0, 3.0]",
+            "r = [1.0, 1.5]",
+            "s.toml:12: [fit]: 4 variables against 3.5 independent points (1 + 2 dk dR / pi a data row); fix some parameters or widen k or r",
+        ),
+        (
+            "ss2  = { guess = 6e-3 }",
+            'ss2  = { expr = "2 * ss" }',
+            "s.toml:20: [params]: ss -> ss2 -> ss depend on each other in a ring",
+        ),
+        (
+            'file = "co.xdi"\n',
+            "",
+            's.toml:4: data "Co foil": needs exactly one of file, simulate, example; found none',
+        ),
     ],
 )
 def test_each_mistake_has_its_own_message(old: str, new: str, message: str) -> None:
@@ -119,7 +167,9 @@ def test_not_toml(text: str, message: str) -> None:
 
 def test_absent_specs(tmp_path: Path) -> None:
     (tmp_path / "co_foil.toml").write_text(GOOD)
-    with pytest.raises(SpecError, match=r'co_foli\.toml: there is no such spec; did you mean "co_foil\.toml"\?'):
+    with pytest.raises(
+        SpecError, match=r'co_foli\.toml: there is no such spec; did you mean "co_foil\.toml"\?'
+    ):
         load_spec(tmp_path / "co_foli.toml")
     with pytest.raises(SpecError, match="is a folder; name one of the spec files"):
         load_spec(tmp_path)

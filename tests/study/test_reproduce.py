@@ -36,7 +36,9 @@ def same_potentials(name: str) -> LoadedSpec:
     s02 = {"co": "0.77", "ru": "0.65"}[foil]
     path = fits_dir() / f"{name}.toml"
     text = path.read_text().replace('program = "feff6l"', 'program = "feff8l"')
-    text = text.replace(f's02  = {{ from = "foils/{foil}_foil_closure.toml", param = "s02" }}', f"s02 = {{ value = {s02} }}")
+    text = text.replace(
+        f's02  = {{ from = "foils/{foil}_foil_closure.toml", param = "s02" }}', f"s02 = {{ value = {s02} }}"
+    )
     return parse_spec(text[: text.index("[[variant]]")], path)
 
 
@@ -107,13 +109,26 @@ def test_outside_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[st
     folder = tmp_path / "ccro"
     folder.mkdir()
     text = (fits_dir() / "ccro/s4b_ru.toml").read_text()
-    (folder / "moved.toml").write_text(text.replace("seed = 1 }", 'seed = 1, change = { "Ru-O" = { n = 7.9 } } }'))
+    (folder / "moved.toml").write_text(
+        text.replace("seed = 1 }", 'seed = 1, change = { "Ru-O" = { n = 7.9 } } }')
+    )
     with pytest.raises(SystemExit) as caught:
         main(["reproduce", str(folder), "--json", "-o", str(tmp_path / "out"), "--no-figures"])
     assert caught.value.code == 2
     document = json.loads(capsys.readouterr().out)
     assert document["outside"] >= 1
-    wanted = {"table", "row", "path", "quantity", "published", "published_err", "ours", "ours_err", "within", "label"}
+    wanted = {
+        "table",
+        "row",
+        "path",
+        "quantity",
+        "published",
+        "published_err",
+        "ours",
+        "ours_err",
+        "within",
+        "label",
+    }
     assert all(wanted <= set(c) for c in document["cells"])
 
 
@@ -126,7 +141,8 @@ def test_a_published_foil_distance_changed_by_04_is_outside(
     moved = table("ccro/S4a").model_copy(
         update={
             "cell": tuple(
-                c.model_copy(update={"r": c.r + 0.4}) if c.row == "Co foil" else c for c in table("ccro/S4a").cell
+                c.model_copy(update={"r": c.r + 0.4}) if c.row == "Co foil" else c
+                for c in table("ccro/S4a").cell
             )
         }
     )
@@ -160,7 +176,9 @@ def test_the_fit_never_sees_the_truth() -> None:
 
 def test_missing_data_are_named_and_the_rest_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("XASUITE_DATA", raising=False)
-    done = reproduce_specs([fits_dir() / "foils" / "co_foil.toml", fits_dir() / "ccro" / "s4b_co.toml"], noise=False)
+    done = reproduce_specs(
+        [fits_dir() / "foils" / "co_foil.toml", fits_dir() / "ccro" / "s4b_co.toml"], noise=False
+    )
     assert any("Co foil QAS" in key for key in done.missing)
     assert {c.table for c in done.cells} == {"ccro/S4b"}
 

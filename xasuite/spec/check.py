@@ -36,19 +36,36 @@ def check_spec(loaded: LoadedSpec, context: Context | None = None) -> list[str]:
     return list(dict.fromkeys(said))
 
 
+# fits that begin below this reach what background removal changes (A); the study's limits for its warnings
+_SHORT = 1.5
+_HIGH_RBKG = 1.05
+
+
 def biases(loaded: LoadedSpec) -> list[str]:
     """Choices that the closure study shows to move N of a first shell (docs/decisions/background.md)."""
     spec = loaded.spec
     said = []
-    if spec.reduce.bkg_kweight < 2 and spec.fit.r[0] < 1.5:
-        said.append(
-            f"{loaded.at('reduce', 'bkg_kweight')}: bkg_kweight = {spec.reduce.bkg_kweight}: with a shell near 2 A the "
-            "closure study finds N wrong by 7 to 31 at weight 1; take 3 (or 2 with r from 1.15 A)"
-        )
     if spec.reduce.rbkg > spec.fit.r[0] + 0.05:
         said.append(
             f"{loaded.at('reduce', 'rbkg')}: rbkg = {spec.reduce.rbkg:g} A reaches into the fit, which begins at "
             f"{spec.fit.r[0]:g} A: the background takes part of the first shell; lower rbkg or raise r"
+        )
+    if spec.fit.r[0] >= _SHORT:
+        return said
+    where = "in the closure study of metal-oxygen shells near 2 A"
+    if spec.reduce.bkg_kweight < 2:
+        said.append(
+            f"{loaded.at('reduce', 'bkg_kweight')}: bkg_kweight = {spec.reduce.bkg_kweight} moves N by -0.6 to +4.2 {where}; "
+            "take 2 or 3"
+        )
+    if spec.reduce.rbkg > _HIGH_RBKG:
+        said.append(
+            f"{loaded.at('reduce', 'rbkg')}: rbkg = {spec.reduce.rbkg:g} A moves N by -0.7 to +0.8 {where}; take 0.8 to 1.0"
+        )
+    if spec.fit.dk < 1:
+        said.append(
+            f"{loaded.at('fit', 'dk')}: dk = {spec.fit.dk:g} lets farther shells leak in: N moves by -0.2 to -0.5 {where}; "
+            "take 2 to 4"
         )
     return said
 
