@@ -32,7 +32,9 @@ def simulated_plan(loaded: LoadedSpec, context: Context) -> Plan:
     factor = SECONDS[how.unit]
     ends = [t for _, t in how.rows]
     if ends != sorted(ends):
-        raise SpecError(f"{loaded.at('series', 'simulate')}: [series]: simulate: rows must be in the order of their times")
+        raise SpecError(
+            f"{loaded.at('series', 'simulate')}: [series]: simulate: rows must be in the order of their times"
+        )
     times = np.linspace(ends[0], ends[-1], how.n)
     values = drifting(loaded, times)
     spectrum, mu = _spectra(loaded, values)

@@ -48,6 +48,28 @@ def natural(text: str) -> tuple[Any, ...]:
     return tuple((0, int(p), "") if p.isdigit() else (1, 0, p.lower()) for p in re.split(r"(\d+)", text) if p)
 
 
+def find_scans(patterns: Sequence[str], places: Iterable[Path]) -> tuple[Entry, ...]:
+    """Every scan that the patterns name, ``files`` or ``files::groups`` with a regular expression for the groups.
+
+    Raises ReadError when a pattern matches no file, SeriesError when no group.
+    """
+    places = list(places)
+    out: dict[Entry, None] = {}
+    for text in patterns:
+        pattern, _, groups = text.partition("::")
+        found = find_entries(find_files([pattern], places))
+        if groups:
+            chosen = [e for e in found if re.search(groups, e.group)]
+            if not chosen:
+                near = ", ".join(e.group for e in found[:8])
+                raise SeriesError(f"{text}: no group matches {groups!r}; there are {near}")
+            found = tuple(chosen)
+        out |= dict.fromkeys(found)
+    # several patterns are one series: their files in one natural order, the groups of a file in its own
+    rank = {path: i for i, path in enumerate(sorted({e.path for e in out}, key=natural))}
+    return tuple(sorted(out, key=lambda e: rank[e.path]))
+
+
 def find_files(patterns: Sequence[str], places: Iterable[Path]) -> list[Path]:
     """Files that the patterns match in the first place that holds any, in natural order. Raises ReadError."""
     found: list[Path] = []

@@ -57,7 +57,11 @@ class Watch:
     ) -> None:
         spec = loaded.spec
         assert isinstance(spec, SeriesSpec)
-        if spec.series.average is not None or spec.series.timeline is not None or spec.series.simulate is not None:
+        if (
+            spec.series.average is not None
+            or spec.series.timeline is not None
+            or spec.series.simulate is not None
+        ):
             raise SeriesError(
                 f"{loaded.path.name}: average, timeline and simulate need a whole series; watch with a spec without "
                 "them and run xasuite series at the end"
@@ -84,7 +88,9 @@ class Watch:
             return []
         document = json.loads(marker.read_text())
         if document["spec_sha256"] != self.loaded.sha256:
-            raise SeriesError(f"{marker} is of another spec; watch into another folder with --output, or remove it")
+            raise SeriesError(
+                f"{marker} is of another spec; watch into another folder with --output, or remove it"
+            )
         return document["taken"]
 
     def step(self, now: float | None = None) -> int:
@@ -134,7 +140,10 @@ class Watch:
             return True
         spec = self.loaded.spec
         assert isinstance(spec, SeriesSpec)
-        needed = max([h.rows[1] for h in spec.series.hold.values()] + [spec.series.align.to if spec.series.align else 1])
+        needed = max(
+            [h.rows[1] for h in spec.series.hold.values()]
+            + [spec.series.align.to if spec.series.align else 1]
+        )
         if len(entries) < needed:
             self.waiting = f"{len(entries)} of the {needed} scans that hold and align need"
             return False
@@ -170,7 +179,9 @@ class Watch:
         batches = [*map(len, self._taken), len(new)]
         ends = [sum(batches[: i + 1]) for i in range(len(batches))]
         chunks = tuple((end - size, end) for end, size in zip(ends, batches, strict=True))
-        self.plan = replace(self.plan, entries=entries, members=averaged(len(entries), self.plan.series), chunks=chunks)
+        self.plan = replace(
+            self.plan, entries=entries, members=averaged(len(entries), self.plan.series), chunks=chunks
+        )
         with one_blas_thread():
             part = process(self.plan, len(chunks) - 1, self.threads)
         save_part(self.output.part(len(chunks) - 1), part)
@@ -204,7 +215,10 @@ def watch(
             last = time.monotonic()
             run = watcher.run()
             row = run.table.iloc[-1]
-            say(f"{watcher.rows} scans; {row['label']}: {row['status']}" + (f" ({row['reason']})" if row["reason"] else ""))
+            say(
+                f"{watcher.rows} scans; {row['label']}: {row['status']}"
+                + (f" ({row['reason']})" if row["reason"] else "")
+            )
             current(run)
         elif watcher.waiting:
             say(f"waiting: {watcher.waiting}")

@@ -19,7 +19,7 @@ from ..spec.resolve import Context, resolve_model
 from ..spec.series import Log, SeriesSpec, SeriesTable
 from . import quality
 from .clock import read_log, scan_time
-from .entries import STACK, Entry, find_entries, find_files, natural, read_scans, read_stack
+from .entries import STACK, Entry, find_scans, natural, read_scans, read_stack
 
 ETOK = 1.0 / 3.8099819442818976  # 1/(eV A^2)
 KSTEP = 0.05
@@ -94,7 +94,7 @@ def _plan(loaded: LoadedSpec, context: Context) -> Plan:
 
         return simulated_plan(loaded, context)
     places = [loaded.path.parent, *context.roots, Path.cwd()]
-    entries = find_entries(find_files(spec.series.files, places))
+    entries = find_scans(spec.series.files, places)
     entries = in_order(entries, spec.series)
     return plan_of(loaded, context, entries, places)
 

@@ -2,7 +2,7 @@
 
 ```toml
 [series]
-files = ["raw/*.txt"]                       # globs in natural order, one HDF5 file (groups or a stacked array), one .prj
+files = ["raw/*.txt"]                       # globs, HDF5 (groups or a stacked array), .prj; "x.prj::^NiO" for some groups
 time = { header = "This Scan Create Date", format = "%m/%d/%Y %I:%M:%S %p" }
 align = { to = 1 }                          # by the reference channel
 bin = {}                                    # QEXAFS onto one grid
@@ -21,7 +21,7 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
@@ -147,11 +147,20 @@ class SimulatedSeries(_Table):
     unit: Unit = "min"
 
 
+def _strength(value: object) -> object:
+    if value == "auto" or (isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0):
+        return value
+    raise ValueError(f'found {value!r}; needs a strength above 0, or "auto" for cross-validation')
+
+
+Strength = Annotated[Any, BeforeValidator(_strength)]
+
+
 class Timeline(_Table):
     """Parameters tied along time in one fit of the whole series (the engine's fit_timeline)."""
 
     shared: Texts = ()
-    smooth: dict[str, float | Literal["auto"]] = Field(default_factory=dict)
+    smooth: dict[str, Strength] = Field(default_factory=dict)
     kinetics: Literal["linear", "first-order"] | None = None
     param: Texts = ()  # the parameters that run between two end members
     rate: float | None = Field(None, gt=0)  # 1/s, where first-order kinetics starts from

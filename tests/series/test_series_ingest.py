@@ -1,0 +1,282 @@
+"""Where scans, times and log values come from, alignment, averages, HDF5 stacks, and a spec's mistakes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from xasuite.errors import ReadError, SeriesError, SpecError
+from xasuite.series import series
+from xasuite.series.clock import join_log, read_log
+from xasuite.series.entries import Entry, find_entries, find_files, find_scans, natural, read_scans
+from xasuite.series.hold import weighted_mean
+from xasuite.series.plan import make_plan
+from xasuite.series.quality import flat_top, i0_name, longest_run
+from xasuite.series.work import reduced
+from xasuite.spec.series import Log, load_series_spec, parse_series_spec
+
+from .conftest import E0, SPEC, scan_of
+
+H5 = "series/SnO2_TPR/SnO2_TPR_50_raw.h5"
+
+
+def spec_text(more="", files='["scans/*.txt"]'):
+    return SPEC.format(chunk=5, more=more).replace('["scans/*.txt"]', files)
+
+
+# --------------------------------------------------------------------------------------------- entries
+
+
+def test_natural_order(tmp_path):
+    for i in (10, 9, 1, 100):
+        (tmp_path / f"scan_{i}.txt").write_text("x")
+    found = find_files(["scan_*.txt"], [tmp_path])
+    assert [p.stem for p in found] == ["scan_1", "scan_9", "scan_10", "scan_100"]
+    assert natural("a2b10") < natural("a2b11") < natural("a10b1")
+
+
+def test_no_file_names_the_places(tmp_path):
+    with pytest.raises(ReadError, match=r"no file \*\.xdi in .*; name the folder of measured spectra"):
+        find_files(["*.xdi"], [tmp_path])
+
+
+def test_groups_of_hdf5(data_root):
+    entries = find_entries([data_root / H5])
+    assert len(entries) == 50
+    assert [e.label[-8:-4] for e in entries[:2]] == ["0001", "0002"]
+    scan = read_scans(entries[24:25])[0]
+    # the same scan as the beamline's own text file, kept beside the HDF5 file
+    text = read_scans([Entry(str(next((data_root / "series/SnO2_TPR/raw").glob("*_0025.txt"))), "file")])[0]
+    assert scan.energy.size == text.energy.size
+    np.testing.assert_allclose(scan.mu().mu, text.mu().mu, atol=1e-6)  # float32 in the HDF5 file
+
+
+def test_an_athena_project(data_root):
+    """Its references and merges are groups too: a pattern behind :: takes the scans."""
+    entries = find_scans(["series/NiO_drift/NiO.prj::^NiO"], [data_root])
+    assert [e.label for e in entries[:2]] == ["NiO.000", "NiO.001"]
+    assert all(s.element == "Ni" for s in read_scans(entries))
+    with pytest.raises(SeriesError, match=r"no group matches '\^CoO'; there are NiO.000"):
+        find_scans(["series/NiO_drift/NiO.prj::^CoO"], [data_root])
+
+
+def stack_file(path: Path, co_o, n=9) -> Path:
+    import h5py
+
+    scans = [scan_of(co_o, i) for i in range(n)]
+    with h5py.File(path, "w") as handle:
+        group = handle.create_group("run7")
+        text = [np.loadtxt(s.text().splitlines()).T for s in scans]  # the digits that the text files keep
+        group["energy"] = text[0][0]
+        group["mu"] = np.stack([np.log(i0 / it) for _, i0, it in text])
+        group["seconds"] = 360.0 * np.arange(n)
+        group["potential"] = -0.01 * np.arange(n)
+    return path
+
+
+def test_a_stacked_array_gives_what_its_scans_give(co_o, make_series, tmp_path):
+    """The same nine scans as files of text and as one array (m, n)."""
+    stack_file(tmp_path / "run.h5", co_o)
+    (tmp_path / "grow.toml").write_text(
+        spec_text(files='["run.h5"]')
+        .replace('mu = "ln(i0/it)"\n', "")
+        .replace('time = { every = 6, unit = "min" }', 'time = { dataset = "seconds" }')
+    )
+    stacked = series(tmp_path / "grow.toml", output=tmp_path / "a").table
+    plain = series(make_series(9), output=tmp_path / "b").table
+    assert list(stacked["potential"]) == pytest.approx(list(-0.01 * np.arange(9)))
+    assert list(stacked["time"]) == list(plain["time"])
+    np.testing.assert_allclose(stacked["Co-O.r"], plain["Co-O.r"], atol=1e-9)
+
+
+def test_a_stack_is_read_chunk_by_chunk(co_o, tmp_path, monkeypatch):
+    """Memory is bounded by the chunk: no read asks for more rows than it has."""
+    from xasuite.series import ingest
+
+    stack_file(tmp_path / "run.h5", co_o)
+    (tmp_path / "grow.toml").write_text(
+        spec_text("audit = 0.0", '["run.h5"]').replace('mu = "ln(i0/it)"\n', "")
+    )
+    asked = []
+    original = ingest.read_stack
+    monkeypatch.setattr(ingest, "read_stack", lambda entries: asked.append(len(entries)) or original(entries))
+    series(tmp_path / "grow.toml", output=tmp_path)
+    assert asked == [5, 4]
+
+
+# --------------------------------------------------------------------------------------------- time and logs
+
+
+def test_logs_are_joined_as_another_program_joins_them(data_root):
+    """catXAS, which measured this series, wrote its own correlation table of all scans with both logs."""
+    spec = Path(__file__).parents[2] / "fits/sno2/tpr.toml"
+    loaded = load_series_spec(spec)
+    entries = find_entries([data_root / H5])
+    from xasuite.series.clock import scan_time
+
+    scans = read_scans(entries)
+    time = loaded.spec.series.time
+    times = np.array(
+        [scan_time(time, e, i, s.meta) for i, (e, s) in enumerate(zip(entries, scans, strict=True))]
+    )
+    theirs = pd.read_csv(data_root / "series/SnO2_TPR/catxas_results/SnO2_TPR_Process_Correlation.csv")
+    np.testing.assert_allclose(times - times[0], theirs["TOS [s]"], atol=0.5)
+    for log, ours, column in ((0, "T", "TR1 T"), (1, "H2O", "H2O"), (1, "H2", "H2")):
+        log_times, values = read_log(loaded.spec.series.log[log], [data_root])
+        name = next(c for c in theirs.columns if c.startswith(column))
+        joined = join_log(times, log_times, values[ours], 600.0)
+        np.testing.assert_allclose(joined, theirs[name], rtol=1e-6)
+
+
+def test_a_hole_in_a_log_gives_no_value():
+    times, values = np.array([0.0, 10.0, 100.0, 110.0]), np.array([0.0, 1.0, 2.0, 3.0])
+    got = join_log(np.array([-1.0, 5.0, 50.0, 105.0, 111.0]), times, values, max_gap=20.0)
+    np.testing.assert_array_equal(got, [np.nan, 0.5, np.nan, 2.5, np.nan])
+
+
+def test_a_log_without_the_column(tmp_path):
+    (tmp_path / "log.csv").write_text("t,T1,T2\n0,1,2\n10,3,4\n")
+    with pytest.raises(ReadError, match="'T' names 2 columns of the log; there are T1, T2"):
+        read_log(Log(file="log.csv", time="t", columns={"T": "T"}), [tmp_path])
+    with pytest.raises(ReadError, match="no line of it names a column 'clock'"):
+        read_log(Log(file="log.csv", time="clock", columns={"T": "T1"}), [tmp_path])
+
+
+def test_time_and_columns_from_names(co_o, tmp_path):
+    from xasuite.series.damage import write_scan
+
+    for i, (minute, volt) in enumerate(((0, -0.1), (7, -0.2), (30, -0.3))):
+        write_scan(tmp_path / "scans" / f"co_{minute}min_{volt}V.txt", scan_of(co_o, i))
+    (tmp_path / "grow.toml").write_text(
+        spec_text('names = "_(?P<potential>-[0-9.]+)V"').replace(
+            'time = { every = 6, unit = "min" }', 'time = { name = "co_(?P<time>[0-9]+)min", unit = "min" }'
+        )
+    )
+    table = series(tmp_path / "grow.toml", output=tmp_path).table
+    assert list(table["time"]) == [0.0, 420.0, 1800.0]
+    assert list(table["potential"]) == [-0.1, -0.2, -0.3]
+
+
+def test_a_header_without_the_time(make_series):
+    spec = make_series(3)
+    spec.write_text(spec.read_text().replace('{ every = 6, unit = "min" }', '{ header = "Date" }'))
+    with pytest.raises(SeriesError, match="its header has no 'Date'"):
+        series(spec, output=spec.parent)
+
+
+# --------------------------------------------------------------------------------------------- alignment, averages
+
+
+def test_alignment_undoes_a_drift_of_the_scale(co_o, tmp_path):
+    """Scans whose energies were moved by known amounts come back, each to 0.03 eV, by their reference foil."""
+    drift = np.array([0.0, 0.4, -0.7, 1.1, 2.5])
+    (tmp_path / "scans").mkdir()
+    for i, by in enumerate(drift):
+        s = scan_of(co_o, i)
+        foil = s.it * np.exp(-(0.2 + 0.8 * (0.5 + np.arctan((s.energy - E0) / 1.2) / np.pi)))
+        rows = np.column_stack([s.energy + by, s.i0, s.it, foil])
+        np.savetxt(tmp_path / "scans" / f"s{i}.txt", rows, header="energy i0 it iref")
+    (tmp_path / "grow.toml").write_text(
+        spec_text('reference = "ln(it/iref)"\nalign = { to = 1, max_shift = 5 }').replace(
+            "e0 = 7709.0\n", "e0 = 7709.0\n"
+        )
+    )
+    table = series(tmp_path / "grow.toml", output=tmp_path).table
+    np.testing.assert_allclose(table["shift"], -drift, atol=0.03)
+    # with the scale right, R grows as it was made to: 2 mA a scan
+    np.testing.assert_allclose(np.diff(table["Co-O.r"]), 2e-3, atol=1.5e-3)
+
+
+def test_averaging_halves_the_noise(make_series):
+    """Four scans of independent noise: the propagated noise halves, and so does what chi(k) shows."""
+    one = make_plan(load_series_spec(make_series(8)))
+    four = make_plan(load_series_spec(make_series(8, more='average = { kind = "block", n = 4 }')))
+    assert len(four) == 2
+    single, mean = reduced(one, 0, 8), reduced(four, 0, 2)
+    assert mean.table["noise"].mean() / single.table["noise"].mean() == pytest.approx(0.5, abs=0.02)
+    assert mean.data.epsilon_k.mean() / single.data.epsilon_k.mean() == pytest.approx(0.5, abs=0.12)
+
+
+def test_running_averages_cross_chunks(make_series):
+    """A window of three over eight scans: six rows, each the mean of its own three whatever the chunk."""
+    plan = make_plan(load_series_spec(make_series(8, chunk=2, more='average = { kind = "running", n = 3 }')))
+    single = make_plan(load_series_spec(make_series(8)))
+    assert plan.members[3] == (3, 4, 5)
+    from xasuite.series.ingest import ingest
+
+    mu = ingest(single, 0, 8).data.mu
+    np.testing.assert_allclose(ingest(plan, 2, 4).data.mu[1], mu[3:6].mean(axis=0), rtol=1e-12)
+
+
+def test_a_bad_scan_is_left_out_of_an_average(make_series):
+    plan = make_plan(load_series_spec(make_series(4, {1: "drowned"}, more="average = { n = 4 }")))
+    row = reduced(plan, 0, 1)
+    assert row.table["averaged"][0] == 3
+    assert row.reason[0] == "without scan_2.txt"
+
+
+def test_usable_k_shortens_a_noisy_row(make_series):
+    """With kmax = "noise" a row is fitted up to its own usable k in whole steps."""
+    table = series(make_series(3, more='kmax = "noise"\nkmax_step = 0.5'), output=make_series(1).parent).table
+    expected = np.minimum(np.floor(table["usable_k"] / 0.5 + 1e-9) * 0.5, 11.0)
+    np.testing.assert_allclose(table["kmax"], expected)
+
+
+# --------------------------------------------------------------------------------------------- small pieces
+
+
+def test_weighted_mean_is_widened_by_scatter():
+    mean, err = weighted_mean(np.array([1.0, 1.0]), np.array([0.1, 0.1]))
+    assert (mean, err) == (1.0, pytest.approx(0.1 / np.sqrt(2)))
+    mean, err = weighted_mean(np.array([0.0, 1.0]), np.array([0.1, 0.1]))
+    # Birge's ratio: chi2/dof = 2 (0.5/0.1)^2 = 50
+    assert err == pytest.approx(0.1 / np.sqrt(2) * np.sqrt(50))
+
+
+def test_pieces():
+    assert longest_run(np.array([False, True, True, False, True])) == (1, 2)
+    assert flat_top(np.array([1.0, 3, 3, 3, 2])) == (1, 3)
+    assert flat_top(np.ones(9)) == (0, 0)
+    assert i0_name("ln(I0/It)", ["I0", "It"]) == "I0"
+    assert i0_name("ifluor/mon", ["ifluor", "mon"]) == "mon"
+    assert i0_name("ln(a/b)", ["a", "b"]) == "a"
+    assert i0_name("mu", ["mu"]) == ""
+
+
+# --------------------------------------------------------------------------------------------- mistakes
+
+
+def test_every_mistake_at_once():
+    text = spec_text('chnk = 3\nalign = { to = 0 }\ntimeline = { smooth = { dr_o = "cv" } }')
+    with pytest.raises(SpecError) as caught:
+        parse_series_spec(text, "grow.toml")
+    assert caught.value.mistakes == [
+        'grow.toml:15: [series]: chnk: no such key; did you mean "chunk"?',
+        "grow.toml:16: [series]: align: to: found 0; must be at least 1",
+        "grow.toml:17: [series]: timeline: smooth: dr_o: found 'cv'; needs a strength above 0, or \"auto\" for cross-validation",
+    ]
+
+
+def test_names_that_are_no_parameters():
+    text = spec_text('hold = { enott = { rows = [1, 3] } }\ntimeline = { shared = ["s02"] }')
+    with pytest.raises(SpecError) as caught:
+        parse_series_spec(text, "grow.toml")
+    assert caught.value.mistakes == [
+        'grow.toml:15: [series]: hold: enott is no varied parameter; did you mean "enot"?',
+        "grow.toml:16: [series]: timeline: shared: s02 is no varied parameter; there are dr_o, enot, n_o, ss_o",
+    ]
+
+
+def test_a_fit_spec_is_no_series():
+    with pytest.raises(SpecError, match=r"co_foil.toml:1: \[series\] is missing.*run it with xasuite fit"):
+        load_series_spec(Path(__file__).parents[2] / "fits/foils/co_foil.toml")
+
+
+def test_data_that_end_too_soon(make_series):
+    spec = make_series(2)
+    spec.write_text(spec.read_text().replace("k = [3.0, 11.0]", "k = [3.0, 16.0]"))
+    with pytest.raises(SeriesError, match=r"it ends at k = 13\.\d 1/A and \[fit\] k goes to 16"):
+        make_plan(load_series_spec(spec))
