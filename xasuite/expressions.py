@@ -116,12 +116,12 @@ def parse(text: str | float) -> Expression:
 
     Raises ExpressionError naming what is not allowed.
     """
-    if isinstance(text, (int, float)) and not isinstance(text, bool):
+    if not isinstance(text, str):
         return Expression(repr(text), frozenset(), (("const", float(text)),))
     try:
         tree = ast.parse(text.strip(), mode="eval")
     except SyntaxError as exc:
-        raise ExpressionError(f"{text!r} is not an expression: {exc.msg} at column {exc.offset}") from None
+        raise ExpressionError(f"{text!r} is not an expression: {exc.msg}") from None
     except (ValueError, RecursionError, MemoryError):
         raise ExpressionError(f"{text[:60]!r} is not an expression") from None
     program: list[tuple[str, Any]] = []

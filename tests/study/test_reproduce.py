@@ -168,7 +168,7 @@ def test_the_fit_never_sees_the_truth() -> None:
 
     simulated = simulate_row(spec("ccro/s4b_co"), 0)
     assert not hasattr(simulated.spectrum, "truth")
-    assert not any("n" == k or "sigma2" in str(k) for s in simulated.spectrum.history for k in s.settings)
+    assert not any(k == "n" or "sigma2" in str(k) for s in simulated.spectrum.history for k in s.settings)
     programs = {p.feff.origin for p in simulated.truth.paths}
     assert len(simulated.truth.paths) > 20, "the whole cluster, not the fitted shell alone"
     assert all("feff6l" in p for p in programs), programs

@@ -31,7 +31,7 @@ HEADER = (
 
 def recovery_rows(found: Sequence[Recovery]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Header and rows of the recoveries, sigma2 in 1e-3 A^2."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for r in found:
         scale, unit = (1e3, " e-3") if r.quantity == "sigma2" else (1.0, "")
         rows.append(

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -21,6 +21,8 @@ from .lines import key_lines, line_of
 from .schema import Spec
 
 _ALIAS = {"from_": "from"}
+Schema = TypeVar("Schema", bound=BaseModel)
+Lines = dict[tuple[str | int, ...], int]
 
 
 @dataclass(frozen=True)
@@ -60,20 +62,24 @@ def load_spec(path: str | Path) -> LoadedSpec:
     """Read and check a spec file.
 
     Raises SpecError with every mistake of form and of names; what needs data or FEFF is checked by
-    `spec.check`.
+    `spec.check_spec`.
     """
+    return parse_spec(read_text(path), path)
+
+
+def read_text(path: str | Path) -> str:
+    """The text of a spec file of any kind. Raises SpecError when it is absent, a folder, or not text."""
     path = Path(path)
     if path.is_dir():
         raise SpecError(f"{path} is a folder; name one of the spec files (.toml) in it")
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise SpecError(f"{path}: there is no such spec{_neighbours(path)}") from None
     except UnicodeDecodeError:
         raise SpecError(f"{path} is not UTF-8 text, so it is no spec") from None
     except OSError as exc:
         raise SpecError(f"{path} cannot be read: {exc.strerror}") from None
-    return parse_spec(text, path)
 
 
 def _neighbours(path: Path) -> str:
@@ -82,18 +88,27 @@ def _neighbours(path: Path) -> str:
     return nearest(path.name, (p.name for p in path.parent.glob("*.toml")))
 
 
+def parse_toml(text: str, path: Path) -> dict[str, Any]:
+    """The tables of a TOML text. Raises SpecError with line and column."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as exc:
+        raise SpecError(_toml_mistake(path, text, exc)) from None
+
+
+def validated(schema: type[Schema], raw: dict[str, Any], text: str, path: Path) -> tuple[Schema, Lines]:
+    """The tables checked against a schema, and the line of every key. Raises SpecError with every mistake."""
+    lines = key_lines(text)
+    try:
+        return schema.model_validate(raw), lines
+    except ValidationError as exc:
+        raise SpecError(validation_mistakes(exc, raw, lines, path.name, schema)) from None
+
+
 def parse_spec(text: str, path: str | Path = "spec.toml") -> LoadedSpec:
     """Check a spec given as text. Raises SpecError with every mistake."""
     path = Path(path)
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as exc:
-        raise SpecError(_toml_mistake(path, text, exc)) from None
-    lines = key_lines(text)
-    try:
-        spec = Spec.model_validate(raw)
-    except ValidationError as exc:
-        raise SpecError(validation_mistakes(exc, raw, lines, path.name, Spec)) from None
+    spec, lines = validated(Spec, parse_toml(text, path), text, path)
     loaded = LoadedSpec(spec, path, text, lines)
     mistakes = meaning_mistakes(loaded)
     if mistakes:

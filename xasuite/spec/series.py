@@ -19,15 +19,14 @@ columns = { T = "TR1 T [°C]" }
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from ..errors import SpecError
-from .lines import key_lines, line_of
-from .load import LoadedSpec, _toml_mistake, meaning_mistakes, nearest, validation_mistakes
+from .lines import line_of
+from .load import LoadedSpec, meaning_mistakes, nearest, parse_toml, read_text, validated
 from .schema import Data, Pair, Spec, _as_list, _Table
 
 Texts = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
@@ -225,38 +224,17 @@ class SeriesSpec(Spec):
 
 def load_series_spec(path: str | Path) -> LoadedSpec:
     """Read and check a series spec; its `spec` is a SeriesSpec. Raises SpecError with every mistake."""
-    path = Path(path)
-    if path.is_dir():
-        raise SpecError(f"{path} is a folder; name one of the spec files (.toml) in it")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        near = (
-            nearest(path.name, (p.name for p in path.parent.glob("*.toml"))) if path.parent.is_dir() else ""
-        )
-        raise SpecError(f"{path}: there is no such spec{near}") from None
-    except UnicodeDecodeError:
-        raise SpecError(f"{path} is not UTF-8 text, so it is no spec") from None
-    except OSError as exc:
-        raise SpecError(f"{path} cannot be read: {exc.strerror}") from None
-    return parse_series_spec(text, path)
+    return parse_series_spec(read_text(path), path)
 
 
 def parse_series_spec(text: str, path: str | Path = "series.toml") -> LoadedSpec:
     """Check a series spec given as text. Raises SpecError with every mistake."""
     path = Path(path)
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as exc:
-        raise SpecError(_toml_mistake(path, text, exc)) from None
-    lines = key_lines(text)
+    raw = parse_toml(text, path)
     if "series" not in raw:
         hint = "; it holds [[data]]: run it with xasuite fit" if "data" in raw else ""
         raise SpecError(f"{path.name}:1: [series] is missing, so this is no spec of a series{hint}")
-    try:
-        spec = SeriesSpec.model_validate(raw)
-    except ValidationError as exc:
-        raise SpecError(validation_mistakes(exc, raw, lines, path.name, SeriesSpec)) from None
+    spec, lines = validated(SeriesSpec, raw, text, path)
     loaded = LoadedSpec(spec, path, text, lines)
     mistakes = meaning_mistakes(loaded) + series_mistakes(loaded)
     if mistakes:

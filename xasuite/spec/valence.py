@@ -16,7 +16,6 @@ offset = 0.0                   # eV, stated; or reference = "ln(it/iref)", its o
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,14 +26,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
     field_validator,
     model_validator,
 )
 
 from ..errors import ReadError, SpecError
-from .lines import key_lines, line_of
-from .load import _toml_mistake, nearest, validation_mistakes
+from .lines import line_of
+from .load import parse_toml, read_text, validated
 
 
 def _as_tuple(value: object) -> object:
@@ -170,33 +168,13 @@ class LoadedValence:
 
 def load_valence(path: str | Path) -> LoadedValence:
     """Read and check a valence spec. Raises SpecError with every mistake, one line each (file:line: key)."""
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        near = (
-            nearest(path.name, (p.name for p in path.parent.glob("*.toml"))) if path.parent.is_dir() else ""
-        )
-        raise SpecError(f"{path}: there is no such spec{near}") from None
-    except UnicodeDecodeError:
-        raise SpecError(f"{path} is not UTF-8 text, so it is no spec") from None
-    except OSError as exc:
-        raise SpecError(f"{path} cannot be read: {exc.strerror}") from None
-    return parse_valence(text, path)
+    return parse_valence(read_text(path), path)
 
 
 def parse_valence(text: str, path: str | Path = "valence.toml") -> LoadedValence:
     """Check a valence spec given as text. Raises SpecError with every mistake."""
     path = Path(path)
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as exc:
-        raise SpecError(_toml_mistake(path, text, exc)) from None
-    lines = key_lines(text)
-    try:
-        spec = ValenceSpec.model_validate(raw)
-    except ValidationError as exc:
-        raise SpecError(validation_mistakes(exc, raw, lines, path.name, ValenceSpec)) from None
+    spec, lines = validated(ValenceSpec, parse_toml(text, path), text, path)
     loaded = LoadedValence(spec, path, text, lines)
     mistakes = _meaning(loaded)
     if mistakes:

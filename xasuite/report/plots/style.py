@@ -49,9 +49,9 @@ _RC: dict[str, Any] = {
 def style() -> Iterator[Any]:
     """The style sheet as a context; gives matplotlib.pyplot on a backend that needs no screen."""
     import matplotlib as mpl
+    from cycler import cycler
 
-    rc = dict(_RC)
-    rc["axes.prop_cycle"] = mpl.cycler(color=COLORS)
+    rc: Any = {**_RC, "axes.prop_cycle": cycler(color=COLORS)}
     with mpl.rc_context(rc):
         import matplotlib.pyplot as plt
 
