@@ -32,6 +32,7 @@ def xanes(
     site: str | None = typer.Option(None, help="One site (number or label) in place of their average."),
     scf: bool = typer.Option(True, "--scf/--no-scf", help="Self-consistent potentials (minutes, once)."),
     nohole: bool = typer.Option(False, "--nohole", help="Without the core hole (serves metals)."),
+    sigma2: float = typer.Option(0.0, help="Mean square relative displacement of every pair, A^2."),
     compare: str | None = typer.Option(None, "--compare", help="Measured spectrum (FILE or FILE::GROUP)."),
     wrong: list[str] = typer.Option([], "--wrong", help="Another structure for comparison; may be repeated."),
     fit: list[str] = typer.Option([], "--fit", help="Also fitted: gauss, lorentz, stretch; may be repeated."),
@@ -56,7 +57,7 @@ def xanes(
     """XANES of a structure by full multiple scattering; label: theory."""
     from ..errors import TheoryError
 
-    settings: dict[str, Any] = {"lmax": lmax, "scf": scf}
+    settings: dict[str, Any] = {"lmax": lmax, "scf": scf, "sigma2": sigma2}
     if radius is not None:
         settings["radius"] = radius
     if standards:

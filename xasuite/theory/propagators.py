@@ -175,9 +175,13 @@ def _tensors(
     return {key: t.reshape(r * r, most * t.shape[1], t.shape[2] * t.shape[3]) for key, t in out.items()}
 
 
-def hankels(geometry: Geometry, k: NDArray[np.complex128]) -> NDArray[np.complex128]:
-    """i h_l''(k R), shape (d, 2 lmax + 1, ne), for every distance and wavenumber k (ne,) in 1/Bohr."""
-    values = 1j * hankel(geometry.radii[:, None] * k, 2 * geometry.lmax)
+def hankels(geometry: Geometry, k: NDArray[np.complex128], sigma2: float = 0.0) -> NDArray[np.complex128]:
+    """i h_l''(k R), shape (d, 2 lmax + 1, ne), for every distance and wavenumber k (ne,) in 1/Bohr.
+
+    sigma2 (A^2) is the mean square relative displacement of every pair: each propagator is damped by
+    exp(-sigma2 k^2), which keeps what follows analytic on the contour.
+    """
+    values = 1j * hankel(geometry.radii[:, None] * k, 2 * geometry.lmax) * np.exp(-sigma2 / BOHR**2 * k**2)
     return np.moveaxis(values, 0, 1)
 
 

@@ -58,6 +58,7 @@ def scattering(
     radius: float,
     lmax: int = LMAX,
     dtype: Any = np.complex64,
+    sigma2: float = 0.0,
     symmetry: bool = True,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -68,6 +69,7 @@ def scattering(
     ----------
     lmax: largest angular momentum; 3 serves to 60 eV.
     dtype: complex64, or complex128 as its oracle (they agree to 1e-6 of the absorption).
+    sigma2: A^2, mean square relative displacement of every pair (thermal and static disorder).
     symmetry: split by the cluster's mirrors and twofold axes (the result is the same without).
     workers: threads over energies; by default one a core.
     progress: called with energies done and energies in all.
@@ -88,7 +90,7 @@ def scattering(
     weights = {id(b): b.share * len(b.columns) / 3 for b in geometry.blocks}
     with _one_blas_thread(), ThreadPoolExecutor(workers or _cores()) as pool:
         waiting = {
-            pool.submit(_solve, geometry, block, ipot, t[:, part], k[part], dtype): (block, part)
+            pool.submit(_solve, geometry, block, ipot, t[:, part], k[part], sigma2, dtype): (block, part)
             for block, part in tasks
         }
         done = 0.0
@@ -107,6 +109,7 @@ def _solve(
     ipot: NDArray[np.int_],
     t: ComplexArray,
     k: ComplexArray,
+    sigma2: float,
     dtype: Any,
 ) -> ComplexArray:
     """Sum over the block's polarisations of x_1m,1m at energies k (e,); t is (npot, e, lmax + 1).
@@ -114,7 +117,7 @@ def _solve(
     With s = sqrt(t), x = G + G s (1 - s G s)^-1 s G: the same, and the matrix is symmetric as G is.
     """
     size = (geometry.lmax + 1) ** 2
-    whole = propagator(block, geometry.lmax, hankels(geometry, k), dtype)
+    whole = propagator(block, geometry.lmax, hankels(geometry, k, sigma2), dtype)
     whole = whole.reshape(len(k), len(block.atoms) * size, -1)
     rows = block.channels
     if len(rows) < whole.shape[1]:

@@ -34,7 +34,7 @@ LIMITS = (
     "core hole full or none, never screened by the theory of response",
     "one electron: no multiplets, no charge transfer, no shake-up",
     "dipole only: no quadrupole pre-edge, no polarisation (powder average), K edges only",
-    "atoms at rest: no thermal disorder",
+    "atoms at rest, or one displacement (sigma2) for every pair: no thermal expansion",
     "energy relative to the Fermi level: the shift to a measured scale is fitted, never predicted",
 )
 
@@ -58,6 +58,7 @@ class TheoryXanes(_Record):
     radius: float = RADIUS
     lmax: int = LMAX
     atoms: int = 0
+    sigma2: float = 0.0
     scf: bool = True
     nohole: bool = False
     gamma: float = 0.0
@@ -93,6 +94,7 @@ def theory_xanes(
     site: int | str | None = None,
     substitute: Mapping[str, str] | None = None,
     scf_radius: float = SCF_RADIUS,
+    sigma2: float = 0.0,
     dtype: Any = np.complex64,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -108,6 +110,7 @@ def theory_xanes(
     scf: self-consistent potentials (minutes, once for a structure); nohole: without the core hole.
     site: one site (number, label, element); by default a crystal's inequivalent sites of the absorber are
         averaged by multiplicity, and a cluster's first atom of it absorbs.
+    sigma2: A^2, mean square relative displacement of every pair of atoms; 0 leaves them at rest.
     progress: called with what is being done, steps done and steps in all.
 
     Raises CrystalError, FeffError, TheoryError.
@@ -130,8 +133,9 @@ def theory_xanes(
         if progress is not None:
             progress(f"potentials of {cluster.title}", 0, 1)
         phases = compute_phases(cluster, edge=edge, scf=scf, nohole=nohole, scf_radius=scf_radius)
-        parts.append((cluster, weight, phases, _spectrum(phases, radius, lmax, dtype, workers, progress)))
-    return _average(crystal, absorber, edge, radius, lmax, parts)
+        g = _spectrum(phases, radius, lmax, sigma2, dtype, workers, progress)
+        parts.append((cluster, weight, phases, g))
+    return _average(crystal, absorber, edge, radius, lmax, sigma2, parts)
 
 
 def _sites(crystal: Crystal, absorber: str, site: int | str | None) -> list[tuple[int | str | None, float]]:
@@ -146,11 +150,17 @@ def _sites(crystal: Crystal, absorber: str, site: int | str | None) -> list[tupl
 
 
 def _spectrum(
-    phases: Phases, radius: float, lmax: int, dtype: Any, workers: int | None, progress: Progress | None
+    phases: Phases,
+    radius: float,
+    lmax: int,
+    sigma2: float,
+    dtype: Any,
+    workers: int | None,
+    progress: Progress | None,
 ) -> ComplexArray:
     """g on the mesh (ne,), from the cache when it was computed before."""
     atoms = solve.within(phases, radius)
-    digest = hashlib.sha256(f"{_LAYOUT} {phases.key} {lmax} {np.dtype(dtype)}".encode())
+    digest = hashlib.sha256(f"{_LAYOUT} {phases.key} {lmax} {sigma2!r} {np.dtype(dtype)}".encode())
     for values in (phases.xyz[atoms], phases.ipot[atoms], phases.shifts, phases.energy):
         digest.update(np.ascontiguousarray(values).tobytes())
     name = digest.hexdigest()
@@ -162,6 +172,7 @@ def _spectrum(
         phases,
         radius=radius,
         lmax=lmax,
+        sigma2=sigma2,
         dtype=dtype,
         workers=workers,
         progress=None if progress is None else lambda done, most: progress(what, done, most),
@@ -194,6 +205,7 @@ def _average(
     edge: str,
     radius: float,
     lmax: int,
+    sigma2: float,
     parts: list[tuple[Cluster, float, Phases, ComplexArray]],
 ) -> TheoryXanes:
     """Sites averaged by multiplicity, each shifted by its own atom's edge energy."""
@@ -222,6 +234,7 @@ def _average(
         radius=radius,
         lmax=lmax,
         atoms=len(solve.within(phases, radius)),
+        sigma2=sigma2,
         scf=phases.scf,
         nohole=phases.nohole,
         gamma=phases.gamma,
