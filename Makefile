@@ -2,34 +2,42 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
-# Larch's closed loops gain nothing from BLAS threads, and two test workers must not fight over two cores.
+# One BLAS thread each: two test workers must not fight over two cores.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 export PYTHONUTF8 := 1
 
-.PHONY: reproduce test lint format docs clean
+# uv installs in a quarter of pip's time; where it cannot be had, pip does the same work
+install = ($(BIN)/python -m pip install -q uv && VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -q -e $(1)) \
+	|| $(BIN)/python -m pip install -q -e $(1)
 
-$(STAMP): pyproject.toml
+.PHONY: reproduce test lint format clean
+
+$(VENV)/.python:
 	$(PYTHON) -m venv $(VENV)
-	# uv installs in a quarter of pip's time; where it cannot be had, pip does the same work
-	$(BIN)/python -m pip install -q uv && VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -q -e ".[dev]" \
-		|| $(BIN)/python -m pip install -q -e ".[dev]"
-	@touch $(STAMP)
+	@touch $@
 
-reproduce: $(STAMP)
+$(VENV)/.installed: pyproject.toml | $(VENV)/.python
+	$(call install,".[examples]")
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(VENV)/.python
+	$(call install,".[dev]")
+	@touch $@ $(VENV)/.installed
+
+reproduce: $(VENV)/.installed
 	$(BIN)/xasuite reproduce
 
-test: $(STAMP)
+test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q $(ARGS)
 
-lint: $(STAMP)
+lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: $(STAMP)
+format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
