@@ -24,9 +24,9 @@
   }
 
   function layout(x, y, more) {
-    const axis = { showline: true, mirror: true, ticks: "inside", linecolor: "#000", zeroline: false, gridcolor: "#eeeeee" };
+    const axis = { showline: true, mirror: true, ticks: "inside", linecolor: "#000", zeroline: false, gridcolor: "#eeeeee", exponentformat: "none" };
     return Object.assign({
-      margin: { l: 62, r: 12, t: 10, b: 42 }, font: { size: 12, family: "system-ui, DejaVu Sans, sans-serif" },
+      margin: { l: 62, r: 12, t: 28, b: 42 }, font: { size: 12, family: "system-ui, DejaVu Sans, sans-serif" },
       showlegend: false, paper_bgcolor: "#fff", plot_bgcolor: "#fff", hovermode: "x",
       xaxis: Object.assign({ title: { text: x, standoff: 6 } }, axis),
       yaxis: Object.assign({ title: { text: y, standoff: 4 } }, axis),
@@ -87,7 +87,7 @@
         type: "heatmap", x: v.mapk, y: v.mapr, z: this.square(0), colorscale: "Viridis", zmin: 0, zmax: this.map.high, zsmooth: "best",
         colorbar: { title: { text: "|W|", side: "right" }, thickness: 10, outlinewidth: 0 },
         hovertemplate: "k %{x:.2f}, R %{y:.2f}: %{z:.3f}<extra></extra>",
-      }], layout("k (Å⁻¹)", "R (Å)", { hovermode: "closest", margin: { l: 62, r: 4, t: 10, b: 42 } }), CONFIG);
+      }], layout("k (Å⁻¹)", "R (Å)", { hovermode: "closest", margin: { l: 62, r: 4, t: 28, b: 42 } }), CONFIG);
       this.trends();
       this.show(0);
     }
@@ -101,7 +101,7 @@
     trends() {
       const t = this.v.trends, n = t.of.length, traces = [];
       if (!n) { this.plots.trends.remove(); delete this.plots.trends; return; }
-      const lay = layout(this.v.xlabel, "", { hovermode: "x unified", margin: { l: 80, r: 12, t: 6, b: 42 } });
+      const lay = layout(this.v.xlabel, "", { hovermode: "x unified", margin: { l: 80, r: 12, t: 28, b: 42 } });
       const gap = 0.025, height = (1 - gap * (n - 1)) / n;
       t.of.forEach((p, i) => {
         const a = i === 0 ? "" : String(i + 1), lost = p.lost.map((b) => b);
@@ -129,7 +129,8 @@
         }
       });
       lay.xaxis.anchor = n > 1 ? "y" + n : "y";
-      lay.height = 60 + 92 * n;
+      lay.height = 76 + 92 * n;
+      lay.xaxis.mirror = false;
       Plotly.newPlot(this.plots.trends, traces, lay, CONFIG);
     }
 
@@ -194,10 +195,21 @@
     if (s.isIntersecting) { watch.unobserve(s.target); all.find((v) => v.root === s.target).draw(); }
   }), { rootMargin: "600px" });
   all.forEach((v, i) => (i === 0 ? v.draw() : watch.observe(v.root)));
+  // relayout draws at once, a resize only in the next frame, too late for the printer
+  const PAGE = 690, HALF = 342;
   window.addEventListener("beforeprint", () => {
     document.querySelectorAll("details").forEach((d) => (d.open = true));
-    all.forEach((v) => { v.draw(); Object.values(v.plots).forEach((p) => Plotly.Plots.resize(p)); });
+    all.forEach((v) => {
+      v.draw();
+      for (const [name, plot] of Object.entries(v.plots)) {
+        Plotly.relayout(plot, name === "trends" ? { width: PAGE } : { width: HALF, height: 225 });
+      }
+    });
   });
-  window.addEventListener("afterprint", () => all.forEach((v) => Object.values(v.plots).forEach((p) => Plotly.Plots.resize(p))));
+  window.addEventListener("afterprint", () => all.forEach((v) => {
+    for (const [name, plot] of Object.entries(v.plots)) {
+      Plotly.relayout(plot, name === "trends" ? { autosize: true, width: null } : { autosize: true, width: null, height: null });
+    }
+  }));
   document.body.dataset.ready = String(Math.round(performance.now()));
 })();
