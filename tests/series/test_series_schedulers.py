@@ -51,7 +51,7 @@ def test_one_thread_gives_the_same_file(spec, by_threads, tmp_path):
 
 
 def test_no_scheduler_there(spec, tmp_path):
-    with pytest.raises(SeriesError, match="no Dask scheduler with workers answers at tcp://127.0.0.1:9"):
+    with pytest.raises(SeriesError, match=r"no Dask scheduler with workers answers at tcp://127\.0\.0\.1:9"):
         run(spec, tmp_path, scheduler="tcp://127.0.0.1:9")
 
 

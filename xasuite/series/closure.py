@@ -27,7 +27,8 @@ def simulated_plan(loaded: LoadedSpec, context: Context) -> Plan:
     values scatter by less than their printed errors, and a zigzag would be no drift). Noise is white in mu.
     """
     spec = loaded.spec
-    assert isinstance(spec, SeriesSpec) and spec.series.simulate is not None
+    assert isinstance(spec, SeriesSpec)
+    assert spec.series.simulate is not None
     how = spec.series.simulate
     factor = SECONDS[how.unit]
     ends = [t for _, t in how.rows]
@@ -73,7 +74,8 @@ def drifting(loaded: LoadedSpec, times: Array) -> dict[str, dict[str, Array]]:
     from ..spec.published import table
 
     spec = loaded.spec
-    assert isinstance(spec, SeriesSpec) and spec.series.simulate is not None
+    assert isinstance(spec, SeriesSpec)
+    assert spec.series.simulate is not None
     published = table(spec.reproduces)
     known = {c.row for c in published.cell}
     lines: dict[str, list[tuple[float, Any]]] = {}
@@ -86,11 +88,11 @@ def drifting(loaded: LoadedSpec, times: Array) -> dict[str, dict[str, Array]]:
             lines.setdefault(line.path, []).append((when, line))
     out = {}
     for path, found in lines.items():
-        when = np.array([w for w, _ in found])
+        at = np.array([w for w, _ in found])
         mean = {q: float(np.mean([getattr(p, q) for _, p in found])) for q in ("n", "sigma2")}
         out[path] = {
             "n": np.full(times.shape, mean["n"]),
-            "r": np.interp(times, when, [p.r for _, p in found]),
+            "r": np.interp(times, at, [p.r for _, p in found]),
             "sigma2": np.full(times.shape, mean["sigma2"]),
             "s02": np.full(times.shape, found[0][1].s02 or 1.0),
         }
@@ -102,7 +104,8 @@ def _spectra(loaded: LoadedSpec, values: dict[str, dict[str, Array]]) -> tuple[S
     from .. import simulate
 
     spec = loaded.spec
-    assert isinstance(spec, SeriesSpec) and spec.series.simulate is not None
+    assert isinstance(spec, SeriesSpec)
+    assert spec.series.simulate is not None
     assert spec.simulate is not None
     done = simulate.series(
         _truth(loaded, values),
@@ -143,7 +146,8 @@ def _cluster(loaded: LoadedSpec, change: dict[str, dict[str, float]]) -> tuple[A
     from ..spec.closure import truth_paths
 
     spec = loaded.spec
-    assert isinstance(spec, SeriesSpec) and spec.series.simulate is not None
+    assert isinstance(spec, SeriesSpec)
+    assert spec.series.simulate is not None
     row = SimulateRow.model_validate({"row": spec.series.simulate.rows[0][0], "change": change})
     data = (Data(label=SIMULATED, simulate=row),)
     return truth_paths(replace(loaded, spec=spec.model_copy(update={"data": data})), 0)

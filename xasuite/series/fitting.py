@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +61,7 @@ def fit_rows(plan: Plan, chi: Series, rows: NDArray[np.intp], model: Model, *, t
     data: Chi = chi.data
     noise = None if data.epsilon_k is None else data.epsilon_k[rows]
     stack = Chi(
-        k=data.k, chi=data.chi[rows], e0=data.e0[rows], edge_step=data.edge_step[rows], epsilon_k=noise,
+        k=data.k, chi=data.chi[rows], e0=np.asarray(data.e0)[rows], edge_step=np.asarray(data.edge_step)[rows], epsilon_k=noise,
         element=data.element, edge=data.edge, label=data.label,
     )  # fmt: skip
     usable = np.asarray(usable_k(stack), float)
@@ -156,7 +156,13 @@ def row_kmax(plan: Plan, model: Model, usable: Array) -> tuple[Array, NDArray[np
 
 def _take(chi: Chi, at: NDArray[np.intp]) -> Chi:
     noise = None if chi.epsilon_k is None else chi.epsilon_k[at]
-    return replace(chi, chi=chi.chi[at], e0=chi.e0[at], edge_step=chi.edge_step[at], epsilon_k=noise)
+    return replace(
+        chi,
+        chi=chi.chi[at],
+        e0=np.asarray(chi.e0)[at],
+        edge_step=np.asarray(chi.edge_step)[at],
+        epsilon_k=noise,
+    )
 
 
 def _fit(plan: Plan, chi: Chi, model: Model, threads: int) -> RowFit:
@@ -205,12 +211,17 @@ def _by_larch(plan: Plan, chi: Chi, model: Model) -> RowFit:
     keys = [f"{p.label}.{q}" for p in model.paths for q in QUANTITIES]
     values, stderr, own = ({n: nan() for n in names} for _ in range(3))
     pv, pe = ({n: nan() for n in keys} for _ in range(2))
-    numbers = {n: nan() for n in ("chi2", "chi2_reduced", "rfactor", "n_idp", "epsilon_k")}
+    numbers: dict[str, Any] = {n: nan() for n in ("chi2", "chi2_reduced", "rfactor", "n_idp", "epsilon_k")}
     curves = np.full(chi.chi.shape, np.nan)
     status, reason = [], []
     for i in range(m):
         one = replace(
-            chi, chi=chi.chi[i], e0=chi.e0[i], edge_step=chi.edge_step[i], label=f"row {i}", epsilon_k=None
+            chi,
+            chi=chi.chi[i],
+            e0=np.asarray(chi.e0)[i],
+            edge_step=np.asarray(chi.edge_step)[i],
+            label=f"row {i}",
+            epsilon_k=None,
         )
         try:
             fit = fit_chi(model, one, epsilon_k=plan.spec.fit.epsilon_k)

@@ -194,7 +194,7 @@ def _take_stack(plan: Plan, indices: Sequence[int]) -> list[Taken]:
             meta=meta,
         )
         if same and plan.template is None and np.isfinite(mu[at]).all():
-            known = {"time": scan_time(plan.series.time, entry, index, meta), "columns": meta}
+            known: dict[str, Any] = {"time": scan_time(plan.series.time, entry, index, meta), "columns": meta}
             fault = quality.beam_fault(scan, plan.series.checks) or quality.saturated_fault(
                 scan, plan.series.checks
             )

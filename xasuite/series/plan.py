@@ -175,7 +175,7 @@ def find_template(entries: tuple[Entry, ...], spec: SeriesSpec) -> Spectrum:
     first = series.align.to - 1 if series.align else 0
     if first >= len(entries):
         raise SeriesError(f"align: to = {first + 1}, but the series has {len(entries)} scans")
-    reasons = []
+    reasons: list[str] = []
     for i in [*range(first, len(entries)), *range(first)][:TRIED]:
         found = _usable(entries[i], spec)
         if isinstance(found, Spectrum):
@@ -275,6 +275,7 @@ def make_grid(template: Spectrum, spec: SeriesSpec) -> Array:
 def k_end(loaded: LoadedSpec, energy: Array, e0: float) -> float:
     """The end of k that every row has, in whole steps. Raises SpecError when the fit goes beyond it."""
     spec = loaded.spec
+    assert isinstance(spec, SeriesSpec)
     room = 0.0 if spec.series.e0 == "shared" else 15.0  # eV that E0 of a row may lie above the template's
     end = float(np.sqrt(ETOK * max(energy[-1] - e0 - room, 0.0)))
     if spec.reduce.bkg_k is not None:

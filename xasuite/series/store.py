@@ -107,7 +107,7 @@ def save_part(path: Path, part: Part) -> None:
     held["rows"] = np.array([part.start, part.end])
     held["audit"] = np.array(json.dumps(part.audit, sort_keys=True))
     with files.replacing(path) as temporary, open(temporary, "wb") as handle:
-        np.savez(handle, **held)
+        np.savez(handle, **held)  # type: ignore[arg-type]
 
 
 def load_part(path: Path) -> Part:

@@ -35,7 +35,7 @@ def along_time(plan: Plan, paths: Sequence[Path]) -> dict[str, Any] | None:
     rows = np.flatnonzero(good)
     rows = rows[np.argsort(time[rows], kind="stable")]
     record = Chi(
-        k=0.05 * np.arange(chi.shape[1]), chi=chi[rows], e0=np.full(rows.size, plan.e0), edge_step=np.ones(rows.size),
+        k=np.asarray(0.05 * np.arange(chi.shape[1]), float), chi=chi[rows], e0=np.full(rows.size, plan.e0), edge_step=np.ones(rows.size),
         label=plan.loaded.path.stem,
     )  # fmt: skip
     seconds = time[rows] - time[rows][0]

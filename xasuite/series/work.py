@@ -69,7 +69,7 @@ def reduce_rows(series: Series, plan: Plan) -> tuple[Series, Series]:
     def normalize(s: Any) -> Any:
         from .. import reduce as steps
 
-        ranges = {"pre": settings.pre, "norm": settings.norm, "nnorm": settings.nnorm}
+        ranges: dict[str, Any] = {"pre": settings.pre, "norm": settings.norm, "nnorm": settings.nnorm}
         return steps.normalize(s, e0=e0, method=settings.method, **ranges)
 
     def background(s: Any) -> Any:

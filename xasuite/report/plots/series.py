@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,9 +105,10 @@ def _parameter(axis: Any, run: SeriesRun, name: str, x: Array, along_time: bool)
         axis.errorbar(
             x[lost], y[lost], np.nan_to_num(err[lost]), fmt="none", ecolor="0.8", elinewidth=0.6, zorder=1
         )
-    axis.scatter(
-        x[lost], y[lost], s=size + 4, facecolor="white", edgecolor="0.55", lw=0.7, zorder=2, label=word
-    )
+    if lost.any():
+        axis.scatter(
+            x[lost], y[lost], s=size + 4, facecolor="white", edgecolor="0.55", lw=0.7, zorder=2, label=word
+        )
     smooth = run.timeline.get(f"{name}")
     if smooth is not None and along_time:
         t, e = x[np.argsort(x)], run.timeline.get(f"{name}_err", np.zeros(len(x)))
@@ -339,8 +341,8 @@ def write_figures(run: SeriesRun, folder: str | Path) -> list[Path]:
         held = set(handle["entry"])
     for what, curve in (("xanes", "norm"), ("chir", "chi")):
         if curve in held:
-            wanted[f"{what}_map"] = lambda what=what: plot_map(run, what)
-            wanted[f"{what}_waterfall"] = lambda what=what: plot_waterfall(run, what)
+            wanted[f"{what}_map"] = partial(plot_map, run, what)
+            wanted[f"{what}_waterfall"] = partial(plot_waterfall, run, what)
     if "norm" in held:
         wanted["xanes_difference"] = lambda: plot_map(run, "xanes", difference=True)
     if {"chi", "fit"} <= held:
