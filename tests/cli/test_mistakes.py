@@ -116,7 +116,7 @@ def test_data_that_stop_before_kmax(
         code, _, err = run(capsys, *command)
         assert code == 1
         assert "goes beyond" in err
-        assert "set kmax to" in err
+        assert "set kmax to 9" in err
 
 
 def test_an_absent_crystal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -194,3 +194,21 @@ def test_claims_of_the_diatomic_sites() -> None:
     at = [r for r, _ in peaks_of(data.k, data.data, (3.0, 12.0), 3)]
     assert min(abs(r - 1.4) for r in at) < 0.1
     assert min(abs(r - 2.5) for r in at) < 0.1
+
+
+def test_two_edges_of_one_bond_share_one_r() -> None:
+    """Co and Mn edges together: one Co-Mn distance, its error smaller than from either edge alone at equal noise."""
+    both = run_spec(spec("comn/lco1mn1_both"))
+    fit = both.rows[0]
+    assert [d.label for d in fit.data] == ["L-Co1Mn1-NC Co", "L-Co1Mn1-NC Mn"]
+    assert fit.path("Co-Mn").feff_index != 0
+    assert fit.path("Co-Mn").scatterers == ("Mn",)
+    assert fit.path("Mn-Co").scatterers == ("Co",)
+    r = fit.path("Co-Mn").r
+    assert r.value == fit.path("Mn-Co").r.value
+    assert r.value == pytest.approx(2.88, abs=0.02)
+    assert fit.parameter("enot_co").value.value != fit.parameter("enot_mn").value.value
+    assert r.stderr < run_spec(spec("comn/lco1mn1_co")).rows[0].path("Co-Mn").r.stderr
+    cells = score_result(both, table("comn/models"), "comn/models")
+    assert {c.row for c in cells} == {"L-Co1Mn1-NC Co", "L-Co1Mn1-NC Mn"}
+    assert all(c.within for c in cells)

@@ -105,7 +105,7 @@ def _structures(loaded: LoadedSpec, context: Context) -> list[str]:
     found = []
     for i, table in enumerate(loaded.spec.path):
         try:
-            find_path(loaded, table, loaded.spec.sample.element, loaded.spec.sample.edge, context)
+            find_path(loaded, table, *loaded.spec.absorber_of(table.data), context)
         except XasuiteError as exc:
             found.append(f'{loaded.at("path", i)}: path "{table.label}": {exc}')
     return found

@@ -30,8 +30,8 @@ def simulate_row(loaded: LoadedSpec, index: int) -> Any:
     counted = entry.simulate.counts
     return simulate.spectrum(
         truth_paths(loaded, index),
-        element=loaded.spec.sample.element,
-        edge=loaded.spec.sample.edge,
+        element=loaded.spec.absorber(index)[0],
+        edge=loaded.spec.absorber(index)[1],
         noise=entry.simulate.noise if counted is None else None,
         counts=counted,
         seed=entry.simulate.seed,
@@ -59,8 +59,8 @@ def _clean_of(name: str, text: str, index: int) -> tuple[Spectrum, float]:
     loaded = parse_spec(text, name)
     made = simulate.spectrum(
         truth_paths(loaded, index),
-        element=loaded.spec.sample.element,
-        edge=loaded.spec.sample.edge,
+        element=loaded.spec.absorber(index)[0],
+        edge=loaded.spec.absorber(index)[1],
         edge_step=_how(loaded).edge_step,
         kmax=_how(loaded).kmax,
         label=loaded.spec.data[index].label,
@@ -95,12 +95,12 @@ def truth_paths(loaded: LoadedSpec, index: int) -> tuple[Any, ...]:
     shells = [s for s in how.shell if s.path in values]
     owners: list[TruthShell] = []
     for shell in shells:
-        made = _shell(loaded, how, shell, values[shell.path], s02)
+        made = _shell(loaded, index, shell, values[shell.path], s02)
         out += made
         owners += [shell] * len(made)
     if how.rest is not None:
         taken = [p.feff for p, s in zip(out, owners, strict=True) if s.crystal == how.rest.crystal]
-        out += _rest(loaded, how, how.rest, s02, taken)
+        out += _rest(loaded, index, how.rest, s02, taken)
     return tuple(out)
 
 
@@ -112,14 +112,17 @@ def _changed(line: PublishedPath, change: Mapping[Any, float]) -> dict[str, floa
     return {"n": line.n, "r": line.r, "sigma2": line.sigma2, "s02": line.s02 or 0.0, **change}
 
 
-def _paths(loaded: LoadedSpec, how: Simulate, crystal: str, absorber: str | None, site: int | None) -> Any:
+def _paths(loaded: LoadedSpec, index: int, crystal: str, absorber: str | None, site: int | None) -> Any:
     from .. import feff
+
+    how = _how(loaded)
+    element, edge = loaded.spec.absorber(index)
 
     local = loaded.path.parent / crystal
     return feff.find_paths(
         feff.load_crystal(str(local) if local.is_file() else crystal),
-        absorber=absorber or loaded.spec.sample.element,
-        edge=loaded.spec.sample.edge,
+        absorber=absorber or element,
+        edge=edge,
         radius=how.radius,
         site=site,
         program=how.program,
@@ -128,13 +131,13 @@ def _paths(loaded: LoadedSpec, how: Simulate, crystal: str, absorber: str | None
 
 
 def _shell(
-    loaded: LoadedSpec, how: Simulate, shell: TruthShell, value: Mapping[str, float], s02: float
+    loaded: LoadedSpec, index: int, shell: TruthShell, value: Mapping[str, float], s02: float
 ) -> tuple[Any, ...]:
     """The published shell: its N atoms at its R with its sigma2, on the structure's own distances."""
     from .. import simulate
 
     return simulate.shell(
-        _paths(loaded, how, shell.crystal, shell.absorber, shell.site),
+        _paths(loaded, index, shell.crystal, shell.absorber, shell.site),
         shell.scatterer,
         n=value["n"],
         r=value["r"],
@@ -142,22 +145,22 @@ def _shell(
         number=shell.number,
         distances=shell.distances,
         s02=s02,
-        e0=how.e0_shift,
+        e0=_how(loaded).e0_shift,
     )
 
 
 def _rest(
-    loaded: LoadedSpec, how: Simulate, rest: TruthRest, s02: float, taken: Sequence[Any]
+    loaded: LoadedSpec, index: int, rest: TruthRest, s02: float, taken: Sequence[Any]
 ) -> tuple[Any, ...]:
     """All other paths of a structure than those `taken`, with sigma2 by the correlated Debye model."""
     from .. import simulate
 
     return simulate.rest(
-        _paths(loaded, how, rest.crystal, rest.absorber, rest.site),
+        _paths(loaded, index, rest.crystal, rest.absorber, rest.site),
         but=taken,
         beyond=rest.beyond,
         scale=rest.scale,
         s02=s02,
-        e0=how.e0_shift,
-        temperature=how.temperature,
+        e0=_how(loaded).e0_shift,
+        temperature=_how(loaded).temperature,
     )

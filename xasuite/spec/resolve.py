@@ -115,15 +115,16 @@ def read_entry(loaded: LoadedSpec, index: int, context: Context) -> tuple[Spectr
     """The measured spectrum of a row and where it came from."""
     from .. import io
 
-    entry, sample = loaded.spec.data[index], loaded.spec.sample
+    entry = loaded.spec.data[index]
+    element, edge = loaded.spec.absorber(index)
     name = example_file(loaded, index) if entry.example else find_file(loaded, entry, index, context)
     scan = io.read(name, mu=entry.mu, reference=entry.reference)
-    if scan.element and scan.element != sample.element:
+    if scan.element and scan.element != element:
         raise SpecError(
             f'{loaded.at("data", index)}: data "{entry.label}" is a {scan.element} {scan.edge} scan, '
-            f"the spec's [sample] is {sample.element} {sample.edge}"
+            f"the spec says {element} {edge}"
         )
-    spectrum = replace(scan.mu(), element=sample.element, edge=sample.edge, label=entry.label)
+    spectrum = replace(scan.mu(), element=element, edge=edge, label=entry.label)
     return spectrum, entry.source or str(spectrum.source)
 
 
@@ -188,8 +189,7 @@ def resolve_model(loaded: LoadedSpec, context: Context, variant: Variant | None 
     )
     tables = dict(spec.params) | (dict(variant.params) if variant else {})
     paths = tuple(
-        _path(loaded, i, table, spec.sample.element, spec.sample.edge, context)
-        for i, table in enumerate(spec.path)
+        _path(loaded, i, table, *spec.absorber_of(table.data), context) for i, table in enumerate(spec.path)
     )
     params = tuple(_parameter(loaded, name, p, context, fit) for name, p in tables.items())
     ranges = FitRange(

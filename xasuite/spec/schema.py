@@ -53,6 +53,8 @@ class Data(_Table):
     mu: str | None = None
     reference: str | None = None
     e0: float | None = None  # overrides [reduce] e0 for this row
+    element: str | None = None  # overrides [sample] for this row: two edges of one bond fitted together
+    edge: Literal["K", "L1", "L2", "L3"] | None = None
     published: str | None = None  # the published row it is scored against; the label where left out
     source: str = ""  # citation and licence of the data, printed in the output
     example: str | None = None  # package data of an installed package: "PyMca5:EXAFS_Cu.dat"
@@ -237,3 +239,16 @@ class Spec(_Table):
     path: tuple[Path, ...] = Field(min_length=1)
     simulate: Simulate | None = None
     variant: tuple[Variant, ...] = ()
+
+    def absorber(self, index: int) -> tuple[str, str]:
+        """Element and edge of a data row: its own, else [sample]'s."""
+        entry = self.data[index] if index < len(self.data) else None
+        own = (entry.element, entry.edge) if entry is not None else (None, None)
+        return own[0] or self.sample.element, own[1] or self.sample.edge
+
+    def absorber_of(self, label: str) -> tuple[str, str]:
+        """Element and edge of the data row with that label; [sample]'s for any other."""
+        for i, entry in enumerate(self.data):
+            if entry.label == label:
+                return self.absorber(i)
+        return self.sample.element, self.sample.edge
