@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..spec.run import SpecResult
     from ..study.reproduce import Reproduction
     from ..study.valence import ValenceResult
+    from ..xanes.valence import Calibration
 
 # By class name, so that nothing is imported to look one up; a class is looked for before its bases.
 KINDS: dict[str, str] = {
@@ -227,8 +228,12 @@ def spec(record: SpecResult) -> Card:
 
     table = coordination_table(record)
     left = {**record.failed, **record.missing}
+    # A folder's name belongs to one machine: a card, kept in a notebook, names the file alone
+    said = list(table.footnotes)
+    for path in (r.chi.source.path for r in record.inputs.values() if r.chi.source.path):
+        said = [line.replace(path, Path(path).name) for line in said]
     notes = (
-        *table.footnotes,
+        *said,
         *(w for r in record.rows for w in r.warnings),
         *(f"{k}: {v}" for k, v in left.items()),
     )
@@ -286,26 +291,49 @@ def valence(record: ValenceResult) -> Card:
     ]
     notes = [f"at {r.fraction:g}: {r.refused}" for r in record.results if r.refused]
     notes += [f"at {r.fraction:g}: {text}" for r in good if r.calibration for text in r.calibration.remarks]
-    grids = tuple(of_frame(r.calibration.table()) for r in good[:1] if r.calibration)
+    grids = tuple(_standards(r.calibration) for r in good[:1] if r.calibration)
     figure = (lambda: xanes.valence(good[0], kind=record.kind)) if good else None
     return Card(record.loaded.spec.title, tuple(facts), grids, tuple(notes), record.kind, figure)
 
 
+def _standards(calibration: Calibration) -> Grid:
+    left = {x.standard.name: x for x in calibration.left_out}
+    rows = tuple(
+        (
+            s.name, f"{s.valence:g}", f"{s.energy:.2f} ± {s.energy_err:.2f}", s.scale,
+            left[s.name].prediction.text if s.name in left else s.reason,
+        )
+        for s in calibration.standards
+    )  # fmt: skip
+    return Grid(("standard", "formal", f"E({calibration.fraction:g}) (eV)", "scale", "from the others"), rows)
+
+
 def run(record: SeriesRun) -> Card:
-    """Rows, statuses, the audit by Larch, and the first rows with their errors."""
-    counts = Counter(record.table["status"])
-    varied = [str(p["name"]) for p in record.parameters if p.get("vary", p.get("kind", "varied") == "varied")]
-    columns = [c for c in ("label", "time", "status", *varied) if c in record.table]
+    """Rows, statuses, the audit by Larch, and rows along the series with their errors."""
+    from ..exafs.result import paper
+
+    table = record.table
+    counts = Counter(table["status"])
+    names = [c for c in table.columns if c.endswith((".n", ".r", ".sigma2")) and f"{c}_err" in table][:6]
+    shown = np.unique(np.linspace(0, len(table) - 1, 6).astype(int))
+    times, unit = record.along()
+    rows = tuple(
+        (
+            table["label"].iloc[i], f"{times[i]:.4g}", table["status"].iloc[i],
+            *(paper(table[c].iloc[i], table[f"{c}_err"].iloc[i]) for c in names),
+        )
+        for i in shown
+    )  # fmt: skip
     audit = record.audit
     facts = (
         ("rows", f"{len(record)}: " + ", ".join(f"{n} {s}" for s, n in counts.most_common())),
         (
             "audit",
-            f"{audit['n']} rows fitted again by Larch, largest difference {audit['largest']:.1e} standard errors",
+            f"{audit['n']} rows fitted again by Larch, at most {audit['largest']:.1e} standard errors apart",
         ),
-        ("kept in", str(record.path)),
+        ("kept in", f"{record.path.parent.name}/{record.path.name}"),
     )
-    grid = of_frame(record.table[columns], 5)
+    grid = Grid(("label", unit, "status", *names), rows)
     return Card(
         record.path.parent.name, facts, (grid,), _notes(record.warnings), record.kind, lambda: record.plot()
     )

@@ -18,6 +18,7 @@ from ..errors import DataError, XasuiteError
 DPI = 80  # a double column then measures 560 pixels: a glance, not a page
 COLORS = 128
 _CELL = "padding:2px 8px;text-align:left;vertical-align:top"
+_GRID = f"{_CELL};white-space:nowrap"
 _SMALL = "font-size:85%;color:#555"
 
 
@@ -72,7 +73,7 @@ def html(record: Any) -> str:
     parts += [_grid(g) for g in shown.grids]
     parts += [f'<div style="{_SMALL}">{escape(n)}</div>' for n in shown.notes]
     body = "".join(parts)
-    left = f'<div style="max-width:640px">{body}</div>'
+    left = f'<div style="max-width:700px;overflow-x:auto">{body}</div>'
     right = ""
     if shown.figure is not None:
         try:
@@ -126,7 +127,7 @@ def _grid(grid: Grid) -> str:
 
 def _row(cells: Sequence[str], tag: str) -> str:
     cell = '<{0} style="{1}">{2}</{0}>'
-    return f"<tr>{''.join(cell.format(tag, _CELL, escape(str(c))) for c in cells)}</tr>"
+    return f"<tr>{''.join(cell.format(tag, _GRID, escape(str(c))) for c in cells)}</tr>"
 
 
 def _png(figure: Any) -> str:
