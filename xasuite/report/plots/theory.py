@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 RELATIVE = "E − E$_0$ (eV)"
 FERMI = "E − E$_F$ (eV)"
 BARE = "#999999"
+_PARAMETERS = {"r_n": "r(M–N) (Å)", "r_metal": "r(M–M) (Å)", "r": "r (Å)"}
 
 
 def plot_theory(theory: TheoryXanes, *, gauss: float = 1.0) -> Any:
@@ -132,6 +133,6 @@ def plot_structure_fit(fit: StructureFit) -> Any:
                     axis.plot(x, p, color=color, label=f"{model.label} ({model.probability:.2f})")
                     axis.fill_between(x, p, color=color, alpha=0.15, lw=0)
                     top = max(top, float(p.max()))
-            axis.set(xlabel=name, ylabel="probability density", ylim=(0, 1.35 * top))
+            axis.set(xlabel=_PARAMETERS.get(name, name), ylabel="probability density", ylim=(0, 1.35 * top))
             axis.legend(loc="upper right")
         return figure
