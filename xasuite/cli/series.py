@@ -168,8 +168,9 @@ def print_run(run: SeriesRun) -> None:
         record = table.iloc[i]
         lost = set(record["undetermined"].split(", "))
         cells = ["-" if n in lost else paper(record[n], record[f"{n}_err"]) for n in varied]
-        rows.append((i + 1, f"{times[i]:.4g}", *cells, f"{record['rfactor']:.4f}", record["status"]))
-    print_table(f"{len(table)} spectra ({run.kind})", ("row", label, *varied, "R factor", "status"), rows)
+        beside = [f"{record[n]:.4g}" for n in run.logged]
+        rows.append((i + 1, f"{times[i]:.4g}", *beside, *cells, f"{record['rfactor']:.4f}", record["status"]))
+    print_table(f"{len(table)} spectra ({run.kind})", ("row", label, *run.logged, *varied, "R factor", "status"), rows)
     for word, count in table["status"].value_counts().items():
         console().print(f"  {count} {word}")
     audit = run.audit

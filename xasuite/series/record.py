@@ -67,6 +67,14 @@ class SeriesRun(Shown):
             group = handle["entry"][name]
             return np.asarray(group[CURVES[name]][()], float), np.asarray(group["data"][rows], float)
 
+    @property
+    def logged(self) -> list[str]:
+        """Columns that log files gave."""
+        import tomllib
+
+        logs = tomllib.loads(self.spec_text)["series"].get("log", [])
+        return [name for log in logs for name in log["columns"]]
+
     @cached_property
     def timeline(self) -> dict[str, Any]:
         """Results of the fit along time, empty where the spec asks for none."""

@@ -110,11 +110,12 @@ def save_part(path: Path, part: Part) -> None:
         np.savez(handle, **held)  # type: ignore[arg-type]
 
 
-def load_part(path: Path) -> Part:
-    """Read one chunk."""
+def load_part(path: Path, curves: bool = True) -> Part:
+    """Read one chunk, with its curves or without."""
     with np.load(path, allow_pickle=False) as held:
         columns = {n.removeprefix("column/"): held[n] for n in held.files if n.startswith("column/")}
-        arrays = {n.removeprefix("array/"): held[n] for n in held.files if n.startswith("array/")}
+        names = [n for n in held.files if curves and n.startswith("array/")]
+        arrays = {n.removeprefix("array/"): held[n] for n in names}
         start, end = (int(v) for v in held["rows"])
         return Part(start, end, columns, arrays, json.loads(str(held["audit"])))
 
@@ -148,7 +149,7 @@ def parts_of(plan: Plan, folder: Folder) -> list[Path]:
 def first_time(paths: Sequence[Path]) -> float:
     """The time of the first row that has one: tables count from it where times are dates."""
     for path in paths:
-        times = load_part(path).columns["time"]
+        times = load_part(path, curves=False).columns["time"]
         if np.isfinite(times).any():
             first = float(times[np.isfinite(times)][0])
             return first if first > 1e8 else 0.0
@@ -157,7 +158,7 @@ def first_time(paths: Sequence[Path]) -> float:
 
 def audit_summary(paths: Sequence[Path]) -> dict[str, Any]:
     """How many rows were refitted, and the worst of them."""
-    rows = [r for path in paths for r in load_part(path).audit.get("rows", [])]
+    rows = [r for path in paths for r in load_part(path, curves=False).audit.get("rows", [])]
     worst = max(rows, key=lambda r: r["difference"], default={"row": -1, "difference": 0.0, "parameter": ""})
     return {
         "n": len(rows),
@@ -171,7 +172,7 @@ def column_kinds(paths: Sequence[Path]) -> dict[str, str]:
     """Name and kind ("number" or "text") of every column, as they come first."""
     kinds: dict[str, str] = {}
     for path in paths:
-        for name, values in load_part(path).columns.items():
+        for name, values in load_part(path, curves=False).columns.items():
             if values.dtype.kind not in "fiub":
                 kinds[name] = "text"
             else:
@@ -328,7 +329,7 @@ def _csv(plan: Plan, target: Path, paths: Sequence[Path], origin: float) -> None
 def _frames(plan: Plan, paths: Sequence[Path], origin: float, names: list[str]) -> Iterator[Any]:
     order: list[str] | None = None
     for path in paths:
-        frame = table_of(plan, load_part(path), origin)
+        frame = table_of(plan, load_part(path, curves=False), origin)
         if order is None:
             missing = [n for n in names if n not in frame]
             order = [*frame.columns, *missing]
