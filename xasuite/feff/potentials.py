@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from ..errors import FeffError, TheoryError
 from ..model import Array, ComplexArray, frozen_array
-from . import inp
+from .._larch.structure import feff_binary
+from . import cache, inp
 from .inp import Cluster
 from .pad import PadReader
 from .run import FeffRun, run_feff
@@ -32,6 +33,8 @@ SCF_MIXING = (0.2, 0.05)  # share of the new density; the second where the first
 SCF_TIMEOUT = 1800.0  # s
 # Between the last two iterations the Fermi energy may move this much (eV) and still count as converged.
 _SCF_TOLERANCE = 0.05
+# Attempts that are known to fail are not run again; a time limit or a missing program is no such attempt.
+_FAILED_ROOM, _CRASHED = "scf", "ended with code"
 _POT_FILES = ("pot.pad", "geom.json", "global.json", "xsph.json")
 _XSPH_FILES = ("phase.pad", "xsect.json")
 # ispec 1 is the edge mesh: k to xkmax (1/A) in steps of xkstep, vixan (eV) the step below the edge.
@@ -150,12 +153,20 @@ def _self_consistent(
     failed: FeffError | TheoryError | None = None
     for mixing in SCF_MIXING:
         card = f"SCF {radius:g} {0 if cluster.periodic else 1} {SCF_ITERATIONS} {mixing:g}"
+        text = _input(cluster, edge, card, nohole)
+        name = cache.key({"feff.inp": text}, [feff_binary("feff8l_pot")], extra="scf failed")
+        known = cache.load(name, _FAILED_ROOM)
+        if known is not None:
+            failed = TheoryError(known["why.txt"].decode())
+            continue
         try:
-            pot = _run_pot(_input(cluster, edge, card, nohole), timeout, label)
+            pot = _run_pot(text, timeout, label)
             notes = _scf_notes(pot.log, label)
         except (FeffError, TheoryError) as exc:
             # Too strong a mixing overshoots until the density is nonsense, and pot then crashes.
             failed = exc
+            if isinstance(exc, TheoryError) or _CRASHED in str(exc):
+                cache.store(name, {"why.txt": str(exc).encode()}, _FAILED_ROOM)
             continue
         if failed is not None:
             notes = (*notes, f"densities mixed by {mixing:g}, because stronger mixing did not converge")
