@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .._larch.structure import feff_binary
 from ..errors import FeffError, TheoryError
 from ..model import Array, ComplexArray, frozen_array
-from .._larch.structure import feff_binary
 from . import cache, inp
 from .inp import Cluster
 from .pad import PadReader
