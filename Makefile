@@ -12,7 +12,7 @@ export PYTHONUTF8 := 1
 install = ($(BIN)/python -m pip install -q uv && VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -q -e $(1)) \
 	|| $(BIN)/python -m pip install -q -e $(1)
 
-.PHONY: reproduce test lint format clean
+.PHONY: install reproduce test lint format clean
 
 $(VENV)/.python:
 	$(PYTHON) -m venv $(VENV)
@@ -25,6 +25,8 @@ $(VENV)/.installed: pyproject.toml | $(VENV)/.python
 $(VENV)/.installed-dev: pyproject.toml | $(VENV)/.python
 	$(call install,".[dev]")
 	@touch $@ $(VENV)/.installed
+
+install: $(VENV)/.installed
 
 reproduce: $(VENV)/.installed
 	$(BIN)/xasuite reproduce
