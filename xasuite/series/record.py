@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import SeriesError
-from ..model import OK, Array, Shown
+from ..model import OK, Array, Normalized, Series, Shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,6 +66,35 @@ class SeriesRun(Shown):
                 raise SeriesError(f"{self.path} holds no {name}; the spec's keep leaves it out")
             group = handle["entry"][name]
             return np.asarray(group[CURVES[name]][()], float), np.asarray(group["data"][rows], float)
+
+    @property
+    def normalized(self) -> Series:
+        """The normalised spectra as a Series, for what works on XANES (LCF, MCR-ALS, edge energies).
+
+        Rows without a spectrum keep their status and hold NaN. Raises SeriesError when norm was not kept.
+        """
+        import tomllib
+
+        energy, norm = self.curves("norm")
+        table, sample = self.table, tomllib.loads(self.spec_text)["sample"]
+        held = np.isfinite(norm).all(axis=1)
+        data = Normalized(
+            energy=energy, mu=norm, norm=norm, flat=norm, e0=table["e0"].to_numpy(float),
+            edge_step=table["edge_step"].to_numpy(float), element=sample["element"], edge=sample.get("edge", "K"),
+            label=self.path.parent.name,
+        )  # fmt: skip
+        # what a fit makes of a row is no matter here: every row with a spectrum counts
+        status = tuple(OK if h else s or "failed" for h, s in zip(held, table["status"], strict=True))
+        return Series(data, table, status, tuple(table["reason"]), data.label)
+
+    @property
+    def linked(self) -> list[str]:
+        """Parameters that the fit along time ties from row to row."""
+        import tomllib
+
+        line = tomllib.loads(self.spec_text)["series"].get("timeline", {})
+        named = [line.get(k, []) for k in ("shared", "param")]
+        return [n for v in named for n in ([v] if isinstance(v, str) else v)] + list(line.get("smooth", {}))
 
     @property
     def logged(self) -> list[str]:

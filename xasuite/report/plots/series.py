@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,9 @@ from . import style
 
 if TYPE_CHECKING:
     from ...series.record import SeriesRun
+    from ...xanes.lcf import Combination
+    from ...xanes.mcr import MCR
+    from ...xanes.valence import Calibration
 
 WATERFALL = 16  # curves that can still be told apart
 XANES = (-30.0, 90.0)  # eV from E(0.5)
@@ -109,7 +112,7 @@ def _parameter(axis: Any, run: SeriesRun, name: str, x: Array, along_time: bool)
         axis.scatter(
             x[lost], y[lost], s=size + 4, facecolor="white", edgecolor="0.55", lw=0.7, zorder=2, label=word
         )
-    smooth = run.timeline.get(f"{name}")
+    smooth = run.timeline.get(name) if name in run.linked else None
     if smooth is not None and along_time:
         t, e = x[np.argsort(x)], run.timeline.get(f"{name}_err", np.zeros(len(x)))
         axis.fill_between(t, smooth - e, smooth + e, color=style.FIT, alpha=0.25, lw=0)
@@ -117,6 +120,7 @@ def _parameter(axis: Any, run: SeriesRun, name: str, x: Array, along_time: bool)
     if name in run.truth and along_time:
         axis.plot(x, run.truth[name], color="black", lw=0.8, ls="--", label="truth")
     axis.set_ylabel(axis_name(name))
+    axis.ticklabel_format(axis="y", useOffset=False)
     shown = np.nan_to_num(err[lost]) if name.endswith(".n") else 0.0
     _limits(axis, np.concatenate([gy - ge, gy + ge, y[lost] - shown, y[lost] + shown]))
     if axis.get_legend_handles_labels()[0] and (lost.any() or smooth is not None):
@@ -277,14 +281,14 @@ def plot_fits(run: SeriesRun, times: Sequence[float] | None = None) -> Any:
     return figure
 
 
-def plot_edges(run: SeriesRun, valence: Callable[[Array], tuple[Array, Array]] | None = None) -> Any:
-    """E(f) against time with the error of noise; with a calibration, the valence read off it below.
+def plot_edges(run: SeriesRun, calibration: Calibration | None = None) -> Any:
+    """E(f) against time with the error of noise; with a calibration, the valence read off it below (S7).
 
-    `valence(energies) -> (values, standard errors)` is what a calibration gives (xanes.predict of each).
+    The calibration must be at the first E(f) of the run and on its energy scale.
     """
     names = [c for c in run.table.columns if c.startswith("E(") and c.endswith(")")]
     x, label = run.along()
-    count = len(names) + (valence is not None)
+    count = len(names) + (calibration is not None)
     with style.style() as plt:
         figure, axes = plt.subplots(
             count,
@@ -296,34 +300,56 @@ def plot_edges(run: SeriesRun, valence: Callable[[Array], tuple[Array, Array]] |
         )
         for axis, name in zip(axes[:, 0], names, strict=False):
             _parameter(axis, run, name, x, True)
-        if valence is not None:
-            value, error = valence(run.table[names[0]].to_numpy(float))
+        if calibration is not None:
+            value, error = valence_along(run, calibration)
             axis = axes[-1, 0]
-            axis.fill_between(x, value - error, value + error, color=style.COLORS[0], alpha=0.25, lw=0)
-            axis.plot(x, value, color=style.COLORS[0])
+            good = np.isfinite(value)
+            axis.fill_between(
+                x[good], (value - error)[good], (value + error)[good], color=style.COLORS[0], alpha=0.25, lw=0
+            )
+            axis.plot(x[good], value[good], color=style.COLORS[0])
             axis.set_ylabel("Formal valence")
         axes[-1, 0].set_xlabel(label)
-        for axis in axes[:, 0]:
-            axis.ticklabel_format(axis="y", useOffset=False)
     return figure
 
 
-def plot_components(
-    times: Array, fractions: Mapping[str, Array], label: str, errors: Mapping[str, Array] | None = None
-) -> Any:
-    """Fractions (m,) of components against time, with bands where errors (m,) are known, and their sum."""
+def valence_along(run: SeriesRun, calibration: Calibration) -> tuple[Array, Array]:
+    """Valence and standard error (m,) of every row, read off a calibration at the run's first E(f); NaN without one."""
+    from ...xanes.valence import predict
+
+    name = next(c for c in run.table.columns if c.startswith("E(") and c.endswith(")"))
+    energy, error = run.table[name].to_numpy(float), run.table[f"{name}_err"].to_numpy(float)
+    out = np.full((2, energy.size), np.nan)
+    for i in np.flatnonzero(np.isfinite(energy)):
+        found = predict(calibration, float(energy[i]), float(np.nan_to_num(error[i])))
+        out[:, i] = found.value, found.stderr
+    return out[0], out[1]
+
+
+def plot_components(run: SeriesRun, found: MCR | Combination) -> Any:
+    """Components of MCR-ALS or of a linear combination against time, and their sum.
+
+    Bands are what the rotation leaves open (MCR-ALS with `freedom`) or standard errors (combination). `found` must be
+    of `run.normalized`: a row for each row with a spectrum.
+    """
+    shares = found.concentrations if hasattr(found, "concentrations") else found.weights
+    if hasattr(found, "concentrations"):
+        names = [f"component {i + 1}" for i in range(shares.shape[1])]
+        low, high = found.low, found.high
+    else:
+        names, low, high = list(found.names), shares - found.stderr, shares + found.stderr
+    x, label = run.along()
+    x = x[run.normalized.ok]
     with style.style() as plt:
-        figure, axis = plt.subplots(figsize=(style.COLUMN * 1.2, 2.5), layout="constrained")
-        for i, (name, values) in enumerate(fractions.items()):
+        figure, axis = plt.subplots(figsize=(style.COLUMN * 1.2, 2.6), layout="constrained")
+        for i, name in enumerate(names):
             color = style.COLORS[i % len(style.COLORS)]
-            if errors is not None and name in errors:
-                axis.fill_between(
-                    times, values - errors[name], values + errors[name], color=color, alpha=0.25, lw=0
-                )
-            axis.plot(times, values, color=color, label=name)
-        axis.plot(times, np.sum(list(fractions.values()), axis=0), color="0.6", lw=0.8, ls=":", label="sum")
-        axis.set(xlabel=label, ylabel="Fraction", ylim=(-0.05, 1.18), xlim=(times[0], times[-1]))
-        axis.legend(loc="upper center", ncols=len(fractions) + 1)
+            if low is not None and high is not None:
+                axis.fill_between(x, low[:, i], high[:, i], color=color, alpha=0.2, lw=0)
+            axis.plot(x, shares[:, i], color=color, label=name)
+        axis.plot(x, shares.sum(axis=1), color="0.6", lw=0.8, ls=":", label="sum")
+        axis.set(xlabel=label, ylabel="Fraction", ylim=(-0.05, 1.25), xlim=(x[0], x[-1]))
+        axis.legend(loc="upper center", ncols=min(4, len(names) + 1), columnspacing=1.0)
     return figure
 
 
