@@ -29,6 +29,7 @@ COMMANDS: tuple[str, ...] = (
     "wavelet",
     "series",
     "report",
+    "figure",
     "watch",
     "valence",
     "edge",

@@ -155,7 +155,7 @@ def _chir(stack: Stack, chi: Array) -> tuple[Array, Array]:
         _record(stack, chi), k=stack.krange, kweight=stack.kweight, window=stack.window, dk=stack.dk
     )
     inside = made.r <= RMAX
-    height = np.where(np.isfinite(chi).any(axis=1)[:, None], made.magnitude, np.nan)
+    height = np.where(np.any(np.isfinite(chi), axis=1)[:, None], made.magnitude, np.nan)
     return made.r[inside], height[:, inside]
 
 
@@ -175,7 +175,7 @@ def _map(stack: Stack, chi: Array) -> tuple[Array, Array, Array]:
     for rows, wavelet in made:
         height[rows] = wavelet.magnitude[..., picked]
         r = wavelet.r
-    height[~np.isfinite(chi).any(axis=1)] = np.nan
+    height[np.flatnonzero(~np.isfinite(chi).any(axis=1))] = np.nan
     return stack.k[picked], r, height
 
 

@@ -24,7 +24,6 @@ NORM = "Normalised μ(E)"
 _RC: dict[str, Any] = {
     "figure.dpi": 110,
     "savefig.dpi": 300,
-    "savefig.bbox": "tight",
     "font.family": "DejaVu Sans",
     "font.size": 8,
     "axes.labelsize": 8,
@@ -79,7 +78,8 @@ def save(figure: Any, stem: str | Path, formats: tuple[str, ...] = ("png", "pdf"
     paths = []
     for kind in formats:
         target = Path(f"{stem}.{kind}")
-        with replacing(target) as temporary:
+        # resolution and kind of fonts are read when a figure is written, not when it is drawn
+        with replacing(target) as temporary, style():
             figure.savefig(temporary, format=kind)
         paths.append(target)
     plt.close(figure)

@@ -1,0 +1,59 @@
+"""Makes docs/gallery/*.png by running every block of docs/gallery.md: python docs/make_gallery.py [NAME ...]."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parent
+PAGE = DOCS / "gallery.md"
+WIDE = 1400  # pixels; sharp enough for a screen, small enough for a repository
+COLOURS = 128
+
+
+def blocks(text: str) -> list[str]:
+    """The Python blocks of the page."""
+    return re.findall(r"```python\n(.*?)```", text, flags=re.S)
+
+
+def names(block: str) -> list[str]:
+    """The figures that a block saves."""
+    return re.findall(r"save_figure\(.*?\"([\w-]+)\"", block)
+
+
+def shrink(source: Path, target: Path) -> None:
+    """A figure for the page: at most WIDE pixels, a palette of COLOURS."""
+    from PIL import Image
+
+    image = Image.open(source).convert("RGB")
+    if image.width > WIDE:
+        image = image.resize((WIDE, round(image.height * WIDE / image.width)), Image.Resampling.LANCZOS)
+    image.quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
+
+
+def main(chosen: list[str]) -> None:
+    """Run the blocks, or those that save one of the names."""
+    for block in blocks(PAGE.read_text(encoding="utf-8")):
+        made = names(block)
+        if chosen and not set(chosen) & set(made):
+            continue
+        begun = time.perf_counter()
+        with tempfile.TemporaryDirectory() as folder:
+            home = Path.cwd()
+            os.chdir(folder)
+            try:
+                exec(compile(block, made[0], "exec"), {"__name__": made[0]})
+            finally:
+                os.chdir(home)
+            for name in made:
+                target = DOCS / "gallery" / f"{name}.png"
+                shrink(Path(folder, f"{name}.png"), target)
+                sys.stdout.write(f"{name}: {target.stat().st_size / 1e3:.0f} kB, {time.perf_counter() - begun:.1f} s\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

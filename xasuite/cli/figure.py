@@ -1,0 +1,62 @@
+"""``xasuite figure``: a figure of a paper as PDF, SVG and PNG at a journal's column width."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from .common import DATA_ROOT, console, print_table, spinner
+
+WIDTHS = ("own", "column", "double")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("figure")(figure)
+
+
+def figure(
+    kind: str | None = typer.Argument(None, help="Kind of figure; left out, the kinds are listed."),
+    inputs: list[str] | None = typer.Argument(
+        None, help="Specs (.toml), data files, folders of results, series.h5."
+    ),
+    output: Path = typer.Option(Path("figure"), "--output", "-o", help="File name without its ending."),
+    formats: list[str] = typer.Option(
+        ["pdf", "svg", "png"], "--format", help="pdf, svg, png; may be repeated."
+    ),
+    width: str = typer.Option("own", help="column (85 mm), double (178 mm), or the figure's own."),
+    rows: list[str] = typer.Option([], "--row", help="Label of a row to show; may be repeated."),
+    times: str | None = typer.Option(None, help="Times of the rows, with commas: colours follow them."),
+    kweight: int | None = typer.Option(None, help="k weight."),
+    k: tuple[float, float] | None = typer.Option(None, help="k range, 1/A, of ft."),
+    data_root: Path | None = DATA_ROOT,
+) -> None:
+    """Draw a figure of a paper: XANES, |chi(R)|, fits, wavelets, valence, a series against time."""
+    from ..errors import DataError
+    from ..report import figures
+    from ..report.plots.style import COLUMN, DOUBLE
+
+    if kind is None:
+        print_table("Figures", ("kind", "shows"), [(n, known.text) for n, known in figures.KINDS.items()])
+        return
+    if width not in WIDTHS:
+        raise DataError(f"--width is {', '.join(WIDTHS)}, not {width!r}")
+    options: dict[str, Any] = {"rows": rows or None, "kweight": kweight, "k": k, "data_root": data_root}
+    options["times"] = [_time(t) for t in times.split(",")] if times else None
+    with spinner(False) as progress:
+        progress("drawing")
+        made = figures.figure(kind, *(inputs or []), **{n: v for n, v in options.items() if v is not None})
+        inches = {"own": None, "column": COLUMN, "double": DOUBLE}[width]
+        written = figures.save_figure(made, output, tuple(formats), width=inches)
+    console().print(f"written: {', '.join(str(p) for p in written)}")
+
+
+def _time(text: str) -> float:
+    from ..errors import DataError
+
+    try:
+        return float(text)
+    except ValueError:
+        raise DataError(f"--times takes numbers with commas between, not {text!r}") from None

@@ -1,0 +1,305 @@
+"""The figures of a paper from several samples: XANES against time, |chi(R)|, fits in k and R, wavelets, lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...errors import DataError
+from ...exafs.fourier import fourier
+from ...exafs.wavelet import wavelet
+from ...model import Array, Chi, Spectrum, Transform, Wavelet
+from ..samples import Sample, on_k
+from . import style
+
+RMAX = 6.0  # A
+NAMED = 4.6  # A; a curve's name stands above its part beyond
+ROOM = 1.12  # of the highest curve, between curves that are drawn above each other
+
+
+def transform_of(
+    s: Sample, curve: Array | None = None, kweight: int | None = None, k: Any = None
+) -> Transform:
+    """chi(R) of a sample, or of another curve on its k, with the sample's own window unless told otherwise."""
+    chi = s.chi if curve is None else Chi(k=s.fit.k if s.fit else s.chi.k, chi=curve, e0=0.0, edge_step=1.0)
+    weight = s.range.kweight[-1] if kweight is None else kweight
+    return fourier(chi, k=k or s.range.k, kweight=weight, window=s.range.window, dk=s.range.dk)
+
+
+def xanes(
+    samples: Sequence[Sample],
+    *,
+    times: Sequence[float] | None = None,
+    unit: str = "min",
+    span: tuple[float, float] = (-25, 75),
+    enlarged: tuple[float, float] = (-6, 12),
+) -> Any:
+    """XANES, the edge enlarged beside it; with `times` coloured by time (S23, S24), else by sample."""
+    e0 = float(np.asarray(samples[0].norm.e0))
+    with style.style() as plt:
+        figure, (left, right) = plt.subplots(
+            1, 2, figsize=(style.DOUBLE, 2.6), width_ratios=(1.5, 1), layout="constrained"
+        )
+        colors = _colors(plt, samples, times)
+        for axis, (low, high) in ((left, span), (right, enlarged)):
+            top = bottom = 0.0
+            for s, color in zip(samples, colors, strict=True):
+                inside = (s.norm.energy >= e0 + low) & (s.norm.energy <= e0 + high)
+                y = s.norm.norm[inside]
+                axis.plot(s.norm.energy[inside], y, color=color, lw=0.9, label=s.label)
+                top, bottom = max(top, float(y.max())), min(bottom, float(y.min()))
+            axis.set(xlim=(e0 + low, e0 + high), ylim=(bottom - 0.04, 1.06 * top), xlabel=style.ENERGY)
+            axis.xaxis.set_major_locator(plt.MaxNLocator(5))
+        left.set_ylabel(style.NORM)
+        right.set_title("edge enlarged", loc="left")
+        if times is None:
+            left.legend(loc="lower right")
+        else:
+            _bar(figure, plt, right, times, unit)
+        _kind(left, samples)
+    return figure
+
+
+def _colors(plt: Any, samples: Sequence[Sample], times: Sequence[float] | None) -> Any:
+    if times is None:
+        if len(samples) > len(style.COLORS):
+            raise DataError(
+                f"{len(samples)} spectra cannot be told apart by colour; give times=, or fewer of them"
+            )
+        return style.COLORS[: len(samples)]
+    if len(times) != len(samples):
+        raise DataError(f"{len(samples)} spectra and {len(times)} times; give as many of both")
+    place = (np.asarray(times) - min(times)) / ((max(times) - min(times)) or 1.0)
+    return plt.get_cmap(style.SEQUENTIAL)(0.93 * place)
+
+
+def _bar(figure: Any, plt: Any, axis: Any, times: Sequence[float], unit: str) -> None:
+    shades = plt.get_cmap(style.SEQUENTIAL)(np.linspace(0, 0.93, 256))
+    from matplotlib.colors import ListedColormap
+
+    scale = plt.Normalize(min(times), max(times))
+    figure.colorbar(plt.cm.ScalarMappable(scale, ListedColormap(shades)), ax=axis, pad=0.02).set_label(
+        f"Time ({unit})"
+    )
+
+
+def _kind(axis: Any, samples: Sequence[Sample]) -> None:
+    """Measured or closure, never mixed unmarked."""
+    kinds = dict.fromkeys(s.kind for s in samples)
+    axis.set_title(" and ".join(kinds), loc="right", fontsize=5.5, color="0.45")
+
+
+def ft(
+    samples: Sequence[Sample],
+    *,
+    kweight: int | None = None,
+    k: tuple[float, float] | None = None,
+    times: Sequence[float] | None = None,
+    unit: str = "min",
+    stacked: bool = True,
+) -> Any:
+    """|chi(R)| of samples above each other, first at the bottom (S8; with `times`, S25), or all on one base line.
+
+    One k range and weight for all: `k`, `kweight`, or those of the first sample.
+    """
+    first = samples[0].range
+    weight, limits = first.kweight[-1] if kweight is None else kweight, k or first.k
+    made = [transform_of(s, kweight=weight, k=limits) for s in samples]
+    with style.style() as plt:
+        height = min(6.5, max(2.6, 0.55 * len(samples) + 0.8)) if stacked else 2.6
+        figure, axis = plt.subplots(figsize=(style.COLUMN, height), layout="constrained")
+        inside = made[0].r <= RMAX
+        r, colors = made[0].r[inside], _colors(plt, samples, times)
+        step = _step([m.magnitude[inside] for m in made]) if stacked else 0.0
+        for i, (m, s, color) in enumerate(zip(made, samples, colors, strict=True)):
+            axis.plot(r, m.magnitude[inside] + i * step, color=color, label=s.label, zorder=len(samples) - i)
+            if stacked and len(samples) <= 8:
+                end = float(m.magnitude[inside][r > NAMED].max())
+                axis.text(
+                    RMAX - 0.08,
+                    i * step + end + 0.04 * step,
+                    s.label,
+                    ha="right",
+                    va="bottom",
+                    fontsize=7,
+                    color=color,
+                )
+        top = max(float(m.magnitude[inside].max()) + i * step for i, m in enumerate(made))
+        ylabel = style.chir_label(weight) + (", offset" if stacked else "")
+        axis.set(
+            xlabel=f"{style.R}, not corrected for phase", ylabel=ylabel, xlim=(0, RMAX), ylim=(0, 1.05 * top)
+        )
+        if not stacked:
+            axis.legend(loc="upper right")
+        if times is not None and len(samples) > 8:
+            _bar(figure, plt, axis, times, unit)
+        axis.set_title(f"k = {limits[0]:g} to {limits[1]:g} Å$^{{-1}}$", loc="left", fontsize=7)
+        _kind(axis, samples)
+    return figure
+
+
+def _step(curves: Sequence[Array]) -> float:
+    """The offset at which neighbouring curves stay apart, less where there are many."""
+    highest = max(float(c.max()) for c in curves)
+    return highest * (ROOM * 0.6 if len(curves) <= 8 else 0.3)
+
+
+def k_and_r(samples: Sequence[Sample], *, kweight: int | None = None) -> Any:
+    """Fits in k (left) and R (right), a row a sample: data black, fit red, window and range grey (S9, S10, S32)."""
+    with style.style() as plt:
+        figure, axes = plt.subplots(
+            len(samples), 2, figsize=(style.DOUBLE, 0.35 + 1.75 * len(samples)), squeeze=False, layout="constrained",
+            sharex="col",
+        )  # fmt: skip
+        for (left, right), s in zip(axes, samples, strict=True):
+            _k_panel(left, s, kweight)
+            _r_panel(right, s, "magnitude", kweight)
+            left.text(0.02, 0.95, s.label, transform=left.transAxes, va="top", fontweight="bold")
+        axes[-1, 0].set_xlabel(style.K)
+        axes[-1, 1].set_xlabel(style.R)
+        axes[0, 1].legend(loc="upper right", ncols=2)
+        figure.align_ylabels()
+        _kind(axes[0, 1], samples)
+    return figure
+
+
+def _k_panel(axis: Any, s: Sample, kweight: int | None) -> None:
+    assert s.fit is not None
+    weight = s.range.kweight[-1] if kweight is None else kweight
+    k, (low, high) = s.fit.k, s.range.k
+    inside = (k >= 1.5) & (k <= min(k[-1], high + 1))
+    data, fit = s.fit.data * k**weight, s.fit.fit * k**weight
+    top = 1.45 * float(np.abs(data[inside & (k >= low)]).max())
+    axis.axvspan(low, high, color="0.94", lw=0, zorder=0)
+    axis.plot(k[inside], data[inside], color=style.DATA)
+    axis.plot(k[inside], fit[inside], color=style.FIT)
+    axis.set(ylabel=style.chik_label(weight), ylim=(-top, top), xlim=(1.5, k[inside][-1]))
+
+
+def _r_panel(axis: Any, s: Sample, part: str, kweight: int | None) -> None:
+    assert s.fit is not None
+    weight = s.range.kweight[-1] if kweight is None else kweight
+    data, fit = (transform_of(s, c, weight) for c in (s.fit.data, s.fit.fit))
+    inside = data.r <= RMAX
+    values = {
+        n: (t.magnitude if part == "magnitude" else t.chir.real)[inside]
+        for n, t in (("data", data), ("fit", fit))
+    }
+    axis.axvspan(*s.range.r, color="0.94", lw=0, zorder=0)
+    axis.plot(data.r[inside], values["data"], color=style.DATA, label="data")
+    axis.plot(data.r[inside], values["fit"], color=style.FIT, label="fit")
+    axis.set(ylabel=style.chir_label(weight, part), xlim=(0, RMAX))
+    if part == "magnitude":
+        axis.set_ylim(0, 1.25 * float(values["data"].max()))
+
+
+def fits(samples: Sequence[Sample], *, kweight: int | None = None, columns: int = 6) -> Any:
+    """|chi(R)| above, Re chi(R) below, a column a sample in order (S26, S27): data black, fit red."""
+    if len(samples) > columns:
+        raise DataError(
+            f"{len(samples)} fits do not fit into {columns} columns; choose rows=, or more columns"
+        )
+    with style.style() as plt:
+        figure, axes = plt.subplots(
+            2, len(samples), figsize=(style.DOUBLE, 2.9), sharex=True, sharey="row", squeeze=False, layout="constrained",
+            height_ratios=[1.2, 1],
+        )  # fmt: skip
+        tallest = 0.0
+        for (above, below), s in zip(axes.T, samples, strict=True):
+            _r_panel(above, s, "magnitude", kweight)
+            _r_panel(below, s, "real", kweight)
+            tallest = max(tallest, above.get_ylim()[1])
+            above.set_title(s.label)
+            below.set_xlabel(style.R)
+            below.set_xticks([0, 2, 4])
+        axes[0, 0].set_ylim(0, tallest)
+        axes[0, 0].legend(loc="upper right", handlelength=1.0)
+        for axis in axes[:, 1:].flat:
+            axis.set_ylabel("")
+        _kind(axes[0, -1], samples)
+    return figure
+
+
+def maps_of(samples: Sequence[Sample], kweight: int | None, r: tuple[float, float]) -> tuple[Wavelet, ...]:
+    """Morlet wavelets of samples, each over its own k range."""
+    out = []
+    for s in samples:
+        weight = s.range.kweight[-1] if kweight is None else kweight
+        out.append(wavelet(s.chi, k=s.range.k, kweight=weight, r=r))
+    return tuple(out)
+
+
+def wavelets(
+    samples: Sequence[Sample],
+    *,
+    kweight: int | None = None,
+    r: tuple[float, float] = (0.5, 5.0),
+    each: bool = False,
+) -> Any:
+    """Wavelet maps side by side with |chi(R)| at their left (S11, S31)."""
+    from .wavelet import plot_wavelets
+
+    titles = [f"{s.label} ({s.kind})" for s in samples]
+    return plot_wavelets(maps_of(samples, kweight, r), titles=titles, each=each)
+
+
+def film(
+    samples: Sequence[Sample],
+    *,
+    kweight: int | None = None,
+    r: tuple[float, float] = (0.5, 5.0),
+    title: str = "",
+) -> Any:
+    """Wavelet maps against time as a film strip (S28, S29)."""
+    from .wavelet import plot_film
+
+    k, chi = on_k(samples)
+    flat = np.zeros(len(samples))
+    first = samples[0].range
+    weight = first.kweight[-1] if kweight is None else kweight
+    stack = Chi(k=k, chi=chi, e0=flat, edge_step=flat + 1, label=title or samples[0].kind)
+    labels = [s.label for s in samples]
+    return plot_film(
+        wavelet(stack, k=first.k, kweight=weight, r=r), labels=labels, columns=min(4, len(samples))
+    )
+
+
+def lines(
+    spectra: Sequence[Spectrum], *, titles: Sequence[str] = (), span: tuple[float, float] | None = None
+) -> Any:
+    """White lines at L edges, a panel an absorber, spectra of one absorber above each other (S36).
+
+    Each spectrum is scaled to its own mean beyond the last line, so that areas can be compared.
+    """
+    groups: dict[str, list[Spectrum]] = {}
+    for s in spectra:
+        groups.setdefault(f"{s.element} {s.edge}", []).append(s)
+    with style.style() as plt:
+        figure, axes = plt.subplots(
+            1, len(groups), figsize=(style.DOUBLE if len(groups) > 1 else style.COLUMN, 2.7), squeeze=False,
+            layout="constrained",
+        )  # fmt: skip
+        for i, (axis, (name, of)) in enumerate(zip(axes[0], groups.items(), strict=True)):
+            curves = [_scaled(s) for s in of]
+            step = 0.35 * max(float(y.max()) for y in curves)
+            for j, (s, y) in enumerate(zip(of, curves, strict=True)):
+                axis.plot(s.energy, y + j * step, color=style.COLORS[j % 8], label=s.label)
+            axis.set(
+                xlabel=style.ENERGY,
+                title=titles[i] if titles else name,
+                xlim=span or (of[0].energy[0], of[0].energy[-1]),
+            )
+            axis.set_ylim(-0.05 * step, 1.08 * (float(curves[-1].max()) + (len(of) - 1) * step))
+            axis.legend(loc="upper right")
+        axes[0, 0].set_ylabel("μ(E) over the step, offset")
+    return figure
+
+
+def _scaled(s: Spectrum) -> Array:
+    n = max(3, s.energy.size // 20)
+    low, high = float(np.mean(s.mu[:n])), float(np.mean(s.mu[-n:]))
+    if not high > low:
+        raise DataError(f"{s.label}: mu does not rise from {s.energy[0]:.0f} to {s.energy[-1]:.0f} eV")
+    return (s.mu - low) / (high - low)

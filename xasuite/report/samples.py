@@ -1,0 +1,163 @@
+"""What a figure is made of, one spectrum each, whatever it comes from: a spec, a file, a folder of results, a record."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import DataError, XasuiteWarning
+from ..exafs.model import FitRange
+from ..exafs.result import FittedData
+from ..model import Array, Chi, Normalized, Series, Spectrum
+
+if TYPE_CHECKING:
+    from ..spec.resolve import Context
+
+# Where nothing says what k range to take: the end is the data's, at most this (1/A)
+KMIN, KMAX = 3.0, 12.0
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A spectrum for a figure: normalised, chi(k), and its fit where there is one, with the fit's ranges."""
+
+    label: str
+    kind: str
+    norm: Normalized
+    chi: Chi
+    range: FitRange
+    fit: FittedData | None = None
+
+
+def samples(
+    *inputs: Any, fit: bool = False, rows: Sequence[str] = (), data_root: str | Path | None = None
+) -> tuple[Sample, ...]:
+    """Samples of specs (.toml, measured or closure), data files, folders of results, and records.
+
+    Parameters
+    ----------
+    inputs : names of files and folders; Scan, Spectrum or Normalized records, stacks and Series of them.
+    fit : whether the samples must be fitted: specs are run, what has no fit is an error.
+    rows : labels to keep, in this order; all where left out.
+
+    Raises DataError, and what reading, reducing and fitting raise.
+    """
+    from ..spec.resolve import Context
+
+    context = Context(Path(data_root) if data_root is not None else None)
+    found = [s for one in inputs for s in _of(one, fit, context)]
+    if rows:
+        known = {s.label: s for s in found}
+        absent = [r for r in rows if r not in known]
+        if absent:
+            raise DataError(f"there is no {absent[0]!r} to draw; there are {', '.join(known)}")
+        found = [known[r] for r in rows]
+    if not found:
+        raise DataError("nothing to draw; name a spec, a data file or a folder of results")
+    unfitted = [s.label for s in found if s.fit is None]
+    if fit and unfitted:
+        raise DataError(f"{unfitted[0]} has no fit to draw; name its spec (.toml) or a folder of results")
+    return tuple(found)
+
+
+def _of(one: Any, fit: bool, context: Context) -> Iterator[Sample]:
+    if isinstance(one, Sample):
+        yield one
+    elif isinstance(one, Series):
+        for i in np.flatnonzero(one.ok):
+            yield from _of(one.row(int(i)), fit, context)
+    elif hasattr(one, "truth") and hasattr(one, "spectrum"):
+        yield from _of(one.spectrum, fit, context)
+    elif isinstance(one, Spectrum):
+        yield _record(one)
+    elif hasattr(one, "channels"):
+        yield _record(one.mu())
+    else:
+        yield from _named(Path(str(one)), fit, context)
+
+
+def _named(path: Path, fit: bool, context: Context) -> Iterator[Sample]:
+    if path.suffix == ".toml":
+        yield from _spec(path, fit, context)
+    elif path.is_dir() or path.name == "result.json":
+        for found in sorted(path.rglob("result.json")) if path.is_dir() else [path]:
+            yield from _result(found)
+    else:
+        from ..io import read
+
+        yield _record(read(str(path)).mu())
+
+
+def _spec(path: Path, fit: bool, context: Context) -> Iterator[Sample]:
+    from ..references import fits_dir
+    from ..spec.load import load_spec
+    from ..spec.resolve import resolve_spec
+    from ..spec.run import run_spec
+
+    if not path.exists() and (fits_dir().parent / path).exists():
+        path = fits_dir().parent / path  # fits/... of this project, from wherever one is
+    loaded = load_spec(path)
+    f = loaded.spec.fit
+    span = FitRange(f.k, f.r, tuple(f.kweight), f.space, f.window, f.dk)
+    if not fit:
+        with warnings.catch_warnings():
+            # what the parameters' origin is does not matter where nothing is fitted
+            warnings.simplefilter("ignore", XasuiteWarning)
+            rows = resolve_spec(loaded, context).rows
+        for row in rows:
+            yield Sample(row.label, row.kind, row.norm, row.chi, span)
+        return
+    result = run_spec(loaded, context, variants=False)
+    for one in result.rows:
+        for data in one.data:
+            row = result.inputs[data.label]
+            yield Sample(row.label, row.kind, row.norm, row.chi, span, data)
+
+
+def _result(path: Path) -> Iterator[Sample]:
+    from .curves import load_curves
+
+    document = json.loads(path.read_text(encoding="utf-8"))
+    f = document["range"]
+    span = FitRange(tuple(f["k"]), tuple(f["r"]), tuple(f["kweight"]), f["space"], f["window"], f["dk"])
+    of = {d["label"]: (row, d) for row in document["rows"] if row["paths"] for d in row["data"]}
+    for c in load_curves(path.with_name("curves.h5")):
+        row, d = of[c.label]
+        norm = Normalized(
+            energy=c.energy,
+            mu=c.mu,
+            label=c.label,
+            norm=c.norm,
+            flat=c.norm,
+            e0=d["e0"],
+            edge_step=d["edge_step"],
+        )
+        chi = Chi(k=c.k, chi=c.chi, e0=d["e0"], edge_step=d["edge_step"], label=c.label)
+        fitted = FittedData(
+            c.label, c.k, c.chi, c.fit, c.paths, tuple(d["epsilon_k"]), tuple(d["epsilon_r"]), d["noise"],
+            d["rfactor"], d["n_idp"],
+        )  # fmt: skip
+        yield Sample(c.label, row["kind"], norm, chi, span, fitted)
+
+
+def _record(spectrum: Spectrum) -> Sample:
+    from ..reduce import background, normalize
+
+    norm = spectrum if isinstance(spectrum, Normalized) else normalize(spectrum)
+    chi = background(norm)
+    end = float(np.floor(2 * min(KMAX, float(chi.k[-1]) - 0.5)) / 2)
+    kind = "closure" if spectrum.source.format == "simulated" else "measured"
+    span = FitRange((KMIN, max(end, KMIN + 2)), (1.0, 3.0))
+    return Sample(spectrum.label, kind, norm, replace(chi, label=spectrum.label), span)
+
+
+def on_k(found: Sequence[Sample]) -> tuple[Array, Array]:
+    """k (nk,) that all samples reach, and their chi (m, nk) on it."""
+    n = min(s.chi.k.size for s in found)
+    return found[0].chi.k[:n], np.stack([s.chi.chi[:n] for s in found])
