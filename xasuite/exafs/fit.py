@@ -17,21 +17,12 @@ import numpy as np
 
 from .._larch import fitting as larch
 from ..errors import FitError
-from ..expressions import Expression, parse
+from ..expressions import Expression
 from ..model import Chi
+from . import assemble
+from .assemble import QUANTITIES, Key
 from .model import FitRange, Model, Parameter, PathModel
-from .result import (
-    STRONG_CORRELATION,
-    FitResult,
-    FittedData,
-    FittedParameter,
-    FittedPath,
-    Value,
-)
-
-# a bound is reached when the value lies within this share of the standard error, or of the bound's own size
-_AT_BOUND = 1e-3
-_QUANTITIES = ("n", "s02", "e0", "deltar", "sigma2", "third", "fourth")
+from .result import FitResult, Value
 
 
 def fit_chi(
@@ -79,14 +70,27 @@ def fit_chi(
     if start:
         params = [replace(p, value=_inside(start[p.name], p)) if p.name in start else p for p in params]
     out = larch.fit([_variable(p) for p in params], data, tolerance=tolerance)
-    best = _evaluate(params, per_set, labels, out.values)
     shares = _shares(params, per_set, labels, data, out, tolerance) if propagate else {}
+    return _result(model, sets, labels, params, per_set, out, shares)
+
+
+def _result(
+    model: Model,
+    sets: Sequence[Chi],
+    labels: list[str],
+    params: list[Parameter],
+    per_set: list[list[PathModel]],
+    out: larch.FitOutput,
+    shares: Mapping[Key, Mapping[str, float]],
+) -> FitResult:
+    """Larch's numbers as a FitResult, errors of everything propagated from the covariance."""
+    best = _evaluate(params, per_set, labels, out.values)
     errors = _fit_errors(params, per_set, labels, out)
     values = {key: _value(best[key], errors.get(key, math.nan), shares.get(key, {})) for key in best}
-    parameters = tuple(_fitted_parameter(p, values["", p.name], out) for p in params)
+    parameters = tuple(assemble.fitted_parameter(p, values["", p.name], out) for p in params)
     states = {p.name: p.state for p in parameters if p.state}
     paths = tuple(
-        _fitted_path(p, label, values, states, params)
+        assemble.fitted_path(p, label, values, states, params)
         for label, group in zip(labels, per_set, strict=True)
         for p in group
     )
@@ -94,12 +98,12 @@ def fit_chi(
         label=labels[0] if len(labels) == 1 else " + ".join(labels),
         model=model,
         data=tuple(
-            _fitted_data(c, label, d, group, out.epsilon_given)
+            assemble.fitted_data(c, label, d, group, out.epsilon_given)
             for c, label, d, group in zip(sets, labels, out.data, per_set, strict=True)
         ),
         parameters=parameters,
         paths=paths,
-        correlations=_correlations(out),
+        correlations=assemble.correlations(out),
         n_idp=out.n_idp,
         n_varys=len(out.names),
         n_data=out.n_data,
@@ -109,7 +113,7 @@ def fit_chi(
         rfactor=out.rfactor,
         success=out.success,
         message=out.message,
-        warnings=tuple(_warnings(parameters, out)),
+        warnings=tuple(assemble.warnings(parameters, out)),
     )
 
 
@@ -146,7 +150,7 @@ def _expand(model: Model, labels: Sequence[str]) -> tuple[list[Parameter], list[
 
 
 def _renamed(path: PathModel, names: Mapping[str, str]) -> PathModel:
-    changed: dict[str, Any] = {v: rename(getattr(path, v), names) for v in _QUANTITIES}
+    changed: dict[str, Any] = {v: rename(getattr(path, v), names) for v in QUANTITIES}
     return replace(path, **changed)
 
 
@@ -197,9 +201,6 @@ def _data_input(
     )
 
 
-Key = tuple[str, str]  # ("", parameter) or ("data label / path label", quantity)
-
-
 def _evaluate(
     params: Sequence[Parameter],
     per_set: Sequence[Sequence[PathModel]],
@@ -211,7 +212,7 @@ def _evaluate(
     out: dict[Key, float] = {("", name): float(v) for name, v in everything.items()}
     for label, paths in zip(labels, per_set, strict=True):
         for p in paths:
-            for q in _QUANTITIES:
+            for q in QUANTITIES:
                 out[f"{label}/{p.label}", q] = float(getattr(p, q)(everything))
     return out
 
@@ -274,122 +275,6 @@ def _value(value: float, fit_error: float, shares: Mapping[str, float]) -> Value
     own = fit_error if math.isfinite(fit_error) else 0.0
     total = math.sqrt(own**2 + sum(s**2 for s in shares.values()))
     return Value(value, total if total > 0 else math.nan, fit_error, dict(shares))
-
-
-def _fitted_parameter(p: Parameter, value: Value, out: larch.FitOutput) -> FittedParameter:
-    kind = (
-        "expression" if p.expr is not None else "varied" if p.vary else "inherited" if p.stderr else "fixed"
-    )
-    state = ""
-    if kind == "varied":
-        size = max(value.stderr_fit if math.isfinite(value.stderr_fit) else 0.0, 1e-12)
-        if math.isfinite(p.min) and value.value - p.min <= max(_AT_BOUND * size, 1e-8 * max(1, abs(p.min))):
-            state = "at min"
-        elif math.isfinite(p.max) and p.max - value.value <= max(_AT_BOUND * size, 1e-8 * max(1, abs(p.max))):
-            state = "at max"
-        elif value.value == p.value:
-            state = "not moved"
-        elif not math.isfinite(value.stderr_fit):
-            state = "no error"
-    if kind in {"fixed", "inherited"}:
-        value = Value(value.value, p.stderr or math.nan, math.nan, {})
-    return FittedParameter(p.name, value, kind, p.min, p.max, p.expr.text if p.expr else "", p.origin, state)
-
-
-def _fitted_path(
-    p: PathModel,
-    label: str,
-    values: Mapping[Key, Value],
-    states: Mapping[str, str],
-    params: Sequence[Parameter],
-) -> FittedPath:
-    v = {q: values[f"{label}/{p.label}", q] for q in _QUANTITIES}
-    r = replace(v["deltar"], value=p.feff.reff + v["deltar"].value)
-    moving = {q.name for q in params if q.vary or q.expr is not None}
-    fixed = tuple(q for q in _QUANTITIES if not (getattr(p, q).names & moving))
-    marked = {}
-    for q in _QUANTITIES:
-        for name in getattr(p, q).names & states.keys():
-            marked["r" if q == "deltar" else q] = states[name]
-    return FittedPath(
-        p.label,
-        label,
-        p.feff.index,
-        p.feff.reff,
-        p.feff.degen,
-        p.feff.scatterers,
-        v["n"],
-        v["s02"],
-        r,
-        v["deltar"],
-        v["sigma2"],
-        v["e0"],
-        v["third"],
-        v["fourth"],
-        tuple("r" if q == "deltar" else q for q in fixed),
-        marked,
-    )
-
-
-def _fitted_data(
-    chi: Chi, label: str, out: larch.DataOutput, paths: Sequence[PathModel], given: bool
-) -> FittedData:
-    return FittedData(
-        label=label,
-        k=out.k,
-        data=out.data,
-        fit=out.fit,
-        paths={p.label: c for p, c in zip(paths, out.paths, strict=True)},
-        epsilon_k=out.epsilon_k,
-        epsilon_r=out.epsilon_r,
-        noise="given" if given else "estimated from chi(R) at 15-30 A, per k weight",
-        rfactor=out.rfactor,
-        n_idp=out.n_idp,
-        element=chi.element,
-        edge=chi.edge,
-        e0=float(chi.e0),
-        edge_step=float(chi.edge_step),
-        source=chi.source,
-        history=chi.history,
-        notes=chi.notes,
-    )
-
-
-def _correlations(out: larch.FitOutput) -> dict[tuple[str, str], float]:
-    if out.covar is None:
-        return {}
-    sigma = np.sqrt(np.diag(out.covar))
-    found = {}
-    for i, a in enumerate(out.names):
-        for j in range(i + 1, len(out.names)):
-            if sigma[i] > 0 and sigma[j] > 0:
-                found[a, out.names[j]] = float(out.covar[i, j] / sigma[i] / sigma[j])
-    return found
-
-
-def _warnings(parameters: Sequence[FittedParameter], out: larch.FitOutput) -> list[str]:
-    said = []
-    for p in parameters:
-        if p.state in {"at min", "at max"}:
-            bound = p.min if p.state == "at min" else p.max
-            said.append(
-                f"{p.name} ended at its bound {bound:g}: its error, and those tied to it, mean nothing"
-            )
-        elif p.state == "not moved":
-            said.append(f"{p.name} never moved from its start {p.value.value:g}: the data do not feel it")
-        elif p.state == "no error":
-            said.append(f"{p.name} has no standard error: the data do not determine it")
-    for (a, b), c in _correlations(out).items():
-        if abs(c) >= STRONG_CORRELATION:
-            said.append(f"{a} and {b} are correlated by {c:+.2f}: the data hardly tell them apart")
-    if not out.success:
-        said.append(f"the fit did not converge: {out.message}")
-    return said
-
-
-def constant(value: float) -> Expression:
-    """An expression that is a number."""
-    return parse(float(value))
 
 
 def chi_records(result: FitResult) -> dict[str, Any]:
