@@ -70,9 +70,10 @@ STANDARDS: tuple[Standard, ...] = (
     Standard("NiO", "NiO", "Ni", "standards/Ni_oxide.prj::NiO", False, ("Ni",), 0.95),
     Standard("FeO", "FeO", "Fe", "standards/Fe_xdi/FeO_rt_01.xdi", False, ("Fe2O3", "Fe")),
     Standard("Fe2O3", HEMATITE, "Fe", "standards/Fe_xdi/Fe2O3_rt_01.xdi", False, ("FeO", "Fe"), None, 5.5),
-    Standard("MnO", "MnO", "Mn", "standards/Mn_xdi/MnO_rt_01.xdi", False, ("MnO2",)),
+    Standard("MnO", "MnO", "Mn", "standards/Mn_oxides.prj::MnO", False, ("MnO2",)),
+    # The same structures beside powders measured over the edge only; the phase of the second is not stated.
+    Standard("MnO powder", "MnO", "Mn", "standards/Mn_xdi/MnO_rt_01.xdi", False, ("MnO2",)),
     Standard("MnO2", "MnO2", "Mn", "standards/Mn_oxides.prj::Pyrolusite", False, ("MnO",)),
-    # The same structure beside a powder whose phase its file does not state.
     Standard("MnO2 powder", "MnO2", "Mn", "standards/Mn_xdi/MnO2_rt_01.xdi", False, ("MnO",)),
     Standard("RuO2", "RuO2", "Ru", "standards/RuO2.prj", False, ("Ru",)),
 )
