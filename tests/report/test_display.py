@@ -94,6 +94,14 @@ def test_every_kind_of_card_is_a_function_with_a_sentence() -> None:
         assert function.__doc__, kind
 
 
+def test_a_record_without_a_card_of_its_own_shows_its_arrays(spectrum: xs.Spectrum) -> None:
+    found = xs.xanes.edge_energy(xs.normalize(spectrum), fraction=0.5)
+    text, _ = parts(found._repr_html_())
+    assert f"{float(found.value):.2f} eV" in text
+    shown = cards.anything(spectrum)
+    assert ("energy", str(spectrum.energy.size)) in shown.facts
+
+
 def test_a_type_without_a_card_is_named() -> None:
     with pytest.raises(DataError, match="a object has no card"):
         display.card(object())

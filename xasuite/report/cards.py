@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from ..spec.run import SpecResult
     from ..study.reproduce import Reproduction
     from ..study.valence import ValenceResult
+    from ..theory import TheoryXanes
+    from ..xanes import EdgeEnergy
     from ..xanes.valence import Calibration
 
 # By class name, so that nothing is imported to look one up; a class is looked for before its bases.
@@ -37,6 +40,9 @@ KINDS: dict[str, str] = {
     "Reproduction": "cards:reproduction",
     "ValenceResult": "cards:valence",
     "SeriesRun": "cards:run",
+    "EdgeEnergy": "cards:edge",
+    "TheoryXanes": "cards:theory",
+    "_Record": "cards:anything",
 }
 MOST_NOTES = 4
 
@@ -294,6 +300,40 @@ def valence(record: ValenceResult) -> Card:
     grids = tuple(_standards(r.calibration) for r in good[:1] if r.calibration)
     figure = (lambda: xanes.valence(good[0], kind=record.kind)) if good else None
     return Card(record.loaded.spec.title, tuple(facts), grids, tuple(notes), record.kind, figure)
+
+
+def edge(record: EdgeEnergy) -> Card:
+    """The edge energy and the parts of its error."""
+    where = f"E({record.fraction:g})" if record.fraction is not None else record.method
+    facts = (
+        (where, f"{_one(record.value, '.2f')} eV"),
+        ("from noise", f"{_one(record.noise_err, '.3f')} eV"),
+        ("from normalisation ranges", f"{_one(record.norm_err, '.3f')} eV"),
+    )
+    return Card(_title(record, "edge energy"), facts, notes=_notes(record.notes))
+
+
+def theory(record: TheoryXanes) -> Card:
+    """What was computed, and what it leaves out."""
+    facts = (
+        ("atoms", f"{record.atoms} within {record.radius:g} Å"),
+        ("angular momentum", f"to {record.lmax}"),
+        ("potentials", "self-consistent" if record.scf else "overlapped atoms"),
+        ("core hole", "without" if record.nohole else f"with, {record.gamma:.2f} eV wide"),
+    )
+    title = f"{record.label}, {record.absorber} {record.edge} edge"
+    return Card(title, facts, notes=record.limits, label="theory", figure=_figure(record))
+
+
+def anything(record: Any) -> Card:
+    """A record without a card of its own: its arrays and their shapes; no figure, as there may be none."""
+    facts = tuple(
+        (f.name, " x ".join(map(str, value.shape)) or f"{float(value):.6g}")
+        for f in fields(record)
+        if isinstance(value := getattr(record, f.name), np.ndarray) and not np.iscomplexobj(value)
+    )
+    label = getattr(record, "label", "")
+    return Card(", ".join(x for x in (label, type(record).__name__) if x), facts)
 
 
 def _standards(calibration: Calibration) -> Grid:
