@@ -40,6 +40,8 @@ COMMANDS: tuple[str, ...] = (
     "xanes",
 )
 
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
 # typer may carry its own copy of click: its errors' base class is found through one of them
 _CLICK_ERROR: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
@@ -90,6 +92,8 @@ def main(argv: list[str] | None = None) -> None:
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     try:
         code = app(args=argv, prog_name="xasuite", standalone_mode=False)
+        if code == INTERRUPTED:  # typer turns Ctrl-C into this code without a word
+            raise KeyboardInterrupt
     except XasuiteError as exc:
         if os.environ.get("XASUITE_DEBUG"):
             raise
@@ -100,7 +104,7 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(1)
     except (typer.Abort, KeyboardInterrupt):
         typer.secho("xasuite: interrupted; what was done is kept", fg="yellow", err=True)
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)

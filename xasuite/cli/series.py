@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +38,7 @@ def series(
     figures: bool = typer.Option(True, help="Make the figures."),
 ) -> None:
     """Fit a series of spectra: results/<spec>/series.h5, series.csv and figures; every run is audited by Larch."""
+    from ..series.progress import progress_bar
     from ..series.run import run_series
     from ..series.store import Folder
     from ..spec.series import load_series_spec
@@ -62,57 +60,6 @@ def series(
         print_json(series_json(run))
     else:
         print_run(run)
-
-
-@contextmanager
-def progress_bar(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """Rows done, rate and time left on stderr; one line a tenth of the way into a pipe, nothing when quiet."""
-    from rich.console import Console
-
-    stderr = Console(stderr=True)
-    if quiet:
-        yield lambda word, done, total: None
-        return
-    if not stderr.is_terminal:
-        yield _lines()
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from ..series.rate import Rate
-
-    rate = Rate()
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=stderr, transient=True) as bars:
-        task = bars.add_task("planning", total=None, rate="")
-
-        def say(word: str, done: int, total: int) -> None:
-            shown = rate.text(done) if word == "fitting" else ""
-            bars.update(task, description=word, completed=done, total=total or None, rate=shown)
-
-        yield say
-
-
-def _lines() -> Callable[[str, int, int], None]:
-    """Progress for a log file: a line when a tenth more is done."""
-    from ..series.rate import Rate
-
-    rate, last = Rate(), [-1]
-
-    def say(word: str, done: int, total: int) -> None:
-        tenth = 10 * done // total if total else 0
-        text = rate.text(done) if word == "fitting" else ""
-        if word == "fitting" and tenth != last[0]:
-            last[0] = tenth
-            typer.echo(f"{done} of {total} spectra {text}{rate.left(done, total)}", err=True)
-            sys.stderr.flush()
-
-    return say
 
 
 def series_json(run: SeriesRun) -> dict[str, Any]:
@@ -170,7 +117,9 @@ def print_run(run: SeriesRun) -> None:
         cells = ["-" if n in lost else paper(record[n], record[f"{n}_err"]) for n in varied]
         beside = [f"{record[n]:.4g}" for n in run.logged]
         rows.append((i + 1, f"{times[i]:.4g}", *beside, *cells, f"{record['rfactor']:.4f}", record["status"]))
-    print_table(f"{len(table)} spectra ({run.kind})", ("row", label, *run.logged, *varied, "R factor", "status"), rows)
+    print_table(
+        f"{len(table)} spectra ({run.kind})", ("row", label, *run.logged, *varied, "R factor", "status"), rows
+    )
     for word, count in table["status"].value_counts().items():
         console().print(f"  {count} {word}")
     audit = run.audit

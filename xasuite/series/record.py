@@ -77,7 +77,7 @@ class SeriesRun(Shown):
 
         energy, norm = self.curves("norm")
         table, sample = self.table, tomllib.loads(self.spec_text)["sample"]
-        held = np.isfinite(norm).all(axis=1)
+        held = np.atleast_1d(np.isfinite(norm).all(axis=1))
         data = Normalized(
             energy=energy, mu=norm, norm=norm, flat=norm, e0=table["e0"].to_numpy(float),
             edge_step=table["edge_step"].to_numpy(float), element=sample["element"], edge=sample.get("edge", "K"),

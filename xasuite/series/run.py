@@ -16,9 +16,10 @@ from ..spec.resolve import Context
 from ..spec.series import load_series_spec
 from .audit import LIMIT
 from .plan import Plan, make_plan
+from .progress import progress_bar
 from .record import SeriesRun, open_run
 from .schedule import run_chunks
-from .store import LOG, Folder, assemble, parts_of, save_part
+from .store import LOG, Folder, Resume, assemble, parts_of, save_part
 
 Progress = Callable[[str, int, int], None]  # what is being done, rows done, rows in all
 
@@ -32,7 +33,7 @@ def series(
     workers: int = 1,
     scheduler: str | None = None,
     threads: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool = True,
 ) -> SeriesRun:
     """Run a series spec: the library's one-line form of ``xasuite series``.
 
@@ -41,9 +42,11 @@ def series(
     path : the spec.
     data_root : where data are looked for beside the spec's folder.
     output : folder of results; this series' own is output/<folder of the spec>/<its stem>/.
-    resume : take up what an earlier run of the same spec and scans left, or its finished result.
+    resume : take up what an earlier run of the same spec and scans left, or its finished result; when either changed
+        since, begin anew.
     workers, scheduler, threads : who works (`schedule.run_chunks`).
-    progress : called with a word, rows done and rows in all.
+    progress : a bar on a terminal or in a notebook, nothing (False), or what is called with a word, rows done and
+        rows in all.
 
     Returns SeriesRun. Raises SpecError, ReadError, SeriesError; AuditError when the engine and Larch differ by more
     than 0.01 standard errors on an audited row (the results are written before).
@@ -51,12 +54,12 @@ def series(
     loaded = load_series_spec(path)
     context = Context(Path(data_root) if data_root is not None else None)
     folder = Folder(Path(output) / loaded.name)
-    if resume and not (folder.h5.is_file() or folder.parts.is_dir()):
-        resume = False
-    return run_series(
-        loaded, context, folder=folder, resume=resume, workers=workers, scheduler=scheduler, threads=threads,
-        progress=progress,
-    )  # fmt: skip
+    options: dict[str, Any] = {"workers": workers, "scheduler": scheduler, "threads": threads}
+    how: Resume = "if same" if resume else "no"
+    if callable(progress):
+        return run_series(loaded, context, folder=folder, resume=how, progress=progress, **options)
+    with progress_bar(not progress, lines=False) as bar:
+        return run_series(loaded, context, folder=folder, resume=how, progress=bar, **options)
 
 
 def run_series(
@@ -64,20 +67,25 @@ def run_series(
     context: Context | None = None,
     *,
     folder: Folder,
-    resume: bool = False,
+    resume: bool | Resume = False,
     workers: int = 1,
     scheduler: str | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> SeriesRun:
-    """Plan a series, work on what is not done yet, and write its results into `folder`."""
+    """Plan a series, work on what is not done yet, and write its results into `folder`.
+
+    `resume`: True (or "must") takes up an earlier run and raises SeriesError when it was of another spec or other
+    scans; "if same" begins anew then; False (or "no") always does.
+    """
     say = progress or (lambda word, done, total: None)
     begun = time.perf_counter()
     say("planning", 0, 0)
     plan = make_plan(loaded, context)
     for line in plan.warnings:
         warnings.warn(line, XasuiteWarning, stacklevel=2)
-    todo = folder.begin(plan, resume)
+    wanted: Resume = resume if isinstance(resume, str) else "must" if resume else "no"
+    todo = folder.begin(plan, wanted)
     if not folder.parts.is_dir():
         return checked(open_run(folder.h5))
     total = len(plan)

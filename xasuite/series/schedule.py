@@ -73,8 +73,11 @@ def hand_over(plan: Plan) -> Plan:
 
 
 def _start(plan: Plan) -> None:
+    import signal
+
     global _PLAN
     _PLAN = plan
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that was started
 
 
 def _work(chunk: int) -> Part:

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from .fitting import ENGINE
 from .plan import Plan
 from .work import Part, fitted_names
 
+Resume = Literal["must", "if same", "no"]
 H5, CSV, PARTS, LOG, PLAN = "series.h5", "series.csv", "parts", "run.json", "plan.json"
 CURVES = ("norm", "chi", "fit")
 
@@ -52,18 +53,22 @@ class Folder:
         """The file of one chunk."""
         return self.parts / f"{chunk:06d}.npz"
 
-    def begin(self, plan: Plan, resume: bool) -> list[int]:
+    def begin(self, plan: Plan, resume: Resume) -> list[int]:
         """Make or take over the parts folder; gives the chunks that are still to be done.
 
-        Raises SeriesError when a run with another spec or other scans is to be resumed.
+        Raises SeriesError when a run that must be resumed is of another spec or other scans.
         """
         self._sweep()
         marker = self.parts / PLAN
-        if resume and marker.is_file():
-            self._same(plan, json.loads(marker.read_text())["fingerprint"], marker)
-            return [i for i in range(len(plan.chunks)) if not self.part(i).is_file()]
-        if resume and self.h5.is_file() and self.csv.is_file():
-            self._same(plan, fingerprint_of(self.h5), self.h5)
+        if resume != "no" and marker.is_file():
+            if self._same(plan, json.loads(marker.read_text())["fingerprint"], marker, resume):
+                return [i for i in range(len(plan.chunks)) if not self.part(i).is_file()]
+        elif (
+            resume != "no"
+            and self.h5.is_file()
+            and self.csv.is_file()
+            and self._same(plan, fingerprint_of(self.h5), self.h5, resume)
+        ):
             return []
         if self.parts.exists():
             shutil.rmtree(self.parts)
@@ -75,12 +80,13 @@ class Folder:
         files.write_text(marker, json.dumps(document, indent=1))
         return list(range(len(plan.chunks)))
 
-    def _same(self, plan: Plan, found: str, where: Path) -> None:
-        if found != plan.fingerprint:
+    def _same(self, plan: Plan, found: str, where: Path, resume: Resume) -> bool:
+        if found != plan.fingerprint and resume == "must":
             raise SeriesError(
                 f"{where} is of another run: the spec, its scans or the program changed since; run without --resume "
                 "to begin anew, or into another folder with --output"
             )
+        return found == plan.fingerprint
 
     def _sweep(self) -> None:
         """Remove what a killed run left under temporary names."""

@@ -332,12 +332,14 @@ def plot_components(run: SeriesRun, found: MCR | Combination) -> Any:
     Bands are what the rotation leaves open (MCR-ALS with `freedom`) or standard errors (combination). `found` must be
     of `run.normalized`: a row for each row with a spectrum.
     """
-    shares = found.concentrations if hasattr(found, "concentrations") else found.weights
-    if hasattr(found, "concentrations"):
+    from ...xanes.mcr import MCR
+
+    if isinstance(found, MCR):
+        shares, low, high = found.concentrations, found.low, found.high
         names = [f"component {i + 1}" for i in range(shares.shape[1])]
-        low, high = found.low, found.high
     else:
-        names, low, high = list(found.names), shares - found.stderr, shares + found.stderr
+        shares, names = found.weights, list(found.names)
+        low, high = shares - found.stderr, shares + found.stderr
     x, label = run.along()
     x = x[run.normalized.ok]
     with style.style() as plt:
@@ -348,8 +350,8 @@ def plot_components(run: SeriesRun, found: MCR | Combination) -> Any:
                 axis.fill_between(x, low[:, i], high[:, i], color=color, alpha=0.2, lw=0)
             axis.plot(x, shares[:, i], color=color, label=name)
         axis.plot(x, shares.sum(axis=1), color="0.6", lw=0.8, ls=":", label="sum")
-        axis.set(xlabel=label, ylabel="Fraction", ylim=(-0.05, 1.25), xlim=(x[0], x[-1]))
-        axis.legend(loc="upper center", ncols=min(4, len(names) + 1), columnspacing=1.0)
+        axis.set(xlabel=label, ylabel="Fraction", ylim=(-0.05, 1.45), xlim=(x[0], x[-1]))
+        axis.legend(loc="upper center", ncols=2)
     return figure
 
 

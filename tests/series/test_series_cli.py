@@ -1,0 +1,120 @@
+"""The two commands as a user types them: output, exit codes, one line for a mistake, Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from xasuite.cli import main
+from xasuite.series.run import run_series
+from xasuite.series.store import Folder
+from xasuite.spec.series import load_series_spec
+
+
+@pytest.fixture(scope="module")
+def spec(make_series):
+    return make_series(6, {2: "binary"}, chunk=2, name="cli")
+
+
+def call(*argv):
+    with pytest.raises(SystemExit) as ended:
+        main([str(a) for a in argv])
+    return ended.value.code
+
+
+def test_json_is_one_document(spec, tmp_path, capsys):
+    code = call("series", spec, "-o", tmp_path, "--json", "--no-figures")
+    document = json.loads(capsys.readouterr().out)
+    assert code == 0
+    assert set(document) == {"file", "table", "label", "audit", "rows"}
+    assert document["label"] == "measured"
+    assert document["audit"]["n"] >= 5 - 1  # one of six scans is damaged
+    row = document["rows"][0]
+    assert set(row) == {
+        "label", "time", "status", "reason", "undetermined", "params", "rfactor", "chi2_reduced",
+    }  # fmt: skip
+    assert set(row["params"]) == {"s02", "enot", "n_o", "dr_o", "ss_o"}
+    assert row["params"]["n_o"]["stderr"] > row["params"]["n_o"]["share"] > 0
+    assert document["rows"][2]["status"] == "unreadable"
+    assert document["rows"][2]["params"]["n_o"]["value"] is None
+
+
+def test_the_table_and_the_files(spec, tmp_path, capsys):
+    assert call("series", spec, "-o", tmp_path, "--no-figures") == 0
+    out = capsys.readouterr()
+    assert "5 ok" in out.out
+    assert "1 unreadable" in out.out
+    assert "largest difference" in out.out
+    assert "6 of 6 spectra" in out.err
+    folder = next(tmp_path.glob("*/grow"))
+    assert sorted(p.name for p in folder.iterdir()) == ["run.json", "series.csv", "series.h5"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("scans/*.txt", "nowhere/*.txt"), "no file nowhere/*.txt in"),
+        (("[series]", "[serie]"), "[series] is missing"),
+        (("chunk = 2", "chunk = 0"), "chunk: found 0; must be at least 1"),
+    ],
+)
+def test_a_mistake_is_one_line(spec, tmp_path, capsys, change, said):
+    wrong = spec.with_name("wrong.toml")
+    wrong.write_text(spec.read_text().replace(*change))
+    assert call("series", wrong, "-o", tmp_path, "--no-figures") == 1
+    err = capsys.readouterr().err
+    assert said in err
+    assert len(err.strip().splitlines()) == 1
+    assert "Traceback" not in err
+
+
+def test_interrupted_it_keeps_what_was_done(spec, tmp_path):
+    """Ctrl-C after the first chunk; resumed, the file is that of an undisturbed run."""
+
+    def stop(word, done, total):
+        if word == "fitting" and done:
+            raise KeyboardInterrupt
+
+    loaded = load_series_spec(spec)
+    with pytest.raises(KeyboardInterrupt):
+        run_series(loaded, folder=Folder(tmp_path / "a"), progress=stop)
+    assert len(list((tmp_path / "a/parts").glob("*.npz"))) == 1
+    run_series(loaded, folder=Folder(tmp_path / "a"), resume=True)
+    run_series(loaded, folder=Folder(tmp_path / "b"))
+    assert (tmp_path / "a/series.h5").read_bytes() == (tmp_path / "b/series.h5").read_bytes()
+
+
+def test_ctrl_c_on_the_shell(make_series, tmp_path):
+    """SIGINT to the command: one line, exit code 130, no traceback, also with worker processes."""
+    spec = make_series(40, chunk=1, name="long")
+    command = [sys.executable, "-m", "xasuite", "series", str(spec), "-o", str(tmp_path), "--no-figures", "--workers", "2"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    parts = tmp_path / spec.parent.name / "grow" / "parts"
+    deadline = time.monotonic() + 120
+    while not list(parts.glob("0*.npz")):
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    err = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert err.strip().splitlines()[-1] == "xasuite: interrupted; what was done is kept"
+    assert "Traceback" not in err
+
+
+def test_watch_until_there_are_enough(spec, tmp_path, capsys):
+    code = call(
+        "watch", spec.parent / "scans", spec, "-o", tmp_path, "--until", 6, "--interval", 0.05, "--settle", 0,
+        "--patience", 0, "--no-figures",
+    )  # fmt: skip
+    out = capsys.readouterr()
+    assert code == 0
+    assert "6 scans" in out.out
+    assert call("watch", tmp_path / "absent", spec, "-o", tmp_path) == 1
+    assert "is no folder to watch" in capsys.readouterr().err
