@@ -22,7 +22,7 @@ def blocks(text: str) -> list[str]:
 
 def names(block: str) -> list[str]:
     """The figures that a block saves."""
-    return re.findall(r"save_figure\(.*?\"([\w-]+)\"", block)
+    return re.findall(r"save_figure\(.*\"([\w-]+)\"\)$", block, flags=re.M)
 
 
 def shrink(source: Path, target: Path) -> None:
@@ -52,7 +52,9 @@ def main(chosen: list[str]) -> None:
             for name in made:
                 target = DOCS / "gallery" / f"{name}.png"
                 shrink(Path(folder, f"{name}.png"), target)
-                sys.stdout.write(f"{name}: {target.stat().st_size / 1e3:.0f} kB, {time.perf_counter() - begun:.1f} s\n")
+                sys.stdout.write(
+                    f"{name}: {target.stat().st_size / 1e3:.0f} kB, {time.perf_counter() - begun:.1f} s\n"
+                )
 
 
 if __name__ == "__main__":

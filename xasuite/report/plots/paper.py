@@ -99,10 +99,12 @@ def ft(
     times: Sequence[float] | None = None,
     unit: str = "min",
     stacked: bool = True,
+    each: bool = False,
 ) -> Any:
     """|chi(R)| of samples above each other, first at the bottom (S8; with `times`, S25), or all on one base line.
 
-    One k range and weight for all: `k`, `kweight`, or those of the first sample.
+    One k range and weight for all: `k`, `kweight`, or those of the first sample. `each` scales every curve to its own
+    maximum, where a foil would dwarf the rest, and writes the factor beside its name.
     """
     first = samples[0].range
     weight, limits = first.kweight[-1] if kweight is None else kweight, k or first.k
@@ -112,22 +114,24 @@ def ft(
         figure, axis = plt.subplots(figsize=(style.COLUMN, height), layout="constrained")
         inside = made[0].r <= RMAX
         r, colors = made[0].r[inside], _colors(plt, samples, times)
-        step = _step([m.magnitude[inside] for m in made]) if stacked else 0.0
-        for i, (m, s, color) in enumerate(zip(made, samples, colors, strict=True)):
-            axis.plot(r, m.magnitude[inside] + i * step, color=color, label=s.label, zorder=len(samples) - i)
+        curves, names = _curves(made, samples, inside, each)
+        step = _step(curves) if stacked else 0.0
+        for i, (y, name, color) in enumerate(zip(curves, names, colors, strict=True)):
+            axis.plot(r, y + i * step, color=color, label=name, zorder=len(samples) - i)
             if stacked and len(samples) <= 8:
-                end = float(m.magnitude[inside][r > NAMED].max())
+                end = float(y[r > NAMED].max())
                 axis.text(
                     RMAX - 0.08,
                     i * step + end + 0.04 * step,
-                    s.label,
+                    name,
                     ha="right",
                     va="bottom",
                     fontsize=7,
                     color=color,
                 )
-        top = max(float(m.magnitude[inside].max()) + i * step for i, m in enumerate(made))
-        ylabel = style.chir_label(weight) + (", offset" if stacked else "")
+        top = max(float(y.max()) + i * step for i, y in enumerate(curves))
+        ylabel = "|χ(R)| over its maximum" if each else style.chir_label(weight)
+        ylabel += ", offset" if stacked else ""
         axis.set(
             xlabel=f"{style.R}, not corrected for phase", ylabel=ylabel, xlim=(0, RMAX), ylim=(0, 1.05 * top)
         )
@@ -138,6 +142,20 @@ def ft(
         axis.set_title(f"k = {limits[0]:g} to {limits[1]:g} Å$^{{-1}}$", loc="left", fontsize=7)
         _kind(axis, samples)
     return figure
+
+
+def _curves(
+    made: Sequence[Transform], samples: Sequence[Sample], inside: Any, each: bool
+) -> tuple[list[Array], list[str]]:
+    """The magnitudes to draw and their names, with the factor where each is scaled to its own maximum."""
+    curves = [m.magnitude[inside] for m in made]
+    names = [s.label for s in samples]
+    if not each:
+        return curves, names
+    tops = [float(c.max()) for c in curves]
+    factors = [max(tops) / t for t in tops]
+    names = [n if f == 1 else f"{n} (×{f:.2g})" for n, f in zip(names, factors, strict=True)]
+    return [c / t for c, t in zip(curves, tops, strict=True)], names
 
 
 def _step(curves: Sequence[Array]) -> float:
