@@ -11,6 +11,7 @@ import typer
 from .common import DATA_ROOT, JSON, OUTPUT, console, context_of, print_json, print_table, spinner
 
 if TYPE_CHECKING:
+    from ..spec.run import SpecResult
     from ..study.reproduce import Reproduction
     from ..study.score import Cell
 
@@ -38,11 +39,13 @@ def reproduce(
     from ..report.results import reproduction_json, write_results
     from ..study import reproduce_specs
 
+    written = []
     with spinner(json) as progress:
-        done = reproduce_specs(targets or [], context_of(data_root), progress=progress)
-        written = [
-            write_results(r, output, figures=figures, progress=progress)[0].parent for r in done.results
-        ]
+
+        def keep(result: SpecResult) -> None:
+            written.append(write_results(result, output, figures=figures, progress=progress)[0].parent)
+
+        done = reproduce_specs(targets or [], context_of(data_root), keep=keep, progress=progress)
     if json:
         print_json(reproduction_json(done))
     else:

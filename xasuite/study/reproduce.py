@@ -77,11 +77,13 @@ def reproduce_specs(
     context: Context | None = None,
     *,
     noise: bool = True,
+    keep: Callable[[SpecResult], None] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Reproduction:
     """Run every spec and score it against the published table it names.
 
-    With `noise` the simulated rows are also fitted at the noise that matches their published errors.
+    With `noise` the simulated rows are also fitted at the noise that matches their published errors. `keep` is
+    called with each result as it is made, so that what is done is not lost to what comes after.
     Rows whose measured data are not there are named in `missing`. A spec that fails is named in `failed`
     while the others go on; mistakes in a spec are raised at once, before anything runs.
     """
@@ -108,6 +110,8 @@ def reproduce_specs(
         if not result.rows:
             continue
         results.append(result)
+        if keep:
+            keep(result)
         if spec.spec.reproduces:
             published = published_table(spec.spec.reproduces)
             cells += score_result(result, published, spec.spec.reproduces)
