@@ -117,7 +117,7 @@ def reproduce_specs(
             cells += score_result(result, published, spec.spec.reproduces)
             rows = {d.published or (d.simulate.row if d.simulate else d.label) for d in spec.spec.data}
             doubts += [f"{spec.spec.reproduces} {d.row}: {d.text}" for d in published.doubt if d.row in rows]
-        if noise and any(d.simulate for d in spec.spec.data):
+        if noise and any(d.simulate for d in spec.spec.data) and not spec.spec.fit.together:
             if progress:
                 progress(f"{spec.name}: the noise that matches the published errors")
             at_match = closure.matched(spec, context)
