@@ -11,7 +11,7 @@ from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
 PAGE = DOCS / "gallery.md"
-WIDE = 1400  # pixels; sharp enough for a screen, small enough for a repository
+WIDE = 1100  # pixels; sharp enough for a screen, small enough for a repository
 COLOURS = 128
 
 

@@ -155,16 +155,17 @@ def test_fit_is_drawn_from_results_as_from_the_spec(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "inputs", "options", "said"),
     [
-        ("fts", (), {}, 'did you mean "ft"'),
+        ("wavelt", (), {}, 'did you mean "wavelet"'),
         ("ft", (), {}, "nothing to draw"),
         ("valence", (), {}, "one valence spec"),
-        ("xanes", ("fits/ccro/s7_co.toml",), {"times": [1, 2]}, "6 spectra and 2 times"),
-        ("ft", ("fits/ccro/s7_co.toml",), {"rows": ["1 h"]}, "there is no '1 h'"),
+        ("xanes", None, {"times": [1, 2]}, "6 spectra and 2 times"),
+        ("ft", None, {"rows": ["1 h"]}, "there is no '1 h'"),
+        ("fit", None, {}, "OCP has no fit to draw"),
     ],
 )
-def test_refusals(kind: str, inputs: tuple, options: dict, said: str) -> None:
+def test_refusals(closure: tuple, kind: str, inputs: tuple | None, options: dict, said: str) -> None:
     with pytest.raises(DataError, match=re.escape(said)):
-        figures.figure(kind, *inputs, **options)
+        figures.figure(kind, *(closure if inputs is None else inputs), **options)
 
 
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import DataError, XasuiteWarning
+from ..errors import DataError
 from ..exafs.model import FitRange
 from ..exafs.result import FittedData
 from ..model import Array, Chi, Normalized, Series, Spectrum
@@ -97,7 +96,7 @@ def _named(path: Path, fit: bool, context: Context) -> Iterator[Sample]:
 def _spec(path: Path, fit: bool, context: Context) -> Iterator[Sample]:
     from ..references import fits_dir
     from ..spec.load import load_spec
-    from ..spec.resolve import resolve_spec
+    from ..spec.resolve import resolve_row
     from ..spec.run import run_spec
 
     if not path.exists() and (fits_dir().parent / path).exists():
@@ -106,11 +105,9 @@ def _spec(path: Path, fit: bool, context: Context) -> Iterator[Sample]:
     f = loaded.spec.fit
     span = FitRange(f.k, f.r, tuple(f.kweight), f.space, f.window, f.dk)
     if not fit:
-        with warnings.catch_warnings():
-            # what the parameters' origin is does not matter where nothing is fitted
-            warnings.simplefilter("ignore", XasuiteWarning)
-            rows = resolve_spec(loaded, context).rows
-        for row in rows:
+        # rows alone: the model, and the foils that its parameters come from, do not matter here
+        for i in range(len(loaded.spec.data)):
+            row = resolve_row(loaded, i, loaded.spec.reduce, context)
             yield Sample(row.label, row.kind, row.norm, row.chi, span)
         return
     result = run_spec(loaded, context, variants=False)

@@ -15,7 +15,7 @@ from ..samples import Sample, on_k
 from . import style
 
 RMAX = 6.0  # A
-NAMED = 4.6  # A; a curve's name stands above its part beyond
+LETTER = 0.15  # A; the width of a letter of a curve's name, which stands above the curve's end
 ROOM = 1.12  # of the highest curve, between curves that are drawn above each other
 
 
@@ -119,7 +119,7 @@ def ft(
         for i, (y, name, color) in enumerate(zip(curves, names, colors, strict=True)):
             axis.plot(r, y + i * step, color=color, label=name, zorder=len(samples) - i)
             if stacked and len(samples) <= 8:
-                end = float(y[r > NAMED].max())
+                end = float(y[r > RMAX - LETTER * len(name)].max())
                 axis.text(
                     RMAX - 0.08,
                     i * step + end + 0.04 * step,
@@ -236,7 +236,10 @@ def fits(samples: Sequence[Sample], *, kweight: int | None = None, columns: int 
         axes[0, 0].legend(loc="upper right", handlelength=1.0)
         for axis in axes[:, 1:].flat:
             axis.set_ylabel("")
-        _kind(axes[0, -1], samples)
+        kinds = " and ".join(dict.fromkeys(s.kind for s in samples))
+        axes[1, -1].text(
+            0.97, 0.03, kinds, transform=axes[1, -1].transAxes, ha="right", fontsize=5.5, color="0.45"
+        )
     return figure
 
 
@@ -280,7 +283,9 @@ def film(
     stack = Chi(k=k, chi=chi, e0=flat, edge_step=flat + 1, label=title or samples[0].kind)
     labels = [s.label for s in samples]
     return plot_film(
-        wavelet(stack, k=first.k, kweight=weight, r=r), labels=labels, columns=min(4, len(samples))
+        wavelet(stack, k=first.k, kweight=weight, r=r),
+        labels=labels,
+        columns=3 if len(samples) in (3, 5, 6) else 4,
     )
 
 
