@@ -30,7 +30,7 @@ chunk = {chunk}
 [reduce]
 e0 = 7709.0
 pre = [-150, -50]
-norm = [150, 700]
+norm = [150, 690]
 
 [fit]
 k = [3.0, 11.0]

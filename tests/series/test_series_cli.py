@@ -93,7 +93,18 @@ def test_interrupted_it_keeps_what_was_done(spec, tmp_path):
 def test_ctrl_c_on_the_shell(make_series, tmp_path):
     """SIGINT to the command: one line, exit code 130, no traceback, also with worker processes."""
     spec = make_series(40, chunk=1, name="long")
-    command = [sys.executable, "-m", "xasuite", "series", str(spec), "-o", str(tmp_path), "--no-figures", "--workers", "2"]
+    command = [
+        sys.executable,
+        "-m",
+        "xasuite",
+        "series",
+        str(spec),
+        "-o",
+        str(tmp_path),
+        "--no-figures",
+        "--workers",
+        "2",
+    ]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     parts = tmp_path / spec.parent.name / "grow" / "parts"
     deadline = time.monotonic() + 120

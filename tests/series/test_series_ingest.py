@@ -20,6 +20,7 @@ from xasuite.spec.series import Log, load_series_spec, parse_series_spec
 
 from .conftest import E0, SPEC, scan_of
 
+NIO = r"series/NiO_drift/NiO.prj::^NiO\.\d+$"
 H5 = "series/SnO2_TPR/SnO2_TPR_50_raw.h5"
 
 
@@ -56,8 +57,8 @@ def test_groups_of_hdf5(data_root):
 
 def test_an_athena_project(data_root):
     """Its references and merges are groups too: a pattern behind :: takes the scans."""
-    entries = find_scans(["series/NiO_drift/NiO.prj::^NiO"], [data_root])
-    assert [e.label for e in entries[:2]] == ["NiO.000", "NiO.001"]
+    entries = find_scans([NIO], [data_root])
+    assert [e.label for e in entries] == [f"NiO.{i:03d}" for i in (0, 1, 2, 3, 4, 6, 7, 8, 9, 10)]
     assert all(s.element == "Ni" for s in read_scans(entries))
     with pytest.raises(SeriesError, match=r"no group matches '\^CoO'; there are NiO.000"):
         find_scans(["series/NiO_drift/NiO.prj::^CoO"], [data_root])
@@ -190,6 +191,26 @@ def test_alignment_undoes_a_drift_of_the_scale(co_o, tmp_path):
     np.testing.assert_allclose(np.diff(table["Co-O.r"]), 2e-3, atol=1.5e-3)
 
 
+def test_measured_scans_whose_scale_drifts(data_root, tmp_path):
+    """Ten NiO scans of one sample drift by 4-6 eV; laid on the first by their Ni foil, their own edges agree.
+
+    To 0.1 eV (standard deviation): the sample's E(0.5) moves with its normalisation too, the foils do not.
+    """
+    text = spec_text("align = { to = 1 }", f"['{NIO}']").replace('mu = "ln(i0/it)"\n', "")
+    text = (
+        text.replace('element = "Co"', 'element = "Ni"')
+        .replace("e0 = 7709.0\n", "")
+        .replace('"CoO"', '"NiO"')
+    )
+    text = text.replace("k = [3.0, 11.0]", "k = [3.0, 9.0]").replace("norm = [150, 690]", "norm = [60, 500]")
+    (tmp_path / "nio.toml").write_text(text)
+    run = series(tmp_path / "nio.toml", data_root=data_root, output=tmp_path)
+    table = run.table
+    assert np.ptp(table["E(0.5)"] - table["shift"]) > 4
+    assert np.std(table["E(0.5)"]) < 0.1
+    assert (table["shift_err"] < 0.02).all()
+
+
 def test_averaging_halves_the_noise(make_series):
     """Four scans of independent noise: the propagated noise halves, and so does what chi(k) shows."""
     one = make_plan(load_series_spec(make_series(8)))
@@ -223,6 +244,28 @@ def test_usable_k_shortens_a_noisy_row(make_series):
     table = series(make_series(3, more='kmax = "noise"\nkmax_step = 0.5'), output=make_series(1).parent).table
     expected = np.minimum(np.floor(table["usable_k"] / 0.5 + 1e-9) * 0.5, 11.0)
     np.testing.assert_allclose(table["kmax"], expected)
+
+
+def test_what_the_engine_refuses_goes_to_larch(make_series, monkeypatch, tmp_path):
+    """Row by row, with the same columns: values within 1e-3 and errors within 1 % of the engine's."""
+    from xasuite.exafs import batch
+
+    spec = make_series(3, {1: "binary"})
+    engine = series(spec, output=tmp_path / "engine")
+
+    def refuse(*args, **kwargs):
+        raise batch.UnsupportedError("wavelet space")
+
+    monkeypatch.setattr(batch, "fit_stack", refuse)
+    larch = series(spec, output=tmp_path / "larch")
+    assert larch.audit["n"] == 0
+    assert larch.audit["by"] == "larch: wavelet space"
+    assert list(larch.table.columns) == list(engine.table.columns)
+    assert list(larch.table["status"]) == ["ok", "unreadable", "ok"]
+    for name in ("n_o", "Co-O.r", "ss_o", "Co-O.n"):
+        err = engine.table[f"{name}_err"]
+        assert (abs(larch.table[name] - engine.table[name]).dropna() < 1e-2 * err.dropna()).all(), name
+        np.testing.assert_allclose(larch.table[f"{name}_err"], err, rtol=0.01, err_msg=name)
 
 
 # --------------------------------------------------------------------------------------------- small pieces

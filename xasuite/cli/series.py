@@ -123,6 +123,8 @@ def print_run(run: SeriesRun) -> None:
     for word, count in table["status"].value_counts().items():
         console().print(f"  {count} {word}")
     audit = run.audit
+    if audit["by"] != "engine":
+        console().print(f"  fitted by {audit['by']}", style="yellow")
     console().print(
         f"  audit: {audit['n']} rows refitted with Larch, largest difference {audit['largest']:.1e} standard errors"
     )

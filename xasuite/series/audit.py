@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model import OK
-from .fitting import LARCH, RowFit
+from .fitting import ENGINE, RowFit
 from .plan import Plan
 
 LEAST_ROWS = 5
@@ -37,8 +37,8 @@ def audit_rows(plan: Plan, ok: NDArray[np.intp], fit: RowFit, first: int) -> dic
     """
     from ..exafs.batch.audits import compare
 
-    if fit.by == LARCH:
-        return {"rows": [], "note": "all rows were fitted by Larch itself"}
+    if fit.by != ENGINE:
+        return {"rows": [], "by": fit.by}
     chosen = audited_rows(plan, np.flatnonzero([s == OK for s in fit.status]))
     rows = []
     # Larch's own correlations divide by errors of 0

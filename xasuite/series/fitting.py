@@ -177,8 +177,8 @@ def _fit(plan: Plan, chi: Chi, model: Model, threads: int) -> RowFit:
             start=start,
             threads=1 if start == "previous" else threads,
         )
-    except batch.UnsupportedError:
-        return _by_larch(plan, chi, model)
+    except batch.UnsupportedError as exc:
+        return replace(_by_larch(plan, chi, model), by=f"{LARCH}: {exc}")
     m = len(fit)
     return RowFit(
         model,

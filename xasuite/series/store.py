@@ -164,13 +164,16 @@ def first_time(paths: Sequence[Path]) -> float:
 
 def audit_summary(paths: Sequence[Path]) -> dict[str, Any]:
     """How many rows were refitted, and the worst of them."""
-    rows = [r for path in paths for r in load_part(path, curves=False).audit.get("rows", [])]
+    found = [load_part(path, curves=False).audit for path in paths]
+    rows = [r for audit in found for r in audit.get("rows", [])]
+    by = next((audit["by"] for audit in found if "by" in audit), ENGINE)
     worst = max(rows, key=lambda r: r["difference"], default={"row": -1, "difference": 0.0, "parameter": ""})
     return {
         "n": len(rows),
         "largest": worst["difference"],
         "row": worst["row"],
         "parameter": worst["parameter"],
+        "by": by,
     }
 
 
@@ -285,7 +288,7 @@ def _provenance(handle: Any, plan: Plan, audit: dict[str, Any], origin: float) -
         "e0": plan.e0,
         "time_origin": origin,
         "audit": json.dumps(audit, sort_keys=True),
-        "engine": ENGINE,
+        "engine": audit["by"],
         "warnings": "\n".join(plan.warnings),
     }
     for name, value in facts.items():
