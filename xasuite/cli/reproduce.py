@@ -60,8 +60,7 @@ def print_reproduction(done: Reproduction) -> None:
     from .fit import print_variants
 
     for result in done.results:
-        cells = [c for c in done.cells if any(c.row == d.label for d in result.loaded.spec.data)]
-        cells = [c for c in cells if c.table == result.loaded.spec.reproduces]
+        cells = [c for c in done.cells if c.spec == result.loaded.name]
         if cells:
             header = ("row", "path", "quantity", "published", "ours", "diff/err", "verdict", "rule", "label")
             print_table(

@@ -77,6 +77,7 @@ def cell_json(cell: Cell) -> dict[str, Any]:
         "difference": number(cell.difference),
         "rule": cell.rule,
         "remark": cell.remark,
+        "spec": cell.spec,
     }
 
 

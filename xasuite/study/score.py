@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..exafs.result import FitResult, FittedPath, Value
 from ..spec.published import PublishedPath, PublishedTable
@@ -42,6 +42,7 @@ class Cell:
     difference: float
     rule: str
     remark: str = ""
+    spec: str = ""
 
 
 def score_result(result: SpecResult, table: PublishedTable, reference: str) -> tuple[Cell, ...]:
@@ -57,7 +58,7 @@ def score_result(result: SpecResult, table: PublishedTable, reference: str) -> t
         for line in lines:
             cells += _line_cells(fits[0], entry.label, line, reference, result.kinds[entry.label], tolerance)
         cells += _rfactor_cell(fits[0], entry.label, lines, reference, result.kinds[entry.label])
-    return tuple(cells)
+    return tuple(replace(c, spec=result.loaded.name) for c in cells)
 
 
 def _tolerance(result: SpecResult) -> dict[str, float]:
