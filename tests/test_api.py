@@ -59,4 +59,5 @@ def test_functions_of_the_front_say_what_goes_wrong() -> None:
 def test_every_name_of_the_front_is_there() -> None:
     for name in xasuite.__all__:
         assert getattr(xasuite, name) is not None
+    assert callable(xasuite.series), "xs.series(spec) runs one, although it is a package"
     assert set(xasuite.__all__) <= set(dir(xasuite))

@@ -46,14 +46,13 @@ _PUBLIC: dict[str, str] = {
     "fit": "xasuite.spec",
     "reproduce": "xasuite.study:reproduce_specs",
     "valence": "xasuite.study.valence:run_valence",
-    # series
-    "series": "xasuite.series",
     # figures
     "plot": "xasuite.report",
 }
 
-# Rooms whose functions are called by their full name: xs.simulate.spectrum, xs.xanes.edge_energy
-_ROOMS = ("feff", "reduce", "report", "simulate", "theory", "xanes")
+# Rooms whose functions are called by their full name: xs.simulate.spectrum, xs.xanes.edge_energy; xs.series is
+# itself called, and holds open_run
+_ROOMS = ("exafs", "feff", "io", "reduce", "report", "series", "simulate", "spec", "study", "theory", "xanes")
 
 __all__ = ["__version__", *_PUBLIC, *_ROOMS]
 
