@@ -123,7 +123,7 @@ def print_run(run: SeriesRun) -> None:
     for word, count in table["status"].value_counts().items():
         console().print(f"  {count} {word}")
     audit = run.audit
-    if audit["by"] != "engine":
+    if audit.get("by", "engine") != "engine":
         console().print(f"  fitted by {audit['by']}", style="yellow")
     console().print(
         f"  audit: {audit['n']} rows refitted with Larch, largest difference {audit['largest']:.1e} standard errors"
@@ -134,7 +134,27 @@ def print_run(run: SeriesRun) -> None:
             console().print(
                 f"  {p['name']} held at {paper(p['value'], p['stderr'])} ({origin}); its error is in every row"
             )
+    print_trend(run)
     for line in run.warnings:
         console().print(f"  {line}", style="yellow")
     names = sorted(p.name for p in run.path.parent.iterdir() if p.is_file() and not p.name.startswith("."))
     console().print(f"written: {run.path.parent}/ ({', '.join(names)})")
+
+
+def print_trend(run: SeriesRun) -> None:
+    """What the fit along time found: what was tied, how strongly, the numbers behind it."""
+    import json
+
+    from ..exafs.result import paper
+
+    if not run.timeline:
+        return
+    facts = json.loads(run.timeline["facts"])
+    for name, strength in facts["strength"].items():
+        console().print(
+            f"  along time: {name} smooth, strength {strength:.2g}, worth {facts['freedom'][name]:.1f} parameters"
+        )
+    for name, value in facts["trend"].items():
+        console().print(f"  along time: {name} = {paper(value, facts['trend_stderr'][name])}")
+    if not facts["converged"]:
+        console().print("  along time: the fit did not converge", style="yellow")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import FitError, SeriesError
+from ..errors import FitError, SeriesError, XasuiteWarning
 from ..model import Chi
 from .plan import Plan
 
@@ -47,6 +48,12 @@ def along_time(plan: Plan, paths: Sequence[Path]) -> dict[str, Any] | None:
             )  # fmt: skip
         except FitError as exc:
             raise SeriesError(f"{plan.loaded.path.name}: timeline: {exc}") from None
+    if not made.converged:
+        warnings.warn(
+            f"{plan.loaded.path.name}: the fit along time did not converge: its trend and errors mean little",
+            XasuiteWarning,
+            stacklevel=2,
+        )
     out: dict[str, Any] = {}
     for name in made.names:
         for key, values in ((name, made.values[name]), (f"{name}_err", made.stderr[name])):
