@@ -208,6 +208,7 @@ def footnotes(result: SpecResult) -> Iterable[str]:
         for p in fit.parameters:
             if p.kind == "inherited":
                 yield f"{p.name} = {p.value} from {p.origin}."
+    yield from _shares(result)
     if "closure" in result.kinds.values():
         yield (
             "closure: simulated from the published row and fitted blind; it proves the pipeline, "
@@ -216,6 +217,17 @@ def footnotes(result: SpecResult) -> Iterable[str]:
     for row in result.inputs.values():
         if row.kind == "measured":
             yield f"{row.label}: {row.origin}."
+
+
+def _shares(result: SpecResult) -> Iterable[str]:
+    """How much of each N's error is inherited."""
+    for fit in result.rows:
+        for p in fit.paths:
+            for name, share in p.n.shares.items():
+                yield (
+                    f"{p.data}, N({p.label}): of the error {p.n.stderr:.2g}, {share:.2g} is that of {name}, "
+                    f"{p.n.stderr_fit:.2g} the fit's own (in quadrature)."
+                )
 
 
 def table_json(result: SpecResult) -> dict[str, Any]:
