@@ -74,6 +74,14 @@ def test_a_mistake_is_one_line(spec, tmp_path, capsys, change, said):
     assert "Traceback" not in err
 
 
+def test_check_takes_a_series_too(spec, capsys):
+    wrong = spec.with_name("beyond.toml")
+    wrong.write_text(spec.read_text().replace("k = [3.0, 11.0]", "k = [3.0, 15.0]"))
+    assert call("check", spec) == 0
+    assert call("check", wrong) == 1
+    assert "[fit] k goes to 15" in capsys.readouterr().err
+
+
 def test_interrupted_it_keeps_what_was_done(spec, tmp_path):
     """Ctrl-C after the first chunk; resumed, the file is that of an undisturbed run."""
 

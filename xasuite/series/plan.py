@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__
-from ..errors import SeriesError, SpecError, XasuiteError, XasuiteWarning
+from ..errors import ReadError, SeriesError, SpecError, XasuiteError, XasuiteWarning
 from ..exafs.model import Model
 from ..model import Array, Scan, Spectrum
 from ..spec.load import LoadedSpec
@@ -84,6 +84,22 @@ def make_plan(loaded: LoadedSpec, context: Context | None = None) -> Plan:
     said = tuple(dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, XasuiteWarning)))
     plan = replace(plan, warnings=said)
     return replace(plan, fingerprint=fingerprint(plan))
+
+
+def check_series(loaded: LoadedSpec, context: Context | None = None) -> list[str]:
+    """What would mislead the reader of a series spec, its scans and structures looked at; absent data is a warning.
+
+    Raises SpecError with the mistakes.
+    """
+    from ..spec.check import biases
+
+    try:
+        plan = make_plan(loaded, context)
+    except ReadError as exc:
+        return [str(exc), *biases(loaded)]
+    except SeriesError as exc:
+        raise SpecError(f"{loaded.path.name}: {exc}") from None
+    return [*plan.warnings, *biases(loaded)]
 
 
 def _plan(loaded: LoadedSpec, context: Context) -> Plan:

@@ -19,6 +19,7 @@ columns = { T = "TR1 T [°C]" }
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -220,6 +221,14 @@ class SeriesSpec(Spec):
 
     data: tuple[Data, ...] = ()
     series: SeriesTable
+
+
+def holds_series(path: str | Path) -> bool:
+    """Whether a file is the spec of a series; False too for what cannot be read, which its loader explains."""
+    try:
+        return "series" in tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
 
 
 def load_series_spec(path: str | Path) -> LoadedSpec:
