@@ -212,7 +212,8 @@ def _audit(document: dict[str, Any]) -> tuple[str, ...]:
             f"{sum(judged)} of {len(judged)} published values lie within what is allowed; others are marked."
         )
     noise = sorted({d["noise"] for r in document["rows"] for d in r.get("data", []) if d["noise"]})
-    return tuple(s for s in [*said, *(f"Noise: {n}" for n in noise)] if s)
+    said += [f"Noise: {n}" for n in noise]
+    return tuple(f"{s[0].upper()}{s[1:].rstrip('.')}." for s in said if s)
 
 
 def _provenance(held: dict[str, Any]) -> tuple[tuple[str, str], ...]:

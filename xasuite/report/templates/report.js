@@ -57,6 +57,7 @@
       this.slider = root.querySelector("input");
       this.output = root.querySelector("output");
       this.slider.max = v.labels.length - 1;
+      root.classList.toggle("single", v.labels.length === 1);
       if (v.total > v.labels.length) {
         root.querySelector(".thinned").textContent =
           " The slider holds " + v.labels.length + " of " + v.total + " spectra, evenly chosen.";
@@ -100,7 +101,8 @@
 
     trends() {
       const t = this.v.trends, n = t.of.length, traces = [];
-      if (!n) { this.plots.trends.remove(); delete this.plots.trends; return; }
+      // of a single spectrum the values below say all
+      if (!n || t.x.length < 2) { this.plots.trends.remove(); delete this.plots.trends; return; }
       const lay = layout(this.v.xlabel, "", { hovermode: "x unified", margin: { l: 80, r: 12, t: 28, b: 42 } });
       const gap = 0.025, height = (1 - gap * (n - 1)) / n;
       t.of.forEach((p, i) => {
@@ -131,6 +133,9 @@
       lay.xaxis.anchor = n > 1 ? "y" + n : "y";
       lay.height = 76 + 92 * n;
       lay.xaxis.mirror = false;
+      if (this.v.xlabel === "Row" && t.x.length <= 20) {
+        Object.assign(lay.xaxis, { tickvals: t.x, ticktext: this.v.labels, title: { text: "" } });
+      }
       Plotly.newPlot(this.plots.trends, traces, lay, CONFIG);
     }
 
