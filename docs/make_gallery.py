@@ -8,11 +8,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 DOCS = Path(__file__).resolve().parent
 PAGE = DOCS / "gallery.md"
 WIDE = 1100  # pixels; sharp enough for a screen, small enough for a repository
 COLOURS = 128
+MAP_FROM = 6000  # different colours; a figure with more holds a map
 
 
 def blocks(text: str) -> list[str]:
@@ -26,13 +28,29 @@ def names(block: str) -> list[str]:
 
 
 def shrink(source: Path, target: Path) -> None:
-    """A figure for the page: at most WIDE pixels, a palette of COLOURS."""
+    """A figure for the page: at most WIDE pixels, a palette; maps keep the steps of their colour scale."""
     from PIL import Image
 
     image = Image.open(source).convert("RGB")
     if image.width > WIDE:
         image = image.resize((WIDE, round(image.height * WIDE / image.width)), Image.Resampling.LANCZOS)
-    image.quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
+    plain = image.getcolors(MAP_FROM) is not None
+    palette = None if plain else scale()
+    image.quantize(COLOURS, palette=palette, dither=Image.Dither.NONE).save(target, optimize=True)
+
+
+def scale() -> Any:
+    """A palette of the maps' colour scale, greys, and the red of fits."""
+    import matplotlib as mpl
+    import numpy as np
+    from PIL import Image
+
+    shades = mpl.colormaps["viridis"](np.linspace(0, 1, 200))[:, :3]
+    greys = np.linspace(0, 1, 40)[:, None] * np.ones(3)
+    reds = 1 - np.linspace(0, 1, 16)[:, None] * (1 - np.array([0.82, 0, 0]))
+    image = Image.new("P", (1, 1))
+    image.putpalette((255 * np.concatenate([shades, greys, reds])).astype("uint8").tobytes())
+    return image
 
 
 def main(chosen: list[str]) -> None:
