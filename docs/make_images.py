@@ -34,7 +34,7 @@ def main() -> None:
     save(xs.plot(copper.rows[0]), "cu_foil")
     after = xs.fit(FITS / "ccro" / "s9_co.toml")
     save(xs.plot(after.rows[0]), "ccro_30h_closure")
-    run = xs.series(FITS / "insitu" / "co_closure.toml", output=mkdtemp())
+    run = xs.series(FITS / "ccro_series" / "co.toml", output=mkdtemp())
     save(run.plot("Co-O.r", "Co-O.n"), "series_closure")
 
 

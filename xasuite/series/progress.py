@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -45,7 +46,9 @@ def progress_bar(quiet: bool = False, *, lines: bool = True) -> Iterator[Callabl
     from rich.console import Console
 
     stderr = Console(stderr=True)
-    shown = stderr.is_terminal or stderr.is_jupyter
+    # Without ipywidgets rich fills a notebook with one warning a refresh
+    widgets = importlib.util.find_spec("ipywidgets") is not None
+    shown = stderr.is_terminal or (stderr.is_jupyter and widgets)
     if quiet or not (shown or lines):
         yield lambda word, done, total: None
         return
