@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections import Counter
 from dataclasses import fields
 from pathlib import Path
@@ -374,6 +375,5 @@ def run(record: SeriesRun) -> Card:
         ("kept in", f"{record.path.parent.name}/{record.path.name}"),
     )
     grid = Grid(("label", unit, "status", *names), rows)
-    return Card(
-        record.path.parent.name, facts, (grid,), _notes(record.warnings), record.kind, lambda: record.plot()
-    )
+    title = tomllib.loads(record.spec_text).get("title", record.path.parent.name)
+    return Card(title, facts, (grid,), _notes(record.warnings), record.kind, lambda: record.plot())
