@@ -10,11 +10,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 DOCS = Path(__file__).resolve().parent
 PAGE = DOCS / "gallery.md"
 WIDE = 1100  # pixels; sharp enough for a screen, small enough for a repository
 COLOURS = 128
-MAP_FROM = 6000  # different colours; a figure with more holds a map
+GREY = 20  # levels between the channels of what still counts as grey
+MAP_FROM = 0.2  # share of coloured pixels above which a figure holds a map
 
 
 def blocks(text: str) -> list[str]:
@@ -34,15 +37,15 @@ def shrink(source: Path, target: Path) -> None:
     image = Image.open(source).convert("RGB")
     if image.width > WIDE:
         image = image.resize((WIDE, round(image.height * WIDE / image.width)), Image.Resampling.LANCZOS)
-    plain = image.getcolors(MAP_FROM) is not None
-    palette = None if plain else scale()
+    pixels = np.asarray(image, int)
+    coloured = float((pixels.max(axis=-1) - pixels.min(axis=-1) > GREY).mean())
+    palette = scale() if coloured > MAP_FROM else None
     image.quantize(COLOURS, palette=palette, dither=Image.Dither.NONE).save(target, optimize=True)
 
 
 def scale() -> Any:
     """A palette of the maps' colour scale, greys, and the red of fits."""
     import matplotlib as mpl
-    import numpy as np
     from PIL import Image
 
     shades = mpl.colormaps["viridis"](np.linspace(0, 1, 200))[:, :3]
