@@ -43,7 +43,7 @@ def everything() -> dict[str, dict[str, Any]]:
 def entry(name: str, what: Any) -> str:
     """One name: its signature and its docstring."""
     text = inspect.cleandoc(what.__doc__ or "")
-    lines = [f"### {name}", "", "```python", _signature(name, what), "```", "", "```text", text, "```", ""]
+    lines = [f"### {name}", "", "```text", _signature(name, what), "```", "", "```text", text, "```", ""]
     if inspect.isclass(what):
         members = [
             (n, m)

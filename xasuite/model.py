@@ -253,7 +253,15 @@ class Normalized(Spectrum):
     norm: Array = field(default_factory=lambda: np.empty(0))
     flat: Array = field(default_factory=lambda: np.empty(0))
 
-    _arrays: ClassVar[tuple[str, ...]] = (*Spectrum._arrays, "e0", "edge_step", "pre_edge", "post_edge", "norm", "flat")
+    _arrays: ClassVar[tuple[str, ...]] = (
+        *Spectrum._arrays,
+        "e0",
+        "edge_step",
+        "pre_edge",
+        "post_edge",
+        "norm",
+        "flat",
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -136,7 +136,9 @@ def _png(figure: Any) -> str:
     raw = io.BytesIO()
     figure.savefig(raw, format="png", dpi=DPI, bbox_inches="tight")
     plt.close(figure)
-    return f'<img alt="figure" src="data:image/png;base64,{base64.b64encode(slim(raw.getvalue())).decode()}"/>'
+    return (
+        f'<img alt="figure" src="data:image/png;base64,{base64.b64encode(slim(raw.getvalue())).decode()}"/>'
+    )
 
 
 def slim(png: bytes) -> bytes:
