@@ -37,7 +37,7 @@ const v = arguments[0], out = {};
 for (const n of ["xanes", "chik", "chir"]) out[n] = [...v.querySelector("." + n).data].map(t => [...t.y]);
 out.map = v.querySelector(".map").data[0].z.map(r => [...r]);
 const trends = v.querySelector(".trends");
-out.trends = trends && trends.data.filter(t => t.name === "now").map(t => [t.x[0], t.y[0]]);
+out.trends = trends && trends.layout.shapes.map(s => s.type === "line" ? [s.x0, s.x1] : [s.xanchor, s.yanchor]);
 out.text = v.querySelector("output").textContent + v.querySelector("table.now").textContent;
 return out;
 """

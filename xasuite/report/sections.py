@@ -145,7 +145,7 @@ def _quality(good: list[dict[str, Any]]) -> PaperTable:
         noise = ", ".join(f"{d['epsilon_k'][0]:.1e}" for d in r["data"] if d["epsilon_k"][0])
         rows.append(
             (
-                r["label"], f"{r['rfactor']:.4f}", f"{r['chi2_reduced'] or math.nan:.3g}", str(r["n_varys"]),
+                r["label"], f"{_float(r['rfactor']):.4f}", f"{_float(r['chi2_reduced']):.3g}", str(r["n_varys"]),
                 f"{r['n_idp']:.1f}", noise, said + mark, r["status"],
             )
         )  # fmt: skip
@@ -176,7 +176,7 @@ def _variants(document: dict[str, Any], errors: str) -> tuple[PaperTable, ...]:
             p = r["params"].get(n)
             text = "-" if p is None else number(_float(p["value"]), _float(p["stderr"]), errors)
             cells.append(text + ("" if p is None or p["vary"] else "*"))
-        rows.append((name, r["label"], *cells, f"{r['rfactor']:.4f}"))
+        rows.append((name, r["label"], *cells, f"{_float(r['rfactor']):.4f}"))
     return (
         PaperTable(
             "The same data fitted in other ways", ("Variant", "Sample", *names, "R factor"), tuple(rows)

@@ -70,27 +70,24 @@
       if (this.drawn) return;
       this.drawn = true;
       const v = this.v, P = Plotly.newPlot;
+      const band = (range) => [{
+        type: "rect", xref: "x", yref: "paper", x0: range[0], x1: range[1], y0: 0, y1: 1, fillcolor: "#000", opacity: 0.05, line: { width: 0 },
+      }];
+      const ranged = (made, range, shapes) => { made.yaxis.range = range; made.shapes = shapes; return made; };
       P(this.plots.xanes, [line(v.energy, this.norm.row(0), QUIET, "first", 1), line(v.energy, this.norm.row(0), DATA, "μ(E)")],
-        layout("Energy (eV)", "Normalised μ(E)", {}), CONFIG);
+        ranged(layout("Energy (eV)", "Normalised μ(E)"), bounds([this.norm]), []), CONFIG);
       P(this.plots.chik, [line(v.k, this.chi.row(0), DATA, "data"), line(v.k, this.fit.row(0), FIT, "fit")],
-        layout("k (Å⁻¹)", weight(v.kweight)), CONFIG);
+        ranged(layout("k (Å⁻¹)", weight(v.kweight)), bounds([this.chi, this.fit]), band(v.krange)), CONFIG);
       P(this.plots.chir, [line(v.r, this.chir.row(0), DATA, "data"), line(v.r, this.chirfit.row(0), FIT, "fit")],
-        layout("R (Å), not corrected for phase", "|χ(R)| (Å⁻" + sup(v.kweight + 1) + ")"), CONFIG);
-      const band = { type: "rect", xref: "x", yref: "paper", y0: 0, y1: 1, fillcolor: "#000", opacity: 0.05, line: { width: 0 } };
-      Plotly.relayout(this.plots.xanes, { "yaxis.range": bounds([this.norm]) });
-      Plotly.relayout(this.plots.chik, {
-        "yaxis.range": bounds([this.chi, this.fit]), shapes: [Object.assign({ x0: v.krange[0], x1: v.krange[1] }, band)],
-      });
-      Plotly.relayout(this.plots.chir, {
-        "yaxis.range": bounds([this.chir, this.chirfit], 0), shapes: [Object.assign({ x0: v.rrange[0], x1: v.rrange[1] }, band)],
-      });
+        ranged(layout("R (Å), not corrected for phase", "|χ(R)| (Å⁻" + sup(v.kweight + 1) + ")"),
+          bounds([this.chir, this.chirfit], 0), band(v.rrange)), CONFIG);
       P(this.plots.map, [{
         type: "heatmap", x: v.mapk, y: v.mapr, z: this.square(0), colorscale: "Viridis", zmin: 0, zmax: this.map.high, zsmooth: "best",
         colorbar: { title: { text: "|W|", side: "right" }, thickness: 10, outlinewidth: 0 },
         hovertemplate: "k %{x:.2f}, R %{y:.2f}: %{z:.3f}<extra></extra>",
       }], layout("k (Å⁻¹)", "R (Å)", { hovermode: "closest", margin: { l: 62, r: 4, t: 28, b: 42 } }), CONFIG);
       this.trends();
-      this.show(0);
+      this.words(0);
     }
 
     square(i) {
@@ -115,8 +112,6 @@
         });
         traces.push({ x: t.x, y: gone, yaxis: "y" + a, mode: "markers", name: p.name + " (not determined)", hoverinfo: "skip",
           marker: { color: "#fff", size: many ? 3 : 5, line: { color: QUIET, width: 1 } } });
-        traces.push({ x: [null], y: [null], yaxis: "y" + a, mode: "markers", hoverinfo: "skip", name: "now",
-          marker: { color: "rgba(0,0,0,0)", size: 11, line: { color: FIT, width: 2 } } });
         const top = 1 - i * (height + gap);
         lay["yaxis" + a] = Object.assign({}, lay.yaxis, {
           domain: [Math.max(0, top - height), top], title: { text: p.name + (p.unit ? "<br>(" + p.unit + ")" : ""), font: { size: 11 } }, nticks: 4,
@@ -131,6 +126,7 @@
         }
       });
       lay.xaxis.anchor = n > 1 ? "y" + n : "y";
+      lay.shapes = this.marks(0);
       lay.height = 76 + 92 * n;
       lay.xaxis.mirror = false;
       if (this.v.xlabel === "Row" && t.x.length <= 20) {
@@ -153,16 +149,28 @@
       Plotly.restyle(this.plots.chik, { y: [this.chi.row(i), this.fit.row(i)] }, [0, 1]);
       Plotly.restyle(this.plots.chir, { y: [this.chir.row(i), this.chirfit.row(i)] }, [0, 1]);
       Plotly.restyle(this.plots.map, { z: [this.square(i)] }, [0]);
-      if (this.plots.trends) {
-        const x = v.x[i], n = v.trends.of.length, at = [];
-        for (let j = 0; j < n; j++) at.push(3 * j + 2);
-        Plotly.restyle(this.plots.trends, { x: at.map(() => [x]), y: v.now.map((p) => [p.values[i]]) }, at);
-        Plotly.relayout(this.plots.trends, { shapes: [{ type: "line", x0: x, x1: x, yref: "paper", y0: 0, y1: 1, line: { color: FIT, width: 1, dash: "dot" } }] });
-      }
+      // shapes alone are drawn anew, not the points and their errors
+      if (this.plots.trends) Plotly.relayout(this.plots.trends, { shapes: this.marks(i) });
+      this.words(i);
+    }
+
+    // Where the trends stand at a row: a line across all, a ring on each
+    marks(i) {
+      const x = this.v.x[i], size = 6;
+      const across = { type: "line", x0: x, x1: x, yref: "paper", y0: 0, y1: 1, line: { color: FIT, width: 1, dash: "dot" } };
+      const rings = this.v.now.map((p, j) => ({
+        type: "circle", xref: "x", yref: "y" + (j === 0 ? "" : j + 1), xsizemode: "pixel", ysizemode: "pixel", xanchor: x, yanchor: p.values[i],
+        x0: -size, x1: size, y0: -size, y1: size, line: { color: FIT, width: 2 },
+      }));
+      return x === null ? [] : [across, ...rings.filter((s) => s.yanchor !== null)];
+    }
+
+    words(i) {
+      const v = this.v;
       this.slider.value = i;
       this.root.dataset.row = i;
       const status = v.status[i] === "ok" ? "" : ", " + v.status[i];
-      const where = v.xlabel === "Row" ? "" : ", " + v.xlabel.replace(/ \((.*)\)/, " ") + Number(v.x[i]).toPrecision(4) + " " + ((/\((.*)\)/.exec(v.xlabel) || ["", ""])[1]);
+      const where = v.xlabel === "Row" || v.x[i] === null ? "" : ", " + v.xlabel.replace(/ \((.*)\)/, " ") + Number(v.x[i]).toPrecision(4) + " " + ((/\((.*)\)/.exec(v.xlabel) || ["", ""])[1]);
       this.output.textContent = v.rows[i] + " of " + v.total + ": " + v.labels[i] + where + status;
       this.values(i);
     }
