@@ -27,7 +27,7 @@
     const axis = { showline: true, mirror: true, ticks: "inside", linecolor: "#000", zeroline: false, gridcolor: "#eeeeee", exponentformat: "none" };
     return Object.assign({
       margin: { l: 62, r: 12, t: 28, b: 42 }, font: { size: 12, family: "system-ui, DejaVu Sans, sans-serif" },
-      showlegend: false, paper_bgcolor: "#fff", plot_bgcolor: "#fff", hovermode: "x",
+      separators: ".", showlegend: false, paper_bgcolor: "#fff", plot_bgcolor: "#fff", hovermode: "x",
       xaxis: Object.assign({ title: { text: x, standoff: 6 } }, axis),
       yaxis: Object.assign({ title: { text: y, standoff: 4 } }, axis),
     }, more || {});
