@@ -73,7 +73,7 @@ def html(record: Any) -> str:
     parts += [_grid(g) for g in shown.grids]
     parts += [f'<div style="{_SMALL}">{escape(n)}</div>' for n in shown.notes]
     body = "".join(parts)
-    left = f'<div style="max-width:700px;overflow-x:auto">{body}</div>'
+    left = f'<div style="max-width:860px;overflow-x:auto">{body}</div>'
     right = ""
     if shown.figure is not None:
         try:
