@@ -218,12 +218,17 @@ def test_harmonics_are_orthonormal_and_gaunt_integrals_are_sympys() -> None:
 
 
 def test_memory_at_135_atoms() -> None:
-    """Under 1 GB without any symmetry, Python and its libraries included (measured: 0.37 GB)."""
+    """Under 1 GB without any symmetry, Python and its libraries included (measured: 0.37 GB).
+
+    Linux's VmHWM belongs to the program alone; ru_maxrss would hold what the parent had when it forked.
+    """
     import subprocess
     import sys
+    from pathlib import Path
 
+    if not Path("/proc/self/status").exists():
+        pytest.skip("peak memory is read from /proc/self/status, which this system does not have")
     code = """
-import resource
 from dataclasses import replace
 import numpy as np
 from xasuite.feff import load_crystal, make_cluster
@@ -234,8 +239,7 @@ assert len(p.xyz) == 135
 parts = {n: getattr(p, n)[..., 40:44] for n in ("energy", "reference", "atom", "norm", "dipole")}
 few = replace(p, xyz=p.xyz + np.random.default_rng(0).normal(0, 0.02, p.xyz.shape), shifts=p.shifts[:, 40:44], **parts)
 scattering(few, radius=9, workers=2)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    unit = 1 if sys.platform == "darwin" else 1024
-    assert int(done.stdout) * unit < 1e9
+    assert int(done.stdout) * 1024 < 1e9

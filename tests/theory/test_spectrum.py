@@ -30,7 +30,7 @@ from xasuite.theory import (
     write_feff,
 )
 from xasuite.theory.broadening import fermi_cut
-from xasuite.theory.compare import estimate_noise
+from xasuite.theory.comparison import estimate_noise
 from xasuite.theory.fit import move
 from xasuite.theory.xanes import LIMITS
 

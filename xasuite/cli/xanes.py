@@ -12,7 +12,7 @@ import typer
 from .common import DATA_ROOT, JSON
 
 if TYPE_CHECKING:
-    from ..theory.compare import Comparison, Ranked
+    from ..theory.comparison import Comparison, Ranked
     from ..theory.xanes import TheoryXanes
 
 
@@ -87,7 +87,7 @@ def _one(
     json: bool,
     output: Path | None,
 ) -> None:
-    from ..theory.compare import rank
+    from ..theory.comparison import rank
     from ..theory.xanes import theory_xanes
 
     with progress(json) as said:

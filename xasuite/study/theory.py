@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ..feff.crystal import Crystal
     from ..model import Normalized
-    from ..theory.compare import Comparison, Difference, Ranked
+    from ..theory.comparison import Comparison, Difference, Ranked
     from ..theory.fit import StructureGrid
     from ..theory.xanes import TheoryXanes
 
@@ -187,7 +187,7 @@ def theory_table(
 
     Raises ReadError, TheoryError, FeffError.
     """
-    from ..theory.compare import compare, rank
+    from ..theory.comparison import compare, rank
     from ..theory.xanes import LIMITS
 
     rows = []
@@ -244,7 +244,7 @@ def site_study(
 
     Raises CrystalError, FeffError, TheoryError.
     """
-    from ..theory.compare import difference
+    from ..theory.comparison import difference
     from ..theory.xanes import LIMITS, theory_xanes
 
     used: dict[str, Any] = {"radius": radius, "scf_radius": SCF_RADIUS, **settings}

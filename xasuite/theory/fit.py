@@ -17,7 +17,7 @@ from ..errors import TheoryError
 from ..feff.crystal import Crystal
 from ..model import Array, Spectrum, frozen_array
 from .broadening import broadening_matrix
-from .compare import GAUSS, RANGE, SHIFTS, measured_grid
+from .comparison import GAUSS, RANGE, SHIFTS, measured_grid
 from .xanes import LIMITS, Progress, theory_xanes
 
 _FINE = {1: 201, 2: 41, 3: 17}  # points an axis of the interpolated grid, by number of axes

@@ -77,7 +77,7 @@ class TheoryXanes(_Record):
 
     def peaks(self, *, gauss: float = 2.0) -> tuple[float, ...]:
         """Energies (eV from the Fermi level) of the maxima after a Gaussian, by parabola."""
-        from .compare import maxima
+        from .comparison import maxima
 
         return maxima(self.energy, self.broadened(gauss=gauss).mu)
 

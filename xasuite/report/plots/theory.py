@@ -11,7 +11,7 @@ from .style import COLORS, COLUMN, DATA, DOUBLE, FIT, NORM, style
 
 if TYPE_CHECKING:
     from ...study.theory import SiteStudy
-    from ...theory.compare import Comparison
+    from ...theory.comparison import Comparison
     from ...theory.fit import StructureFit
     from ...theory.xanes import TheoryXanes
 
