@@ -16,11 +16,15 @@ def register(app: typer.Typer) -> None:
 
 def watch(
     folder: Path = typer.Argument(help="Folder in which scans appear."),
-    spec: Path = typer.Argument(help="Spec of a series; of its files the names are used (*.txt), not the folder."),
+    spec: Path = typer.Argument(
+        help="Spec of a series; of its files the names are used (*.txt), not the folder."
+    ),
     data_root: Path | None = DATA_ROOT,
     output: Path = OUTPUT,
     interval: float = typer.Option(2.0, "--interval", min=0.05, help="Seconds between two looks."),
-    patience: float = typer.Option(300.0, "--patience", help="Seconds after which a half-written scan is given up."),
+    patience: float = typer.Option(
+        300.0, "--patience", help="Seconds after which a half-written scan is given up."
+    ),
     settle: float = typer.Option(1.0, "--settle", help="Seconds that a file must have stayed as it is."),
     until: int | None = typer.Option(None, "--until", help="Stop after so many scans."),
     idle: float | None = typer.Option(None, "--idle", help="Stop when nothing came for so many seconds."),
