@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "xasuite"
 
 LEVELS = [
-    {"model", "errors", "expressions", "files", "references"},
+    {"model", "errors", "expressions", "files", "lazy", "references"},
     {"_larch"},
     {"io", "reduce", "feff"},
     {"exafs", "xanes", "theory"},

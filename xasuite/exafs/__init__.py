@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+from ..lazy import loader
 
 if TYPE_CHECKING:
     from .fourier import back_fourier, fourier
@@ -35,9 +36,4 @@ class _Room(ModuleType):
 sys.modules[__name__].__class__ = _Room
 
 
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        value = getattr(importlib.import_module(_PUBLIC[name], __name__), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = loader(__name__, _PUBLIC)

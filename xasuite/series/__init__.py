@@ -6,10 +6,11 @@ package gives its name to the module.
 
 from __future__ import annotations
 
-import importlib
 import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+from ..lazy import loader
 
 if TYPE_CHECKING:
     from .record import SeriesRun, open_run
@@ -36,9 +37,4 @@ class _Callable(ModuleType):
 sys.modules[__name__].__class__ = _Callable
 
 
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        value = getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = loader(__name__, _PUBLIC)

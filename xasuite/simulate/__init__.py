@@ -5,8 +5,9 @@ The truth is kept beside the spectrum (Simulated.truth) and never on it: nothing
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ..lazy import loader
 
 if TYPE_CHECKING:
     from .atomic import Setup, scan_grid
@@ -29,9 +30,4 @@ _PUBLIC = {
 __all__ = ["Setup", "Simulated", "Truth", "TruthPath", "rest", "scan_grid", "series", "shell", "spectrum"]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        value = getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = loader(__name__, _PUBLIC)
