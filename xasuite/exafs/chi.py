@@ -17,7 +17,7 @@ from .batch.tables import SMALL_ENERGY, PathTables, build, lookup
 KTOE = 1e20 * constants.hbar**2 / (2 * constants.m_e * constants.e)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def _tables(feff: FeffPath) -> PathTables:
     return build([feff])
 

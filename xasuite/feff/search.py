@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from ..errors import CrystalError, FeffError
 from .crystal import Crystal, Lattice, load_crystal
 from .inp import feff_inp, make_cluster, rim
 from .paths import FeffPath, parse_feff_dat
-from .run import TIMEOUT, run_feff
+from .run import TIMEOUT, FeffRun, run_feff
 
 # Distances of one element whose gaps are below this (A) are one shell; see docs/decisions/shells.md.
 SHELL_GAP = 0.1
@@ -52,16 +53,33 @@ def find_paths(
     text = feff_inp(cluster, edge=edge, radius=radius, program=program, scf=scf)
     limit = timeout if timeout is not None else (_SCF_TIMEOUT if scf else TIMEOUT)
     run = run_feff(text, program=program, timeout=limit, label=cluster.title)
-    amplitudes = _amplitudes(run.files["files.dat"].decode())
     origin = f"{cluster.title}, {edge} edge, {program}{' SCF' if scf else ''}"
-    found = [
-        parse_feff_dat(content.decode(), origin, amplitudes.get(name, 0.0))
-        for name, content in sorted(run.files.items())
-        if name.startswith("feff") and name[4:8].isdigit()
-    ]
+    found = _paths_of(run, origin)
     if not found:
         raise FeffError(f"{cluster.title}: FEFF found no path within {radius:g} A; take a larger radius")
-    return tuple(sorted(found, key=lambda p: p.index))
+    return found
+
+
+# The same run gives the same records: what is worked out for a path once (its splines) then serves every use.
+_PARSED: OrderedDict[tuple[str, str], tuple[FeffPath, ...]] = OrderedDict()
+_MOST_PARSED = 32
+
+
+def _paths_of(run: FeffRun, origin: str) -> tuple[FeffPath, ...]:
+    """The paths of a run, parsed once for as long as it is among the last used."""
+    key = (run.key, origin)
+    if key not in _PARSED:
+        amplitudes = _amplitudes(run.files["files.dat"].decode())
+        found = [
+            parse_feff_dat(content.decode(), origin, amplitudes.get(name, 0.0))
+            for name, content in sorted(run.files.items())
+            if name.startswith("feff") and name[4:8].isdigit()
+        ]
+        _PARSED[key] = tuple(sorted(found, key=lambda p: p.index))
+        while len(_PARSED) > _MOST_PARSED:
+            _PARSED.popitem(last=False)
+    _PARSED.move_to_end(key)
+    return _PARSED[key]
 
 
 def _amplitudes(text: str) -> dict[str, float]:

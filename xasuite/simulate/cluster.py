@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 
 from ..errors import CrystalError, DataError, FeffError
 from ..feff.paths import FeffPath
@@ -97,6 +98,7 @@ def rest(
     return tuple(out)
 
 
+@lru_cache(maxsize=4096)
 def debye(path: FeffPath, temperature: float, theta: float) -> float:
     """sigma2 in A^2 of a path by the correlated Debye model, both temperatures in K.
 

@@ -81,6 +81,7 @@ def save(figure: Any, stem: str | Path, formats: tuple[str, ...] = ("png", "pdf"
         # resolution and kind of fonts are read when a figure is written, not when it is drawn
         with replacing(target) as temporary, style():
             figure.savefig(temporary, format=kind)
+        figure.set_layout_engine("none")  # laid out once: the next format takes it as it is
         paths.append(target)
     plt.close(figure)
     return paths
