@@ -11,6 +11,9 @@ export PYTHONUTF8 := 1
 # uv installs in a quarter of pip's time; where it cannot be had, pip does the same work
 install = ($(BIN)/python -m pip install -q uv && VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -q -e $(1)) \
 	|| $(BIN)/python -m pip install -q -e $(1)
+# uv leaves byte code to the first run, which may be forbidden to write it: what `xasuite --help` loads is compiled here
+compile = $(BIN)/python -m compileall -q xasuite \
+	$(addprefix $(VENV)/lib/python3*/site-packages/,typer rich pygments markdown_it mdurl)
 
 .PHONY: install reproduce test lint format clean
 
@@ -20,10 +23,12 @@ $(VENV)/.python:
 
 $(VENV)/.installed: pyproject.toml | $(VENV)/.python
 	$(call install,".[examples]")
+	@$(compile)
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml | $(VENV)/.python
 	$(call install,".[dev]")
+	@$(compile)
 	@touch $@ $(VENV)/.installed
 
 install: $(VENV)/.installed
