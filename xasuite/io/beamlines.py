@@ -63,6 +63,12 @@ def _photon_factory(text: str, name: str) -> Table:
         table.d_spacing = float(spacing.group(1))
     offsets = next((line.split()[1:] for line in header if line.split()[:1] == ["Offset"]), [])
     table.meta = {"title": title, "offsets": " ".join(offsets), "beamline": header[0].split()[-1]}
+    dark = [f"{n} {o}" for n, o in zip(names[3:], offsets[2:], strict=False) if float(o)]
+    if dark:
+        # Counts of PF9A_2022 follow the beam as if they held no dark counts: docs/decisions/reading.md
+        table.notes.append(
+            f"the header's offsets ({', '.join(dark)} a second) are not subtracted; write them into mu= if the counts hold them"
+        )
     return table
 
 
