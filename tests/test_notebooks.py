@@ -13,7 +13,6 @@ import pytest
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
-MOST_SECONDS = 120
 MOST_BYTES = 400_000
 
 
@@ -77,8 +76,7 @@ def test_runs_to_what_is_committed(path: Path, monkeypatch: pytest.MonkeyPatch) 
     pytest.importorskip("PyMca5")
     monkeypatch.delenv("XASUITE_DATA", raising=False)  # they need no data but what the project makes
     committed = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    fresh, seconds = runner().run(path)
-    assert seconds < MOST_SECONDS
+    fresh, _ = runner().run(path)
     for old, new in zip(committed, fresh.cells, strict=True):
         assert results(old) == results(new)
         assert columns(old) == columns(new), "run notebooks/run.py again and look at the change"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from xasuite.report.tables import PaperTable
 from xasuite.report.viewer import Stack, Trend, packed, payload, thinned, unpacked
 
 MANY = 500
+HANGS = 120  # s after which the browser is taken to do nothing more; no test asks how long a thing took
 TEN_MB = 10_000_000
 ROWS = 9  # of the closure series
 FLAGS = (
@@ -216,13 +216,22 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     found.quit()
 
 
-def opened(browser: Any, page: Path) -> float:
-    """Open a page; gives the ms after which its slider worked, by the page's own clock."""
+def opened(browser: Any, page: Path) -> None:
+    """Open a page whose script ran to its end, which it says by data-ready."""
     browser.get("about:blank")
     browser.get_log("performance")
     browser.get_log("browser")
     browser.get(page.as_uri())
-    return float(browser.execute_script("return document.body.dataset.ready"))
+    assert browser.execute_script("return document.body.dataset.ready")
+
+
+def reached(viewer: Any, row: int) -> None:
+    """Wait until a viewer shows a row: it draws in the browser's next frame."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    WebDriverWait(viewer, HANGS, 0.02).until(
+        lambda v: v.get_attribute("data-row") == str(row), f"the slider did not move to row {row}"
+    )
 
 
 def moved(browser: Any, viewer: Any, row: int) -> dict[str, Any]:
@@ -231,10 +240,7 @@ def moved(browser: Any, viewer: Any, row: int) -> dict[str, Any]:
     browser.execute_script(
         "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input'))", slider, row
     )
-    until = time.monotonic() + 10
-    while viewer.get_attribute("data-row") != str(row):
-        assert time.monotonic() < until, "the slider moved nothing"
-        time.sleep(0.02)
+    reached(viewer, row)
     return browser.execute_script(SHOWN, viewer)
 
 
@@ -246,9 +252,7 @@ def test_slider_moves_every_figure(browser: Any, report: Path, folder: Path, tmp
     assert len(viewers) == 2
     series = viewers[-1]
     browser.execute_script("arguments[0].scrollIntoView()", series)
-    until = time.monotonic() + 10
-    while series.get_attribute("data-row") is None and time.monotonic() < until:
-        time.sleep(0.05)
+    reached(series, 0)
     before, after = browser.execute_script(SHOWN, series), moved(browser, series, ROWS - 1)
     for name in (*PLOTS, "text"):
         assert after[name] != before[name], f"{name} did not move"
@@ -262,8 +266,7 @@ def test_slider_moves_every_figure(browser: Any, report: Path, folder: Path, tmp
     assert after["trends"][0][0] == pytest.approx(120.0)
     # the arrow keys step
     series.find_element("css selector", "input").send_keys("\ue014")
-    time.sleep(0.5)
-    assert series.get_attribute("data-row") == "1"
+    reached(series, 1)
     assert browser.save_screenshot(str(tmp_path / "report.png"))
 
 
@@ -271,7 +274,7 @@ def test_no_request_and_no_complaint(browser: Any, report: Path) -> None:
     opened(browser, report)
     for viewer in browser.find_elements("css selector", ".viewer"):
         browser.execute_script("arguments[0].scrollIntoView()", viewer)
-        time.sleep(0.7)
+        reached(viewer, 0)
         moved(browser, viewer, 0)
     assert [m for m in browser.get_log("browser") if m["level"] in ("SEVERE", "WARNING")] == []
     events = [json.loads(m["message"])["message"] for m in browser.get_log("performance")]
@@ -283,25 +286,20 @@ def test_no_request_and_no_complaint(browser: Any, report: Path) -> None:
     assert outside == []
 
 
-def test_five_hundred_spectra_open_quickly(browser: Any, tmp_path: Path) -> None:
+def test_five_hundred_spectra_open(browser: Any, tmp_path: Path) -> None:
+    """`python -m benchmarks report_500` shows after how many ms."""
     page = tmp_path / "many.html"
     page.write_text(render([section(many(MANY))], "many"), encoding="utf-8")
-    # the best of several: the time is that of the page, not of what else this machine does
-    times: list[float] = []
-    while len(times) < 6 and min(times, default=9999.0) >= 2000:
-        times.append(opened(browser, page))
-    ready = min(times)
+    opened(browser, page)
     viewer = browser.find_element("css selector", ".viewer")
-    before = browser.execute_script(SHOWN, viewer)
-    assert moved(browser, viewer, MANY - 1)["chir"] != before["chir"]
-    assert ready < 2000, f"{ready:.0f} ms"
+    before, after = browser.execute_script(SHOWN, viewer), moved(browser, viewer, MANY - 1)
+    assert not [name for name in (*PLOTS, "text") if after[name] == before[name]], "what did not move"
 
 
 def test_prints_to_a_pdf(browser: Any, report: Path) -> None:
     import base64
 
     opened(browser, report)
-    time.sleep(0.5)
     browser.execute_script(
         "window.addEventListener('beforeprint', () => { window.sizes = [...document.querySelectorAll('.main-svg')]"
         ".map(s => Number(s.getAttribute('width'))); })"

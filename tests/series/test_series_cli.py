@@ -16,6 +16,8 @@ from xasuite.series.run import run_series
 from xasuite.series.store import Folder
 from xasuite.spec.series import load_series_spec
 
+HANGS = 600  # s after which a process is taken to do nothing more
+
 
 @pytest.fixture(scope="module")
 def spec(make_series):
@@ -115,13 +117,13 @@ def test_ctrl_c_on_the_shell(make_series, tmp_path):
     ]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     parts = tmp_path / spec.parent.name / "grow" / "parts"
-    deadline = time.monotonic() + 120
+    hangs = time.monotonic() + HANGS
     while not list(parts.glob("0*.npz")):
         assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() < deadline
+        assert time.monotonic() < hangs, "no chunk was ever done"
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)
-    err = process.communicate(timeout=60)[1]
+    err = process.communicate(timeout=HANGS)[1]
     assert process.returncode == 130
     assert err.strip().splitlines()[-1] == "xasuite: interrupted; what was done is kept"
     assert "Traceback" not in err
