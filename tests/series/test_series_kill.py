@@ -1,4 +1,8 @@
-"""Kill -9 at ten random moments, then resume: the file is that of an undisturbed run, byte for byte."""
+"""Kill -9 in ten different stages of a run, then resume: the file is that of an undisturbed run, byte for byte.
+
+The stages are those that the run itself reports: planning, each chunk, writing. A child that is killed in a stage does
+not go beyond it, however slow or busy the machine is, so that which parts of the work are hit does not depend on it.
+"""
 
 from __future__ import annotations
 
@@ -17,63 +21,80 @@ from xasuite.spec.series import load_series_spec
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes made by fork")
 SCANS, CHUNK, KILLS = 24, 2, 10
+CHUNKS = SCANS // CHUNK
 
 
-def run(spec, folder, resume=False):
-    return run_series(load_series_spec(spec), folder=Folder(folder), resume=resume, threads=1)
+def run(spec, folder, resume=False, progress=None):
+    return run_series(
+        load_series_spec(spec), folder=Folder(folder), resume=resume, threads=1, progress=progress
+    )
 
 
 @pytest.fixture(scope="module")
 def undisturbed(make_series, tmp_path_factory):
-    """The spec, the bytes of the results of a whole run, and how long one takes."""
+    """The spec, the bytes of the results of a whole run, and how long (s) each of its stages takes."""
     spec = make_series(SCANS, chunk=CHUNK, more="audit = 0.0", name="kill")
     folder = tmp_path_factory.mktemp("whole")
-    run(spec, folder)  # loads and compiles: the next is the one to be timed
-    begun = time.perf_counter()
-    run(spec, folder)
-    return spec, contents(folder), time.perf_counter() - begun
+    run(spec, folder)  # loads and compiles: the next is the one that shows the stages
+    begun = []
+    run(spec, folder, progress=lambda *_: begun.append(time.perf_counter()))
+    lengths = np.diff([*begun, time.perf_counter()])
+    assert len(lengths) == 1 + 1 + CHUNKS + 1  # planning, the first chunk, what follows each of them, writing
+    return spec, contents(folder), lengths
 
 
 def contents(folder):
     return {n: (folder / n).read_bytes() for n in ("series.h5", "series.csv")}
 
 
-def killed(spec, folder, after, resume=False):
-    """Run in a child process and kill it (SIGKILL) after some seconds; how many chunks it left."""
-    child = multiprocessing.get_context("fork").Process(target=run, args=(spec, folder, resume))
+def killed(spec, folder, stage, after, resume=False):
+    """Run in a child process and kill it (SIGKILL) `after` s in a stage; how many chunks it left."""
+    reports, sender = multiprocessing.Pipe(duplex=False)
+
+    def progress(word, done, total):
+        nonlocal stage
+        if stage < 0:
+            signal.pause()  # the stage is over: wait for the kill
+        if stage == 0:
+            sender.send(word)
+        stage -= 1
+
+    child = multiprocessing.get_context("fork").Process(target=run, args=(spec, folder, resume, progress))
     child.start()
+    sender.close()
+    reports.recv()  # raises EOFError when the child ends before the stage
     time.sleep(after)
-    os.kill(child.pid, signal.SIGKILL)
+    child.kill()
     child.join()
     return len(list((folder / "parts").glob("0*.npz")))
 
 
 def test_ten_kills_give_ten_equal_files(undisturbed, tmp_path):
-    spec, whole, seconds = undisturbed
-    moments = np.random.default_rng(6).uniform(0.05, 1.1, KILLS) * seconds
+    spec, whole, lengths = undisturbed
+    rng = np.random.default_rng(6)
     left = []
-    for i, moment in enumerate(moments):
-        folder = tmp_path / f"run{i}"
-        left.append(killed(spec, folder, moment))
+    for i, stage in enumerate(rng.permutation(len(lengths))[:KILLS]):
+        folder, share = tmp_path / f"run{i}", rng.uniform()
+        left.append(killed(spec, folder, stage, share * lengths[stage]))
         run(spec, folder, resume=True)
-        assert contents(folder) == whole, f"killed after {moment:.2f} s of {seconds:.2f} s"
+        assert contents(folder) == whole, f"killed after {share:.0%} of stage {stage}"
         assert sorted(p.name for p in folder.iterdir()) == ["run.json", "series.csv", "series.h5"]
     # the moments must have hit the work itself, or the test would prove nothing
-    assert sum(0 < n < SCANS // CHUNK for n in left) >= 3, left
+    assert sum(0 < n < CHUNKS for n in left) >= 3, left
 
 
 def test_killed_again_and_again(undisturbed, tmp_path):
-    """The same run killed five times in a row still ends with the same file."""
-    spec, whole, seconds = undisturbed
-    for i in range(5):
-        killed(spec, tmp_path, 0.3 * seconds, resume=i > 0)
+    """The same run killed five times in a row, each time in the second chunk it does, still ends with the same file."""
+    spec, whole, lengths = undisturbed
+    left = [killed(spec, tmp_path, 2, 0.5 * lengths[2], resume=i > 0) for i in range(5)]
+    assert (np.diff([0, *left]) > 0).all(), left
     run(spec, tmp_path, resume=True)
     assert contents(tmp_path) == whole
 
 
 def test_resume_refuses_another_spec(undisturbed, tmp_path):
-    spec, _, seconds = undisturbed
-    killed(spec, tmp_path, 0.5 * seconds)
+    spec, _, lengths = undisturbed
+    killed(spec, tmp_path, CHUNKS // 2, 0.5 * lengths[CHUNKS // 2])
     other = spec.with_name("other.toml")
     other.write_text(spec.read_text().replace("k = [3.0, 11.0]", "k = [3.0, 10.0]"))
     with pytest.raises(SeriesError, match=r"is of another run.*run without --resume"):
