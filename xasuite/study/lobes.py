@@ -2,8 +2,8 @@
 
 Statement 4 about Co-Mn diatomic sites (references/published/comn.toml) orders lobes by k: metal-nitrogen below
 metal-metal of the pair below metal-metal of the foil, at both edges, and Co-Mn below Mn-Co. Each sample is a closure
-spectrum: FEFF's paths of an idealised cluster, white noise added to chi(k). docs/decisions/lobe_order.md has
-what came out.
+spectrum: mu(E) of FEFF's paths of an idealised cluster with noise in mu, normalised, its background removed.
+docs/decisions/lobe_order.md has what came out.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ import numpy as np
 from ..errors import CrystalError, XasuiteWarning
 from ..exafs.wavelet import Lobe
 from ..exafs.wavelet.lobes import maxima, spread, track
+from ..exafs.wavelet.transform import row_of, rows_of
 from ..model import Array, Chi, Wavelet
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import ArrayLike
 
-KSTEP = 0.05
-NK = 261  # to 13 1/A, the window's end and its taper
+    from ..simulate import TruthPath
+
 RADIUS = 5.0  # A, the longest half path length taken into the sum
 S02 = 0.8
 # Mean square relative displacements, A^2: near nitrogen, other light atoms, the pair, multiple scattering. Usual
@@ -151,26 +153,49 @@ class Claim4:
         )  # fmt: skip
 
 
-def site_chi(site: Site, *, isolated: bool = False, pair_sigma2: float = SIGMA2["pair"]) -> Chi:
-    """The noise-free chi(k) of a site: the sum over FEFF's paths up to RADIUS, or of the pair's path alone.
-
-    Raises CrystalError, FeffError.
-    """
+def site_paths(site: Site, *, pair_sigma2: float = SIGMA2["pair"]) -> tuple[TruthPath, ...]:
+    """The truth of a site: all of FEFF's paths up to RADIUS with their values. Raises CrystalError, FeffError."""
     from .. import feff
-    from ..exafs.chi import path_chi
+    from ..simulate import TruthPath
 
     with warnings.catch_warnings():
         # alpha-Mn has four sites; its first, the default, is as good as any for a lobe's place in k
         warnings.simplefilter("ignore", XasuiteWarning)
-        paths = feff.find_paths(site.structure, absorber=site.absorber, radius=RADIUS)
-    k = KSTEP * np.arange(NK, dtype=float)
-    chi = np.zeros(NK)
-    for path in paths:
-        if isolated and site.pair and path.scatterers != (site.pair,):
-            continue
-        chi = chi + path_chi(path, k, n=path.degen, s02=S02, sigma2=_sigma2(site, path, pair_sigma2)).imag
-    return Chi(k=k, chi=chi, e0=np.array(0.0), edge_step=np.array(1.0), element=site.absorber, edge="K",
-               label=site.name, meta={"kind": "closure"})  # fmt: skip
+        found = feff.find_paths(site.structure, absorber=site.absorber, radius=RADIUS)
+    return tuple(
+        TruthPath(p, n=p.degen, s02=S02, sigma2=_sigma2(site, p, pair_sigma2), label="-".join(p.scatterers))
+        for p in found
+    )
+
+
+def site_chi(
+    site: Site,
+    *,
+    isolated: bool = False,
+    pair_sigma2: float = SIGMA2["pair"],
+    noise: ArrayLike = 0.0,
+    seeds: Sequence[int] = (0,),
+) -> Chi:
+    """chi(k) of a site as measured: mu(E) of all its paths simulated, normalised, background removed.
+
+    Parameters
+    ----------
+    isolated : the chi(k) of every path but the pair's own is subtracted then, as known: what a perfect fit leaves,
+        with the noise and with what the background took.
+    pair_sigma2 : of the pair's path, A^2.
+    noise, seeds : epsilon_k and seed of each row.
+
+    Returns Chi, chi (m, nk). Raises CrystalError, FeffError and what simulation and reduction raise.
+    """
+    from ..simulate.truth import chi_of_k
+    from .through import simulated_chi
+
+    paths = site_paths(site, pair_sigma2=pair_sigma2)
+    chi = simulated_chi(paths, element=site.absorber, noise=noise, seeds=seeds, label=site.name)
+    others = [p for p in paths if isolated and site.pair and p.feff.scatterers != (site.pair,)]
+    left = chi.chi - chi_of_k(others, chi.k)
+    return Chi(k=chi.k, chi=left, e0=chi.e0, edge_step=chi.edge_step, element=site.absorber, edge="K",
+               label=site.name, meta={"kind": "closure"}, history=chi.history)  # fmt: skip
 
 
 def _sigma2(site: Site, path: Any, pair: float) -> float:
@@ -201,10 +226,10 @@ def claim4(
     ----------
     settings : a name in SETTINGS, the k weight and wavelet.
     structure : a name in STRUCTURES, the model of the pair.
-    isolated : the pair's own path alone, what is left when a fit's other paths are subtracted; False: all paths, in
+    isolated : the other paths subtracted after the reduction, as a perfect fit would; False: all paths, in
         which carbon at the same distance moves the lobe by up to 1.5 1/A, up or down with the model.
     pair_sigma2 : sigma2 of the pair's path, A^2: it moves the lobe in k as much as the choice of element does.
-    noise : epsilon_k at which the errors are given.
+    noise : epsilon_k at which the errors are given; put in as noise of mu(E).
     seeds : resamples at each noise; sites are paired at random, their noises are independent.
     noises : levels of epsilon_k searched for the one at which an order dies.
     seed : of numpy's generator.
@@ -219,14 +244,20 @@ def claim4(
     lobes: dict[str, Lobe | None] = {}
     drawn: dict[str, dict[float, Array]] = {}
     levels = sorted({float(noise), *map(float, noises)})
+    rows = np.concatenate([[0.0], np.repeat(levels, seeds)])
     for number, site in enumerate(sites(structure)):
-        chi = site_chi(site, isolated=isolated, pair_sigma2=pair_sigma2)
-        found = maxima(wavelet(chi, **chosen), r=site.r, threshold=0.3)
+        drawn_from = np.random.SeedSequence([seed, number]).generate_state(seeds)
+        chi = site_chi(
+            site,
+            isolated=isolated,
+            pair_sigma2=pair_sigma2,
+            noise=rows,
+            seeds=[0, *np.tile(drawn_from, len(levels)).tolist()],
+        )
+        found = maxima(wavelet(row_of(chi, 0), **chosen), r=site.r, threshold=0.3)
         lobes[site.name] = found[0] if found else None
-        drawn[site.name] = {
-            level: _draw(chi, found, level, seeds, np.random.default_rng([seed, number]), chosen)
-            for level in levels
-        }
+        values = _followed(rows_of(chi, slice(1, None)), found, chosen).reshape(len(levels), seeds, -1)
+        drawn[site.name] = dict(zip(levels, values, strict=True))
     lobes = {name: _with_errors(lobe, drawn[name][float(noise)]) for name, lobe in lobes.items()}
     orders = tuple(_order(a, b, lobes, drawn, float(noise)) for a, b in ORDERS)
     return Claim4(settings, structure, isolated, float(noise), seeds, lobes, orders)
@@ -247,22 +278,13 @@ def sites(structure: str = "L-Co1Mn1-NC") -> tuple[Site, ...]:
     return tuple(replace(s, structure=structure, r=STRUCTURES[structure]) if s.pair else s for s in SITES)
 
 
-def _draw(
-    chi: Chi,
-    found: Sequence[Lobe],
-    noise: float,
-    seeds: int,
-    rng: np.random.Generator,
-    settings: Mapping[str, Any],
-) -> Array:
-    """Values (seeds, 5) of the first lobe in noisy copies; NaN where it is lost."""
+def _followed(noisy: Chi, found: Sequence[Lobe], settings: Mapping[str, Any]) -> Array:
+    """Values (m, 5) of the first lobe in noisy copies; NaN where it is lost."""
     if not found:
-        return np.full((seeds, 5), np.nan)
+        return np.full((len(noisy.chi), 5), np.nan)
     # Only R about the lobe is transformed: more is not looked at
     near = {**settings, "r": (max(0.3, found[0].r - 0.7), found[0].r + 0.7)}
-    noisy = chi.chi + noise * rng.standard_normal((seeds, chi.k.size))
-    stack = Chi(k=chi.k, chi=noisy, e0=np.zeros(seeds), edge_step=np.ones(seeds), label=chi.label)
-    return track(stack, found[:1], **near)[:, 0]
+    return track(noisy, found[:1], **near)[:, 0]
 
 
 def _with_errors(lobe: Lobe | None, values: Array) -> Lobe | None:
@@ -311,7 +333,7 @@ def claim4_wavelets(
     """The six maps of the statement, without noise, for a figure in which each has its own scale."""
     from ..exafs.wavelet import wavelets
 
-    chis = [site_chi(s, isolated=isolated) for s in sites(structure)]
+    chis = [row_of(site_chi(s, isolated=isolated), 0) for s in sites(structure)]
     return wavelets(chis, **{**COMMON, **SETTINGS[settings]})
 
 

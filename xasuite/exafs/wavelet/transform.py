@@ -190,6 +190,15 @@ def iter_wavelet(
         yield part, plan(rows_of(data, part))
 
 
+def row_of(chi: Chi, i: int) -> Chi:
+    """Row i (from 0) of a stacked Chi, chi (nk,), without what no transform needs."""
+    one = rows_of(chi, slice(i, i + 1))
+    values = {
+        n: getattr(one, n)[0] for n in ("chi", "e0", "edge_step", "epsilon_k") if np.ndim(getattr(one, n))
+    }
+    return replace(one, **values)
+
+
 def rows_of(chi: Chi, part: slice) -> Chi:
     """Some rows of a stacked Chi, without what no transform needs (mu, background)."""
     m = chi.chi.shape[0]
