@@ -80,6 +80,40 @@ def test_restarted_it_goes_on(measured, beamline, tmp_path):
     assert len(again.run()) == 4
 
 
+@pytest.mark.parametrize(("kind", "rows"), [("block", [0, 1, 1, 2, 2]), ("running", [0, 1, 2, 3, 4])])
+def test_an_average_appears_with_its_last_scan(make_series, tmp_path, kind, rows):
+    """Blocks of two are there with every second scan, running means of two from the second on; restarted in between."""
+    spec = make_series(5, chunk=3, more=f'average = {{ kind = "{kind}", n = 2 }}', name=f"averaged_{kind}")
+    scans = [spec.parent / "scans" / f"scan_{i + 1}.txt" for i in range(5)]
+    folder, out, seen = tmp_path / "scans", Folder(tmp_path / "out"), []
+    folder.mkdir()
+    for i, scan in enumerate(scans):
+        shutil.copy(scan, folder)
+        stamp(folder / scan.name, 1e9)
+        if i in (0, 3):
+            watcher = Watch(folder, load_series_spec(spec), out)
+        watcher.step(1e9 + 10 * (i + 1))
+        seen.append(watcher.rows)
+    assert seen == rows
+    live, plain = watcher.run().table, series(spec, output=tmp_path / "plain").table
+    assert list(live["label"]) == list(plain["label"])
+    for name in ("n_o", "Co-O.r", "noise", "time", "averaged"):
+        np.testing.assert_allclose(live[name], plain[name], rtol=1e-8, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ("timeline = { shared = ['ss_o'] }", r"timeline is one fit of all rows.*xasuite series --resume"),
+        ("align = { use = 'mu', smooth = 5 }", r"smooth takes each shift from scans on both sides"),
+    ],
+)
+def test_what_cannot_be_live_says_why_and_what_instead(make_series, tmp_path, more, why):
+    spec = make_series(1, more=more, name="whole")
+    with pytest.raises(SeriesError, match=why):
+        Watch(tmp_path, load_series_spec(spec), Folder(tmp_path / "out"))
+
+
 def test_an_idle_watch_ends_and_says_why(beamline):
     _, watcher = beamline
     with pytest.raises(SeriesError, match=r"no usable scan \*\.txt appeared in .* within 0.1 s"):

@@ -57,4 +57,4 @@ def watch(
         look(watcher, interval=interval, until=until, idle=idle, say=say, current=draw)
     except KeyboardInterrupt:
         typer.echo("stopped", err=True)
-    typer.echo(f"{watcher.rows} scans in {target.path}/")
+    typer.echo(f"{watcher.scans} scans in {target.path}/")

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from ..spec.resolve import Context
 from ..spec.series import SeriesSpec
 from . import quality
 from .entries import Entry, find_entries, natural, read_scans
-from .plan import Plan, averaged, plan_of
+from .plan import Plan, averaged, plan_of, scans_for
 from .record import SeriesRun, open_run
 from .schedule import one_blas_thread
 from .store import Folder, assemble, save_part
@@ -39,7 +40,8 @@ class Seen:
 class Watch:
     """Takes scans of a folder up as they appear; `step` looks once, so that a caller keeps the time.
 
-    Rows stand in the order in which their scans became whole. A file counts as whole when it has not changed for
+    Rows stand in the order in which their scans became whole; an average is a row as soon as its last scan is there. A
+    file counts as whole when it has not changed for
     `settle` seconds and holds the series' range; one that stops growing before is taken after `patience` seconds,
     and its row says what is missing. Restarted, it goes on behind what it has taken up.
     """
@@ -57,15 +59,9 @@ class Watch:
     ) -> None:
         spec = loaded.spec
         assert isinstance(spec, SeriesSpec)
-        if (
-            spec.series.average is not None
-            or spec.series.timeline is not None
-            or spec.series.simulate is not None
-        ):
-            raise SeriesError(
-                f"{loaded.path.name}: average, timeline and simulate need a whole series; watch with a spec without "
-                "them and run xasuite series at the end"
-            )
+        refused = _not_live(spec)
+        if refused:
+            raise SeriesError(f"{loaded.path.name}: {refused}")
         self.folder, self.loaded, self.output = Path(folder), loaded, output
         if not self.folder.is_dir():
             raise SeriesError(f"{folder} is no folder to watch")
@@ -75,35 +71,42 @@ class Watch:
         self.plan: Plan | None = None
         self.waiting = ""
         self._seen: dict[Path, Seen] = {}
-        self._taken: list[list[str]] = self._resumed()
+        self._taken: list[str] = []
+        self._ends: list[int] = []  # the row behind the last of each part
+        self._resume()
+
+    @property
+    def scans(self) -> int:
+        """How many scans were taken up."""
+        return len(self._taken)
 
     @property
     def rows(self) -> int:
-        """How many scans were taken up."""
-        return sum(map(len, self._taken))
+        """How many rows there are: one a scan, fewer where rows are averages."""
+        return self._ends[-1] if self._ends else 0
 
-    def _resumed(self) -> list[list[str]]:
+    def _resume(self) -> None:
         marker = self.output.parts / NAMES
         if not marker.is_file():
-            return []
+            return
         document = json.loads(marker.read_text())
-        if document["spec_sha256"] != self.loaded.sha256:
+        if document["spec_sha256"] != self.loaded.sha256 or "ends" not in document:
             raise SeriesError(
-                f"{marker} is of another spec; watch into another folder with --output, or remove it"
+                f"{marker} is of another spec or version; watch into another folder with --output, or remove it"
             )
-        return document["taken"]
+        self._taken, self._ends = document["taken"], document["ends"]
 
     def step(self, now: float | None = None) -> int:
         """Look at the folder once; how many scans were taken up. Raises what the spec is to blame for."""
         now = time.time() if now is None else now
-        known = {name for batch in self._taken for name in batch}
+        known = set(self._taken)
         ready = []
         for path in self._files():
             if path.name not in known and self._whole(path, now):
                 ready.append(path)
         if not ready:
             return 0
-        entries = self._entries(known) + find_entries(ready)
+        entries = self._entries() + find_entries(ready)
         if not self._planned(entries):
             return 0
         assert self.plan is not None
@@ -130,9 +133,9 @@ class Watch:
             return stat.st_size > 0 and now - stat.st_mtime >= self.settle
         return stat.st_size > 0 and now - last.since >= self.settle
 
-    def _entries(self, names: set[str]) -> tuple[Entry, ...]:
-        taken = [self.folder / name for batch in self._taken for name in batch if name in names]
-        return find_entries([p for p in taken if p.is_file()]) if taken else ()
+    def _entries(self) -> tuple[Entry, ...]:
+        taken = [p for name in self._taken if (p := self.folder / name).is_file()]
+        return find_entries(taken) if taken else ()
 
     def _planned(self, entries: tuple[Entry, ...]) -> bool:
         """Make the plan when there are scans enough for it; says in `waiting` what it waits for."""
@@ -140,12 +143,10 @@ class Watch:
             return True
         spec = self.loaded.spec
         assert isinstance(spec, SeriesSpec)
-        needed = max(
-            [h.rows[1] for h in spec.series.hold.values()]
-            + [spec.series.align.to if spec.series.align else 1]
-        )
+        rows = max([1, *(h.rows[1] for h in spec.series.hold.values())])
+        needed = max(scans_for(rows, spec.series), spec.series.align.to if spec.series.align else 1)
         if len(entries) < needed:
-            self.waiting = f"{len(entries)} of the {needed} scans that hold and align need"
+            self.waiting = f"{len(entries)} of the {needed} scans that average, hold and align need"
             return False
         places = [self.loaded.path.parent, *self.context.roots, Path.cwd()]
         try:
@@ -174,25 +175,45 @@ class Watch:
 
     def _take(self, new: list[Entry]) -> None:
         assert self.plan is not None
-        done = self._entries({n for batch in self._taken for n in batch})
-        entries = (*done, *new)
-        batches = [*map(len, self._taken), len(new)]
-        ends = [sum(batches[: i + 1]) for i in range(len(batches))]
-        chunks = tuple((end - size, end) for end, size in zip(ends, batches, strict=True))
-        self.plan = replace(
-            self.plan, entries=entries, members=averaged(len(entries), self.plan.series), chunks=chunks
-        )
-        with one_blas_thread():
-            part = process(self.plan, len(chunks) - 1, self.threads)
-        save_part(self.output.part(len(chunks) - 1), part)
-        self._taken.append([Path(e.path).name for e in new])
-        document = {"spec_sha256": self.loaded.sha256, "taken": self._taken}
+        series = self.plan.series
+        entries = (*self._entries(), *new)
+        # An average is a row once its last scan is there; scans before that are only taken note of
+        members = averaged(len(entries), series) if len(entries) >= scans_for(1, series) else ()
+        ends = [*self._ends, len(members)] if len(members) > self.rows else self._ends
+        chunks = tuple(pairwise((0, *ends)))
+        self.plan = replace(self.plan, entries=entries, members=members, chunks=chunks)
+        fresh = len(ends) > len(self._ends)
+        if fresh:
+            with one_blas_thread():
+                part = process(self.plan, len(chunks) - 1, self.threads)
+            save_part(self.output.part(len(chunks) - 1), part)
+        self._taken, self._ends = [*self._taken, *(Path(e.path).name for e in new)], ends
+        document = {"spec_sha256": self.loaded.sha256, "taken": self._taken, "ends": ends}
         files.write_text(self.output.parts / NAMES, json.dumps(document, indent=1))
-        assemble(self.plan, self.output, [self.output.part(i) for i in range(len(self._taken))])
+        if fresh:
+            assemble(self.plan, self.output, [self.output.part(i) for i in range(len(ends))])
 
     def run(self) -> SeriesRun:
         """What there is so far. Raises SeriesError when nothing was taken up yet."""
         return open_run(self.output.h5)
+
+
+def _not_live(spec: SeriesSpec) -> str:
+    """Why a spec cannot be watched, and what to do instead; empty where it can."""
+    series = spec.series
+    if series.simulate is not None:
+        return "a simulated series has no scans to watch; run it with xasuite series"
+    if series.timeline is not None:
+        return (
+            "timeline is one fit of all rows, so it has no result before the last scan; watch with a copy of the spec "
+            "without [series.timeline] and run xasuite series --resume on this one afterwards"
+        )
+    if series.align is not None and series.align.smooth:
+        return (
+            "align: smooth takes each shift from scans on both sides, later ones too; watch with a copy of the spec "
+            "without it and run xasuite series --resume on this one afterwards"
+        )
+    return ""
 
 
 def watch(
@@ -204,25 +225,28 @@ def watch(
     say: Callable[[str], Any] = lambda word: None,
     current: Callable[[SeriesRun], Any] = lambda run: None,
 ) -> SeriesRun:
-    """Look again and again, until so many rows are there, nothing new came for `idle` seconds, or Ctrl-C.
+    """Look again and again, until so many scans are there, nothing new came for `idle` seconds, or Ctrl-C.
 
     `say` gets a line on what happened, `current` the run whenever there are new rows.
     """
-    last = time.monotonic()
+    last, shown = time.monotonic(), watcher.rows
     while True:
-        taken = watcher.step()
+        taken, before = watcher.step(), shown
         if taken:
-            last = time.monotonic()
+            last, shown = time.monotonic(), watcher.rows
+        if shown > before:
             run = watcher.run()
             row = run.table.iloc[-1]
             say(
-                f"{watcher.rows} scans; {row['label']}: {row['status']}"
+                f"{watcher.scans} scans; {row['label']}: {row['status']}"
                 + (f" ({row['reason']})" if row["reason"] else "")
             )
             current(run)
+        elif taken:
+            say(f"{watcher.scans} scans; the next row is not full yet")
         elif watcher.waiting:
             say(f"waiting: {watcher.waiting}")
-        if until is not None and watcher.rows >= until:
+        if until is not None and watcher.scans >= until and watcher.rows:
             return watcher.run()
         if idle is not None and time.monotonic() - last > idle:
             if not watcher.rows:

@@ -177,6 +177,14 @@ def averaged(n: int, series: SeriesTable) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(range(i, i + width)) for i in starts)
 
 
+def scans_for(rows: int, series: SeriesTable) -> int:
+    """How many scans so many rows take."""
+    if series.average is None:
+        return rows
+    width = series.average.n
+    return rows * width if series.average.kind == "block" else rows + width - 1
+
+
 def cut(rows: int, chunk: int) -> tuple[tuple[int, int], ...]:
     """Rows in chunks of the spec's size."""
     return tuple((i, min(i + chunk, rows)) for i in range(0, rows, chunk))
