@@ -17,12 +17,22 @@ from typing import Any
 import benchmarks
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
-KEYS = ("ratio", "ours_per_s", "peer_per_s", "threads")
+ABOUT = ("work", "peer", "wanted", "seconds_in_all")
+HEAD = "| name | work | peer | ratio | wanted | ours/s | peer/s | threads | measured |"
 
 
 def names() -> list[str]:
     """Every benchmark of this folder."""
     return sorted(m.name for m in pkgutil.iter_modules(benchmarks.__path__) if not m.name.startswith("_"))
+
+
+def usual() -> list[str]:
+    """Those that run when none is named."""
+    return [
+        n
+        for n in names()
+        if not getattr(importlib.import_module(f"benchmarks.{n}"), "ONLY_WHEN_NAMED", False)
+    ]
 
 
 def measure(name: str) -> dict[str, Any]:
@@ -34,21 +44,29 @@ def measure(name: str) -> dict[str, Any]:
         out = importlib.import_module(f"benchmarks.{name}").run()
     except Missing as exc:
         return {"skipped": str(exc)}
-    out["seconds"] = round(time.perf_counter() - start, 1)
+    out["seconds_in_all"] = round(time.perf_counter() - start, 1)
     return out
+
+
+def figures(out: dict[str, Any]) -> dict[str, Any]:
+    """What was measured, without what is said about it."""
+    return {k: v for k, v in out.items() if k not in ABOUT}
+
+
+def _text(out: dict[str, Any]) -> str:
+    return ", ".join(f"{k} {v}" for k, v in figures(out).items())
 
 
 def line(name: str, out: dict[str, Any]) -> str:
     """One benchmark as a line for people."""
     if "skipped" in out:
         return f"{name:22s} skipped: {out['skipped']}"
-    if "ratio" not in out:
-        said = ", ".join(f"{k} {v}" for k, v in out.items() if k not in ("work", "peer", "wanted"))
-        return f"{name:22s} {said}"
     wanted = f" (wanted {out['wanted']})" if "wanted" in out else ""
+    if "ratio" not in out:
+        return f"{name:22s} {_text(out)}{wanted}; {out.get('work', '')}; {out['seconds_in_all']} s in all"
     return (
-        f"{name:22s} {out['ratio']:7.1f} x{wanted}: {out['ours_per_s']:.0f}/s against {out['peer_per_s']:.1f}/s, "
-        f"{out['threads']} thread; {out.get('work', '')}; peer: {out.get('peer', '')}; {out['seconds']} s in all"
+        f"{name:22s} {out['ratio']:7.1f} x{wanted}: {_rate(out['ours_per_s'])}/s against {_rate(out['peer_per_s'])}/s, "
+        f"{out['threads']} thread; {out.get('work', '')}; peer: {out.get('peer', '')}; {out['seconds_in_all']} s in all"
     )
 
 
@@ -68,26 +86,38 @@ def _round(ratio: float) -> str:
     return f"{ratio:.0f}" if ratio >= 20 else f"{ratio:.1f}"
 
 
-def page(results: dict[str, dict[str, Any]]) -> str:
-    """docs/benchmarks.md."""
-    rows = []
-    for name, out in results.items():
-        if "ratio" in out:
-            figures = f"**{_round(out['ratio'])}** | {out.get('wanted', '')} | {out['ours_per_s']:.0f} | {out['peer_per_s']:.1f} | {out['threads']}"
-        else:
-            text = out.get("skipped") or ", ".join(f"{k} {v}" for k, v in out.items() if k not in ("work", "peer", "wanted", "seconds"))  # fmt: skip
-            figures = f"{text} | {out.get('wanted', '')} | | | "
-        rows.append(f"| {name} | {out.get('work', '')} | {out.get('peer', '')} | {figures} |")
+def _rate(rate: float) -> str:
+    return f"{rate:.0f}" if rate >= 100 else f"{rate:.3g}"
+
+
+def row(name: str, out: dict[str, Any]) -> str:
+    """One benchmark as a row of the page."""
+    about = f"| {name} | {out.get('work', '')} | {out.get('peer', '')} |"
+    today = time.strftime("%Y-%m-%d")
+    if "ratio" not in out:
+        return f"{about} {_text(out)} | {out.get('wanted', '')} | | | | {today} |"
+    rates = f"{_rate(out['ours_per_s'])} | {_rate(out['peer_per_s'])} | {out['threads']}"
+    return f"{about} **{_round(out['ratio'])}** | {out.get('wanted', '')} | {rates} | {today} |"
+
+
+def page(results: dict[str, dict[str, Any]], before: str = "") -> str:
+    """docs/benchmarks.md; what was not measured this time keeps its row of the page `before`."""
+    held = {
+        r.split("|")[1].strip(): r for r in before.splitlines() if r.startswith("| ") and r.endswith(" |")
+    }
+    held = {n: held[n] for n in names() if n in held}
+    rows = held | {n: row(n, out) for n, out in results.items() if "skipped" not in out}
     return "\n".join(
         [
             "# Benchmarks",
             "",
-            f"Measured {time.strftime('%Y-%m-%d')} by `python -m benchmarks --write` on {machine()}. Ours and the peer take",
-            "turns within one run on the same machine, so that the ratio holds whatever else runs; rates are medians of the turns, per second.",
+            f"Measured by `python -m benchmarks [NAME ...] --write` on {machine()}. Ours and the peer take turns",
+            "within one run on the same machine, so that the ratio holds whatever else runs; rates are medians of the turns, per second.",
+            "Where there is no peer, the figures stand in the place of the ratio.",
             "",
-            "| name | work | peer | ratio | wanted | ours/s | peer/s | threads |",
-            "|---|---|---|---|---|---|---|---|",
-            *rows,
+            HEAD,
+            "|---" * HEAD.count(" | ") + "|---|",
+            *(rows[n] for n in sorted(rows)),
             "",
         ]
     )
@@ -106,16 +136,16 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     warnings.simplefilter("ignore")
     results = {}
-    for name in options.names or names():
+    for name in options.names or usual():
         results[name] = measure(name)
         if not options.json:
             print(line(name, results[name]), flush=True)
     if options.json:
-        print(json.dumps({n: {k: v for k, v in r.items() if k not in ("work", "peer", "wanted", "seconds")} for n, r in results.items()}))  # fmt: skip
+        print(json.dumps({name: figures(out) for name, out in results.items()}))
     if options.write:
         from xasuite.files import write_text
 
-        write_text(PAGE, page(results))
+        write_text(PAGE, page(results, PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""))
     return 0
 
 

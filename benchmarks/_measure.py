@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from statistics import median
 from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 class Skipped(Exception):  # noqa: N818 - not an error
     """The benchmark needs something that this machine does not have; the message says what."""
+
+
+def seconds_of(command: Sequence[str]) -> tuple[float, str]:
+    """How long a command of its own process takes from its start to its end (s), and what it printed."""
+    start = time.perf_counter()
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    took = time.perf_counter() - start
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed: {done.stderr.strip()[-2000:]}")
+    return took, done.stdout
+
+
+def python(*arguments: str) -> list[str]:
+    """A command of this Python."""
+    return [sys.executable, *arguments]
 
 
 def by_turns(

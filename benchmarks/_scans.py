@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks._shells import NOISE, SEED, K, clean_chi
+from benchmarks._shells import NOISE, SEED, K, clean_chi, truth
 from xasuite.model import Array, Spectrum
 
 E0 = 8979.0
@@ -22,11 +22,16 @@ def grid() -> Array:
 
 def scans(shells: int, m: int) -> Spectrum:
     """mu (m, 400) with the series' chi and noise."""
-    rng = np.random.default_rng(SEED + 1)
+    return scans_of(shells, truth(shells, m), SEED + 1)
+
+
+def scans_of(shells: int, values: Array, seed: int) -> Spectrum:
+    """mu (m, 400) of parameters (m, nv), with noise."""
+    rng = np.random.default_rng(seed)
     energy = grid()
     x = energy - E0
     k = np.sqrt(np.maximum(x, 0) / KTOE)
-    chi = clean_chi(shells, m)
+    chi = clean_chi(shells, values)
     at = np.clip(k / (K[1] - K[0]), 0, K.size - 1.001)
     low = at.astype(int)
     here = chi[:, low] * (1 - (at - low)) + chi[:, low + 1] * (at - low)

@@ -63,15 +63,14 @@ def truth(shells: int, m: int = N_SPECTRA) -> Array:
     return ENDS[shells][0] * (1 - t) + ENDS[shells][1] * t
 
 
-def clean_chi(shells: int, m: int = N_SPECTRA) -> Array:
-    """chi (m, nk) on `K` without noise."""
+def clean_chi(shells: int, x: Array) -> Array:
+    """chi (m, nk) on `K` without noise, of parameters x (m, nv)."""
     program = compile_model(model(shells))
     work = Work(
         build(copper_paths()[:shells]), K[1:], np.empty((0, K.size - 1)), np.empty(0, int), program, 1.0
     )
-    x = truth(shells, m)
-    out = np.zeros((m, K.size))
-    for i in range(0, m, 256):
+    out = np.zeros((len(x), K.size))
+    for i in range(0, len(x), 256):
         out[i : i + 256, 1:] = chi_and_slopes(work, run(program, x[i : i + 256])[0])[0].sum(axis=1)
     return out
 
@@ -79,7 +78,7 @@ def clean_chi(shells: int, m: int = N_SPECTRA) -> Array:
 def series(shells: int) -> Chi:
     """The series with noise."""
     rng = np.random.default_rng(SEED)
-    chi = clean_chi(shells)
+    chi = clean_chi(shells, truth(shells))
     return Chi(
         k=K, chi=chi + NOISE * rng.normal(size=chi.shape), e0=np.zeros(len(chi)), edge_step=np.ones(len(chi))
     )
