@@ -22,9 +22,28 @@ from xasuite.report.samples import samples
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 MM = 25.4
 # Part A's figures and those of Fig. 2 of part B
-WANTED = ("s07", "s08", "s09", "s10", "s11", "s23", "s25", "s26", "s27", "s28", "s29", "s31", "s32", "s36")
-SECOND = ("fig2-ft", "fig2-wavelets", "fig2-xanes", "fig2-theory")
-QUICK = ("s23-xanes-time", "s25-ft-time", "s36-lines")  # of a second or two each
+WANTED = (
+    "s07",
+    "s08",
+    "s09",
+    "s10",
+    "s11",
+    "s23",
+    "s24",
+    "s25",
+    "s26",
+    "s27",
+    "s28",
+    "s29",
+    "s31",
+    "s32",
+    "s36",
+)
+SECOND = (
+    *(f"fig2-{kind}-{edge}" for kind in ("xanes", "ft", "wavelets") for edge in ("co", "mn")),
+    "fig2-theory",
+)
+QUICK = ("s23-xanes-time", "s25-ft-time-co", "s36-lines")  # of a second or two each
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +140,20 @@ def test_ft_shows_what_fourier_gives(closure: tuple) -> None:
     assert len(axis.lines) == 6
     # Co-O at 1.97 A lies near 1.5 A before the phase is corrected
     assert 1.3 < drawn.get_xdata()[np.argmax(drawn.get_ydata())] < 1.7
+
+
+def test_wavelets_side_by_side_share_range_and_weight(closure: tuple) -> None:
+    """A record has a range and weight of its own (k to 12, k^2); beside a spec's rows it takes theirs (3 to 11, k^3)."""
+    other = xs.simulate.spectrum(
+        xs.simulate.rest(xs.find_paths("CoO", absorber="Co"), s02=0.77), element="Co", label="CoO"
+    )
+    found = samples("fits/ccro/s4b_co.toml", other)
+    assert found[0].range.k != found[1].range.k
+    made = paper.maps_of(found, None, (0.5, 4.0))
+    assert [w.kweight for w in made] == [3, 3]
+    assert {dict(w.history[-1].settings)["k"] for w in made} == {(3.0, 11.0)}
+    maps = [a for a in figures.figure("wavelet", *found).axes if a.get_xlabel().startswith("k")]
+    assert {a.get_xlim() for a in maps} == {(2.0, 12.0)}
 
 
 def test_kind_is_said(closure: tuple) -> None:

@@ -16,6 +16,10 @@ from . import style
 
 RMAX = 6.0  # A
 LETTER = 0.15  # A; the width of a letter of a curve's name, which stands above the curve's end
+MARGIN = 0.15  # A; room at the left of that name
+LINES_APART = (
+    0.75  # of the highest white line, between spectra above each other: lines of shifted edges do not cross
+)
 ROOM = 1.12  # of the highest curve, between curves that are drawn above each other
 
 
@@ -119,7 +123,7 @@ def ft(
         for i, (y, name, color) in enumerate(zip(curves, names, colors, strict=True)):
             axis.plot(r, y + i * step, color=color, label=name, zorder=len(samples) - i)
             if stacked and len(samples) <= 8:
-                end = float(y[r > RMAX - LETTER * len(name)].max())
+                end = float(y[r > RMAX - LETTER * len(name) - MARGIN].max())
                 axis.text(
                     RMAX - 0.08,
                     i * step + end + 0.04 * step,
@@ -243,27 +247,37 @@ def fits(samples: Sequence[Sample], *, kweight: int | None = None, columns: int 
     return figure
 
 
-def maps_of(samples: Sequence[Sample], kweight: int | None, r: tuple[float, float]) -> tuple[Wavelet, ...]:
-    """Morlet wavelets of samples, each over its own k range."""
-    out = []
-    for s in samples:
-        weight = s.range.kweight[-1] if kweight is None else kweight
-        out.append(wavelet(s.chi, k=s.range.k, kweight=weight, r=r))
-    return tuple(out)
+def maps_of(
+    samples: Sequence[Sample],
+    kweight: int | None,
+    r: tuple[float, float],
+    k: tuple[float, float] | None = None,
+) -> tuple[Wavelet, ...]:
+    """Morlet wavelets of samples over one k range and with one weight: those of the first unless told otherwise.
+
+    A map changes with both, so that maps of different ranges or weights cannot be compared.
+    """
+    first = samples[0].range
+    weight = first.kweight[-1] if kweight is None else kweight
+    return tuple(wavelet(s.chi, k=k or first.k, kweight=weight, r=r) for s in samples)
 
 
 def wavelets(
     samples: Sequence[Sample],
     *,
     kweight: int | None = None,
+    k: tuple[float, float] | None = None,
     r: tuple[float, float] = (0.5, 5.0),
     each: bool = False,
 ) -> Any:
-    """Wavelet maps side by side with |chi(R)| at their left (S11, S31)."""
+    """Wavelet maps side by side with |chi(R)| at their left, one k range and weight for all (S11, S31)."""
     from .wavelet import plot_wavelets
 
+    low, high = k or samples[0].range.k
     titles = [f"{s.label} ({s.kind})" for s in samples]
-    return plot_wavelets(maps_of(samples, kweight, r), titles=titles, each=each)
+    return plot_wavelets(
+        maps_of(samples, kweight, r, k), titles=titles, each=each, k=(max(0.0, low - 1), high + 1)
+    )
 
 
 def film(
@@ -306,7 +320,7 @@ def lines(
         )  # fmt: skip
         for i, (axis, (name, of)) in enumerate(zip(axes[0], groups.items(), strict=True)):
             curves = [_scaled(s) for s in of]
-            step = 0.35 * max(float(y.max()) for y in curves)
+            step = LINES_APART * max(float(y.max()) for y in curves)
             for j, (s, y) in enumerate(zip(of, curves, strict=True)):
                 axis.plot(s.energy, y + j * step, color=style.COLORS[j % 8], label=s.label)
             axis.set(

@@ -86,6 +86,8 @@ def plot_wavelets(
         grid = figure.add_gridspec(rows, 2 * columns, width_ratios=[_SIDE, 1] * columns)
         highest = max(float(side_ft(w)[1].max()) for w in wavelets)
         maps, mesh = [], None
+        label = wavelet_label(wavelets[0]) if len(kinds) == 1 else "|W|"
+        unit = label.removeprefix("|W|").replace("(", "").replace(")", "")
         for i, w in enumerate(wavelets):
             row, column = divmod(i, columns)
             side = figure.add_subplot(grid[row, 2 * column])
@@ -95,7 +97,7 @@ def plot_wavelets(
             _side(side, w, float(side_ft(w)[1].max()) if each else highest, label=column == 0)
             axis.set_title(titles[i] if titles else w.label)
             if each:
-                _corner(axis, f"max {own:.3g}")
+                _corner(axis, f"max {own:.3g}{unit}")
             if row < rows - 1 and i + columns < n:
                 axis.set_xlabel("")
                 side.set_xlabel("")
@@ -104,8 +106,9 @@ def plot_wavelets(
             if ridges and ridges[i]:
                 _ridge(axis, ridges[i])
             maps.append(axis)
-        label = f"{wavelet_label(wavelets[0])}{', each over its maximum' if each else ''}"
-        bar = figure.colorbar(mesh, ax=maps, label=label if len(kinds) == 1 else "|W|", pad=0.02, aspect=30)
+        bar = figure.colorbar(
+            mesh, ax=maps, label="|W| over its maximum" if each else label, pad=0.02, aspect=30
+        )
         if each:
             bar.set_ticks([0, own / 2, own], labels=["0", "½", "1"])
     return figure

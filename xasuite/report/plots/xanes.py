@@ -165,7 +165,7 @@ def _labels(axes: Any, shown: Sequence[Standard]) -> None:
         gap = offset + (s.energy_err if s.used else 0.0)
         x, y = s.energy + (-gap if is_left else gap), s.valence
         while any(abs(y - v) < step and abs(x - e) < 4 * offset for e, v in taken):
-            y += step / 2
+            y += step / 2 if is_left else -step / 2  # away from the line, which rises to the right
         taken.append((x, y))
         axes.text(
             x, y, str(i + 1) if numbered else s.name, fontsize=6, ha="right" if is_left else "left", va="center",
