@@ -1,4 +1,4 @@
-"""Run the benchmarks that are named, or all, and print each as a ratio measured in one run."""
+"""Run the benchmarks that are named, or all that do not take minutes, and print what each measured in one run."""
 
 from __future__ import annotations
 

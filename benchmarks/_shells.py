@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import tempfile
 from collections.abc import Callable
 from functools import lru_cache
@@ -104,6 +106,7 @@ def feffit_one(shells: int) -> Callable[[Array, Array], object]:
     m = model(shells)
     start = {p.name: float(v) for p, v in zip(m.params, truth(shells).mean(axis=0), strict=True)}
     folder = tempfile.mkdtemp(prefix="xasuite-bench-")
+    atexit.register(shutil.rmtree, folder)
     files = []
     for i, path in enumerate(m.paths):
         files.append(Path(folder) / f"feff{i + 1:04d}.dat")
