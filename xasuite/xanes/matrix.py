@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ComponentError
 from ..model import Array, Normalized, Series
-from .edge import noise_of
+from .positions import noise_of
 
 ARRAYS = ("norm", "flat")
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import ComponentError, RangeError
 from ..model import Array, Normalized, Series
-from .edge import noise_of
+from .positions import noise_of
 
 if TYPE_CHECKING:
     import pandas as pd

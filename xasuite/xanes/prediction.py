@@ -1,0 +1,125 @@
+"""An unknown's valence read off a calibration, with its interval or the reason why there is none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import CalibrationError
+from .calibration import fieller, invert
+from .standards import LEVEL, MIN_DOF, UNPROVEN, Calibration, Prediction
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .edge import EdgeEnergy
+
+
+def predict(
+    calibration: Calibration,
+    energy: float,
+    energy_err: float,
+    *,
+    name: str = "",
+    level: float = LEVEL,
+    scale: str = UNPROVEN,
+    evidence: str = "",
+) -> Prediction:
+    """Valence of an unknown from its edge energy, with Fieller's interval or the reason why there is none.
+
+    The interval holds the unknown's own error, the scatter between compounds and the line's error, with
+    Student's t for the residual degrees of freedom. With fewer than two of those it is not given. Raises
+    CalibrationError for an energy or error that is no number, or negative.
+    """
+    if not np.isfinite(energy) or not energy_err >= 0:
+        raise CalibrationError(
+            f"{name or 'the unknown'}: edge energy {energy:g} eV with error {energy_err:g} eV cannot be used; "
+            "the error must be zero or positive"
+        )
+    from scipy.stats import t as student
+
+    line = calibration.line
+    value = invert(line, energy, calibration.span)
+    slope = float(line.slope(value))
+    if slope == 0:
+        raise CalibrationError(f"the curve is flat at {energy:.2f} eV; it tells no valence there")
+    sd = np.sqrt(energy_err**2 + line.tau**2 + float(line.variance(value)))
+    low, high = np.nan, np.nan
+    useless = _useless(line.dof)
+    if not useless:
+        low, high = fieller(line, energy, energy_err, float(student.ppf(0.5 + level / 2, line.dof)), value)
+        if not np.isfinite(low) or not np.isfinite(high):
+            low, high, useless = np.nan, np.nan, f"the slope is not different from zero at {level:.0%}"
+    bottom, top = calibration.span
+    energies = [s.energy for s in calibration.used]
+    beyond = not min(energies) - 2 * sd <= energy <= max(energies) + 2 * sd
+    return Prediction(
+        name=name,
+        energy=energy,
+        energy_err=energy_err,
+        value=value,
+        stderr=float(sd / abs(slope)),
+        low=low,
+        high=high,
+        method="no interval"
+        if useless
+        else "Fieller"
+        if line.degree == 1
+        else "Fieller, solved on the parabola",
+        dof=line.dof,
+        level=level,
+        extrapolated=beyond and not bottom <= value <= top,
+        useless=useless,
+        scale=scale,
+        evidence=evidence,
+    )
+
+
+def predict_series(
+    calibration: Calibration, edges: EdgeEnergy, *, level: float = LEVEL, scale_err: float = 0.0
+) -> pd.DataFrame:
+    """Valence of every spectrum of a series from its edge energies, a row a spectrum.
+
+    `scale_err` (eV) is the error of the energy scale, common to all rows. A row without an edge energy is NaN
+    with the reason. Raises CalibrationError when the edge energies are at another fraction or of another element.
+    """
+    import pandas as pd
+
+    if edges.fraction is None or abs(edges.fraction - calibration.fraction) > 1e-9:
+        raise CalibrationError(
+            f"the edge energies are {edges.name}, the calibration is of E({calibration.fraction:g}); use one of them"
+        )
+    if edges.element and calibration.element and edges.element != calibration.element:
+        raise CalibrationError(
+            f"the spectra are {edges.element}, the calibration is of {calibration.element}"
+        )
+    table = edges.table()
+    rows = []
+    for label, energy, err in zip(
+        table["label"], np.atleast_1d(edges.value), np.atleast_1d(edges.stderr), strict=True
+    ):
+        row: dict[str, object] = {"label": label, "E (eV)": energy}
+        if np.isfinite(energy):
+            p = predict(
+                calibration,
+                float(energy),
+                float(np.hypot(np.nan_to_num(err), scale_err)),
+                name=str(label),
+                level=level,
+            )
+            row |= {"valence": p.value, "error": p.stderr, "low": p.low, "high": p.high}
+            row |= {"extrapolated": p.extrapolated, "remark": p.useless}
+        else:
+            row |= {"valence": np.nan, "remark": "no edge energy"}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _useless(dof: int) -> str:
+    if dof >= MIN_DOF:
+        return ""
+    many = "no residual degree of freedom" if dof <= 0 else "one residual degree of freedom (t = 12.7)"
+    if dof <= 0:  # nothing to estimate the scatter from: the standard error is of the measurement alone
+        return f"{many}, an interval would be useless and the error holds no scatter between compounds"
+    return f"{many}, an interval would be useless"

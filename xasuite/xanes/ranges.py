@@ -1,0 +1,92 @@
+"""The choices of normalisation range that an edge energy is varied over (docs/decisions/edge_energy.md)."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from ..errors import RangeError, ReductionError, XasuiteWarning
+from ..model import Array, Normalized, Spectrum
+
+MIN_PRE_END = 10.0  # eV below e0 beyond which no pre-edge range of the set reaches
+MIN_WIDTH = 12.0  # eV, a narrower range is left out of the set
+CONVENTIONS = (
+    "pre-edge from 1 or 0.7 of what is measured (at most 200 eV) to 0.5 or 0.33 of it; post-edge from three "
+    "starts to the end of the scan or 0.75 of it; the degree usual for its width and one less"
+)
+
+
+@dataclass(frozen=True)
+class RangeSet:
+    """One choice of normalisation: pre-edge and post-edge range in eV from e0, degree of the post-edge."""
+
+    pre: tuple[float, float]
+    norm: tuple[float, float]
+    nnorm: int
+
+
+def range_set(energy: Array, e0: Array | float) -> tuple[RangeSet, ...]:
+    """The stated set of normalisation choices for a scan on `energy` (n,) with edge(s) `e0`, up to 48 of them.
+
+    Pre-edge from 1 or 0.7 of what is measured (at most 200 eV) to 0.5 or 0.33 of it; post-edge from three
+    starts to the end or 0.75 of it; the degree usual for its width (2 from 350 eV, 1 from 50 eV, else 0) and
+    one less. Raises RangeError when the scan holds no pre-edge or no post-edge.
+    """
+    before = min(float(np.max(e0)) - energy[0], 200.0)
+    after = energy[-1] - float(np.max(e0))
+    if before < MIN_PRE_END or after < MIN_WIDTH + 25:
+        raise RangeError(
+            f"the scan runs from {before:.0f} eV before to {after:.0f} eV after its edge; a normalisation needs "
+            f"{MIN_PRE_END:.0f} eV before and {MIN_WIDTH + 25:.0f} eV after"
+        )
+    ends = dict.fromkeys(max(share * before, MIN_PRE_END) for share in (0.5, 0.33))
+    pres = [(-a * before, -b) for a, b in product((1.0, 0.7), ends) if a * before - b >= MIN_PRE_END / 2]
+    starts = (
+        (150.0, 100.0, 50.0) if after > 300 else (75.0, 50.0, 35.0) if after > 150 else (45.0, 35.0, 25.0)
+    )
+    found: dict[RangeSet, None] = {}
+    for pre, start, share in product(pres or [(-before, -before / 3)], starts, (1.0, 0.75)):
+        width = share * after - start
+        if width < MIN_WIDTH:
+            continue
+        degree = 2 if width >= 350 else 1 if width >= 50 else 0
+        for nnorm in {degree, max(degree - 1, 0)}:
+            found[RangeSet(pre, (start, share * after), nnorm)] = None
+    return tuple(found)
+
+
+def varied(
+    data: Normalized, ranges: tuple[RangeSet, ...], estimate: Callable[[Array, Array, Array], Array]
+) -> tuple[Array, Array]:
+    """Standard deviation and whole spread (...) of the estimate over the normalisation ranges."""
+    from ..reduce import normalize
+
+    stack = np.atleast_2d(
+        data.mu
+    )  # even one spectrum goes through the batched kernel, which equals the single one
+    e0 = (
+        np.broadcast_to(np.asarray(data.e0, float), data.norm.shape[:-1])
+        if data.norm.ndim > 1
+        else data.e0.reshape(1)
+    )
+    plain = Spectrum(energy=data.energy, mu=stack, element=data.element, edge=data.edge, label=data.label)
+    values = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", XasuiteWarning)
+        for r in ranges:
+            try:
+                again = normalize(plain, e0=e0, pre=r.pre, norm=r.norm, nnorm=r.nnorm)
+            except (RangeError, ReductionError):
+                continue
+            values.append(estimate(data.energy, again.norm, e0).reshape(data.norm.shape[:-1]))
+    if len(values) < 2:
+        nothing = np.full(data.norm.shape[:-1], np.nan)
+        return nothing, nothing
+    stack = np.array(values)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return np.nanstd(stack, axis=0), np.nanmax(stack, axis=0) - np.nanmin(stack, axis=0)

@@ -1,0 +1,150 @@
+"""What a valence calibration is made of: standards, the line through them, predictions, what leaving out says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import CalibrationError
+from .calibration import Line, fit_line
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PROVEN, STATED, UNPROVEN = "proven", "stated", "unproven"
+LEVEL = 0.95
+MIN_DOF = 2  # residual degrees of freedom below which an interval is no knowledge
+
+
+@dataclass(frozen=True)
+class Standard:
+    """A compound of known formal valence and its edge energy (eV) with the whole error of that energy.
+
+    `scale` says how its energy scale is known: "proven" by its own reference foil, "stated", or "unproven";
+    `evidence` is the sentence. One that is not `used` is shown off the line with its `reason`.
+    """
+
+    name: str
+    valence: float
+    energy: float
+    energy_err: float
+    valence_err: float = 0.0
+    element: str = ""
+    scale: str = UNPROVEN
+    evidence: str = ""
+    used: bool = True
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A valence read off the line with its standard error and interval; `useless` says why there is none.
+
+    `method` names how the interval was made; low and high are NaN where it is useless.
+    """
+
+    name: str
+    energy: float
+    energy_err: float
+    value: float
+    stderr: float
+    low: float
+    high: float
+    method: str
+    dof: int
+    level: float = LEVEL
+    extrapolated: bool = False
+    useless: str = ""
+    scale: str = UNPROVEN
+    evidence: str = ""
+
+    @property
+    def text(self) -> str:
+        """As in a paper: 2.67(8), 95 % 2.48 to 2.86."""
+        from uncertainties import ufloat
+
+        value = f"{ufloat(self.value, self.stderr):.1uS}" if np.isfinite(self.stderr) else f"{self.value:.2f}"
+        if self.useless:
+            return f"{value}, no interval: {self.useless}"
+        return f"{value}, {self.level:.0%} {self.low:.2f} to {self.high:.2f}"
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A standard predicted from all the others: its prediction, distance in eV, studentised, inside or not.
+
+    `inside` is None where the interval is useless; `t` is the distance over its standard deviation without it.
+    """
+
+    standard: Standard
+    prediction: Prediction
+    distance: float
+    t: float
+    inside: bool | None
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The calibration: standards, line, leave-one-out of each, outliers named with a reason, warnings."""
+
+    standards: tuple[Standard, ...]
+    line: Line
+    fraction: float
+    element: str
+    left_out: tuple[LeftOut, ...] = ()
+    outliers: tuple[LeftOut, ...] = ()
+    remarks: tuple[str, ...] = field(default_factory=tuple)
+
+    @property
+    def used(self) -> tuple[Standard, ...]:
+        """The standards that the line was fitted to."""
+        return tuple(s for s in self.standards if s.used)
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """Lowest and highest formal valence fitted."""
+        values = [s.valence for s in self.used]
+        return min(values), max(values)
+
+    def table(self) -> pd.DataFrame:
+        """A row a standard: energy, errors, scale, distance from the line and the leave-one-out prediction."""
+        import pandas as pd
+
+        left = {x.standard.name: x for x in self.left_out}
+        rows = []
+        for s in self.standards:
+            x = left.get(s.name)
+            rows.append(
+                {
+                    "standard": s.name,
+                    "formal valence": s.valence,
+                    f"E({self.fraction:g}) (eV)": s.energy,
+                    "error (eV)": s.energy_err,
+                    "energy scale": s.scale,
+                    "off line (eV)": s.energy - float(self.line.energy(s.valence)),
+                    "left out: valence": x.prediction.value if x else np.nan,
+                    "low": x.prediction.low if x else np.nan,
+                    "high": x.prediction.high if x else np.nan,
+                    "inside": ""
+                    if x is None
+                    else "useless"
+                    if x.inside is None
+                    else "yes"
+                    if x.inside
+                    else "no",
+                    "remark": s.reason or (x.prediction.useless if x else ""),
+                }
+            )
+        return pd.DataFrame(rows)
+
+
+def fit_standards(standards: Sequence[Standard], degree: int, slope: tuple[float, float] | None) -> Line:
+    """The line through the standards in use. Raises CalibrationError when there is none."""
+    used = [s for s in standards if s.used]
+    if not used:
+        raise CalibrationError("no standard is used; a calibration needs at least two of different valence")
+    columns = np.array([(s.valence, s.energy, s.energy_err, s.valence_err) for s in used]).T
+    return fit_line(*columns, degree=degree, slope=slope)
