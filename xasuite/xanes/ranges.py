@@ -14,9 +14,14 @@ from ..model import Array, Normalized, Spectrum
 
 MIN_PRE_END = 10.0  # eV below e0 beyond which no pre-edge range of the set reaches
 MIN_WIDTH = 12.0  # eV, a narrower range is left out of the set
+SHORT = 150.0  # eV: a scan that ends less far above the edge is XANES alone
+SHORT_STARTS = (40.0, 30.0, 20.0, 15.0)  # eV above e0; whoever normalises XANES alone chooses among these
+BENDS = 50.0  # eV, the least width that carries a parabola in a scan of XANES alone
 CONVENTIONS = (
     "pre-edge from 1 or 0.7 of what is measured (at most 200 eV) to 0.5 or 0.33 of it; post-edge from three "
-    "starts to the end of the scan or 0.75 of it; the degree usual for its width and one less"
+    "starts to the end of the scan or 0.75 of it, of the degree usual for its width and one less; for scans "
+    "that end less than 150 eV above the edge from 15, 20, 30 or 40 eV to the end, of degree 0, 1, and 2 "
+    "where 50 eV are left"
 )
 
 
@@ -34,7 +39,9 @@ def range_set(energy: Array, e0: Array | float) -> tuple[RangeSet, ...]:
 
     Pre-edge from 1 or 0.7 of what is measured (at most 200 eV) to 0.5 or 0.33 of it; post-edge from three
     starts to the end or 0.75 of it; the degree usual for its width (2 from 350 eV, 1 from 50 eV, else 0) and
-    one less. Raises RangeError when the scan holds no pre-edge or no post-edge.
+    one less. A scan that ends less than 150 eV above the edge (XANES alone) has no usual range: from 15, 20,
+    30 or 40 eV to its end, of degree 0 and 1, and 2 where 50 eV are left. Raises RangeError when the scan
+    holds no pre-edge or no post-edge.
     """
     before = min(float(np.max(e0)) - energy[0], 200.0)
     after = energy[-1] - float(np.max(e0))
@@ -45,18 +52,23 @@ def range_set(energy: Array, e0: Array | float) -> tuple[RangeSet, ...]:
         )
     ends = dict.fromkeys(max(share * before, MIN_PRE_END) for share in (0.5, 0.33))
     pres = [(-a * before, -b) for a, b in product((1.0, 0.7), ends) if a * before - b >= MIN_PRE_END / 2]
-    starts = (
-        (150.0, 100.0, 50.0) if after > 300 else (75.0, 50.0, 35.0) if after > 150 else (45.0, 35.0, 25.0)
-    )
-    found: dict[RangeSet, None] = {}
-    for pre, start, share in product(pres or [(-before, -before / 3)], starts, (1.0, 0.75)):
+    choices = product(pres or [(-before, -before / 3)], _posts(after))
+    return tuple(dict.fromkeys(RangeSet(pre, norm, nnorm) for pre, (norm, nnorm) in choices))
+
+
+def _posts(after: float) -> list[tuple[tuple[float, float], int]]:
+    """Post-edge ranges with their degrees, for a scan that ends `after` eV above the edge."""
+    if after < SHORT:
+        ranges = [(start, after) for start in SHORT_STARTS if after - start >= MIN_WIDTH]
+        return [(r, n) for r in ranges for n in (0, 1, 2) if n < 2 or r[1] - r[0] >= BENDS]
+    found = []
+    starts = (150.0, 100.0, 50.0) if after > 300 else (75.0, 50.0, 35.0)
+    for start, share in product(starts, (1.0, 0.75)):
         width = share * after - start
-        if width < MIN_WIDTH:
-            continue
-        degree = 2 if width >= 350 else 1 if width >= 50 else 0
-        for nnorm in {degree, max(degree - 1, 0)}:
-            found[RangeSet(pre, (start, share * after), nnorm)] = None
-    return tuple(found)
+        if width >= MIN_WIDTH:
+            degree = 2 if width >= 350 else 1 if width >= 50 else 0
+            found += [((start, share * after), n) for n in {degree, max(degree - 1, 0)}]
+    return found
 
 
 def varied(
