@@ -10,11 +10,14 @@ from pathlib import Path
 
 from .. import __version__, files
 from ..errors import ReadError
-from .sections import Section, find_inputs, section_of
+from .section_fit import result_section
+from .section_series import series_section
+from .sections import Section, find_inputs
 from .tables import ERRORS, PaperTable
 from .viewer import payload
 
 TEMPLATES = "templates"
+SHORT_TABLE = 14  # rows; a table no longer than that stands before the figures, a longer one after them
 
 
 def write_report(
@@ -52,6 +55,15 @@ def write_tables(inputs: Sequence[str | Path], target: str | Path, *, errors: st
     return [write_table(t, target.with_stem(f"{target.stem}_{i}")) for i, t in enumerate(found, 1)]
 
 
+def section_of(path: Path, errors: str = ERRORS[0]) -> Section:
+    """The section of one file. Raises ReadError when it is neither."""
+    if path.suffix in (".h5", ".hdf5"):
+        return series_section(path)
+    if path.suffix == ".json":
+        return result_section(path, errors)
+    raise ReadError(f"{path} is no result: a report takes folders of results, result.json and series.h5")
+
+
 def render(sections: Sequence[Section], title: str) -> str:
     """The page's text."""
     import jinja2
@@ -72,6 +84,7 @@ def render(sections: Sequence[Section], title: str) -> str:
         version=__version__,
         time=time.strftime("%Y-%m-%d %H:%M"),
         sections=sections,
+        short_table=SHORT_TABLE,
         css=read["report.css"],
         js=read["report.js"],
         plotly=_plotly() if any(v is not None for v in viewers) else "",

@@ -59,7 +59,8 @@ class Entry:
         if self.held:
             return number(self.value * scale, self.stderr * scale, errors) + "*"
         if self.state.startswith("at "):
-            return f"{number(self.value * scale, math.nan)} ({self.state})"
+            # a bound is a round number, which the fit's last step misses by 1e-10 or so
+            return f"{round(self.value * scale, 4):g} ({self.state})"
         return number(self.value * scale, self.stderr * scale, errors)
 
     def published_text(self, scale: float = 1.0) -> str:
