@@ -20,7 +20,7 @@ PAGES = {
     ),
     "series.md": (
         series.SeriesTable, series.Time, series.Log, series.Align, series.Bin, series.Average, series.Checks, series.Hold,
-        series.SimulatedSeries, series.Timeline,
+        series.SimulatedSeries, series.Timeline, series.Valence, series.Components,
     ),
     "valence.md": (valence.CalibrationTable, valence.StandardTable, valence.SimulateEdge),
 }  # fmt: skip

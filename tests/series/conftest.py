@@ -77,8 +77,11 @@ def exafs(path, k, n=5.8, s02=0.77, r=1.97, sigma2=0.008, e0=0.0):
     )
 
 
-def scan_of(path, i, noise=2e-4, **values):
-    """A transmission scan of 450 points whose R grows by 2 mA a scan."""
+def scan_of(path, i, noise=2e-4, shift=0.0, share=1.0, **values):
+    """A transmission scan of 450 points whose R grows by 2 mA a scan.
+
+    `shift` moves the edge and all that follows it, eV; of a `share` below 1 the rest stands where it was.
+    """
     rng = np.random.default_rng(1000 + i)
     k = np.arange(0, 13.6, 0.05)
     above = E0 + k**2 / ETOK
@@ -87,25 +90,27 @@ def scan_of(path, i, noise=2e-4, **values):
             [np.arange(E0 - 160, E0 - 20, 2.0), np.arange(E0 - 20, E0 + 15, 0.5), above[above > E0 + 15]]
         )
     )
-    kk = np.sqrt(np.maximum(energy - E0, 0) * ETOK)
-    chi = exafs(path, np.maximum(kk, 0.5), **{"r": 1.97 + 0.002 * i, **values}) * (
-        1 / (1 + np.exp(-(kk - 2.2) / 0.15))
-    )
-    step = 0.5 + np.arctan((energy - E0) / 1.2) / np.pi
-    mu = 0.4 - 2e-4 * (energy - E0) + step * (1 - 1e-4 * (energy - E0)) * (1 + chi)
+
+    def edge(e0):
+        kk = np.sqrt(np.maximum(energy - e0, 0) * ETOK)
+        chi = exafs(path, np.maximum(kk, 0.5), **{"r": 1.97 + 0.002 * i, **values})
+        return (0.5 + np.arctan((energy - e0) / 1.2) / np.pi) * (1 + chi / (1 + np.exp(-(kk - 2.2) / 0.15)))
+
+    both = share * edge(E0 + shift) + (1 - share) * edge(E0)
+    mu = 0.4 - 2e-4 * (energy - E0) + both * (1 - 1e-4 * (energy - E0))
     i0 = 1e6 * (1 + 0.05 * np.sin(energy / 300 + i))
     return Columns(energy, i0, i0 * np.exp(-(mu + noise * rng.standard_normal(energy.size))))
 
 
 @pytest.fixture(scope="session")
 def make_series(co_o, tmp_path_factory):
-    """make(n, damaged={row: way}, chunk=, more=) -> the spec of a folder of n scans."""
+    """make(n, damaged={row: way}, chunk=, more=, scan=) -> the spec of a folder of n scans, scan(i) each."""
 
-    def make(n, damaged=None, chunk=5, more="", name="series") -> Path:
+    def make(n, damaged=None, chunk=5, more="", name="series", scan=lambda i: scan_of(co_o, i)) -> Path:
         folder = tmp_path_factory.mktemp(name)
         for i in range(n):
             way = (damaged or {}).get(i, "")
-            write_scan(folder / "scans" / f"scan_{i + 1}.txt", scan_of(co_o, i), way, seed=i)
+            write_scan(folder / "scans" / f"scan_{i + 1}.txt", scan(i), way, seed=i)
         spec = folder / "grow.toml"
         spec.write_text(SPEC.format(chunk=chunk, more=more))
         return spec

@@ -7,6 +7,7 @@ import pytest
 
 from xasuite.errors import SeriesError
 from xasuite.report.plots import series as plots
+from xasuite.report.plots import series_xanes
 from xasuite.series import series
 
 
@@ -64,19 +65,23 @@ def test_components_and_valence_along_time(run):
     assert isinstance(normal, Series)
     assert normal.ok.sum() == 10
     found = linear_combination(normal, [normal.row(0), normal.row(11)], span=(7700, 7780))
-    figure = plots.plot_components(run, found)
-    assert len(figure.axes[0].lines) == 3
+    left, right = series_xanes.plot_components(run, found).axes
+    assert len(left.lines) == len(right.lines) == 2
+    assert [t.get_text() for t in left.get_legend().get_texts()] == [
+        run.table["label"][0],
+        run.table["label"][11],
+    ]
     at = run.table["E(0.5)"]
     standards = [
         Standard(n, v, float(at[0]) + 3.0 * (v - 3), 0.05)
         for n, v in (("a", 2), ("b", 3), ("c", 4), ("d", 5))
     ]
     line = calibrate_valence(standards, element="Co", fraction=0.5)
-    value, error = plots.valence_along(run, line)
-    assert value[0] == pytest.approx(3.0, abs=0.01)
-    assert np.isnan(value[[3, 7]]).all()
-    assert (error[[0, 1, 2]] > 0).all()
-    assert plots.plot_edges(run, line).axes[-1].get_ylabel() == "Formal valence"
+    read = series_xanes.valence_along(run, line)
+    assert read["valence"][0] == pytest.approx(3.0, abs=0.01)
+    assert np.isnan(read["valence"][[3, 7]]).all()
+    assert (read["valence_err"][[0, 1, 2]] > 0).all()
+    assert series_xanes.plot_edges(run, line).axes[-1].get_ylabel() == "Formal valence"
 
 
 def test_every_figure_is_written(run, tmp_path):

@@ -16,8 +16,9 @@ from ..spec.load import LoadedSpec
 from ..spec.resolve import Context
 from ..spec.series import SeriesSpec
 from . import quality
+from .beside import beside
 from .entries import Entry, find_entries, natural, read_scans
-from .plan import Plan, averaged, plan_of, scans_for
+from .plan import Plan, averaged, completed, plan_of, scans_for
 from .record import SeriesRun, open_run
 from .schedule import one_blas_thread
 from .store import Folder, assemble, save_part
@@ -154,10 +155,7 @@ class Watch:
         except SeriesError as exc:
             self.waiting = str(exc)
             return False
-        if spec.series.hold:
-            from .hold import hold
-
-            plan = hold(plan)
+        plan = completed(plan, self.context)
         self.plan, self.waiting = replace(plan, fingerprint=self.loaded.sha256), ""
         return True
 
@@ -191,7 +189,8 @@ class Watch:
         document = {"spec_sha256": self.loaded.sha256, "taken": self._taken, "ends": ends}
         files.write_text(self.output.parts / NAMES, json.dumps(document, indent=1))
         if fresh:
-            assemble(self.plan, self.output, [self.output.part(i) for i in range(len(ends))])
+            paths = [self.output.part(i) for i in range(len(ends))]
+            assemble(self.plan, self.output, paths, beside=beside(self.plan, paths))
 
     def run(self) -> SeriesRun:
         """What there is so far. Raises SeriesError when nothing was taken up yet."""
@@ -207,6 +206,11 @@ def _not_live(spec: SeriesSpec) -> str:
         return (
             "timeline is one fit of all rows, so it has no result before the last scan; watch with a copy of the spec "
             "without [series.timeline] and run xasuite series --resume on this one afterwards"
+        )
+    if series.components is not None:
+        return (
+            "components are found in all rows at once; watch with a copy of the spec without [series.components] and "
+            "run xasuite series --resume on this one afterwards"
         )
     if series.align is not None and series.align.smooth:
         return (

@@ -7,19 +7,23 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import __version__
 from ..errors import ReadError, SeriesError, SpecError, XasuiteError, XasuiteWarning
 from ..exafs.model import Model
-from ..model import Array, Scan, Spectrum
+from ..model import Array, Normalized, Scan, Spectrum
 from ..spec.load import LoadedSpec
 from ..spec.resolve import Context, resolve_model
 from ..spec.series import Log, SeriesSpec, SeriesTable
 from . import quality
 from .clock import read_log, scan_time
 from .entries import STACK, Entry, find_scans, natural, read_scans, read_stack
+
+if TYPE_CHECKING:
+    from ..xanes.valence import Calibration
 
 ETOK = 1.0 / 3.8099819442818976  # 1/(eV A^2)
 KSTEP = 0.05
@@ -52,6 +56,8 @@ class Plan:
     feff: dict[str, str] = field(default_factory=dict)
     spectra: Array | None = None  # closure series: the simulated mu (m, n) on `energy`
     truth: dict[str, Array] = field(default_factory=dict)
+    calibration: Calibration | None = None  # of [series.valence]
+    references: tuple[Normalized, ...] = ()  # of [series.components]
 
     @property
     def series(self) -> SeriesTable:
@@ -76,14 +82,25 @@ def make_plan(loaded: LoadedSpec, context: Context | None = None) -> Plan:
     context = context or Context()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", XasuiteWarning)
-        plan = _plan(loaded, context)
-        if plan.series.hold:
-            from .hold import hold
-
-            plan = hold(plan)
+        plan = completed(_plan(loaded, context), context)
     said = tuple(dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, XasuiteWarning)))
     plan = replace(plan, warnings=said)
     return replace(plan, fingerprint=fingerprint(plan))
+
+
+def completed(plan: Plan, context: Context) -> Plan:
+    """The plan with its held parameters, and with the calibration and references that are compared with.
+
+    Raises SpecError, ReadError, SeriesError.
+    """
+    from .beside import find_calibration, find_references
+
+    if plan.series.hold:
+        from .hold import hold
+
+        plan = hold(plan)
+    calibration, references = find_calibration(plan.loaded, context), find_references(plan.loaded, context)
+    return replace(plan, calibration=calibration, references=references)
 
 
 def check_series(loaded: LoadedSpec, context: Context | None = None) -> list[str]:
@@ -327,6 +344,10 @@ def fingerprint(plan: Plan) -> str:
     for array in (plan.shifts, plan.spectra):
         if array is not None:
             digest.update(array.tobytes())
+    if plan.calibration is not None:
+        digest.update(repr([plan.calibration.fraction, *plan.calibration.standards]).encode())
+    for reference in plan.references:
+        digest.update(reference.energy.tobytes() + reference.norm.tobytes())
     for _, times, columns in plan.logs:
         digest.update(times.tobytes() + b"".join(v.tobytes() for v in columns.values()))
     return digest.hexdigest()

@@ -107,22 +107,27 @@ class SeriesRun(Shown):
     @cached_property
     def timeline(self) -> dict[str, Any]:
         """Results of the fit along time, empty where the spec asks for none."""
-        import h5py
+        return self._group("timeline")
 
-        with h5py.File(self.path, "r") as handle:
-            group = handle["entry"].get("timeline")
-            if group is None:
-                return {}
-            return {k: v.asstr()[()] if v.dtype.kind == "O" else v[()] for k, v in group.items()}
+    @cached_property
+    def components(self) -> dict[str, Any]:
+        """The components of the rows' XANES: energy (n,), spectra (k, n), facts (JSON); empty where none are asked for."""
+        return self._group("components")
 
     @cached_property
     def truth(self) -> dict[str, Array]:
         """What a closure series was made from; empty for measured data."""
+        return self._group("truth")
+
+    def _group(self, name: str) -> dict[str, Any]:
+        """The datasets of a group of the file, empty where there is none."""
         import h5py
 
         with h5py.File(self.path, "r") as handle:
-            group = handle["entry"].get("truth")
-            return {} if group is None else {k: np.asarray(v[()]) for k, v in group.items()}
+            group = handle["entry"].get(name)
+            if group is None:
+                return {}
+            return {k: v.asstr()[()] if v.dtype.kind == "O" else v[()] for k, v in group.items()}
 
     def along(self, against: str = "time") -> tuple[Array, str]:
         """Values (m,) of a column to plot against, and its axis label. Raises SeriesError."""

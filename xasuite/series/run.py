@@ -107,9 +107,10 @@ def finish(plan: Plan, folder: Folder, *, fresh: int, seconds: float) -> dict[st
     """
     paths = parts_of(plan, folder)
     _some_row(plan, paths)
+    from .beside import beside
     from .timeline import along_time
 
-    audit = assemble(plan, folder, paths, along_time(plan, paths))
+    audit = assemble(plan, folder, paths, along_time(plan, paths), beside(plan, paths))
     log = {
         "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "seconds": round(seconds, 2),

@@ -9,19 +9,24 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import __version__, files
 from ..errors import SeriesError
+from ..model import Array
 from .fitting import ENGINE
 from .plan import Plan
 from .work import Part, fitted_names
+
+if TYPE_CHECKING:
+    from .beside import Beside
 
 Resume = Literal["must", "if same", "no"]
 H5, CSV, PARTS, LOG, PLAN = "series.h5", "series.csv", "parts", "run.json", "plan.json"
@@ -116,34 +121,40 @@ def save_part(path: Path, part: Part) -> None:
         np.savez(handle, **held)  # type: ignore[arg-type]
 
 
-def load_part(path: Path, curves: bool = True) -> Part:
-    """Read one chunk, with its curves or without."""
+def load_part(path: Path, curves: bool = True, more: Mapping[str, Array] = MappingProxyType({})) -> Part:
+    """Read one chunk, with its curves or without; `more` are columns of the whole series, whose rows it takes too."""
     with np.load(path, allow_pickle=False) as held:
         columns = {n.removeprefix("column/"): held[n] for n in held.files if n.startswith("column/")}
         names = [n for n in held.files if curves and n.startswith("array/")]
         arrays = {n.removeprefix("array/"): held[n] for n in names}
         start, end = (int(v) for v in held["rows"])
+        columns |= {n: values[start:end] for n, values in more.items()}
         return Part(start, end, columns, arrays, json.loads(str(held["audit"])))
 
 
-def assemble(plan: Plan, folder: Folder, paths: Sequence[Path], timeline: Any = None) -> dict[str, Any]:
+def assemble(
+    plan: Plan, folder: Folder, paths: Sequence[Path], timeline: Any = None, beside: Beside | None = None
+) -> dict[str, Any]:
     """Write the HDF5 file and the CSV from the parts, one in memory at a time; gives the audit's summary.
 
-    `paths` are the parts in the order of their rows.
+    `paths` are the parts in the order of their rows; `beside` has the columns that no part can know by itself.
     """
     import h5py
 
+    more = beside.columns if beside is not None else {}
     audit = audit_summary(paths)
     origin = first_time(paths)
     with (
         files.replacing(folder.h5) as temporary,
         h5py.File(temporary, "w", libver="v110", track_order=False) as handle,
     ):
-        _fill(handle, plan, paths, origin)
+        _fill(handle, plan, paths, origin, more)
         _provenance(handle, plan, audit, origin)
         if timeline is not None:
-            _timeline(handle, timeline)
-    _csv(plan, folder.csv, paths, origin)
+            _datasets(handle, "timeline", timeline)
+        if beside is not None and beside.components:
+            _datasets(handle, "components", beside.components)
+    _csv(plan, folder.csv, paths, origin, more)
     return audit
 
 
@@ -177,11 +188,11 @@ def audit_summary(paths: Sequence[Path]) -> dict[str, Any]:
     }
 
 
-def column_kinds(paths: Sequence[Path]) -> dict[str, str]:
+def column_kinds(paths: Sequence[Path], more: Mapping[str, Array]) -> dict[str, str]:
     """Name and kind ("number" or "text") of every column, as they come first."""
     kinds: dict[str, str] = {}
     for path in paths:
-        for name, values in load_part(path, curves=False).columns.items():
+        for name, values in load_part(path, curves=False, more=more).columns.items():
             if values.dtype.kind not in "fiub":
                 kinds[name] = "text"
             else:
@@ -189,7 +200,7 @@ def column_kinds(paths: Sequence[Path]) -> dict[str, str]:
     return kinds
 
 
-def _fill(handle: Any, plan: Plan, paths: Sequence[Path], origin: float) -> None:
+def _fill(handle: Any, plan: Plan, paths: Sequence[Path], origin: float, more: Mapping[str, Array]) -> None:
     import h5py
 
     handle.attrs["NX_class"], handle.attrs["default"] = "NXroot", "entry"
@@ -200,7 +211,7 @@ def _fill(handle: Any, plan: Plan, paths: Sequence[Path], origin: float) -> None
     }
     sizes = [_rows(p) for p in paths]
     m = sum(sizes)
-    kinds = column_kinds(paths)
+    kinds = column_kinds(paths, more)
     text = h5py.string_dtype()
     sets: dict[str, Any] = {}
     for name, kind in kinds.items():
@@ -210,7 +221,7 @@ def _fill(handle: Any, plan: Plan, paths: Sequence[Path], origin: float) -> None
     curves: dict[str, Any] = {}
     at = 0
     for path, size in zip(paths, sizes, strict=True):
-        part = load_part(path)
+        part = load_part(path, more=more)
         for name, data in sets.items():
             values = part.columns.get(name)
             if values is None:
@@ -247,7 +258,7 @@ def place(plan: Plan, name: str) -> tuple[str, str]:
         return "status", name
     if name in fitted_names(plan, plan.model):
         return "paths", name
-    if name.startswith("E(") or name in {"edge_step", "e0"}:
+    if name.startswith(("E(", "x(", "valence", "lcf_")) or name in {"edge_step", "e0"}:
         return "xanes", name
     return "log", name.replace("/", "_")
 
@@ -309,9 +320,9 @@ def _parameter(p: Any) -> dict[str, Any]:
     }
 
 
-def _timeline(handle: Any, timeline: dict[str, Any]) -> None:
-    group = _group(handle["entry"], "timeline", "NXcollection")
-    for name, value in timeline.items():
+def _datasets(handle: Any, name: str, values: Mapping[str, Any]) -> None:
+    group = _group(handle["entry"], name, "NXcollection")
+    for name, value in values.items():
         group.create_dataset(name, data=value, track_times=False)
 
 
@@ -328,17 +339,19 @@ def table_of(plan: Plan, part: Part, origin: float) -> Any:
     return pd.DataFrame({n: columns[n] for n in [*first, *middle, *(n for n in last if n in columns)]})
 
 
-def _csv(plan: Plan, target: Path, paths: Sequence[Path], origin: float) -> None:
-    names = list(column_kinds(paths))
+def _csv(plan: Plan, target: Path, paths: Sequence[Path], origin: float, more: Mapping[str, Array]) -> None:
+    names = list(column_kinds(paths, more))
     with files.replacing(target) as temporary, open(temporary, "w", encoding="utf-8", newline="") as handle:
-        for i, frame in enumerate(_frames(plan, paths, origin, names)):
+        for i, frame in enumerate(_frames(plan, paths, origin, names, more)):
             frame.to_csv(handle, index=False, header=i == 0, lineterminator="\n")
 
 
-def _frames(plan: Plan, paths: Sequence[Path], origin: float, names: list[str]) -> Iterator[Any]:
+def _frames(
+    plan: Plan, paths: Sequence[Path], origin: float, names: list[str], more: Mapping[str, Array]
+) -> Iterator[Any]:
     order: list[str] | None = None
     for path in paths:
-        frame = table_of(plan, load_part(path, curves=False), origin)
+        frame = table_of(plan, load_part(path, curves=False, more=more), origin)
         if order is None:
             missing = [n for n in names if n not in frame]
             order = [*frame.columns, *missing]

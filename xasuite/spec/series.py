@@ -168,6 +168,30 @@ class Timeline(_Table):
     fit_t0: bool = False
 
 
+class Valence(_Table):
+    """Valence read off E(f) of every row, by the calibration of a valence spec."""
+
+    spec: str
+    fraction: float | None = None  # of the jump; left out, the first of edge_fraction
+    shift: float = 0.0  # eV added to the series' energies, onto the standards' scale
+    shift_err: float = Field(0.0, ge=0)
+
+
+class Components(_Table):
+    """Components of the rows' XANES: found by MCR-ALS, or given, as rows of the series or as files."""
+
+    n: int | None = Field(None, ge=2, le=8)
+    rows: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    references: Texts = ()
+    span: Pair = (-20.0, 60.0)  # eV from E0
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Components:
+        if (self.n is not None) + bool(self.rows) + bool(self.references) != 1:
+            raise ValueError("needs exactly one of n (MCR-ALS), rows, references (linear combination)")
+        return self
+
+
 class SeriesTable(_Table):
     """Everything of a series that a single fit does not have."""
 
@@ -198,6 +222,8 @@ class SeriesTable(_Table):
     audit: float = Field(0.01, ge=0, le=1)
     hold: dict[str, Hold] = Field(default_factory=dict)
     timeline: Timeline | None = None
+    valence: Valence | None = None
+    components: Components | None = None
     keep: tuple[Literal["norm", "chi", "fit"], ...] = ("norm", "chi", "fit")
 
     @field_validator("names")
@@ -274,6 +300,14 @@ def series_mistakes(loaded: LoadedSpec) -> list[str]:
         say(
             ("series", "simulate"),
             '[series]: simulate needs a [simulate] table and reproduces = "paper/table"',
+        )
+    if series.components is not None and "norm" not in series.keep:
+        say(("series", "components"), '[series]: components are found in the spectra: leave "norm" in keep')
+    at = series.valence.fraction if series.valence is not None else None
+    if at is not None and at not in series.edge_fraction:
+        say(
+            ("series", "valence"),
+            f"[series]: valence: fraction = {at:g} is none of edge_fraction = {list(series.edge_fraction)}; add it there",
         )
     line = series.timeline
     for where, names in (

@@ -1,4 +1,4 @@
-"""Figures of a series: parameters, edge energies and components along it, maps and waterfalls, fits at chosen times."""
+"""Figures of a series: parameters along it, maps and waterfalls, fits at chosen times."""
 
 from __future__ import annotations
 
@@ -14,15 +14,12 @@ from . import style
 
 if TYPE_CHECKING:
     from ...series.record import SeriesRun
-    from ...xanes.lcf import Combination
-    from ...xanes.mcr import MCR
-    from ...xanes.valence import Calibration
 
 WATERFALL = 16  # curves that can still be told apart
 XANES = (-30.0, 90.0)  # eV from E(0.5)
 RMAX = 6.0  # A
 PANEL = 1.35  # inches, height of one parameter
-PAPER = ("parameters", "fits", "edge", "chir_waterfall")  # also as PDF
+PAPER = ("parameters", "fits", "edge", "components", "chir_waterfall")  # also as PDF
 UNITS = {"n": "", "r": " (Å)", "sigma2": " (Å$^2$)", "e0": " (eV)"}
 NAMES = {"n": "N", "r": "R", "sigma2": "σ$^2$"}
 
@@ -41,7 +38,7 @@ def plot_parameters(run: SeriesRun, *names: str, against: str = "time") -> Any:
             layout="constrained",
         )  # fmt: skip
         for axis, name in zip(axes[:, 0], chosen, strict=True):
-            _parameter(axis, run, name, x, against == "time")
+            draw_column(axis, run, name, x, against == "time")
         axes[-1, 0].set_xlabel(label)
         figure.suptitle(run.kind, x=0.99, ha="right", fontsize=6, color="0.4")
     return figure
@@ -80,10 +77,14 @@ def axis_name(name: str) -> str:
     path, _, quantity = name.rpartition(".")
     if path and quantity in NAMES:
         return f"{NAMES[quantity]}({path}){UNITS[quantity]}"
-    return f"{name} (eV)" if name.startswith("E(") else name
+    return "Formal valence" if name == "valence" else f"{name} (eV)" if name.startswith("E(") else name
 
 
-def _parameter(axis: Any, run: SeriesRun, name: str, x: Array, along_time: bool) -> None:
+def draw_column(axis: Any, run: SeriesRun, name: str, x: Array, along_time: bool) -> None:
+    """One column against x (m,): values with a band of one standard error, what is not determined hollow.
+
+    Raises SeriesError for a column that is not there.
+    """
     table = run.table
     if name not in table:
         from ...errors import SeriesError
@@ -122,7 +123,7 @@ def _parameter(axis: Any, run: SeriesRun, name: str, x: Array, along_time: bool)
     axis.set_ylabel(axis_name(name))
     axis.ticklabel_format(axis="y", useOffset=False)
     shown = np.nan_to_num(err[lost]) if name.endswith(".n") else 0.0
-    _limits(axis, np.concatenate([gy - ge, gy + ge, y[lost] - shown, y[lost] + shown]))
+    set_limits(axis, np.concatenate([gy - ge, gy + ge, y[lost] - shown, y[lost] + shown]))
     if axis.get_legend_handles_labels()[0] and (lost.any() or smooth is not None):
         axis.legend(loc="best")
 
@@ -144,7 +145,7 @@ def _band(axis: Any, gx: Array, gy: Array, ge: Array, x: Array, color: str) -> N
         axis.fill_between(gx[part], gy[part] - ge[part], gy[part] + ge[part], color=color, alpha=0.25, lw=0)
 
 
-def _limits(axis: Any, values: Array) -> None:
+def set_limits(axis: Any, values: Array) -> None:
     """Limits that a few wild values do not set."""
     good = values[np.isfinite(values)]
     if not good.size:
@@ -281,88 +282,18 @@ def plot_fits(run: SeriesRun, times: Sequence[float] | None = None) -> Any:
     return figure
 
 
-def plot_edges(run: SeriesRun, calibration: Calibration | None = None) -> Any:
-    """E(f) against time with the error of noise; with a calibration, the valence read off it below (S7).
-
-    The calibration must be at the first E(f) of the run and on its energy scale.
-    """
-    names = [c for c in run.table.columns if c.startswith("E(") and c.endswith(")")]
-    x, label = run.along()
-    count = len(names) + (calibration is not None)
-    with style.style() as plt:
-        figure, axes = plt.subplots(
-            count,
-            1,
-            figsize=(style.COLUMN * 1.2, 0.5 + 1.6 * count),
-            sharex=True,
-            squeeze=False,
-            layout="constrained",
-        )
-        for axis, name in zip(axes[:, 0], names, strict=False):
-            _parameter(axis, run, name, x, True)
-        if calibration is not None:
-            value, error = valence_along(run, calibration)
-            axis = axes[-1, 0]
-            good = np.isfinite(value)
-            axis.fill_between(
-                x[good], (value - error)[good], (value + error)[good], color=style.COLORS[0], alpha=0.25, lw=0
-            )
-            axis.plot(x[good], value[good], color=style.COLORS[0])
-            axis.set_ylabel("Formal valence")
-        axes[-1, 0].set_xlabel(label)
-    return figure
-
-
-def valence_along(run: SeriesRun, calibration: Calibration) -> tuple[Array, Array]:
-    """Valence and standard error (m,) of every row, read off a calibration at the run's first E(f); NaN without one."""
-    from ...xanes.valence import predict
-
-    name = next(c for c in run.table.columns if c.startswith("E(") and c.endswith(")"))
-    energy, error = run.table[name].to_numpy(float), run.table[f"{name}_err"].to_numpy(float)
-    out = np.full((2, energy.size), np.nan)
-    for i in np.flatnonzero(np.isfinite(energy)):
-        found = predict(calibration, float(energy[i]), float(np.nan_to_num(error[i])))
-        out[:, i] = found.value, found.stderr
-    return out[0], out[1]
-
-
-def plot_components(run: SeriesRun, found: MCR | Combination) -> Any:
-    """Components of MCR-ALS or of a linear combination against time, and their sum.
-
-    Bands are what the rotation leaves open (MCR-ALS with `freedom`) or standard errors (combination). `found` must be
-    of `run.normalized`: a row for each row with a spectrum.
-    """
-    from ...xanes.mcr import MCR
-
-    if isinstance(found, MCR):
-        shares, low, high = found.concentrations, found.low, found.high
-        names = [f"component {i + 1}" for i in range(shares.shape[1])]
-    else:
-        shares, names = found.weights, list(found.names)
-        low, high = shares - found.stderr, shares + found.stderr
-    x, label = run.along()
-    x = x[run.normalized.ok]
-    with style.style() as plt:
-        figure, axis = plt.subplots(figsize=(style.COLUMN * 1.2, 2.6), layout="constrained")
-        for i, name in enumerate(names):
-            color = style.COLORS[i % len(style.COLORS)]
-            if low is not None and high is not None:
-                axis.fill_between(x, low[:, i], high[:, i], color=color, alpha=0.2, lw=0)
-            axis.plot(x, shares[:, i], color=color, label=name)
-        axis.plot(x, shares.sum(axis=1), color="0.6", lw=0.8, ls=":", label="sum")
-        axis.set(xlabel=label, ylabel="Fraction", ylim=(-0.05, 1.45), xlim=(x[0], x[-1]))
-        axis.legend(loc="upper center", ncols=2)
-    return figure
-
-
 def write_figures(run: SeriesRun, folder: str | Path) -> list[Path]:
     """Every figure that the series has the data for, as PNG and PDF in folder/figures."""
     folder = Path(folder) / "figures"
     wanted: dict[str, Callable[[], Any]] = {"parameters": lambda: plot_parameters(run)}
     varied = [p["name"] for p in run.parameters if p["vary"]]
     wanted["parameters_all"] = lambda: plot_parameters(run, *varied)
+    from . import series_xanes
+
     if any(c.startswith("E(") for c in run.table.columns):
-        wanted["edge"] = lambda: plot_edges(run)
+        wanted["edge"] = lambda: series_xanes.plot_edges(run)
+    if run.components:
+        wanted["components"] = lambda: series_xanes.plot_components(run)
     import h5py
 
     with h5py.File(run.path, "r") as handle:

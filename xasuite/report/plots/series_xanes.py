@@ -1,0 +1,141 @@
+"""Figures of a series' XANES against time: edge energies, the valence read off them, components."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...model import Array
+from . import style
+from .series import draw_column, set_limits
+
+if TYPE_CHECKING:
+    from ...series.record import SeriesRun
+    from ...xanes.lcf import Combination
+    from ...xanes.mcr import MCR
+    from ...xanes.valence import Calibration
+
+
+def plot_edges(run: SeriesRun, calibration: Calibration | None = None) -> Any:
+    """E(f) against time with the error of noise; below it the valence with its error and interval (S7).
+
+    The valence is the run's own ([series.valence]), or read off a calibration given here, which must be at an E(f) of
+    the run, of its element, and on its energy scale. Raises CalibrationError.
+    """
+    names = [c for c in run.table.columns if c.startswith("E(") and c.endswith(")")]
+    x, label = run.along()
+    valence = valence_along(run, calibration) if calibration is not None else own_valence(run)
+    count = len(names) + bool(valence)
+    with style.style() as plt:
+        figure, axes = plt.subplots(
+            count, 1, figsize=(style.COLUMN * 1.2, 0.5 + 1.6 * count), sharex=True, squeeze=False, layout="constrained"
+        )  # fmt: skip
+        for axis, name in zip(axes[:, 0], names, strict=False):
+            draw_column(axis, run, name, x, True)
+        if valence:
+            _valence(axes[-1, 0], x, valence)
+        axes[-1, 0].set_xlabel(label)
+        figure.suptitle(run.kind, x=0.99, ha="right", fontsize=6, color="0.4")
+    return figure
+
+
+def own_valence(run: SeriesRun) -> dict[str, Array]:
+    """Columns valence, valence_err, valence_low, valence_high (m,) of a run, empty where its spec asks for none."""
+    if "valence" not in run.table:
+        return {}
+    return {n: run.table[n].to_numpy(float) for n in run.table.columns if n.startswith("valence")}
+
+
+def valence_along(run: SeriesRun, calibration: Calibration) -> dict[str, Array]:
+    """The same columns (m,) read off a calibration at one of the run's E(f); NaN where a row has none.
+
+    Raises CalibrationError for an E(f) that the run does not have.
+    """
+    from ...errors import CalibrationError
+    from ...series.beside import valence_columns
+
+    name = f"E({calibration.fraction:g})"
+    if name not in run.table:
+        raise CalibrationError(
+            f"the calibration is at {name}, which this run does not have; add it to edge_fraction"
+        )
+    energy, error = (run.table[n].to_numpy(float) for n in (name, f"{name}_err"))
+    return valence_columns(calibration, energy, error)
+
+
+def _valence(axis: Any, x: Array, valence: Mapping[str, Array]) -> None:
+    value, error = valence["valence"], valence["valence_err"]
+    low, high = valence["valence_low"], valence["valence_high"]
+    good = np.isfinite(value) & np.isfinite(x)
+    color = style.COLORS[0]
+    axis.fill_between(x[good], low[good], high[good], color="0.9", lw=0, label="95 % interval")
+    axis.fill_between(
+        x[good], (value - error)[good], (value + error)[good], color=color, alpha=0.25, lw=0, label="standard error"
+    )  # fmt: skip
+    axis.plot(x[good], value[good], "o-", color=color, ms=2, lw=0.8)
+    axis.set_ylabel("Formal valence")
+    known = np.isfinite(low[good]).any()
+    ends = (low, high) if known else (value - error, value + error)
+    set_limits(axis, np.concatenate([e[good] for e in ends]))
+    if not known and good.any():
+        axis.set_title("too few standards for an interval", loc="left", fontsize=6)
+    if known:
+        axis.legend(loc="best", fontsize=6)
+
+
+def plot_components(run: SeriesRun, found: MCR | Combination | None = None) -> Any:
+    """Spectra of the components, and their fractions against time.
+
+    Bands are what the rotation leaves open (MCR-ALS) or standard errors (linear combination). They are the run's own
+    ([series.components]), or `found` in `run.normalized`, a row for each row with a spectrum. Raises SeriesError when
+    there are neither.
+    """
+    from ...errors import SeriesError
+    from ...series.beside import component_columns, component_document
+
+    if found is not None:
+        rows = np.flatnonzero(run.normalized.ok)
+        columns: Any = component_columns(found, rows, len(run))
+        held = component_document(found)
+    elif run.components:
+        columns, held = run.table, run.components
+    else:
+        raise SeriesError(
+            f"{run.path} has no components; ask for them with [series.components], or give them"
+        )
+    facts = json.loads(held["facts"])
+    x, label = run.along()
+    measured = facts["method"] != "MCR-ALS"
+    with style.style() as plt:
+        figure, (left, right) = plt.subplots(1, 2, figsize=(style.DOUBLE, 2.7), layout="constrained")
+        for i, name in enumerate(facts["names"]):
+            color = style.COLORS[i % len(style.COLORS)]
+            left.plot(
+                held["energy"],
+                held["spectra"][i],
+                color=color,
+                lw=1,
+                label=name if measured else f"component {name}",
+            )
+            y = np.asarray(columns[f"x({name})"], float)
+            good = np.isfinite(y) & np.isfinite(x)
+            if measured:
+                error = np.asarray(columns[f"x({name})_err"], float)
+                low, high = y - error, y + error
+            else:
+                low, high = (np.asarray(columns[f"x({name})_{end}"], float) for end in ("low", "high"))
+            right.fill_between(x[good], low[good], high[good], color=color, alpha=0.2, lw=0)
+            right.plot(x[good], y[good], "o-", color=color, ms=2, lw=0.8)
+        left.set(xlabel=style.ENERGY, ylabel=style.NORM, xlim=held["energy"][[0, -1]])
+        left.legend(loc="lower right")
+        left.set_title(f"{facts['method']}, RMS {facts['rms']:.4f}", loc="left")
+        left.ticklabel_format(axis="x", useOffset=False)
+        right.set(xlabel=label, ylabel="Fraction", ylim=(-0.04, 1.06))
+        right.set_title(
+            "bands: standard errors" if measured else "bands: rotations that fit as well", loc="left"
+        )
+        figure.suptitle(run.kind, x=0.99, ha="right", fontsize=6, color="0.4")
+    return figure
