@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -167,21 +168,21 @@ def test_fit_json_is_one_document_of_the_public_shape(
     assert written["rows"][0]["data"][0]["noise"].startswith("estimated")
 
 
+def without_figures(
+    capsys: pytest.CaptureFixture[str], command: str, specs: list[Path], data_root: Path, output: Path
+) -> tuple[int, Any]:
+    """Exit code and JSON document of `xasuite fit` or `reproduce` on measured data."""
+    named = [str(s) for s in specs]
+    code, out, _ = run(
+        capsys, command, *named, "--data-root", str(data_root), "--json", "-o", str(output), "--no-figures"
+    )
+    return code, json.loads(out)
+
+
 def test_foils_on_measured_data(data_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Issue 2, item 1: Table S4a on measured foils; Ru's printed sigma2 cannot be had, and it is said so."""
-    code, out, _ = run(
-        capsys,
-        "reproduce",
-        str(fits_dir() / "foils" / "co_foil.toml"),
-        str(fits_dir() / "foils" / "ru_foil.toml"),
-        "--data-root",
-        str(data_root),
-        "--json",
-        "-o",
-        str(tmp_path),
-        "--no-figures",
-    )
-    document = json.loads(out)
+    specs = [fits_dir() / "foils" / f"{metal}_foil.toml" for metal in ("co", "ru")]
+    code, document = without_figures(capsys, "reproduce", specs, data_root, tmp_path)
     cells = {(c["row"], c["path"], c["quantity"]): c for c in document["cells"]}
     assert {c["label"] for c in document["cells"]} == {"measured"}
     for foil in ("Co foil QAS", "Co foil APS13ID"):
@@ -201,31 +202,12 @@ def test_foils_on_measured_data(data_root: Path, tmp_path: Path, capsys: pytest.
 
 def test_other_programs_figures(data_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Issue 2, item 3: Artemis' FeS2 and Larch's Cu within one published standard error, enot too."""
-    code, out, _ = run(
-        capsys,
-        "reproduce",
-        str(fits_dir() / "programs"),
-        "--data-root",
-        str(data_root),
-        "--json",
-        "-o",
-        str(tmp_path),
-        "--no-figures",
-    )
+    programs = fits_dir() / "programs"
+    code, document = without_figures(capsys, "reproduce", [programs], data_root, tmp_path)
     assert code == 0
-    for cell in json.loads(out)["cells"]:
+    for cell in document["cells"]:
         if cell["published_err"]:
             assert abs(cell["ours"] - cell["published"]) < cell["published_err"], cell
-    code, out, _ = run(
-        capsys,
-        "fit",
-        str(fits_dir() / "programs/artemis_fes2.toml"),
-        "--data-root",
-        str(data_root),
-        "--json",
-        "-o",
-        str(tmp_path),
-        "--no-figures",
-    )
-    enot = json.loads(out)["rows"][0]["params"]["enot"]["value"]
+    _, document = without_figures(capsys, "fit", [programs / "artemis_fes2.toml"], data_root, tmp_path)
+    enot = document["rows"][0]["params"]["enot"]["value"]
     assert abs(enot - 3.737) < 1.084

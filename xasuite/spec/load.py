@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +22,7 @@ from .schema import Spec
 
 _ALIAS = {"from_": "from"}
 Schema = TypeVar("Schema", bound=BaseModel)
+Loaded = TypeVar("Loaded")
 Lines = dict[tuple[str | int, ...], int]
 
 
@@ -107,13 +108,26 @@ def validated(schema: type[Schema], raw: dict[str, Any], text: str, path: Path) 
 
 def parse_spec(text: str, path: str | Path = "spec.toml") -> LoadedSpec:
     """Check a spec given as text. Raises SpecError with every mistake."""
-    path = Path(path)
-    spec, lines = validated(Spec, parse_toml(text, path), text, path)
-    loaded = LoadedSpec(spec, path, text, lines)
-    mistakes = meaning_mistakes(loaded)
+    return checked(Spec, LoadedSpec, meaning_mistakes, text, Path(path))
+
+
+def checked(
+    schema: type[Schema],
+    loaded: Callable[[Schema, Path, str, Lines], Loaded],
+    meaning: Callable[[Loaded], list[str]],
+    text: str,
+    path: Path,
+) -> Loaded:
+    """The text as a spec of its kind: TOML, then the schema, then what a schema cannot see (`meaning`).
+
+    Raises SpecError with every mistake.
+    """
+    spec, lines = validated(schema, parse_toml(text, path), text, path)
+    found = loaded(spec, path, text, lines)
+    mistakes = meaning(found)
     if mistakes:
         raise SpecError(mistakes)
-    return loaded
+    return found
 
 
 def _toml_mistake(path: Path, text: str, exc: tomllib.TOMLDecodeError) -> str:

@@ -30,9 +30,9 @@ from pydantic import (
     model_validator,
 )
 
-from ..errors import ReadError, SpecError
+from ..errors import ReadError
 from .lines import line_of
-from .load import parse_toml, read_text, validated
+from .load import checked, read_text
 
 
 def _as_tuple(value: object) -> object:
@@ -173,13 +173,7 @@ def load_valence(path: str | Path) -> LoadedValence:
 
 def parse_valence(text: str, path: str | Path = "valence.toml") -> LoadedValence:
     """Check a valence spec given as text. Raises SpecError with every mistake."""
-    path = Path(path)
-    spec, lines = validated(ValenceSpec, parse_toml(text, path), text, path)
-    loaded = LoadedValence(spec, path, text, lines)
-    mistakes = _meaning(loaded)
-    if mistakes:
-        raise SpecError(mistakes)
-    return loaded
+    return checked(ValenceSpec, LoadedValence, _meaning, text, Path(path))
 
 
 def _meaning(loaded: LoadedValence) -> list[str]:

@@ -25,6 +25,14 @@ def wavelet_label(wavelet: Wavelet) -> str:
     return "|W|" if power == 0 else f"|W| (Å$^{{-{power:g}}}$)"
 
 
+def _common_label(wavelets: Sequence[Wavelet]) -> tuple[str, str]:
+    """The label of a scale for all of them, and the unit alone; none where they differ in weight or kind."""
+    if len({(w.kweight, w.kind) for w in wavelets}) > 1:
+        return "|W|", ""
+    label = wavelet_label(wavelets[0])
+    return label, label.removeprefix("|W|").replace("(", "").replace(")", "")
+
+
 def side_ft(wavelet: Wavelet) -> tuple[Array, Array]:
     """R (nr,) and |chi(R)| (..., nr) of the same weighted, windowed chi(k) as the map, over the map's R."""
     kstep = float(wavelet.k[1] - wavelet.k[0])
@@ -79,15 +87,13 @@ def plot_wavelets(
     columns = columns or min(n, 3)
     rows = math.ceil(n / columns)
     top = max(float(w.magnitude.max()) for w in wavelets)
-    kinds = {(w.kweight, w.kind) for w in wavelets}
     with style() as plt:
         width = DOUBLE if columns > 1 else DOUBLE * 0.55
         figure = plt.figure(figsize=(width, 0.55 + rows * width / columns * 0.72), layout="constrained")
         grid = figure.add_gridspec(rows, 2 * columns, width_ratios=[_SIDE, 1] * columns)
         highest = max(float(side_ft(w)[1].max()) for w in wavelets)
         maps, mesh = [], None
-        label = wavelet_label(wavelets[0]) if len(kinds) == 1 else "|W|"
-        unit = label.removeprefix("|W|").replace("(", "").replace(")", "")
+        label, unit = _common_label(wavelets)
         for i, w in enumerate(wavelets):
             row, column = divmod(i, columns)
             side = figure.add_subplot(grid[row, 2 * column])
@@ -101,10 +107,8 @@ def plot_wavelets(
             if row < rows - 1 and i + columns < n:
                 axis.set_xlabel("")
                 side.set_xlabel("")
-            if lobes and lobes[i]:
-                _mark(axis, lobes[i])
-            if ridges and ridges[i]:
-                _ridge(axis, ridges[i])
+            _mark(axis, lobes[i] if lobes else None)
+            _ridge(axis, ridges[i] if ridges else None)
             maps.append(axis)
         bar = figure.colorbar(
             mesh, ax=maps, label="|W| over its maximum" if each else label, pad=0.02, aspect=30
