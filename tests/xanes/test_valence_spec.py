@@ -157,15 +157,29 @@ def test_scales_are_proven_by_foil_stated_or_flagged(run) -> None:
 
 
 def test_cobalt_oxide_lies_between_two_and_three_and_the_metal_off_the_line(run) -> None:
+    """CoxOy, Co3O4-like by who measured it: 8/3 within 1.96 of its own standard errors, which are 0.12-0.14."""
     for fraction in (0.5, 0.6, 0.8):
         result = run("co").at(fraction)
         p = result.predictions[0]
-        assert abs(p.value - 8 / 3) < 2 * p.stderr  # "Co3O4-like", says who measured it
-        assert np.isnan(p.low)
+        assert p.stderr < 0.15
+        assert abs(p.value - 8 / 3) < 1.96 * p.stderr
+        assert abs(p.value - 8 / 3) < 0.2
         foil = next(s for s in result.calibration.standards if s.name == "Co foil")
         assert not foil.used
         assert "metal" in foil.reason
         assert foil.energy - result.calibration.line.energy(0) > 5
+
+
+def test_a_slope_that_no_standard_tests_gives_no_interval(run) -> None:
+    """One oxide and a stated slope: no residual degree of freedom, and the output says what that is worth."""
+    for fraction in (0.5, 0.6, 0.8):
+        result = run("co").at(fraction)
+        p = result.predictions[0]
+        assert result.calibration.line.dof == 0
+        assert np.isnan(p.low)
+        assert np.isnan(p.high)
+        assert p.method == "no interval"
+        assert "no residual degree of freedom, an interval would be useless" in p.text
 
 
 # ------------------------------------------------------------------------------------------------ closure

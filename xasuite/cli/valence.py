@@ -10,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..spec.valence import CalibrationTable
     from ..study.valence import AtFraction, ValenceResult
 
 
@@ -38,15 +39,15 @@ def _show(result: ValenceResult) -> None:
     typer.echo("\nEdge energies and the parts of their errors (eV)")
     typer.echo(_text(result.edges_table()))
     for r in result.results:
-        _show_fraction(r)
+        _show_fraction(r, spec.calibration)
     if result.sources:
         typer.echo(f"\ndata: {'; '.join(result.sources)}")
 
 
-def _show_fraction(r: AtFraction) -> None:
+def _show_fraction(r: AtFraction, asked: CalibrationTable) -> None:
     typer.echo(f"\nAt {r.fraction:g} of the edge jump")
     if r.calibration is None:
-        typer.echo(f"  refused: {r.refused}")
+        typer.echo(f"  {r.refused}")
         return
     line = r.calibration.line
     middle = sum(r.calibration.span) / 2
@@ -54,6 +55,11 @@ def _show_fraction(r: AtFraction) -> None:
         f"  dE/dvalence {float(line.slope(middle)):.2f} eV, scatter between compounds {line.tau:.2f} eV, "
         f"{line.dof} residual degree(s) of freedom"
     )
+    if asked.slope is not None:
+        tested = "the standards test it too" if line.dof else "no standard here tests it"
+        typer.echo(
+            f"  slope stated, {asked.slope[0]:g}({asked.slope[1]:g}) eV ({asked.slope_source}); {tested}"
+        )
     typer.echo(_text(r.calibration.table()))
     for remark in r.calibration.remarks:
         typer.echo(f"  remark: {remark}")

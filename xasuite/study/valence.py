@@ -345,8 +345,13 @@ def _predict(calibration: Calibration, compound: Compound, edge: EdgeOf, level: 
     )
     if p.extrapolated:
         low, high = calibration.span
+        span = (
+            f"outside the standards' {low:g} to {high:g}"
+            if low < high
+            else f"off the standards' only {low:g}"
+        )
         warnings.warn(
-            f"{p.name}: valence {p.value:.2f} lies outside the standards' {low:g} to {high:g}; it is extrapolated",
+            f"{p.name}: valence {p.value:.2f} lies {span}; it is extrapolated",
             XasuiteWarning,
             stacklevel=4,
         )
