@@ -12,6 +12,7 @@ from xasuite.exafs.batch import fit_stack, fit_timeline
 from xasuite.exafs.batch.kernel_numpy import chi_and_slopes
 from xasuite.exafs.batch.program import run
 from xasuite.exafs.batch.timeline import Kinetics
+from xasuite.exafs.batch.timeline_rows import keep
 from xasuite.exafs.model import Model
 from xasuite.model import Chi
 
@@ -39,6 +40,25 @@ def drifting() -> np.ndarray:
 
 def rms(values: np.ndarray, truth: np.ndarray) -> float:
     return float(np.sqrt(np.mean((values - truth) ** 2)))
+
+
+def test_block_by_block_it_is_the_same_fit() -> None:
+    """A long series is taken in blocks, of which only the reduced data stay. Each row's own fit then starts from its
+    block's mean; it ends where that of the whole did, to the fitter's tolerance."""
+    chi = series(drifting())
+    blocks = [
+        replace(chi, chi=chi.chi[a:b], e0=T[a:b] * 0, edge_step=T[a:b] * 0 + 1)
+        for a, b in ((0, 33), (33, 80))
+    ]
+    kept = keep(one_shell(), iter(blocks))
+    assert kept.data.shape[1] < 0.3 * K.size
+    links = {"shared": ("enot", "ss"), "smooth": {"amp": "auto", "dr": "auto"}}
+    whole, parts = fit_timeline(one_shell(), chi, T, **links), fit_timeline(one_shell(), kept, T, **links)
+    for name in NAMES:
+        assert np.abs((parts.values[name] - whole.values[name]) / whole.stderr[name]).max() < 1e-3
+        np.testing.assert_allclose(parts.stderr[name], whole.stderr[name], rtol=1e-3)
+    backwards = kept.take(np.arange(M)[::-1])
+    np.testing.assert_array_equal(backwards.fit.values["dr"], kept.fit.values["dr"][::-1])
 
 
 def test_a_smooth_trend_is_nearer_the_truth_than_separate_fits_and_its_error_holds() -> None:

@@ -51,7 +51,7 @@ def beside(plan: Plan, paths: Sequence[Path]) -> Beside:
     columns: dict[str, Array] = {}
     if plan.calibration is not None:
         name = f"E({plan.calibration.fraction:g})"
-        parts = [load_part(p, curves=False).columns for p in paths]
+        parts = [load_part(p, curves=()).columns for p in paths]
         energy, error = (np.concatenate([p[n] for p in parts]) for n in (name, f"{name}_err"))
         assert wanted.valence is not None
         columns |= valence_columns(
@@ -143,7 +143,9 @@ def _spectra(plan: Plan, paths: Sequence[Path]) -> tuple[Normalized, Rows, int]:
     low, high = plan.series.components.span
     # Below the span some of the pre-edge is kept, from which the noise is found
     inside = slice(*np.searchsorted(plan.energy, [plan.e0 + low - 40.0, plan.e0 + high + 10.0]))
-    norm = np.concatenate([load_part(p).arrays["norm"][:, inside] for p in paths]).astype(float)
+    norm = np.concatenate([load_part(p, curves=("norm",)).arrays["norm"][:, inside] for p in paths]).astype(
+        float
+    )
     rows = np.flatnonzero(np.isfinite(norm).all(axis=1))
     kept = norm[rows]
     data = Normalized(

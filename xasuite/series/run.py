@@ -128,7 +128,7 @@ def _some_row(plan: Plan, paths: list[Path]) -> None:
 
     first = ""
     for path in paths:
-        columns = load_part(path, curves=False).columns
+        columns = load_part(path, curves=()).columns
         if any(s not in ("", "not fitted") for s in columns["fit_status"]):
             return
         first = first or f"{columns['label'][0]}: {columns['status'][0]}: {columns['reason'][0]}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -121,11 +121,13 @@ def save_part(path: Path, part: Part) -> None:
         np.savez(handle, **held)  # type: ignore[arg-type]
 
 
-def load_part(path: Path, curves: bool = True, more: Mapping[str, Array] = MappingProxyType({})) -> Part:
-    """Read one chunk, with its curves or without; `more` are columns of the whole series, whose rows it takes too."""
+def load_part(
+    path: Path, curves: Collection[str] = CURVES, more: Mapping[str, Array] = MappingProxyType({})
+) -> Part:
+    """Read one chunk with some of its curves; `more` are columns of the whole series, whose rows it takes too."""
     with np.load(path, allow_pickle=False) as held:
         columns = {n.removeprefix("column/"): held[n] for n in held.files if n.startswith("column/")}
-        names = [n for n in held.files if curves and n.startswith("array/")]
+        names = [n for n in held.files if n.startswith("array/") and n.removeprefix("array/") in curves]
         arrays = {n.removeprefix("array/"): held[n] for n in names}
         start, end = (int(v) for v in held["rows"])
         columns |= {n: values[start:end] for n, values in more.items()}
@@ -166,7 +168,7 @@ def parts_of(plan: Plan, folder: Folder) -> list[Path]:
 def first_time(paths: Sequence[Path]) -> float:
     """The time of the first row that has one: tables count from it where times are dates."""
     for path in paths:
-        times = load_part(path, curves=False).columns["time"]
+        times = load_part(path, curves=()).columns["time"]
         if np.isfinite(times).any():
             first = float(times[np.isfinite(times)][0])
             return first if first > 1e8 else 0.0
@@ -175,7 +177,7 @@ def first_time(paths: Sequence[Path]) -> float:
 
 def audit_summary(paths: Sequence[Path]) -> dict[str, Any]:
     """How many rows were refitted, and the worst of them."""
-    found = [load_part(path, curves=False).audit for path in paths]
+    found = [load_part(path, curves=()).audit for path in paths]
     rows = [r for audit in found for r in audit.get("rows", [])]
     by = next((audit["by"] for audit in found if "by" in audit), ENGINE)
     worst = max(rows, key=lambda r: r["difference"], default={"row": -1, "difference": 0.0, "parameter": ""})
@@ -192,7 +194,7 @@ def column_kinds(paths: Sequence[Path], more: Mapping[str, Array]) -> dict[str, 
     """Name and kind ("number" or "text") of every column, as they come first."""
     kinds: dict[str, str] = {}
     for path in paths:
-        for name, values in load_part(path, curves=False, more=more).columns.items():
+        for name, values in load_part(path, curves=(), more=more).columns.items():
             if values.dtype.kind not in "fiub":
                 kinds[name] = "text"
             else:
@@ -351,7 +353,7 @@ def _frames(
 ) -> Iterator[Any]:
     order: list[str] | None = None
     for path in paths:
-        frame = table_of(plan, load_part(path, curves=False, more=more), origin)
+        frame = table_of(plan, load_part(path, curves=(), more=more), origin)
         if order is None:
             missing = [n for n in names if n not in frame]
             order = [*frame.columns, *missing]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import FitError, SeriesError, XasuiteWarning
 from ..model import Chi
 from .plan import Plan
+from .store import load_part
 
 
 def along_time(plan: Plan, paths: Sequence[Path]) -> dict[str, Any] | None:
@@ -20,31 +22,24 @@ def along_time(plan: Plan, paths: Sequence[Path]) -> dict[str, Any] | None:
 
     chi(k) comes from the parts, so that a resumed run gives the same. Rows that could not be fitted hold NaN.
     """
-    from ..exafs.batch import fit_timeline
+    from ..exafs.batch.timeline import fit_timeline
+    from ..exafs.batch.timeline_rows import keep
     from .schedule import one_blas_thread
-    from .store import load_part
 
     wanted = plan.series.timeline
     if wanted is None:
         return None
-    parts = [load_part(p) for p in paths]
-    if any("chi" not in p.arrays for p in parts):
-        raise SeriesError('timeline needs chi(k) of the rows: leave "chi" in [series] keep')
-    chi = np.concatenate([p.arrays["chi"] for p in parts]).astype(float)
-    time = np.concatenate([p.columns["time"] for p in parts])
-    good = np.isfinite(chi).all(axis=1) & np.isfinite(time)
-    rows = np.flatnonzero(good)
-    rows = rows[np.argsort(time[rows], kind="stable")]
-    record = Chi(
-        k=np.asarray(0.05 * np.arange(chi.shape[1]), float), chi=chi[rows], e0=np.full(rows.size, plan.e0), edge_step=np.ones(rows.size),
-        label=plan.loaded.path.stem,
-    )  # fmt: skip
-    seconds = time[rows] - time[rows][0]
+    time = np.concatenate([load_part(p, curves=()).columns["time"] for p in paths])
+    good: list[NDArray[np.intp]] = []
     with one_blas_thread():
         try:
+            kept = keep(plan.model, _blocks(plan, paths, good), epsilon_k=plan.spec.fit.epsilon_k)
+            rows = np.concatenate(good)
+            order = np.argsort(time[rows], kind="stable")
+            rows, kept = rows[order], kept.take(order)
             made = fit_timeline(
-                plan.model, record, seconds, shared=wanted.shared, smooth=dict(wanted.smooth), kinetics=_kinetics(plan),
-                epsilon_k=plan.spec.fit.epsilon_k,
+                plan.model, kept, time[rows] - time[rows][0], shared=wanted.shared, smooth=dict(wanted.smooth),
+                kinetics=_kinetics(plan),
             )  # fmt: skip
         except FitError as exc:
             raise SeriesError(f"{plan.loaded.path.name}: timeline: {exc}") from None
@@ -57,7 +52,7 @@ def along_time(plan: Plan, paths: Sequence[Path]) -> dict[str, Any] | None:
     out: dict[str, Any] = {}
     for name in made.names:
         for key, values in ((name, made.values[name]), (f"{name}_err", made.stderr[name])):
-            whole = np.full(len(chi), np.nan)
+            whole = np.full(len(time), np.nan)
             whole[rows] = values
             out[key] = whole
     facts = {
@@ -71,6 +66,27 @@ def along_time(plan: Plan, paths: Sequence[Path]) -> dict[str, Any] | None:
         "notes": list(made.notes),
     }
     return {**out, "facts": json.dumps(facts, sort_keys=True)}
+
+
+def _blocks(plan: Plan, paths: Sequence[Path], good: list[NDArray[np.intp]]) -> Iterator[Chi]:
+    """chi(k) of each part's rows that can be used, one part in memory at a time; their numbers are put into `good`."""
+    for path in paths:
+        part = load_part(path, curves=("chi",))
+        if "chi" not in part.arrays:
+            raise SeriesError('timeline needs chi(k) of the rows: leave "chi" in [series] keep')
+        chi = part.arrays["chi"].astype(float)
+        rows = np.flatnonzero(np.isfinite(chi).all(axis=1) & np.isfinite(part.columns["time"]))
+        if not rows.size:
+            continue
+        good.append(part.start + rows)
+        k = np.asarray(0.05 * np.arange(chi.shape[1]), float)
+        yield Chi(
+            k=k,
+            chi=chi[rows],
+            e0=np.full(rows.size, plan.e0),
+            edge_step=np.ones(rows.size),
+            label=plan.loaded.path.stem,
+        )
 
 
 def _kinetics(plan: Plan) -> Any:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,10 @@ SINGULAR = "singular"
 MAX_ITERATIONS = "max iterations"
 STUCK = "stuck"
 NO_DATA = "no data"
+
+# Fields of BatchFit with a row a spectrum, and those that map names to such
+ROWS = ("x", "covar", "chi2", "chi2_reduced", "rfactor", "epsilon_k", "evaluations")
+MAPS = ("values", "stderr", "stderr_fit", "path_values", "path_stderr")
 
 REASONS: Mapping[str, str] = {
     OK: "",
@@ -83,6 +87,10 @@ class BatchFit:
         )
         return f"{at}: {REASONS[status]}"
 
+    def take(self, rows: NDArray[np.intp]) -> BatchFit:
+        """The fits of some rows, in their order."""
+        return _each_row([self], lambda parts: parts[0][rows])
+
     def chi(self, rows: slice | Array | None = None) -> Array:
         """The fitted chi(k) (m, nk) on `k`, of all rows or of some."""
         from . import tables
@@ -115,3 +123,20 @@ class BatchFit:
             columns[f"{name}_err"] = self.stderr[name]
         columns |= {"chi2_reduced": self.chi2_reduced, "rfactor": self.rfactor, "status": list(self.status)}
         return pd.DataFrame(columns)
+
+
+def joined(fits: Sequence[BatchFit]) -> BatchFit:
+    """Fits of several stacks with one model as one, in their order."""
+    return _each_row(fits, np.concatenate)
+
+
+def _each_row(fits: Sequence[BatchFit], make: Callable[[list[Any]], Any]) -> BatchFit:
+    """A batch whose arrays with a row a spectrum are made from those of other batches."""
+    first = fits[0]
+    changed: dict[str, Any] = {n: make([getattr(f, n) for f in fits]) for n in ROWS}
+    for name in MAPS:
+        changed[name] = {k: make([getattr(f, name)[k] for f in fits]) for k in getattr(first, name)}
+    if first.epsilon_given is not None:
+        changed["epsilon_given"] = make([f.epsilon_given for f in fits])
+    changed["status"] = tuple(make([np.array(f.status, object) for f in fits]))
+    return replace(first, **changed)

@@ -7,7 +7,7 @@ are not named stay free in every row and are eliminated row by row, so that the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,11 +18,10 @@ from numpy.typing import NDArray
 from ...errors import FitError
 from ...model import Array, Chi, Series
 from ..model import Model
-from . import objective, tables
-from .kernel_numpy import CHUNK, Work, evaluate
-from .program import compile_model, start_values
+from . import objective
 from .result import BatchFit
 from .stack import fit_stack
+from .timeline_rows import Kept, RowsChi2
 from .trends import FirstOrder, Linear, Shared, Smooth, Trend
 
 if TYPE_CHECKING:
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
 
 # a fit of the whole series ends when no linked parameter moves by more than this part of its standard error
 _SETTLED, _ITERATIONS = 1e-3, 30
+# rows whose slopes are held at once
+_BLOCK = 4096
 # a step is halved until chi-square falls, down to this part of it
 _SHORTEST = 1e-3
 # strengths of the penalty that cross-validation chooses from, relative to the data's own information
@@ -89,7 +90,7 @@ class Timeline:
 
 def fit_timeline(
     model: Model,
-    chi: Chi | Series,
+    chi: Chi | Series | Kept,
     time: Array,
     *,
     shared: Sequence[str] = (),
@@ -103,7 +104,8 @@ def fit_timeline(
 
     Parameters
     ----------
-    model, chi, epsilon_k, threads : as for fit_stack.
+    model, chi, epsilon_k, threads : as for fit_stack; in place of chi what `timeline_rows.keep` gives, for a series that is too long
+        to be held as chi(k).
     time : (m,) in s, ascending.
     shared : parameters with one value for the whole series.
     smooth : parameters that vary smoothly, with the penalty's strength, or "auto" for the strength with the smallest
@@ -116,17 +118,19 @@ def fit_timeline(
     Timeline. Rows whose own fit failed do not count; linked parameters are predicted there, others are NaN.
     Raises FitError when a name is not varied or linked twice, or fewer than five rows can be used.
     """
-    record: Chi = chi.data if isinstance(chi, Series) else chi
-    stack = np.atleast_2d(record.chi)
+    if not isinstance(chi, Kept):
+        record: Chi = chi.data if isinstance(chi, Series) else chi
+        fit = separate or fit_stack(model, record, epsilon_k=epsilon_k, start="mean", threads=threads)
+        chi = Kept(objective.build(record.k, model.range).reduce(np.atleast_2d(record.chi)), fit)
+    fit = chi.fit
     t = np.asarray(time, float)
-    if t.shape != (len(stack),) or not np.isfinite(t).all() or (np.diff(t) < 0).any():
-        raise FitError(f"time must be {len(stack)} ascending numbers in s, one a spectrum")
-    fit = separate or fit_stack(model, chi, epsilon_k=epsilon_k, start="mean", threads=threads)
+    if t.shape != (len(fit),) or not np.isfinite(t).all() or (np.diff(t) < 0).any():
+        raise FitError(f"time must be {len(fit)} ascending numbers in s, one a spectrum")
     trends = _trends(fit, t, tuple(shared), dict(smooth or {}), kinetics)
     used = fit.ok
     if np.count_nonzero(used) < 5:
         raise FitError(f"only {np.count_nonzero(used)} rows have a fit of their own; a trend needs five")
-    rows = _Rows(model, record, stack, fit, used)
+    rows = RowsChi2(model, chi, used)
     return _Joint(rows, trends, t, fit, used).solve()
 
 
@@ -152,44 +156,11 @@ def _trends(
     return trends
 
 
-class _Rows:
-    """The rows' own chi-square: its information matrix and pull at any parameters."""
-
-    def __init__(self, model: Model, chi: Chi, stack: Array, fit: BatchFit, used: NDArray[np.bool_]) -> None:
-        goal = objective.build(chi.k, model.range)
-        program = compile_model(model)
-        self.work = Work(
-            tables.build([p.feff for p in model.paths]), goal.k, goal.model_matrix, goal.weight_of_row, program, goal.n_idp
-        )  # fmt: skip
-        self.nv = program.n_varied
-        self.carried = start_values(program)[self.nv :]
-        self.data = goal.reduce(stack[used])
-        given = fit.epsilon_given is not None
-        self.weights = goal.weights(fit.epsilon_k[used], given)[:, goal.weight_of_row]
-        self.free = goal.n_idp - self.nv
-        self.to_chi2 = goal.n_idp / goal.n_residual
-
-    def information(self, x: Array, scale: float) -> tuple[Array, Array, float]:
-        """Information matrices (m, nv, nv), pulls (m, nv), and the sum of chi-square, over `scale`."""
-        normal, pull = np.empty((len(x), self.nv, self.nv)), np.empty((len(x), self.nv))
-        total = 0.0
-        for i in range(0, len(x), CHUNK):
-            part = slice(i, i + CHUNK)
-            full = np.hstack([x[part], np.broadcast_to(self.carried, (len(x[part]), self.carried.size))])
-            model, jacobian, *_ = evaluate(self.work, full)
-            jacobian, residual = jacobian[..., : self.nv], self.data[part] - model
-            weighted = jacobian * self.weights[part][..., None]
-            normal[part] = np.einsum("mri,mrj->mij", weighted, jacobian) / scale
-            pull[part] = np.einsum("mri,mr->mi", weighted, residual) / scale
-            total += float(np.einsum("mr,mr->", self.weights[part], residual**2)) / scale
-        return normal, pull, total
-
-
 class _Joint:
     """Gauss-Newton over the trends' parameters, the free ones eliminated row by row."""
 
     def __init__(
-        self, rows: _Rows, trends: list[Trend], t: Array, fit: BatchFit, used: NDArray[np.bool_]
+        self, rows: RowsChi2, trends: list[Trend], t: Array, fit: BatchFit, used: NDArray[np.bool_]
     ) -> None:
         self.rows, self.trends, self.t, self.fit, self.used = rows, trends, t, fit, used
         self.linked = [fit.names.index(n) for trend in trends for n in trend.names]
@@ -252,12 +223,18 @@ class _Joint:
         """Linked parameters (m, nl) at all times."""
         return np.hstack([trend.values(theta[p]) for trend, p in zip(self.trends, self.parts, strict=True)])
 
-    def _slopes(self, theta: Array) -> Array:
-        """Their derivatives (m, nl, size)."""
-        out = np.zeros((len(self.t), len(self.linked), self.size))
+    def _slopes(self, theta: Array, rows: NDArray[np.intp]) -> Array:
+        """Their derivatives (rows, nl, size) at some of the times."""
+        out = np.zeros((len(rows), len(self.linked), self.size))
         for trend, part in zip(self.trends, self.parts, strict=True):
-            out[:, self._block(part), part] = trend.slopes(theta[part])
+            out[:, self._block(part), part] = trend.slopes(theta[part])[rows]
         return out
+
+    def _blocks(self) -> Iterator[tuple[slice, Any]]:
+        """Blocks of the rows used: their place among these, and among all."""
+        where = np.flatnonzero(self.used)
+        for i in range(0, len(where), _BLOCK):
+            yield slice(i, i + _BLOCK), where[i : i + _BLOCK]
 
     def _penalty(self, theta: Array) -> float:
         return sum(
@@ -274,11 +251,18 @@ class _Joint:
         solved = np.linalg.solve(normal[:, loose][:, :, loose], np.swapaxes(agl, 1, 2))
         return agg - agl @ solved, pull[:, g] - np.einsum("mlg,ml->mg", solved, pull[:, loose])
 
+    def _bare(self, normal: Array, pull: Array, theta: Array) -> tuple[Array, Array]:
+        """Information matrix and pull of the trends' parameters from the data alone, summed block by block."""
+        hessian, vector = np.zeros((self.size, self.size)), np.zeros(self.size)
+        for part, rows in self._blocks():
+            info, right = self._eliminated(normal[part], pull[part])
+            slopes = self._slopes(theta, rows)
+            hessian += np.einsum("mgi,mgh,mhj->ij", slopes, info, slopes, optimize=True)
+            vector += np.einsum("mgi,mg->i", slopes, right)
+        return hessian, vector
+
     def _system(self, normal: Array, pull: Array, theta: Array) -> tuple[Array, Array, Any]:
-        info, right = self._eliminated(normal, pull)
-        slopes = self._slopes(theta)[self.used]
-        hessian = np.einsum("mgi,mgh,mhj->ij", slopes, info, slopes, optimize=True)
-        vector = np.einsum("mgi,mg->i", slopes, right)
+        hessian, vector = self._bare(normal, pull, theta)
         for trend, part in zip(self.trends, self.parts, strict=True):
             hessian[part, part] += trend.penalty()
             vector[part] -= trend.penalty() @ theta[part]
@@ -297,26 +281,10 @@ class _Joint:
         hessian, _, _ = self._system(normal, pull, theta)
         covar = np.linalg.inv(hessian)
         # pooled chi-square: each row lost its loose parameters, and the trends are shared by all rows
-        info, _ = self._eliminated(normal, pull)
-        slopes = self._slopes(theta)
-        bare = np.einsum("mgi,mgh,mhj->ij", slopes[self.used], info, slopes[self.used], optimize=True)
-        freedom = covar @ bare
+        freedom = covar @ self._bare(normal, pull, theta)[0]
         n_free = len(x) * (self.rows.free + self.rows.nv - len(self.loose)) - float(np.trace(freedom))
         scale = total / n_free
-        spread = np.einsum("mgi,ij,mgj->mg", slopes, covar * scale, slopes, optimize=True)
-        values = {n: np.full(len(self.t), np.nan) for n in self.fit.names}
-        stderr = {n: np.full(len(self.t), np.nan) for n in self.fit.names}
-        linked = self._values(theta)
-        for j, i in enumerate(self.linked):
-            values[self.fit.names[i]], stderr[self.fit.names[i]] = linked[:, j], np.sqrt(spread[:, j])
-        if self.loose:
-            loose = np.linalg.inv(normal[:, self.loose][:, :, self.loose])
-            pulled = loose @ normal[:, self.loose][:, :, self.linked] @ slopes[self.used]
-            own = np.einsum("mii->mi", loose) * scale
-            own = own + np.einsum("mli,ij,mlj->ml", pulled, covar * scale, pulled, optimize=True)
-            for j, i in enumerate(self.loose):
-                values[self.fit.names[i]][self.used] = x[:, i]
-                stderr[self.fit.names[i]][self.used] = np.sqrt(own[:, j])
+        values, stderr = self._along(theta, x, normal, np.asarray(covar * scale, float), scale)
         errors = np.sqrt(np.diag(covar) * scale)
         named, named_errors = {}, {}
         for trend, part in zip(self.trends, self.parts, strict=True):
@@ -338,6 +306,32 @@ class _Joint:
             converged=converged,
             notes=self._notes(values),
         )
+
+    def _along(
+        self, theta: Array, x: Array, normal: Array, covar: Array, scale: float
+    ) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Value and standard error (m,) of every parameter: linked ones at all times, loose ones in the rows used."""
+        m, names = len(self.t), self.fit.names
+        values = {n: np.full(m, np.nan) for n in names}
+        stderr = {n: np.full(m, np.nan) for n in names}
+        linked = self._values(theta)
+        for i in range(0, m, _BLOCK):
+            rows = np.arange(i, min(i + _BLOCK, m))
+            slopes = self._slopes(theta, rows)
+            spread = np.einsum("mgi,ij,mgj->mg", slopes, covar, slopes, optimize=True)
+            for j, at in enumerate(self.linked):
+                values[names[at]][rows], stderr[names[at]][rows] = linked[rows, j], np.sqrt(spread[:, j])
+        if not self.loose:
+            return values, stderr
+        for part, rows in self._blocks():
+            own_info = normal[part][:, self.loose]
+            loose = np.linalg.inv(own_info[:, :, self.loose])
+            pulled = loose @ own_info[:, :, self.linked] @ self._slopes(theta, rows)
+            own = np.einsum("mii->mi", loose) * scale
+            own = own + np.einsum("mli,ij,mlj->ml", pulled, covar, pulled, optimize=True)
+            for j, at in enumerate(self.loose):
+                values[names[at]][rows], stderr[names[at]][rows] = x[part, at], np.sqrt(own[:, j])
+        return values, stderr
 
     def _notes(self, values: Mapping[str, Array]) -> tuple[str, ...]:
         program = self.rows.work.program
