@@ -11,8 +11,9 @@ import pytest
 
 from xasuite import io
 from xasuite.cli import main
-from xasuite.errors import CrystalError, DataError
-from xasuite.spec.new import k_range, matter, new_spec, r_range
+from xasuite.errors import CrystalError, DataError, XasuiteWarning
+from xasuite.spec.new import new_spec
+from xasuite.spec.ranges import Measured, k_range, matter, r_range
 
 TRUE_S02, TRUE_SIGMA2 = 0.77, 6.5e-3  # Table S4a's Co foil
 TRUE_N, TRUE_R = 5.8, 1.971  # Table S4b's Co-O
@@ -150,10 +151,8 @@ def test_r_range_ends_where_farther_shells_begin() -> None:
 
 
 def test_k_range_follows_the_noise() -> None:
-    from xasuite.spec.new import _Measured
-
-    def row(usable: float) -> _Measured:
-        return _Measured("a.dat", "a", "Co", "K", 15.9, usable, 1e-3)
+    def row(usable: float) -> Measured:
+        return Measured("a.dat", "a", "Co", "K", 15.9, usable, 1e-3)
 
     assert k_range([row(15.9)], None)[0] == (3.0, 14.0)
     assert k_range([row(15.9), row(9.7)], None)[0] == (3.0, 9.5)
@@ -164,7 +163,9 @@ def test_k_range_follows_the_noise() -> None:
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["--crystal", "Cu"], "holds Cu and no Co"),
+        (["--crystal", "Cu"], "holds Cu and no Co, which the data are of"),
+        (["--crystal", "Co_hcp", "--absorber", "Fe"], "holds Co and no Fe, which --absorber names"),
+        (["--crystal", "nowhere.cif"], "nowhere.cif is no file"),
         (["--crystal", "Co_hpc"], "Co_hcp"),
         (["--crystal", "Co_hcp", "--s02", "0.8", "--s02-from", "x.toml"], "exclude each other"),
     ],
@@ -177,6 +178,49 @@ def test_mistakes(
     assert said in err
     assert "Traceback" not in err
     assert not (tmp_path / "x.toml").exists()
+
+
+def test_nobody_to_ask(
+    foil: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch job has no keyboard: what is missing is said, with its flag, and nothing is written."""
+    import io as text_io
+
+    for args, said in (([str(foil)], "give --crystal"), ([], "xasuite new FILE --crystal NAME")):
+        monkeypatch.setattr("sys.stdin", text_io.StringIO(""))
+        assert run("new", *args, "-o", str(tmp_path / "x.toml")) == 1
+        assert said in capsys.readouterr().err
+    assert not (tmp_path / "x.toml").exists()
+
+
+def test_one_site_of_several_is_said(data_root: Path, tmp_path: Path) -> None:
+    """Alpha manganese has four sites: a fit of one of them says nothing of the foil."""
+    mn = data_root / "foils" / "Mn_foil_QAS.dat"
+    with pytest.warns(XasuiteWarning, match="Mn2, Mn3, Mn4 too"):
+        draft = new_spec([mn], crystal="Mn", target=tmp_path / "mn.toml")
+    assert any("Mn on 4 different sites" in line for line in draft.decisions)
+
+
+@pytest.mark.parametrize(
+    ("file", "crystal", "r"),
+    [
+        ("standards/Ni_oxide.prj::NiO", "NiO", 2.084),
+        ("standards/Co_oxides.prj::CoO", "CoO", 2.133),
+        ("standards/RuO2.prj::RuO2", "RuO2", 1.970),
+    ],
+)
+def test_measured_oxides_fit_sensibly(
+    data_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str, crystal: str, r: float
+) -> None:
+    """Six oxygens, at the crystal's distance, within two standard errors; no parameter at a bound."""
+    spec = tmp_path / "oxide.toml"
+    assert run("new", str(data_root / file), "--crystal", crystal, "-o", str(spec)) == 0
+    row = fitted(spec, capsys)
+    path = row["paths"][0]
+    assert row["status"] == "ok"
+    assert row["rfactor"] < 0.05
+    assert abs(path["n"]["value"] - 6) < 2 * path["n"]["stderr"]
+    assert abs(path["r"]["value"] - r) < 2 * path["r"]["stderr"]
 
 
 def test_nothing_is_overwritten(foil: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

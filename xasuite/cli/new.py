@@ -51,8 +51,11 @@ def new(
     if output.exists() and not force:
         raise WriteError(f"{output} is there already; name another with -o, or --force to overwrite it")
     asked = not files or not crystal
-    chosen = list(files or [str(typer.prompt("Data file"))])
-    crystal = crystal or str(typer.prompt("Crystal (a shipped name, a CIF or xyz file, or amcsd:NUMBER)"))
+    chosen = list(files or [_ask("Data file", "no data file is named: xasuite new FILE --crystal NAME")])
+    crystal = crystal or _ask(
+        "Crystal (a shipped name, a CIF or xyz file, or amcsd:NUMBER)",
+        "no crystal is named: give --crystal, a shipped name such as Co_hcp, a CIF or xyz file, or amcsd:NUMBER",
+    )
     if asked and absorber is None:
         absorber = str(typer.prompt("Absorber", default=_found(chosen[0], mu)))
     if asked and foil is None and s02 is None and s02_from is None:
@@ -74,6 +77,21 @@ def new(
     for line in warnings:
         console().print(f"  {line}", style="yellow")
     typer.echo(f"written: {output}; now: xasuite fit {output}")
+
+
+def _ask(question: str, otherwise: str) -> str:
+    """The answer; where nobody is there to give one (a script, a batch job), an error that names the flag."""
+    import sys
+
+    from ..errors import DataError
+
+    try:
+        return str(typer.prompt(question))
+    except typer.Abort:
+        if sys.stdin.isatty():
+            raise
+        typer.echo("")
+        raise DataError(otherwise) from None
 
 
 def _amplitude(value: float | None, stderr: float, foil: Path | None) -> Amplitude:
