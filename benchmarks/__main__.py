@@ -113,7 +113,7 @@ def page(results: dict[str, dict[str, Any]], before: str = "") -> str:
             "",
             f"Measured by `python -m benchmarks [NAME ...] --write` on {machine()}. Ours and the peer take turns",
             "within one run on the same machine, so that the ratio holds whatever else runs; rates are medians of the turns, per second.",
-            "Where there is no peer, the figures stand in the place of the ratio.",
+            "Where no rates are compared, the figures stand in the place of the ratio.",
             "",
             HEAD,
             "|---" * HEAD.count(" | ") + "|---|",

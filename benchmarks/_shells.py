@@ -152,7 +152,7 @@ def fit_benchmark(shells: int, backend: str, wanted: str) -> dict:
     one(data.k, data.chi[0])
     # the twin needs no warm run, and its turns are long
     compiled = backend == "numba"
-    out = by_turns(ours, peer, turns=5 if compiled else 3, warm=compiled)
+    out = by_turns(ours, peer, turns=9 if compiled else 3, warm=compiled)
     kind = "compiled" if backend == "numba" else "numpy"
     out["work"] = (
         f"{N_SPECTRA} spectra, {shells} shell{'s' * (shells > 1)}, {len(m.varied)} variables, {kind}"
