@@ -22,6 +22,7 @@ from xasuite.theory import (
     converge,
     difference,
     fit_structure,
+    measured_apart,
     rank,
     read_fdmnes,
     read_xmu,
@@ -324,3 +325,20 @@ def test_output_of_others(tmp_path: Path, copper: TheoryXanes) -> None:
     assert compare(read_fdmnes(out), as_measured(copper)).correlation > 0.999
     with pytest.raises(ReadError, match=r"xmu\.dat"):
         read_xmu(out)
+
+
+def test_a_given_shift_is_held(copper: TheoryXanes) -> None:
+    made = as_measured(copper, shift=3.3)
+    right, wrong = compare(copper, made, shift=3.3), compare(copper, made, shift=1.3)
+    assert right.values["shift"] == 3.3
+    assert right.fitted == wrong.fitted == ("scale",)
+    assert right.rfactor < 1e-6 < 1e-3 < wrong.rfactor
+
+
+def test_measured_spectra_apart(copper: TheoryXanes) -> None:
+    """A spectrum moved and scaled is none apart from itself; copper's edge on a bare atom's is."""
+    one, moved = as_measured(copper), as_measured(copper, shift=2.0)
+    moved = replace(moved, norm=1.1 * moved.norm, flat=1.1 * moved.flat)
+    assert measured_apart(one, moved) < 1e-5
+    bare = as_measured(replace(copper, mu=copper.atom))
+    assert measured_apart(one, bare) == pytest.approx(compare(copper, one).rfactor_atom, rel=0.1)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +30,9 @@ def xanes(
     site: str | None = typer.Option(None, help="One site (number or label) in place of their average."),
     scf: bool = typer.Option(True, "--scf/--no-scf", help="Self-consistent potentials (minutes, once)."),
     nohole: bool = typer.Option(False, "--nohole", help="Without the core hole (serves metals)."),
-    sigma2: float = typer.Option(0.0, help="Mean square relative displacement of every pair, A^2."),
+    sigma2: float | None = typer.Option(
+        None, help="Mean square relative displacement of every pair, A^2.  [0; --standards 0.008]"
+    ),
     compare: str | None = typer.Option(None, "--compare", help="Measured spectrum (FILE or FILE::GROUP)."),
     wrong: list[str] = typer.Option([], "--wrong", help="Another structure for comparison; may be repeated."),
     fit: list[str] = typer.Option([], "--fit", help="Also fitted: gauss, lorentz, stretch; may be repeated."),
@@ -56,23 +56,24 @@ def xanes(
 ) -> None:
     """XANES of a structure by full multiple scattering; label: theory."""
     from ..errors import TheoryError
+    from .xanes_studies import run_converge, run_fit_sites, run_sites, run_standards, write_input
 
-    settings: dict[str, Any] = {"lmax": lmax, "scf": scf, "sigma2": sigma2}
-    if radius is not None:
-        settings["radius"] = radius
+    settings: dict[str, Any] = {"lmax": lmax, "scf": scf}
+    # What is not given is the callee's own default: the table of standards has another than a single spectrum.
+    settings |= {k: v for k, v in (("radius", radius), ("sigma2", sigma2)) if v is not None}
     if standards:
-        return _standards(data_root, only, settings, json, output)
+        return run_standards(data_root, only, settings, json, output)
     if sites:
         if compare is not None:
-            return _fit_sites(absorber or "Co", compare, settings, gauss, json, output)
-        return _sites(absorber or "Co", settings, json, output)
+            return run_fit_sites(absorber or "Co", compare, settings, gauss, json, output)
+        return run_sites(absorber or "Co", settings, json, output)
     if structure is None or absorber is None:
         raise TheoryError("name a structure and its absorber, as in: xasuite xanes CoO --absorber Co")
     settings |= {"edge": edge, "nohole": nohole, "site": site}
     if write is not None:
-        return _write(structure, absorber, write, settings, output)
+        return write_input(structure, absorber, write, settings, output)
     if converge:
-        return _converge(structure, absorber, settings, json)
+        return run_converge(structure, absorber, settings, json)
     return _one(structure, absorber, settings, compare, wrong, fit, gauss, json, output)
 
 
@@ -89,6 +90,7 @@ def _one(
 ) -> None:
     from ..theory.comparison import rank
     from ..theory.xanes import theory_xanes
+    from .xanes_studies import progress
 
     with progress(json) as said:
         found = [theory_xanes(s, absorber=absorber, progress=said, **settings) for s in [structure, *wrong]]
@@ -101,7 +103,7 @@ def _one(
     from ..io import read
     from ..reduce import normalize
 
-    ranked = rank(found, normalize(read(measured).mu()), gauss=gauss, free=("shift", "scale", *fit))
+    ranked = rank(found, normalize(read(measured).mu()), gauss=gauss, free=tuple(fit))
     mine = next(r.comparison for r in ranked if r.comparison.label == own.label)
     if json:
         from .common import print_json
@@ -116,6 +118,7 @@ def _one(
 
 def _print_spectrum(theory: TheoryXanes, gauss: float, json: bool) -> None:
     from .common import print_json
+    from .xanes_studies import print_notes
 
     peaks = theory.peaks(gauss=gauss)
     if json:
@@ -143,18 +146,13 @@ def _print_spectrum(theory: TheoryXanes, gauss: float, json: bool) -> None:
     typer.echo(
         f"peaks (eV from the Fermi level, Gaussian {gauss:g} eV): " + " ".join(f"{p:.1f}" for p in peaks)
     )
-    _print_notes(theory)
-
-
-def _print_notes(theory: TheoryXanes) -> None:
-    for note in theory.notes:
-        typer.echo(f"note: {note}")
-    typer.echo("limits: " + "; ".join(theory.limits))
+    print_notes(theory)
 
 
 def _print_ranked(ranked: tuple[Ranked, ...], own: TheoryXanes) -> None:
     from ..exafs.result import paper
     from .common import print_table
+    from .xanes_studies import print_notes
 
     def value(c: Comparison, name: str) -> str:
         error = c.stderr.get(name)
@@ -196,7 +194,7 @@ def _print_ranked(ranked: tuple[Ranked, ...], own: TheoryXanes) -> None:
     best = ranked[0].comparison
     typer.echo("peaks measured (eV): " + " ".join(f"{p:.1f}" for p in best.peaks_data))
     typer.echo(f"peaks {best.label} (eV): " + " ".join(f"{p:.1f}" for p in best.peaks_theory))
-    _print_notes(own)
+    print_notes(own)
 
 
 def _document(r: Ranked) -> dict[str, Any]:
@@ -214,159 +212,6 @@ def _document(r: Ranked) -> dict[str, Any]:
         "noise_of_rfactor": r.noise,
         "excluded": r.told,
     }
-
-
-def _converge(structure: str, absorber: str, settings: dict[str, Any], json: bool) -> None:
-    from ..theory.xanes import converge
-    from .common import print_json
-
-    most = settings.pop("radius", 7.0)
-    with progress(json) as said:
-        study = converge(structure, absorber=absorber, most=most, progress=said, **settings)
-    if json:
-        print_json(
-            {
-                "kind": "theory",
-                "radii": list(study.radii),
-                "atoms": list(study.atoms),
-                "change": list(study.change),
-                "converged_from": study.radius,
-            }
-        )
-    else:
-        typer.echo(str(study))
-        _print_notes(study.spectra[-1])
-
-
-def _standards(
-    data_root: Path | None, only: list[str], settings: dict[str, Any], json: bool, output: Path | None
-) -> None:
-    import os
-
-    from ..errors import ReadError
-    from ..study.theory import theory_table
-    from .common import print_json, print_table
-
-    root = data_root or Path(os.environ.get("XASUITE_DATA", ""))
-    if str(root) in ("", ".") or not root.is_dir():
-        raise ReadError(
-            "the table needs measured standards: name their folder with --data-root or XASUITE_DATA"
-        )
-    with progress(json) as said:
-        table = theory_table(root, only or None, progress=said, **settings)
-    frame = table.frame()
-    if json:
-        print_json(
-            {
-                "kind": "theory against measured",
-                "rows": frame.to_dict("records"),
-                "limits": list(table.limits),
-            }
-        )
-    else:
-        shown = frame.drop(columns=["wanted correlation", "scale"])
-        print_table("theory against measured standards", tuple(shown.columns), shown.itertuples(index=False))
-        typer.echo("limits: " + "; ".join(table.limits))
-    if output is not None:
-        from ..files import replacing
-        from ..report.plots import style
-        from ..report.plots.theory import plot_standards
-
-        with replacing(output.with_suffix(".csv")) as temporary:
-            frame.to_csv(temporary, index=False)
-        style.save(plot_standards([r.comparison for r in table.rows]), output)
-
-
-def _sites(absorber: str, settings: dict[str, Any], json: bool, output: Path | None) -> None:
-    from ..study.theory import site_study
-    from .common import print_json, print_table
-
-    with progress(json) as said:
-        study = site_study(absorber, progress=said, **settings)
-    rows = [
-        (d.first, d.second, f"{d.rms:.4f}", f"{d.largest:.4f}", f"{d.rfactor:.5f}", f"{d.noise:.3f}")
-        for d in study.differences
-    ]
-    header = ("structure", "against", "rms", "largest", "R", "noise that hides it")
-    if json:
-        print_json(
-            {
-                "kind": "theory",
-                "differences": [dict(zip(header, r, strict=True)) for r in rows],
-                "limits": list(study.limits),
-            }
-        )
-    else:
-        print_table("theory against theory", header, rows)
-        for line in study.verdict:
-            typer.echo(line)
-        typer.echo("limits: " + "; ".join(study.limits))
-    if output is not None:
-        from ..report.plots import style
-        from ..report.plots.theory import plot_sites
-
-        style.save(plot_sites(study), output)
-
-
-def _fit_sites(
-    absorber: str, measured: str, settings: dict[str, Any], gauss: float, json: bool, output: Path | None
-) -> None:
-    from ..io import read
-    from ..reduce import normalize
-    from ..study.theory import site_grids
-    from ..theory.fit import fit_structure
-    from .common import print_json
-
-    data = normalize(read(measured).mu())
-    # Self-consistency at every point of the grid would take hours.
-    with progress(json) as said:
-        grids = site_grids(absorber, progress=said, **{**settings, "scf": False})
-    fit = fit_structure(grids, data, gauss=gauss)
-    if json:
-        models = [
-            {
-                "model": m.label,
-                "probability": m.probability,
-                "rfactor": m.rfactor,
-                "mean": m.mean,
-                "stderr": m.stderr,
-            }
-            for m in fit.models
-        ]
-        print_json({"kind": "theory against measured", "models": models, "sentences": list(fit.sentences)})
-    else:
-        for m in fit.models:
-            typer.echo(f"{m.label}: probability {m.probability:.3f}, R {m.rfactor:.5f}")
-        for sentence in fit.sentences:
-            typer.echo(sentence)
-        typer.echo("limits: " + "; ".join(fit.limits))
-    if output is not None:
-        from ..report.plots import style
-        from ..report.plots.theory import plot_structure_fit
-
-        style.save(plot_structure_fit(fit), output)
-
-
-def _write(
-    structure: str, absorber: str, program: str, settings: dict[str, Any], output: Path | None
-) -> None:
-    from ..theory.external import write_fdmnes, write_feff
-
-    target = output or Path("feff.inp" if program.startswith("feff") else "job.inp")
-    if program == "fdmnes":
-        paths = write_fdmnes(
-            structure, target, absorber=absorber, radius=settings.get("radius", 6.0), scf=settings["scf"]
-        )
-    else:
-        paths = write_feff(
-            structure,
-            target,
-            absorber=absorber,
-            program=program,
-            **{k: settings[k] for k in ("radius", "scf", "nohole", "site") if k in settings},
-        )
-    for path in paths:
-        typer.echo(str(path))
 
 
 def _save(output: Path, energy: Any, columns: dict[str, Any], what: tuple[str, Any]) -> None:
@@ -389,26 +234,3 @@ def _save(output: Path, energy: Any, columns: dict[str, Any], what: tuple[str, A
     figure = plots.plot_theory(what[1][0]) if what[0] == "spectrum" else plots.plot_comparison(what[1])
     for path in style.save(figure, output):
         typer.echo(str(path))
-
-
-@contextmanager
-def progress(quiet: bool) -> Iterator[Callable[[str, int, int], None] | None]:
-    """A bar with the time left on stderr; nothing when quiet or not a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    if quiet or not console.is_terminal:
-        yield None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        tasks: dict[str, Any] = {}
-
-        def said(what: str, done: int, most: int) -> None:
-            if what not in tasks:
-                # Potentials do not say how far they are: a bar without an end.
-                tasks[what] = bar.add_task(what, total=most if most > 1 else None)
-            bar.update(tasks[what], completed=done)
-
-        yield said

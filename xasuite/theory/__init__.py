@@ -19,6 +19,7 @@ _PUBLIC = {
     "converge": "xanes",
     "difference": "comparison",
     "fit_structure": "fit",
+    "measured_apart": "comparison",
     "rank": "comparison",
     "read_fdmnes": "external",
     "read_xmu": "external",

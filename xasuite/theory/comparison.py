@@ -24,6 +24,7 @@ GAUSS = 2.0  # eV
 SHIFTS = (-20.0, 20.0)  # eV
 _LIMITS_OF = {"gauss": (0.2, 6.0), "lorentz": (0.0, 0.5), "stretch": (0.9, 1.15)}
 FREE = ("shift", "scale", "gauss", "lorentz", "stretch")
+_HELD: Mapping[str, float | None] = {"gauss": 0.0, "lorentz": 0.0, "stretch": 1.0, "shift": None}
 # Two structures are told apart when the better one's R is smaller by this factor (docs/decisions/xanes_theory.md):
 # the theory's own error of one structure is of the size of its R.
 TOLD = 2.0
@@ -101,7 +102,7 @@ def compare(
     measured: Spectrum,
     *,
     span: tuple[float, float] = RANGE,
-    free: Sequence[str] = ("shift", "scale"),
+    free: Sequence[str] = (),
     gauss: float = GAUSS,
     lorentz: float = 0.0,
     stretch: float = 1.0,
@@ -113,8 +114,8 @@ def compare(
     ----------
     measured: normalised (or normalised here by defaults).
     span: eV from the measured E0.
-    free: which of shift, scale, gauss, lorentz, stretch are fitted; the shift and scale always are unless a
-        `shift` is given.
+    free: which of gauss, lorentz, stretch are fitted beside the scale and, unless it is given, the shift.
+    shift: eV, held: where the theory's Fermi level lies from the measured E0.
     gauss, lorentz, stretch: values of those that are not fitted: Gaussian sigma in eV, growth of the
         Lorentzian's width in eV/eV, factor on the theory's energies.
 
@@ -125,9 +126,9 @@ def compare(
         raise TheoryError(f"{unknown[0]!r} cannot be fitted to a spectrum; there are {', '.join(FREE)}")
     energy, data = measured_grid(measured, span)
     fixed = {"gauss": gauss, "lorentz": lorentz, "stretch": stretch, "shift": shift}
-    names = [n for n in FREE if n in free or (n in ("shift", "scale") and fixed.get(n) is None)]
-    values, stderr, model = _fit(theory, theory.mu, energy, data, names, fixed)
-    _, _, bare = _fit(theory, theory.atom, energy, data, names, fixed)
+    names = [n for n in FREE if (n in free or n in ("shift", "scale")) and (n != "shift" or shift is None)]
+    values, stderr, model = _fit(theory.energy, theory.mu, energy, data, names, fixed)
+    _, _, bare = _fit(theory.energy, theory.atom, energy, data, names, fixed)
     at = np.arange(energy[0], energy[-1], 0.25)
     return Comparison(
         label=theory.label,
@@ -155,7 +156,7 @@ def rfactor(data: Array, model: Array) -> float:
 
 
 def _fit(
-    theory: TheoryXanes,
+    grid: Array,
     mu: Array,
     energy: Array,
     data: Array,
@@ -165,11 +166,11 @@ def _fit(
     """Values, standard errors and the model (n,): the shift is found on a grid first, then all by lmfit."""
     import lmfit
 
-    smooth = broadening_matrix(theory.energy, fixed["gauss"] or 0.0, fixed["lorentz"] or 0.0) @ mu
+    smooth = broadening_matrix(grid, fixed["gauss"] or 0.0, fixed["lorentz"] or 0.0) @ mu
     start = fixed["shift"]
     if start is None:
         tried = np.arange(SHIFTS[0], SHIFTS[1] + 0.01, 0.5)
-        start = float(tried[np.argmin([_misfit(theory.energy, smooth, energy - s, data) for s in tried])])
+        start = float(tried[np.argmin([_misfit(grid, smooth, energy - s, data) for s in tried])])
     params = lmfit.Parameters()
     params.add("shift", start, vary="shift" in names, min=SHIFTS[0] - 5, max=SHIFTS[1] + 5)
     params.add("scale", 1.0, vary="scale" in names, min=0.2, max=5.0)
@@ -183,11 +184,9 @@ def _fit(
 
     def model(p: Any) -> Array:
         moving = p["gauss"].vary or p["lorentz"].vary
-        curve = (
-            broadening_matrix(theory.energy, p["gauss"].value, p["lorentz"].value) @ mu if moving else smooth
-        )
+        curve = broadening_matrix(grid, p["gauss"].value, p["lorentz"].value) @ mu if moving else smooth
         at = (energy - p["shift"].value) / p["stretch"].value
-        return p["scale"].value * np.interp(at, theory.energy, curve)
+        return p["scale"].value * np.interp(at, grid, curve)
 
     params["scale"].value = 1.0
     out = lmfit.minimize(lambda p: model(p) - data, params, method="leastsq", xtol=1e-10, ftol=1e-10)
@@ -258,14 +257,7 @@ def difference(
     energy = np.arange(span[0] + 10, span[1] + STEP / 2, STEP) - 5
     one = a.broadened(gauss=gauss).mu
     data = np.interp(energy, a.energy, one)
-    _, _, model = _fit(
-        b,
-        b.mu,
-        energy,
-        data,
-        ("shift", "scale"),
-        {"gauss": gauss, "lorentz": 0.0, "stretch": 1.0, "shift": None},
-    )
+    _, _, model = _fit(b.energy, b.mu, energy, data, ("shift", "scale"), {**_HELD, "gauss": gauss})
     apart = data - model
     # Told at three standard deviations by the likelihood ratio: |apart| / e = 3.
     return Difference(
@@ -276,6 +268,18 @@ def difference(
         rfactor(data, model),
         float(np.linalg.norm(apart) / 3),
     )
+
+
+def measured_apart(data: Spectrum, other: Spectrum, *, span: tuple[float, float] = RANGE) -> float:
+    """R between two measured spectra once shift and scale are given away, as theory gives them away.
+
+    A theory whose own R is larger cannot tell the two by shape. Raises RangeError.
+    """
+    energy, values = measured_grid(data, span)
+    reach = (span[0] - 5, span[1] + 10)  # the other is moved by some eV
+    grid, curve = measured_grid(other, reach)
+    _, _, model = _fit(grid, curve, energy, values, ("shift", "scale"), _HELD)
+    return rfactor(values, model)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,200 @@
+"""What ``xasuite xanes`` does beside one spectrum: radius study, standards, sites, input of other programs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from .common import print_json, print_table
+
+if TYPE_CHECKING:
+    from ..theory.xanes import TheoryXanes
+
+
+def print_notes(theory: TheoryXanes) -> None:
+    """The notes and limits that go with every computed spectrum."""
+    for note in theory.notes:
+        typer.echo(f"note: {note}")
+    typer.echo("limits: " + "; ".join(theory.limits))
+
+
+@contextmanager
+def progress(quiet: bool) -> Iterator[Callable[[str, int, int], None] | None]:
+    """A bar with the time left on stderr; nothing when quiet or not a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def said(what: str, done: int, most: int) -> None:
+            if what not in tasks:
+                # Potentials do not say how far they are: a bar without an end.
+                tasks[what] = bar.add_task(what, total=most if most > 1 else None)
+            bar.update(tasks[what], completed=done)
+
+        yield said
+
+
+def run_converge(structure: str, absorber: str, settings: dict[str, Any], json: bool) -> None:
+    """When does the spectrum stop changing with the radius?"""
+    from ..theory.xanes import converge
+
+    most = settings.pop("radius", 7.0)
+    with progress(json) as said:
+        study = converge(structure, absorber=absorber, most=most, progress=said, **settings)
+    if json:
+        print_json(
+            {
+                "kind": "theory",
+                "radii": list(study.radii),
+                "atoms": list(study.atoms),
+                "change": list(study.change),
+                "converged_from": study.radius,
+            }
+        )
+    else:
+        typer.echo(str(study))
+        print_notes(study.spectra[-1])
+
+
+def run_standards(
+    data_root: Path | None, only: list[str], settings: dict[str, Any], json: bool, output: Path | None
+) -> None:
+    """The table of measured standards."""
+    from ..errors import ReadError
+    from ..study.standards import theory_table
+
+    root = data_root or Path(os.environ.get("XASUITE_DATA", ""))
+    if str(root) in ("", ".") or not root.is_dir():
+        raise ReadError(
+            "the table needs measured standards: name their folder with --data-root or XASUITE_DATA"
+        )
+    with progress(json) as said:
+        table = theory_table(root, only or None, progress=said, **settings)
+    frame = table.frame()
+    if json:
+        print_json(
+            {
+                "kind": "theory against measured",
+                "rows": frame.to_dict("records"),
+                "sentences": list(table.sentences),
+                "limits": list(table.limits),
+            }
+        )
+    else:
+        shown = frame.drop(columns=["wanted correlation", "scale"])
+        print_table("theory against measured standards", tuple(shown.columns), shown.itertuples(index=False))
+        for sentence in table.sentences:
+            typer.echo(sentence)
+        typer.echo("limits: " + "; ".join(table.limits))
+    if output is not None:
+        from ..files import replacing
+        from ..report.plots import style
+        from ..report.plots.theory import plot_standards
+
+        with replacing(output.with_suffix(".csv")) as temporary:
+            frame.to_csv(temporary, index=False)
+        style.save(plot_standards([r.comparison for r in table.rows]), output)
+
+
+def run_sites(absorber: str, settings: dict[str, Any], json: bool, output: Path | None) -> None:
+    """CoN3-MnN3 against CoN4: the difference and the noise that hides it."""
+    from ..study.theory import site_study
+
+    with progress(json) as said:
+        study = site_study(absorber, progress=said, **settings)
+    rows = [
+        (d.first, d.second, f"{d.rms:.4f}", f"{d.largest:.4f}", f"{d.rfactor:.5f}", f"{d.noise:.3f}")
+        for d in study.differences
+    ]
+    header = ("structure", "against", "rms", "largest", "R", "noise that hides it")
+    if json:
+        print_json(
+            {
+                "kind": "theory",
+                "differences": [dict(zip(header, r, strict=True)) for r in rows],
+                "limits": list(study.limits),
+            }
+        )
+    else:
+        print_table("theory against theory", header, rows)
+        for line in study.verdict:
+            typer.echo(line)
+        typer.echo("limits: " + "; ".join(study.limits))
+    if output is not None:
+        from ..report.plots import style
+        from ..report.plots.theory import plot_sites
+
+        style.save(plot_sites(study), output)
+
+
+def run_fit_sites(
+    absorber: str, measured: str, settings: dict[str, Any], gauss: float, json: bool, output: Path | None
+) -> None:
+    """The grids of both sites fitted to a measured spectrum."""
+    from ..io import read
+    from ..reduce import normalize
+    from ..study.theory import site_grids
+    from ..theory.fit import fit_structure
+
+    data = normalize(read(measured).mu())
+    with progress(json) as said:
+        grids = site_grids(absorber, progress=said, **settings)
+    fit = fit_structure(grids, data, gauss=gauss)
+    if json:
+        models = [
+            {
+                "model": m.label,
+                "probability": m.probability,
+                "rfactor": m.rfactor,
+                "mean": m.mean,
+                "stderr": m.stderr,
+            }
+            for m in fit.models
+        ]
+        print_json({"kind": "theory against measured", "models": models, "sentences": list(fit.sentences)})
+    else:
+        for m in fit.models:
+            typer.echo(f"{m.label}: probability {m.probability:.3f}, R {m.rfactor:.5f}")
+        for sentence in fit.sentences:
+            typer.echo(sentence)
+        typer.echo("limits: " + "; ".join(fit.limits))
+    if output is not None:
+        from ..report.plots import style
+        from ..report.plots.theory import plot_structure_fit
+
+        style.save(plot_structure_fit(fit), output)
+
+
+def write_input(
+    structure: str, absorber: str, program: str, settings: dict[str, Any], output: Path | None
+) -> None:
+    """Input of a program that others have."""
+    from ..theory.external import write_fdmnes, write_feff
+
+    target = output or Path("feff.inp" if program.startswith("feff") else "job.inp")
+    if program == "fdmnes":
+        paths = write_fdmnes(
+            structure, target, absorber=absorber, radius=settings.get("radius", 6.0), scf=settings["scf"]
+        )
+    else:
+        paths = write_feff(
+            structure,
+            target,
+            absorber=absorber,
+            program=program,
+            **{k: settings[k] for k in ("radius", "scf", "nohole", "site") if k in settings},
+        )
+    for path in paths:
+        typer.echo(str(path))
