@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ReductionError
 from ..model import Array, Spectrum
-from .common import checked, each_row, leading, name_of, rows, takes_series
+from .common import checked, leading, name_of, takes_series
 
 Which = Literal["auto", "maximum", "first"]
 
@@ -28,6 +28,7 @@ SEPARATE = 3.0  # eV; closer maxima are one, split by noise
 DOUBLE = (5.0, 15.0)  # eV
 RISING = -0.05  # of the largest derivative
 NEAR_TABLE = 8.0  # eV; scales drift by 4-6 eV, an oxide's edge lies 10 eV higher
+_ROWS = 256  # whose derivatives are held at once
 SAME = 1.0  # eV; within this Larch's choice and ours are the same inflection
 
 
@@ -69,7 +70,19 @@ def find_e0(spectrum: Spectrum, *, which: Which = "auto") -> Array:
     if which not in ("auto", "maximum", "first"):
         raise ReductionError(f"which = {which!r} is not one of auto, maximum, first")
     checked(spectrum)
-    return each_row(spectrum, lambda s: _find_e0(s, which))
+    lead = leading(spectrum)
+    maxima = _maxima(spectrum)
+    if which == "maximum" or (which == "auto" and not spectrum.element):
+        return maxima.reshape(lead)
+    mu, out = np.reshape(spectrum.mu, (-1, spectrum.energy.size)), maxima.copy()
+    for maximum in np.unique(maxima):
+        at = np.flatnonzero(maxima == maximum)
+        for i in range(0, at.size, _ROWS):
+            some = at[i : i + _ROWS]
+            names = [_row_name(spectrum, int(r)) for r in some]
+            slopes = _slopes(spectrum.energy, mu[some], float(maximum), None, names)
+            out[some] = [_chosen(spectrum, float(maximum), slopes, j, which) for j in range(some.size)]
+    return out.reshape(lead)
 
 
 def inflections(
@@ -84,36 +97,54 @@ def inflections(
 
     Raises DataError, ReductionError.
     """
-    checked(spectrum)
-    found = tuple(_inflections(s, _larch_e0(s), significant, width)[0] for s in rows(spectrum))
-    return found if leading(spectrum) else found[0]
+    energy, mu = checked(spectrum)
+    rows = mu.reshape(-1, energy.size)
+    found = []
+    for i, maximum in enumerate(_maxima(spectrum)):
+        slopes = _slopes(energy, rows[i : i + 1], float(maximum), width, [_row_name(spectrum, i)])
+        found.append(_inflections(slopes, 0, significant))
+    return tuple(found) if leading(spectrum) else found[0]
 
 
-def _larch_e0(spectrum: Spectrum) -> float:
+def _maxima(spectrum: Spectrum) -> Array:
+    """The maximum of the smoothed derivative of every row (m,), eV: Larch's, or for a stack what Larch would give."""
     from .._larch import reduction
+    from .edge_stack import steepest, usable
 
-    return reduction.find_e0(spectrum.energy, spectrum.mu, name_of(spectrum))
+    energy = spectrum.energy
+    mu = np.reshape(spectrum.mu, (-1, energy.size))
+    if len(mu) > 1 and usable(energy):
+        return np.asarray(energy[steepest(energy, mu)])
+    return np.array([reduction.find_e0(energy, m, _row_name(spectrum, i)) for i, m in enumerate(mu)])
 
 
-def _find_e0(spectrum: Spectrum, which: Which) -> float:
-    maximum = _larch_e0(spectrum)
-    if which == "maximum" or (which == "auto" and not spectrum.element):
-        return maximum
-    found, slope = _inflections(spectrum, maximum, SIGNIFICANT, None)
+def _row_name(spectrum: Spectrum, i: int) -> str:
+    """What messages call row i of a stack, counted through all its axes; a single spectrum has its own name."""
+    lead = leading(spectrum)
+    if not lead:
+        return name_of(spectrum)
+    at = ", ".join(str(j) for j in np.unravel_index(i, lead))
+    return f"{spectrum.label or 'row'}[{at}]"
+
+
+def _chosen(spectrum: Spectrum, maximum: float, slopes: _Slopes, i: int, which: Which) -> float:
+    """The first inflection of row i where it is asked for or the edge is a metal's, else the maximum."""
+    found = _inflections(slopes, i, SIGNIFICANT)
     if not found:
         return maximum
     first = found[0].energy
-    if abs(first - maximum) <= SAME or (which == "auto" and not _metal(spectrum, found, slope)):
+    if abs(first - maximum) <= SAME or (
+        which == "auto" and not _metal(spectrum, found, slopes.grid, slopes.derivative[i])
+    ):
         return maximum
     return first
 
 
-def _metal(spectrum: Spectrum, found: tuple[Inflection, ...], slope: tuple[Array, Array]) -> bool:
+def _metal(spectrum: Spectrum, found: tuple[Inflection, ...], grid: Array, derivative: Array) -> bool:
     """Whether the inflections are those of a metal foil's edge."""
     if len(found) < 2 or not spectrum.edge:
         return False
     one, two = found[0].energy, found[1].energy
-    grid, derivative = slope
     between = derivative[(grid >= one) & (grid <= two)]
     return (
         DOUBLE[0] <= two - one <= DOUBLE[1]
@@ -122,41 +153,57 @@ def _metal(spectrum: Spectrum, found: tuple[Inflection, ...], slope: tuple[Array
     )
 
 
-def _inflections(
-    spectrum: Spectrum, near: float, significant: float, width: float | None
-) -> tuple[tuple[Inflection, ...], tuple[Array, Array]]:
-    """Maxima of the smoothed derivative from 60 eV below to 80 eV above `near`, and that derivative."""
-    from scipy.ndimage import gaussian_filter1d
-    from scipy.signal import find_peaks
+@dataclass(frozen=True, eq=False)
+class _Slopes:
+    """The smoothed derivative (m, n) of rows on a fine grid (n,) eV, its largest value made 1.
 
-    energy, mu = spectrum.energy, spectrum.mu
+    `prominence` (m,) is what a maximum must stand out by, `fine` the grid's step in eV.
+    """
+
+    grid: Array
+    derivative: Array
+    prominence: Array
+    fine: float
+
+
+def _slopes(energy: Array, mu: Array, near: float, width: float | None, names: list[str]) -> _Slopes:
+    """The derivative of rows mu (m, n) from 60 eV below to 80 eV above `near`; `names` are those of the rows."""
+    from scipy.ndimage import gaussian_filter1d
+
     inside = (energy > near - 20) & (energy < near + 20)
     step = float(np.median(np.diff(energy[inside]))) if np.count_nonzero(inside) > 2 else 1.0
     sigma = width or max(SMOOTH_MIN, near / SMOOTH_RATIO, step)
     fine = sigma / 10
     grid = np.arange(max(energy[0], near - 60), min(energy[-1], near + 80), fine)
-    derivative = gaussian_filter1d(np.interp(grid, energy, mu), sigma / fine, order=1, mode="nearest") / fine
-    top = derivative.max()
-    if top <= 0:
-        raise ReductionError(f"{name_of(spectrum)}: mu never rises near {near:g} eV; is it upside down?")
-    derivative = derivative / top
-    stands_out = max(PROMINENCE, PROMINENCE_NOISE * _slope_noise(mu, step, sigma) / top)
-    at, _ = find_peaks(
-        derivative, height=significant, prominence=stands_out, distance=max(1, round(SEPARATE / fine))
-    )
-    found = tuple(Inflection(*_vertex(grid, derivative, i)) for i in at)
-    return found, (grid, derivative)
+    even = np.stack([np.interp(grid, energy, m) for m in mu])
+    derivative = gaussian_filter1d(even, sigma / fine, order=1, mode="nearest", axis=1) / fine
+    top = derivative.max(axis=1)
+    if not (top > 0).all():
+        first = names[int(np.argmin(top > 0))]
+        raise ReductionError(f"{first}: mu never rises near {near:g} eV; is it upside down?")
+    noise = PROMINENCE_NOISE * _slope_noise(mu, step, sigma) / top
+    return _Slopes(grid, derivative / top[:, None], np.maximum(PROMINENCE, noise), fine)
 
 
-def _slope_noise(mu: Array, step: float, sigma: float) -> float:
-    """Standard deviation of the smoothed derivative, from that of mu.
+def _inflections(slopes: _Slopes, i: int, significant: float) -> tuple[Inflection, ...]:
+    """Maxima of the derivative of row i that are high enough and stand out, ascending."""
+    from scipy.signal import find_peaks
+
+    derivative = slopes.derivative[i]
+    apart = max(1, round(SEPARATE / slopes.fine))
+    at, _ = find_peaks(derivative, height=significant, prominence=slopes.prominence[i], distance=apart)
+    return tuple(Inflection(*_vertex(slopes.grid, derivative, j)) for j in at)
+
+
+def _slope_noise(mu: Array, step: float, sigma: float) -> Array:
+    """Standard deviation (m,) of the smoothed derivative, from that of mu (m, n).
 
     The noise of mu is the median of its third differences (their variance is 20 times that of white noise, a
     parabola gives none); a Gaussian's derivative passes sigma_mu^2 step / (4 sqrt(pi) sigma^3) of it.
     """
-    third = np.diff(mu, 3)
-    noise = 1.4826 * np.median(np.abs(third)) / np.sqrt(20)
-    return float(noise * np.sqrt(step / (4 * np.sqrt(np.pi) * sigma**3)))
+    third = np.diff(mu, 3, axis=1)
+    noise = 1.4826 * np.median(np.abs(third), axis=1) / np.sqrt(20)
+    return np.asarray(noise * np.sqrt(step / (4 * np.sqrt(np.pi) * sigma**3)))
 
 
 def _vertex(grid: Array, y: Array, i: int) -> tuple[float, float]:

@@ -19,6 +19,7 @@ Method = Literal["polynomial", "mback"]
 MAX_NNORM = 5
 # An edge smaller than this many standard deviations of the pre-edge about its line is no edge
 EDGE_ABOVE_NOISE = 3.0
+_ROWS = 512  # looked at together
 
 
 @dataclass(frozen=True)
@@ -202,15 +203,21 @@ def _check_edge(
     steps, rows, flat_e0 = np.ravel(parts["edge_step"]), mu.reshape(-1, n), np.ravel(e0s)
     pres = np.reshape(parts["pre_edge"], (-1, n))
     posts = np.reshape(parts["post_edge"], (-1, n))
-    noise, gap = np.empty(steps.size), np.empty(steps.size)
-    values, first, which = np.unique(flat_e0, return_index=True, return_inverse=True)
-    for i, (e0, one) in enumerate(zip(values, first, strict=True)):
-        at = slice(None) if values.size == 1 else np.flatnonzero(which == i)
-        pre, here = chosen[one].pre, int(np.argmin(np.abs(energy - e0)))
-        inside = (energy >= e0 + pre[0]) & (energy <= e0 + pre[1])
-        noise[at] = np.std(rows[at][:, inside] - pres[at][:, inside], axis=-1)
-        # the step itself may have lost its sign
-        gap[at] = posts[at][:, here] - pres[at][:, here]
+    noise = np.empty(steps.size)
+    low, high = (flat_e0 + np.array([r.pre[end] for r in chosen]) for end in (0, 1))
+    here = np.clip(np.searchsorted(energy, flat_e0), 1, n - 1)
+    here = here - (flat_e0 - energy[here - 1] <= energy[here] - flat_e0)  # the nearest point
+    # of all pre-edges only the points that any of them holds
+    below = slice(*np.searchsorted(energy, [low.min(), high.max() + 1e-9]))
+    for i in range(0, steps.size, _ROWS):
+        at = slice(i, i + _ROWS)
+        inside = (energy[below] >= low[at, None]) & (energy[below] <= high[at, None])
+        off = np.where(inside, rows[at, below] - pres[at, below], 0.0)
+        count = inside.sum(axis=1)
+        noise[at] = np.sqrt(np.maximum((off**2).sum(axis=1) / count - (off.sum(axis=1) / count) ** 2, 0.0))
+    # the step itself may have lost its sign
+    each = np.arange(steps.size)
+    gap = posts[each, here] - pres[each, here]
     bad = np.flatnonzero(~(gap > 0) | (steps < EDGE_ABOVE_NOISE * noise))
     if not bad.size:
         return

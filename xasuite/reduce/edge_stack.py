@@ -1,0 +1,129 @@
+"""The steepest points of many edges on one grid: what Larch's find_e0 gives one by one, in linear algebra.
+
+Larch takes the derivative twice: as it is, to see where the edge is, then smoothed by a Lorentzian about there. The
+second, slow step is linear in mu, and the same for all rows that the first step puts at one point: a matrix each.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..model import Array
+
+# Larch moves points apart that lie closer than this, eV; such grids are left to it
+CLOSE = 0.005
+# and it needs this many points to find the grid's usual step
+LEAST = 120
+_HIGH = 0.60  # of the derivative's range: a point that high, between two others, may be the edge
+_ABOUT = 75  # points to either side of the first guess
+_EARLY = 0.05  # of the points: a first guess before that is a glitch
+_PAD = 5  # steps that the smoothed axis reaches beyond the data
+_FINE = 50  # points of the smoothed axis for one of the data, at most
+
+
+def usable(energy: Array) -> bool:
+    """Whether Larch would take this grid as it is, so that the stack's way holds for it."""
+    return energy.size >= LEAST and float(np.diff(energy).min()) > CLOSE
+
+
+def steepest(energy: Array, mu: Array) -> NDArray[np.intp]:
+    """Index (m,) of the maximum of the smoothed derivative of each row of mu (m, n), as Larch's find_e0 chooses it.
+
+    `energy` (n,) must be `usable`.
+    """
+    first = _highest(_derivative(energy[:-1], mu[:, :-1]))
+    out = np.empty(len(mu), np.intp)
+    for guess in np.unique(first):
+        rows = np.flatnonzero(first == guess)
+        part, width = _about(energy, int(guess))
+        near = energy[part][:-1]
+        slopes = _derivative(near, mu[rows, part][:, :-1]) @ _smoothing(near, width).T
+        at = _highest(slopes)
+        out[rows] = part.start + np.where(at < 1, 2, at)
+    return out
+
+
+def _derivative(energy: Array, mu: Array) -> Array:
+    return np.asarray(np.gradient(mu, axis=1) / np.gradient(energy))
+
+
+def _about(energy: Array, guess: int) -> tuple[slice, float]:
+    """The points about a first guess that are looked at again, and the width (eV) that they are smoothed by."""
+    n, e1 = energy.size, float(energy[guess])
+    start, stop = max(3, guess - _ABOUT), min(guess + _ABOUT, n - 3)
+    if guess < _EARLY * n:
+        e1, start, stop = float(energy.mean()), max(3, guess - 20), n - 3
+    usual = _usual_step(energy[:-1])
+    return slice(start, stop), 0.5 * (max(0.01, min(1.0, usual)) + max(0.01, min(1.0, e1 / 25000.0)))
+
+
+def _usual_step(energy: Array) -> float:
+    """The mean of the ten smallest steps (eV), the very smallest hundredth and the grid's ends left out."""
+    skip = int(0.01 * energy.size)
+    steps = np.sort(np.diff(energy[:-1][skip:-skip]))
+    return float(steps[skip : skip + 10].mean())
+
+
+def _highest(slope: Array) -> NDArray[np.intp]:
+    """Index (m,) of the highest derivative whose neighbours are high as well; 0 where there is none."""
+    n = slope.shape[1]
+    margin = max(3, int(n * 0.02))
+    inner = slope[:, margin:-margin]
+    low = inner.min(axis=1, keepdims=True)
+    scaled = (slope - low) / np.maximum(1e-10, np.ptp(inner, axis=1, keepdims=True))
+    least = np.full(len(slope), _HIGH)
+    few = (scaled > _HIGH).sum(axis=1) < 3
+    for _ in range(2):
+        few &= (scaled > least[:, None]).sum(axis=1) <= 3
+        least[few] *= 0.5
+    high = scaled > least[:, None]
+    high[high.sum(axis=1) < 3] = True
+    both = np.zeros_like(high)
+    both[:, 1:-1] = high[:, 1:-1] & high[:, :-2] & high[:, 2:]
+    both[:, :margin] = False
+    both[:, n - margin + 1 :] = False
+    return np.where(both.any(axis=1), np.argmax(np.where(both, scaled, -np.inf), axis=1), 0)
+
+
+def _smoothing(energy: Array, width: float) -> Array:
+    """The matrix (n, n) that smooths values on `energy` by a Lorentzian of half width `width` (eV), as Larch does.
+
+    Values go by straight lines onto even steps of `width`, are mirrored at both ends, folded with the Lorentzian, and
+    come back by straight lines.
+    """
+    from scipy.sparse import csr_array
+
+    low, high = (
+        width * int((energy[0] - _PAD * width) / width),
+        width * int((energy[-1] + _PAD * width) / width),
+    )
+    n = min(1 + int(abs(high - low + 0.1 * width) / width), _FINE * energy.size)
+    even = np.linspace(low, high, n)
+    at = np.clip(np.searchsorted(even, energy, side="right") - 1, 0, n - 2)
+    part = ((energy - even[at]) / (even[at + 1] - even[at]))[:, None]
+    folded = (1 - part) * _lorentzian(at, n) + part * _lorentzian(at + 1, n)
+    left = np.clip(np.searchsorted(energy, even, side="right") - 1, 0, energy.size - 2)
+    share = np.clip((even - energy[left]) / (energy[left + 1] - energy[left]), 0.0, 1.0)
+    rows = np.arange(n)
+    onto = csr_array(
+        (
+            np.concatenate([1 - share, share]),
+            (np.concatenate([rows, rows]), np.concatenate([left, left + 1])),
+        ),
+        shape=(n, energy.size),
+    )
+    return np.asarray(folded @ onto)
+
+
+def _lorentzian(at: NDArray[np.intp], n: int) -> Array:
+    """Rows `at` of the folding with a Lorentzian of half width one over n even points mirrored at both ends."""
+    weight = 1 / (1.0 + np.arange(-n, n, dtype=float) ** 2)
+    weight /= weight.sum()
+    j, v = at[:, None], np.arange(n)[None, :]
+    out = weight[j - v + n]
+    both = j + v
+    lower = (v >= 1) & (both <= n - 1)
+    out += np.where(lower, weight[np.where(lower, both, 0) + n], 0.0)
+    upper = both >= n - 1
+    return np.asarray(out + np.where(upper, weight[np.where(upper, both - n + 1, 0)], 0.0))
