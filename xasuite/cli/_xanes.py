@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,14 +33,31 @@ def pair(text: str | None, name: str) -> tuple[float, float] | None:
 def normalized(
     names: list[str], *, mu: str | None = None, pre: str | None = None, norm: str | None = None
 ) -> list[Normalized]:
-    """Every scan of the files named (a file's groups all, or "file::group"), normalised."""
+    """Every scan of the files named (a file's groups all, or "file::group"), normalised, no two of one label.
+
+    Scans that call themselves alike are told apart by their files.
+    """
     from .. import io, reduce
 
-    records = []
+    records, stems = [], []
     for name in names:
         scans = [io.read(name, mu=mu)] if "::" in name else io.read_all(name, mu=mu)
         records += [reduce.normalize(s.mu(), pre=pair(pre, "pre"), norm=pair(norm, "norm")) for s in scans]
-    return records
+        stems += [Path(name.partition("::")[0]).stem] * len(scans)
+    labels = [" ".join(r.label.split()) or stem for r, stem in zip(records, stems, strict=True)]
+    often = Counter(labels)
+    labels = [
+        f"{label} ({stem})" if often[label] > 1 else label for label, stem in zip(labels, stems, strict=True)
+    ]
+    return [replace(r, label=label) for r, label in zip(records, labels, strict=True)]
+
+
+def span_of(text: str) -> tuple[float, float]:
+    """The energies used, which have no default. Raises RangeError."""
+    within = pair(text, "span")
+    if within is None:
+        raise RangeError('--span is needed: "low,high" in eV')
+    return within
 
 
 def show(table: pd.DataFrame, digits: int = 3) -> None:
@@ -62,8 +81,8 @@ def keep(figure: Any, table: pd.DataFrame, out: Path | None, name: str) -> None:
 
 
 MU = typer.Option(None, "--mu", help='Expression of channels for mu, such as "ln(i0/it)".')
-PRE = typer.Option(None, "--pre", help='Pre-edge range in eV from E0, "low,high".')
-NORM = typer.Option(None, "--norm", help='Post-edge range in eV from E0, "low,high".')
-SPAN = typer.Option(..., "--span", help='Energies used, absolute, "low,high" in eV.')
+PRE = typer.Option(None, "--pre", help="Pre-edge range in eV from E0, as in --pre=-150,-50.")
+NORM = typer.Option(None, "--norm", help="Post-edge range in eV from E0, as in --norm 50,400.")
+SPAN = typer.Option(..., "--span", help='Energies used in eV, not from E0: "7100,7160".')
 OUT = typer.Option(None, "--out", help="Folder for the table (CSV) and the figure.")
 FLAT = typer.Option(False, "--flat", help="Use flattened spectra.")

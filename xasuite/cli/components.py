@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from ._xanes import FLAT, MU, NORM, OUT, PRE, SPAN, keep, normalized, pair, show
+from ._xanes import FLAT, MU, NORM, OUT, PRE, SPAN, keep, normalized, show, span_of
 
 
 def register(app: typer.Typer) -> None:
@@ -33,10 +33,12 @@ def register(app: typer.Typer) -> None:
         from ..xanes import mcr_als, pca, target_test
 
         records = normalized(files, mu=mu, pre=pre, norm=norm)
-        array, within = "flat" if flat else "norm", pair(span, "span")
+        array, within = "flat" if flat else "norm", span_of(span)
         found = pca(records, span=within, array=array)
         typer.echo(found.table().to_string(index=False, float_format=lambda x: f"{x:.4g}"))
-        typer.echo(f"IND is least at {found.n_ind} components; {found.n_f} significant by the F test at 5 %")
+        typer.echo(
+            f"IND is least at {found.n_ind} component(s); {found.n_f} significant by the F test at 5 %"
+        )
         keep(plots.pca(found), found.table(), out, "pca")
         if target:
             references = normalized(target, mu=mu, pre=pre, norm=norm)

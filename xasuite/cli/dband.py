@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
+from ..errors import RangeError, ReadError
 from ._xanes import OUT, keep, pair, show
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..model import Array
+    from ..xanes import DBand, FermiEdge
 
 
 def register(app: typer.Typer) -> None:
@@ -14,44 +22,76 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def dband(
-        file: Path = typer.Argument(..., help="Text with two columns: binding energy (eV) and intensity."),
+        file: Path = typer.Argument(..., help="Text of columns: binding energy (eV), then intensity."),
         fermi: float | None = typer.Option(
-            None, "--fermi", help="Binding energy of the Fermi level as recorded."
+            None, "--fermi", help="Binding energy of the Fermi level as recorded; left out, zero."
         ),
         fermi_span: str | None = typer.Option(
-            None, "--fit-fermi", help='Fit the Fermi edge on "low,high" eV instead.'
+            None, "--fit-fermi", help="Fit the Fermi edge on these energies instead, as in --fit-fermi=-1,1."
         ),
-        cut: str = typer.Option("-2,10", "--cut", help='Kept range in eV from the Fermi level, "low,high".'),
+        cut: str = typer.Option(
+            "-2,10", "--cut", help="Range kept, in eV of binding from the Fermi level, as in --cut=-2,10."
+        ),
         out: Path | None = OUT,
     ) -> None:
-        """E_d = integral N(e) e de / integral N(e) de above a Shirley background, with its errors."""
-        import numpy as np
-        import pandas as pd
+        """The d-band centre of an XPS valence band above a Shirley background, with its errors.
 
-        from ..errors import RangeError, ReadError
+        E_d = integral N(e) e de / integral N(e) de, e from the Fermi level, negative for filled states.
+        """
         from ..report.plots import components as plots
-        from ..xanes import FermiEdge, d_band_centre, fermi_level
+        from ..xanes import d_band_centre
 
-        try:
-            data = np.loadtxt(file, comments=["#", "%", ";"], usecols=(0, 1))
-        except (OSError, ValueError) as exc:
-            raise ReadError(f"{file} cannot be read as two columns of numbers: {exc}") from None
-        within, edges = pair(cut, "cut"), pair(fermi_span, "fit-fermi")
+        within = pair(cut, "cut")
         if within is None:
-            raise RangeError("the cut needs two energies")
-        level: float | FermiEdge = fermi or 0.0
-        if edges is not None:
-            level = fermi_level(data[:, 0], data[:, 1], span=edges)
-            typer.echo(f"Fermi level {level.position:.3f}({level.stderr:.3f}) eV as recorded")
-        found = d_band_centre(data[:, 0], data[:, 1], fermi=level, cut=within)
-        table = pd.DataFrame(
-            {
-                "d-band centre (eV)": [float(found.centre)],
-                "error": [float(found.stderr)],
-                "from noise": [float(found.noise_err)],
-                "from the ends": [float(found.ends_err)],
-                "width (eV)": [float(found.width)],
-            }
-        )
+            raise RangeError('--cut is needed: "low,high" in eV')
+        binding, intensity = _columns(file)
+        level = _fermi(binding, intensity, fermi, pair(fermi_span, "fit-fermi"))
+        found = d_band_centre(binding, intensity, fermi=level, cut=within)
+        table = _table(found)
         show(table)
         keep(plots.dband(found), table, out, "dband")
+
+
+def _columns(file: Path) -> tuple[Array, Array]:
+    """The first two columns of a text file. Raises ReadError."""
+    from ..io.text import find_block
+
+    try:
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        raise ReadError(f"{file} does not exist; check the path") from None
+    except OSError as exc:
+        raise ReadError(f"{file} cannot be read: {exc.strerror}") from None
+    columns = find_block(lines, str(file)).columns
+    return columns[0], columns[1]
+
+
+def _fermi(
+    binding: Array, intensity: Array, fermi: float | None, span: tuple[float, float] | None
+) -> float | FermiEdge:
+    """The Fermi level as given, fitted, or taken to be zero, and a line that says which. Raises RangeError."""
+    from ..xanes import fermi_level
+
+    if span is None:
+        taken = "taken to be" if fermi is None else "given as"
+        typer.echo(f"Fermi level {taken} {fermi or 0.0:g} eV as recorded")
+        return fermi or 0.0
+    if fermi is not None:
+        raise RangeError("--fermi and --fit-fermi exclude each other; give one of them")
+    level = fermi_level(binding, intensity, span=span)
+    typer.echo(f"Fermi level {level.position:.3f}({level.stderr:.3f}) eV as recorded, fitted")
+    return level
+
+
+def _table(found: DBand) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "d-band centre (eV)": [float(found.centre)],
+            "error": [float(found.stderr)],
+            "from noise": [float(found.noise_err)],
+            "from the ends": [float(found.ends_err)],
+            "width (eV)": [float(found.width)],
+        }
+    )

@@ -18,7 +18,9 @@ def register(app: typer.Typer) -> None:
         method: str = typer.Option(
             "fraction", "--method", help="fraction, inflection, whiteline or integral."
         ),
-        fraction: float = typer.Option(0.5, "--fraction", help="Of the edge jump, for the method fraction."),
+        fraction: list[float] = typer.Option(
+            [0.5], "--fraction", help="Of the edge jump, for the method fraction; repeat for several."
+        ),
         mu: str | None = MU,
         pre: str | None = PRE,
         norm: str | None = NORM,
@@ -31,6 +33,14 @@ def register(app: typer.Typer) -> None:
         from ..xanes import edge_energy
 
         records = normalized(files, mu=mu, pre=pre, norm=norm)
-        table = pd.concat([edge_energy(r, method=method, fraction=fraction).table() for r in records])
-        show(table)
-        keep(plots.edges(records), table, out, "edges")
+        tables = []
+        for f in fraction if method == "fraction" else fraction[:1]:
+            found = [edge_energy(r, method=method, fraction=f) for r in records]
+            tables.append(pd.concat([e.table() for e in found], ignore_index=True))
+            show(tables[-1])
+        elements = list(dict.fromkeys(r.element for r in records))
+        for element in elements:
+            rows = [i for i, r in enumerate(records) if r.element == element]
+            columns = [t.iloc[rows] if n == 0 else t.iloc[rows, 1:] for n, t in enumerate(tables)]
+            name = "edges" if len(elements) == 1 else f"edges_{element}"
+            keep(plots.edges([records[i] for i in rows]), pd.concat(columns, axis=1), out, name)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from ._xanes import FLAT, MU, NORM, OUT, PRE, SPAN, keep, normalized, pair, show
+from ._xanes import FLAT, MU, NORM, OUT, PRE, SPAN, keep, normalized, show, span_of
 
 
 def register(app: typer.Typer) -> None:
@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
         spectra = normalized(files, mu=mu, pre=pre, norm=norm)
         references = normalized(ref, mu=mu, pre=pre, norm=norm)
-        array, within = "flat" if flat else "norm", pair(span, "span")
+        array, within = "flat" if flat else "norm", span_of(span)
         found = linear_combination(spectra, references, span=within, array=array, sum_to_one=not free_sum)
         show(found.table(), 4)
         if rank:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from ._xanes import FLAT, MU, NORM, OUT, PRE, SPAN, keep, normalized, pair, show
+from ._xanes import FLAT, MU, NORM, OUT, PRE, SPAN, keep, normalized, show, span_of
 
 
 def register(app: typer.Typer) -> None:
@@ -31,13 +31,10 @@ def register(app: typer.Typer) -> None:
         """Peak positions, areas, centroid and splitting with their errors."""
         import pandas as pd
 
-        from ..errors import RangeError
         from ..report.plots import components as plots
         from ..xanes import EdgeStep, Peak, fit_peaks
 
-        within = pair(span, "span")
-        if within is None:
-            raise RangeError("peaks need a span in eV")
+        within = span_of(span)
         edge = None if step is None else EdgeStep(kind, step)
         for i, record in enumerate(normalized(files, mu=mu, pre=pre, norm=norm)):
             fits = fit_peaks(

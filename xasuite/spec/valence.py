@@ -30,9 +30,9 @@ from pydantic import (
     model_validator,
 )
 
-from ..errors import ReadError
+from ..errors import ReadError, SpecError
 from .lines import line_of
-from .load import checked, read_text
+from .load import checked, parse_toml, read_text
 
 
 def _as_tuple(value: object) -> object:
@@ -173,6 +173,11 @@ def load_valence(path: str | Path) -> LoadedValence:
 
 def parse_valence(text: str, path: str | Path = "valence.toml") -> LoadedValence:
     """Check a valence spec given as text. Raises SpecError with every mistake."""
+    given = parse_toml(text, Path(path))
+    if "fit" in given and "calibration" not in given:
+        raise SpecError(
+            [f"{Path(path).name} is the spec of a fit and has no [calibration]: run it with xasuite fit"]
+        )
     return checked(ValenceSpec, LoadedValence, _meaning, text, Path(path))
 
 

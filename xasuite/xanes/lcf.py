@@ -73,11 +73,20 @@ def linear_combination(
     span : eV, absolute; array : "norm" or "flat"
     sum_to_one : whether the weights sum to one; bounded : whether each is kept from 0 to 1
 
-    Raises ComponentError: no reference, more than ten, or two that cannot be told apart.
+    Raises ComponentError: no reference, more than ten, two that cannot be told apart, or one of another edge.
     """
     y = matrix(spectra, span=span, array=array)
-    r = matrix(references, grid=y.energy, array=array)
-    return _combine(y, r, sum_to_one, bounded)
+    return _combine(y, _references(references, y, array), sum_to_one, bounded)
+
+
+def _references(given: Normalized | Series | Sequence[Normalized], y: Matrix, array: str) -> Matrix:
+    """The references on the spectra's energies. Raises ComponentError for another edge than theirs."""
+    for one in given if isinstance(given, Sequence) else ():
+        if one.element and y.element and (one.element, one.edge) != (y.element, y.edge):
+            raise ComponentError(
+                f"reference {one.label} is {one.element} {one.edge}, the spectra are {y.element} {y.edge}; leave it out"
+            )
+    return matrix(given, grid=y.energy, array=array)
 
 
 def _combine(y: Matrix, r: Matrix, sum_to_one: bool, bounded: bool) -> Combination:
@@ -188,7 +197,7 @@ def rank_references(
     y = matrix(spectrum, span=span, array=array)
     if len(y.rows) != 1:
         raise ComponentError(f"references are ranked for one spectrum at a time, found {len(y.rows)}")
-    r = matrix(references, grid=y.energy, array=array)
+    r = _references(references, y, array)
     points = independent_points(y)
     rows = []
     for support in (s for s in _supports(len(r.rows)) if len(s) <= most):

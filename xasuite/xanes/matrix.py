@@ -51,9 +51,13 @@ def matrix(
         raise ComponentError("there is no spectrum to work on")
     e = parts[0][0] if grid is None else np.asarray(grid, float)
     low, high = (float(e[0]), float(e[-1])) if span is None else span
+    whole = e
     e = e[(e >= low) & (e <= high)]
     if e.size < 5:
-        raise ComponentError(f"{low:g} to {high:g} eV holds {e.size} points; choose a wider span")
+        raise ComponentError(
+            f"{low:g} to {high:g} eV holds {e.size} points of {parts[0][2]}, which runs from {whole[0]:.1f} to "
+            f"{whole[-1]:.1f} eV; choose a wider span, in eV and not from E0"
+        )
     rows, labels, noise = [], [], []
     for energy, y, label, sigma in parts:
         if energy[0] > e[0] + 1e-6 or energy[-1] < e[-1] - 1e-6:

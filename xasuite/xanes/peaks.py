@@ -112,8 +112,8 @@ def fit_peaks(
     PeakFits with one PeakFit a spectrum. Errors hold the correlations between parameters (sigma from the
     covariance of the fit, scaled to chi-square), propagated to centroid, area and splitting.
 
-    Raises ComponentError for no peak or an unknown step, RangeError for a span without enough points; a row of
-    a series that fails is marked and the rest goes on.
+    Raises ComponentError for no peak or an unknown step, RangeError for a peak outside the span or a span without
+    enough points; a row of a series that fails is marked and the rest goes on.
     """
     if not peaks:
         raise ComponentError("there is no peak to fit; give at least one Peak(center=...)")
@@ -121,6 +121,11 @@ def fit_peaks(
         raise ComponentError(f"step = {step.kind!r} is unknown; choose {', '.join(STEPS)}")
     if array not in ("norm", "flat"):
         raise ComponentError(f"array = {array!r} is unknown; choose norm or flat")
+    far = [p.center for p in peaks if not span[0] <= p.center <= span[1]]
+    if far:
+        raise RangeError(
+            f"a peak at {far[0]:g} eV lies outside the span {span[0]:g} to {span[1]:g} eV; widen the one or move the other"
+        )
     single = not isinstance(normalized, Series) and normalized.norm.ndim == 1
     rows: list[PeakFit | None] = []
     labels: list[str] = []

@@ -92,7 +92,7 @@ def bands(c: Array, s: Array) -> tuple[Array, Array]:
             free = _search(partial(_total, c, k, j, sign), c, s, start, itself=True)
             found.append(c @ _square(free, k))
     stack = np.array(found)
-    return stack.min(0), stack.max(0)
+    return np.clip(stack.min(0), 0, None), stack.max(0)
 
 
 def closest(c: Array, s: Array, other: Array) -> Match:
