@@ -325,6 +325,15 @@ def test_output_of_others(tmp_path: Path, copper: TheoryXanes) -> None:
     assert compare(read_fdmnes(out), as_measured(copper)).correlation > 0.999
     with pytest.raises(ReadError, match=r"xmu\.dat"):
         read_xmu(out)
+    # photon energies, under the first line that FDMNES writes (its keys shortened)
+    first = (
+        f"{8979.0:.4E}  29  1  1  0.0E+00 = E_edge, Z, n_edge, j_edge, Abs_before_edge\n   Energy    <xanes>"
+    )
+    np.savetxt(out, np.column_stack([e + 8979, mu]), header=first, comments="")
+    assert compare(read_fdmnes(out), as_measured(copper)).correlation > 0.999
+    np.savetxt(out, np.column_stack([e + 8979, mu]), header="Energy <xanes>", comments="   ")
+    with pytest.raises(ReadError, match="are photon energies, and no first line with E_edge"):
+        read_fdmnes(out)
 
 
 def test_a_given_shift_is_held(copper: TheoryXanes) -> None:

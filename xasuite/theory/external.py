@@ -122,6 +122,9 @@ def _structure_file(crystal: Crystal, folder: Path) -> Path:
     return files.write_text(path, str(CifWriter(structure, symprec=0.01)))
 
 
+_PHOTON = 400.0  # eV: no spectrum relative to its edge begins this far above it
+
+
 def read_xmu(path: str | Path, *, label: str = "", absorber: str = "") -> TheoryXanes:
     """FEFF's xmu.dat (omega, e, k, mu, mu0, chi) as a theory record; e is from the Fermi level.
 
@@ -135,10 +138,20 @@ def read_fdmnes(path: str | Path, *, label: str = "", absorber: str = "") -> The
     """FDMNES's output (energy from the Fermi level, absorption; convoluted or not) as a theory record.
 
     FDMNES gives no bare atom: a straight line under the spectrum's last third, from the Fermi level on, stands
-    for it. Raises ReadError when it is none.
+    for it. Photon energies (its keyword Energpho) are made relative by the E_edge of the file's first line.
+    Raises ReadError when it is none.
     """
-    table = _numbers(path, 2, "an FDMNES spectrum (columns: energy, absorption)")
+    what = "an FDMNES spectrum (columns: energy, absorption)"
+    table = _numbers(path, 2, what)
     energy, mu = table[:, 0], table[:, 1]
+    if energy[0] > _PHOTON:
+        first = Path(path).read_text().split("\n", 1)[0]
+        if "E_edge" not in first:
+            raise ReadError(
+                f"{path}: its energies, from {energy[0]:.1f} eV on, are photon energies, and no first line with E_edge "
+                "says where the edge is; give FDMNES's own file, or subtract the edge"
+            )
+        energy = energy - float(first.split()[0])
     late = energy > energy[0] + 2 / 3 * (energy[-1] - energy[0])
     line = np.polyval(np.polyfit(energy[late], mu[late], 1), energy)
     atom = np.where(energy > 0, line, 0.0)
