@@ -64,7 +64,9 @@ def test_edge_at_several_fractions_one_figure_an_element(
     assert "E(0.8) (eV)" in out
     for name in ("edges_Fe", "edges_Mn"):
         assert (tmp_path / f"{name}.png").stat().st_size > 10_000
-    assert (tmp_path / "edges_Fe.csv").read_text().startswith("label,E(0.5) (eV),")
+    header = (tmp_path / "edges_Fe.csv").read_text().splitlines()[0]
+    assert header.startswith("label,E(0.5) (eV),E(0.5) error (eV),")
+    assert "E(0.8) (eV),E(0.8) error (eV)" in header
 
 
 def test_scans_of_one_name_are_told_apart(data_root: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,10 +34,13 @@ def register(app: typer.Typer) -> None:
 
         records = normalized(files, mu=mu, pre=pre, norm=norm)
         tables = []
-        for f in fraction if method == "fraction" else fraction[:1]:
+        several = method == "fraction" and len(fraction) > 1
+        for f in fraction if several else fraction[:1]:
             found = [edge_energy(r, method=method, fraction=f) for r in records]
-            tables.append(pd.concat([e.table() for e in found], ignore_index=True))
-            show(tables[-1])
+            table = pd.concat([e.table() for e in found], ignore_index=True)
+            show(table)
+            tail = {c: f"{found[0].name} {c}" for c in table.columns[2:]}
+            tables.append(table.rename(columns=tail) if several else table)
         elements = list(dict.fromkeys(r.element for r in records))
         for element in elements:
             rows = [i for i, r in enumerate(records) if r.element == element]
