@@ -47,16 +47,27 @@ def series_section(path: Path) -> Section:
 
 def _series_facts(run: SeriesRun, spec: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     fit = spec["fit"]
+    weights, window, dk = _transform(fit)
+    said = ", ".join(map(str, weights))
     x, label = run.along()
     span = f"{np.nanmin(x):.4g} to {np.nanmax(x):.4g}" if np.isfinite(x).any() else "not known"
     return (
         ("Spectra", f"{int(run.ok.sum())} good of {len(run)}"),
         ("Edge", f"{spec['sample']['element']} {spec['sample'].get('edge', 'K')}"),
         (label, span),
-        ("k", f"{fit['k'][0]:g} to {fit['k'][1]:g} 1/Å"),
+        ("k", f"{fit['k'][0]:g} to {fit['k'][1]:g} 1/Å, weight {said}, {window}, dk {dk:g}"),
         ("R", f"{fit['r'][0]:g} to {fit['r'][1]:g} Å, not corrected for phase"),
         ("Median R factor", f"{run.table['rfactor'].median():.4f}"),
     )
+
+
+def _transform(fit: dict[str, Any]) -> tuple[list[int], str, float]:
+    """k weights, window and dk (1/A) of a spec's [fit], with the schema's defaults for what it leaves out."""
+    from ..spec.schema import Fit
+
+    given = {name: fit[name] for name in ("kweight", "window", "dk") if name in fit}
+    full = Fit.model_validate({"k": fit["k"], "r": fit["r"], **given})
+    return list(full.kweight), full.window, full.dk
 
 
 def _series_warnings(run: SeriesRun) -> tuple[str, ...]:
@@ -157,7 +168,7 @@ def _series_stack(run: SeriesRun, spec: dict[str, Any]) -> Stack | None:
     table = run.table
     norm = np.where((table["edge_step"].isna() if "edge_step" in table else False), np.nan, norm.T).T
     x, label = run.along()
-    weights = fit.get("kweight", 2)
+    weights, window, dk = _transform(fit)
     return Stack(
         x=x,
         xlabel=label,
@@ -170,9 +181,9 @@ def _series_stack(run: SeriesRun, spec: dict[str, Any]) -> Stack | None:
         fit=fitted,
         krange=tuple(fit["k"]),
         rrange=tuple(fit["r"]),
-        kweight=int(weights[-1] if isinstance(weights, list) else weights),
-        window=fit.get("window", "hanning"),
-        dk=float(fit.get("dk", 1.0)),
+        kweight=weights[-1],
+        window=window,
+        dk=dk,
         trends=_series_trends(run, shown_names(spec)),
     )
 

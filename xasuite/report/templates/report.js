@@ -26,7 +26,7 @@
   function layout(x, y, more) {
     const axis = { showline: true, mirror: true, ticks: "inside", linecolor: "#000", zeroline: false, gridcolor: "#eeeeee", exponentformat: "none" };
     return Object.assign({
-      margin: { l: 62, r: 12, t: 28, b: 42 }, font: { size: 12, family: "system-ui, DejaVu Sans, sans-serif" },
+      margin: { l: 62, r: 12, t: 34, b: 42 }, font: { size: 12, family: "system-ui, DejaVu Sans, sans-serif" },
       separators: ".", showlegend: false, paper_bgcolor: "#fff", plot_bgcolor: "#fff", hovermode: "x",
       xaxis: Object.assign({ title: { text: x, standoff: 6 } }, axis),
       yaxis: Object.assign({ title: { text: y, standoff: 4 } }, axis),
@@ -85,7 +85,7 @@
         type: "heatmap", x: v.mapk, y: v.mapr, z: this.square(0), colorscale: "Viridis", zmin: 0, zmax: this.map.high, zsmooth: "best",
         colorbar: { title: { text: "|W|", side: "right" }, thickness: 10, outlinewidth: 0 },
         hovertemplate: "k %{x:.2f}, R %{y:.2f}: %{z:.3f}<extra></extra>",
-      }], layout("k (Å⁻¹)", "R (Å)", { hovermode: "closest", margin: { l: 62, r: 4, t: 28, b: 42 } }), CONFIG);
+      }], layout("k (Å⁻¹)", "R (Å)", { hovermode: "closest", margin: { l: 62, r: 4, t: 34, b: 42 } }), CONFIG);
       this.trends();
       this.words(0);
     }
@@ -100,7 +100,7 @@
       const t = this.v.trends, n = t.of.length, traces = [];
       // of a single spectrum the values below say all
       if (!n || t.x.length < 2) { this.plots.trends.remove(); delete this.plots.trends; return; }
-      const lay = layout(this.v.xlabel, "", { hovermode: "x unified", margin: { l: 80, r: 12, t: 28, b: 42 } });
+      const lay = layout(this.v.xlabel, "", { hovermode: "x unified", margin: { l: 80, r: 12, t: 34, b: 42 } });
       const gap = 0.025, height = (1 - gap * (n - 1)) / n;
       t.of.forEach((p, i) => {
         const a = i === 0 ? "" : String(i + 1), lost = p.lost.map((b) => b);
