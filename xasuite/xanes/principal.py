@@ -15,7 +15,7 @@ from .matrix import matrix
 if TYPE_CHECKING:
     import pandas as pd
 
-SPOIL_GOOD, SPOIL_FAIR = 3.0, 6.0  # Malinowski, Anal. Chim. Acta 103 (1978) 339
+SPOIL_GOOD, SPOIL_FAIR = 3.0, 6.0  # Malinowski's rule for target tests
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +94,7 @@ def pca(
     """Principal components of normalised spectra (m of them), by singular value decomposition, not centred.
 
     RE = sqrt(sum of the eigenvalues left / (r (c - k))), IND = RE / (c - k)^2 with r the larger and c the
-    smaller of points and spectra (Malinowski, Anal. Chem. 49 (1977) 612); F test: J. Chemom. 3 (1989) 49.
+    smaller of points and spectra (Malinowski, Anal. Chem. 49 (1977) 612); F test: the next reduced eigenvalue against the pool of the rest.
     Raises ComponentError for fewer than three spectra.
     """
     m = matrix(records, span=span, array=array)
@@ -127,7 +127,7 @@ def target_test(
     """Whether each reference lies in the space of the first n components.
 
     SPOIL = sqrt(AET^2 - REP^2) / REP: below 3 the reference belongs, 3 to 6 it may, above 6 it does not
-    (Malinowski 1978). AET is the apparent error of the target, REP = RE |t| the error that the components
+    (Malinowski's rule). AET is the apparent error of the target, REP = RE |t| the error that the components
     carry into it. Raises ComponentError when n leaves no component for the error.
     """
     if not 1 <= n < found.singular.size:
