@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks._shells import NOISE, SEED, K, clean_chi, truth
+from xasuite.constants import KTOE
 from xasuite.model import Array, Spectrum
 
 E0 = 8979.0
-KTOE = 3.8099819442818976
 EDGE_STEP = 1.1
 
 

@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "xasuite"
 
 LEVELS = [
-    {"model", "errors", "expressions", "files", "lazy", "references"},
+    {"model", "constants", "errors", "expressions", "files", "lazy", "references"},
     {"_larch"},
     {"io", "reduce", "feff"},
     {"exafs", "xanes", "theory"},

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from xasuite import feff, reduce, simulate
+from xasuite.constants import KTOE
 from xasuite.errors import CrystalError, DataError
-from xasuite.exafs.chi import KTOE
 from xasuite.exafs.fit import fit_chi
 from xasuite.exafs.model import FitRange, Model, Parameter, PathModel
 from xasuite.expressions import parse

@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from ..constants import KTOE
 from ..errors import DataError, ReductionError
 from ..model import Array
 from . import checks, larch, quiet
-
-KTOE = 3.8099819442818976  # hbar^2 / 2 m_e in eV A^2, Larch's own (CODATA)
 
 
 def find_e0(energy: Array, mu: Array, what: str = "spectrum") -> float:

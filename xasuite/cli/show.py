@@ -10,8 +10,6 @@ import typer
 if TYPE_CHECKING:
     from ..model import Scan
 
-# hbar^2 / 2 m in eV A^2: E - E0 = 3.81 k^2.
-_ETOK = 3.80998212
 _MANY_CHANNELS = 12
 
 
@@ -144,6 +142,7 @@ def summary(scan: Scan) -> str:
     """One line: roughly how large the edge step is and where, how far the scan goes and how finely."""
     import numpy as np
 
+    from ..constants import KTOE
     from ..io.edges import find_jump, rough_step, tabulated
 
     spectrum = scan.mu()
@@ -157,6 +156,6 @@ def summary(scan: Scan) -> str:
     if line:
         parts.append(f"tabulated {scan.element} {scan.edge} {line:.1f} eV")
         if spectrum.energy[-1] > line:
-            parts.append(f"measured to k = {np.sqrt((spectrum.energy[-1] - line) / _ETOK):.1f} 1/A")
+            parts.append(f"measured to k = {np.sqrt((spectrum.energy[-1] - line) / KTOE):.1f} 1/A")
     parts.append(f"finest step {np.diff(spectrum.energy).min():.2g} eV")
     return "; ".join(parts)

@@ -6,15 +6,12 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import constants
 
+from ..constants import KTOE
 from ..errors import FitError
 from ..feff.paths import FeffPath
 from ..model import ComplexArray
 from .batch.tables import SMALL_ENERGY, PathTables, build, lookup
-
-# eV A^2: k^2 = (E - E0) / KTOE; taken from scipy, as Larch does, so that both follow the same CODATA year.
-KTOE = 1e20 * constants.hbar**2 / (2 * constants.m_e * constants.e)
 
 
 @lru_cache(maxsize=4096)

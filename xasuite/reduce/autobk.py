@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from .._larch import checks
+from ..constants import KTOE
 from ..errors import RangeError, ReductionError
 from ..model import Array, Chi, Normalized, Series, Step
 from .common import leading, name_of, per_row
@@ -15,7 +16,6 @@ from .rows import over_series
 
 ClampScale = Literal["edge_step", "mu"]
 WINDOWS = ("kaiser", "hanning", "parzen", "welch", "gaussian", "sine")
-KTOE = 3.8099819442818976  # eV A^2
 MIN_K = 3.0  # 1/A; below this there is no EXAFS to speak of
 
 

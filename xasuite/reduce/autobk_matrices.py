@@ -12,11 +12,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from ..constants import ETOK
 from ..errors import ReductionError
 from ..model import Array
 from .window import ft_window
 
-ETOK = 1.0 / 3.8099819442818976  # 1/(eV A^2): k^2 = ETOK (E - E0)
 KSTEP, NFFT = 0.05, 2048
 # Larch's clamp: its residual is weighted by 0.1 + 10 mean(out^2), out being chi(R) below rbkg
 CLAMP_BASE, CLAMP_GAIN = 0.1, 10.0

@@ -13,9 +13,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..constants import ETOK
 from ..errors import RangeError
 from ..model import Array, Chi, Normalized, Spectrum, Step
-from .autobk_matrices import ETOK, KSTEP, SplineMatrices, at_or_below, clamped, nearest, spline_matrices
+from .autobk_matrices import KSTEP, SplineMatrices, at_or_below, clamped, nearest, spline_matrices
 from .common import as_normalized, checked, leading, name_of, per_row
 
 MIN_STEP = 1e-12

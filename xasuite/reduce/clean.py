@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from .._larch import checks
+from ..constants import KTOE
 from ..errors import DataError, RangeError, ReductionError
 from ..model import Array, Spectrum, Step
 from .common import as_spectrum, checked, interpolable, name_of, takes_series
 from .edge import find_e0
-
-KTOE = 3.8099819442818976  # eV A^2
 
 # The rule for glitches: each point against the cubic through its neighbours, in units of the local scatter
 NEIGHBOURS = (

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import __version__
+from ..constants import ETOK
 from ..errors import ReadError, SeriesError, SpecError, XasuiteError, XasuiteWarning
 from ..exafs.model import Model
 from ..model import Array, Normalized, Scan, Spectrum
@@ -25,7 +26,6 @@ from .entries import STACK, Entry, find_scans, natural, read_scans, read_stack
 if TYPE_CHECKING:
     from ..xanes.valence import Calibration
 
-ETOK = 1.0 / 3.8099819442818976  # 1/(eV A^2)
 KSTEP = 0.05
 # eV that the grid stays inside the template's ends: other scans start and end a little elsewhere
 MARGIN = 3.0

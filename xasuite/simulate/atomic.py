@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..constants import KTOE
 from ..errors import DataError
-from ..exafs.chi import KTOE
 from ..model import Array, frozen_array
 
 # Steps of a usual scan: (from, to, step) in eV from E0, then constant steps of k.

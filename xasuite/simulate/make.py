@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..constants import KTOE
 from ..errors import DataError
-from ..exafs.chi import KTOE
 from ..model import OK, Array, Series, Shown, Source, Spectrum, frozen_array
 from . import atomic
 from . import noise as noise_

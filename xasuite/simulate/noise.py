@@ -6,8 +6,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from ..constants import KTOE
 from ..errors import DataError
-from ..exafs.chi import KTOE
 from ..model import Array
 from ..reduce.noise import noise_of
 

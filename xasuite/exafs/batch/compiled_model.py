@@ -12,6 +12,7 @@ import math
 import numpy as np
 from numba import njit
 
+from ...constants import ETOK
 from .program import (
     ADD,
     CONST,
@@ -31,7 +32,7 @@ from .program import (
     SUB,
     TAN,
 )  # fmt: skip
-from .tables import ETOK, SMALL_ENERGY
+from .tables import SMALL_ENERGY
 
 # nnan and ninf are left out: a NaN must stay one. reassoc only where sums are taken.
 _ELEMENTWISE = {"contract", "nsz", "arcp"}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...constants import ETOK
 from ...model import Array
 from . import tables as tb
 from .program import CAPS, N_VALUES, RELATIVE_CAP, Program, run
@@ -67,7 +68,7 @@ def chi_and_slopes(work: Work, values: Array) -> tuple[Array, Array]:
     for i in range(n_paths):
         a, e0, d, s2, c3, c4 = (values[:, i, j, None] for j in range(N_VALUES))
         reff = work.tables.reff[i]
-        energy = work.k**2 - e0 * tb.ETOK
+        energy = work.k**2 - e0 * ETOK
         energy = np.where(np.abs(energy) < tb.SMALL_ENERGY, tb.SMALL_ENERGY, energy)
         q = np.sign(energy) * np.sqrt(np.abs(energy))
         (amp, pha, rep, lam), (amp1, pha1, rep1, lam1) = tb.lookup(work.tables, i, q)
@@ -86,7 +87,7 @@ def chi_and_slopes(work: Work, values: Array) -> tuple[Array, Array]:
         )  # fmt: skip
         chi[:, i] = a * z.imag
         slopes[:, i, 0] = z.imag
-        slopes[:, i, 1] = a * (by_q.imag * (-tb.ETOK / (2 * np.abs(q))))
+        slopes[:, i, 1] = a * (by_q.imag * (-ETOK / (2 * np.abs(q))))
         slopes[:, i, 2] = a * (z * (2j * p - 2 / (reff + d))).imag
         slopes[:, i, 3] = a * (z * (-2 * p2 - 4j * p / reff)).imag
         slopes[:, i, 4] = a * (z * (-4j / 3 * p2 * p)).imag

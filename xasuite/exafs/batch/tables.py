@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 from ...feff.paths import FeffPath
 from ...model import Array
 
-# eV A^2: hbar^2 / 2 m_e, as scipy.constants (CODATA 2022) gives it
-ETOK = 1.0 / 3.8099819442818976
 # |k^2 - e0| below this is raised to it: q stands in a denominator
 SMALL_ENERGY = 1e-6
 COLUMNS = ("amp", "pha", "rep", "lam")
