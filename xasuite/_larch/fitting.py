@@ -199,9 +199,8 @@ def fit(
     k range goes beyond the data.
     """
     check(variables, data)
-    from larch import Group
     from larch.fitting import param, param_group
-    from larch.xafs import feffit, feffit_dataset, feffit_transform, feffpath
+    from larch.xafs import feffit
 
     group = param_group()
     for v in variables:
@@ -210,47 +209,45 @@ def fit(
         else:
             setattr(group, v.name, param(v.value, vary=v.vary, min=v.min, max=v.max, name=v.name))
     with tempfile.TemporaryDirectory(prefix="xasuite-fit-") as folder, _encoded_stdout():
-        sets = []
-        for i, d in enumerate(data):
-            paths = []
-            for j, p in enumerate(d.paths):
-                file = Path(folder) / f"d{i:03d}p{j:03d}.dat"
-                file.write_text(p.text)
-                paths.append(
-                    feffpath(
-                        str(file),
-                        label=f"{j:03d}",
-                        degen=1.0,
-                        s02=python_text(p.amplitude),
-                        **{
-                            name: python_text(getattr(p, name))
-                            for name in ("e0", "deltar", "sigma2", "third", "fourth")
-                        },
-                    )
-                )
-            transform = feffit_transform(
-                kmin=d.k_range[0],
-                kmax=d.k_range[1],
-                kweight=list(d.kweight) if len(d.kweight) > 1 else d.kweight[0],
-                dk=d.dk,
-                dk2=d.dk2 if d.dk2 is not None else d.dk,
-                window=d.window,
-                rmin=d.r_range[0],
-                rmax=d.r_range[1],
-                dr=d.dr,
-                rwindow=d.rwindow,
-                fitspace=d.space,
-            )
-            measured = Group(k=np.array(d.k), chi=np.array(d.chi))
-            # set_epsilon_k makes epsilon_R smaller than estimate_noise does by sqrt(2) (docs/decisions/noise.md)
-            epsilon = None if d.epsilon_k is None else float(d.epsilon_k) * np.sqrt(2)
-            ds = feffit_dataset(data=measured, paths=paths, transform=transform, epsilon_k=epsilon)
-            ds.hashkey = f"d{i:03d}"
-            sets.append(ds)
+        sets = [_dataset(d, i, Path(folder)) for i, d in enumerate(data)]
         result = feffit(group, sets, tol=tolerance)
     if result is None:
         raise FitError("Larch's feffit returned nothing")
     return _output(result, sets, data)
+
+
+def _dataset(d: DataInput, number: int, folder: Path) -> Any:
+    """One of feffit's data sets, its paths read from files in the folder."""
+    from larch import Group
+    from larch.xafs import feffit_dataset, feffit_transform, feffpath
+
+    paths = []
+    for j, p in enumerate(d.paths):
+        file = folder / f"d{number:03d}p{j:03d}.dat"
+        file.write_text(p.text)
+        given = {
+            name: python_text(getattr(p, name)) for name in ("e0", "deltar", "sigma2", "third", "fourth")
+        }
+        paths.append(feffpath(str(file), label=f"{j:03d}", degen=1.0, s02=python_text(p.amplitude), **given))
+    transform = feffit_transform(
+        kmin=d.k_range[0],
+        kmax=d.k_range[1],
+        kweight=list(d.kweight) if len(d.kweight) > 1 else d.kweight[0],
+        dk=d.dk,
+        dk2=d.dk2 if d.dk2 is not None else d.dk,
+        window=d.window,
+        rmin=d.r_range[0],
+        rmax=d.r_range[1],
+        dr=d.dr,
+        rwindow=d.rwindow,
+        fitspace=d.space,
+    )
+    measured = Group(k=np.array(d.k), chi=np.array(d.chi))
+    # set_epsilon_k makes epsilon_R smaller than estimate_noise does by sqrt(2) (docs/decisions/noise.md)
+    epsilon = None if d.epsilon_k is None else float(d.epsilon_k) * np.sqrt(2)
+    made = feffit_dataset(data=measured, paths=paths, transform=transform, epsilon_k=epsilon)
+    made.hashkey = f"d{number:03d}"
+    return made
 
 
 def _output(result: Any, sets: list[Any], data: Sequence[DataInput]) -> FitOutput:

@@ -10,7 +10,7 @@ from ..errors import SpecError, XasuiteError
 from ..exafs.result import STRONG_CORRELATION, FitResult
 from ..model import Shown
 from ..references import fits_dir
-from ..spec.load import load_spec
+from ..spec.load import LoadedSpec, load_spec
 from ..spec.published import table as published_table
 from ..spec.resolve import Context
 from ..spec.run import SpecResult, run_spec
@@ -87,7 +87,6 @@ def reproduce_specs(
     Rows whose measured data are not there are named in `missing`. A spec that fails is named in `failed`
     while the others go on; mistakes in a spec are raised at once, before anything runs.
     """
-    loaded = [load_spec(path) for path in find_specs(targets)]
     results: list[SpecResult] = []
     cells: list[Cell] = []
     missing: dict[str, str] = {}
@@ -95,7 +94,7 @@ def reproduce_specs(
     doubts: list[str] = []
     matching: list[Recovery] = []
     costs: list[Choice] = []
-    for spec in loaded:
+    for spec in [load_spec(path) for path in find_specs(targets)]:
         if progress:
             progress(f"{spec.name}: {spec.spec.title}")
         try:
@@ -112,11 +111,9 @@ def reproduce_specs(
         results.append(result)
         if keep:
             keep(result)
-        if spec.spec.reproduces:
-            published = published_table(spec.spec.reproduces)
-            cells += score_result(result, published, spec.spec.reproduces)
-            rows = {d.published or (d.simulate.row if d.simulate else d.label) for d in spec.spec.data}
-            doubts += [f"{spec.spec.reproduces} {d.row}: {d.text}" for d in published.doubt if d.row in rows]
+        scored, said = _scored(spec, result)
+        cells += scored
+        doubts += said
         if noise and any(d.simulate for d in spec.spec.data) and not spec.spec.fit.together:
             if progress:
                 progress(f"{spec.name}: the noise that matches the published errors")
@@ -135,6 +132,17 @@ def reproduce_specs(
         tuple(claims.check_claims(results)),
         tuple(costs),
     )
+
+
+def _scored(spec: LoadedSpec, result: SpecResult) -> tuple[Sequence[Cell], Sequence[str]]:
+    """The cells of a spec that names a published table, and what is doubtful in the rows it uses."""
+    table = spec.spec.reproduces
+    if not table:
+        return [], []
+    published = published_table(table)
+    rows = {d.published or (d.simulate.row if d.simulate else d.label) for d in spec.spec.data}
+    doubts = [f"{table} {d.row}: {d.text}" for d in published.doubt if d.row in rows]
+    return score_result(result, published, table), doubts
 
 
 def cannot_tell(result: SpecResult) -> list[str]:

@@ -254,6 +254,25 @@ def _keep(trial, new_normal, new_pull, new_values, new_grads, x, normal, pull, v
 
 
 @njit(cache=True, nogil=True)
+def _weigh(data, weights, weight_of_row, w):
+    """The weight of each real row into w; the weighted sum of squares of the data."""
+    size = 0.0
+    for r in range(w.size):
+        w[r] = weights[weight_of_row[r]]
+        size += w[r] * data[r] * data[r]
+    return size
+
+
+@njit(cache=True, nogil=True)
+def _trials(nd, nu):
+    """Normal equations, values and variables of the point that holds and of the one that is tried."""
+    return (
+        np.empty((nd, nd)), np.empty(nd), np.empty((nd, nd)), np.empty(nd),
+        np.empty(nu), np.empty((nu, nd)), np.empty(nd), np.empty(nd),
+    )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
 def _fit_rows(
     lo, hi, chain, data, weights, weight_of_row, x0, lower, upper, n_idp, k, matrix, tables, program, uses,
     depth, out_x, out_covar, out_carried, out_chisq, out_ended, out_calls,
@@ -266,21 +285,14 @@ def _fit_rows(
     first_x = np.full(nd, np.nan)
     first_model, first_jac = np.empty(nr), np.empty((nd, nr))
     w = np.empty(nr)
-    normal, pull = np.empty((nd, nd)), np.empty(nd)
-    new_normal, new_pull = np.empty((nd, nd)), np.empty(nd)
-    values, grads = np.empty(uses.size), np.empty((uses.size, nd))
+    normal, pull, new_normal, new_pull, values, grads, x, trial = _trials(nd, uses.size)
     chol, scale, step = np.empty((nv, nv)), np.empty(nv), np.empty(nv)
     unit, free = np.empty(nv), np.empty(nv, np.bool_)
-    x, trial = np.empty(nd), np.empty(nd)
     for row in range(lo, hi):
-        size = 0.0
-        for r in range(nr):
-            w[r] = weights[row, weight_of_row[r]]
-            size += w[r] * data[row, r] * data[row, r]
+        size = _weigh(data[row], weights[row], weight_of_row, w)
         _copy(x0[row], trial)
         if chain and row > lo and out_ended[row - 1] == CONVERGED:
-            for i in range(nv):
-                trial[i] = out_x[row - 1, i]
+            trial[:nv] = out_x[row - 1, :nv]
         chisq, lam, last2, ended, calls = np.inf, 0.0, 0.0, AT_LIMIT, 0
         for _ in range(MAX_ITERATIONS):
             calls += 1
