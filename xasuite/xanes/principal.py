@@ -94,7 +94,8 @@ def pca(
     """Principal components of normalised spectra (m of them), by singular value decomposition, not centred.
 
     RE = sqrt(sum of the eigenvalues left / (r (c - k))), IND = RE / (c - k)^2 with r the larger and c the
-    smaller of points and spectra (Malinowski, Anal. Chem. 49 (1977) 612); F test: the next reduced eigenvalue against the pool of the rest.
+    smaller of points and spectra (Malinowski, Anal. Chem. 49 (1977) 612); F test: the next reduced eigenvalue
+    against the pool of those after it.
     Raises ComponentError for fewer than three spectra.
     """
     m = matrix(records, span=span, array=array)
