@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 
 def series(
-    spec: Path = typer.Argument(help="Spec of a series (.toml with a [series] table)."),
+    spec: Path = typer.Argument(help=r"Spec of a series (.toml with a \[series] table)."),
     data_root: Path | None = DATA_ROOT,
     output: Path = OUTPUT,
     resume: bool = typer.Option(
