@@ -14,6 +14,7 @@ import pytest
 
 import xasuite as xs
 from xasuite._larch import larch_version, quiet, reduction
+from xasuite.constants import KTOE
 from xasuite.errors import DataError, RangeError, ReductionError, XasuiteError
 from xasuite.model import Spectrum
 
@@ -30,6 +31,13 @@ def test_the_door_is_light() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == larch_version() == "2026.3.1"
+
+
+def test_k_is_larchs() -> None:
+    """hbar^2 / 2 m_e is Larch's: to rounding where scipy has CODATA 2022, to 1.4e-9 where it has that of 2018."""
+    from larch.xafs import xafsutils
+
+    assert pytest.approx(xafsutils.KTOE, rel=2e-9) == KTOE
 
 
 def test_2_a_changed_e0_changes_chi(made: Made) -> None:
