@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
 
 
 def closure(
-    spec: Path = typer.Argument(help="A spec whose [[data]] are simulated."),
+    spec: Path = typer.Argument(help=r"A spec whose \[\[data]] are simulated."),
     seeds: int = typer.Option(200, min=5, help="Noise seeds a row."),
     output: Path = OUTPUT,
     json: bool = JSON,
