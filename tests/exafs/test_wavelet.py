@@ -272,3 +272,13 @@ def test_admissibility_against_quadrature() -> None:
     for kernel in (Morlet(5, 1), Morlet(10, 1), Cauchy(30), Cauchy(200)):
         plain = (kernel.filter(u) ** 2 / u).sum() * 1e-5
         assert abs(kernel.admissibility() / plain - 1) < 1e-4
+
+
+def test_every_way_in_has_the_same_settings() -> None:
+    """`wavelet`'s signature states names and defaults; the chunks of a series and the list of several take the same."""
+    chi = Chi(k=K, chi=np.stack([np.sin(4 * K)] * 3), e0=np.zeros(3), edge_step=np.ones(3))
+    (_, part), *_ = iter_wavelet(chi)
+    np.testing.assert_array_equal(part.wt, wavelet(chi).wt)
+    assert dict(part.history[-1].settings) == dict(wavelet(chi).history[-1].settings)
+    with pytest.raises(TypeError, match="wavelet has no setting etta; it has kind, k, kweight"):
+        next(iter_wavelet(chi, etta=10))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FitError, XasuiteError
-from ..exafs.model import Model
+from ..exafs.batch.result import MAPS, RowFits
+from ..exafs.model import PATH_VALUES, Model
 from ..model import OK, Array, Chi, Series
 from .plan import Plan
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 TOO_SHORT = "too noisy"
 ENGINE, LARCH = "engine", "larch"
-QUANTITIES = ("n", "s02", "r", "deltar", "sigma2", "e0", "third", "fourth")
+QUANTITIES = (*PATH_VALUES, "r")
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,24 +31,13 @@ class Batch:
     fit: BatchFit
 
 
-@dataclass(frozen=True, eq=False)
-class RowFit:
-    """Fits of m rows with one model, each up to its own kmax (m,); arrays as in exafs.batch.BatchFit."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RowFit(RowFits):
+    """Fits of m rows, each up to its own kmax (m,): `epsilon_k`, `n_idp`, `usable_k` (m,), the fitted `chi` (m, nk)."""
 
-    model: Model
-    values: dict[str, Array]
-    stderr: dict[str, Array]
-    stderr_fit: dict[str, Array]
-    path_values: dict[str, Array]
-    path_stderr: dict[str, Array]
-    chi2: Array
-    chi2_reduced: Array
-    rfactor: Array
     n_idp: Array
-    epsilon_k: Array
     usable_k: Array
     kmax: Array
-    status: tuple[str, ...]
     reason: tuple[str, ...]
     chi: Array
     by: str = ENGINE
@@ -180,25 +170,18 @@ def _fit(plan: Plan, chi: Chi, model: Model, threads: int) -> RowFit:
     except batch.UnsupportedError as exc:
         return replace(_by_larch(plan, chi, model), by=f"{LARCH}: {exc}")
     m = len(fit)
-    return RowFit(
-        model,
-        dict(fit.values),
-        dict(fit.stderr),
-        dict(fit.stderr_fit),
-        dict(fit.path_values),
-        dict(fit.path_stderr),
-        fit.chi2,
-        fit.chi2_reduced,
-        fit.rfactor,
-        np.full(m, fit.n_idp),
-        np.asarray(fit.epsilon_k, float).reshape(m, -1)[:, 0],
-        np.full(m, np.nan),
-        np.full(m, model.range.k[1]),
-        fit.status,
-        fit.reason,
-        fit.chi(),
-        batches=(Batch(np.arange(m), chi, fit),),
-    )
+    same = {f.name: getattr(fit, f.name) for f in fields(RowFits)}
+    own: dict[str, Any] = {
+        "model": model,
+        "n_idp": np.full(m, fit.n_idp),
+        "epsilon_k": np.asarray(fit.epsilon_k, float).reshape(m, -1)[:, 0],
+        "usable_k": np.full(m, np.nan),
+        "kmax": np.full(m, model.range.k[1]),
+        "reason": fit.reason,
+        "chi": fit.chi(),
+        "batches": (Batch(np.arange(m), chi, fit),),
+    }
+    return RowFit(**(same | {n: dict(same[n]) for n in MAPS} | own))
 
 
 def _by_larch(plan: Plan, chi: Chi, model: Model) -> RowFit:
@@ -245,8 +228,8 @@ def _by_larch(plan: Plan, chi: Chi, model: Model) -> RowFit:
     if m and all(s == "failed" for s in status):
         raise FitError(f"no row can be fitted: {reason[0]}")
     return RowFit(
-        model, values, stderr, own, pv, pe, **numbers, usable_k=nan(), kmax=np.full(m, model.range.k[1]),
-        status=tuple(status), reason=tuple(reason), chi=curves, by=LARCH,
+        model=model, values=values, stderr=stderr, stderr_fit=own, path_values=pv, path_stderr=pe, **numbers,
+        usable_k=nan(), kmax=np.full(m, model.range.k[1]), status=tuple(status), reason=tuple(reason), chi=curves, by=LARCH,
     )  # fmt: skip
 
 
@@ -265,7 +248,7 @@ def _put(whole: RowFit | None, part: RowFit, at: NDArray[np.intp], m: int) -> Ro
         return tuple(out)
 
     changed: dict[str, object] = {}
-    for name in ("values", "stderr", "stderr_fit", "path_values", "path_stderr"):
+    for name in MAPS:
         old = None if whole is None else getattr(whole, name)
         new = getattr(part, name)
         keys = new if old is None else old

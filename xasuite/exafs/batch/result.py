@@ -35,21 +35,17 @@ REASONS: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class BatchFit:
-    """Fits of m spectra with one model.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RowFits:
+    """Fits of m spectra with one model, whoever made them.
 
-    `names` (nv) are the varied parameters, `x` (m, nv) their values, `covar` (m, nv, nv) the scaled covariance
-    of the fit alone. `values`, `stderr`, `stderr_fit` map every parameter's name, expressions included, to (m,);
-    `path_values`, `path_stderr` map "path label.quantity" (n, s02, r, deltar, sigma2, e0, third, fourth) likewise.
-    `stderr` holds the error of inherited parameters (a foil's S02) in quadrature, `stderr_fit` does not.
-    Errors are NaN where there are none; `status` (m,) says why. `epsilon_k` (m, n k weights).
+    `values`, `stderr`, `stderr_fit` map every parameter's name, expressions included, to (m,); `path_values`,
+    `path_stderr` map "path label.quantity" (n, s02, r, deltar, sigma2, e0, third, fourth) likewise. `stderr` holds the
+    error of inherited parameters (a foil's S02) in quadrature, `stderr_fit` does not. Errors are NaN where there are
+    none; `status` (m,) says why.
     """
 
     model: Model
-    names: tuple[str, ...]
-    x: Array
-    covar: Array
     values: Mapping[str, Array]
     stderr: Mapping[str, Array]
     stderr_fit: Mapping[str, Array]
@@ -58,9 +54,22 @@ class BatchFit:
     chi2: Array
     chi2_reduced: Array
     rfactor: Array
-    n_idp: float
     epsilon_k: Array
     status: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class BatchFit(RowFits):
+    """The engine's fits of m spectra.
+
+    `names` (nv) are the varied parameters, `x` (m, nv) their values, `covar` (m, nv, nv) the scaled covariance
+    of the fit alone. `epsilon_k` (m, n k weights). The rest is that of RowFits.
+    """
+
+    names: tuple[str, ...]
+    x: Array
+    covar: Array
+    n_idp: float
     evaluations: NDArray[np.int64]
     k: Array = field(default_factory=lambda: np.empty(0))
     backend: str = ""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, overload
 
 import numpy as np
@@ -56,38 +58,36 @@ def r_axis(kstep: float, r: tuple[float, float], dr: float | None, nr: int | Non
     return step * np.arange(first, last + 1, dtype=float)
 
 
+def _complete(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of `wavelet` with its defaults for those left out; its signature alone states them.
+
+    Raises TypeError for a name that it does not have.
+    """
+    known = {
+        n: p.default for n, p in inspect.signature(wavelet).parameters.items() if p.kind is p.KEYWORD_ONLY
+    }
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise TypeError(f"wavelet has no setting {', '.join(unknown)}; it has {', '.join(known)}")
+    return known | dict(given)
+
+
 class _Plan:
     """Everything of a transform that does not depend on the spectrum."""
 
-    def __init__(
-        self,
-        chi: Chi,
-        *,
-        kind: str = "morlet",
-        k: tuple[float, float] | None = None,
-        kweight: float = 2,
-        window: str = "hanning",
-        dk: float = 1.0,
-        r: tuple[float, float] = (0.0, 6.0),
-        dr: float | None = None,
-        nr: int | None = None,
-        eta: float = 10.0,
-        sigma: float = 1.0,
-        order: int = 200,
-        norm: str | None = None,
-    ) -> None:
-        kstep = check_k(chi, (0.0, float(chi.k[-1])) if k is None else k)
-        kernel = mother(kind, eta=eta, sigma=sigma, order=order)
-        self.kind, self.kweight, self.k = kind, kweight, chi.k
-        self.r = r_axis(kstep, r, dr, nr)
-        self.window = np.ones(chi.k.size) if k is None else k_window(chi.k, k, dk=dk, window=window)
-        self.norm = norm or kernel.default_norm
+    def __init__(self, chi: Chi, given: Mapping[str, Any]) -> None:
+        s = SimpleNamespace(**_complete(given))
+        kstep = check_k(chi, (0.0, float(chi.k[-1])) if s.k is None else s.k)
+        kernel = mother(s.kind, eta=s.eta, sigma=s.sigma, order=s.order)
+        self.kind, self.kweight, self.k = s.kind, s.kweight, chi.k
+        self.r = r_axis(kstep, s.r, s.dr, s.nr)
+        self.window = np.ones(chi.k.size) if s.k is None else k_window(chi.k, s.k, dk=s.dk, window=s.window)
+        self.norm = s.norm or kernel.default_norm
         self.bank = build(kernel, round(kstep, 9), chi.k.size, self.r, self.norm)
-        shape = {"eta": eta, "sigma": sigma} if kind == "morlet" else {"order": order}
-        self.settings: dict[str, Any] = {
-            "kind": kind, "k": None if k is None else (float(k[0]), float(k[1])), "kweight": kweight,
-            "window": window_name(window), "dk": dk, "r": (float(r[0]), float(r[1])), "dr": dr, "nr": nr,
-            **shape, "norm": self.norm,
+        other = {"order"} if s.kind == "morlet" else {"eta", "sigma"}
+        self.settings: dict[str, Any] = {n: v for n, v in vars(s).items() if n not in other} | {
+            "k": None if s.k is None else (float(s.k[0]), float(s.k[1])), "window": window_name(s.window),
+            "r": (float(s.r[0]), float(s.r[1])), "norm": self.norm,
         }  # fmt: skip
 
     def __call__(self, chi: Chi) -> Wavelet:
@@ -153,7 +153,7 @@ def wavelet(  # type: ignore[misc]
     }  # fmt: skip
     if isinstance(chi, Series):
         return replace(chi, data=wavelet(chi.data, **settings))
-    plan = _Plan(chi, **settings)
+    plan = _Plan(chi, settings)
     rows = int(np.prod(chi.chi.shape[:-1]))
     if rows * plan.r.size * chi.k.size * 16 > MEMORY:
         raise DataError(
@@ -183,7 +183,7 @@ def iter_wavelet(
     data: Chi = chi.data if isinstance(chi, Series) else chi
     if data.chi.ndim != 2:
         raise DataError(f"{data.label}: chunks need chi of shape (m, nk), this has {data.chi.shape}")
-    plan = _Plan(data, **settings)
+    plan = _Plan(data, settings)
     step = rows or max(1, _CHUNK_VALUES // (plan.r.size * data.k.size))
     for start in range(0, data.chi.shape[0], step):
         part = slice(start, min(start + step, data.chi.shape[0]))
