@@ -36,7 +36,12 @@ BONDS = [
     ("FeS2", "Fe", "S", {2.264: 6}),
     ("RuCl3", "Ru", "Cl", {2.355: 2, 2.357: 2, 2.358: 2}),
     ("Sr2GdRuO6", "Ru", "O", {1.965: 6}),
-    ("Sr2GdRuO6", "Ru", "Gd", {4.110: 2, 4.113: 4}),  # c / 2 and the half diagonal of a and b of the published cell
+    (
+        "Sr2GdRuO6",
+        "Ru",
+        "Gd",
+        {4.110: 2, 4.113: 4},
+    ),  # c / 2 and the half diagonal of a and b of the published cell
     ("Mn", "Mn1", "Mn", {2.754: 12, 2.811: 4}),
     ("CCRO", "Co", "O", {1.960: 2, 1.962: 2, 1.984: 2}),
     ("CCRO", "Ru", "O", {1.960: 2, 1.962: 2, 1.984: 2}),
