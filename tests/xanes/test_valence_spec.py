@@ -103,6 +103,12 @@ def test_the_outlying_feo_is_the_other_feo_self_absorbed(run) -> None:
     assert fit.x[0] == pytest.approx(1.07, abs=0.05)
     assert float(crossing(energy, absorbed, 0.5)) == pytest.approx(edge["FeO (NSLS)"], abs=0.1)
 
+    calibration = result.at(0.5).calibration
+    assert any("FeO (NSLS) lies 1.4 eV below" in r and "self-absorption" in r for r in calibration.remarks)
+    named = next(s for s in calibration.standards if s.name == "FeO (NSLS)")
+    assert not named.used
+    assert named.reason.startswith("off the others by -1.4 eV: its amplitudes are compressed")
+
     references = [scan[n] for n in ("FeO (APS)", "Fe3O4 (APS)", "Fe2O3 (APS)", "Fe metal (APS)")]
     mixed = linear_combination(scan["FeO (NSLS)"], references, span=(7105, 7180))
     assert mixed.weights[0, 1:3] == pytest.approx(0, abs=1e-9)  # no ferric iron: it would raise the edge

@@ -73,11 +73,12 @@ def outlier_sentence(x: LeftOut, left: bool) -> str:
     s = x.standard
     side = "above" if x.distance > 0 else "below"
     size = abs(x.distance)
-    cause = (
+    guess = (
         "a displaced energy scale (monochromator not calibrated) rather than chemistry"
         if size > NEW_SCALE
         else "its energy scale, its normalisation, or a bonding unlike the others'"
     )
+    cause = s.reason or guess
     fate = (
         "it is shown but not fitted"
         if left

@@ -24,7 +24,8 @@ class Standard:
     """A compound of known formal valence and its edge energy (eV) with the whole error of that energy.
 
     `scale` says how its energy scale is known: "proven" by its own reference foil, "stated", or "unproven";
-    `evidence` is the sentence. One that is not `used` is shown off the line with its `reason`.
+    `evidence` is the sentence. One that is not `used` is shown off the line with its `reason`; the reason of one
+    that is used is what it is known for, and named with it when it is an outlier.
     """
 
     name: str

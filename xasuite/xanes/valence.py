@@ -68,9 +68,7 @@ def calibrate_valence(
     if leave_out_outliers and outliers:
         named = {x.standard.name: x for x in outliers}
         standards = tuple(
-            replace(s, used=False, reason=f"off the others by {named[s.name].distance:+.1f} eV")
-            if s.name in named
-            else s
+            replace(s, used=False, reason=_off(named[s.name].distance, s.reason)) if s.name in named else s
             for s in standards
         )
         line = fit_standards(standards, degree, slope)
@@ -88,6 +86,10 @@ def calibrate_valence(
     for remark in remarks:
         warnings.warn(remark, XasuiteWarning, stacklevel=2)
     return replace(calibration, remarks=tuple(remarks))
+
+
+def _off(distance: float, known: str) -> str:
+    return f"off the others by {distance:+.1f} eV" + (f": {known}" if known else "")
 
 
 def _check(standards: tuple[Standard, ...], element: str, degree: int) -> None:
