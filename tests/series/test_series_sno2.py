@@ -62,13 +62,19 @@ def test_tin_appears_and_is_molten(run):
 
 
 def test_what_is_not_determined_is_marked(run):
-    """R and sigma2 of Sn-O mean nothing once its N cannot be told from zero: the rows say so."""
+    """R and sigma2 of Sn-O mean nothing once its N cannot be told from zero: the rows say so.
+
+    N is 2 of its own errors from zero where the mark begins. Of the last ten scans one or two lie there, 1.99 or 2.01
+    with the last digit of a bin's edge: so not a given scan is asked for, but the rule in every row and most of the ten.
+    """
     table = run.table
     lost = table["undetermined"].str.contains("dr_o")
-    assert lost.iloc[-5:].all()
+    unseen = table["n_o"] < 2 * table["n_o_err_fit"]
+    assert (lost | ~unseen).all()
+    assert lost.iloc[-10:].sum() >= 7
     assert not lost.iloc[:30].any()
     assert (table["status"][lost] != "ok").all()
-    assert table["reason"].iloc[-1].startswith("Sn-O is not seen (N = ")
+    assert table["reason"][lost].str.startswith("Sn-O is not seen (N = ").iloc[-1]
 
 
 def test_enot_is_held_with_its_error(run):
