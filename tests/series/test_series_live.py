@@ -105,6 +105,7 @@ def test_an_average_appears_with_its_last_scan(make_series, tmp_path, kind, rows
     ("more", "why"),
     [
         ("timeline = { shared = ['ss_o'] }", r"timeline is one fit of all rows.*xasuite series --resume"),
+        ("components = { n = 2 }", r"components are found in all rows at once"),
         ("align = { use = 'mu', smooth = 5 }", r"smooth takes each shift from scans on both sides"),
     ],
 )
@@ -112,6 +113,27 @@ def test_what_cannot_be_live_says_why_and_what_instead(make_series, tmp_path, mo
     spec = make_series(1, more=more, name="whole")
     with pytest.raises(SeriesError, match=why):
         Watch(tmp_path, load_series_spec(spec), Folder(tmp_path / "out"))
+
+
+def test_valence_is_live(make_series, tmp_path):
+    """Each row's valence is its own affair: after every scan the table has it, as a plain run does."""
+    spec = make_series(3, more="valence = { spec = 'valence.toml' }", name="valence")
+    standards = "".join(
+        f'[[standard]]\nlabel = "v{v}"\nvalence = {v}\nsimulate = {{ e0 = 7709.0, shift = {3.0 * (v - 2)}, seed = {v} }}\n'
+        for v in (2, 3, 4, 5)
+    )
+    head = 'xasuite = 1\ntitle = "closure"\n[calibration]\nelement = "Co"\n'
+    (spec.parent / "valence.toml").write_text(head + standards)
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    watcher = Watch(folder, load_series_spec(spec), Folder(tmp_path / "out"))
+    for i in (1, 2, 3):
+        shutil.copy(spec.parent / "scans" / f"scan_{i}.txt", folder)
+        stamp(folder / f"scan_{i}.txt", 1e9)
+        watcher.step(1e9 + 10 * i)
+        assert np.isfinite(watcher.run().table["valence"]).sum() == i
+    plain = series(spec, output=tmp_path / "plain").table
+    np.testing.assert_allclose(watcher.run().table["valence"], plain["valence"], rtol=1e-8)
 
 
 def test_an_idle_watch_ends_and_says_why(beamline):
