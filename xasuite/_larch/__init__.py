@@ -2,7 +2,7 @@
 
 Larch takes seconds to import, prints to standard output, warns, and returns None where it fails. `larch(name)`
 imports a module of it on first use; `quiet()` keeps its printing and warnings away from the user, and turns
-what it raises into an exception of this package.
+what it raises into an exception of this package; `heeding_interrupts()` keeps Ctrl-C from being caught inside.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import signal
+import threading
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -26,9 +28,43 @@ def larch_version() -> str:
 
 def larch(module: str = "larch.xafs") -> Any:
     """A module of Larch, imported on first use and in silence. Raises ImportError when it is not installed."""
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+    with heeding_interrupts(), contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return importlib.import_module(module)
+
+
+@contextlib.contextmanager
+def heeding_interrupts() -> Iterator[None]:
+    """Ctrl-C inside ends what runs inside, whatever Larch makes of it.
+
+    Larch's bare excepts and asteval, which evaluates its expressions, catch KeyboardInterrupt as well: some go on as
+    if nothing had been, some raise an AttributeError of their own. An interrupt that came is raised on the way out.
+    In other threads, and where a program has its own handler, nothing is changed.
+    """
+    default = signal.default_int_handler
+    if (
+        threading.current_thread() is not threading.main_thread()
+        or signal.getsignal(signal.SIGINT) != default
+    ):
+        yield
+        return
+    came: list[int] = []
+
+    def remember(number: int, frame: Any) -> None:
+        came.append(number)
+        default(number, frame)
+
+    signal.signal(signal.SIGINT, remember)
+    try:
+        yield
+    except BaseException as exc:
+        if came and not isinstance(exc, KeyboardInterrupt):
+            raise KeyboardInterrupt from exc
+        raise
+    finally:
+        signal.signal(signal.SIGINT, default)
+    if came:
+        raise KeyboardInterrupt
 
 
 @contextlib.contextmanager
@@ -43,6 +79,7 @@ def quiet(what: str, error: type[XasuiteError] = ReductionError) -> Iterator[io.
     printed = io.StringIO()
     try:
         with (
+            heeding_interrupts(),
             contextlib.redirect_stdout(printed),
             contextlib.redirect_stderr(printed),
             warnings.catch_warnings(),

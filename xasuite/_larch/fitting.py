@@ -21,6 +21,7 @@ import numpy as np
 from ..errors import FitError, RangeError
 from ..expressions import Expression
 from ..model import Array
+from . import heeding_interrupts
 
 # feffit's own default; `tight` is what the audits use, as the default stops early (5e-4 standard errors)
 DEFAULT_TOLERANCE = 1e-6
@@ -190,6 +191,7 @@ def check(variables: Sequence[Variable], data: Sequence[DataInput]) -> None:
         )
 
 
+@heeding_interrupts()
 def fit(
     variables: Sequence[Variable], data: Sequence[DataInput], *, tolerance: float = DEFAULT_TOLERANCE
 ) -> FitOutput:
@@ -208,7 +210,11 @@ def fit(
             setattr(group, v.name, param(expr=python_text(v.expr), name=v.name))
         else:
             setattr(group, v.name, param(v.value, vary=v.vary, min=v.min, max=v.max, name=v.name))
-    with tempfile.TemporaryDirectory(prefix="xasuite-fit-") as folder, _encoded_stdout():
+    with (
+        tempfile.TemporaryDirectory(prefix="xasuite-fit-") as folder,
+        heeding_interrupts(),
+        _encoded_stdout(),
+    ):
         sets = [_dataset(d, i, Path(folder)) for i, d in enumerate(data)]
         result = feffit(group, sets, tol=tolerance)
     if result is None:
