@@ -159,3 +159,17 @@ def test_what_cannot_be_found_is_named(make_series, tmp_path):
     few = make_series(3, more="components = { n = 3 }", name="few")
     with pytest.raises(SeriesError, match="3 components of 3 spectra"):
         series(few, output=tmp_path / "b")
+
+
+def test_the_shell_prints_both_ends(moved, mixed, capsys):
+    from xasuite.cli.series import print_run
+
+    print_run(moved)
+    printed = capsys.readouterr().out
+    first, last = moved.table["valence"].dropna().iloc[[0, -1]]
+    assert f"valence: {first:.2f}" in printed
+    assert f"at the end {last:.2f}" in printed
+    print_run(mixed("{ n = 2 }"))
+    printed = capsys.readouterr().out
+    assert "MCR-ALS: rms" in printed
+    assert "component 2: share" in printed

@@ -135,6 +135,7 @@ def print_run(run: SeriesRun) -> None:
                 f"  {p['name']} held at {paper(p['value'], p['stderr'])} ({origin}); its error is in every row"
             )
     print_trend(run)
+    print_beside(run)
     for line in run.warnings:
         console().print(f"  {line}", style="yellow")
     names = sorted(p.name for p in run.path.parent.iterdir() if p.is_file() and not p.name.startswith("."))
@@ -158,3 +159,27 @@ def print_trend(run: SeriesRun) -> None:
         console().print(f"  along time: {name} = {paper(value, facts['trend_stderr'][name])}")
     if not facts["converged"]:
         console().print("  along time: the fit did not converge", style="yellow")
+
+
+def print_beside(run: SeriesRun) -> None:
+    """Valence and components where the spec asks for them: the first and the last row that has them."""
+    import json
+
+    from ..exafs.result import paper
+
+    def ends(column: str) -> Any:
+        have = run.table[run.table[column].notna()]
+        return have.iloc[[0, -1]].to_dict("records") if len(have) else []
+
+    if "valence" in run.table:
+        said = [
+            f"{paper(r['valence'], r['valence_err'])} (95 %: {r['valence_low']:.2f} to {r['valence_high']:.2f})"
+            for r in ends("valence")
+        ]
+        console().print(f"  valence: {', at the end '.join(said) or 'no row has one'}")
+    if run.components:
+        facts = json.loads(run.components["facts"])
+        console().print(f"  {facts['method']}: rms {facts['rms']:.2g} of the edge step")
+        for name in facts["names"]:
+            shares = [f"{r[f'x({name})']:.3f}" for r in ends(f"x({name})")]
+            console().print(f"    component {name}: share {', at the end '.join(shares)}")
