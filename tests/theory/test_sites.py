@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -69,10 +70,12 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_command_gives_json_and_limits() -> None:
-    done = run("Cu", "--absorber", "Cu", "--no-scf", "--radius", "2.7", "--json")
+def test_command_gives_json_and_limits(tmp_path: Path) -> None:
+    stem = tmp_path / "cu"
+    done = run("Cu", "--absorber", "Cu", "--no-scf", "--radius", "2.7", "--json", "-o", str(stem))
     assert done.returncode == 0, done.stderr
-    document = json.loads(done.stdout)
+    document = json.loads(done.stdout)  # the files' names go to standard error
+    assert stem.with_suffix(".csv").is_file()
     assert document["kind"] == "theory"
     assert document["atoms"] == 13
     assert len(document["energy"]) == len(document["mu"])

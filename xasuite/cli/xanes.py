@@ -233,4 +233,4 @@ def _save(output: Path, energy: Any, columns: dict[str, Any], what: tuple[str, A
         )
     figure = plots.plot_theory(what[1][0]) if what[0] == "spectrum" else plots.plot_comparison(what[1])
     for path in style.save(figure, output):
-        typer.echo(str(path))
+        typer.echo(str(path), err=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,11 +16,22 @@ if TYPE_CHECKING:
     from ..theory.xanes import TheoryXanes
 
 
+def _say(sentences: Sequence[str], limits: Sequence[str]) -> None:
+    for sentence in sentences:
+        typer.echo(sentence)
+    typer.echo("limits: " + "; ".join(limits))
+
+
+def _save(figure: Any, output: Path) -> None:
+    from ..report.plots import style
+
+    for path in style.save(figure, output):
+        typer.echo(str(path), err=True)
+
+
 def print_notes(theory: TheoryXanes) -> None:
     """The notes and limits that go with every computed spectrum."""
-    for note in theory.notes:
-        typer.echo(f"note: {note}")
-    typer.echo("limits: " + "; ".join(theory.limits))
+    _say([f"note: {note}" for note in theory.notes], theory.limits)
 
 
 @contextmanager
@@ -95,17 +106,14 @@ def run_standards(
     else:
         shown = frame.drop(columns=["wanted correlation", "scale"])
         print_table("theory against measured standards", tuple(shown.columns), shown.itertuples(index=False))
-        for sentence in table.sentences:
-            typer.echo(sentence)
-        typer.echo("limits: " + "; ".join(table.limits))
+        _say(table.sentences, table.limits)
     if output is not None:
         from ..files import replacing
-        from ..report.plots import style
         from ..report.plots.theory import plot_standards
 
         with replacing(output.with_suffix(".csv")) as temporary:
             frame.to_csv(temporary, index=False)
-        style.save(plot_standards([r.comparison for r in table.rows]), output)
+        _save(plot_standards([r.comparison for r in table.rows]), output)
 
 
 def run_sites(absorber: str, settings: dict[str, Any], json: bool, output: Path | None) -> None:
@@ -129,14 +137,11 @@ def run_sites(absorber: str, settings: dict[str, Any], json: bool, output: Path 
         )
     else:
         print_table("theory against theory", header, rows)
-        for line in study.verdict:
-            typer.echo(line)
-        typer.echo("limits: " + "; ".join(study.limits))
+        _say(study.verdict, study.limits)
     if output is not None:
-        from ..report.plots import style
         from ..report.plots.theory import plot_sites
 
-        style.save(plot_sites(study), output)
+        _save(plot_sites(study), output)
 
 
 def run_fit_sites(
@@ -167,14 +172,11 @@ def run_fit_sites(
     else:
         for m in fit.models:
             typer.echo(f"{m.label}: probability {m.probability:.3f}, R {m.rfactor:.5f}")
-        for sentence in fit.sentences:
-            typer.echo(sentence)
-        typer.echo("limits: " + "; ".join(fit.limits))
+        _say(fit.sentences, fit.limits)
     if output is not None:
-        from ..report.plots import style
         from ..report.plots.theory import plot_structure_fit
 
-        style.save(plot_structure_fit(fit), output)
+        _save(plot_structure_fit(fit), output)
 
 
 def write_input(
