@@ -47,7 +47,7 @@ def test_help_says_what_it_gives(command: str, capsys: pytest.CaptureFixture[str
     code, out, _ = run(capsys, command, "--help")
     assert code == 0
     assert "Usage" in out
-    assert "--out" in out
+    assert "--output" in out
 
 
 # ------------------------------------------------------------------------------------------------- edge
@@ -57,7 +57,7 @@ def test_edge_at_several_fractions_one_figure_an_element(
     iron: dict[str, Path], data_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     manganese = data_root / "standards" / "Mn_xdi" / "MnO_rt_01.xdi"
-    argv = ["edge", iron["FeO"], manganese, "--fraction", "0.5", "--fraction", "0.8", "--out", tmp_path]
+    argv = ["edge", iron["FeO"], manganese, "--fraction", "0.5", "--fraction", "0.8", "--output", tmp_path]
     code, out, _ = run(capsys, *argv)
     assert code == 0
     assert number(out, -5) == pytest.approx(7119.28, abs=0.01)  # as Larch gives it
@@ -112,7 +112,7 @@ def test_lcf_prints_weights_that_sum_to_one_and_ranks(
     iron: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     argv = ["lcf", iron["Fe3O4"], "--ref", iron["FeO"], "--ref", iron["Fe2O3"], "--span", "7100,7160"]
-    code, out, _ = run(capsys, *argv, "--rank", "--out", tmp_path)
+    code, out, _ = run(capsys, *argv, "--rank", "--output", tmp_path)
     assert code == 0
     assert number(out, -7) + number(out, -5) == pytest.approx(1, abs=1e-4)
     assert "subsets of references, the best first" in out
@@ -137,7 +137,7 @@ def test_components_prints_pca_and_mcr(
     iron: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     argv = ["components", *iron.values(), "--span", "7100,7200", "-n", "2", "--target", iron["FeO"]]
-    code, out, _ = run(capsys, *argv, "--out", tmp_path)
+    code, out, _ = run(capsys, *argv, "--output", tmp_path)
     assert code == 0
     for said in ("eigenvalue", "IND is least at", "SPOIL", "MCR-ALS from EFA: RMS", "c2 high"):
         assert said in out
@@ -173,7 +173,7 @@ def test_peaks_of_a_pre_edge(
         "--step",
         "7121",
     ]
-    code, out, _ = run(capsys, *argv, "--out", tmp_path)
+    code, out, _ = run(capsys, *argv, "--output", tmp_path)
     assert code == 0
     centroid = next(line for line in out.splitlines() if line.strip().startswith("centroid"))
     assert 7112.2 < float(centroid.split()[1]) < 7115
@@ -195,7 +195,7 @@ def test_dband_of_a_known_band(delimiter: str, tmp_path: Path, capsys: pytest.Ca
     file = tmp_path / "band.txt"
     header = delimiter.join(("energy", "counts"))
     np.savetxt(file, np.c_[BINDING + 0.37, band()], delimiter=delimiter, header=header, comments="")
-    code, out, _ = run(capsys, "dband", file, "--fermi", "0.37", "--out", tmp_path)
+    code, out, _ = run(capsys, "dband", file, "--fermi", "0.37", "--output", tmp_path)
     assert code == 0
     assert "Fermi level given as 0.37 eV as recorded" in out
     table = out[out.index("d-band") :]
@@ -248,7 +248,7 @@ def test_dband_of_no_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_valence_of_closure_needs_no_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = run(capsys, "valence", fits_dir() / "valence" / "ccro_co.toml", "--out", tmp_path)
+    code, out, _ = run(capsys, "valence", fits_dir() / "valence" / "ccro_co.toml", "--output", tmp_path)
     assert code == 0
     assert "[closure]" in out
     assert "[Fieller]" in out

@@ -294,7 +294,7 @@ def test_the_command_prints_the_table_and_writes_figures(
     from xasuite.cli import main
 
     with pytest.raises(SystemExit) as stop:
-        main(["valence", str(SPECS / "fe.toml"), "--data-root", str(data_root), "--out", str(tmp_path)])
+        main(["valence", str(SPECS / "fe.toml"), "--data-root", str(data_root), "--output", str(tmp_path)])
     out, _ = capsys.readouterr()
     assert stop.value.code in (0, None)
     assert "[measured]" in out

@@ -84,5 +84,5 @@ MU = typer.Option(None, "--mu", help='Expression of channels for mu, such as "ln
 PRE = typer.Option(None, "--pre", help="Pre-edge range in eV from E0, as in --pre=-150,-50.")
 NORM = typer.Option(None, "--norm", help="Post-edge range in eV from E0, as in --norm 50,400.")
 SPAN = typer.Option(..., "--span", help='Energies used in eV, not from E0: "7100,7160".')
-OUT = typer.Option(None, "--out", help="Folder for the table (CSV) and the figure.")
+OUT = typer.Option(None, "--output", "-o", help="Folder for the table (CSV) and the figure.")
 FLAT = typer.Option(False, "--flat", help="Use flattened spectra.")

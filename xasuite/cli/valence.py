@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
     def valence(
         spec: Path = typer.Argument(..., help="The valence spec (TOML), such as fits/valence/fe.toml."),
         data_root: Path | None = typer.Option(None, "--data-root", help="Folder of measured spectra."),
-        out: Path | None = typer.Option(None, "--out", help="Folder for tables (CSV) and figures."),
+        out: Path | None = typer.Option(None, "--output", "-o", help="Folder for tables (CSV) and figures."),
     ) -> None:
         """Calibrate formal valence against edge energy and read unknowns off the line."""
         from ..study.valence import run_valence
