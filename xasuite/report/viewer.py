@@ -169,9 +169,9 @@ def _map(stack: Stack, chi: Array) -> tuple[Array, Array, Array]:
     )
     height = np.empty((len(chi), MAP_SIZE[0], picked.size))
     r: Array = np.linspace(*MAP_R, MAP_SIZE[0])
-    made = iter_wavelet(
-        _record(stack, chi), kind="morlet", k=stack.krange, kweight=stack.kweight, r=MAP_R, nr=MAP_SIZE[0]
-    )
+    settings: dict[str, Any] = {"k": stack.krange, "kweight": stack.kweight, "r": MAP_R, "nr": MAP_SIZE[0]}
+    # normalised by energy, from which the page's unit follows: 1/A to the k weight and a half
+    made = iter_wavelet(_record(stack, chi), kind="morlet", norm="energy", **settings)
     for rows, wavelet in made:
         height[rows] = wavelet.magnitude[..., picked]
         r = wavelet.r

@@ -83,7 +83,7 @@
           bounds([this.chir, this.chirfit], 0), band(v.rrange)), CONFIG);
       P(this.plots.map, [{
         type: "heatmap", x: v.mapk, y: v.mapr, z: this.square(0), colorscale: "Viridis", zmin: 0, zmax: this.map.high, zsmooth: "best",
-        colorbar: { title: { text: "|W|", side: "right" }, thickness: 10, outlinewidth: 0 },
+        colorbar: { title: { text: "|W| (Å<sup>−" + (v.kweight + 0.5) + "</sup>)", side: "right" }, thickness: 10, outlinewidth: 0 },
         hovertemplate: "k %{x:.2f}, R %{y:.2f}: %{z:.3f}<extra></extra>",
       }], layout("k (Å⁻¹)", "R (Å)", { hovermode: "closest", margin: { l: 62, r: 4, t: 34, b: 42 } }), CONFIG);
       this.trends();
