@@ -115,7 +115,10 @@ def test_ctrl_c_on_the_shell(make_series, tmp_path):
         "--workers",
         "2",
     ]
+    # a shell that runs the tests in the background has Ctrl-C ignored, and its children inherit that
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    signal.signal(signal.SIGINT, before)
     parts = tmp_path / spec.parent.name / "grow" / "parts"
     hangs = time.monotonic() + HANGS
     while not list(parts.glob("0*.npz")):
