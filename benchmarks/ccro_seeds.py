@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,18 +19,32 @@ SPECTRA = 20
 PARAM = "dr_o"
 
 
-def spreads(spec: Path, seed: int) -> np.ndarray:
-    """Spread of R, mean error and bias without the penalty, then the three with it, in mA."""
-    from xasuite.exafs.batch import fit_stack, fit_timeline
+def fitted(spec: Path, key: str, value: str) -> tuple[Any, Any, Any]:
+    """The plan of a spec with one key of its simulation changed, the rows' chi(k), and their own fits."""
+    from xasuite.exafs.batch import fit_stack
     from xasuite.series.plan import make_plan
     from xasuite.series.work import reduced
     from xasuite.spec.series import parse_series_spec
 
-    text, changed = re.subn(r"\bseed = \d+", f"seed = {seed}", spec.read_text(encoding="utf-8"))
-    assert changed == 1, f"{spec.name} names its seed {changed} times"
+    text, changed = re.subn(rf"\b{key} = [\d.e-]+", f"{key} = {value}", spec.read_text(encoding="utf-8"))
+    assert changed == 1, f"{spec.name} names its {key} {changed} times"
     plan = make_plan(parse_series_spec(text, spec))
     chi = reduced(plan, 0, len(plan)).data
-    alone = fit_stack(plan.model, chi, start="mean")
+    return plan, chi, fit_stack(plan.model, chi, start="mean")
+
+
+def drift(spec: Path) -> str:
+    """Mean and spread along the series of R's bias, without noise: what no number of spectra takes away."""
+    plan, _, alone = fitted(spec, "noise", "1e-6")
+    away = 1e3 * (alone.values[PARAM] - plan.truth[PARAM])
+    return f"bias without noise {away.mean():.1f}, spread along the series {away.std():.1f}"
+
+
+def spreads(spec: Path, seed: int) -> np.ndarray:
+    """Spread of R, mean error and bias without the penalty, then the three with it, in mA."""
+    from xasuite.exafs.batch import fit_timeline
+
+    plan, chi, alone = fitted(spec, "seed", str(seed))
     smooth = fit_timeline(plan.model, chi, plan.truth["time"], smooth={PARAM: "auto"}, separate=alone)
     found = []
     for values, stderr in ((alone.values, alone.stderr_fit), (smooth.values, smooth.stderr)):
@@ -51,6 +66,7 @@ def run() -> dict:
     out = {}
     for edge in ("co", "ru"):
         out[edge] = said(np.mean([spreads(SPECS / f"{edge}.toml", seed) for seed in SEEDS], axis=0))
+        out[f"{edge}_bias"] = drift(SPECS / f"{edge}.toml")
         out[f"{edge}_2000"] = said(spreads(SPECS / f"{edge}_2000.toml", 5))
     return out | {
         "work": f"closure: R (mA) of {SPECTRA} spectra, means over {len(SEEDS)} noises, and of 2000 spectra, one noise: "
