@@ -211,3 +211,18 @@ def test_other_programs_figures(data_root: Path, tmp_path: Path, capsys: pytest.
     _, document = without_figures(capsys, "fit", [programs / "artemis_fes2.toml"], data_root, tmp_path)
     enot = document["rows"][0]["params"]["enot"]["value"]
     assert abs(enot - 3.737) < 1.084
+
+
+def test_check_as_one_document(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Good and bad specs in one run: a document of both, and still exit code 1 with the mistakes in words."""
+    good, bad = fits_dir() / "foils" / "co_foil_closure.toml", write(tmp_path, crystal="Co_hpc")
+    code, out, err = run(capsys, "check", str(good), str(bad), "--json")
+    assert code == 1
+    first, second = json.loads(out)["specs"]
+    assert (first["ok"], first["mistakes"]) == (True, [])
+    assert not second["ok"]
+    assert "Co_hpc" in second["mistakes"][0]
+    assert second["mistakes"][0] in err
+    code, out, _ = run(capsys, "check", str(good), "--json")
+    assert code == 0
+    assert json.loads(out)["specs"][0]["spec"] == str(good)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from .common import DATA_ROOT, context_of
+from .common import DATA_ROOT, JSON, context_of, print_json
 
 if TYPE_CHECKING:
     from ..spec.resolve import Context
@@ -21,20 +21,30 @@ def register(app: typer.Typer) -> None:
 def check(
     specs: list[Path] = typer.Argument(help="Spec files (.toml)."),
     data_root: Path | None = DATA_ROOT,
+    json: bool = JSON,
 ) -> None:
     """Check specs: form, names, published rows, crystals, data and k ranges; all mistakes at once."""
     from ..errors import SpecError
 
     context = context_of(data_root)
     mistakes: list[str] = []
+    document = []
     for path in specs:
+        wrong: list[str] = []
+        said: list[str] = []
         try:
-            for warning in _warnings(path, context):
-                typer.secho(f"warning: {warning}", fg="yellow", err=True)
+            said = _warnings(path, context)
         except SpecError as exc:
-            mistakes += exc.mistakes
-        else:
-            typer.echo(f"{path}: ok")
+            wrong = exc.mistakes
+        mistakes += wrong
+        document.append({"spec": str(path), "ok": not wrong, "mistakes": wrong, "warnings": said})
+        if not json:
+            for warning in said:
+                typer.secho(f"warning: {warning}", fg="yellow", err=True)
+            if not wrong:
+                typer.echo(f"{path}: ok")
+    if json:
+        print_json({"specs": document})
     if mistakes:
         raise SpecError(mistakes)
 
