@@ -9,8 +9,8 @@ export MKL_NUM_THREADS ?= 1
 export PYTHONUTF8 := 1
 
 # uv installs in a quarter of pip's time; where it cannot be had, pip does the same work
-install = ($(BIN)/python -m pip install -q uv && VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -q -e $(1)) \
-	|| $(BIN)/python -m pip install -q -e $(1)
+install = ($(BIN)/python -m pip install -q uv && VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -q -c constraints.txt --overrides overrides.txt -e $(1)) \
+	|| $(BIN)/python -m pip install -q -c constraints.txt -e $(1)
 # uv leaves byte code to the first run, which may be forbidden to write it: what `xasuite --help` loads is compiled here
 compile = $(BIN)/python -m compileall -q xasuite \
 	$(addprefix $(VENV)/lib/python3*/site-packages/,typer rich pygments markdown_it mdurl)
@@ -21,12 +21,12 @@ $(VENV)/.python:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.installed: pyproject.toml | $(VENV)/.python
+$(VENV)/.installed: pyproject.toml constraints.txt overrides.txt | $(VENV)/.python
 	$(call install,".[examples]")
 	@$(compile)
 	@touch $@
 
-$(VENV)/.installed-dev: pyproject.toml | $(VENV)/.python
+$(VENV)/.installed-dev: pyproject.toml constraints.txt overrides.txt | $(VENV)/.python
 	$(call install,".[dev]")
 	@$(compile)
 	@touch $@ $(VENV)/.installed
