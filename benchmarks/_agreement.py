@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from xasuite.exafs.batch import fit_stack
-from xasuite.exafs.batch.audits import Audit, compare
+from xasuite.exafs.engine import fit_stack
+from xasuite.exafs.engine.audits import Audit, compare
 from xasuite.exafs.model import FitRange, Model, Parameter, PathModel
 from xasuite.expressions import parse
 from xasuite.feff import find_paths, load_crystal
-from xasuite.model import Chi, Spectrum
+from xasuite.records import Chi, Spectrum
 from xasuite.reduce.batch import background_stack, normalize_stack
 
 # what issue 6 asks for: standard errors, relative, relative

@@ -36,7 +36,7 @@ def main(spec: str, data: str, output: str) -> None:
     """Run the series and print what came of it."""
     import warnings
 
-    from xasuite.series import series
+    from xasuite._series import series
 
     warnings.simplefilter("ignore")
     run = series(spec, data_root=data, output=output, threads=1, progress=False)

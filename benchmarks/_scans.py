@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks._shells import NOISE, SEED, K, clean_chi, truth
 from xasuite.constants import KTOE
-from xasuite.model import Array, Spectrum
+from xasuite.records import Array, Spectrum
 
 E0 = 8979.0
 EDGE_STEP = 1.1

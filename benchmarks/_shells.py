@@ -11,14 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from xasuite.exafs.batch import fit_stack
-from xasuite.exafs.batch.kernel_numpy import Work, chi_and_slopes
-from xasuite.exafs.batch.program import compile_model, run
-from xasuite.exafs.batch.tables import build
+from xasuite.exafs.engine import fit_stack
+from xasuite.exafs.engine.kernel_numpy import Work, chi_and_slopes
+from xasuite.exafs.engine.program import compile_model, run
+from xasuite.exafs.engine.tables import build
 from xasuite.exafs.model import FitRange, Model, Parameter, PathModel
 from xasuite.expressions import parse
 from xasuite.feff import find_paths, load_crystal
-from xasuite.model import Array, Chi
+from xasuite.records import Array, Chi
 
 N_SPECTRA = 10_000
 NOISE = 5e-4

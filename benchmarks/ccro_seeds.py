@@ -21,9 +21,9 @@ PARAM = "dr_o"
 
 def fitted(spec: Path, key: str, value: str) -> tuple[Any, Any, Any]:
     """The plan of a spec with one key of its simulation changed, the rows' chi(k), and their own fits."""
-    from xasuite.exafs.batch import fit_stack
-    from xasuite.series.plan import make_plan
-    from xasuite.series.work import reduced
+    from xasuite._series.plan import make_plan
+    from xasuite._series.work import reduced
+    from xasuite.exafs.engine import fit_stack
     from xasuite.spec.series import parse_series_spec
 
     text, changed = re.subn(rf"\b{key} = [\d.e-]+", f"{key} = {value}", spec.read_text(encoding="utf-8"))
@@ -42,7 +42,7 @@ def drift(spec: Path) -> str:
 
 def spreads(spec: Path, seed: int) -> np.ndarray:
     """Spread of R, mean error and bias without the penalty, then the three with it, in mA."""
-    from xasuite.exafs.batch import fit_timeline
+    from xasuite.exafs.trends import fit_timeline
 
     plan, chi, alone = fitted(spec, "seed", str(seed))
     smooth = fit_timeline(plan.model, chi, plan.truth["time"], smooth={PARAM: "auto"}, separate=alone)

@@ -85,7 +85,7 @@ def make(folder: Path) -> Path:
 
 def recovered(file: str) -> float:
     """The mean difference of the first shell's R from the truth, in mA. A fast fit that misses the truth is no fit."""
-    from xasuite.series import open_run
+    from xasuite._series import open_run
 
     table = open_run(file).table
     away = 1e3 * (table["dr1"].to_numpy() - truth(np.arange(N_SPECTRA))[:, 2])

@@ -7,7 +7,7 @@ import numpy as np
 from benchmarks._measure import by_turns
 from benchmarks._scans import E0, scans
 from benchmarks._shells import N_SPECTRA, feffit_one, model
-from xasuite.exafs.batch import fit_stack
+from xasuite.exafs.engine import fit_stack
 from xasuite.reduce.batch import background_stack, normalize_stack
 
 PRE, NORM, RBKG, KWEIGHT = (-140.0, -40.0), (100.0, 800.0), 1.0, 2

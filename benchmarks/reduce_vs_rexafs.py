@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks._measure import Skipped, by_turns
 from benchmarks._scans import E0, scans
-from xasuite.exafs.fourier import fourier
+from xasuite.exafs.fourier_transform import fourier
 from xasuite.reduce.batch import background_stack, normalize_stack
 
 N_SPECTRA = 5000

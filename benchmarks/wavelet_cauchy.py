@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks._measure import by_turns
-from xasuite.exafs.wavelet import iter_wavelet
-from xasuite.model import Chi
+from xasuite.exafs.wavelet_transform import iter_wavelet
+from xasuite.records import Chi
 
 N_SPECTRA = 1000
 N_LARCH = 20

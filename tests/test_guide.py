@@ -90,7 +90,7 @@ def test_json_shapes_are_written_down() -> None:
     """What the two commands print, made here from a closure spec that needs no data."""
     from xasuite.references import fits_dir
     from xasuite.report.results import fit_json, reproduction_json
-    from xasuite.study import reproduce_specs
+    from xasuite.workflow import reproduce_specs
 
     done = reproduce_specs([fits_dir() / "foils" / "co_foil_closure.toml"])
     page = (GUIDE / "json.md").read_text(encoding="utf-8")

@@ -16,7 +16,7 @@ from xasuite.exafs.fit import fit_chi
 from xasuite.exafs.model import FitRange, Model, Parameter, PathModel
 from xasuite.expressions import parse
 from xasuite.feff.paths import FeffPath
-from xasuite.model import Chi
+from xasuite.records import Chi
 from xasuite.simulate import Setup, TruthPath
 from xasuite.simulate.atomic import background, edge_profile, tabulated_edge
 from xasuite.simulate.cluster import debye

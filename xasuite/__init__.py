@@ -13,13 +13,13 @@ __version__ = "0.1.0"
 
 _PUBLIC: dict[str, str] = {
     # records
-    "Scan": "xasuite.model",
-    "Spectrum": "xasuite.model",
-    "Normalized": "xasuite.model",
-    "Chi": "xasuite.model",
-    "Transform": "xasuite.model",
-    "Wavelet": "xasuite.model",
-    "Series": "xasuite.model",
+    "Scan": "xasuite.records",
+    "Spectrum": "xasuite.records",
+    "Normalized": "xasuite.records",
+    "Chi": "xasuite.records",
+    "Transform": "xasuite.records",
+    "Wavelet": "xasuite.records",
+    "Series": "xasuite.records",
     # reading and writing
     "read": "xasuite.io",
     "read_all": "xasuite.io",
@@ -38,21 +38,22 @@ _PUBLIC: dict[str, str] = {
     "fourier": "xasuite.exafs",
     "back_fourier": "xasuite.exafs",
     "wavelet": "xasuite.exafs",
-    "find_lobes": "xasuite.exafs.wavelet",
+    "find_lobes": "xasuite.exafs.wavelet_transform",
     # structures
     "load_crystal": "xasuite.feff",
     "find_paths": "xasuite.feff",
     # specs: one file is one analysis
-    "fit": "xasuite.spec",
-    "reproduce": "xasuite.study:reproduce_specs",
-    "valence": "xasuite.study.valence:run_valence",
+    "fit": "xasuite.workflow",
+    "reproduce": "xasuite.workflow:reproduce_specs",
+    "valence": "xasuite.workflow.valence:run_valence",
+    "series": "xasuite._series",
+    "open_series": "xasuite._series:open_run",
     # figures
     "plot": "xasuite.report",
 }
 
-# Rooms whose functions are called by their full name: xs.simulate.spectrum, xs.xanes.edge_energy; xs.series is
-# itself called, and holds open_run
-_ROOMS = ("exafs", "feff", "io", "reduce", "report", "series", "simulate", "spec", "study", "theory", "xanes")
+# Rooms whose functions are called by their full name: xs.simulate.spectrum, xs.xanes.edge_energy.
+_ROOMS = ("exafs", "feff", "io", "reduce", "report", "simulate", "spec", "theory", "workflow", "xanes")
 
 __all__ = ["__version__", *_PUBLIC, *_ROOMS]
 

@@ -12,8 +12,8 @@ import pytest
 from xasuite import io
 from xasuite.cli import main
 from xasuite.errors import CrystalError, DataError, XasuiteWarning
-from xasuite.spec.new import new_spec
-from xasuite.spec.ranges import Measured, k_range, matter, r_range
+from xasuite.workflow.new import new_spec
+from xasuite.workflow.ranges import Measured, k_range, matter, r_range
 
 TRUE_S02, TRUE_SIGMA2 = 0.77, 6.5e-3  # Table S4a's Co foil
 TRUE_N, TRUE_R = 5.8, 1.971  # Table S4b's Co-O

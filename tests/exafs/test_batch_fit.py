@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 
 from xasuite.errors import AuditError, FitError, RangeError
-from xasuite.exafs.batch import UnsupportedError, audit, fit_stack
-from xasuite.exafs.batch.audits import compare
-from xasuite.exafs.batch.kernel_numpy import Work, chi_and_slopes, evaluate
-from xasuite.exafs.batch.objective import build as objective
-from xasuite.exafs.batch.program import compile_model, run, start_values
-from xasuite.exafs.batch.tables import build as tables
+from xasuite.exafs.engine import UnsupportedError, audit, fit_stack
+from xasuite.exafs.engine.audits import compare
+from xasuite.exafs.engine.kernel_numpy import Work, chi_and_slopes, evaluate
+from xasuite.exafs.engine.objective import build as objective
+from xasuite.exafs.engine.program import compile_model, run, start_values
+from xasuite.exafs.engine.tables import build as tables
 from xasuite.exafs.fit import fit_chi
 from xasuite.exafs.model import FitRange, Model, Parameter, PathModel
 from xasuite.expressions import parse
 from xasuite.feff import find_paths, load_crystal
-from xasuite.model import Chi
+from xasuite.records import Chi
 
 K = 0.05 * np.arange(321)
 BACKENDS = ("numpy", "numba")

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from xasuite.errors import FitError
-from xasuite.exafs.batch import fit_stack, fit_timeline
-from xasuite.exafs.batch.kernel_numpy import chi_and_slopes
-from xasuite.exafs.batch.program import run
-from xasuite.exafs.batch.timeline import Kinetics
-from xasuite.exafs.batch.timeline_rows import keep
+from xasuite.exafs.engine import fit_stack
+from xasuite.exafs.engine.kernel_numpy import chi_and_slopes
+from xasuite.exafs.engine.program import run
 from xasuite.exafs.model import Model
-from xasuite.model import Chi
+from xasuite.exafs.trends import fit_timeline
+from xasuite.exafs.trends.rows import keep
+from xasuite.exafs.trends.timeline import Kinetics
+from xasuite.records import Chi
 
 from .test_batch_fit import K, one_shell, work_on
 

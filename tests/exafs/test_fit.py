@@ -16,7 +16,7 @@ from xasuite.exafs.model import FitRange, Model, Parameter, PathModel
 from xasuite.exafs.result import FitResult, paper
 from xasuite.expressions import parse
 from xasuite.feff.paths import FeffPath, read_feff_dat
-from xasuite.model import Chi
+from xasuite.records import Chi
 
 
 @pytest.fixture(scope="module")

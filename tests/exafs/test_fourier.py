@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from xasuite.errors import DataError, RangeError
-from xasuite.exafs.fourier import (
+from xasuite.exafs.fourier_transform import (
     WINDOWS,
     back_fourier,
     backward,
@@ -19,7 +19,7 @@ from xasuite.exafs.fourier import (
     ft_window,
     k_window,
 )
-from xasuite.model import Chi, Series
+from xasuite.records import Chi, Series
 
 K = 0.05 * np.arange(281)
 
@@ -154,7 +154,7 @@ def test_errors() -> None:
 def test_function_wins_over_the_module_of_its_name() -> None:
     """Whatever was imported first, ``exafs.fourier`` is the function, and the room loads no numpy by itself."""
     code = (
-        "import xasuite.exafs.fourier, xasuite.exafs as e; from xasuite.exafs import fourier;"
+        "import xasuite.exafs.fourier_transform, xasuite.exafs as e; from xasuite.exafs import fourier;"
         "assert callable(e.fourier) and e.fourier is fourier; import xasuite; assert xasuite.fourier is fourier"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

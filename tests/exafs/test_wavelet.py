@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from xasuite.errors import DataError, RangeError
-from xasuite.exafs.fourier import forward, fourier, k_window
-from xasuite.exafs.wavelet import difference, iter_wavelet, wavelet, wavelets
-from xasuite.exafs.wavelet.cauchy import Cauchy
-from xasuite.exafs.wavelet.morlet import Morlet
-from xasuite.model import Chi, Series
+from xasuite.exafs.fourier_transform import forward, fourier, k_window
+from xasuite.exafs.wavelet_transform import difference, iter_wavelet, wavelet, wavelets
+from xasuite.exafs.wavelet_transform.cauchy import Cauchy
+from xasuite.exafs.wavelet_transform.morlet import Morlet
+from xasuite.records import Chi, Series
 
 K = 0.05 * np.arange(321)
 RSTEP = math.pi / (0.05 * 2048)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from xasuite.errors import DataError, RangeError, XasuiteWarning
-from xasuite.exafs.wavelet import find_lobes, ridge, wavelet
-from xasuite.exafs.wavelet.lobes import maxima, noise_level, track
-from xasuite.model import Chi
+from xasuite.exafs.wavelet_transform import find_lobes, ridge, wavelet
+from xasuite.exafs.wavelet_transform.lobes import maxima, noise_level, track
+from xasuite.records import Chi
 
 K = 0.05 * np.arange(321)
 SETTINGS = {"kweight": 0, "r": (1.0, 4.8), "eta": 10.0, "norm": "amplitude"}

@@ -112,7 +112,7 @@ def test_damaged_files(data_root: Path, tmp_path: Path, seed: int) -> None:
 def test_h5_cut_anywhere(tmp_path: Path) -> None:
     import numpy as np
 
-    from xasuite.model import Spectrum
+    from xasuite.records import Spectrum
 
     energy = np.arange(7000.0, 7300.0)
     whole = io.write(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from xasuite import io
-from xasuite.model import Spectrum
+from xasuite.records import Spectrum
 
 
 def run(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str]:

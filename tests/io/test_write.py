@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 
 from xasuite import io
 from xasuite.errors import WriteError
-from xasuite.model import Chi, Normalized, Scan, Series, Spectrum
+from xasuite.records import Chi, Normalized, Scan, Series, Spectrum
 
 ENERGY = np.linspace(7500.0, 8500.0, 301)
 STEP = 0.5 + np.arctan((ENERGY - 7709) / 2) / np.pi

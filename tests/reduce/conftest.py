@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import xasuite as xs
-from xasuite.model import Array, Spectrum
+from xasuite.records import Array, Spectrum
 
 KTOE = 3.8099819442818976  # hbar^2 / 2 m_e, eV A^2 (CODATA)
 E0 = 7709.0

@@ -9,7 +9,7 @@ import pytest
 
 import xasuite as xs
 from xasuite.errors import RangeError, ReductionError
-from xasuite.model import Spectrum
+from xasuite.records import Spectrum
 
 from .conftest import E0, KTOE, known_chi, known_energy
 

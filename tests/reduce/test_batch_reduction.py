@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from xasuite.errors import RangeError
-from xasuite.model import Normalized, Spectrum
+from xasuite.records import Normalized, Spectrum
 from xasuite.reduce import background, normalize
 from xasuite.reduce.batch import background_stack, normalize_stack
 

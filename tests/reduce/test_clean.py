@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import xasuite as xs
 from xasuite._larch import reduction
 from xasuite.errors import DataError, RangeError, ReductionError, XasuiteWarning
-from xasuite.model import Spectrum
+from xasuite.records import Spectrum
 from xasuite.reduce import average_repeats, deglitch, find_glitches, rebin
 
 from .conftest import E0, KTOE, known_energy

@@ -16,7 +16,7 @@ import xasuite as xs
 from xasuite._larch import larch_version, quiet, reduction
 from xasuite.constants import KTOE
 from xasuite.errors import DataError, RangeError, ReductionError, XasuiteError
-from xasuite.model import Spectrum
+from xasuite.records import Spectrum
 
 from .conftest import E0, STEP
 

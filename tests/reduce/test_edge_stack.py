@@ -12,7 +12,7 @@ import pytest
 import xasuite as xs
 from xasuite._larch import reduction
 from xasuite.errors import ReductionError
-from xasuite.model import Spectrum
+from xasuite.records import Spectrum
 from xasuite.reduce.edge_stack import LEAST, steepest, usable
 
 Made = Callable[..., Spectrum]

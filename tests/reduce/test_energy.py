@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import xasuite as xs
 from xasuite.errors import DataError, ReductionError, XasuiteWarning
-from xasuite.model import Series, Spectrum
+from xasuite.records import Series, Spectrum
 from xasuite.reduce import align, calibrate, find_e0, inflections, shift, tabulated_e0
 
 from .conftest import E0, known_energy

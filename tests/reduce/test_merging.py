@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import xasuite as xs
 from xasuite.errors import DataError, RangeError, ReductionError, XasuiteWarning
-from xasuite.model import Series, Spectrum
+from xasuite.records import Series, Spectrum
 from xasuite.reduce import merge
 
 from .conftest import E0, known_energy

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xasuite.errors import DataError
-from xasuite.model import Chi
+from xasuite.records import Chi
 from xasuite.reduce import noise_of, usable_k
 
 from .conftest import known_chi

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import xasuite as xs
 from xasuite.errors import RangeError, ReductionError, XasuiteWarning
-from xasuite.model import Normalized, Spectrum
+from xasuite.records import Normalized, Spectrum
 
 from .conftest import E0, STEP, known_energy
 

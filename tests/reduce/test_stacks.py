@@ -11,7 +11,7 @@ import pytest
 
 import xasuite as xs
 from xasuite.errors import DataError, RangeError, ReductionError
-from xasuite.model import Series, Spectrum
+from xasuite.records import Series, Spectrum
 from xasuite.reduce import usable_k
 
 from .conftest import E0

@@ -14,7 +14,7 @@ import pytest
 
 import xasuite as xs
 from xasuite.errors import DataError
-from xasuite.model import OK, Series
+from xasuite.records import OK, Series
 from xasuite.report import cards, display
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -108,7 +108,7 @@ def test_a_type_without_a_card_is_named() -> None:
 
 
 def test_records_do_not_load_the_reports_until_shown() -> None:
-    code = "import sys, xasuite.model; assert 'xasuite.report' not in sys.modules"
+    code = "import sys, xasuite.records; assert 'xasuite.report' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -168,12 +168,12 @@ def test_colours_follow_time_and_are_told_apart(closure: tuple) -> None:
 
 
 def test_fit_is_drawn_from_results_as_from_the_spec(tmp_path: Path) -> None:
-    from xasuite import spec
+    from xasuite import spec, workflow
     from xasuite.references import fits_dir
     from xasuite.report.results import write_results
 
     loaded = spec.load_spec(fits_dir() / "foils" / "co_foil_closure.toml")
-    write_results(spec.run_spec(loaded, variants=False), tmp_path, figures=False)
+    write_results(workflow.run_spec(loaded, variants=False), tmp_path, figures=False)
     direct, kept = samples(loaded.path, fit=True)[0], samples(tmp_path, fit=True)[0]
     assert kept.range == direct.range
     for a, b in ((direct.fit, kept.fit),):

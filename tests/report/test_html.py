@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from xasuite import spec
+from xasuite import spec, workflow
 from xasuite.cli import main
 from xasuite.errors import ReadError
 from xasuite.references import fits_dir
@@ -48,7 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Results of a fit (Table S9, cobalt) and of a closure series between Table S7's first and last row."""
     where = tmp_path_factory.mktemp("results")
     write_results(
-        spec.run_spec(spec.load_spec(fits_dir() / "ccro" / "s9_co.toml"), variants=False),
+        workflow.run_spec(spec.load_spec(fits_dir() / "ccro" / "s9_co.toml"), variants=False),
         where,
         figures=False,
     )
@@ -62,7 +62,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     here = where / "specs" / "ccro_series.toml"
     here.parent.mkdir()
     here.write_text(text)
-    from xasuite.series import series
+    from xasuite._series import series
 
     series(here, output=where)
     return where
@@ -147,7 +147,7 @@ def test_five_hundred_spectra_under_ten_megabytes(tmp_path: Path) -> None:
 
 def test_chir_and_map_are_those_of_the_analysis() -> None:
     from xasuite.exafs import fourier, wavelet
-    from xasuite.model import Chi
+    from xasuite.records import Chi
 
     stack = many(12)
     held = payload(stack)
@@ -245,7 +245,7 @@ def moved(browser: Any, viewer: Any, row: int) -> dict[str, Any]:
 
 
 def test_slider_moves_every_figure(browser: Any, report: Path, folder: Path, tmp_path: Path) -> None:
-    from xasuite.series import open_run
+    from xasuite._series import open_run
 
     opened(browser, report)
     viewers = browser.find_elements("css selector", ".viewer")

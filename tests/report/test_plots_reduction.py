@@ -13,7 +13,7 @@ import pytest
 
 import xasuite as xs
 from xasuite.errors import DataError
-from xasuite.model import Series, Spectrum
+from xasuite.records import Series, Spectrum
 from xasuite.reduce import align, merge
 from xasuite.report import plot
 from xasuite.report.plots import style

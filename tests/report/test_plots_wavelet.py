@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from xasuite.errors import DataError
-from xasuite.exafs.fourier import fourier
-from xasuite.exafs.wavelet import wavelet
-from xasuite.model import Chi
+from xasuite.exafs.fourier_transform import fourier
+from xasuite.exafs.wavelet_transform import wavelet
+from xasuite.records import Chi
 from xasuite.report.plots.wavelet import (
     plot_difference,
     plot_film,

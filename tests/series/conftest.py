@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xasuite.series.damage import Columns, write_scan
+from .damage import Columns, write_scan
 
 E0 = 7709.0
 ETOK = 1 / 3.8099819442818976

@@ -7,13 +7,13 @@ import json
 import numpy as np
 import pytest
 
+from xasuite._series import series
 from xasuite.errors import SeriesError, SpecError
 from xasuite.report.plots.series_xanes import plot_components, plot_edges
-from xasuite.series import series
-from xasuite.series.damage import write_scan
 from xasuite.spec.series import load_series_spec
 
 from .conftest import scan_of
+from .damage import write_scan
 
 N = 12
 EV = 3.0  # eV a unit of valence

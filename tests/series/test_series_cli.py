@@ -11,9 +11,9 @@ import time
 
 import pytest
 
+from xasuite._series.run import run_series
+from xasuite._series.store import Folder
 from xasuite.cli import main
-from xasuite.series.run import run_series
-from xasuite.series.store import Folder
 from xasuite.spec.series import load_series_spec
 
 HANGS = 600  # s after which a process is taken to do nothing more

@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xasuite.exafs.batch import fit_stack, fit_timeline
-from xasuite.series import series
-from xasuite.series.plan import make_plan
-from xasuite.series.work import reduced
+from xasuite._series import series
+from xasuite._series.plan import make_plan
+from xasuite._series.work import reduced
+from xasuite.exafs.engine import fit_stack
+from xasuite.exafs.trends import fit_timeline
 from xasuite.spec.series import parse_series_spec
 
 FITS = Path(__file__).parents[2] / "fits/ccro_series"

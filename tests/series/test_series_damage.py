@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xasuite.series import series
-from xasuite.series.damage import DAMAGES
+from xasuite._series import series
+
+from .damage import DAMAGES
 
 N = 40
 # eight ways in 40 scans, one of them the first scan: nothing may rest on any one scan being good

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from xasuite._series import series
 from xasuite.errors import SeriesError
 from xasuite.report.plots import series as plots
 from xasuite.report.plots import series_xanes
-from xasuite.series import series
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_fits_at_chosen_times(run):
 @pytest.mark.filterwarnings("ignore:energy scale unproven", "ignore:All-NaN slice")
 def test_components_and_valence_along_time(run):
     """LCF of the first and last spectrum; a calibration line through them reads the first's own valence."""
-    from xasuite.model import Series
+    from xasuite.records import Series
     from xasuite.xanes import Standard, calibrate_valence
     from xasuite.xanes.lcf import linear_combination
 

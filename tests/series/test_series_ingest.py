@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from xasuite._series import series
+from xasuite._series.clock import join_log, read_log
+from xasuite._series.hold import weighted_mean
+from xasuite._series.plan import make_plan
+from xasuite._series.quality import flat_top, i0_name, longest_run
+from xasuite._series.work import reduced
 from xasuite.errors import ReadError, SeriesError, SpecError
-from xasuite.series import series
-from xasuite.series.clock import join_log, read_log
-from xasuite.series.entries import Entry, find_entries, find_files, find_scans, natural, read_scans
-from xasuite.series.hold import weighted_mean
-from xasuite.series.plan import make_plan
-from xasuite.series.quality import flat_top, i0_name, longest_run
-from xasuite.series.work import reduced
+from xasuite.io.sources import Entry, find_entries, find_files, find_scans, natural, read_scans
 from xasuite.spec.series import Log, load_series_spec, parse_series_spec
 
 from .conftest import E0, SPEC, scan_of
@@ -95,7 +95,7 @@ def test_a_stacked_array_gives_what_its_scans_give(co_o, make_series, tmp_path):
 
 def test_a_stack_is_read_chunk_by_chunk(co_o, tmp_path, monkeypatch):
     """Memory is bounded by the chunk: no read asks for more rows than it has."""
-    from xasuite.series import ingest
+    from xasuite._series import ingest
 
     stack_file(tmp_path / "run.h5", co_o)
     (tmp_path / "grow.toml").write_text(
@@ -116,7 +116,7 @@ def test_logs_are_joined_as_another_program_joins_them(data_root):
     spec = Path(__file__).parents[2] / "fits/sno2/tpr.toml"
     loaded = load_series_spec(spec)
     entries = find_entries([data_root / H5])
-    from xasuite.series.clock import scan_time
+    from xasuite._series.clock import scan_time
 
     scans = read_scans(entries)
     time = loaded.spec.series.time
@@ -147,7 +147,7 @@ def test_a_log_without_the_column(tmp_path):
 
 
 def test_time_and_columns_from_names(co_o, tmp_path):
-    from xasuite.series.damage import write_scan
+    from .damage import write_scan
 
     for i, (minute, volt) in enumerate(((0, -0.1), (7, -0.2), (30, -0.3))):
         write_scan(tmp_path / "scans" / f"co_{minute}min_{volt}V.txt", scan_of(co_o, i))
@@ -226,7 +226,7 @@ def test_running_averages_cross_chunks(make_series):
     plan = make_plan(load_series_spec(make_series(8, chunk=2, more='average = { kind = "running", n = 3 }')))
     single = make_plan(load_series_spec(make_series(8)))
     assert plan.members[3] == (3, 4, 5)
-    from xasuite.series.ingest import ingest
+    from xasuite._series.ingest import ingest
 
     mu = ingest(single, 0, 8).data.mu
     np.testing.assert_allclose(ingest(plan, 2, 4).data.mu[1], mu[3:6].mean(axis=0), rtol=1e-12)
@@ -248,15 +248,15 @@ def test_usable_k_shortens_a_noisy_row(make_series):
 
 def test_what_the_engine_refuses_goes_to_larch(make_series, monkeypatch, tmp_path):
     """Row by row, with the same columns: values within 1e-3 and errors within 1 % of the engine's."""
-    from xasuite.exafs import batch
+    from xasuite.exafs import engine as engine_room
 
     spec = make_series(3, {1: "binary"})
     engine = series(spec, output=tmp_path / "engine")
 
     def refuse(*args, **kwargs):
-        raise batch.UnsupportedError("wavelet space")
+        raise engine_room.UnsupportedError("wavelet space")
 
-    monkeypatch.setattr(batch, "fit_stack", refuse)
+    monkeypatch.setattr(engine_room, "fit_stack", refuse)
     larch = series(spec, output=tmp_path / "larch")
     assert larch.audit["n"] == 0
     assert larch.audit["by"] == "larch: wavelet space"

@@ -14,9 +14,9 @@ import time
 import numpy as np
 import pytest
 
+from xasuite._series.run import run_series
+from xasuite._series.store import Folder
 from xasuite.errors import SeriesError
-from xasuite.series.run import run_series
-from xasuite.series.store import Folder
 from xasuite.spec.series import load_series_spec
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes made by fork")

@@ -7,10 +7,10 @@ import shutil
 import numpy as np
 import pytest
 
+from xasuite._series import series
+from xasuite._series.live import Watch, watch
+from xasuite._series.store import Folder
 from xasuite.errors import SeriesError
-from xasuite.series import series
-from xasuite.series.live import Watch, watch
-from xasuite.series.store import Folder
 from xasuite.spec.series import load_series_spec
 
 N = 6

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xasuite.series import series
+from xasuite._series import series
 
 SPEC = Path(__file__).parents[2] / "fits/sno2/tpr.toml"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from xasuite.study.standards import computed, measured, standard, theory_table
 from xasuite.theory import compare, rank, theory_xanes
+from xasuite.workflow.standards import computed, measured, standard, theory_table
 
 
 def test_iron_and_nickel_foils(data_root: Path) -> None:

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from xasuite.errors import TheoryError
-from xasuite.model import Normalized
-from xasuite.study.theory import site_cluster, site_grids, site_study
+from xasuite.records import Normalized
 from xasuite.theory import fit_structure, theory_xanes
+from xasuite.workflow.sites import site_cluster, site_grids, site_study
 
 QUICK = {"radius": 3.3, "scf": False}
 

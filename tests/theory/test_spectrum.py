@@ -13,7 +13,7 @@ from xasuite.errors import FeffError, ReadError, TheoryError
 from xasuite.feff import Crystal, load_crystal, make_cluster
 from xasuite.feff import potentials as pot
 from xasuite.feff.pad import decode
-from xasuite.model import Normalized
+from xasuite.records import Normalized
 from xasuite.theory import (
     TheoryXanes,
     broaden,

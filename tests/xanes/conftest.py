@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from xasuite.errors import XasuiteWarning
-from xasuite.model import Normalized, Series
+from xasuite.records import Normalized, Series
 
 CATXAS = {
     "e0": 29205.94 - 1.70,
@@ -31,7 +31,7 @@ def tin(tin_folder: Path) -> Series:
     import pandas as pd
 
     from xasuite import reduce
-    from xasuite.model import Spectrum
+    from xasuite.records import Spectrum
 
     grid = np.concatenate(
         [np.arange(29012.0, 29050, 1.0), np.arange(29050, 29450.01, 0.25), np.arange(29451, 30160, 2.0)]

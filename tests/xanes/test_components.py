@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from xasuite.errors import ComponentError
-from xasuite.model import Normalized, Series
+from xasuite.records import Normalized, Series
 from xasuite.xanes import (
     isosbestic_points,
     linear_combination,

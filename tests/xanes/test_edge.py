@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from xasuite.errors import DataError, RangeError, XasuiteWarning
-from xasuite.model import Series
+from xasuite.records import Series
 from xasuite.xanes.edge import crossing, edge_energy, noise_of, range_set
 
 from .conftest import record

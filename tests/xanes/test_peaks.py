@@ -55,7 +55,7 @@ def test_known_peaks_on_a_known_step(kind: str) -> None:
 def test_a_series_marks_the_row_that_fails() -> None:
     import pandas as pd
 
-    from xasuite.model import Series
+    from xasuite.records import Series
 
     y = 0.5 + np.arctan((E - 781) / 0.5) / np.pi + gauss(E, 776.0, 0.5, 0.1)
     data = record(E, np.array([y, y, y]), e0=781.0)

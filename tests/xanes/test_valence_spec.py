@@ -11,7 +11,7 @@ import pytest
 from xasuite.errors import CalibrationError, ReadError, SpecError, XasuiteWarning
 from xasuite.references import fits_dir
 from xasuite.spec.valence import load_valence, parse_valence
-from xasuite.study.valence import ValenceResult, run_valence
+from xasuite.workflow.valence import ValenceResult, run_valence
 from xasuite.xanes import edge_energy
 
 SPECS = fits_dir() / "valence"
@@ -207,9 +207,9 @@ def test_a_series_is_read_off_the_line() -> None:
     import pandas as pd
 
     from xasuite import reduce
-    from xasuite.model import Series, Spectrum
+    from xasuite.records import Series, Spectrum
     from xasuite.spec.valence import SimulateEdge
-    from xasuite.study.valence import simulated_edge
+    from xasuite.workflow.valence import simulated_edge
     from xasuite.xanes import predict_series
 
     calibration = run_valence(SPECS / "ccro_co.toml").at(0.8).calibration

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import DataError, RangeError
-from ..model import Array
+from ..records import Array
 
 MIN_POINTS = 10
 # The K edge of boron lies at 188 eV: an axis that ends below that is no hard or soft X-ray scan in eV.

@@ -20,7 +20,7 @@ import numpy as np
 
 from ..errors import FitError, RangeError
 from ..expressions import Expression
-from ..model import Array
+from ..records import Array
 from . import heeding_interrupts
 
 # feffit's own default; `tight` is what the audits use, as the default stops early (5e-4 standard errors)

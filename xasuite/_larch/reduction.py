@@ -13,7 +13,7 @@ import numpy as np
 
 from ..constants import KTOE
 from ..errors import DataError, ReductionError
-from ..model import Array
+from ..records import Array
 from . import checks, larch, quiet
 
 

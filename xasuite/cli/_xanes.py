@@ -14,7 +14,7 @@ from ..errors import RangeError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..model import Normalized
+    from ..records import Normalized
 
 
 def pair(text: str | None, name: str) -> tuple[float, float] | None:

@@ -10,7 +10,7 @@ import typer
 from .common import DATA_ROOT, JSON, context_of, print_json
 
 if TYPE_CHECKING:
-    from ..spec.resolve import Context
+    from ..workflow.resolve import Context
 
 
 def register(app: typer.Typer) -> None:
@@ -51,11 +51,11 @@ def check(
 
 def _warnings(path: Path, context: Context) -> list[str]:
     """What a spec of either kind would mislead its reader about. Raises SpecError with its mistakes."""
-    from .. import spec
+    from .. import spec, workflow
     from ..spec.series import holds_series, load_series_spec
 
     if not holds_series(path):
-        return spec.check_spec(spec.load_spec(path), context)
-    from ..series.plan import check_series
+        return workflow.check_spec(spec.load_spec(path), context)
+    from .._series.plan import check_series
 
     return check_series(load_series_spec(path), context)

@@ -25,7 +25,7 @@ def closure(
     from ..errors import SpecError
     from ..report.closure import closure_json, recovery_rows, write_closure
     from ..spec import load_spec
-    from ..study.closure import study
+    from ..workflow.closure import study
 
     loaded = load_spec(spec)
     if not any(d.simulate for d in loaded.spec.data):

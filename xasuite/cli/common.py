@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from ..spec.resolve import Context
+    from ..workflow.resolve import Context
 
 DATA_ROOT = typer.Option(None, "--data-root", help="Folder in which the specs' data files are looked for.")
 JSON = typer.Option(False, "--json", help="Print one JSON document and nothing else on standard output.")
@@ -20,7 +20,7 @@ OUTPUT = typer.Option(Path("results"), "--output", "-o", help="Folder for result
 def context_of(data_root: Path | None) -> Context:
     """The context of a --data-root option. Raises ReadError when it is no folder."""
     from ..errors import ReadError
-    from ..spec.resolve import Context
+    from ..workflow.resolve import Context
 
     if data_root is not None and not data_root.is_dir():
         raise ReadError(f"--data-root {data_root} is no folder")

@@ -13,7 +13,7 @@ from ._xanes import OUT, keep, pair, show
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..model import Array
+    from ..records import Array
     from ..xanes import DBand, FermiEdge
 
 
@@ -54,7 +54,7 @@ def register(app: typer.Typer) -> None:
 
 def _columns(file: Path) -> tuple[Array, Array]:
     """The first two columns of a text file. Raises ReadError."""
-    from ..io.text import find_block
+    from ..io.formats.text import find_block
 
     try:
         lines = file.read_text(encoding="utf-8", errors="replace").splitlines()

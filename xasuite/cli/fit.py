@@ -10,7 +10,7 @@ import typer
 from .common import DATA_ROOT, JSON, OUTPUT, console, context_of, print_json, print_table, spinner
 
 if TYPE_CHECKING:
-    from ..spec.run import SpecResult
+    from ..workflow.run import SpecResult
 
 
 def register(app: typer.Typer) -> None:
@@ -26,7 +26,7 @@ def fit(
     figures: bool = typer.Option(True, help="Make the figures."),
 ) -> None:
     """Fit specs and write results/<spec>/ (result.json, table.csv/.md/.tex, fit.png/.pdf)."""
-    from .. import spec
+    from .. import spec, workflow
     from ..errors import FitError
     from ..report.results import fit_json, write_results
 
@@ -35,7 +35,7 @@ def fit(
     documents, failures = [], []
     with spinner(json) as progress:
         for one in loaded:
-            result = spec.run_spec(one, context, progress=progress)
+            result = workflow.run_spec(one, context, progress=progress)
             written = write_results(result, output, figures=figures, progress=progress)
             documents.append(fit_json(result))
             failures += [f"{one.name} {row}: {why}" for row, why in result.failed.items()]

@@ -10,7 +10,7 @@ import typer
 from .common import console, spinner
 
 if TYPE_CHECKING:
-    from ..spec.new import Amplitude
+    from ..workflow.new import Amplitude
 
 
 def register(app: typer.Typer) -> None:
@@ -45,8 +45,8 @@ def new(
     """Write a commented spec that passes check and fits: paths that matter, k from the noise, R from the paths."""
     from .. import files as disk
     from ..errors import WriteError
-    from ..spec.check import check_spec
-    from ..spec.new import new_spec
+    from ..workflow.check import check_spec
+    from ..workflow.new import new_spec
 
     if output.exists() and not force:
         raise WriteError(f"{output} is there already; name another with -o, or --force to overwrite it")
@@ -96,7 +96,7 @@ def _ask(question: str, otherwise: str) -> str:
 
 def _amplitude(value: float | None, stderr: float, foil: Path | None) -> Amplitude:
     from ..errors import SpecError
-    from ..spec.new import Amplitude
+    from ..workflow.new import Amplitude
 
     if value is not None and foil is not None:
         raise SpecError("--s02 and --s02-from exclude each other; give one of them")

@@ -11,9 +11,9 @@ import typer
 from .common import DATA_ROOT, JSON, OUTPUT, console, context_of, print_json, print_table, spinner
 
 if TYPE_CHECKING:
-    from ..spec.run import SpecResult
-    from ..study.reproduce import Reproduction
-    from ..study.score import Cell
+    from ..workflow.reproduce import Reproduction
+    from ..workflow.run import SpecResult
+    from ..workflow.score import Cell
 
 OUTSIDE = 2
 
@@ -37,7 +37,7 @@ def reproduce(
     Exit code 0 when all cells are within, 2 when one is outside or a fit failed, 1 on a mistake.
     """
     from ..report.results import reproduction_json, write_results
-    from ..study import reproduce_specs
+    from ..workflow import reproduce_specs
 
     written = []
     with spinner(json) as progress:

@@ -10,7 +10,7 @@ import typer
 from .common import DATA_ROOT, JSON, OUTPUT, console, context_of, print_json, print_table
 
 if TYPE_CHECKING:
-    from ..series.record import SeriesRun
+    from .._series.record import SeriesRun
 
 SHOWN_ROWS = 12
 
@@ -38,9 +38,9 @@ def series(
     figures: bool = typer.Option(True, help="Make the figures."),
 ) -> None:
     """Fit a series of spectra: results/<spec>/series.h5, series.csv and figures; every run is audited by Larch."""
-    from ..series.progress import progress_bar
-    from ..series.run import run_series
-    from ..series.store import Folder
+    from .._series.progress import progress_bar
+    from .._series.run import run_series
+    from .._series.store import Folder
     from ..spec.series import load_series_spec
 
     context = context_of(data_root)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from ..model import Scan
+    from ..records import Scan
 
 _MANY_CHANNELS = 12
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..spec.valence import CalibrationTable
-    from ..study.valence import AtFraction, ValenceResult
+    from ..workflow.valence import AtFraction, ValenceResult
 
 
 def register(app: typer.Typer) -> None:
@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
         out: Path | None = typer.Option(None, "--output", "-o", help="Folder for tables (CSV) and figures."),
     ) -> None:
         """Calibrate formal valence against edge energy and read unknowns off the line."""
-        from ..study.valence import run_valence
+        from ..workflow.valence import run_valence
 
         result = run_valence(spec, data_root=data_root)
         _show(result)

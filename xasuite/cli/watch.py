@@ -31,9 +31,9 @@ def watch(
     figures: bool = typer.Option(True, help="Keep the figures current."),
 ) -> None:
     """Fit scans as they appear, until Ctrl-C; results/<spec>/ is whole at every moment."""
-    from ..series.live import Watch
-    from ..series.live import watch as look
-    from ..series.store import Folder
+    from .._series.live import Watch
+    from .._series.live import watch as look
+    from .._series.store import Folder
     from ..spec.series import load_series_spec
 
     context = context_of(data_root)

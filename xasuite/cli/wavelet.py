@@ -10,8 +10,8 @@ import typer
 from .common import DATA_ROOT, JSON, OUTPUT, console, context_of, print_json, print_table, spinner
 
 if TYPE_CHECKING:
-    from ..exafs.wavelet import Lobes
-    from ..model import Chi
+    from ..exafs.wavelet_transform import Lobes
+    from ..records import Chi
 
 HEADER = ("sample", "k (1/A)", "R (A)", "|W|", "width in k", "width in R", "kept")
 
@@ -51,7 +51,7 @@ def wavelet(
     ctx: typer.Context = None,  # type: ignore[assignment]
 ) -> None:
     """Wavelet maps: lobes with errors as a table, the figure and lobes.csv under results/wavelet-NAME/."""
-    from ..exafs.wavelet import find_lobes
+    from ..exafs.wavelet_transform import find_lobes
     from ..report.plots.style import save
 
     given = {n for n in ("k", "kweight", "window", "dk") if _stated(ctx, n)}
@@ -105,8 +105,8 @@ def spec_chis(name: str, data_root: Path | None, paths: bool) -> tuple[list[Chi]
     """chi(k) of every row of a spec (or data, fit and paths of every row's fit), and its ranges and weight."""
     import numpy as np
 
-    from .. import spec
-    from ..model import Chi
+    from .. import spec, workflow
+    from ..records import Chi
     from ..reduce.noise import noise_of
 
     context = context_of(data_root)
@@ -114,9 +114,9 @@ def spec_chis(name: str, data_root: Path | None, paths: bool) -> tuple[list[Chi]
     ranges = loaded.spec.fit
     own = {"k": tuple(ranges.k), "kweight": ranges.kweight[-1], "window": ranges.window, "dk": ranges.dk}
     if not paths:
-        return [row.chi for row in spec.resolve_spec(loaded, context).rows], own
+        return [row.chi for row in workflow.resolve_spec(loaded, context).rows], own
     chis = []
-    for fit in spec.run_spec(loaded, context, variants=False).rows:
+    for fit in workflow.run_spec(loaded, context, variants=False).rows:
         for data in fit.data:
             # Of the data for all of them: a fit and its paths are as certain as what they were fitted to
             noise = noise_of(data.k, data.data)
@@ -134,7 +134,7 @@ def draw(
 ) -> Any:
     """The figure: maps on one scale, or two and their difference. Raises DataError unless those are two."""
     from ..errors import DataError
-    from ..exafs.wavelet import ridge, wavelet
+    from ..exafs.wavelet_transform import ridge, wavelet
     from ..report.plots.wavelet import plot_difference, plot_wavelets
 
     made = [wavelet(chi, **settings) for chi, settings in maps]
@@ -159,7 +159,7 @@ def document(lobes: list[Lobes], maps: list[tuple[Chi, dict[str, Any]]]) -> list
     """What --json prints: an object a map with its settings, noise and lobes; null where there is no number."""
     import math
 
-    from ..exafs.wavelet.lobes import VALUES
+    from ..exafs.wavelet_transform.lobes import VALUES
 
     def number(value: float) -> float | None:
         return float(value) if math.isfinite(value) else None
@@ -187,7 +187,7 @@ def print_lobes(lobes: list[Lobes]) -> None:
     import math
 
     from ..exafs.result import paper
-    from ..exafs.wavelet.lobes import VALUES
+    from ..exafs.wavelet_transform.lobes import VALUES
 
     rows = []
     for one in lobes:

@@ -84,7 +84,7 @@ def run_standards(
 ) -> None:
     """The table of measured standards."""
     from ..errors import ReadError
-    from ..study.standards import theory_table
+    from ..workflow.standards import theory_table
 
     root = data_root or Path(os.environ.get("XASUITE_DATA", ""))
     if str(root) in ("", ".") or not root.is_dir():
@@ -118,7 +118,7 @@ def run_standards(
 
 def run_sites(absorber: str, settings: dict[str, Any], json: bool, output: Path | None) -> None:
     """CoN3-MnN3 against CoN4: the difference and the noise that hides it."""
-    from ..study.theory import site_study
+    from ..workflow.sites import site_study
 
     with progress(json) as said:
         study = site_study(absorber, progress=said, **settings)
@@ -150,8 +150,8 @@ def run_fit_sites(
     """The grids of both sites fitted to a measured spectrum."""
     from ..io import read
     from ..reduce import normalize
-    from ..study.theory import site_grids
     from ..theory.fit import fit_structure
+    from ..workflow.sites import site_grids
 
     data = normalize(read(measured).mu())
     with progress(json) as said:

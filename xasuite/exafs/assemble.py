@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from .._larch import fitting as larch
-from ..model import Chi
+from ..records import Chi
 from .model import Parameter, PathModel
 from .result import STRONG_CORRELATION, FittedData, FittedParameter, FittedPath, Value
 

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from ..constants import KTOE
 from ..errors import FitError
 from ..feff.paths import FeffPath
-from ..model import ComplexArray
-from .batch.tables import SMALL_ENERGY, PathTables, build, lookup
+from ..records import ComplexArray
+from .engine.tables import SMALL_ENERGY, PathTables, build, lookup
 
 
 @lru_cache(maxsize=4096)

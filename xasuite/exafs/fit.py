@@ -18,7 +18,7 @@ import numpy as np
 from .._larch import fitting as larch
 from ..errors import FitError
 from ..expressions import Expression
-from ..model import Chi
+from ..records import Chi
 from . import assemble
 from .assemble import QUANTITIES, Key
 from .model import FitRange, Model, Parameter, PathModel
@@ -123,7 +123,7 @@ def _labels(sets: Sequence[Chi]) -> list[str]:
         raise FitError(f"two data sets have one label: {', '.join(labels)}; name them apart")
     for c, label in zip(sets, labels, strict=True):
         if c.chi.ndim != 1:
-            raise FitError(f"{label}: fit_chi takes single spectra; a stack goes to exafs.batch.fit_stack")
+            raise FitError(f"{label}: fit_chi takes single spectra; a stack goes to exafs.engine.fit_stack")
     return labels
 
 

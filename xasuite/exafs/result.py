@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..model import Array, Shown, Source, Step
+from ..records import Array, Shown, Source, Step
 from .model import Model
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import files, references
 from ..errors import CrystalError
-from ..model import Array, Source, frozen_array
+from ..records import Array, Source, frozen_array
 from . import occupancy
 
 # How far (A) an atom may be off a symmetry position and still count as equivalent.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import CrystalError, FeffError, XasuiteWarning
-from ..model import Array
+from ..records import Array
 from .crystal import Crystal
 
 # FEFF's numbers of the core holes, as its HOLE card wants them.

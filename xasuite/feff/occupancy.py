@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..model import Array
+from ..records import Array
 
 VACANCY = ""
 # More arrangements than this are not tried one by one; a greedy choice is made instead.

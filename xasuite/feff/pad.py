@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FeffError
-from ..model import Array
+from ..records import Array
 
 WIDTH = 8  # characters a number
 BASE = 90

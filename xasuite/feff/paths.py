@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import FeffError
-from ..model import Array, frozen_array
+from ..records import Array, frozen_array
 
 
 @dataclass(frozen=True)

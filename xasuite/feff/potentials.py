@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from .._larch.structure import feff_binary
 from ..errors import FeffError, TheoryError
-from ..model import Array, ComplexArray, frozen_array
+from ..records import Array, ComplexArray, frozen_array
 from . import cache, inp
 from .inp import Cluster
 from .pad import PadReader

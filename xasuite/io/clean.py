@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ReadError
-from ..model import Array
+from ..records import Array
 
 HC = 12398.419843320026  # eV A, CODATA 2018 exact
 # A scan in eV that stays below this has never been measured for XAFS: it is in keV.

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..model import Array
+from ..records import Array
 
 # eV that half of the step may lie above and below the tabulated edge: it lies 0-10 eV above on a K edge
 # (chemical shift included), and a mis-set monochromator moves it both ways.

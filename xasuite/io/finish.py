@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import ChannelError, ExpressionError, ReadError
 from ..expressions import parse
-from ..model import Array, Scan, Source
+from ..records import Array, Scan, Source
 from . import clean, edges, names
 from .table import Table
 

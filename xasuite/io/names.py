@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ..errors import ChannelError
 from ..expressions import parse
-from ..model import channel_named
+from ..records import channel_named
 
 # Every list in the order of preference; matched against the lower-case name without underscores.
 _I0 = (

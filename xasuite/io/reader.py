@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path
 
 from ..errors import DataError, ReadError, XasuiteError
-from ..model import Scan, Source
+from ..records import Scan, Source
 from .table import Table
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -208,7 +208,7 @@ def _load(file: Path) -> tuple[list[Table], Source]:
     if not content.strip():
         raise ReadError(f"{file} is empty")
     if content[:8] == _HDF5:
-        from .hdf5 import parse_hdf5
+        from .formats.hdf5 import parse_hdf5
 
         return parse_hdf5(content, str(file)), source
     for magic, what in _BINARY.items():
@@ -238,8 +238,8 @@ def decode(content: bytes, file: Path) -> str:
 
 def parse_text(text: str, name: str) -> list[Table]:
     """The tables of a text file of any of the known formats. Raises ReadError."""
-    from . import athena, beamlines, own, xdi
-    from .text import parse_columns
+    from .formats import athena, beamlines, own, xdi
+    from .formats.text import parse_columns
 
     if own.is_own(text):
         return own.parse_own(text, name)

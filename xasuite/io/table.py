@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..expressions import CONSTANTS
-from ..model import Array
+from ..records import Array
 
 MAX_LABEL = 60
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import WriteError
 from ..files import replacing, write_text
-from ..model import Array, Chi, Normalized, Scan, Series, Spectrum, Transform
+from ..records import Array, Chi, Normalized, Scan, Series, Spectrum, Transform
 from .table import unique
 
 FORMATS = {".prj": "athena", ".h5": "nxxas", ".hdf5": "nxxas", ".nxs": "nxxas", ".csv": "csv", ".xdi": "xdi"}

@@ -10,7 +10,7 @@ import numpy as np
 from .._larch import checks
 from ..constants import KTOE
 from ..errors import RangeError, ReductionError
-from ..model import Array, Chi, Normalized, Series, Step
+from ..records import Array, Chi, Normalized, Series, Step
 from .common import leading, name_of, per_row
 from .rows import over_series
 

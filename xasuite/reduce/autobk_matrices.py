@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..constants import ETOK
 from ..errors import ReductionError
-from ..model import Array
+from ..records import Array
 from .window import ft_window
 
 KSTEP, NFFT = 0.05, 2048

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..constants import ETOK
 from ..errors import RangeError
-from ..model import Array, Chi, Normalized, Spectrum, Step
+from ..records import Array, Chi, Normalized, Spectrum, Step
 from .autobk_matrices import KSTEP, SplineMatrices, at_or_below, clamped, nearest, spline_matrices
 from .common import as_normalized, checked, leading, name_of, per_row
 

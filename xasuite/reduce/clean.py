@@ -11,7 +11,7 @@ import numpy as np
 from .._larch import checks
 from ..constants import KTOE
 from ..errors import DataError, RangeError, ReductionError
-from ..model import Array, Spectrum, Step
+from ..records import Array, Spectrum, Step
 from .common import as_spectrum, checked, interpolable, name_of, takes_series
 from .edge import find_e0
 

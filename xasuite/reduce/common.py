@@ -12,7 +12,7 @@ import numpy as np
 
 from .._larch import checks
 from ..errors import DataError, ReductionError, XasuiteWarning
-from ..model import Array, Normalized, Series, Spectrum
+from ..records import Array, Normalized, Series, Spectrum
 from .rows import SAMPLED, over_series
 
 F = TypeVar("F", bound=Callable[..., Any])

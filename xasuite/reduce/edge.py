@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from ..errors import ReductionError
-from ..model import Array, Spectrum
+from ..records import Array, Spectrum
 from .common import checked, leading, name_of, takes_series
 
 Which = Literal["auto", "maximum", "first"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model import Array
+from ..records import Array
 
 # Larch moves points apart that lie closer than this, eV; such grids are left to it
 CLOSE = 0.005

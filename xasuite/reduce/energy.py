@@ -10,7 +10,7 @@ import numpy as np
 
 from .._larch import checks
 from ..errors import DataError, ReductionError, XasuiteWarning
-from ..model import Array, Series, Spectrum, Step, frozen_array
+from ..records import Array, Series, Spectrum, Step, frozen_array
 from .common import (
     as_spectrum,
     checked,

@@ -10,7 +10,7 @@ import numpy as np
 
 from .._larch import checks
 from ..errors import DataError, ReductionError, XasuiteWarning
-from ..model import Array, Normalized, Series, Source, Spectrum, Step
+from ..records import Array, Normalized, Series, Source, Spectrum, Step
 from .common import checked, leading, name_of, rows
 from .edge import find_e0
 

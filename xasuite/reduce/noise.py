@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .._larch import checks
 from ..errors import DataError
-from ..model import Array, Chi, ComplexArray, Series
+from ..records import Array, Chi, ComplexArray, Series
 from .rows import over_series
 
 R_NOISE = (15.0, 30.0)  # A; no shell is seen there, so what is left is noise

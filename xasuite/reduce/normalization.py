@@ -10,7 +10,7 @@ import numpy as np
 
 from .._larch import checks
 from ..errors import RangeError, ReductionError, XasuiteWarning
-from ..model import Array, Normalized, Spectrum, Step
+from ..records import Array, Normalized, Spectrum, Step
 from .common import as_normalized, checked, leading, name_of, per_row, row, takes_series
 from .edge import find_e0
 

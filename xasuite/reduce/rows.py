@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ReductionError, XasuiteError
-from ..model import Series
+from ..records import Series
 
 FAILED = "failed"
 # Axes that all rows share; every other array of a record has the rows first

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import DataError, RangeError
-from ..model import Array
+from ..records import Array
 
 WINDOWS = ("hanning", "kaiser", "parzen", "welch", "gaussian", "sine")
 _SHORT = {name[:3]: name for name in WINDOWS}

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..model import Chi, Normalized, Scan, Series, Spectrum, Transform, Wavelet
+from ..records import Chi, Normalized, Scan, Series, Spectrum, Transform, Wavelet
 from .display import Card, Grid, of_frame
 
 if TYPE_CHECKING:
+    from .._series.record import SeriesRun
     from ..exafs.result import FitResult
-    from ..exafs.wavelet import Lobes
-    from ..series.record import SeriesRun
+    from ..exafs.wavelet_transform import Lobes
     from ..simulate import Simulated
-    from ..spec.run import SpecResult
-    from ..study.reproduce import Reproduction
-    from ..study.valence import ValenceResult
     from ..theory import TheoryXanes
+    from ..workflow.reproduce import Reproduction
+    from ..workflow.run import SpecResult
+    from ..workflow.valence import ValenceResult
     from ..xanes import EdgeEnergy
     from ..xanes.valence import Calibration
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import files
-from ..study.closure import Choice, Recovery, Study
+from ..workflow.closure import Choice, Recovery, Study
 from .results import number
 from .tables import rows_to_csv
 

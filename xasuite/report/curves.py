@@ -11,10 +11,10 @@ import numpy as np
 
 from .. import files
 from ..errors import ReadError
-from ..model import Array
+from ..records import Array
 
 if TYPE_CHECKING:
-    from ..spec.run import SpecResult
+    from ..workflow.run import SpecResult
 
 NAMES = ("energy", "norm", "mu", "bkg", "k", "chi", "fit")
 

@@ -69,14 +69,14 @@ def figure(kind: str, /, *inputs: Any, **options: Any) -> Any:
 
 
 def _run(one: Any) -> Any:
-    from ..series.record import SeriesRun, open_run
+    from .._series.record import SeriesRun, open_run
 
     return one if isinstance(one, SeriesRun) else open_run(one)
 
 
 def _valence(one: Any, draw: Any, options: dict[str, Any]) -> Any:
     from ..references import fits_dir
-    from ..study.valence import run_valence
+    from ..workflow.valence import run_valence
 
     root, level = options.pop("data_root", None), options.pop("fraction", None)
     if isinstance(one, (str, Path)):

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from .. import files
 from ..exafs.result import FitResult, Value
-from ..spec.run import SpecResult
+from ..workflow.run import SpecResult
 from . import tables
 from .curves import save_curves
 
 if TYPE_CHECKING:
-    from ..study.reproduce import Reproduction
-    from ..study.score import Cell
+    from ..workflow.reproduce import Reproduction
+    from ..workflow.score import Cell
 
 
 def number(value: float | None) -> float | None:

@@ -13,10 +13,10 @@ import numpy as np
 from ..errors import DataError
 from ..exafs.model import FitRange
 from ..exafs.result import FittedData
-from ..model import Array, Chi, Normalized, Series, Spectrum
+from ..records import Array, Chi, Normalized, Series, Spectrum
 
 if TYPE_CHECKING:
-    from ..spec.resolve import Context
+    from ..workflow.resolve import Context
 
 # Where nothing says what k range to take: the end is the data's, at most this (1/A)
 KMIN, KMAX = 3.0, 12.0
@@ -47,7 +47,7 @@ def samples(
 
     Raises DataError, and what reading, reducing and fitting raise.
     """
-    from ..spec.resolve import Context
+    from ..workflow.resolve import Context
 
     context = Context(Path(data_root) if data_root is not None else None)
     found = [s for one in inputs for s in _of(one, fit, context)]
@@ -96,8 +96,8 @@ def _named(path: Path, fit: bool, context: Context) -> Iterator[Sample]:
 def _spec(path: Path, fit: bool, context: Context) -> Iterator[Sample]:
     from ..references import fits_dir
     from ..spec.load import load_spec
-    from ..spec.resolve import resolve_row
-    from ..spec.run import run_spec
+    from ..workflow.resolve import resolve_row
+    from ..workflow.run import run_spec
 
     if not path.exists() and (fits_dir().parent / path).exists():
         path = fits_dir().parent / path  # fits/... of this project, from wherever one is

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..exafs.result import paper
-from ..model import OK
+from ..records import OK
 from .sections import CLOSURE_NOTE, GOOD_RFACTOR, Section
 from .tables import PaperTable
 from .viewer import Stack, Trend, thinned
 
 if TYPE_CHECKING:
-    from ..series.record import SeriesRun
+    from .._series.record import SeriesRun
 
 SHOWN_ROWS = 24
 # What a path's parameter is called in a paper, and its unit
@@ -26,7 +26,7 @@ def series_section(path: Path) -> Section:
     """The section of a series: its table thinned, status counts, audit, and the slider's curves."""
     import tomllib
 
-    from ..series.record import open_run
+    from .._series.record import open_run
 
     run = open_run(path)
     spec = tomllib.loads(run.spec_text)

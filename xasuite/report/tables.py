@@ -19,7 +19,7 @@ from ..errors import WriteError
 from ..exafs.result import FittedPath, Value, paper
 
 if TYPE_CHECKING:
-    from ..spec.run import SpecResult
+    from ..workflow.run import SpecResult
 
 # Quantity -> its column's head and what its values are multiplied by
 COLUMNS: dict[str, tuple[str, float]] = {
@@ -127,7 +127,7 @@ def cells_of(result: SpecResult) -> tuple[Any, ...]:
     if not result.loaded.spec.reproduces:
         return ()
     from ..spec.published import table
-    from ..study.score import score_result
+    from ..workflow.score import score_result
 
     reference = result.loaded.spec.reproduces
     return tuple(score_result(result, table(reference), reference))

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..model import Array, Chi
+from ..records import Array, Chi
 
 RMAX = 6.0  # A
 MAP_R = (0.8, 5.0)  # A, of the wavelet's map
@@ -149,7 +149,7 @@ def _trends(stack: Stack) -> dict[str, Any]:
 
 def _chir(stack: Stack, chi: Array) -> tuple[Array, Array]:
     """r (n,) and |chi(R)| (m, n) with the fit's own range, weight and window; NaN where chi is."""
-    from ..exafs.fourier import fourier
+    from ..exafs.fourier_transform import fourier
 
     made = fourier(
         _record(stack, chi), k=stack.krange, kweight=stack.kweight, window=stack.window, dk=stack.dk
@@ -161,7 +161,7 @@ def _chir(stack: Stack, chi: Array) -> tuple[Array, Array]:
 
 def _map(stack: Stack, chi: Array) -> tuple[Array, Array, Array]:
     """k, r and |W| (m, nr, nk) of the data's Morlet wavelets on a coarse grid."""
-    from ..exafs.wavelet import iter_wavelet
+    from ..exafs.wavelet_transform import iter_wavelet
 
     low, high = max(0.5, stack.krange[0] - 1), min(stack.krange[1] + 1, float(stack.k[-1]))
     picked = np.unique(

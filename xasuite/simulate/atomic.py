@@ -12,7 +12,7 @@ import numpy as np
 
 from ..constants import KTOE
 from ..errors import DataError
-from ..model import Array, frozen_array
+from ..records import Array, frozen_array
 
 # Steps of a usual scan: (from, to, step) in eV from E0, then constant steps of k.
 _PRE = ((-200.0, -30.0, 10.0), (-30.0, -15.0, 1.0), (-15.0, 20.0, 0.25), (20.0, 34.0, 0.5))

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from ..constants import KTOE
 from ..errors import DataError
-from ..model import OK, Array, Series, Shown, Source, Spectrum, frozen_array
+from ..records import OK, Array, Series, Shown, Source, Spectrum, frozen_array
 from . import atomic
 from . import noise as noise_
 from .atomic import Setup

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..constants import KTOE
 from ..errors import DataError
-from ..model import Array
+from ..records import Array
 from ..reduce.noise import noise_of
 
 # Glitches are off by this share of the edge step.

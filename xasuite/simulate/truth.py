@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import DataError
 from ..exafs.chi import path_chi
 from ..feff.paths import FeffPath
-from ..model import Array, frozen_array
+from ..records import Array, frozen_array
 
 VALUES = ("n", "s02", "e0", "deltar", "sigma2", "third", "fourth")
 # The monochromator's Gaussian over chi(E), by Gauss-Hermite: chi is smooth on the scale of an eV.

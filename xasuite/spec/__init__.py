@@ -1,20 +1,10 @@
-"""The fit spec: schema, loading with every mistake explained, resolution to data and model, running."""
+"""The fit spec as data: its schema, and loading with every mistake explained. Nothing here runs anything."""
 
 from __future__ import annotations
 
 from ..lazy import loader
 
-_PUBLIC = {  # no function bears its module's name: importing the module would hide it
-    "Spec": "schema",
-    "load_spec": "load",
-    "parse_spec": "load",
-    "check_spec": "check",
-    "Context": "resolve",
-    "resolve_spec": "resolve",
-    "run_spec": "run",
-    "fit": "run",
-    "SpecResult": "run",
-}
+_PUBLIC = {"Spec": "schema", "load_spec": "load", "parse_spec": "load"}
 
 __all__ = list(_PUBLIC)
 

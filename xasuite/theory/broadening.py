@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import TheoryError
-from ..model import Array, ComplexArray
+from ..records import Array, ComplexArray
 
 _FWHM = 2 * np.sqrt(2 * np.log(2))
 

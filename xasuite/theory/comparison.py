@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import RangeError, TheoryError
-from ..model import Array, Normalized, Spectrum, _Record
+from ..records import Array, Normalized, Spectrum, _Record
 from .broadening import broadening_matrix
 from .xanes import LIMITS, TheoryXanes
 

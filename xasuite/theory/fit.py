@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import TheoryError
 from ..feff.crystal import Crystal
-from ..model import Array, Spectrum, frozen_array
+from ..records import Array, Spectrum, frozen_array
 from .broadening import broadening_matrix
 from .comparison import GAUSS, RANGE, SHIFTS, measured_grid
 from .xanes import LIMITS, Progress, theory_xanes

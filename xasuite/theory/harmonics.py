@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model import Array
+from ..records import Array
 
 
 def angular_momenta(lmax: int) -> NDArray[np.int_]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..feff.potentials import BOHR
-from ..model import Array
+from ..records import Array
 from .harmonics import angular_momenta, angular_tensor, hankel
 from .symmetry import Frame, flip_signs
 

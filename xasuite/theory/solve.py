@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..errors import TheoryError
 from ..feff.potentials import Phases
-from ..model import ComplexArray
+from ..records import ComplexArray
 from .harmonics import angular_momenta
 from .propagators import Block, Geometry, hankels, prepare, propagator
 from .symmetry import orient

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model import Array
+from ..records import Array
 
 TOLERANCE = 2e-3  # A; structures are written with five digits
 _NEAR = 14  # atoms whose sums, differences and products are tried as axes

@@ -16,7 +16,7 @@ from ..feff import cache
 from ..feff.crystal import Crystal, Lattice, load_crystal
 from ..feff.inp import Cluster, make_cluster
 from ..feff.potentials import HARTREE, SCF_RADIUS, Phases, compute_phases
-from ..model import Array, ComplexArray, _Record
+from ..records import Array, ComplexArray, _Record
 from . import broadening, solve
 
 RADIUS = 6.5  # A

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import CalibrationError
-from ..model import Array
+from ..records import Array
 
 _TAU_STEPS = 60
 TAU_TOLERANCE = 1e-4  # eV

@@ -12,7 +12,7 @@ from itertools import product
 import numpy as np
 
 from ..errors import DataError, FitError, RangeError
-from ..model import Array
+from ..records import Array
 
 ENDS = 0.3  # eV of each end whose mean fixes the background there
 VARIED = (-0.5, 0.0, 0.5)  # eV by which the ends of the cut are moved for their error

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from ..errors import ComponentError
-from ..model import Array, Normalized, Series
+from ..records import Array, Normalized, Series
 from .matrix import matrix
 
 SHARE = 0.1  # of the largest spread on either side: a point must stand out that much to be looked at

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import ComponentError
-from ..model import Array, Normalized, Series
+from ..records import Array, Normalized, Series
 from .matrix import Matrix, independent_points, matrix
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import ComponentError
-from ..model import Array, Normalized, Series
+from ..records import Array, Normalized, Series
 from .positions import noise_of
 
 ARRAYS = ("norm", "flat")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ComponentError
-from ..model import Array, Normalized, Series
+from ..records import Array, Normalized, Series
 from .matrix import matrix
 from .rotation import Match, bands, closest
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ComponentError, RangeError
-from ..model import Array, Normalized, Series
+from ..records import Array, Normalized, Series
 from .positions import noise_of
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..model import Array, Spectrum
+from ..records import Array, Spectrum
 
 INFLECTION = 0.6  # of the steepest slope: what lies below is a pre-edge peak
 WHITE_LINE_SPAN = 40.0  # eV above E(0.5) in which the white line's maximum is looked for

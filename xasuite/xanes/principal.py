@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import ComponentError
-from ..model import Array, Normalized, Series
+from ..records import Array, Normalized, Series
 from .matrix import matrix
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from itertools import product
 import numpy as np
 
 from ..errors import RangeError, ReductionError, XasuiteWarning
-from ..model import Array, Normalized, Spectrum
+from ..records import Array, Normalized, Spectrum
 
 MIN_PRE_END = 10.0  # eV below e0 beyond which no pre-edge range of the set reaches
 MIN_WIDTH = 12.0  # eV, a narrower range is left out of the set

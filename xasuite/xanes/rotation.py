@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..model import Array
+from ..records import Array
 
 POINTS = 160  # energies at which non-negativity of spectra is asked for
 ITSELF = 0.5  # a component that keeps less of its own than this has become another one

@@ -9,16 +9,7 @@ from dataclasses import replace
 from ..errors import CalibrationError, XasuiteWarning
 from .leave_out import bend, find_outliers, leave_one_out, outlier_sentence
 from .prediction import predict, predict_series
-from .standards import (
-    PROVEN,
-    STATED,
-    UNPROVEN,
-    Calibration,
-    LeftOut,
-    Prediction,
-    Standard,
-    fit_standards,
-)
+from .standards import PROVEN, STATED, UNPROVEN, Calibration, LeftOut, Prediction, Standard, fit_standards
 
 __all__ = [
     "PROVEN",

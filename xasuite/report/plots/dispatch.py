@@ -43,7 +43,7 @@ def plot(record: Any, **options: Any) -> Any:
 
     Raises DataError for what has no figure. Save with `xasuite.report.plots.style.save`.
     """
-    from ...model import Series
+    from ...records import Series
 
     if isinstance(record, Series):
         record = record.data

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ...exafs.fourier import fourier
+from ...exafs.fourier_transform import fourier
 from ...exafs.result import FitResult, FittedData
-from ...model import Chi, Transform
+from ...records import Chi, Transform
 from .style import COLORS, DATA, DOUBLE, FIT, K, R, chik_label, chir_label, style
 
 RMAX = 6.0  # A, where first-shell figures end

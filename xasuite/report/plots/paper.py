@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError
-from ...exafs.fourier import fourier
-from ...exafs.wavelet import wavelet
-from ...model import Array, Chi, Spectrum, Transform, Wavelet
+from ...exafs.fourier_transform import fourier
+from ...exafs.wavelet_transform import wavelet
+from ...records import Array, Chi, Spectrum, Transform, Wavelet
 from ..samples import Sample, on_k
 from . import style
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...model import Array, Chi, Normalized, Scan, Spectrum, Transform
+from ...records import Array, Chi, Normalized, Scan, Spectrum, Transform
 from ...reduce.energy import Alignment
 from . import style
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...model import Array, Chi
+from ...records import Array, Chi
 from . import style
 
 if TYPE_CHECKING:
-    from ...series.record import SeriesRun
+    from ..._series.record import SeriesRun
 
 WATERFALL = 16  # curves that can still be told apart
 XANES = (-30.0, 90.0)  # eV from E(0.5)
@@ -178,7 +178,7 @@ def transform(
     """r (n,) to 6 A, |chi(R)| (m, n) or its real part with the fit's k range and weight, and that weight."""
     import tomllib
 
-    from ...exafs.fourier import fourier
+    from ...exafs.fourier_transform import fourier
 
     fit = tomllib.loads(run.spec_text)["fit"]
     weights = fit.get("kweight", 2)

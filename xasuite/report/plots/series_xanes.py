@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...model import Array
+from ...records import Array
 from . import style
 from .series import draw_column, set_limits
 
 if TYPE_CHECKING:
-    from ...series.record import SeriesRun
+    from ..._series.record import SeriesRun
     from ...xanes.lcf import Combination
     from ...xanes.mcr import MCR
     from ...xanes.valence import Calibration
@@ -54,8 +54,8 @@ def valence_along(run: SeriesRun, calibration: Calibration) -> dict[str, Array]:
 
     Raises CalibrationError for an E(f) that the run does not have.
     """
+    from ..._series.beside import valence_columns
     from ...errors import CalibrationError
-    from ...series.beside import valence_columns
 
     name = f"E({calibration.fraction:g})"
     if name not in run.table:
@@ -93,8 +93,8 @@ def plot_components(run: SeriesRun, found: MCR | Combination | None = None) -> A
     ([series.components]), or `found` in `run.normalized`, a row for each row with a spectrum. Raises SeriesError when
     there are neither.
     """
+    from ..._series.beside import component_columns, component_document
     from ...errors import SeriesError
-    from ...series.beside import component_columns, component_document
 
     if found is not None:
         rows = np.flatnonzero(run.normalized.ok)

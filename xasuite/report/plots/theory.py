@@ -10,10 +10,10 @@ import numpy as np
 from .style import COLORS, COLUMN, DATA, DOUBLE, FIT, NORM, style
 
 if TYPE_CHECKING:
-    from ...study.theory import SiteStudy
     from ...theory.comparison import Comparison
     from ...theory.fit import StructureFit
     from ...theory.xanes import TheoryXanes
+    from ...workflow.sites import SiteStudy
 
 RELATIVE = "E − E$_0$ (eV)"
 FERMI = "E − E$_F$ (eV)"
@@ -88,7 +88,7 @@ def plot_standards(comparisons: Sequence[Comparison]) -> Any:
 
 def plot_sites(study: SiteStudy, *, gauss: float = 1.0) -> Any:
     """Computed spectra of candidate sites on one scale, and what tells each from the first below."""
-    from ...study.theory import SITE_LABELS
+    from ...workflow.sites import SITE_LABELS
 
     with style() as plt:
         figure, (above, below) = plt.subplots(

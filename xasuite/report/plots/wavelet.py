@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError
-from ...exafs.fourier import forward
-from ...exafs.wavelet import Lobes, Ridge
-from ...model import Array, Wavelet
+from ...exafs.fourier_transform import forward
+from ...exafs.wavelet_transform import Lobes, Ridge
+from ...records import Array, Wavelet
 from .style import DATA, DIVERGING, DOUBLE, FIT, SEQUENTIAL, K, R, chir_label, style
 
 LEVELS = 128

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...model import Array, Normalized, Series
+from ...records import Array, Normalized, Series
 from . import style
 
 if TYPE_CHECKING:
-    from ...study.valence import AtFraction
+    from ...workflow.valence import AtFraction
     from ...xanes.valence import Calibration, Prediction, Standard
 
 LABEL_STEP = 0.045  # of the axis' height between the labels of neighbouring points

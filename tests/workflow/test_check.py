@@ -1,0 +1,78 @@
+"""What check says beyond the text: published rows, structures, inherited parameters, choices that bias."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from xasuite.errors import SpecError
+from xasuite.references import fits_dir
+from xasuite.spec import load_spec, parse_spec
+from xasuite.workflow import check_spec, run_spec
+
+
+def changed(name: str, old: str, new: str):  # type: ignore[no-untyped-def]
+    path = fits_dir() / name
+    text = path.read_text()
+    assert old in text
+    return parse_spec(text.replace(old, new), path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted(p for f in ("ccro", "comn", "foils") for p in (fits_dir() / f).glob("*.toml")),
+    ids=lambda p: p.stem,
+)
+def test_shipped_specs_pass_without_a_bias_warning(path: Path) -> None:
+    said = check_spec(load_spec(path))
+    assert not [s for s in said if "moves N" in s or "reaches into the fit" in s]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "needle"),
+    [
+        ("bkg_kweight = 3", "bkg_kweight = 1", "bkg_kweight = 1 moves N by -0.6 to +4.2"),
+        ("rbkg = 0.8", "rbkg = 1.1", "rbkg = 1.1 A moves N"),
+        ("dk = 4.0", "dk = 0.5", "dk = 0.5 lets farther shells leak in"),
+        ("rbkg = 0.8", "rbkg = 1.4", "reaches into the fit"),
+    ],
+)
+def test_choices_that_bias_are_warned_of(old: str, new: str, needle: str) -> None:
+    assert any(needle in s for s in check_spec(changed("ccro/s7_co.toml", old, new)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('crystal = "CCRO"\nscatterer', 'crystal = "CCR0"\nscatterer', 'path "Co-O"'),
+        ('row = "120 min"', 'row = "121 min"', 'ccro/S7 has no row "121 min"; did you mean "120 min"?'),
+        ('"foils/co_foil_closure.toml"', '"foils/co_foli.toml"', 'from = "foils/co_foli.toml" is no spec'),
+        ('reproduces = "ccro/S7"', 'reproduces = "ccro/S17"', 'ccro has no table "S17"'),
+        ('reproduces = "ccro/S7"', 'reproduces = "cro/S7"', 'no published paper "cro"'),
+    ],
+)
+def test_what_the_spec_names_must_exist(old: str, new: str, message: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        check_spec(changed("ccro/s7_co.toml", old, new))
+    assert any(message in m for m in caught.value.mistakes), caught.value.mistakes
+    assert all(m.startswith("s7_co.toml:") for m in caught.value.mistakes)
+
+
+def test_specs_that_take_from_each_other_in_a_ring(tmp_path: Path) -> None:
+    text = (fits_dir() / "ccro/s4b_co.toml").read_text()
+    (tmp_path / "a.toml").write_text(text.replace("foils/co_foil_closure.toml", "b.toml"))
+    (tmp_path / "b.toml").write_text(text.replace("foils/co_foil_closure.toml", "a.toml"))
+    with pytest.raises(SpecError, match=r"its parameters come from b\.toml, which comes back to it: a ring"):
+        run_spec(load_spec(tmp_path / "a.toml"))
+
+
+def test_an_inherited_parameter_of_other_ranges_is_warned_of() -> None:
+    spec = changed("ccro/s4b_co.toml", "kweight = [3]", "kweight = [2]")
+    result = run_spec(spec, variants=False)
+    assert any("k weight [3] there, [2] here" in w for w in result.warnings)
+
+
+def test_an_inherited_parameter_that_is_not_there() -> None:
+    with pytest.raises(SpecError, match='has no parameter "s20"; there are s02'):
+        run_spec(changed("ccro/s4b_co.toml", 'param = "s02"', 'param = "s20"'), variants=False)

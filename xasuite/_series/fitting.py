@@ -1,0 +1,262 @@
+"""The fits of a chunk's rows: the batched engine, or Larch row by row for what the engine refuses by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FitError, XasuiteError
+from ..exafs.engine.result import MAPS, RowFits
+from ..exafs.model import PATH_VALUES, Model
+from ..records import OK, Array, Chi, Series
+from .plan import Plan
+
+if TYPE_CHECKING:
+    from ..exafs.engine import BatchFit
+
+TOO_SHORT = "too noisy"
+ENGINE, LARCH = "engine", "larch"
+QUANTITIES = (*PATH_VALUES, "r")
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """One call of the engine: the rows (of the rows that were fitted) it had, what it took and gave."""
+
+    rows: NDArray[np.intp]
+    chi: Chi
+    fit: BatchFit
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RowFit(RowFits):
+    """Fits of m rows, each up to its own kmax (m,): `epsilon_k`, `n_idp`, `usable_k` (m,), the fitted `chi` (m, nk)."""
+
+    n_idp: Array
+    usable_k: Array
+    kmax: Array
+    reason: tuple[str, ...]
+    chi: Array
+    by: str = ENGINE
+    batches: tuple[Batch, ...] = ()
+
+
+def fit_rows(plan: Plan, chi: Series, rows: NDArray[np.intp], model: Model, *, threads: int = 1) -> RowFit:
+    """Fit the rows of a series of chi(k). Rows share a k range, or go up to their own usable k."""
+    from ..reduce.noise import usable_k
+
+    data: Chi = chi.data
+    noise = None if data.epsilon_k is None else data.epsilon_k[rows]
+    stack = Chi(
+        k=data.k, chi=data.chi[rows], e0=np.asarray(data.e0)[rows], edge_step=np.asarray(data.edge_step)[rows], epsilon_k=noise,
+        element=data.element, edge=data.edge, label=data.label,
+    )  # fmt: skip
+    usable = np.asarray(usable_k(stack), float)
+    kmax, short = row_kmax(plan, model, usable)
+    out = _grouped(plan, stack, model, kmax, np.arange(len(rows)), None, threads)
+    out = _without_absent(plan, stack, model, kmax, out, threads)
+    status = tuple(TOO_SHORT if s and was == OK else was for s, was in zip(short, out.status, strict=True))
+    reason = tuple(
+        f"its signal ends at k = {u:.1f} 1/A, too soon for {len(model.varied)} variables" if s else r
+        for s, u, r in zip(short, usable, out.reason, strict=True)
+    )
+    return replace(out, model=model, usable_k=usable, kmax=kmax, status=status, reason=reason)
+
+
+def _grouped(
+    plan: Plan,
+    stack: Chi,
+    model: Model,
+    kmax: Array,
+    rows: NDArray[np.intp],
+    out: RowFit | None,
+    threads: int,
+) -> RowFit:
+    """The rows fitted in groups of one k range each, put into `out`."""
+    for end in np.unique(kmax[rows]):
+        at = rows[kmax[rows] == end]
+        part = _fit(plan, _take(stack, at), with_kmax(model, float(end)), threads)
+        part = replace(part, batches=tuple(replace(b, rows=at) for b in part.batches))
+        out = part if out is None and at.size == len(kmax) else _put(out, part, at, len(kmax))
+    assert out is not None
+    return out
+
+
+def _without_absent(plan: Plan, stack: Chi, model: Model, kmax: Array, fit: RowFit, threads: int) -> RowFit:
+    """Rows in which a shell that may be absent is not seen, fitted again without it.
+
+    Its amplitude then is 0 with the error that it had, an upper limit; everything else is of the fit without it.
+    """
+    from .hold import fixed
+
+    names = [n for n in plan.series.optional if any(p.name == n for p in model.varied)]
+    for name in names:
+        value, error = np.array(fit.values[name]), np.array(fit.stderr_fit[name])
+        with np.errstate(all="ignore"):
+            absent = np.flatnonzero(~(value >= plan.series.seen * error))
+        if not absent.size:
+            continue
+        total = np.array(fit.stderr[name])
+        others = replace(
+            fit, batches=tuple(_still(b, absent) for b in fit.batches if not np.isin(b.rows, absent).all())
+        )
+        fit = _grouped(plan, stack, fixed(model, {name: 0.0}), kmax, absent, others, threads)
+        for p in model.params:  # what the fit does without stands at its value all the same
+            if p.expr is None and not p.vary:
+                fit.values[p.name][absent], fit.stderr[p.name][absent] = p.value, p.stderr or np.nan
+        for held, error_of in ((fit.stderr, total), (fit.stderr_fit, error)):
+            held[name][absent] = error_of[absent]
+        fit.values[name][absent] = 0.0
+        for path in model.paths:
+            if name in path.n.names:
+                fit.path_values[f"{path.label}.n"][absent] = 0.0
+                fit.path_stderr[f"{path.label}.n"][absent] = total[absent]
+    return fit
+
+
+def _still(batch: Batch, gone: NDArray[np.intp]) -> Batch:
+    """A batch less the rows that were fitted again: they are not to be audited as part of it."""
+    return replace(batch, rows=np.where(np.isin(batch.rows, gone), -1, batch.rows))
+
+
+def with_kmax(model: Model, kmax: float) -> Model:
+    """The model with another end of its k range."""
+    return replace(model, range=replace(model.range, k=(model.range.k[0], kmax)))
+
+
+def row_kmax(plan: Plan, model: Model, usable: Array) -> tuple[Array, NDArray[np.bool_]]:
+    """The end of k (m,) of each row, and which rows have no signal for the model.
+
+    With kmax = "noise" a row goes up to its usable k in steps of kmax_step, never beyond [fit] k and never below
+    what leaves one independent point more than there are variables.
+    """
+    low, high = model.range.k
+    whole = np.full(usable.shape, high)
+    if plan.series.kmax == "fixed":
+        return whole, np.zeros(usable.shape, bool)
+    step = plan.series.kmax_step
+    width = (len(model.varied) + 1 - 1) * np.pi / (2 * (model.range.r[1] - model.range.r[0]))
+    least = min(high, low + step * np.ceil(width / step + 1e-9))
+    wanted = np.minimum(np.floor(usable / step + 1e-9) * step, high)
+    return np.maximum(wanted, least), wanted < least - 1e-9
+
+
+def _take(chi: Chi, at: NDArray[np.intp]) -> Chi:
+    noise = None if chi.epsilon_k is None else chi.epsilon_k[at]
+    return replace(
+        chi,
+        chi=chi.chi[at],
+        e0=np.asarray(chi.e0)[at],
+        edge_step=np.asarray(chi.edge_step)[at],
+        epsilon_k=noise,
+    )
+
+
+def _fit(plan: Plan, chi: Chi, model: Model, threads: int) -> RowFit:
+    from ..exafs import engine
+
+    start = None if plan.series.start == "model" else plan.series.start
+    try:
+        fit = engine.fit_stack(
+            model,
+            chi,
+            epsilon_k=plan.spec.fit.epsilon_k,
+            start=start,
+            threads=1 if start == "previous" else threads,
+        )
+    except engine.UnsupportedError as exc:
+        return replace(_by_larch(plan, chi, model), by=f"{LARCH}: {exc}")
+    m = len(fit)
+    same = {f.name: getattr(fit, f.name) for f in fields(RowFits)}
+    own: dict[str, Any] = {
+        "model": model,
+        "n_idp": np.full(m, fit.n_idp),
+        "epsilon_k": np.asarray(fit.epsilon_k, float).reshape(m, -1)[:, 0],
+        "usable_k": np.full(m, np.nan),
+        "kmax": np.full(m, model.range.k[1]),
+        "reason": fit.reason,
+        "chi": fit.chi(),
+        "batches": (Batch(np.arange(m), chi, fit),),
+    }
+    return RowFit(**(same | {n: dict(same[n]) for n in MAPS} | own))
+
+
+def _by_larch(plan: Plan, chi: Chi, model: Model) -> RowFit:
+    """Row by row, for what the engine cannot do."""
+    from ..exafs.fit import fit_chi
+
+    m = len(chi.chi)
+    nan = lambda: np.full(m, np.nan)  # noqa: E731
+    names = [p.name for p in model.params]
+    keys = [f"{p.label}.{q}" for p in model.paths for q in QUANTITIES]
+    values, stderr, own = ({n: nan() for n in names} for _ in range(3))
+    pv, pe = ({n: nan() for n in keys} for _ in range(2))
+    numbers: dict[str, Any] = {n: nan() for n in ("chi2", "chi2_reduced", "rfactor", "n_idp", "epsilon_k")}
+    curves = np.full(chi.chi.shape, np.nan)
+    status, reason = [], []
+    for i in range(m):
+        one = replace(
+            chi,
+            chi=chi.chi[i],
+            e0=np.asarray(chi.e0)[i],
+            edge_step=np.asarray(chi.edge_step)[i],
+            label=f"row {i}",
+            epsilon_k=None,
+        )
+        try:
+            fit = fit_chi(model, one, epsilon_k=plan.spec.fit.epsilon_k)
+        except XasuiteError as exc:
+            status.append("failed")
+            reason.append(str(exc))
+            continue
+        for p in fit.parameters:
+            values[p.name][i], stderr[p.name][i] = p.value.value, p.value.stderr
+            own[p.name][i] = p.value.stderr_fit
+        for path in fit.paths:
+            for q in QUANTITIES:
+                value = getattr(path, q)
+                pv[f"{path.label}.{q}"][i], pe[f"{path.label}.{q}"][i] = value.value, value.stderr
+        for name in ("chi2", "chi2_reduced", "rfactor", "n_idp"):
+            numbers[name][i] = getattr(fit, name)
+        numbers["epsilon_k"][i] = fit.data[0].epsilon_k[0]
+        curves[i] = np.interp(chi.k, fit.data[0].k, fit.data[0].fit)
+        status.append(fit.status)
+        reason.append("" if fit.status == OK else "; ".join(fit.warnings))
+    if m and all(s == "failed" for s in status):
+        raise FitError(f"no row can be fitted: {reason[0]}")
+    return RowFit(
+        model=model, values=values, stderr=stderr, stderr_fit=own, path_values=pv, path_stderr=pe, **numbers,
+        usable_k=nan(), kmax=np.full(m, model.range.k[1]), status=tuple(status), reason=tuple(reason), chi=curves, by=LARCH,
+    )  # fmt: skip
+
+
+def _put(whole: RowFit | None, part: RowFit, at: NDArray[np.intp], m: int) -> RowFit:
+    """The rows `at` of a fit of m rows filled in."""
+
+    def rows(old: Array | None, new: Array) -> Array:
+        out = np.full((m, *new.shape[1:]), np.nan) if old is None else np.array(old)
+        out[at] = new
+        return out
+
+    def words(old: tuple[str, ...] | None, new: tuple[str, ...]) -> tuple[str, ...]:
+        out = list(old or [""] * m)
+        for i, word in zip(at, new, strict=True):
+            out[i] = word
+        return tuple(out)
+
+    changed: dict[str, object] = {}
+    for name in MAPS:
+        old = None if whole is None else getattr(whole, name)
+        new = getattr(part, name)
+        keys = new if old is None else old
+        nothing = np.full(at.size, np.nan)
+        changed[name] = {k: rows(None if old is None else old[k], new.get(k, nothing)) for k in keys}
+    for name in ("chi2", "chi2_reduced", "rfactor", "n_idp", "epsilon_k", "usable_k", "kmax", "chi"):
+        changed[name] = rows(None if whole is None else getattr(whole, name), getattr(part, name))
+    for name in ("status", "reason"):
+        changed[name] = words(None if whole is None else getattr(whole, name), getattr(part, name))
+    changed["batches"] = (*(whole.batches if whole is not None else ()), *part.batches)
+    return replace(part, **changed)  # type: ignore[arg-type]

@@ -1,0 +1,174 @@
+"""A finished series: its table, curves and figures, read from its file when they are asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import SeriesError
+from ..records import OK, Array, Normalized, Series, Shown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CURVES = {"norm": "energy", "chi": "k", "fit": "k"}
+
+
+@dataclass(frozen=True, eq=False)
+class SeriesRun(Shown):
+    """The results of a series in one HDF5 file.
+
+    `audit` says how many rows were refitted with Larch and the largest difference in standard errors; `kind` is
+    "measured" or "closure".
+    """
+
+    path: Path
+    spec_text: str
+    kind: str
+    audit: Mapping[str, Any]
+    parameters: tuple[Mapping[str, Any], ...]
+    warnings: tuple[str, ...] = ()
+    time_unit: str = "s"
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """A row a spectrum: time (s), what was measured beside it, values with errors, status."""
+        import pandas as pd
+
+        text = ["label", "status", "reason", "fit_status", "undetermined", "sha256"]
+        return pd.read_csv(
+            self.path.with_suffix(".csv"), dtype=dict.fromkeys(text, str), keep_default_na=True
+        ).fillna(dict.fromkeys(text, ""))
+
+    @property
+    def ok(self) -> Any:
+        """Rows (m,) that were fitted and whose parameters are all determined."""
+        return (self.table["status"] == OK).to_numpy()
+
+    def curves(self, name: str, rows: Any = slice(None)) -> tuple[Array, Array]:
+        """The axis (n,) and the curves (m, n) of "norm", "chi" or "fit"; NaN where a row was not fitted."""
+        import h5py
+
+        if name not in CURVES:
+            raise SeriesError(f"{name!r} is none of the curves {', '.join(CURVES)}")
+        with h5py.File(self.path, "r") as handle:
+            if name not in handle["entry"]:
+                raise SeriesError(f"{self.path} holds no {name}; the spec's keep leaves it out")
+            group = handle["entry"][name]
+            return np.asarray(group[CURVES[name]][()], float), np.asarray(group["data"][rows], float)
+
+    @property
+    def normalized(self) -> Series:
+        """The normalised spectra as a Series, for what works on XANES (LCF, MCR-ALS, edge energies).
+
+        Rows without a spectrum keep their status and hold NaN. Raises SeriesError when norm was not kept.
+        """
+        import tomllib
+
+        energy, norm = self.curves("norm")
+        table, sample = self.table, tomllib.loads(self.spec_text)["sample"]
+        held = np.atleast_1d(np.isfinite(norm).all(axis=1))
+        data = Normalized(
+            energy=energy, mu=norm, norm=norm, flat=norm, e0=table["e0"].to_numpy(float),
+            edge_step=table["edge_step"].to_numpy(float), element=sample["element"], edge=sample.get("edge", "K"),
+            label=self.path.parent.name,
+        )  # fmt: skip
+        # what a fit makes of a row is no matter here: every row with a spectrum counts
+        status = tuple(OK if h else s or "failed" for h, s in zip(held, table["status"], strict=True))
+        return Series(data, table, status, tuple(table["reason"]), data.label)
+
+    @property
+    def linked(self) -> list[str]:
+        """Parameters that the fit along time ties from row to row."""
+        import tomllib
+
+        line = tomllib.loads(self.spec_text)["series"].get("timeline", {})
+        named = [line.get(k, []) for k in ("shared", "param")]
+        return [n for v in named for n in ([v] if isinstance(v, str) else v)] + list(line.get("smooth", {}))
+
+    @property
+    def logged(self) -> list[str]:
+        """Columns that log files gave."""
+        import tomllib
+
+        logs = tomllib.loads(self.spec_text)["series"].get("log", [])
+        return [name for log in logs for name in log["columns"]]
+
+    @cached_property
+    def timeline(self) -> dict[str, Any]:
+        """Results of the fit along time, empty where the spec asks for none."""
+        return self._group("timeline")
+
+    @cached_property
+    def components(self) -> dict[str, Any]:
+        """The components of the rows' XANES: energy (n,), spectra (k, n), facts (JSON); empty where none are asked for."""
+        return self._group("components")
+
+    @cached_property
+    def truth(self) -> dict[str, Array]:
+        """What a closure series was made from; empty for measured data."""
+        return self._group("truth")
+
+    def _group(self, name: str) -> dict[str, Any]:
+        """The datasets of a group of the file, empty where there is none."""
+        import h5py
+
+        with h5py.File(self.path, "r") as handle:
+            group = handle["entry"].get(name)
+            if group is None:
+                return {}
+            return {k: v.asstr()[()] if v.dtype.kind == "O" else v[()] for k, v in group.items()}
+
+    def along(self, against: str = "time") -> tuple[Array, str]:
+        """Values (m,) of a column to plot against, and its axis label. Raises SeriesError."""
+        if against not in self.table:
+            near = ", ".join(c for c in self.table.columns if self.table[c].dtype.kind == "f")
+            raise SeriesError(f"there is no column {against!r} to plot against; there are {near}")
+        values = self.table[against].to_numpy(float)
+        if against != "time":
+            return values, against
+        from ..spec.series import SECONDS
+
+        return values / SECONDS[self.time_unit], f"Time ({self.time_unit})"
+
+    def plot(self, *names: str, against: str = "time") -> Any:
+        """The figure of parameters (or columns) against time or another column, with error bands."""
+        from ..report.plots.series import plot_parameters
+
+        return plot_parameters(self, *names, against=against)
+
+
+def open_run(path: str | Path) -> SeriesRun:
+    """The record of a finished series from its HDF5 file or its folder. Raises SeriesError."""
+    import tomllib
+
+    import h5py
+
+    path = Path(path)
+    path = path / "series.h5" if path.is_dir() else path
+    try:
+        with h5py.File(path, "r") as handle:
+            group = handle["entry/provenance"]
+            facts = {k: v.asstr()[()] if v.dtype.kind == "O" else v[()].item() for k, v in group.items()}
+    except (OSError, KeyError) as exc:
+        raise SeriesError(f"{path} is no result of a series: {exc}") from None
+    return SeriesRun(
+        path=path,
+        spec_text=facts["spec_text"],
+        kind=facts["label"],
+        audit=json.loads(facts["audit"]),
+        parameters=tuple(json.loads(facts["parameters"])),
+        warnings=tuple(w for w in facts["warnings"].splitlines() if w),
+        time_unit=tomllib.loads(facts["spec_text"])["series"].get("time_unit", "s"),
+        provenance=facts,
+    )

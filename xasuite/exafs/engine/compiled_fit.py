@@ -1,0 +1,373 @@
+"""Levenberg-Marquardt compiled: `kernel_numpy._fit_chunk`, row by row."""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numba import njit
+
+from ...records import Array
+from . import kernel_numpy as twin
+from .compiled_model import N_COLUMNS, _columns, _project, _run, _slopes
+from .kernel_numpy import Solution, Work
+from .program import CAPS, N_VALUES, RELATIVE_CAP
+
+CONVERGED, AT_LIMIT, SINGULAR, STUCK = twin.CONVERGED, twin.AT_LIMIT, twin.SINGULAR, twin.STUCK
+STEP2, SMALL2 = twin.STEP_TOLERANCE**2, twin.SMALL_STEP**2
+MAX_ITERATIONS = twin.MAX_ITERATIONS
+PIVOT = twin.SINGULAR_PIVOT
+FIRST, UP, DOWN, LAST = twin.DAMPING_FIRST, twin.DAMPING_UP, twin.DAMPING_DOWN, twin.DAMPING_LAST
+# rows a thread takes at a time
+CHUNK = 512
+
+
+@njit(cache=True, nogil=True)
+def _copy(source, to):
+    """Whole-array assignment would compile ten times as long."""
+    for i in range(to.shape[0]):
+        to[i] = source[i]
+
+
+@njit(cache=True, nogil=True)
+def _copy2(source, to):
+    for i in range(to.shape[0]):
+        for j in range(to.shape[1]):
+            to[i, j] = source[i, j]
+
+
+@njit(cache=True, nogil=True)
+def _fill(value, to):
+    for i in range(to.shape[0]):
+        for j in range(to.shape[1]):
+            to[i, j] = value
+
+
+@njit(cache=True, nogil=True)
+def _equal(a, b):
+    same = True
+    for i in range(a.shape[0]):
+        same = same and a[i] == b[i]
+    return same
+
+
+@njit(cache=True, nogil=True)
+def _evaluate(x, tables, k, matrix, program, uses, space, model, jac):
+    """Model (nr,) and Jacobian (nd, nr) at x; `space` is the workspace of `_workspace`."""
+    coef, left, cell, width, reff = tables
+    ops, args, first, target, start = program
+    slots, slopes, values, grads, stack, dstack, col, rows, proj = space
+    nd = x.shape[0]
+    for i in range(start.shape[0]):
+        slots[i] = x[i] if i < nd else start[i]
+        for d in range(nd):
+            slopes[i, d] = 1.0 if i == d else 0.0
+    _run(ops, args, first, target, slots, slopes, values, grads, stack, dstack, nd)
+    nr = matrix.shape[0]
+    for r in range(nr):
+        model[r] = 0.0
+        for i in range(nd):
+            jac[i, r] = 0.0
+    for p in range(uses.shape[0]):
+        value = values[p * N_VALUES : (p + 1) * N_VALUES]
+        _columns(k, value[1], coef[p], left[p], cell[p], width[p], col)
+        n = _slopes(value, reff[p], uses[p], col, rows)
+        _project(matrix, rows, n, proj)
+        for r in range(nr):
+            model[r] += value[0] * proj[0, r]
+        n = 0
+        for v in range(N_VALUES):
+            if not uses[p, v]:
+                if v == 0:
+                    n = 1
+                continue
+            for i in range(nd):
+                g = grads[p * N_VALUES + v, i]
+                if g != 0.0:
+                    for r in range(nr):
+                        jac[i, r] += g * proj[n, r]
+            n += 1
+
+
+@njit(cache=True, nogil=True)
+def _workspace(ns, nd, n_paths, depth, nk, nr):
+    return (
+        np.empty(ns),
+        np.empty((ns, nd)),
+        np.empty(n_paths * N_VALUES),
+        np.zeros((n_paths * N_VALUES, nd)),
+        np.empty(depth),
+        np.empty((depth, nd)),
+        np.empty((N_COLUMNS, nk)),
+        np.zeros((8, nk)),
+        np.empty((8, nr)),
+    )
+
+
+@njit(cache=True, nogil=True, fastmath={"contract", "nsz", "reassoc"})
+def _normal(data, model, jac, w, nd, normal, pull):
+    """Weighted sum of squares; the normal matrix and its right side into `normal`, `pull`."""
+    chisq = 0.0
+    for r in range(data.shape[0]):
+        d = data[r] - model[r]
+        chisq += w[r] * d * d
+    for i in range(nd):
+        s = 0.0
+        for r in range(data.shape[0]):
+            s += w[r] * jac[i, r] * (data[r] - model[r])
+        pull[i] = s
+        for j in range(i + 1):
+            s = 0.0
+            for r in range(data.shape[0]):
+                s += w[r] * jac[i, r] * jac[j, r]
+            normal[i, j] = s
+            normal[j, i] = s
+    return chisq
+
+
+@njit(cache=True, nogil=True)
+def _factor(normal, free, lam, nv, chol, scale):
+    """Cholesky factor of the scaled, damped normal matrix; False where a pivot is too small."""
+    for i in range(nv):
+        held = not free[i] or not normal[i, i] > 0
+        scale[i] = 1.0 if held else math.sqrt(normal[i, i])
+        for j in range(i + 1):
+            if i == j:
+                chol[i, i] = 1.0 + lam
+            elif held or not free[j] or not normal[j, j] > 0:
+                chol[i, j] = 0.0
+            else:
+                chol[i, j] = normal[i, j] / scale[i] / scale[j]
+    for i in range(nv):
+        for j in range(i):
+            s = chol[i, j]
+            for m in range(j):
+                s -= chol[i, m] * chol[j, m]
+            chol[i, j] = s / chol[j, j]
+        s = chol[i, i]
+        for m in range(i):
+            s -= chol[i, m] * chol[i, m]
+        if not s >= PIVOT:
+            return False
+        chol[i, i] = math.sqrt(s)
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _solve(chol, scale, right, free, nv, out):
+    for i in range(nv):
+        s = right[i] / scale[i] if free[i] else 0.0
+        for m in range(i):
+            s -= chol[i, m] * out[m]
+        out[i] = s / chol[i, i]
+    for i in range(nv - 1, -1, -1):
+        s = out[i]
+        for m in range(i + 1, nv):
+            s -= chol[m, i] * out[m]
+        out[i] = s / chol[i, i]
+    for i in range(nv):
+        out[i] /= scale[i]
+
+
+@njit(cache=True, nogil=True)
+def _cap(step, values, grads, nv):
+    """The factor by which the step passes the cap of some path value (1 or less where it does not)."""
+    worst = 0.0
+    for j in range(values.shape[0]):
+        v = j % N_VALUES
+        change = 0.0
+        for i in range(nv):
+            change += grads[j, i] * step[i]
+        cap = CAPS[v]
+        if v == 0:
+            cap = max(cap, RELATIVE_CAP * abs(values[j]))
+        worst = max(worst, abs(change) / cap)
+    return worst
+
+
+@njit(cache=True, nogil=True)
+def _errors(x, lower, upper, normal, pull, nv, nd, covar, carried, chol, scale, free, unit, column):
+    """Covariance and response of one row; False where the data do not determine the parameters."""
+    for i in range(nv):
+        free[i] = x[i] > lower[i] and x[i] < upper[i]
+    good = _factor(normal, free, 0.0, nv, chol, scale)
+    for i in range(nv):
+        good = good and (not free[i] or normal[i, i] > 0)
+    _fill(np.nan, covar)
+    _fill(np.nan, carried)
+    if not good:
+        return False
+    for i in range(nv):
+        if free[i]:
+            for j in range(nv):
+                unit[j] = 1.0 if i == j else 0.0
+            _solve(chol, scale, unit, free, nv, column)
+            for j in range(nv):
+                if free[j]:
+                    covar[i, j] = column[j]
+    for c in range(nd - nv):
+        for i in range(nv):
+            s = 0.0
+            for j in range(nv):
+                if free[i] and free[j]:
+                    s -= covar[i, j] * normal[j, nv + c]
+            carried[i, c] = s
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _step(x, trial, lower, upper, normal, pull, lam, nv, values, grads, chol, scale, free, step):
+    """The next trial, damped until it can be computed, capped, inside the bounds.
+
+    Gives whether there is one, the damping, the step's size in the metric of the normal matrix, and by what factor it
+    passed its cap.
+    """
+    for i in range(nv):
+        free[i] = not ((x[i] <= lower[i] and pull[i] <= 0) or (x[i] >= upper[i] and pull[i] >= 0))
+    good = _factor(normal, free, lam, nv, chol, scale)
+    while not good and lam <= LAST / UP:
+        lam = max(lam * UP, FIRST)
+        good = _factor(normal, free, lam, nv, chol, scale)
+    if not good:
+        return False, lam, 0.0, 0.0
+    _solve(chol, scale, pull, free, nv, step)
+    moved = 0.0
+    for i in range(nv):
+        for j in range(nv):
+            moved += step[i] * normal[i, j] * step[j]
+    over = _cap(step, values, grads, nv)
+    _copy(x, trial)
+    for i in range(nv):
+        trial[i] = min(max(x[i] + step[i] / max(over, 1.0), lower[i]), upper[i])
+    return True, lam, moved, over
+
+
+@njit(cache=True, nogil=True)
+def _keep(trial, new_normal, new_pull, new_values, new_grads, x, normal, pull, values, grads):
+    """Make the trial the point to go on from."""
+    _copy(trial, x)
+    _copy2(new_normal, normal)
+    _copy(new_pull, pull)
+    _copy(new_values, values)
+    _copy2(new_grads, grads)
+
+
+@njit(cache=True, nogil=True)
+def _weigh(data, weights, weight_of_row, w):
+    """The weight of each real row into w; the weighted sum of squares of the data."""
+    size = 0.0
+    for r in range(w.size):
+        w[r] = weights[weight_of_row[r]]
+        size += w[r] * data[r] * data[r]
+    return size
+
+
+@njit(cache=True, nogil=True)
+def _trials(nd, nu):
+    """Normal equations, values and variables of the point that holds and of the one that is tried."""
+    return (
+        np.empty((nd, nd)), np.empty(nd), np.empty((nd, nd)), np.empty(nd),
+        np.empty(nu), np.empty((nu, nd)), np.empty(nd), np.empty(nd),
+    )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def _fit_rows(
+    lo, hi, chain, data, weights, weight_of_row, x0, lower, upper, n_idp, k, matrix, tables, program, uses,
+    depth, out_x, out_covar, out_carried, out_chisq, out_ended, out_calls,
+):  # fmt: skip
+    nv, nd, nr = lower.shape[0], x0.shape[1], matrix.shape[0]
+    space = _workspace(program[4].shape[0], nd, uses.shape[0], depth, k.shape[0], nr)
+    first_space = _workspace(program[4].shape[0], nd, uses.shape[0], depth, k.shape[0], nr)
+    model, jac = np.empty(nr), np.empty((nd, nr))
+    # rows that start alike share their first evaluation
+    first_x = np.full(nd, np.nan)
+    first_model, first_jac = np.empty(nr), np.empty((nd, nr))
+    w = np.empty(nr)
+    normal, pull, new_normal, new_pull, values, grads, x, trial = _trials(nd, uses.size)
+    chol, scale, step = np.empty((nv, nv)), np.empty(nv), np.empty(nv)
+    unit, free = np.empty(nv), np.empty(nv, np.bool_)
+    for row in range(lo, hi):
+        size = _weigh(data[row], weights[row], weight_of_row, w)
+        _copy(x0[row], trial)
+        if chain and row > lo and out_ended[row - 1] == CONVERGED:
+            trial[:nv] = out_x[row - 1, :nv]
+        chisq, lam, last2, ended, calls = np.inf, 0.0, 0.0, AT_LIMIT, 0
+        for _ in range(MAX_ITERATIONS):
+            calls += 1
+            if calls == 1:
+                if not _equal(trial, first_x):
+                    _copy(trial, first_x)
+                    _evaluate(trial, tables, k, matrix, program, uses, first_space, first_model, first_jac)
+                new = _normal(data[row], first_model, first_jac, w, nd, new_normal, new_pull)
+                if not np.isfinite(new):
+                    _copy(trial, x)
+                    _fill(0.0, normal)
+                    ended = STUCK
+                    break
+                new_values, new_grads = first_space[2], first_space[3]
+            else:
+                _evaluate(trial, tables, k, matrix, program, uses, space, model, jac)
+                new = _normal(data[row], model, jac, w, nd, new_normal, new_pull)
+                new_values, new_grads = space[2], space[3]
+            if new <= chisq * (1 + 1e-12):
+                chisq = new
+                _keep(trial, new_normal, new_pull, new_values, new_grads, x, normal, pull, values, grads)
+                lam = 0.0 if lam * DOWN < 1e-7 else lam * DOWN
+            else:
+                lam = max(lam * UP, FIRST)
+                if lam > LAST:
+                    ended = STUCK
+                    break
+            good, lam, moved, over = _step(
+                x, trial, lower, upper, normal, pull, lam, nv, values, grads, chol, scale, free, step
+            )
+            if not good:
+                ended = SINGULAR
+                break
+            errors2 = moved * max(n_idp - nv, 1e-9) / max(chisq, 1e-300)
+            left2 = errors2 * errors2 / max(last2, 1e-300)
+            settled = errors2 < SMALL2 and left2 < 0.01 * STEP2 and lam == 0
+            last2 = errors2
+            if over <= 1.0 and (errors2 < STEP2 or settled or moved < 1e-22 * size):
+                _copy(trial, x)
+                if lam == 0:
+                    chisq = max(chisq - moved, 0.0)
+                ended = CONVERGED
+                break
+        if not _errors(
+            x, lower, upper, normal, pull, nv, nd, out_covar[row], out_carried[row], chol, scale, free, unit, step
+        ):  # fmt: skip
+            ended = SINGULAR
+        _copy(x, out_x[row])
+        out_chisq[row], out_ended[row], out_calls[row] = chisq, ended, calls
+
+
+def fit_rows(
+    work: Work, data: Array, weights: Array, x0: Array, *, threads: int = 1, chain: bool = False
+) -> Solution:
+    """Fits of data (m, nr) with weights (m, nw) from x0 (m, nv + nc), on `threads` threads.
+
+    With `chain` each row starts from the one before it, where that converged; this takes one thread.
+    """
+    p, t = work.program, work.tables
+    m, nv, nc = len(data), p.n_varied, len(p.names) - p.n_varied
+    x, covar, carried = np.empty((m, nv)), np.empty((m, nv, nv)), np.empty((m, nv, nc))
+    chisq, ended, calls = np.empty(m), np.empty(m, np.int64), np.empty(m, np.int64)
+    tables = (t.coef, t.left, t.cell, t.width, t.reff)
+    program = (p.ops, p.args, p.first, p.target, p.start)
+    fixed = (
+        np.ascontiguousarray(data), np.ascontiguousarray(weights), work.weight_of_row,
+        np.ascontiguousarray(x0), p.lower, p.upper, float(work.n_idp), work.k, work.matrix, tables, program,
+        p.uses, p.depth, x, covar, carried, chisq, ended, calls,
+    )  # fmt: skip
+    if threads <= 1 or chain:
+        _fit_rows(0, m, chain, *fixed)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            edges = range(0, m, min(CHUNK, -(-m // threads)))
+            wait = [pool.submit(_fit_rows, lo, min(lo + edges.step, m), False, *fixed) for lo in edges]
+            for future in wait:
+                future.result()
+    return Solution(x, covar, carried, chisq, ended, calls)

@@ -1,0 +1,245 @@
+"""The fits in plain numpy: the oracle of the compiled kernel, and what runs where numba cannot.
+
+All rows move together; a row leaves the loop when it has converged. The steps, the damping and the ends are
+those of `compiled_fit`, number by number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...constants import ETOK
+from ...records import Array
+from . import tables as tb
+from .program import CAPS, N_VALUES, RELATIVE_CAP, Program, run
+
+CONVERGED, AT_LIMIT, SINGULAR, STUCK = range(4)
+Flags = NDArray[np.bool_]
+
+# the fit ends at a step below this many standard errors, or where a small step together with the last one says
+# that the next would be ten times smaller still
+STEP_TOLERANCE = 1e-4
+SMALL_STEP = 3e-3
+MAX_ITERATIONS = 60
+# a pivot of the scaled normal matrix below this: the data do not determine the parameters
+SINGULAR_PIVOT = 1e-11
+DAMPING_FIRST, DAMPING_UP, DAMPING_DOWN, DAMPING_LAST = 1e-3, 10.0, 0.1, 1e10
+# rows worked on at once: the complex arrays of a chunk stay in the cache
+CHUNK = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """What both kernels take: tables, objective in arrays, program, and the number behind the error scale."""
+
+    tables: tb.PathTables
+    k: Array
+    matrix: Array
+    weight_of_row: Array
+    program: Program
+    n_idp: float
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """Fits of m rows: x (m, nv), unscaled covariance (m, nv, nv), dx/d(carried) (m, nv, nc), sum of squares (m,)."""
+
+    x: Array
+    covar: Array
+    carried: Array
+    chisq: Array
+    ended: NDArray[np.int64]
+    evaluations: NDArray[np.int64]
+
+
+def chi_and_slopes(work: Work, values: Array) -> tuple[Array, Array]:
+    """chi (m, np, nk) of each path, and its derivatives (m, np, 6, nk) by the path's values (m, np, 6).
+
+    The EXAFS equation as FEFF's documentation and Larch write it, with complex p = rep + i / lam:
+    chi = Im[ N S02 amp / (q (R + d)^2) exp(-2 R p'' - 2 p^2 (s2 - p^2 c4 / 3) + i (2 q R + pha + 2 p (d - 2 s2 / R
+    - 2 p^2 c3 / 3))) ].
+    """
+    m, n_paths = values.shape[:2]
+    chi = np.empty((m, n_paths, work.k.size))
+    slopes = np.empty((m, n_paths, N_VALUES, work.k.size))
+    for i in range(n_paths):
+        a, e0, d, s2, c3, c4 = (values[:, i, j, None] for j in range(N_VALUES))
+        reff = work.tables.reff[i]
+        energy = work.k**2 - e0 * ETOK
+        energy = np.where(np.abs(energy) < tb.SMALL_ENERGY, tb.SMALL_ENERGY, energy)
+        q = np.sign(energy) * np.sqrt(np.abs(energy))
+        (amp, pha, rep, lam), (amp1, pha1, rep1, lam1) = tb.lookup(work.tables, i, q)
+        p, p1 = rep + 1j / lam, rep1 - 1j * lam1 / lam**2
+        p2 = p * p
+        shift = d - 2 * s2 / reff
+        exponent = (
+            -2 * reff * p.imag - 2 * p2 * (s2 - p2 * c4 / 3)
+            + 1j * (2 * q * reff + pha + 2 * p * (shift - 2 * p2 * c3 / 3))
+        )  # fmt: skip
+        unit = np.exp(exponent) / (q * (reff + d) ** 2)
+        z = unit * amp
+        by_q = unit * (amp1 - amp / q) + z * (
+            -2 * reff * p1.imag - 4 * p * p1 * (s2 - 2 * p2 * c4 / 3)
+            + 1j * (2 * reff + pha1 + 2 * p1 * (shift - 2 * p2 * c3))
+        )  # fmt: skip
+        chi[:, i] = a * z.imag
+        slopes[:, i, 0] = z.imag
+        slopes[:, i, 1] = a * (by_q.imag * (-ETOK / (2 * np.abs(q))))
+        slopes[:, i, 2] = a * (z * (2j * p - 2 / (reff + d))).imag
+        slopes[:, i, 3] = a * (z * (-2 * p2 - 4j * p / reff)).imag
+        slopes[:, i, 4] = a * (z * (-4j / 3 * p2 * p)).imag
+        slopes[:, i, 5] = a * (z * (2 / 3 * p2 * p2)).imag
+    return chi, slopes
+
+
+def evaluate(work: Work, x: Array) -> tuple[Array, Array, Array, Array]:
+    """Model (m, nr) and Jacobian (m, nr, nd) in the objective's coordinates, path values and their slopes."""
+    values, grad = run(work.program, x)
+    chi, slopes = chi_and_slopes(work, values)
+    model = chi.sum(axis=1) @ work.matrix.T
+    jacobian = np.zeros((*model.shape, x.shape[1]))
+    for i, j in zip(*np.nonzero(work.program.uses), strict=True):
+        jacobian += (slopes[:, i, j] @ work.matrix.T)[..., None] * grad[:, i, j, None, :]
+    return model, jacobian, values, grad
+
+
+def fit_rows(work: Work, data: Array, weights: Array, x0: Array) -> Solution:
+    """Levenberg-Marquardt fits of data (m, nr) with weights (m, nw), from x0 (m, nv + nc)."""
+    parts = [
+        _fit_chunk(work, data[i : i + CHUNK], weights[i : i + CHUNK], x0[i : i + CHUNK])
+        for i in range(0, len(data), CHUNK)
+    ]
+    return Solution(*(np.concatenate(p) for p in zip(*parts, strict=True)))
+
+
+def _fit_chunk(work: Work, data: Array, weights: Array, x0: Array) -> tuple[Array, ...]:
+    nv = work.program.n_varied
+    m, nd = x0.shape
+    w = weights[:, work.weight_of_row]
+    x, lam, last2 = x0.copy(), np.zeros(m), np.zeros(m)
+    chisq, ended, calls = np.full(m, np.inf), np.full(m, AT_LIMIT), np.zeros(m, int)
+    normal, pull = np.zeros((m, nd, nd)), np.zeros((m, nd))
+    values, grad = np.zeros((m, work.program.n_paths, N_VALUES)), np.zeros(1)
+    grad = np.zeros((m, work.program.n_paths, N_VALUES, nd))
+    trial, live = x.copy(), np.arange(m)
+    size = np.einsum("ij,ij->i", w, data**2)
+    for _ in range(MAX_ITERATIONS):
+        # rows that start alike share their first evaluation
+        same = len(live) > 1 and calls[live[0]] == 0 and bool((trial[live] == trial[live[0]]).all())
+        got = evaluate(work, trial[live[:1]] if same else trial[live])
+        model, jac, val, gra = (np.broadcast_to(g, (len(live), *g.shape[1:])) for g in got)
+        calls[live] += 1
+        residual = data[live] - model
+        new = np.einsum("ij,ij->i", w[live], residual**2)
+        better = new <= chisq[live] * (1 + 1e-12)
+        kept = live[better]
+        x[kept], chisq[kept], values[kept], grad[kept] = trial[kept], new[better], val[better], gra[better]
+        weighted = jac[better] * w[kept][..., None]
+        normal[kept] = np.einsum("mri,mrj->mij", weighted, jac[better])
+        pull[kept] = np.einsum("mri,mr->mi", weighted, residual[better])
+        first = calls[live] == 1
+        lam[kept] = np.where(lam[kept] * DAMPING_DOWN < 1e-7, 0.0, lam[kept] * DAMPING_DOWN)
+        worse = live[~better & ~first]
+        lam[worse] = np.maximum(lam[worse] * DAMPING_UP, DAMPING_FIRST)
+        ended[live[first & ~np.isfinite(new)]] = STUCK
+        ended[live[lam[live] > DAMPING_LAST]] = STUCK
+        live = live[(lam[live] <= DAMPING_LAST) & ~(first & ~np.isfinite(new))]
+        if not len(live):
+            break
+        step, bad = _step(work.program, x[live], normal[live], pull[live], lam[live])
+        moved = np.einsum("mi,mij,mj->m", step, normal[live][:, :nv, :nv], step)
+        scaled, capped = _cap(step, values[live], grad[live], nv)
+        errors2 = moved * max(work.n_idp - nv, 1e-9) / np.maximum(chisq[live], 1e-300)
+        # steps shrink by a factor each time: what is left after this one is about step^2 / last step
+        left2 = errors2**2 / np.maximum(last2[live], 1e-300)
+        settled = (errors2 < SMALL_STEP**2) & (left2 < (0.1 * STEP_TOLERANCE) ** 2) & (lam[live] == 0)
+        done = ~capped & ~bad & ((errors2 < STEP_TOLERANCE**2) | settled | (moved < 1e-22 * size[live]))
+        last2[live] = errors2
+        trial[live] = x[live]
+        trial[live, :nv] = np.clip(x[live, :nv] + scaled, work.program.lower, work.program.upper)
+        at = live[done]
+        x[at], ended[at] = trial[at], CONVERGED
+        chisq[at] = np.maximum(chisq[at] - np.where(lam[at] == 0, moved[done], 0.0), 0.0)
+        stuck = bad & (lam[live] > DAMPING_LAST / DAMPING_UP)
+        lam[live[bad]] = np.maximum(lam[live[bad]] * DAMPING_UP, DAMPING_FIRST)
+        ended[live[stuck]] = SINGULAR
+        live = live[~done & ~stuck]
+        if not len(live):
+            break
+    covar, carried, singular = _errors(work.program, x, normal, pull)
+    ended[singular] = SINGULAR
+    return x[:, :nv], covar, carried, chisq, ended, calls
+
+
+def _free(program: Program, x: Array, pull: Array) -> Flags:
+    """Parameters (m, nv) that may move: not those that lie on a bound and are drawn beyond it."""
+    nv = program.n_varied
+    x, pull = x[:, :nv], pull[:, :nv]
+    return ~(((x <= program.lower) & (pull <= 0)) | ((x >= program.upper) & (pull >= 0)))
+
+
+def _scaled(normal: Array, free: Flags) -> tuple[Array, Array]:
+    """The normal matrix with unit diagonal, held parameters cut out, and the scale (m, nv)."""
+    nv = free.shape[1]
+    diagonal = np.einsum("mii->mi", normal[:, :nv, :nv])
+    held = ~free | ~(diagonal > 0)
+    scale = np.where(held, 1.0, np.sqrt(np.where(held, 1.0, diagonal)))
+    a = normal[:, :nv, :nv] / scale[:, :, None] / scale[:, None, :]
+    a = np.where(held[:, :, None] | held[:, None, :], 0.0, a)
+    a[:, np.arange(nv), np.arange(nv)] = 1.0
+    return a, scale
+
+
+def _step(program: Program, x: Array, normal: Array, pull: Array, lam: Array) -> tuple[Array, Flags]:
+    nv = program.n_varied
+    free = _free(program, x, pull)
+    a, scale = _scaled(normal, free)
+    damped = a + lam[:, None, None] * np.eye(nv)
+    bad = _lowest_pivot(damped) < SINGULAR_PIVOT
+    damped[bad] = np.eye(nv)
+    right = np.where(free, pull[:, :nv] / scale, 0.0)
+    step = np.linalg.solve(damped, right[..., None])[..., 0] / scale
+    step[bad] = 0.0
+    return step, bad
+
+
+def _lowest_pivot(a: Array) -> Array:
+    """The smallest pivot of a Cholesky decomposition (m,), without failing where there is none."""
+    a = a.copy()
+    lowest = np.full(len(a), np.inf)
+    for i in range(a.shape[1]):
+        pivot = a[:, i, i]
+        lowest = np.minimum(lowest, np.where(np.isfinite(pivot), pivot, -1.0))
+        safe = np.where(pivot > SINGULAR_PIVOT, pivot, 1.0)
+        column = a[:, i + 1 :, i] / safe[:, None]
+        a[:, i + 1 :, i + 1 :] -= column[:, :, None] * a[:, None, i + 1 :, i]
+    return lowest
+
+
+def _cap(step: Array, values: Array, grad: Array, nv: int) -> tuple[Array, Flags]:
+    """Steps short enough for every path value to stay within its cap, and whether they were shortened."""
+    change = np.abs(np.einsum("mpvi,mi->mpv", grad[..., :nv], step))
+    caps = np.broadcast_to(CAPS, change.shape).copy()
+    caps[..., 0] = np.maximum(CAPS[0], RELATIVE_CAP * np.abs(values[..., 0]))
+    ratio = (change / caps).max(axis=(1, 2))
+    return step / np.maximum(ratio, 1.0)[:, None], ratio > 1.0
+
+
+def _errors(program: Program, x: Array, normal: Array, pull: Array) -> tuple[Array, Array, Flags]:
+    """Unscaled covariance, the response to carried parameters, and the rows where neither exists."""
+    nv = program.n_varied
+    free = _free(program, x, pull) & (x[:, :nv] > program.lower) & (x[:, :nv] < program.upper)
+    a, scale = _scaled(normal, free)
+    singular = (_lowest_pivot(a) < SINGULAR_PIVOT) | (free & ~(np.einsum("mii->mi", normal)[:, :nv] > 0)).any(
+        axis=1
+    )
+    a[singular] = np.eye(nv)
+    inverse = np.linalg.inv(a) / scale[:, :, None] / scale[:, None, :]
+    held = ~free[:, :, None] | ~free[:, None, :]
+    response = -np.where(held, 0.0, inverse) @ normal[:, :nv, nv:]
+    covar = np.where(held | singular[:, None, None], np.nan, inverse)
+    response[singular] = np.nan
+    return covar, response, singular

@@ -1,0 +1,279 @@
+"""A Model as flat arrays: which numbers are varied, and how every path's values follow from them.
+
+Expressions run as postfix programs that carry first derivatives along (the chain rule), once here in numpy
+over all rows, and once in the compiled kernel; both read the same arrays.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...errors import FitError
+from ...expressions import Expression
+from ...records import Array
+from ..model import Model, Parameter
+
+# the values of a path that chi depends on, in the kernels' order; the first is n times s02
+VALUES = ("amplitude", "e0", "deltar", "sigma2", "third", "fourth")
+N_VALUES = len(VALUES)
+# the largest step of each in one iteration, beyond which the linear model of chi means nothing: half the
+# amplitude or 1, 5 eV, a phase of some 1 rad at k = 10 for deltar and the cumulants (docs/decisions/engine.md)
+CAPS = np.array([1.0, 5.0, 0.06, 0.005, 5e-4, 5e-5])
+RELATIVE_CAP = 0.5
+
+CONST, NAME, ADD, SUB, MUL, DIV, POW, NEG = range(8)
+SQRT, EXP, LOG, LOG10, SIN, COS, TAN, ABS, MIN, MAX = range(8, 18)
+_OPS = {"const": CONST, "name": NAME, "add": ADD, "sub": SUB, "mul": MUL, "div": DIV, "pow": POW, "neg": NEG}
+_CALLS = {
+    "sqrt": SQRT, "exp": EXP, "ln": LOG, "log": LOG, "log10": LOG10, "sin": SIN, "cos": COS, "tan": TAN,
+    "abs": ABS, "min": MIN, "max": MAX,
+}  # fmt: skip
+
+
+class UnsupportedError(FitError):
+    """The engine does not do this; fit the rows one by one with exafs.fit.fit_chi (Larch) instead."""
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """The model in arrays.
+
+    `names` are the varied parameters (nv), then those whose own standard error is carried (nc); derivatives
+    run over both. `start` (ns,) holds every parameter's value by slot, the first nv + nc slots being `names`.
+    `ops` (no,), `args` (no,) hold all programs one after the other; program i is ops[first[i]:first[i + 1]] and
+    writes slot target[i], or the path value number target[i] - ns. `uses` (np, 6): path values that depend on `names`.
+    """
+
+    names: tuple[str, ...]
+    n_varied: int
+    slots: tuple[str, ...]
+    start: Array
+    lower: Array
+    upper: Array
+    carried: Array
+    ops: Array
+    args: Array
+    first: Array
+    target: Array
+    uses: Array
+    depth: int
+
+    @property
+    def n_paths(self) -> int:
+        """Number of paths."""
+        return len(self.uses)
+
+
+def compile_model(model: Model) -> Program:
+    """The program of a model. Raises UnsupportedError or FitError, naming what is wrong."""
+    _refuse(model)
+    varied = [p for p in model.params if p.vary and p.expr is None]
+    carried = [p for p in model.params if not p.vary and p.expr is None and p.stderr > 0]
+    fixed = [p for p in model.params if not p.vary and p.expr is None and not p.stderr > 0]
+    derived = _ordered(model, [p for p in model.params if p.expr is not None])
+    everything = [*varied, *carried, *fixed, *derived]
+    slot = {p.name: i for i, p in enumerate(everything)}
+    moving = {p.name for p in (*varied, *carried)}
+    programs: list[Expression] = []
+    for p in derived:
+        assert p.expr is not None
+        programs.append(p.expr)
+        if p.expr.names & moving:
+            moving.add(p.name)
+    uses = np.zeros((len(model.paths), N_VALUES), bool)
+    for i, path in enumerate(model.paths):
+        amplitude = Expression("n*s02", path.n.names | path.s02.names, (*path.n.program, *path.s02.program, ("mul", None)))  # fmt: skip
+        values = (amplitude, path.e0, path.deltar, path.sigma2, path.third, path.fourth)
+        programs += values
+        uses[i] = [bool(e.names & moving) for e in values]
+    _check_used(varied, derived, model)
+    ops, args, first = [], [], [0]
+    for e in programs:
+        for op, argument in e.program:
+            ops.append(_CALLS[argument] if op == "call" else _OPS[op])
+            args.append(float(slot[argument]) if op == "name" else float(argument) if op == "const" else 0.0)
+        first.append(len(ops))
+    n_slots = len(everything)
+    target = [slot[p.name] for p in derived] + [n_slots + j for j in range(uses.size)]
+    return Program(
+        names=tuple(p.name for p in (*varied, *carried)),
+        n_varied=len(varied),
+        slots=tuple(p.name for p in everything),
+        start=np.array([p.value for p in everything], float),
+        lower=np.array([p.min for p in varied], float),
+        upper=np.array([p.max for p in varied], float),
+        carried=np.array([p.stderr for p in carried], float),
+        ops=np.array(ops, np.int64),
+        args=np.array(args, float),
+        first=np.array(first, np.int64),
+        target=np.array(target, np.int64),
+        uses=uses,
+        depth=max(len(e.program) for e in programs),
+    )
+
+
+def _refuse(model: Model) -> None:
+    if not model.paths:
+        raise FitError("the model holds no path")
+    if model.range.space not in {"r", "k", "q"}:
+        raise UnsupportedError(
+            f"the engine fits in r, k or q space, not {model.range.space!r}; Larch takes it"
+        )
+    bound_to = sorted({p.data for p in model.paths if p.data})
+    if bound_to:
+        raise UnsupportedError(
+            f"a path belongs to data row {bound_to[0]!r}: the engine fits each row by itself; fit them together with Larch"
+        )
+    known = {p.name for p in model.params}
+    for path in model.paths:
+        missing = sorted(path.names - known)
+        if missing:
+            raise FitError(
+                f"path {path.label!r} uses {missing[0]!r}, which is no parameter; there are {', '.join(sorted(known))}"
+            )
+
+
+def _ordered(model: Model, derived: list[Parameter]) -> list[Parameter]:
+    model.evaluate({})  # raises FitError on a ring
+    done = {p.name for p in model.params if p.expr is None}
+    out: list[Parameter] = []
+    while len(out) < len(derived):
+        for p in derived:
+            if p.name not in done and p.expr is not None and p.expr.names <= done:
+                out.append(p)
+                done.add(p.name)
+    return out
+
+
+def _check_used(varied: list[Parameter], derived: list[Parameter], model: Model) -> None:
+    used: frozenset[str] = frozenset().union(*(p.names for p in model.paths))
+    for p in reversed(derived):
+        if p.name in used and p.expr is not None:
+            used |= p.expr.names
+    idle = sorted({p.name for p in varied} - used)
+    if idle:
+        raise FitError(f"parameter {idle[0]!r} is varied but no path uses it; use it or remove it")
+    if len(varied) >= model.range.n_idp:
+        raise FitError(
+            f"{len(varied)} variables against {model.range.n_idp:.1f} independent points (1 + 2 dk dR / pi): the data "
+            "cannot determine them; fix some or widen the k or R range"
+        )
+
+
+def run(program: Program, x: Array) -> tuple[Array, Array]:
+    """Path values (m, np, 6) and their derivatives (m, np, 6, nv + nc) at x (m, nv + nc)."""
+    *_, values = _slots(program, x)
+    m, nd = x.shape
+    out, grad = np.empty((m, N_VALUES * program.n_paths)), np.zeros((m, N_VALUES * program.n_paths, nd))
+    for j, (value, slope) in enumerate(values):
+        out[:, j] = value
+        if slope is not None:
+            grad[:, j] = slope
+    return out.reshape(m, -1, N_VALUES), grad.reshape(m, -1, N_VALUES, nd)
+
+
+def parameters(program: Program, x: Array) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Every parameter's values (m,) and derivatives (m, nv + nc), expressions included, at x (m, nv + nc)."""
+    slots, slopes, _ = _slots(program, x)
+    zero = np.zeros_like(x)
+    values = {name: np.broadcast_to(slots[i], x.shape[:1]) for i, name in enumerate(program.slots)}
+    grads = {name: zero if slopes[i] is None else slopes[i] for i, name in enumerate(program.slots)}
+    return values, grads
+
+
+def _slots(program: Program, x: Array):  # type: ignore[no-untyped-def]
+    m, nd = x.shape
+    slots: list = [x[:, i] if i < nd else program.start[i] for i in range(len(program.slots))]
+    eye = np.eye(nd)
+    slopes: list = [np.broadcast_to(eye[i], (m, nd)) if i < nd else None for i in range(len(program.slots))]
+    values: list = []
+    for i, target in enumerate(program.target):
+        value, slope = _run_one(program, i, slots, slopes)
+        if target < len(slots):
+            slots[target], slopes[target] = value, slope
+        else:
+            values.append((value, slope))
+    return slots, slopes, values
+
+
+def _run_one(program: Program, i: int, slots: list, slopes: list):  # type: ignore[no-untyped-def]
+    """One program over all rows; a slope of None is zero."""
+    stack: list = []
+    for at in range(program.first[i], program.first[i + 1]):
+        op, arg = program.ops[at], program.args[at]
+        if op == CONST:
+            stack.append((arg, None))
+        elif op == NAME:
+            stack.append((slots[int(arg)], slopes[int(arg)]))
+        elif op in (ADD, SUB, MUL, DIV, POW, MIN, MAX):
+            b, db = stack.pop()
+            a, da = stack.pop()
+            value, fa, fb = _binary(op, a, b)
+            stack.append((value, _plus(_times(fa, da), _times(fb, db))))
+        else:
+            a, da = stack.pop()
+            value, fa = _unary(op, a)
+            stack.append((value, _times(fa, da)))
+    return stack[0]
+
+
+def _times(factor, slope):  # type: ignore[no-untyped-def]
+    return None if slope is None else np.asarray(factor)[..., None] * slope
+
+
+def _plus(a, b):  # type: ignore[no-untyped-def]
+    return b if a is None else a if b is None else a + b
+
+
+def _binary(op: int, a, b):  # type: ignore[no-untyped-def]
+    """Value and partial derivatives of a binary operation."""
+    with np.errstate(all="ignore"):
+        if op == ADD:
+            return a + b, 1.0, 1.0
+        if op == SUB:
+            return a - b, 1.0, -1.0
+        if op == MUL:
+            return a * b, b, a
+        if op == DIV:
+            return a / b, 1 / b, -a / b**2
+        if op == POW:
+            base = np.where(np.asarray(a) > 0, a, 1.0)
+            value = np.asarray(a, float) ** b
+            return value, b * np.asarray(a, float) ** (b - 1), value * np.log(base)
+        first = (np.asarray(a) <= b) if op == MIN else (np.asarray(a) >= b)
+        return np.where(first, a, b), np.where(first, 1.0, 0.0), np.where(first, 0.0, 1.0)
+
+
+def _unary(op: int, a):  # type: ignore[no-untyped-def]
+    with np.errstate(all="ignore"):
+        if op == NEG:
+            return -a, -1.0
+        if op == SQRT:
+            return np.sqrt(a), 0.5 / np.sqrt(a)
+        if op == EXP:
+            return np.exp(a), np.exp(a)
+        if op == LOG:
+            return np.log(a), 1 / a
+        if op == LOG10:
+            return np.log10(a), 1 / (a * math.log(10))
+        if op == SIN:
+            return np.sin(a), np.cos(a)
+        if op == COS:
+            return np.cos(a), -np.sin(a)
+        if op == TAN:
+            return np.tan(a), 1 / np.cos(a) ** 2
+        return np.abs(a), np.sign(a)
+
+
+def start_values(program: Program, values: Mapping[str, float] | None = None) -> Array:
+    """Starting point (nv + nc,) within the bounds, with `values` in place of the model's."""
+    x = program.start[: len(program.names)].copy()
+    for i, name in enumerate(program.names[: program.n_varied]):
+        if values and name in values:
+            x[i] = values[name]
+    x[: program.n_varied] = np.clip(x[: program.n_varied], program.lower, program.upper)
+    return x

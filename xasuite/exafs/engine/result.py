@@ -1,0 +1,151 @@
+"""What a batch of fits gives: arrays with a row a spectrum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...records import OK, Array
+from ..model import Model
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+AT_BOUND = "at bound"
+SINGULAR = "singular"
+MAX_ITERATIONS = "max iterations"
+STUCK = "stuck"
+NO_DATA = "no data"
+
+# Fields of BatchFit with a row a spectrum, and those that map names to such
+ROWS = ("x", "covar", "chi2", "chi2_reduced", "rfactor", "epsilon_k", "evaluations")
+MAPS = ("values", "stderr", "stderr_fit", "path_values", "path_stderr")
+
+REASONS: Mapping[str, str] = {
+    OK: "",
+    AT_BOUND: "a parameter ended at its bound: it has no error, and those tied to it mean little",
+    SINGULAR: "the data do not determine all parameters: there are no errors",
+    MAX_ITERATIONS: "the fit did not converge, from either of two starts",
+    STUCK: "no step from here lowers chi-square, or chi-square is not a number",
+    NO_DATA: "chi(k) holds NaN or inf",
+}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RowFits:
+    """Fits of m spectra with one model, whoever made them.
+
+    `values`, `stderr`, `stderr_fit` map every parameter's name, expressions included, to (m,); `path_values`,
+    `path_stderr` map "path label.quantity" (n, s02, r, deltar, sigma2, e0, third, fourth) likewise. `stderr` holds the
+    error of inherited parameters (a foil's S02) in quadrature, `stderr_fit` does not. Errors are NaN where there are
+    none; `status` (m,) says why.
+    """
+
+    model: Model
+    values: Mapping[str, Array]
+    stderr: Mapping[str, Array]
+    stderr_fit: Mapping[str, Array]
+    path_values: Mapping[str, Array]
+    path_stderr: Mapping[str, Array]
+    chi2: Array
+    chi2_reduced: Array
+    rfactor: Array
+    epsilon_k: Array
+    status: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class BatchFit(RowFits):
+    """The engine's fits of m spectra.
+
+    `names` (nv) are the varied parameters, `x` (m, nv) their values, `covar` (m, nv, nv) the scaled covariance
+    of the fit alone. `epsilon_k` (m, n k weights). The rest is that of RowFits.
+    """
+
+    names: tuple[str, ...]
+    x: Array
+    covar: Array
+    n_idp: float
+    evaluations: NDArray[np.int64]
+    k: Array = field(default_factory=lambda: np.empty(0))
+    backend: str = ""
+    epsilon_given: Array | None = None
+
+    def __len__(self) -> int:
+        return len(self.status)
+
+    @property
+    def ok(self) -> NDArray[np.bool_]:
+        """Rows (m,) whose values and errors can be used as they are."""
+        return np.array([s == OK for s in self.status], bool)
+
+    @property
+    def reason(self) -> tuple[str, ...]:
+        """A sentence for each row that is not ok, naming the parameters at a bound."""
+        return tuple(self._why(i, s) for i, s in enumerate(self.status))
+
+    def _why(self, row: int, status: str) -> str:
+        if status != AT_BOUND:
+            return REASONS[status]
+        at = ", ".join(
+            n for n, held in zip(self.names, np.isnan(np.diag(self.covar[row])), strict=True) if held
+        )
+        return f"{at}: {REASONS[status]}"
+
+    def take(self, rows: NDArray[np.intp]) -> BatchFit:
+        """The fits of some rows, in their order."""
+        return _each_row([self], lambda parts: parts[0][rows])
+
+    def chi(self, rows: slice | Array | None = None) -> Array:
+        """The fitted chi(k) (m, nk) on `k`, of all rows or of some."""
+        from . import tables
+        from .kernel_numpy import Work, chi_and_slopes
+        from .program import compile_model, run
+
+        program = compile_model(self.model)
+        x = np.atleast_2d(self.x[slice(None) if rows is None else rows])
+        full = np.hstack([x, np.broadcast_to(program.start[program.n_varied : len(program.names)], (len(x), len(program.names) - program.n_varied))])  # fmt: skip
+        inner = self.k[1:] if self.k[0] == 0 else self.k
+        table = tables.build([p.feff for p in self.model.paths])
+        work = Work(table, inner, np.empty((0, inner.size)), np.empty(0, int), program, self.n_idp)
+        out = np.concatenate(
+            [
+                chi_and_slopes(work, run(program, full[i : i + 256])[0])[0].sum(axis=1)
+                for i in range(0, len(full), 256)
+            ]
+        )
+        if inner.size == self.k.size:
+            return out
+        return np.hstack([2 * out[:, :1] - out[:, 1:2], out])
+
+    def table(self) -> pd.DataFrame:
+        """A row a spectrum: values, standard errors, statistics, status."""
+        import pandas as pd
+
+        columns: dict[str, object] = {}
+        for name, value in self.values.items():
+            columns[name] = value
+            columns[f"{name}_err"] = self.stderr[name]
+        columns |= {"chi2_reduced": self.chi2_reduced, "rfactor": self.rfactor, "status": list(self.status)}
+        return pd.DataFrame(columns)
+
+
+def joined(fits: Sequence[BatchFit]) -> BatchFit:
+    """Fits of several stacks with one model as one, in their order."""
+    return _each_row(fits, np.concatenate)
+
+
+def _each_row(fits: Sequence[BatchFit], make: Callable[[list[Any]], Any]) -> BatchFit:
+    """A batch whose arrays with a row a spectrum are made from those of other batches."""
+    first = fits[0]
+    changed: dict[str, Any] = {n: make([getattr(f, n) for f in fits]) for n in ROWS}
+    for name in MAPS:
+        changed[name] = {k: make([getattr(f, name)[k] for f in fits]) for k in getattr(first, name)}
+    if first.epsilon_given is not None:
+        changed["epsilon_given"] = make([f.epsilon_given for f in fits])
+    changed["status"] = tuple(make([np.array(f.status, object) for f in fits]))
+    return replace(first, **changed)

@@ -1,0 +1,269 @@
+"""Fourier transforms chi(k) -> chi(R) -> chi(q), in the convention of Ifeffit and Larch.
+
+    chi(R) = (dk / sqrt(pi)) sum_j k_j^n W(k_j) chi(k_j) exp(2 i k_j R)^*
+
+The sum is an FFT of `NFFT` points, so that R comes in steps of pi / (NFFT dk) = 0.0307 A for dk = 0.05 1/A.
+Conventions, and where they differ from other programs: docs/decisions/fourier.md.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import overload
+
+import numpy as np
+
+from ..errors import DataError, RangeError
+from ..records import Array, Chi, ComplexArray, Series, Step, Transform
+from ..reduce.window import WINDOWS, ft_window, window_name
+
+__all__ = [
+    "NFFT",
+    "WINDOWS",
+    "back_fourier",
+    "check_k",
+    "filtered",
+    "forward",
+    "backward",
+    "fourier",
+    "ft_window",
+    "k_window",
+    "r_window",
+    "window_name",
+]
+
+NFFT = 2048
+# Rows transformed at once: bounds the memory of a long series to about 70 MB beyond its result.
+_CHUNK = 4096
+# Rows from which a matrix product takes the FFT's place, and rows multiplied at once.
+_MANY, _ROWS = 16, 512
+# A range's end may pass the last point by this part of a step (k grids carry rounding errors).
+_SLACK = 1e-3
+
+
+def check_k(chi: Chi, k: tuple[float, float]) -> float:
+    """The step of chi's k grid, once the grid and the range `k` are known to be usable.
+
+    Raises DataError when the grid does not run from 0 in equal steps or a single chi is not finite,
+    RangeError when `k` is empty or passes the data.
+    """
+    grid, name = chi.k, chi.label or str(chi.source) or "chi"
+    if grid.ndim != 1 or grid.size < 4 or chi.chi.shape[-1] != grid.size:
+        raise DataError(
+            f"{name}: chi has shape {chi.chi.shape} and k {grid.shape}; the last axis of chi is k's"
+        )
+    step = float(grid[1] - grid[0])
+    if step <= 0 or abs(grid[0]) > 1e-6 or np.abs(np.diff(grid) - step).max() > 1e-6:
+        raise DataError(
+            f"{name}: k must run from 0 in equal steps, it starts at {grid[0]:g} with a step of {step:g}; "
+            "interpolate chi first"
+        )
+    if chi.chi.ndim == 1 and not np.isfinite(chi.chi).all():
+        raise DataError(f"{name}: chi is not finite at k = {grid[~np.isfinite(chi.chi)][0]:g} 1/A")
+    lower, upper = float(k[0]), float(k[1])
+    if not 0 <= lower < upper:
+        raise RangeError(
+            f"{name}: the k range {lower:g} to {upper:g} 1/A is empty or below 0; give (lower, upper)"
+        )
+    if upper > grid[-1] + _SLACK * step:
+        raise RangeError(
+            f"{name}: kmax = {upper:g} 1/A lies beyond the data, which end at k = {grid[-1]:.6g} 1/A; lower kmax"
+        )
+    return step
+
+
+def k_window(
+    grid: Array, k: tuple[float, float], *, dk: float = 1.0, dk2: float | None = None, window: str = "hanning"
+) -> Array:
+    """The window (nk,) on a k grid from 0; a taper may run past the last point, and is then cut there."""
+    step = float(grid[1] - grid[0])
+    top = max(float(grid[-1]), k[1] + (dk if dk2 is None else dk2))
+    longer = step * np.arange(int(1.01 + top / step), dtype=float)
+    return ft_window(longer, k, dx=dk, dx2=dk2, kind=window)[: grid.size]
+
+
+def forward(chik: Array, kstep: float, *, nfft: int = NFFT, nr: int | None = None) -> ComplexArray:
+    """chi(R) (..., nr) of weighted and windowed chi (..., nk): the sum of this module's first lines.
+
+    `nr` keeps the first points only (nfft // 2 at most).
+    """
+    nr = nfft // 2 if nr is None else min(nr, nfft // 2)
+    flat = chik.reshape(-1, chik.shape[-1])
+    out = np.empty((flat.shape[0], nr), complex)
+    if flat.shape[0] >= _MANY and nr <= nfft // 4:
+        # few of the FFT's points are wanted: a product with their columns is sooner done
+        used = np.flatnonzero(flat.any(axis=0))
+        span = slice(used[0], used[-1] + 1) if used.size else slice(0, 0)
+        turns = _turns(flat.shape[1], nfft, nr)[span] * (kstep / np.sqrt(np.pi))
+        for i in range(0, flat.shape[0], _ROWS):
+            np.matmul(flat[i : i + _ROWS, span], turns, out=out[i : i + _ROWS].view(float))
+        return out.reshape(*chik.shape[:-1], nr)
+    for i in range(0, flat.shape[0], _CHUNK):
+        out[i : i + _CHUNK] = np.fft.rfft(flat[i : i + _CHUNK], nfft, axis=-1)[:, :nr]
+    out *= kstep / np.sqrt(np.pi)
+    return out.reshape(*chik.shape[:-1], nr)
+
+
+@lru_cache(maxsize=8)
+def _turns(nk: int, nfft: int, nr: int) -> Array:
+    """Real and imaginary parts (nk, 2 nr), side by side, of exp(-2 pi i j l / nfft)."""
+    circle = np.exp(-2j * np.pi / nfft * np.arange(nfft))
+    return circle[np.outer(np.arange(nk), np.arange(nr)) % nfft].view(float)
+
+
+def backward(chir: ComplexArray, kstep: float, *, nfft: int = NFFT, nk: int | None = None) -> ComplexArray:
+    """Complex chi(q) (..., nk) of windowed chi(R) (..., nr); its real part is k^n chi(k), filtered."""
+    nk = nfft // 2 if nk is None else min(nk, nfft // 2)
+    flat = chir.reshape(-1, chir.shape[-1])
+    out = np.empty((flat.shape[0], nk), complex)
+    for i in range(0, flat.shape[0], _CHUNK):
+        out[i : i + _CHUNK] = np.fft.ifft(flat[i : i + _CHUNK], nfft, axis=-1)[:, :nk]
+    # chi(R) holds positive R alone: twice the half of the spectrum, times the inverse of forward's factor.
+    out *= 2 * np.sqrt(np.pi) / kstep
+    return out.reshape(*chir.shape[:-1], nk)
+
+
+@overload
+def fourier(chi: Chi, *, k: tuple[float, float] = ..., kweight: float = ..., window: str = ...,
+            dk: float = ..., dk2: float | None = ..., rmax: float = ..., nfft: int = ...) -> Transform: ...  # fmt: skip
+@overload
+def fourier(chi: Series, *, k: tuple[float, float] = ..., kweight: float = ..., window: str = ...,
+            dk: float = ..., dk2: float | None = ..., rmax: float = ..., nfft: int = ...) -> Series: ...  # fmt: skip
+def fourier(
+    chi: Chi | Series,
+    *,
+    k: tuple[float, float] = (3.0, 12.0),
+    kweight: float = 2,
+    window: str = "hanning",
+    dk: float = 1.0,
+    dk2: float | None = None,
+    rmax: float = 10.0,
+    nfft: int = NFFT,
+) -> Transform | Series:
+    """The Fourier transform chi(R) of chi(k).
+
+    Parameters
+    ----------
+    chi : Chi with chi (..., nk) on k from 0 in equal steps, or a Series of it.
+    k : range in 1/A: the middles of the window's tapers.
+    kweight : power of k that chi is multiplied with.
+    window, dk, dk2 : see `ft_window`.
+    rmax : R is kept up to here, A.
+    nfft : points of the FFT; sets the step in R, not the resolution.
+
+    Returns
+    -------
+    Transform with chir (..., nr) in A^-(kweight + 1), or a Series of it. Rows that hold NaN give NaN.
+
+    Raises RangeError when `k` is empty or passes the data, DataError for a k grid that is not even.
+    """
+    if isinstance(chi, Series):
+        return chi.map(
+            lambda c: fourier(c, k=k, kweight=kweight, window=window, dk=dk, dk2=dk2, rmax=rmax, nfft=nfft)
+        )
+    kstep = check_k(chi, k)
+    if chi.k.size > nfft:
+        raise DataError(f"{chi.label}: chi has {chi.k.size} points and the FFT {nfft}; raise nfft")
+    if not rmax > 0:
+        raise RangeError(f"rmax = {rmax:g} A leaves no R; give a positive one")
+    win = k_window(chi.k, k, dk=dk, dk2=dk2, window=window)
+    chik = chi.chi * chi.k**kweight
+    rstep = np.pi / (kstep * nfft)
+    nr = int(min(nfft / 2, 1.01 + rmax / rstep))
+    chir = forward(chik * win, kstep, nfft=nfft, nr=nr)
+    for made in (chik, chir):
+        made.flags.writeable = False  # the record then takes them without a copy
+    settings = {
+        "k": (float(k[0]), float(k[1])), "kweight": kweight, "window": window_name(window), "dk": dk,
+        "dk2": dk if dk2 is None else dk2, "rmax": rmax, "nfft": nfft,
+    }  # fmt: skip
+    return Transform(
+        r=rstep * np.arange(nr, dtype=float),
+        chir=chir,
+        kweight=kweight,
+        k=chi.k,
+        window=win,
+        chik=chik,
+        label=chi.label,
+        element=chi.element,
+        edge=chi.edge,
+        notes=chi.notes,
+        source=chi.source,
+        history=(*chi.history, Step("fourier", settings)),
+    )
+
+
+def r_window(
+    transform: Transform, r: tuple[float, float], *, dr: float = 0.0, window: str = "hanning"
+) -> Array:
+    """The window (nr,) on the transform's R axis. Raises RangeError when `r` is empty or passes it."""
+    if not 0 <= r[0] < r[1]:
+        raise RangeError(f"the R range {r[0]:g} to {r[1]:g} A is empty or below 0; give (lower, upper)")
+    rstep = float(transform.r[1] - transform.r[0])
+    if r[1] > transform.r[-1] + rstep:
+        raise RangeError(
+            f"{transform.label}: the R range ends at {r[1]:g} A, the transform at {transform.r[-1]:.4g} A; "
+            "raise rmax of the forward transform"
+        )
+    longer = rstep * np.arange(_nfft(transform), dtype=float)
+    return ft_window(longer, r, dx=dr, kind=window)[: transform.r.size]
+
+
+def _nfft(transform: Transform) -> int:
+    """The FFT's length, which the two steps carry: dR dk = pi / nfft."""
+    steps = (transform.r[1] - transform.r[0]) * (transform.k[1] - transform.k[0])
+    return int(np.rint(np.pi / steps))
+
+
+def filtered(
+    transform: Transform, *, r: tuple[float, float], dr: float = 0.0, window: str = "hanning"
+) -> ComplexArray:
+    """Complex chi(q) (..., nk) on the transform's k: amplitude and phase of what lies within `r`.
+
+    Larch's ``chiq``; its real part compares with the k-weighted, windowed chi(k). Raises RangeError.
+    """
+    kstep = float(transform.k[1] - transform.k[0])
+    win = r_window(transform, r, dr=dr, window=window)
+    return backward(transform.chir * win, kstep, nfft=_nfft(transform), nk=transform.k.size)
+
+
+@overload
+def back_fourier(
+    transform: Transform, *, r: tuple[float, float], dr: float = ..., window: str = ...
+) -> Chi: ...
+@overload
+def back_fourier(
+    transform: Series, *, r: tuple[float, float], dr: float = ..., window: str = ...
+) -> Series: ...
+def back_fourier(
+    transform: Transform | Series, *, r: tuple[float, float], dr: float = 0.0, window: str = "hanning"
+) -> Chi | Series:
+    """The part of chi(k) whose |chi(R)| lies within `r`: the Fourier-filtered chi.
+
+    Parameters
+    ----------
+    transform : Transform, or a Series of it.
+    r : range in A (not corrected for phase): the middles of the window's tapers.
+    dr, window : taper in A and kind, see `ft_window`.
+
+    Returns
+    -------
+    Chi on the transform's k grid. The k weight is divided out again (chi(0) is 0), the k window is not:
+    `k**kweight * chi` is the real part of Larch's ``chiq``. `meta["kweight"]` holds the weight.
+    e0 and edge_step are not known to a Transform and are NaN.
+
+    Raises RangeError when `r` is empty or passes the transform's rmax.
+    """
+    if isinstance(transform, Series):
+        return transform.map(lambda t: back_fourier(t, r=r, dr=dr, window=window))
+    weighted = filtered(transform, r=r, dr=dr, window=window).real
+    k = transform.k
+    with np.errstate(divide="ignore", invalid="ignore"):
+        chi = np.where(k > 0, weighted / k**transform.kweight, 0.0)
+    unknown = np.full(chi.shape[:-1], np.nan)
+    settings = {"r": (float(r[0]), float(r[1])), "dr": dr, "window": window_name(window)}
+    return Chi(
+        k=k, chi=chi, e0=unknown, edge_step=unknown, label=transform.label, element=transform.element,
+        edge=transform.edge, meta={"kweight": transform.kweight}, notes=transform.notes,
+        source=transform.source, history=(*transform.history, Step("back_fourier", settings)),
+    )  # fmt: skip

@@ -1,0 +1,82 @@
+"""What a fit along time keeps of a series, and the rows' own chi-square with its derivatives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import FitError
+from ...records import Array, Chi
+from ..engine import objective, tables
+from ..engine.kernel_numpy import CHUNK, Work, evaluate
+from ..engine.program import compile_model, start_values
+from ..engine.result import BatchFit, joined
+from ..engine.stack import fit_stack
+from ..model import Model
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """What a fit along time needs of each row: `data` (m, nr), chi(k) in the objective's own coordinates, and its own fit.
+
+    Some 40 to 60 numbers and the fit's in place of chi(k), the spectrum and its copies: a series of any length is taken
+    block by block (`keep`).
+    """
+
+    data: Array
+    fit: BatchFit
+
+    def take(self, rows: NDArray[np.intp]) -> Kept:
+        """Some rows, in their order."""
+        return Kept(self.data[rows], self.fit.take(rows))
+
+
+def keep(model: Model, blocks: Iterable[Chi], *, epsilon_k: float | None = None, threads: int = 1) -> Kept:
+    """Each row's own fit, and what a fit along time needs of its data, from blocks of chi (m, nk) that follow each other.
+
+    Memory is that of the largest block and of what is kept. Raises what fit_stack raises, FitError without a block.
+    """
+    data, fits = [], []
+    for chi in blocks:
+        fits.append(fit_stack(model, chi, epsilon_k=epsilon_k, start="mean", threads=threads))
+        data.append(objective.build(chi.k, model.range).reduce(np.atleast_2d(chi.chi)))
+    if not fits:
+        raise FitError("there is no row to fit along time")
+    return Kept(np.concatenate(data), joined(fits))
+
+
+class RowsChi2:
+    """The rows' own chi-square: its information matrix and pull at any parameters."""
+
+    def __init__(self, model: Model, kept: Kept, used: NDArray[np.bool_]) -> None:
+        fit = kept.fit
+        goal = objective.build(fit.k, model.range)
+        program = compile_model(model)
+        self.work = Work(
+            tables.build([p.feff for p in model.paths]), goal.k, goal.model_matrix, goal.weight_of_row, program, goal.n_idp
+        )  # fmt: skip
+        self.nv = program.n_varied
+        self.carried = start_values(program)[self.nv :]
+        self.data = kept.data[used]
+        given = fit.epsilon_given is not None
+        self.weights = goal.weights(fit.epsilon_k[used], given)[:, goal.weight_of_row]
+        self.free = goal.n_idp - self.nv
+        self.to_chi2 = goal.n_idp / goal.n_residual
+
+    def information(self, x: Array, scale: float) -> tuple[Array, Array, float]:
+        """Information matrices (m, nv, nv), pulls (m, nv), and the sum of chi-square, over `scale`."""
+        normal, pull = np.empty((len(x), self.nv, self.nv)), np.empty((len(x), self.nv))
+        total = 0.0
+        for i in range(0, len(x), CHUNK):
+            part = slice(i, i + CHUNK)
+            full = np.hstack([x[part], np.broadcast_to(self.carried, (len(x[part]), self.carried.size))])
+            model, jacobian, *_ = evaluate(self.work, full)
+            jacobian, residual = jacobian[..., : self.nv], self.data[part] - model
+            weighted = jacobian * self.weights[part][..., None]
+            normal[part] = np.einsum("mri,mrj->mij", weighted, jacobian) / scale
+            pull[part] = np.einsum("mri,mr->mi", weighted, residual) / scale
+            total += float(np.einsum("mr,mr->", self.weights[part], residual**2)) / scale
+        return normal, pull, total

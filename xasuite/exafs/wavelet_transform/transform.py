@@ -1,0 +1,243 @@
+"""Wavelet transforms of one chi(k) or a stack: the function, the chunks of a long series, and differences."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, overload
+
+import numpy as np
+
+from ...errors import DataError, RangeError
+from ...records import Array, Chi, Series, Step, Wavelet
+from ..fourier_transform import NFFT, check_k, k_window, window_name
+from .bank import build
+from .cauchy import Cauchy
+from .kernel import Kernel
+from .morlet import Morlet
+
+KINDS = ("morlet", "cauchy")
+# Larger results are refused: a series is meant to be taken chunk by chunk (iter_wavelet).
+MEMORY = 2**31
+# Values (rows x R x k) of one chunk: 24 MB, which the allocator reuses from chunk to chunk.
+_CHUNK_VALUES = 1_500_000
+
+
+def mother(kind: str, *, eta: float, sigma: float, order: int) -> Kernel:
+    """The mother wavelet of that name. Raises DataError for another name or a setting without resolution."""
+    if kind == "morlet":
+        return Morlet(float(eta), float(sigma))
+    if kind == "cauchy":
+        return Cauchy(order)
+    raise DataError(f"no wavelet {kind!r}; choose one of {', '.join(KINDS)}")
+
+
+def r_axis(kstep: float, r: tuple[float, float], dr: float | None, nr: int | None) -> Array:
+    """R (nr,) in A: the points of |chi(R)| within `r`, or every `dr`, or `nr` points from end to end.
+
+    Raises RangeError when `r` is empty, DataError when both dr and nr are given.
+    """
+    lower, upper = float(r[0]), float(r[1])
+    if not 0 <= lower < upper:
+        raise RangeError(f"the R range {lower:g} to {upper:g} A is empty or below 0; give (lower, upper)")
+    if upper > np.pi / (4 * kstep):
+        raise RangeError(
+            f"R up to {upper:g} A needs a finer k grid than {kstep:g} 1/A; lower it to {np.pi / (4 * kstep):.3g} A"
+        )
+    if dr is not None and nr is not None:
+        raise DataError(f"dr = {dr:g} and nr = {nr} both set the R axis; give one of them")
+    if nr is not None:
+        return np.linspace(lower, upper, int(nr))
+    step = float(np.pi / (kstep * NFFT)) if dr is None else float(dr)
+    if not 0 < step <= upper - lower:
+        raise RangeError(f"R from {lower:g} to {upper:g} A in steps of {step:g} A leaves no axis")
+    # Slack, so that an end on a point is kept in spite of rounding
+    first, last = int(np.ceil(lower / step - 1e-9)), int(np.floor(upper / step + 1e-9))
+    return step * np.arange(first, last + 1, dtype=float)
+
+
+def _complete(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of `wavelet` with its defaults for those left out; its signature alone states them.
+
+    Raises TypeError for a name that it does not have.
+    """
+    known = {
+        n: p.default for n, p in inspect.signature(wavelet).parameters.items() if p.kind is p.KEYWORD_ONLY
+    }
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise TypeError(f"wavelet has no setting {', '.join(unknown)}; it has {', '.join(known)}")
+    return known | dict(given)
+
+
+class _Plan:
+    """Everything of a transform that does not depend on the spectrum."""
+
+    def __init__(self, chi: Chi, given: Mapping[str, Any]) -> None:
+        s = SimpleNamespace(**_complete(given))
+        kstep = check_k(chi, (0.0, float(chi.k[-1])) if s.k is None else s.k)
+        kernel = mother(s.kind, eta=s.eta, sigma=s.sigma, order=s.order)
+        self.kind, self.kweight, self.k = s.kind, s.kweight, chi.k
+        self.r = r_axis(kstep, s.r, s.dr, s.nr)
+        self.window = np.ones(chi.k.size) if s.k is None else k_window(chi.k, s.k, dk=s.dk, window=s.window)
+        self.norm = s.norm or kernel.default_norm
+        self.bank = build(kernel, round(kstep, 9), chi.k.size, self.r, self.norm)
+        other = {"order"} if s.kind == "morlet" else {"eta", "sigma"}
+        self.settings: dict[str, Any] = {n: v for n, v in vars(s).items() if n not in other} | {
+            "k": None if s.k is None else (float(s.k[0]), float(s.k[1])), "window": window_name(s.window),
+            "r": (float(s.r[0]), float(s.r[1])), "norm": self.norm,
+        }  # fmt: skip
+
+    def __call__(self, chi: Chi) -> Wavelet:
+        """The transform of a chi that fits the plan's k grid."""
+        chik = chi.chi * chi.k**self.kweight * self.window
+        flat = chik.reshape(-1, chik.shape[-1])
+        wt = self.bank(flat).reshape(*chik.shape[:-1], self.r.size, self.k.size)
+        # Handed over as it is: a record copies what can be written to, and this may be large
+        wt.flags.writeable = False
+        return Wavelet(
+            k=chi.k, r=self.r, wt=wt, kind=self.kind, kweight=self.kweight, chik=chik, label=chi.label,
+            element=chi.element, edge=chi.edge, notes=chi.notes, source=chi.source,
+            history=(*chi.history, Step("wavelet", self.settings)),
+        )  # fmt: skip
+
+
+@overload
+def wavelet(chi: Chi, **settings: Any) -> Wavelet: ...
+@overload
+def wavelet(chi: Series, **settings: Any) -> Series: ...
+def wavelet(  # type: ignore[misc]
+    chi: Chi | Series,
+    *,
+    kind: str = "morlet",
+    k: tuple[float, float] | None = None,
+    kweight: float = 2,
+    window: str = "hanning",
+    dk: float = 1.0,
+    r: tuple[float, float] = (0.0, 6.0),
+    dr: float | None = None,
+    nr: int | None = None,
+    eta: float = 10.0,
+    sigma: float = 1.0,
+    order: int = 200,
+    norm: str | None = None,
+) -> Wavelet | Series:
+    """The wavelet transform W(k, R) of chi(k).
+
+    Parameters
+    ----------
+    chi : Chi with chi (..., nk) on k from 0 in equal steps, or a Series of it.
+    kind : "morlet" or "cauchy".
+    k : range in 1/A with a window of kind `window` and taper `dk` (1/A); None: all of the data, no window.
+    kweight : power of k that chi is multiplied with.
+    r : range in A, not corrected for phase: the same scale as |chi(R)|, a wave sin(2kR) lies at R.
+    dr, nr : step in A or number of points; neither: the points of |chi(R)|.
+    eta, sigma : Morlet's frequency and Gaussian width; resolution R / (eta sigma) in R whatever `r` is.
+    order : Cauchy's order; resolution R / sqrt(order) in R whatever `r` is.
+    norm : "energy" (the double integral of |W|^2 is the integral of |chi(R)|^2; Morlet's default),
+        "amplitude" (a wave of amplitude 1 gives 1) or "larch" (Cauchy's default).
+
+    Returns
+    -------
+    Wavelet with wt (..., nr, nk), complex, and `chik` the weighted, windowed chi; or a Series of it. Rows that
+    hold NaN give NaN.
+
+    Raises RangeError for ranges that are empty or pass the data, DataError for unusable grids, unknown names,
+    or a stack whose result would take more than 2 GB (see `iter_wavelet`).
+    """
+    settings: dict[str, Any] = {
+        "kind": kind, "k": k, "kweight": kweight, "window": window, "dk": dk, "r": r, "dr": dr, "nr": nr,
+        "eta": eta, "sigma": sigma, "order": order, "norm": norm,
+    }  # fmt: skip
+    if isinstance(chi, Series):
+        return replace(chi, data=wavelet(chi.data, **settings))
+    plan = _Plan(chi, settings)
+    rows = int(np.prod(chi.chi.shape[:-1]))
+    if rows * plan.r.size * chi.k.size * 16 > MEMORY:
+        raise DataError(
+            f"{chi.label}: the wavelets of {rows} spectra would take "
+            f"{rows * plan.r.size * chi.k.size * 16 / 2**30:.1f} GB; take them in chunks with iter_wavelet"
+        )
+    return plan(chi)
+
+
+def iter_wavelet(
+    chi: Chi | Series, *, rows: int | None = None, **settings: Any
+) -> Iterator[tuple[slice, Wavelet]]:
+    """Wavelets of a long stack, chunk by chunk, so that memory does not grow with its length.
+
+    Parameters
+    ----------
+    chi : Chi with chi (m, nk), or a Series of it.
+    rows : spectra a chunk; by default as many as fill 64 MB.
+    settings : those of `wavelet`.
+
+    Yields
+    ------
+    (slice of the rows, Wavelet with wt (rows, nr, nk)).
+
+    Raises DataError, RangeError as `wavelet` does.
+    """
+    data: Chi = chi.data if isinstance(chi, Series) else chi
+    if data.chi.ndim != 2:
+        raise DataError(f"{data.label}: chunks need chi of shape (m, nk), this has {data.chi.shape}")
+    plan = _Plan(data, settings)
+    step = rows or max(1, _CHUNK_VALUES // (plan.r.size * data.k.size))
+    for start in range(0, data.chi.shape[0], step):
+        part = slice(start, min(start + step, data.chi.shape[0]))
+        yield part, plan(rows_of(data, part))
+
+
+def row_of(chi: Chi, i: int) -> Chi:
+    """Row i (from 0) of a stacked Chi, chi (nk,), without what no transform needs."""
+    one = rows_of(chi, slice(i, i + 1))
+    values = {
+        n: getattr(one, n)[0] for n in ("chi", "e0", "edge_step", "epsilon_k") if np.ndim(getattr(one, n))
+    }
+    return replace(one, **values)
+
+
+def rows_of(chi: Chi, part: slice) -> Chi:
+    """Some rows of a stacked Chi, without what no transform needs (mu, background)."""
+    m = chi.chi.shape[0]
+
+    def cut(values: Any) -> Any:
+        return values[part] if values is not None and values.ndim and values.shape[0] == m else values
+
+    return Chi(
+        k=chi.k, chi=chi.chi[part], e0=cut(chi.e0), edge_step=cut(chi.edge_step), element=chi.element,
+        edge=chi.edge, label=chi.label, epsilon_k=cut(chi.epsilon_k), notes=chi.notes, meta=chi.meta,
+        source=chi.source, history=chi.history,
+    )  # fmt: skip
+
+
+def wavelets(chis: Sequence[Chi], **settings: Any) -> tuple[Wavelet, ...]:
+    """The wavelets of several chi(k) under one set of settings: data, fit, each path; or several samples.
+
+    Each chi keeps its own k grid. Raises DataError when the list is empty, else as `wavelet` does.
+    """
+    if not chis:
+        raise DataError("no chi(k) given to transform; give at least one Chi record")
+    return tuple(wavelet(chi, **settings) for chi in chis)
+
+
+def difference(a: Wavelet, b: Wavelet) -> Wavelet:
+    """The wavelet of a less that of b, phases included: the wavelet of chi_a - chi_b, where both have data.
+
+    The magnitude of the difference, not the difference of magnitudes: two lobes of equal height at shifted
+    distances do not cancel. Raises DataError when R axes, kind, weight or normalisation differ.
+    """
+    settings = [dict(w.history[-1].settings) if w.history else {} for w in (a, b)]
+    for name in ("kind", "kweight", "norm", "eta", "sigma", "order"):
+        one, two = settings[0].get(name), settings[1].get(name)
+        if one != two:
+            raise DataError(f"{a.label} and {b.label} differ in {name} ({one} and {two}); use one for both")
+    n = min(a.k.size, b.k.size)
+    if a.r.shape != b.r.shape or not np.allclose(a.r, b.r) or not np.allclose(a.k[:n], b.k[:n]):
+        raise DataError(f"{a.label} and {b.label} lie on different k or R grids; transform both on one")
+    return replace(
+        a, k=a.k[:n], wt=a.wt[..., :n] - b.wt[..., :n], chik=a.chik[..., :n] - b.chik[..., :n],
+        label=f"{a.label} − {b.label}",
+    )  # fmt: skip

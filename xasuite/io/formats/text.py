@@ -1,0 +1,260 @@
+"""Column text of any beamline: the table of numbers is found first, then the labels that fit it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ...errors import ReadError
+from ...records import Array
+from ..table import Table, clean_names, generic_names, lines_of
+
+MIN_ROWS = 10
+_COMMENT = "#;%*!&"
+_SPLIT = re.compile(r"[,;\s]+")
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][-+]?\d+)?(?!\w)|[-+]?(?:nan|inf(?:inity)?)\b", re.I)
+_GLUED = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+)(?:[eEdD][-+]\d{2,3})?")
+_STAMP = re.compile(r"^\d{1,4}[-/.:]\d{1,2}[-/.:]\d{1,4}$")
+_LABVIEW_WIDTH = 21
+
+
+@dataclass
+class Block:
+    """A table of numbers within a text: columns (ncol, n), its first line's number (from 1), dropped lines."""
+
+    columns: Array
+    first: int
+    last: int
+    dropped: list[int] = field(default_factory=list)
+    kept: list[int] = field(default_factory=list)
+
+
+def numbers(line: str) -> list[float] | None:
+    """The numbers of a line of data, or None when the line is not one.
+
+    Date and time stamps stand as NaN, so that a column keeps its place. Numbers that fixed-width Fortran
+    output ran together ("3.39E+04-1.00E+00") are taken apart.
+    """
+    text = line.strip()
+    if not text or text[0] in _COMMENT or not (text[0].isdigit() or text[0] in "+-.nNiI"):
+        return None
+    tokens = [t for t in _SPLIT.split(text) if t]
+    try:
+        return [float(t) for t in tokens]
+    except ValueError:
+        pass
+    out: list[float] = []
+    for token in tokens:
+        try:
+            out.append(float(token.replace("D", "e").replace("d", "e")))
+            continue
+        except ValueError:
+            pass
+        if _STAMP.match(token):
+            out.append(float("nan"))
+            continue
+        parts = _GLUED.findall(token)
+        if len(parts) < 2 or "".join(parts) != token:
+            return None
+        out.extend(float(p.replace("D", "e").replace("d", "e")) for p in parts)
+    return out
+
+
+def find_block(lines: list[str], name: str, min_rows: int = MIN_ROWS) -> Block:
+    """The longest table of numbers: rows of one width, comment and empty lines between them allowed.
+
+    Raises ReadError when there is none of `min_rows` rows.
+    """
+    runs: list[tuple[int, list[list[float]], list[int], list[int]]] = []
+    rows: list[list[float]] = []
+    where: list[int] = []
+    odd: list[int] = []
+    width = 0
+    for i, line in enumerate(lines):
+        values = numbers(line)
+        if values is None or len(values) < 2:
+            text = line.strip()
+            if rows and text and text[0] not in _COMMENT:
+                odd.append(i + 1)
+                if len(odd) > 3 + len(rows) // 20:
+                    runs.append((width, rows, where, odd))
+                    rows, where, odd, width = [], [], [], 0
+            continue
+        if rows and len(values) != width:
+            if len(rows) >= MIN_ROWS:
+                odd.append(i + 1)
+                if len(odd) <= 3 + len(rows) // 20:
+                    continue
+            runs.append((width, rows, where, odd))
+            rows, where, odd = [], [], []
+        width = len(values)
+        rows.append(values)
+        where.append(i + 1)
+    runs.append((width, rows, where, odd))
+    width, rows, where, odd = max(runs, key=lambda run: len(run[1]))
+    if len(rows) < min_rows:
+        raise ReadError(
+            f"{name}: no table of numbers: "
+            + (f"only {len(rows)} rows from line {where[0]}" if rows else "no row of two or more numbers")
+            + f"; a scan needs at least {min_rows}"
+        )
+    odd = [n for n in odd if where[0] < n < where[-1]]
+    return Block(np.array(rows).T, where[0], where[-1], odd, where)
+
+
+def parse_columns(text: str, name: str) -> Table:
+    """The single group of a text file of columns. Raises ReadError when it holds no table."""
+    lines = lines_of(text)
+    block = find_block(lines, name)
+    header = lines[: block.first - 1]
+    notes: list[str] = []
+    count = block.columns.shape[0]
+    labels, units = find_labels(header, count)
+    if labels:
+        names = clean_names(labels)
+    else:
+        names = generic_names(count)
+        notes.append(f"no line of labels fits the {count} columns: they are named {names[0]} ... {names[-1]}")
+    if block.dropped:
+        notes.append(
+            f"{len(block.dropped)} lines inside the table dropped, not rows of {count} numbers "
+            f"(line {', '.join(map(str, block.dropped[:5]))}{' ...' if len(block.dropped) > 5 else ''})"
+        )
+    table = Table(names=names, columns=block.columns, notes=notes, hints=_hints(header))
+    table.units = dict(zip(names, units, strict=True)) if units else {}
+    # A column of dates or times is NaN throughout and no channel.
+    empty = [i for i in range(count) if not np.isfinite(block.columns[i]).any()]
+    if empty:
+        table.names = [n for i, n in enumerate(names) if i not in empty]
+        table.columns = np.delete(block.columns, empty, axis=0)
+    header_facts(table, header)
+    return table
+
+
+def _hints(header: list[str]) -> str:
+    """Header text in which an element may be named: the lines of titles and comments, not of settings."""
+    return " ".join(line.strip(" #;%") for line in header[:60] if len(line) < 200)
+
+
+def header_facts(table: Table, header: list[str]) -> None:
+    """Element, edge, edge energy and d-spacing where a header states them in so many words."""
+    from ..edges import is_element
+
+    facts: dict[str, str] = {}
+    for line in header:
+        text = line.strip().lstrip("#;%*! ").strip()
+        pair = re.match(r"^%?([A-Za-z][\w .\-]{0,40}?)\s*[:=]\s*(.*)$", text)
+        if pair and pair.group(2).strip():
+            facts.setdefault(pair.group(1).strip().lower(), pair.group(2).strip())
+            table.meta.setdefault(pair.group(1).strip(), pair.group(2).strip()[:200])
+    symbol = facts.get("element.symbol") or facts.get("element") or facts.get("atom") or ""
+    symbol = symbol.strip().capitalize()
+    if is_element(symbol):
+        table.element = symbol
+    edge = (facts.get("element.edge") or facts.get("edge") or "").strip().upper()
+    if re.fullmatch(r"K|[LM][1-5]", edge):
+        table.edge = edge
+    whole = "\n".join(header)
+    stated = re.search(
+        r"(?:\bE0\b|edge[_ ]?energy|exafs_edge_energy|e-?zero)\W{0,4}([0-9]+\.?[0-9]*)", whole, re.I
+    )
+    if stated:
+        value = float(stated.group(1))
+        table.e0 = value * 1000 if value < 150 else value
+    spacing = re.search(r"(?:d[_ ]?spacing|lattice spacing)\W+([0-9.]+)", whole, re.I)
+    if spacing and 0.1 < float(spacing.group(1).strip(".") or 0) < 50:
+        table.d_spacing = float(spacing.group(1))
+    title = facts.get("name") or facts.get("sample.name") or facts.get("sample")
+    if title:
+        table.label = title[:80]
+
+
+def find_labels(header: list[str], count: int) -> tuple[list[str], list[str]]:
+    """Labels and units of `count` columns from the header lines above a table; empty lists when none fit.
+
+    Tried in this order: lists of one label a line (SSRL; "Column.3: I0"; "P1 = {Energy}"), the fixed-width
+    heading of the LabVIEW programs, then the nearest line above the table that splits into as many words.
+    """
+    for finder in (_column_fields, _one_a_line, _legend, _fixed_width):
+        labels = finder(header, count)
+        if labels:
+            return labels[0], labels[1]
+    for line in reversed(header[-12:]):
+        labels_ = split_labels(line, count)
+        if labels_:
+            units = [_unit_of(label) for label in labels_]
+            return labels_, units
+    return [], []
+
+
+def _unit_of(label: str) -> str:
+    found = re.search(r"[\[(]\s*(k?ev)\s*[\])]", label, re.I)
+    return found.group(1) if found else ""
+
+
+def split_labels(line: str, count: int) -> list[str]:
+    """The labels in a line, by quotes, tabs, commas, wide gaps or single spaces; [] when they are not `count`."""
+    text = line.strip()
+    text = re.sub(r"^(#L\b|#C\b|[#;%*]+)\s*", "", text).strip()
+    text = re.sub(r"^#\s*", "", text)
+    if not text:
+        return []
+    ways = [
+        re.findall(r'"([^"]*)"', text) if text.count('"') >= 2 * count else [],
+        [t.strip() for t in re.split(r"\t+", text)],
+        [t.strip() for t in text.split(",")],
+        re.split(r"\s{2,}", text),
+        text.split(),
+        re.findall(r"[^\s(\[]+(?:\s*[(\[][^)\]]*[)\]])?", text),
+    ]
+    for labels in ways:
+        if len(labels) == count and all(
+            re.search(r"[A-Za-z]", w) and not _NUMBER.fullmatch(w) for w in labels
+        ):
+            return labels
+    return []
+
+
+def _column_fields(header: list[str], count: int) -> tuple[list[str], list[str]] | None:
+    found: dict[int, list[str]] = {}
+    for line in header:
+        pair = re.match(r"^[#;% ]*Column\.(\d+)\s*:\s*(.+)$", line.strip(), re.I)
+        if pair:
+            found[int(pair.group(1))] = pair.group(2).split("||")[0].split()
+    if set(found) != set(range(1, count + 1)) or not all(found.values()):
+        return None
+    return [found[i][0] for i in range(1, count + 1)], [" ".join(found[i][1:]) for i in range(1, count + 1)]
+
+
+def _one_a_line(header: list[str], count: int) -> tuple[list[str], list[str]] | None:
+    for i, line in enumerate(header):
+        if re.match(r"^\s*data\s*:\s*$", line, re.I):
+            labels = [text.strip() for text in header[i + 1 :] if text.strip()]
+            if len(labels) == count:
+                return labels, [""] * count
+    return None
+
+
+def _legend(header: list[str], count: int) -> tuple[list[str], list[str]] | None:
+    names: dict[str, str] = {}
+    for line in header:
+        pair = re.match(r"^[#; ]*([PD]\d+)\s*=\s*\{([^}]*)\}", line)
+        if pair:
+            names[pair.group(1)] = pair.group(2).strip()
+    for line in reversed(header[-3:]):
+        keys = split_labels(line, count)
+        if keys and all(k in names for k in keys):
+            return [names[k] for k in keys], [""] * count
+    return None
+
+
+def _fixed_width(header: list[str], count: int) -> tuple[list[str], list[str]] | None:
+    for i, line in enumerate(header):
+        if re.match(r"^#\s*Column Headings:\s*$", line) and i + 1 < len(header):
+            text = header[i + 1].lstrip("#")
+            labels = [text[_LABVIEW_WIDTH * j : _LABVIEW_WIDTH * (j + 1)].strip() for j in range(count)]
+            if all(labels) and not text[_LABVIEW_WIDTH * count :].strip():
+                return [re.sub(r"\s*\*$", "", label) for label in labels], [""] * count
+    return None

@@ -1,0 +1,23 @@
+"""What is done with a spec: resolved, run, checked, scored, studied by closure."""
+
+from __future__ import annotations
+
+from ..lazy import loader
+
+_PUBLIC = {
+    "check_spec": "check",
+    "Context": "resolve",
+    "resolve_spec": "resolve",
+    "run_spec": "run",
+    "fit": "run",
+    "SpecResult": "run",
+    "Cell": "score",
+    "Reproduction": "reproduce",
+    "reproduce_specs": "reproduce",
+    "score_result": "score",
+}
+
+__all__ = list(_PUBLIC)
+
+
+__getattr__ = loader(__name__, _PUBLIC)

@@ -1,0 +1,378 @@
+"""Closure: what the pipeline does to a known truth, over many noise seeds and over the analyst's choices.
+
+All through the batched engine, from mu(E): a stack of spectra that differ in noise alone is normalised, its
+background removed and its chi(k) fitted as a spec says.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..errors import RangeError
+from ..exafs.engine import BatchFit, fit_stack
+from ..exafs.model import Model
+from ..records import Array, Chi
+from ..reduce import find_e0
+from ..spec.load import LoadedSpec
+from ..spec.published import PublishedPath, table
+from ..spec.schema import Reduce
+from .resolve import Context, reduce_row, resolve_model
+from .simulated import simulate_stack
+
+# quantities a published row states, and the batch's names for them
+QUANTITIES = ("n", "r", "sigma2")
+GOOD_NOISE = 3e-4
+# the matching noise is looked for between these levels of epsilon_k, to 2 %
+_NOISE_RANGE = (5e-5, 5e-2)
+_NOISE_PRECISION = 0.02
+_NOISE_SEEDS = 24
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """How one parameter of one row comes back over many seeds.
+
+    bias = mean - truth; spread = standard deviation between seeds; reported = mean standard error of the fits
+    (their own, without inherited parts); coverage = share of seeds whose value +- its error holds the truth (ideal
+    0.68); at_bound, failed = shares of the fits.
+    """
+
+    row: str
+    path: str
+    quantity: str
+    truth: float
+    bias: float
+    spread: float
+    reported: float
+    coverage: float
+    at_bound: float
+    failed: float
+    published_err: float | None
+    within_published: float  # share of seeds within the published error of the truth (nan without one)
+    noise: float
+    seeds: int
+
+    @property
+    def reason(self) -> str:
+        """Why coverage is off, where it lies outside 0.5-0.9; empty otherwise."""
+        if 0.5 <= self.coverage <= 0.9:
+            return ""
+        if self.at_bound > 0.1:
+            return f"{self.at_bound:.0%} of the fits end at a bound, where errors mean nothing"
+        if self.coverage < 0.5 and abs(self.bias) > 0.7 * self.reported:
+            return (
+                f"bias: {self.bias:+.2g} against an own error of {self.reported:.2g} (other potentials, farther shells, "
+                "background)"
+            )
+        if self.coverage > 0.9 and self.reported > 1.3 * self.spread:
+            return (
+                f"misfit inside the rescaled errors: they are {self.reported / self.spread:.1f} times the spread between "
+                "seeds"
+            )
+        return f"own errors {self.reported / self.spread:.1f} times the spread between seeds"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the analyst could have chosen instead, and where N (R, sigma2) then ends."""
+
+    what: str
+    row: str
+    path: str
+    n: float
+    r: float
+    sigma2: float
+    n_shift: float
+
+
+def lines_of(loaded: LoadedSpec, index: int) -> tuple[PublishedPath, ...]:
+    """The published lines that a simulated row stands for."""
+    entry = loaded.spec.data[index]
+    assert entry.simulate is not None
+    return table(loaded.spec.reproduces).lines(entry.simulate.row)
+
+
+def fit_seeds(
+    loaded: LoadedSpec,
+    index: int,
+    model: Model,
+    *,
+    noise: float,
+    seeds: Sequence[int],
+    reduction: Reduce | None = None,
+) -> BatchFit:
+    """A row simulated with each seed and fitted blind. Raises what simulation, reduction and fit raise."""
+    spectrum = simulate_stack(loaded, index, noise=noise, seeds=tuple(seeds))
+    settings = reduction or loaded.spec.reduce
+    if settings.e0 is None:  # found once, on the clean spectrum: E0 moves by less than a point with noise
+        settings = settings.model_copy(update={"e0": _clean_e0(loaded, index)})
+    _, chi = reduce_row(spectrum, settings, loaded.spec.data[index])
+    return fit_stack(_for_row(model, loaded.spec.data[index].label), chi)
+
+
+def _clean_e0(loaded: LoadedSpec, index: int) -> float:
+    return float(find_e0(simulate_stack(loaded, index, noise=0.0, seeds=(0,)))[0])
+
+
+def _for_row(model: Model, label: str) -> Model:
+    return replace(model, paths=tuple(p for p in model.paths if p.data in ("", label)))
+
+
+def recoveries(loaded: LoadedSpec, index: int, model: Model, noise: float, seeds: int) -> list[Recovery]:
+    """Bias, spread, reported error and coverage of every published quantity of a row."""
+    fits = fit_seeds(loaded, index, model, noise=noise, seeds=range(1, seeds + 1))
+    out = []
+    for line in lines_of(loaded, index):
+        for quantity in QUANTITIES:
+            truth = _truth(loaded, index, line, quantity)
+            if truth is None or quantity in line.fixed:
+                continue
+            key = f"{line.path}.{quantity}"
+            if key in fits.path_values:
+                error = getattr(line, f"{quantity}_err")
+                out.append(_recovery(fits, key, truth, error, loaded.spec.data[index].label, noise))
+    return out
+
+
+def _truth(loaded: LoadedSpec, index: int, line: PublishedPath, quantity: str) -> float | None:
+    how = loaded.spec.data[index].simulate
+    assert how is not None
+    changed = how.change.get(line.path, {})
+    return changed.get(quantity, getattr(line, quantity))  # type: ignore[call-overload, no-any-return]
+
+
+def own_errors(fits: BatchFit, key: str) -> Array:
+    """The fit's own standard errors (m,) of a path quantity, the inherited share taken out."""
+    quantity = key.rsplit(".", 1)[1]
+    total = fits.path_stderr[key]
+    if quantity != "n":
+        return total
+    s02 = key.rsplit(".", 1)[0] + ".s02"
+    n, value, error = fits.path_values[key], fits.path_values[s02], fits.path_stderr[s02]
+    share = np.where(np.isfinite(error), n * error / value, 0.0)
+    return np.sqrt(np.maximum(total**2 - share**2, 0.0))
+
+
+def _recovery(
+    fits: BatchFit, key: str, truth: float, published: float | None, row: str, noise: float
+) -> Recovery:
+    path, quantity = key.rsplit(".", 1)
+    values, errors = fits.path_values[key], own_errors(fits, key)
+    bound = np.array([s == "at bound" for s in fits.status])
+    used = np.isfinite(values) & np.array([s in ("ok", "at bound") for s in fits.status])
+    held = used & np.isfinite(errors)
+    inside = np.abs(values - truth) <= errors
+    return Recovery(
+        row=row,
+        path=path,
+        quantity=quantity,
+        truth=truth,
+        bias=float(np.mean(values[used]) - truth) if used.any() else math.nan,
+        spread=float(np.std(values[used], ddof=1)) if used.sum() > 1 else math.nan,
+        reported=float(np.mean(errors[held])) if held.any() else math.nan,
+        coverage=float(np.mean(inside[held])) if held.any() else math.nan,
+        at_bound=float(np.mean(bound)),
+        failed=float(np.mean(~used)),
+        published_err=published,
+        within_published=float(np.mean(np.abs(values[used] - truth) <= published))
+        if published and used.any()
+        else math.nan,
+        noise=noise,
+        seeds=len(fits),
+    )
+
+
+def matching_noise(loaded: LoadedSpec, index: int, model: Model) -> float | None:
+    """epsilon_k at which the fit's own standard error of N equals the published one.
+
+    The rule: the median, over 24 seeds, of the fit's own standard error of N of the row's first shell (the foil's
+    share left out), by bisection in log noise to 2 %. None where the row has no published error of N, or where no
+    noise between 5e-5 and 5e-2 reaches it.
+    """
+    line = lines_of(loaded, index)[0]
+    if line.n_err is None:
+        return None
+    wanted = line.n_err
+
+    def excess(log_noise: float) -> float:
+        fits = fit_seeds(loaded, index, model, noise=math.exp(log_noise), seeds=range(1, _NOISE_SEEDS + 1))
+        return float(np.nanmedian(own_errors(fits, f"{line.path}.n"))) - wanted
+
+    low, high = (math.log(x) for x in _NOISE_RANGE)
+    if excess(low) > 0 or excess(high) < 0:
+        return None
+    while high - low > _NOISE_PRECISION:
+        middle = (low + high) / 2
+        if excess(middle) > 0:
+            high = middle
+        else:
+            low = middle
+    return math.exp((low + high) / 2)
+
+
+def matched(loaded: LoadedSpec, context: Context | None = None, *, seeds: int = 50) -> list[Recovery]:
+    """Recoveries of every simulated row at its matching noise; rows without one are left out."""
+    model = resolve_model(loaded, context or Context())
+    found: list[Recovery] = []
+    for i, entry in enumerate(loaded.spec.data):
+        if entry.simulate is None:
+            continue
+        level = matching_noise(loaded, i, model)
+        if level is not None:
+            found += recoveries(loaded, i, model, level, seeds)
+    return found
+
+
+def incompatible(found: Sequence[Recovery]) -> list[str]:
+    """Printed errors that cannot belong together under white noise, with the numbers that show it."""
+    lines = []
+    for row in dict.fromkeys(r.row for r in found):
+        of = [r for r in found if r.row == row]
+        first = next(r for r in of if r.quantity == "n")
+        level = f"at epsilon_k {first.noise:.1e}, which gives N({first.path}) its printed +- {first.published_err:g}"
+        for r in of:
+            if r.published_err is None or r is first:
+                continue
+            if r.quantity == "r" and r.within_published < 0.5:
+                lines.append(
+                    f"{row}: {level}, R({r.path}) lies within its printed +- {r.published_err:g} A in "
+                    f"{r.within_published:.0%} of {r.seeds} seeds"
+                )
+            if r.quantity == "n" and not 0.5 < r.reported / r.published_err < 2:
+                lines.append(
+                    f"{row}: {level}, N({r.path}) has an error of {r.reported:.1f}, not the printed "
+                    f"{r.published_err:g}"
+                )
+        if first.at_bound > 0.1:
+            lines.append(
+                f"{row}: {level}, a sigma2 ends at its bound of 0 in {first.at_bound:.0%} of the seeds"
+            )
+    return lines
+
+
+def choices(loaded: LoadedSpec, index: int, context: Context) -> list[Choice]:
+    """Where N ends when the analyst chooses otherwise: noise-free, so that each shift is the choice's own."""
+    spec = loaded.spec
+    base_model = resolve_model(loaded, context)
+    plans: list[tuple[str, Reduce, Model]] = [("as the spec says", spec.reduce, base_model)]
+    for weight in (1, 2, 3):
+        for rbkg in (0.8, 0.9, 1.0, 1.1):
+            changed = spec.reduce.model_copy(update={"bkg_kweight": weight, "rbkg": rbkg})
+            plans.append((f"autobk k^{weight}, rbkg {rbkg:g}", changed, base_model))
+    rmax = spec.fit.r[1]
+    for new in (1.0, 1.15, 1.3):
+        plans.append((f"R from {new:g}", spec.reduce, _ranged(base_model, r=(new, rmax))))
+    kmin, kmax = spec.fit.k
+    for k in ((kmin, kmax + 1), (kmin, kmax - 1), (kmin + 0.5, kmax), (kmin - 0.5, kmax)):
+        plans.append((f"k {k[0]:g}-{k[1]:g}", spec.reduce, _ranged(base_model, k=k)))
+    for dk in (0.5, 2.0, 4.0):
+        plans.append((f"dk {dk:g}", spec.reduce, _ranged(base_model, dk=dk)))
+    plans += [(f"potentials {name}", spec.reduce, m) for name, m in _potentials(loaded, context)]
+    out: list[Choice] = []
+    reference: dict[str, float] = {}
+    for what, reduction, model in plans:
+        try:
+            fits = fit_seeds(loaded, index, model, noise=0.0, seeds=(0,), reduction=reduction)
+        except RangeError:
+            continue  # a k range beyond the data is no choice
+        for line in lines_of(loaded, index):
+            n = float(fits.path_values[f"{line.path}.n"][0])
+            reference.setdefault(line.path, n)
+            out.append(
+                Choice(
+                    what,
+                    spec.data[index].label,
+                    line.path,
+                    n,
+                    float(fits.path_values[f"{line.path}.r"][0]),
+                    float(fits.path_values[f"{line.path}.sigma2"][0]),
+                    n - reference[line.path],
+                )
+            )
+    return out
+
+
+def potential_costs(loaded: LoadedSpec, context: Context) -> list[Choice]:
+    """What the fit's potentials cost against the truth's, without noise: n_shift is N with the fit's minus N with the truth's."""
+    how = loaded.spec.simulate
+    if how is None or all(p.program == how.program and p.scf == how.scf for p in loaded.spec.path):
+        return []
+    truth = _potentials(loaded, context)[0][1]
+    own = resolve_model(loaded, context)
+    out = []
+    for i, entry in enumerate(loaded.spec.data):
+        if entry.simulate is None:
+            continue
+        ours, theirs = (fit_seeds(loaded, i, m, noise=0.0, seeds=(0,)).path_values for m in (own, truth))
+        for line in lines_of(loaded, i):
+            n, r, sigma2 = (
+                float(ours[f"{line.path}.{q}"][0] - theirs[f"{line.path}.{q}"][0]) for q in QUANTITIES
+            )
+            out.append(
+                Choice("potentials", entry.label, line.path, float(ours[f"{line.path}.n"][0]), r, sigma2, n)
+            )
+    return out
+
+
+def _ranged(model: Model, **changes: object) -> Model:
+    return replace(model, range=replace(model.range, **changes))  # type: ignore[arg-type]
+
+
+def _potentials(loaded: LoadedSpec, context: Context) -> list[tuple[str, Model]]:
+    how = loaded.spec.simulate
+    assert how is not None
+    found = []
+    for name, program, scf in (("of the truth", how.program, how.scf), ("feff8l", "feff8l", False)):
+        paths = tuple(p.model_copy(update={"program": program, "scf": scf}) for p in loaded.spec.path)
+        other = replace(loaded, spec=loaded.spec.model_copy(update={"path": paths}))
+        found.append((name, resolve_model(other, context)))
+    return found
+
+
+@dataclass(frozen=True)
+class Study:
+    """The bias study of a spec; `matching` maps a row to the noise that gives N its published error."""
+
+    recoveries: tuple[Recovery, ...]
+    matching: Mapping[str, float | None]
+    choices: tuple[Choice, ...]
+    impossible: tuple[str, ...]
+
+
+def study(
+    loaded: LoadedSpec,
+    context: Context | None = None,
+    *,
+    seeds: int = 200,
+    progress: Callable[[str], None] | None = None,
+) -> Study:
+    """The bias study of a spec: recoveries at good data and at the matching noise, and the scan of choices."""
+    context = context or Context()
+    model = resolve_model(loaded, context)
+    say = progress or (lambda word: None)
+    good: list[Recovery] = []
+    at_match: list[Recovery] = []
+    matching: dict[str, float | None] = {}
+    scans: list[Choice] = []
+    for i, entry in enumerate(loaded.spec.data):
+        if entry.simulate is None:
+            continue
+        say(f"{entry.label}: {seeds} seeds at good data")
+        good += recoveries(loaded, i, model, GOOD_NOISE, seeds)
+        say(f"{entry.label}: matching noise")
+        level = matching[entry.label] = matching_noise(loaded, i, model)
+        if level is not None:
+            at_match += recoveries(loaded, i, model, level, seeds)
+        say(f"{entry.label}: other choices")
+        scans += choices(loaded, i, context)
+    return Study((*good, *at_match), matching, tuple(scans), tuple(incompatible(at_match)))
+
+
+def clean_chi(loaded: LoadedSpec, index: int) -> Chi:
+    """chi(k) of a row without noise, as its reduction gives it."""
+    spectrum = simulate_stack(loaded, index, noise=0.0, seeds=(0,))
+    return reduce_row(spectrum, loaded.spec.reduce, loaded.spec.data[index])[1]

@@ -1,0 +1,190 @@
+"""Reproducing published tables: specs run and scored, folders of specs taken together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import SpecError, XasuiteError
+from ..exafs.result import STRONG_CORRELATION, FitResult
+from ..records import Shown
+from ..references import fits_dir
+from ..spec.load import LoadedSpec, load_spec
+from ..spec.published import table as published_table
+from . import claims, closure
+from .claims import ClaimCheck
+from .closure import Choice, Recovery
+from .resolve import Context
+from .run import SpecResult, run_spec
+from .score import COMBINED_ERRORS, Cell, score_result
+
+
+@dataclass(frozen=True, eq=False)
+class Reproduction(Shown):
+    """Specs run beside what they reproduce: cells, what the data cannot tell, doubts, failures."""
+
+    results: tuple[SpecResult, ...]
+    cells: tuple[Cell, ...]
+    cannot_tell: tuple[str, ...]
+    doubts: tuple[str, ...]
+    missing: Mapping[str, str]
+    failed: Mapping[str, str] = field(default_factory=dict)
+    matched: tuple[Recovery, ...] = ()
+    claims: tuple[ClaimCheck, ...] = ()
+    potentials: tuple[Choice, ...] = ()
+
+    @property
+    def within(self) -> int:
+        """How many cells are within."""
+        return sum(c.within for c in self.cells)
+
+    @property
+    def outside(self) -> int:
+        """How many cells are outside."""
+        return len(self.cells) - self.within
+
+    @property
+    def good(self) -> bool:
+        """Whether every cell is within and nothing failed."""
+        return not self.outside and not self.failed
+
+
+def find_specs(targets: Sequence[str | Path]) -> list[Path]:
+    """The spec files of folders and files; of this project's fits/ when nothing is named.
+
+    Raises SpecError when a target is absent or a folder holds no spec.
+    """
+    found: list[Path] = []
+    for target in targets or [fits_dir() / name for name in ("foils", "ccro", "comn")]:
+        path = Path(target)
+        if not path.exists() and not path.is_absolute() and (fits_dir().parent / path).exists():
+            path = fits_dir().parent / path
+        if path.is_dir():
+            specs = sorted(path.glob("*.toml"))
+            if not specs and targets:
+                raise SpecError(f"{path} holds no spec (.toml)")
+            found += specs
+        else:
+            if not path.exists():
+                raise SpecError(f"{target}: there is no such spec or folder of specs")
+            found.append(path)
+    return found
+
+
+def reproduce_specs(
+    targets: Sequence[str | Path],
+    context: Context | None = None,
+    *,
+    noise: bool = True,
+    keep: Callable[[SpecResult], None] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Reproduction:
+    """Run every spec and score it against the published table it names.
+
+    With `noise` the simulated rows are also fitted at the noise that matches their published errors. `keep` is
+    called with each result as it is made, so that what is done is not lost to what comes after.
+    Rows whose measured data are not there are named in `missing`. A spec that fails is named in `failed`
+    while the others go on; mistakes in a spec are raised at once, before anything runs.
+    """
+    results: list[SpecResult] = []
+    cells: list[Cell] = []
+    missing: dict[str, str] = {}
+    failed: dict[str, str] = {}
+    doubts: list[str] = []
+    matching: list[Recovery] = []
+    costs: list[Choice] = []
+    for spec in [load_spec(path) for path in find_specs(targets)]:
+        if progress:
+            progress(f"{spec.name}: {spec.spec.title}")
+        try:
+            result = run_spec(spec, context, skip_missing=True)
+        except SpecError:
+            raise
+        except XasuiteError as exc:
+            failed[spec.name] = str(exc)
+            continue
+        missing |= {f"{spec.name} {row}": why for row, why in result.missing.items()}
+        failed |= {f"{spec.name} {row}": why for row, why in result.failed.items()}
+        if not result.rows:
+            continue
+        results.append(result)
+        if keep:
+            keep(result)
+        scored, said = _scored(spec, result)
+        cells += scored
+        doubts += said
+        if noise and any(d.simulate for d in spec.spec.data) and not spec.spec.fit.together:
+            if progress:
+                progress(f"{spec.name}: the noise that matches the published errors")
+            at_match = closure.matched(spec, context)
+            matching += at_match
+            costs += closure.potential_costs(spec, context or Context())
+            doubts += [f"{spec.spec.reproduces} {line}" for line in closure.incompatible(at_match)]
+    return Reproduction(
+        tuple(results),
+        tuple(cells),
+        tuple(dict.fromkeys(line for r in results for line in cannot_tell(r))),
+        tuple(dict.fromkeys(doubts)) + tuple(line for r in results for line in contradictions(r)),
+        missing,
+        failed,
+        tuple(matching),
+        tuple(claims.check_claims(results)),
+        tuple(costs),
+    )
+
+
+def _scored(spec: LoadedSpec, result: SpecResult) -> tuple[Sequence[Cell], Sequence[str]]:
+    """The cells of a spec that names a published table, and what is doubtful in the rows it uses."""
+    table = spec.spec.reproduces
+    if not table:
+        return [], []
+    published = published_table(table)
+    rows = {d.published or (d.simulate.row if d.simulate else d.label) for d in spec.spec.data}
+    doubts = [f"{table} {d.row}: {d.text}" for d in published.doubt if d.row in rows]
+    return score_result(result, published, table), doubts
+
+
+def cannot_tell(result: SpecResult) -> list[str]:
+    """What the data cannot determine: strong correlations, bounds, variables against independent points."""
+    lines = []
+    for fit in result.rows:
+        lines.append(f"{fit.label}: {fit.n_varys} variables against {fit.n_idp:.1f} independent points")
+        lines += [f"{fit.label}: {w}" for w in _short(fit)]
+    return lines
+
+
+def _short(fit: FitResult) -> list[str]:
+    said = []
+    strong = [f"{a}/{b} {c:+.2f}" for (a, b), c in fit.correlations.items() if abs(c) >= STRONG_CORRELATION]
+    if strong:
+        said.append(f"correlations above {STRONG_CORRELATION:g}: {', '.join(strong)}")
+    for p in fit.parameters:
+        if p.state:
+            said.append(f"{p.name} {p.state}; its error means nothing")
+    return said
+
+
+def contradictions(result: SpecResult) -> list[str]:
+    """Where the numbers that a variant holds as printed do not go with the others that are printed."""
+    lines = []
+    for variant in result.loaded.spec.variant:
+        for fit in result.variants.get(variant.label, ()):
+            found = []
+            for name, printed in variant.expects.items():
+                if name == "rfactor":
+                    if fit.rfactor > 2 * printed:
+                        found.append(f"R factor {fit.rfactor:.3f} where {printed:g} is printed")
+                    continue
+                value = fit.parameter(name).value
+                errors = (value.value - printed) / value.stderr
+                if abs(errors) > COMBINED_ERRORS:
+                    found.append(
+                        f"{name} {value} where {printed:g} is printed ({errors:+.1f} standard errors)"
+                    )
+            if found:
+                lines.append(
+                    f"{fit.label}, {variant.label}: {'; '.join(found)}: the printed cells do not hold together "
+                    "on this data"
+                )
+    return lines

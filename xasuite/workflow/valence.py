@@ -1,0 +1,386 @@
+"""Running a valence spec: read, put on a proven energy scale, edge energies, calibration, unknowns."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import CalibrationError, XasuiteWarning
+from ..records import Normalized, Scan, Shown, Spectrum
+from ..spec.valence import LoadedValence, Measured, SimulateEdge, StandardTable, load_valence
+from ..xanes.edge import EdgeEnergy, edge_energy
+from ..xanes.valence import (
+    PROVEN,
+    STATED,
+    UNPROVEN,
+    Calibration,
+    Prediction,
+    Standard,
+    calibrate_valence,
+    predict,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SPREAD_WARN = 1.0  # eV, some quarter of a unit of valence: normalisation that moves an edge more is warned of
+FOIL_INFLECTION = 0.3  # of the steepest slope; a thin or noisy foil's first inflection can be that weak
+FOIL_ERR = 0.1  # eV, least error of a foil's first inflection: repeated scans of one foil differ by that much
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What is added to a scan's energies, its error (eV), and what it rests on."""
+
+    shift: float
+    stderr: float
+    kind: str
+    evidence: str
+
+
+@dataclass(frozen=True)
+class Compound:
+    """A measured compound: its scans normalised on the energy scale, and how that scale is known."""
+
+    entry: Measured
+    scans: tuple[Normalized, ...]
+    scale: Scale
+
+
+@dataclass(frozen=True)
+class EdgeOf:
+    """A compound's edge energy: mean of its scans, and where its error comes from (all eV)."""
+
+    label: str
+    value: float
+    noise: float
+    ranges: float
+    scans: float
+    scale: float
+    span: float
+    n_scans: int
+
+    @property
+    def stderr(self) -> float:
+        """All four in quadrature."""
+        return float(np.sqrt(self.noise**2 + self.ranges**2 + self.scans**2 + self.scale**2))
+
+
+@dataclass(frozen=True)
+class AtFraction:
+    """The calibration at one fraction of the jump, or the sentence why it is refused."""
+
+    fraction: float
+    edges: tuple[EdgeOf, ...]
+    calibration: Calibration | None
+    predictions: tuple[Prediction, ...] = ()
+    refused: str = ""
+
+
+@dataclass(frozen=True)
+class ValenceResult(Shown):
+    """Everything a valence spec gives: compounds on their scale and a calibration a fraction."""
+
+    loaded: LoadedValence
+    compounds: tuple[Compound, ...]
+    results: tuple[AtFraction, ...]
+    sources: tuple[str, ...] = field(default_factory=tuple)
+
+    def at(self, fraction: float) -> AtFraction:
+        """The result at one fraction of the jump. Raises CalibrationError when the spec has none there."""
+        for r in self.results:
+            if abs(r.fraction - fraction) < 1e-9:
+                return r
+        have = ", ".join(f"{r.fraction:g}" for r in self.results)
+        raise CalibrationError(
+            f"{self.loaded.path.name} calibrates at {have} of the jump, not at {fraction:g}"
+        )
+
+    @property
+    def kind(self) -> str:
+        """Whether the compounds are measured, closure, or both."""
+        simulated = {c.entry.simulate is not None for c in self.compounds}
+        return (
+            "closure"
+            if simulated == {True}
+            else "measured"
+            if simulated == {False}
+            else "measured and closure"
+        )
+
+    def edges_table(self) -> pd.DataFrame:
+        """A row a compound and fraction: the edge energy and each part of its error, eV."""
+        import pandas as pd
+
+        kinds = {c.entry.label: c.scale for c in self.compounds}
+        return pd.DataFrame(
+            [
+                {
+                    "compound": e.label,
+                    "fraction": r.fraction,
+                    "E (eV)": e.value,
+                    "error": e.stderr,
+                    "noise": e.noise,
+                    "ranges, sd": e.ranges,
+                    "ranges, spread": e.span,
+                    "scan to scan": e.scans,
+                    "scale": e.scale,
+                    "scans": e.n_scans,
+                    "shift (eV)": kinds[e.label].shift,
+                    "energy scale": kinds[e.label].kind,
+                }
+                for r in self.results
+                for e in r.edges
+            ]
+        )
+
+
+def run_valence(spec: LoadedValence | str | Path, *, data_root: str | Path | None = None) -> ValenceResult:
+    """Run a valence spec at each of its fractions.
+
+    A fraction at which the normalisation range alone moves a fitted standard by more than `max_spread` is
+    refused with a sentence; when every fraction is, CalibrationError is raised. Raises SpecError, ReadError,
+    ChannelError, CalibrationError and RangeError, each naming the spec's line or the compound.
+    """
+    loaded = spec if isinstance(spec, LoadedValence) else load_valence(spec)
+    root = Path(data_root) if data_root else None
+    compounds = [
+        _compound(loaded, entry, table, i, root)
+        for table, entries in (("standard", loaded.spec.standard), ("unknown", loaded.spec.unknown))
+        for i, entry in enumerate(entries)
+    ]
+    results = tuple(_at(loaded, tuple(compounds), f) for f in loaded.spec.calibration.fraction)
+    if all(r.refused for r in results):
+        raise CalibrationError(results[0].refused)
+    sources = tuple(dict.fromkeys(c.entry.source for c in compounds if c.entry.source))
+    return ValenceResult(loaded, tuple(compounds), results, sources)
+
+
+def _compound(loaded: LoadedValence, entry: Measured, table: str, i: int, root: Path | None) -> Compound:
+    from .. import io
+
+    c = loaded.spec.calibration
+    scans: list[Normalized] = []
+    scales: list[Scale] = []
+    if entry.simulate is not None:
+        known = Scale(0.0, 0.0, STATED, "simulated: its scale is known")
+        spectrum = simulated_edge(entry.simulate, c.element, c.edge, entry.label)
+        return Compound(entry, (_normalized(loaded, entry, spectrum, known),), known)
+    for name in entry.files:
+        scan = io.read(loaded.find(name, root, table, i, "files"), mu=entry.mu, reference=entry.reference)
+        if scan.element and scan.element != c.element:
+            raise CalibrationError(
+                f'{loaded.at(table, i, "files")}: {table} "{entry.label}" is a {scan.element} {scan.edge} scan, '
+                f"the calibration is of {c.element} {c.edge}; take it out"
+            )
+        spectrum = replace(scan.mu(), element=c.element, edge=c.edge, label=entry.label)
+        scale = _scale(loaded, entry, scan, spectrum, root, (table, i))
+        scales.append(scale)
+        scans.append(_normalized(loaded, entry, spectrum, scale))
+    mean = replace(scales[0], shift=float(np.mean([s.shift for s in scales])))
+    return Compound(entry, tuple(scans), mean)
+
+
+def simulated_edge(how: SimulateEdge, element: str, edge: str, label: str) -> Spectrum:
+    """A closure edge: arctangent step, Gaussian white line and a damped wave, all at e0 + shift, white noise.
+
+    Every feature moves with the shift, so that E(f) moves by exactly as much at every fraction.
+    """
+    centre = how.e0 + how.shift
+    energy = np.arange(how.e0 - 180.0, how.e0 + 700.0, 0.25)
+    x = energy - centre
+    wave = np.where(
+        x > 15, 0.08 * np.sin(2 * np.sqrt(np.clip(0.2625 * x, 0, None)) * 2.0) * np.exp(-x / 200), 0.0
+    )
+    mu = 0.5 + np.arctan(x / 1.5) / np.pi + how.white_line * np.exp(-(((x - 5) / 3.5) ** 2)) + wave
+    noise = np.random.default_rng(how.seed).normal(0.0, how.noise, energy.size) if how.noise else 0.0
+    return Spectrum(energy=energy, mu=mu + 0.3 - 2e-4 * x + noise, element=element, edge=edge, label=label)
+
+
+def _normalized(loaded: LoadedValence, entry: Measured, spectrum: Spectrum, scale: Scale) -> Normalized:
+    from .. import reduce
+
+    c = loaded.spec.calibration
+    if scale.shift:
+        spectrum = replace(spectrum, energy=spectrum.energy + scale.shift)
+    e0 = reduce.find_e0(spectrum, which="maximum")
+    return reduce.normalize(
+        spectrum,
+        e0=e0,
+        pre=entry.pre or c.pre,
+        norm=entry.norm or c.norm,
+        nnorm=c.nnorm if entry.nnorm is None else entry.nnorm,
+    )
+
+
+def _scale(
+    loaded: LoadedValence,
+    entry: Measured,
+    scan: Scan,
+    spectrum: Spectrum,
+    root: Path | None,
+    key: tuple[str, int],
+) -> Scale:
+    """The energy scale of one scan: by its own foil, a foil of its session, a statement, or unproven."""
+    from .. import io
+
+    c = loaded.spec.calibration
+    if entry.offset is not None:
+        return Scale(
+            entry.offset,
+            entry.offset_err,
+            STATED,
+            f"{entry.offset:+.2f} eV stated: {entry.offset_source}",
+        )
+    if entry.foil is not None:
+        foil = io.read(loaded.find(entry.foil, root, *key, "foil")).mu()
+        shift, err = _foil_shift(replace(foil, element=c.element, edge=c.edge), entry.label)
+        return Scale(shift, err, STATED, f"{shift:+.2f} eV by a foil scanned in the same session")
+    if entry.reference is not None:
+        foil = replace(spectrum, mu=scan_reference(scan, entry.reference, spectrum), mu_err=None)
+        shift, err = _foil_shift(foil, entry.label)
+        return Scale(shift, err, PROVEN, f"{shift:+.2f} eV by its own reference foil")
+    return Scale(0.0, 0.0, UNPROVEN, "energies as in the file, no reference foil and no statement")
+
+
+def scan_reference(scan: Scan, expr: str, spectrum: Spectrum) -> np.ndarray:
+    """The reference foil's mu on the spectrum's energies. Raises ChannelError."""
+    values = np.asarray(scan.channel(expr), float)
+    return np.interp(spectrum.energy, scan.energy, values)
+
+
+def _foil_shift(foil: Spectrum, label: str) -> tuple[float, float]:
+    """Shift (eV) that puts a foil's first inflection on the tabulated edge, and its error."""
+    from ..reduce import inflections, tabulated_e0
+
+    steps = inflections(foil, significant=FOIL_INFLECTION)
+    if not steps:
+        raise CalibrationError(f"{label}: its reference has no edge; check the channels of the reference")
+    found = float(steps[0].energy)  # type: ignore[union-attr]
+    shift = tabulated_e0(foil.element, foil.edge or "K") - found
+    if abs(shift) > 50:
+        raise CalibrationError(
+            f"{label}: its reference has its first inflection at {found:.1f} eV, {abs(shift):.0f} eV from the "
+            f"tabulated {foil.element} {foil.edge} edge; that is no foil of {foil.element}"
+        )
+    return shift, FOIL_ERR
+
+
+def _edge_of(compound: Compound, fraction: float) -> EdgeOf:
+    found: list[EdgeEnergy] = [edge_energy(s, fraction=fraction) for s in compound.scans]
+    values = np.array([float(f.value) for f in found])
+    n = len(values)
+
+    def mean(attribute: str) -> float:
+        each = np.array([float(getattr(f, attribute)) for f in found])
+        return float(np.nanmean(each)) if np.isfinite(each).any() else 0.0
+
+    return EdgeOf(
+        label=compound.entry.label,
+        value=float(values.mean()),
+        noise=mean("noise_err") / np.sqrt(n),
+        ranges=mean("norm_err"),  # the same choice for every scan: no square root of n
+        scans=float(values.std(ddof=1) / np.sqrt(n)) if n > 1 else 0.0,
+        scale=compound.scale.stderr,
+        span=mean("norm_span"),
+        n_scans=n,
+    )
+
+
+def _at(loaded: LoadedValence, compounds: tuple[Compound, ...], fraction: float) -> AtFraction:
+    c = loaded.spec.calibration
+    edges = tuple(_edge_of(x, fraction) for x in compounds)
+    refused = _refusal(loaded, compounds, edges, fraction)
+    if refused:
+        warnings.warn(refused, XasuiteWarning, stacklevel=3)
+        return AtFraction(fraction, edges, None, (), refused)
+    standards = []
+    for compound, edge in zip(compounds, edges, strict=True):
+        entry = compound.entry
+        if isinstance(entry, StandardTable):
+            standards.append(
+                Standard(
+                    name=entry.label,
+                    valence=entry.valence,
+                    valence_err=entry.valence_err,
+                    energy=edge.value,
+                    energy_err=edge.stderr,
+                    element=c.element,
+                    scale=compound.scale.kind,
+                    evidence=compound.scale.evidence,
+                    used=entry.use,
+                    reason=entry.why,
+                )
+            )
+    calibration = calibrate_valence(
+        standards,
+        fraction=fraction,
+        degree=c.degree,
+        element=c.element,
+        slope=c.slope,
+        leave_out_outliers=c.outliers == "leave out",
+    )
+    predictions = tuple(
+        _predict(calibration, compound, edge, c.level)
+        for compound, edge in zip(compounds, edges, strict=True)
+        if not isinstance(compound.entry, StandardTable)
+    )
+    return AtFraction(fraction, edges, calibration, predictions)
+
+
+def _predict(calibration: Calibration, compound: Compound, edge: EdgeOf, level: float) -> Prediction:
+    scale = compound.scale
+    p = predict(
+        calibration,
+        edge.value,
+        edge.stderr,
+        name=edge.label,
+        level=level,
+        scale=scale.kind,
+        evidence=scale.evidence,
+    )
+    if p.extrapolated:
+        low, high = calibration.span
+        span = (
+            f"outside the standards' {low:g} to {high:g}"
+            if low < high
+            else f"off the standards' only {low:g}"
+        )
+        warnings.warn(
+            f"{p.name}: valence {p.value:.2f} lies {span}; it is extrapolated",
+            XasuiteWarning,
+            stacklevel=4,
+        )
+    if scale.kind == UNPROVEN:
+        warnings.warn(
+            f"{p.name}: its energy scale is unproven; {scale.evidence}", XasuiteWarning, stacklevel=4
+        )
+    return p
+
+
+def _refusal(
+    loaded: LoadedValence, compounds: tuple[Compound, ...], edges: tuple[EdgeOf, ...], fraction: float
+) -> str:
+    """Why a fraction is refused; warns of standards that normalisation moves, but not by as much."""
+    limit = loaded.spec.calibration.max_spread
+    fitted = [(x, e) for x, e in zip(compounds, edges, strict=True) if x.entry.use]
+    moved = [(x, e) for x, e in fitted if e.span > SPREAD_WARN]
+    if not moved:
+        return ""
+    compound, edge = max(moved, key=lambda pair: pair[1].span)
+    scan = compound.scans[0]
+    end = float(scan.energy[-1] - np.asarray(scan.e0))
+    sentence = (
+        f"at {fraction:g} of the jump the choice of normalisation range alone moves {edge.label} by "
+        f"{edge.span:.1f} eV (its scans end {end:.0f} eV above the edge)"
+    )
+    if edge.span > limit:
+        return f"{sentence}: refused, the limit is {limit:g} eV; choose a lower fraction or set max_spread"
+    others = [e.label for _, e in moved if e is not edge]
+    also = f"; also {', '.join(others)} by more than {SPREAD_WARN:g} eV" if others else ""
+    warnings.warn(f"{sentence}{also}; this is in its error", XasuiteWarning, stacklevel=4)
+    return ""
