@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "xasuite"
 
 LEVELS = [
-    {"records", "constants", "errors", "expressions", "files", "lazy", "references"},
+    {"records", "constants", "errors", "hooks", "version", "expressions", "files", "lazy", "references"},
     {"_larch"},
     {"io", "reduce", "feff"},
     {"exafs", "xanes", "theory"},

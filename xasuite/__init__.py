@@ -9,7 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-__version__ = "0.1.0"
+from . import hooks
+from .version import __version__
 
 _PUBLIC: dict[str, str] = {
     # records
@@ -58,11 +59,21 @@ _ROOMS = ("exafs", "feff", "io", "reduce", "report", "simulate", "spec", "theory
 __all__ = ["__version__", *_PUBLIC, *_ROOMS]
 
 
-def _shown(record: Any) -> dict[str, str]:
+def _mimebundle(record: Any) -> dict[str, str]:
     """What Jupyter shows for a record; see xasuite.report.display."""
     from .report.display import html, text
 
     return {"text/html": html(record), "text/plain": text(record)}
+
+
+def _plot(record: Any, **options: Any) -> Any:
+    """The figure of a record; see xasuite.report.plot."""
+    from .report import plot
+
+    return plot(record, **options)
+
+
+hooks.provide(mimebundle=_mimebundle, plot=_plot)
 
 
 def __getattr__(name: str) -> Any:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .. import __version__
 from ..constants import ETOK
 from ..errors import ReadError, SeriesError, SpecError, XasuiteError, XasuiteWarning
 from ..exafs.model import Model
@@ -19,6 +18,7 @@ from ..io.sources import STACK, Entry, find_scans, natural, read_scans, read_sta
 from ..records import Array, Normalized, Scan, Spectrum
 from ..spec.load import LoadedSpec
 from ..spec.series import Log, SeriesSpec, SeriesTable
+from ..version import __version__
 from ..workflow.resolve import Context, resolve_model
 from . import quality
 from .clock import read_log, scan_time

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import __version__, files
+from .. import files
 from ..errors import SeriesError
 from ..records import Array
+from ..version import __version__
 from .fitting import ENGINE
 from .plan import Plan
 from .work import Part, fitted_names

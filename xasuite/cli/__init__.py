@@ -14,8 +14,8 @@ from typing import Any
 
 import typer
 
-from .. import __version__
 from ..errors import XasuiteError
+from ..version import __version__
 
 # One module of this package a line; each has register(app).
 COMMANDS: tuple[str, ...] = (

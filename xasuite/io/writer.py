@@ -243,7 +243,7 @@ def _quote(value: Any) -> str:
 def _write_nexus(target: Path, entries: list[_Entry]) -> None:
     import h5py
 
-    from .. import __version__
+    from ..version import __version__
 
     names: list[str] = []
     with replacing(target) as temporary:
@@ -335,7 +335,7 @@ def _write_csv(target: Path, entries: list[_Entry]) -> None:
 
 
 def _write_xdi(target: Path, entries: Sequence[_Entry]) -> None:
-    from .. import __version__
+    from ..version import __version__
 
     if len(entries) != 1:
         raise WriteError(

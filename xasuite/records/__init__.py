@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import hooks
 from ..errors import ChannelError, DataError
 
 if TYPE_CHECKING:
@@ -88,10 +89,7 @@ class Shown:
     """What Jupyter shows as a small table and figure in place of its repr."""
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        # The package's front finds the room that draws: reports lie above the records.
-        import xasuite
-
-        return xasuite._shown(self)
+        return dict(hooks.call("mimebundle", self))
 
     def _repr_html_(self) -> str:
         return self._repr_mimebundle_()["text/html"]

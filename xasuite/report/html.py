@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
-from .. import __version__, files
+from .. import files
 from ..errors import ReadError
+from ..version import __version__
 from .section_fit import result_section
 from .section_series import series_section
 from .sections import Section, find_inputs

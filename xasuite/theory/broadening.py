@@ -136,3 +136,15 @@ def _binned(energy: Array, step: float, width: Array, cdf) -> Array:  # type: ig
     edges = np.append(energy - step / 2, energy[-1] + step / 2)
     edges[0], edges[-1] = -np.inf, np.inf
     return np.diff(cdf((edges - energy[:, None]) / width[:, None]), axis=1)
+
+
+def maxima(energy: Array, mu: Array, least: float = 0.01) -> tuple[float, ...]:
+    """Energies of the maxima of mu that stand out by `least`, each from a parabola through three points."""
+    from scipy.signal import find_peaks
+
+    found, _ = find_peaks(mu, prominence=least)
+    out = []
+    for i in found:
+        a, b, c = mu[i - 1 : i + 2]
+        out.append(float(energy[i] + 0.5 * (a - c) / (a - 2 * b + c) * (energy[1] - energy[0])))
+    return tuple(out)

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import RangeError, TheoryError
 from ..records import Array, Normalized, Spectrum, _Record
-from .broadening import broadening_matrix
+from .broadening import broadening_matrix, maxima
 from .xanes import LIMITS, TheoryXanes
 
 RANGE = (-10.0, 60.0)  # eV from the measured E0
@@ -62,18 +62,6 @@ class Comparison(_Record):
     def residual(self) -> Array:
         """data - model (n,)."""
         return self.data - self.model
-
-
-def maxima(energy: Array, mu: Array, least: float = 0.01) -> tuple[float, ...]:
-    """Energies of the maxima of mu that stand out by `least`, each from a parabola through three points."""
-    from scipy.signal import find_peaks
-
-    found, _ = find_peaks(mu, prominence=least)
-    out = []
-    for i in found:
-        a, b, c = mu[i - 1 : i + 2]
-        out.append(float(energy[i] + 0.5 * (a - c) / (a - 2 * b + c) * (energy[1] - energy[0])))
-    return tuple(out)
 
 
 def measured_grid(measured: Spectrum, span: tuple[float, float], step: float = STEP) -> tuple[Array, Array]:

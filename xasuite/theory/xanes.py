@@ -77,9 +77,7 @@ class TheoryXanes(_Record):
 
     def peaks(self, *, gauss: float = 2.0) -> tuple[float, ...]:
         """Energies (eV from the Fermi level) of the maxima after a Gaussian, by parabola."""
-        from .comparison import maxima
-
-        return maxima(self.energy, self.broadened(gauss=gauss).mu)
+        return broadening.maxima(self.energy, self.broadened(gauss=gauss).mu)
 
 
 def theory_xanes(

@@ -189,7 +189,7 @@ def _provenance(resolved: Resolved) -> Provenance:
 
     names = ("xraylarch", "larixite", "lmfit", "numpy", "scipy")
     versions = {n: metadata.version(n) for n in names}
-    from .. import __version__
+    from ..version import __version__
 
     data = {
         r.label: {
