@@ -154,7 +154,7 @@ def test_the_error_of_a_foils_s02_is_carried_as_in_a_single_fit() -> None:
         value = larch.parameter(name).value
         # the second order of s02's 3.5 % error is 1e-3 of it
         assert fit.stderr[name][3] == pytest.approx(value.stderr, rel=5e-3), name
-        assert fit.stderr_fit[name][3] == pytest.approx(value.stderr_fit, rel=2e-3), name
+        assert fit.stderr_fit[name][3] == pytest.approx(value.parts["fit"], rel=2e-3), name
     path = larch.path("Cu 2")
     for quantity in ("n", "r", "sigma2", "deltar"):
         assert fit.path_values[f"Cu 2.{quantity}"][3] == pytest.approx(

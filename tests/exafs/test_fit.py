@@ -144,10 +144,10 @@ def test_an_inherited_error_is_carried_and_adds_in_quadrature(feffcu: FeffPath) 
     out = fit_chi(Model(params, (path,), base.range), data)
     alone = fit_chi(Model(params, (path,), base.range), data, propagate=False)
     n = out.parameter("n").value
-    assert n.shares["s02"] == pytest.approx(0.1 * n.value, rel=0.02)
-    assert n.stderr == pytest.approx(np.hypot(n.stderr_fit, n.shares["s02"]))
-    assert alone.parameter("n").value.stderr == pytest.approx(n.stderr_fit)
-    assert out.paths[0].r.shares.get("s02", 0.0) < 1e-4 * out.paths[0].r.stderr
+    assert n.parts["s02"] == pytest.approx(0.1 * n.value, rel=0.02)
+    assert n.stderr == pytest.approx(np.hypot(n.parts["fit"], n.parts["s02"]))
+    assert alone.parameter("n").value.stderr == pytest.approx(n.parts["fit"])
+    assert out.paths[0].r.parts.get("s02", 0.0) < 1e-4 * out.paths[0].r.stderr
 
 
 def test_together_and_each(feffcu: FeffPath) -> None:

@@ -90,8 +90,8 @@ def test_the_foils_s02_and_its_error_reach_every_n() -> None:
     assert s02.kind == "inherited"
     assert "co_foil_closure" in s02.origin
     n = fit.paths[0].n
-    assert n.shares["s02"] == pytest.approx(n.value * s02.value.stderr / s02.value.value, rel=0.1)
-    assert n.stderr > n.stderr_fit
+    assert n.parts["s02"] == pytest.approx(n.value * s02.value.stderr / s02.value.value, rel=0.1)
+    assert n.stderr > n.parts["fit"]
 
 
 @pytest.mark.parametrize(

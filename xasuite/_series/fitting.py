@@ -214,7 +214,7 @@ def _by_larch(plan: Plan, chi: Chi, model: Model) -> RowFit:
             continue
         for p in fit.parameters:
             values[p.name][i], stderr[p.name][i] = p.value.value, p.value.stderr
-            own[p.name][i] = p.value.stderr_fit
+            own[p.name][i] = p.value.parts.get("fit", np.nan)
         for path in fit.paths:
             for q in QUANTITIES:
                 value = getattr(path, q)

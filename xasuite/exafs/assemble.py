@@ -27,17 +27,17 @@ def fitted_parameter(p: Parameter, value: Value, out: larch.FitOutput) -> Fitted
     )
     state = ""
     if kind == "varied":
-        size = max(value.stderr_fit if math.isfinite(value.stderr_fit) else 0.0, 1e-12)
+        size = max(value.parts.get("fit", 0.0), 1e-12)
         if math.isfinite(p.min) and value.value - p.min <= max(_AT_BOUND * size, 1e-8 * max(1, abs(p.min))):
             state = "at min"
         elif math.isfinite(p.max) and p.max - value.value <= max(_AT_BOUND * size, 1e-8 * max(1, abs(p.max))):
             state = "at max"
         elif value.value == p.value:
             state = "not moved"
-        elif not math.isfinite(value.stderr_fit):
+        elif "fit" not in value.parts:
             state = "no error"
     if kind in {"fixed", "inherited"}:
-        value = Value(value.value, p.stderr or math.nan, math.nan, {})
+        value = Value.of(value.value, {p.name: p.stderr})
     return FittedParameter(p.name, value, kind, p.min, p.max, p.expr.text if p.expr else "", p.origin, state)
 
 

@@ -86,7 +86,9 @@ def _result(
     """Larch's numbers as a FitResult, errors of everything propagated from the covariance."""
     best = _evaluate(params, per_set, labels, out.values)
     errors = _fit_errors(params, per_set, labels, out)
-    values = {key: _value(best[key], errors.get(key, math.nan), shares.get(key, {})) for key in best}
+    values = {
+        key: Value.of(best[key], {"fit": errors.get(key, math.nan), **shares.get(key, {})}) for key in best
+    }
     parameters = tuple(assemble.fitted_parameter(p, values["", p.name], out) for p in params)
     states = {p.name: p.state for p in parameters if p.state}
     paths = tuple(
@@ -269,12 +271,6 @@ def _shares(
             if share > 0:
                 shares.setdefault(key, {})[p.name] = share
     return shares
-
-
-def _value(value: float, fit_error: float, shares: Mapping[str, float]) -> Value:
-    own = fit_error if math.isfinite(fit_error) else 0.0
-    total = math.sqrt(own**2 + sum(s**2 for s in shares.values()))
-    return Value(value, total if total > 0 else math.nan, fit_error, dict(shares))
 
 
 def chi_records(result: FitResult) -> dict[str, Any]:

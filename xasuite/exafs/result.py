@@ -19,16 +19,22 @@ STRONG_CORRELATION = 0.9
 
 @dataclass(frozen=True)
 class Value:
-    """A value with its standard error (nan where there is none) and the part each inherited parameter adds.
+    """A value with its standard error (nan where there is none) and the parts that the error is made of.
 
-    `stderr` holds everything; `stderr_fit` is the fit's own; `shares` maps an inherited parameter (a foil's
-    s02) to the standard error that its own error causes here. They add in quadrature.
+    `stderr` is the total; `parts` are named standard errors that add in quadrature to it: "fit" for the fit's own
+    (from its covariance), the name of an inherited parameter (a foil's "s02") for what that parameter's own error
+    causes here, or the parts of an error budget. A part that could not be found is left out.
     """
 
     value: float
     stderr: float = math.nan
-    stderr_fit: float = math.nan
-    shares: Mapping[str, float] = field(default_factory=dict)
+    parts: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, value: float, parts: Mapping[str, float]) -> Value:
+        """The value whose error is the quadrature sum of its parts (nan where no part is finite and positive)."""
+        kept = {name: float(part) for name, part in parts.items() if part > 0}
+        return cls(value, math.hypot(*kept.values()) if kept else math.nan, kept)
 
     @property
     def ufloat(self) -> Any:

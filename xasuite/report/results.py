@@ -124,7 +124,7 @@ def result_json(result: SpecResult) -> dict[str, Any]:
             }
             for d in fit.data
         ]
-        row["shares"] = {p.name: dict(p.value.shares) for p in fit.parameters if p.value.shares}
+        row["error_parts"] = {p.name: dict(p.value.parts) for p in fit.parameters if p.value.parts}
         row["errors"] = (
             "standard errors scaled by sqrt(reduced chi-square); inherited errors added by refitting at +- one "
             "standard error"

@@ -224,11 +224,13 @@ def _shares(result: SpecResult) -> Iterable[str]:
     """How much of each N's error is inherited."""
     for fit in result.rows:
         for p in fit.paths:
-            for name, share in p.n.shares.items():
-                yield (
-                    f"{p.data}, N({p.label}): of the error {p.n.stderr:.2g}, {share:.2g} is that of {name}, "
-                    f"{p.n.stderr_fit:.2g} the fit's own (in quadrature)."
-                )
+            own = p.n.parts.get("fit", math.nan)
+            for name, part in p.n.parts.items():
+                if name != "fit":
+                    yield (
+                        f"{p.data}, N({p.label}): of the error {p.n.stderr:.2g}, {part:.2g} is that of {name}, "
+                        f"{own:.2g} the fit's own (in quadrature)."
+                    )
 
 
 def table_json(result: SpecResult) -> dict[str, Any]:

@@ -154,7 +154,7 @@ def _difference(fit: BatchFit, row: int, one: FitResult) -> tuple[float, str, fl
     worst, name_of, errors = 0.0, fit.names[0], 0.0
     for name in fit.names:
         larch = one.parameter(name).value
-        unit = larch.stderr_fit if math.isfinite(larch.stderr_fit) else float(fit.stderr_fit[name][row])
+        unit = larch.parts.get("fit", float(fit.stderr_fit[name][row]))
         apart = abs(float(fit.values[name][row]) - larch.value) / unit
         if not apart <= worst:
             worst, name_of = apart, name
