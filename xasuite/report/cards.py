@@ -43,7 +43,7 @@ KINDS: dict[str, str] = {
     "SeriesRun": "cards:run",
     "EdgeEnergy": "cards:edge",
     "TheoryXanes": "cards:theory",
-    "_Record": "cards:anything",
+    "Record": "cards:anything",
 }
 MOST_NOTES = 4
 

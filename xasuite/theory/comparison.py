@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import RangeError, TheoryError
-from ..records import Array, Normalized, Spectrum, _Record
+from ..records import Array, Normalized, Record, Spectrum, axes
 from .broadening import broadening_matrix, maxima
 from .xanes import LIMITS, TheoryXanes
 
@@ -31,7 +31,7 @@ TOLD = 2.0
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison(_Record):
+class Comparison(Record):
     """One theory fitted to one measurement, on energy (n,) in eV from the measured E0.
 
     `values` and `stderr` hold shift (eV), scale, gauss (eV), lorentz (eV/eV) and stretch; what was not
@@ -39,10 +39,10 @@ class Comparison(_Record):
     """
 
     label: str
-    energy: Array
-    data: Array
-    model: Array
-    atom: Array
+    energy: Array = field(metadata=axes("energy"))
+    data: Array = field(metadata=axes("energy"))
+    model: Array = field(metadata=axes("energy"))
+    atom: Array = field(metadata=axes("energy"))
     values: Mapping[str, float]
     stderr: Mapping[str, float]
     fitted: tuple[str, ...]
@@ -55,8 +55,6 @@ class Comparison(_Record):
     limits: tuple[str, ...] = LIMITS
     notes: tuple[str, ...] = ()
     meta: Mapping[str, Any] = field(default_factory=lambda: {"kind": "theory against measured"})
-
-    _arrays = ("energy", "data", "model", "atom")
 
     @property
     def residual(self) -> Array:

@@ -16,7 +16,7 @@ from ..feff import cache
 from ..feff.crystal import Crystal, Lattice, load_crystal
 from ..feff.inp import Cluster, make_cluster
 from ..feff.potentials import HARTREE, SCF_RADIUS, Phases, compute_phases
-from ..records import Array, ComplexArray, _Record
+from ..records import Array, ComplexArray, Record, axes
 from . import broadening, solve
 
 RADIUS = 6.5  # A
@@ -42,16 +42,16 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
-class TheoryXanes(_Record):
+class TheoryXanes(Record):
     """A computed XANES: mu (n,) on energy (n,) in eV from the Fermi level, 1 far above the edge.
 
     `atom` (n,) is the bare atom under the same Fermi cut; both hold the core hole's width and nothing of
     the monochromator. `sites` names the absorbers with their weights; `limits` is what this leaves out.
     """
 
-    energy: Array
-    mu: Array
-    atom: Array
+    energy: Array = field(metadata=axes("energy"))
+    mu: Array = field(metadata=axes("energy"))
+    atom: Array = field(metadata=axes("energy"))
     label: str
     absorber: str
     edge: str = "K"
@@ -67,8 +67,6 @@ class TheoryXanes(_Record):
     limits: tuple[str, ...] = LIMITS
     key: str = ""
     meta: Mapping[str, Any] = field(default_factory=lambda: {"kind": LABEL})
-
-    _arrays = ("energy", "mu", "atom")
 
     def broadened(self, *, gauss: float = 0.0, lorentz: float = 0.0) -> TheoryXanes:
         """The same spectrum through a monochromator (Gaussian sigma in eV) and a growing Lorentzian."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import DataError, RangeError, XasuiteWarning
-from ..records import Array, Normalized, Series, Source, Step, _Record
+from ..records import Array, Normalized, Series, Source, Step, Record, axes
 from .positions import BELOW, crossing, estimator, noise_of, slope_at
 from .ranges import CONVENTIONS, RangeSet, range_set, varied
 
@@ -27,17 +27,17 @@ DIP = 0.02  # of the jump: how far below the fraction norm must have fallen in b
 
 
 @dataclass(frozen=True, eq=False)
-class EdgeEnergy(_Record):
+class EdgeEnergy(Record):
     """Edge energies `value` (...) in eV with their errors (...): from noise, and from normalisation ranges.
 
     `norm_err` is the standard deviation over `ranges` and `norm_span` the whole spread; NaN where the ranges
     were not varied. `name` reads E(0.5), inflection, white line or integral.
     """
 
-    value: Array
-    noise_err: Array
-    norm_err: Array
-    norm_span: Array
+    value: Array = field(metadata=axes("row"))
+    noise_err: Array = field(metadata=axes("row"))
+    norm_err: Array = field(metadata=axes("row"))
+    norm_span: Array = field(metadata=axes("row"))
     method: str
     fraction: float | None = None
     ranges: tuple[RangeSet, ...] = ()
@@ -48,8 +48,6 @@ class EdgeEnergy(_Record):
     notes: tuple[str, ...] = ()
     source: Source = field(default_factory=Source)
     history: tuple[Step, ...] = ()
-
-    _arrays = ("value", "noise_err", "norm_err", "norm_span")
 
     @property
     def name(self) -> str:

@@ -1,0 +1,35 @@
+"""EXAFS: chi(k) with the background that it was made with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .base import Array, Record, axes
+from .source import Source, Step
+
+
+@dataclass(frozen=True, eq=False)
+class Chi(Record):
+    """EXAFS chi (..., nk) on k (nk,) in 1/A from 0 in equal steps; `bkg` (..., n) on energy (n,).
+
+    `epsilon_k` (...) is the standard deviation of chi(k) where it was estimated; e0 and edge_step (...)
+    are those that chi was made with.
+    """
+
+    k: Array = field(metadata=axes("k"))
+    chi: Array = field(metadata=axes("row", "k"))
+    e0: Array | float = field(metadata=axes("row"))
+    edge_step: Array | float = field(metadata=axes("row"))
+    element: str = ""
+    edge: str = ""
+    label: str = ""
+    energy: Array | None = field(default=None, metadata=axes("energy"))
+    mu: Array | None = field(default=None, metadata=axes("row", "energy"))
+    bkg: Array | None = field(default=None, metadata=axes("row", "energy"))
+    epsilon_k: Array | None = field(default=None, metadata=axes("row"))
+    notes: tuple[str, ...] = ()
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    source: Source = field(default_factory=Source)
+    history: tuple[Step, ...] = ()

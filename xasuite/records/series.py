@@ -1,0 +1,79 @@
+"""Spectra stacked on one grid, with a table beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .base import Record, Rows, axes, declared
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+OK = "ok"
+
+
+@dataclass(frozen=True, eq=False)
+class Series(Record):
+    """Spectra stacked on one grid: any record whose arrays have one leading axis of m rows.
+
+    `table` is a DataFrame of m rows (label, time in s, whatever was measured with it); `status` (m,) is
+    "ok" or a short word for what is wrong with a row, `reason` (m,) the sentence.
+    """
+
+    data: Any = field(metadata=axes("row"))
+    table: pd.DataFrame = field(metadata=axes("row"))
+    status: tuple[str, ...] = field(metadata=axes("row"))
+    reason: tuple[str, ...] = field(metadata=axes("row"))
+    label: str = ""
+
+    def __len__(self) -> int:
+        return len(self.status)
+
+    @property
+    def ok(self) -> NDArray[np.bool_]:
+        """Rows (m,) that can be analysed."""
+        return np.array([s == OK for s in self.status], bool)
+
+    def row(self, i: int) -> Any:
+        """Row i as a single record (its arrays without the leading axis), with the label that the table gives it."""
+        named = str(self.table["label"].iloc[i]) if "label" in self.table else f"{self.label}[{i}]"
+        return replace(self.data.take(int(i)), label=named)
+
+    def rows(self) -> Iterator[Any]:
+        """Every row as a single record."""
+        return (self.row(i) for i in range(len(self)))
+
+    def map(self, function: Callable[[Any], Any]) -> Any:
+        """function(row) of every row: a Series with the same table where it gives records, else an array."""
+        made = super().map(function)
+        return replace(self, data=made) if isinstance(made, Rows) else made
+
+    def to_dataframe(self, of: str = "") -> pd.DataFrame:
+        """The table with status, reason and each row's numbers (E0, edge step); with `of` the data's points.
+
+        Raises DataError as `Record.to_dataframe` does.
+        """
+        if of:
+            return self.data.to_dataframe(of)
+        numbers = {
+            n: np.broadcast_to(v, len(self))
+            for n in declared(type(self.data))
+            if isinstance(v := getattr(self.data, n), np.ndarray) and v.ndim < 2 and declared(type(self.data))[n] == ("row",)
+        }
+        return self.table.assign(**numbers, status=list(self.status), reason=list(self.reason))
+
+    def to_xarray(self) -> xr.Dataset:
+        """The data's Dataset with the columns of the table along its rows. Raises DataError without xarray."""
+        table = self.to_dataframe()
+        made = self.data.to_xarray()
+        return made.assign({str(n): ("row", table[n].to_numpy()) for n in table if n not in made})
+
+    def __repr__(self) -> str:
+        """One short line: how many rows of what."""
+        return f"Series({self.label!r}: {len(self)} rows, {np.count_nonzero(self.ok)} ok, of {self.data!r})"
