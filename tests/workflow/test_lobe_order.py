@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from xasuite.exafs import fourier
-from xasuite.exafs.wavelet_transform.transform import row_of
 from xasuite.reduce.noise import noise_of
 from xasuite.simulate.truth import chi_of_k
 from xasuite.workflow.lobes import ORDERS, SITES, SURE, claim4, site_chi, site_paths, sites
@@ -40,7 +39,7 @@ def test_the_pair_alone_is_the_pairs_path() -> None:
     The background takes what lies below 0.8 A; at the pair's distance it may move |chi(R)| by its leakage, some per cent.
     """
     site = sites()[1]
-    chi = row_of(site_chi(site, isolated=True), 0)
+    chi = site_chi(site, isolated=True).take(0)
     (path,) = [p for p in site_paths(site) if p.feff.scatterers == ("Mn",)]
     found, truth = (
         fourier(c, k=(3, 12), kweight=3) for c in (chi, replace(chi, chi=chi_of_k([path], chi.k)))

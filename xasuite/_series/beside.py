@@ -128,7 +128,7 @@ def _components(plan: Plan, wanted: Components, paths: Sequence[Path]) -> tuple[
         if wanted.n is not None:
             picked = np.unique(np.linspace(0, max(rows.size - 1, 0), min(MCR_ROWS, m)).round().astype(int))
             rows = rows[picked] if rows.size else rows
-            return mcr_als(_taken(held, picked), wanted.n, span=span, freedom=True, array="norm"), rows, m
+            return mcr_als(held.take(picked), wanted.n, span=span, freedom=True, array="norm"), rows, m
         references = _own(held, rows, wanted.rows, m) if wanted.rows else list(plan.references)
         return linear_combination(held, references, span=span), rows, m
     except ComponentError as exc:
@@ -155,18 +155,6 @@ def _spectra(plan: Plan, paths: Sequence[Path]) -> tuple[Normalized, Rows, int]:
     return data, rows, len(norm)
 
 
-def _taken(held: Normalized, at: Any) -> Normalized:
-    """Some of the stacked spectra, or one of them."""
-    return replace(
-        held,
-        mu=held.mu[at],
-        norm=held.norm[at],
-        flat=held.flat[at],
-        e0=held.e0[at],
-        edge_step=held.edge_step[at],
-    )
-
-
 def _own(held: Normalized, rows: Rows, wanted: Sequence[int], m: int) -> list[Normalized]:
     """Rows of the series itself, counted from 1, as references."""
     out = []
@@ -174,7 +162,7 @@ def _own(held: Normalized, rows: Rows, wanted: Sequence[int], m: int) -> list[No
         if row - 1 not in rows:
             why = "has no spectrum" if row <= m else f"is beyond the last, {m}"
             raise ComponentError(f"row {row} {why}; name another in rows")
-        out.append(replace(_taken(held, int(np.searchsorted(rows, row - 1))), label=f"row {row}"))
+        out.append(replace(held.take(int(np.searchsorted(rows, row - 1))), label=f"row {row}"))
     return out
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..errors import FitError, XasuiteError
 from ..exafs.engine.result import MAPS, RowFits
 from ..exafs.model import PATH_VALUES, Model
-from ..records import OK, Array, Chi, Series
+from ..records import OK, Array, Chi, Series, axes, concat
 from .plan import Plan
 
 if TYPE_CHECKING:
@@ -35,11 +35,11 @@ class Batch:
 class RowFit(RowFits):
     """Fits of m rows, each up to its own kmax (m,): `epsilon_k`, `n_idp`, `usable_k` (m,), the fitted `chi` (m, nk)."""
 
-    n_idp: Array
-    usable_k: Array
-    kmax: Array
-    reason: tuple[str, ...]
-    chi: Array
+    n_idp: Array = field(metadata=axes("row"))
+    usable_k: Array = field(metadata=axes("row"))
+    kmax: Array = field(metadata=axes("row"))
+    reason: tuple[str, ...] = field(metadata=axes("row"))
+    chi: Array = field(metadata=axes("row", "k"))
     by: str = ENGINE
     batches: tuple[Batch, ...] = ()
 
@@ -49,14 +49,10 @@ def fit_rows(plan: Plan, chi: Series, rows: NDArray[np.intp], model: Model, *, t
     from ..reduce.noise import usable_k
 
     data: Chi = chi.data
-    noise = None if data.epsilon_k is None else data.epsilon_k[rows]
-    stack = Chi(
-        k=data.k, chi=data.chi[rows], e0=np.asarray(data.e0)[rows], edge_step=np.asarray(data.edge_step)[rows], epsilon_k=noise,
-        element=data.element, edge=data.edge, label=data.label,
-    )  # fmt: skip
+    stack = data.take(rows)
     usable = np.asarray(usable_k(stack), float)
     kmax, short = row_kmax(plan, model, usable)
-    out = _grouped(plan, stack, model, kmax, np.arange(len(rows)), None, threads)
+    out = _grouped(plan, stack, model, kmax, np.arange(len(rows)), threads)
     out = _without_absent(plan, stack, model, kmax, out, threads)
     status = tuple(TOO_SHORT if s and was == OK else was for s, was in zip(short, out.status, strict=True))
     reason = tuple(
@@ -67,22 +63,22 @@ def fit_rows(plan: Plan, chi: Series, rows: NDArray[np.intp], model: Model, *, t
 
 
 def _grouped(
-    plan: Plan,
-    stack: Chi,
-    model: Model,
-    kmax: Array,
-    rows: NDArray[np.intp],
-    out: RowFit | None,
-    threads: int,
+    plan: Plan, stack: Chi, model: Model, kmax: Array, rows: NDArray[np.intp], threads: int
 ) -> RowFit:
-    """The rows fitted in groups of one k range each, put into `out`."""
+    """The fits of `rows`, in groups of one k range each."""
+    parts, order = [], []
     for end in np.unique(kmax[rows]):
         at = rows[kmax[rows] == end]
-        part = _fit(plan, _take(stack, at), with_kmax(model, float(end)), threads)
-        part = replace(part, batches=tuple(replace(b, rows=at) for b in part.batches))
-        out = part if out is None and at.size == len(kmax) else _put(out, part, at, len(kmax))
-    assert out is not None
-    return out
+        part = _fit(plan, stack.take(at), with_kmax(model, float(end)), threads)
+        parts.append(replace(part, batches=tuple(replace(b, rows=at) for b in part.batches)))
+        order.append(at)
+    return _in_order(parts, order)
+
+
+def _in_order(parts: list[RowFit], order: list[NDArray[np.intp]]) -> RowFit:
+    """Fits of some rows each as one, in the order of the rows."""
+    whole = concat(parts).take(np.argsort(np.concatenate(order)))
+    return replace(whole, batches=tuple(b for p in parts for b in p.batches), by=parts[-1].by)
 
 
 def _without_absent(plan: Plan, stack: Chi, model: Model, kmax: Array, fit: RowFit, threads: int) -> RowFit:
@@ -100,10 +96,10 @@ def _without_absent(plan: Plan, stack: Chi, model: Model, kmax: Array, fit: RowF
         if not absent.size:
             continue
         total = np.array(fit.stderr[name])
-        others = replace(
-            fit, batches=tuple(_still(b, absent) for b in fit.batches if not np.isin(b.rows, absent).all())
-        )
-        fit = _grouped(plan, stack, fixed(model, {name: 0.0}), kmax, absent, others, threads)
+        kept = np.setdiff1d(np.arange(len(value)), absent)
+        still = tuple(_still(b, absent) for b in fit.batches if not np.isin(b.rows, absent).all())
+        again = _grouped(plan, stack, fixed(model, {name: 0.0}), kmax, absent, threads)
+        fit = _in_order([replace(fit.take(kept), batches=still), again], [kept, absent])
         for p in model.params:  # what the fit does without stands at its value all the same
             if p.expr is None and not p.vary:
                 fit.values[p.name][absent], fit.stderr[p.name][absent] = p.value, p.stderr or np.nan
@@ -142,17 +138,6 @@ def row_kmax(plan: Plan, model: Model, usable: Array) -> tuple[Array, NDArray[np
     least = min(high, low + step * np.ceil(width / step + 1e-9))
     wanted = np.minimum(np.floor(usable / step + 1e-9) * step, high)
     return np.maximum(wanted, least), wanted < least - 1e-9
-
-
-def _take(chi: Chi, at: NDArray[np.intp]) -> Chi:
-    noise = None if chi.epsilon_k is None else chi.epsilon_k[at]
-    return replace(
-        chi,
-        chi=chi.chi[at],
-        e0=np.asarray(chi.e0)[at],
-        edge_step=np.asarray(chi.edge_step)[at],
-        epsilon_k=noise,
-    )
 
 
 def _fit(plan: Plan, chi: Chi, model: Model, threads: int) -> RowFit:
@@ -198,14 +183,7 @@ def _by_larch(plan: Plan, chi: Chi, model: Model) -> RowFit:
     curves = np.full(chi.chi.shape, np.nan)
     status, reason = [], []
     for i in range(m):
-        one = replace(
-            chi,
-            chi=chi.chi[i],
-            e0=np.asarray(chi.e0)[i],
-            edge_step=np.asarray(chi.edge_step)[i],
-            label=f"row {i}",
-            epsilon_k=None,
-        )
+        one = replace(chi.take(i), label=f"row {i}", epsilon_k=None)
         try:
             fit = fit_chi(model, one, epsilon_k=plan.spec.fit.epsilon_k)
         except XasuiteError as exc:
@@ -231,32 +209,3 @@ def _by_larch(plan: Plan, chi: Chi, model: Model) -> RowFit:
         model=model, values=values, stderr=stderr, stderr_fit=own, path_values=pv, path_stderr=pe, **numbers,
         usable_k=nan(), kmax=np.full(m, model.range.k[1]), status=tuple(status), reason=tuple(reason), chi=curves, by=LARCH,
     )  # fmt: skip
-
-
-def _put(whole: RowFit | None, part: RowFit, at: NDArray[np.intp], m: int) -> RowFit:
-    """The rows `at` of a fit of m rows filled in."""
-
-    def rows(old: Array | None, new: Array) -> Array:
-        out = np.full((m, *new.shape[1:]), np.nan) if old is None else np.array(old)
-        out[at] = new
-        return out
-
-    def words(old: tuple[str, ...] | None, new: tuple[str, ...]) -> tuple[str, ...]:
-        out = list(old or [""] * m)
-        for i, word in zip(at, new, strict=True):
-            out[i] = word
-        return tuple(out)
-
-    changed: dict[str, object] = {}
-    for name in MAPS:
-        old = None if whole is None else getattr(whole, name)
-        new = getattr(part, name)
-        keys = new if old is None else old
-        nothing = np.full(at.size, np.nan)
-        changed[name] = {k: rows(None if old is None else old[k], new.get(k, nothing)) for k in keys}
-    for name in ("chi2", "chi2_reduced", "rfactor", "n_idp", "epsilon_k", "usable_k", "kmax", "chi"):
-        changed[name] = rows(None if whole is None else getattr(whole, name), getattr(part, name))
-    for name in ("status", "reason"):
-        changed[name] = words(None if whole is None else getattr(whole, name), getattr(part, name))
-    changed["batches"] = (*(whole.batches if whole is not None else ()), *part.batches)
-    return replace(part, **changed)  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ Conventions, and where they differ from other programs: docs/decisions/fourier.m
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import overload
 
@@ -158,9 +159,8 @@ def fourier(
     Raises RangeError when `k` is empty or passes the data, DataError for a k grid that is not even.
     """
     if isinstance(chi, Series):
-        return chi.map(
-            lambda c: fourier(c, k=k, kweight=kweight, window=window, dk=dk, dk2=dk2, rmax=rmax, nfft=nfft)
-        )
+        made = fourier(chi.data, k=k, kweight=kweight, window=window, dk=dk, dk2=dk2, rmax=rmax, nfft=nfft)
+        return replace(chi, data=made)
     kstep = check_k(chi, k)
     if chi.k.size > nfft:
         raise DataError(f"{chi.label}: chi has {chi.k.size} points and the FFT {nfft}; raise nfft")
@@ -255,7 +255,7 @@ def back_fourier(
     Raises RangeError when `r` is empty or passes the transform's rmax.
     """
     if isinstance(transform, Series):
-        return transform.map(lambda t: back_fourier(t, r=r, dr=dr, window=window))
+        return replace(transform, data=back_fourier(transform.data, r=r, dr=dr, window=window))
     weighted = filtered(transform, r=r, dr=dr, window=window).real
     k = transform.k
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
-from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -50,10 +49,15 @@ def axes(*dims: str, dtype: type = float) -> Mapping[str, Any]:
     return {"dims": dims, "dtype": dtype}
 
 
-@cache
+_DECLARED: dict[type, Mapping[str, tuple[str, ...]]] = {}
+
+
 def declared(kind: type) -> Mapping[str, tuple[str, ...]]:
     """The axes of each field that declares some, in the order of the fields."""
-    return {f.name: f.metadata["dims"] for f in fields(kind) if "dims" in f.metadata}
+    known = _DECLARED.get(kind)
+    if known is None:
+        known = _DECLARED[kind] = {f.name: f.metadata["dims"] for f in fields(kind) if "dims" in f.metadata}
+    return known
 
 
 def _lead(value: Any, dims: tuple[str, ...]) -> tuple[int, ...]:
@@ -74,7 +78,8 @@ class Rows:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        cls.__repr__ = Rows.__repr__  # type: ignore[method-assign]  # before @dataclass writes one of whole arrays
+        if "__repr__" not in cls.__dict__:  # before @dataclass writes one of whole arrays
+            cls.__repr__ = Rows.__repr__  # type: ignore[method-assign]
 
     @property
     def lead(self) -> tuple[int, ...]:
@@ -117,8 +122,11 @@ class Rows:
         lead = self.lead
         if not lead:
             yield self
+            return
         for at in np.ndindex(lead):
-            yield _replaced(self.take(at), {"label": f"{getattr(self, 'label', '') or 'row'}[{', '.join(map(str, at))}]"})
+            yield _replaced(
+                self.take(at), {"label": f"{getattr(self, 'label', '') or 'row'}[{', '.join(map(str, at))}]"}
+            )
 
     def map(self, function: Callable[[Self], Any]) -> Any:
         """function(row) of every row, rows in front: a record where it gives records, else an array."""
@@ -150,7 +158,11 @@ class Rows:
                 for i, word in zip(rows, value, strict=True):
                     words[i] = word
                 return tuple(words)
-            return spread(value, rows, m) if isinstance(value, np.ndarray) else value.set_axis(rows).reindex(range(m))
+            return (
+                spread(value, rows, m)
+                if isinstance(value, np.ndarray)
+                else value.set_axis(rows).reindex(range(m))
+            )
 
         return _replaced(self, {n: out(getattr(self, n), d) for n, d in declared(type(self)).items()})
 
@@ -166,12 +178,13 @@ class Rows:
         import pandas as pd
 
         dims = self._dims_of(of)
-        sizes = {d: s for d, s in self._sizes().items() if d in dims}
+        lengths = self._sizes()
+        sizes = {d: lengths[d] for d in dims}
         index = np.indices(tuple(sizes.values())).reshape(len(sizes), -1)
         at = dict(zip(sizes, index, strict=True))
         columns: dict[str, Any] = {d: i for d, i in at.items() if d not in declared(type(self))}
         for name, values, own in self._values():
-            if len(own) and own[-1] in dims and own[-1] not in self._row_dims() and set(own) <= set(sizes):
+            if set(own) - set(self._row_dims()) and set(own) <= set(dims):
                 columns[name] = values[tuple(at[d] for d in own)]
         return pd.DataFrame(columns)
 
@@ -186,7 +199,9 @@ class Rows:
             raise DataError('xarray is not installed; pip install "xasuite[xarray]"') from None
         variables = {name: (own, values) for name, values, own in self._values()}
         coords = {n: variables.pop(n) for n in tuple(variables) if variables[n][0] == (n,)}
-        facts = {n: str(getattr(self, n)) for n in ("label", "element", "edge", "source") if getattr(self, n, "")}
+        facts = {
+            n: str(getattr(self, n)) for n in ("label", "element", "edge", "source") if getattr(self, n, "")
+        }
         return xr.Dataset(variables, coords, attrs=facts)
 
     def _row_dims(self) -> tuple[str, ...]:
@@ -210,7 +225,9 @@ class Rows:
         first: dict[str, str] = {}
         for name, values, dims in self._values():
             if len(dims) != values.ndim:
-                raise DataError(f"{name_of(self)}: {name} has shape {values.shape}, its axes are {', '.join(dims) or 'none'}")
+                raise DataError(
+                    f"{name_of(self)}: {name} has shape {values.shape}, its axes are {', '.join(dims) or 'none'}"
+                )
             for d, size in zip(dims, values.shape, strict=True):
                 if sizes.setdefault(d, size) != size:
                     raise DataError(
@@ -307,7 +324,8 @@ def concat(records: Sequence[R]) -> R:
         if isinstance(kind, Mapping):
             blank = [np.full(n, np.nan) for n in counts]
             return {
-                name: join([v.get(name, b) for v, b in zip(values, blank, strict=True)], dims) for name in kind
+                name: join([v.get(name, b) for v, b in zip(values, blank, strict=True)], dims)
+                for name in kind
             }
         if isinstance(kind, Rows):
             return concat(values)
@@ -317,18 +335,26 @@ def concat(records: Sequence[R]) -> R:
             import pandas as pd
 
             return pd.concat(values, ignore_index=True)
-        if all_stacked and not any(_lead(v, dims) for v in values) and all(np.array_equal(v, kind) for v in values):
+        if (
+            all_stacked
+            and not any(_lead(v, dims) for v in values)
+            and all(np.array_equal(v, kind) for v in values)
+        ):
             return kind
         own = len(dims) - 1
         return np.concatenate(
             [
-                v.reshape(n, *v.shape[v.ndim - own :]) if _lead(v, dims) else np.broadcast_to(v, (n, *v.shape))
+                v.reshape(n, *v.shape[v.ndim - own :])
+                if _lead(v, dims)
+                else np.broadcast_to(v, (n, *v.shape))
                 for v, n in zip(values, counts, strict=True)
             ]
         )
 
     changed = {
-        n: join([getattr(r, n) for r in records], d) for n, d in declared(type(first)).items() if d[:1] == (ROW,)
+        n: join([getattr(r, n) for r in records], d)
+        for n, d in declared(type(first)).items()
+        if d[:1] == (ROW,)
     }
     return _replaced(first, changed)
 

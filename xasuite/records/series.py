@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .base import Record, Rows, axes, declared
+from .base import ROW, Record, Rows, axes, declared
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,20 +59,19 @@ class Series(Record):
 
         Raises DataError as `Record.to_dataframe` does.
         """
+        data: Rows = self.data
         if of:
-            return self.data.to_dataframe(of)
-        numbers = {
-            n: np.broadcast_to(v, len(self))
-            for n in declared(type(self.data))
-            if isinstance(v := getattr(self.data, n), np.ndarray) and v.ndim < 2 and declared(type(self.data))[n] == ("row",)
-        }
+            return data.to_dataframe(of)
+        one_a_row = [n for n, dims in declared(type(data)).items() if dims == (ROW,)]
+        numbers = {n: v for n in one_a_row if isinstance(v := getattr(data, n), np.ndarray)}
         return self.table.assign(**numbers, status=list(self.status), reason=list(self.reason))
 
     def to_xarray(self) -> xr.Dataset:
         """The data's Dataset with the columns of the table along its rows. Raises DataError without xarray."""
         table = self.to_dataframe()
-        made = self.data.to_xarray()
-        return made.assign({str(n): ("row", table[n].to_numpy()) for n in table if n not in made})
+        data: Rows = self.data
+        made = data.to_xarray()
+        return made.assign({str(n): (ROW, table[n].to_numpy()) for n in table if n not in made})
 
     def __repr__(self) -> str:
         """One short line: how many rows of what."""

@@ -10,9 +10,8 @@ import numpy as np
 from .._larch import checks
 from ..constants import KTOE
 from ..errors import RangeError, ReductionError
-from ..records import Array, Chi, Normalized, Series, Step
-from .common import leading, name_of, per_row
-from .rows import over_series
+from ..records import Array, Chi, Normalized, Series, Step, name_of
+from .stacks import over_series, per_row
 
 ClampScale = Literal["edge_step", "mu"]
 WINDOWS = ("kaiser", "hanning", "parzen", "welch", "gaussian", "sine")
@@ -76,7 +75,7 @@ def _background(normalized: Normalized, e0: float | Array | None, options: _Opti
         raise ReductionError(
             f"{name_of(normalized)}: background needs E0 and the edge step; normalize the spectrum first"
         )
-    what, lead = name_of(normalized), leading(normalized)
+    what, lead = name_of(normalized), normalized.lead
     energy, _ = checks.spectrum_arrays(normalized.energy, normalized.mu, what)
     e0s = normalized.e0 if e0 is None else per_row(e0, lead, "e0", what)
     checks.inside(e0s, energy[1], energy[-2], "E0", what, "eV")

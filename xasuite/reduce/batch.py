@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from ..constants import ETOK
 from ..errors import RangeError
-from ..records import Array, Chi, Normalized, Spectrum, Step
+from ..records import Array, Chi, Normalized, Spectrum, Step, name_of, sealed
 from .autobk_matrices import KSTEP, SplineMatrices, at_or_below, clamped, nearest, spline_matrices
-from .common import as_normalized, checked, leading, name_of, per_row
+from .stacks import checked, per_row, recast
 
 MIN_STEP = 1e-12
 # rows worked on at once: what they touch stays in the processor's cache
@@ -47,7 +47,7 @@ def normalize_stack(
     from .normalization import ranges
 
     energy, mu = checked(spectrum)
-    lead = leading(spectrum)
+    lead = spectrum.lead
     if e0 is None:
         from .edge import find_e0
 
@@ -67,7 +67,8 @@ def normalize_stack(
         _normalize_group(energy, rows, at, fit, out)
     one = next(iter(chosen.values()))
     settings = {"pre": one.pre, "norm": one.norm, "nnorm": one.nnorm, "e0": tuple(map(float, chosen))}
-    return as_normalized(
+    return recast(
+        Normalized,
         spectrum,
         e0=e0s.reshape(lead),
         **out.shaped(lead),
@@ -99,13 +100,7 @@ class _Lines:
         return cls(np.empty(m), *(np.empty((m, n)) for _ in range(4)))
 
     def shaped(self, lead: tuple[int, ...]) -> dict[str, Array]:
-        return {name: _sealed(value.reshape(lead + value.shape[1:])) for name, value in self.__dict__.items()}
-
-
-def _sealed(values: Array) -> Array:
-    """The array made read-only, so that the record takes it without a copy."""
-    values.flags.writeable = False
-    return values
+        return {name: sealed(value.reshape(lead + value.shape[1:])) for name, value in self.__dict__.items()}
 
 
 def _fit_windows(
@@ -177,7 +172,7 @@ def background_stack(
     Returns Chi with chi (..., nk), bkg (..., n); epsilon_k is not set. Raises DataError, RangeError.
     """
     energy, mu = checked(normalized)
-    lead, what = leading(normalized), name_of(normalized)
+    lead, what = normalized.lead, name_of(normalized)
     e0s = np.ravel(normalized.e0 if e0 is None else per_row(e0, lead, "e0", what))
     if not ((e0s > energy[0]) & (e0s < energy[-1])).all():
         raise RangeError(f"{what}: an E0 lies outside the scan, {energy[0]:.1f} to {energy[-1]:.1f} eV")
@@ -209,12 +204,12 @@ def background_stack(
     }  # fmt: skip
     return Chi(
         k=spline.k,
-        chi=_sealed(chi.reshape(*lead, -1)),
+        chi=sealed(chi.reshape(*lead, -1)),
         e0=e0s.reshape(lead),
         edge_step=normalized.edge_step,
         energy=energy,
         mu=normalized.mu,
-        bkg=_sealed(bkg.reshape(mu.shape)),
+        bkg=sealed(bkg.reshape(mu.shape)),
         **{name: getattr(normalized, name) for name in _CARRIED},
         history=(*normalized.history, Step("background_stack", settings)),
     )

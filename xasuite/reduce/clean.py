@@ -11,9 +11,9 @@ import numpy as np
 from .._larch import checks
 from ..constants import KTOE
 from ..errors import DataError, RangeError, ReductionError
-from ..records import Array, Spectrum, Step
-from .common import as_spectrum, checked, interpolable, name_of, takes_series
+from ..records import Array, Spectrum, Step, name_of
 from .edge import find_e0
+from .stacks import checked, interpolable, recast, takes_series
 
 # The rule for glitches: each point against the cubic through its neighbours, in units of the local scatter
 NEIGHBOURS = (
@@ -49,7 +49,7 @@ def average_repeats(spectrum: Spectrum, *, within: float = 1e-6) -> Spectrum:
     notes = (*spectrum.notes, f"averaged {removed} repeated energies") if removed else spectrum.notes
     step = Step("average_repeats", {"within": within, "removed": int(removed)})
     energy = np.add.reduceat(energy, starts) / count
-    return as_spectrum(spectrum, energy=energy, **out, notes=notes, history=(*spectrum.history, step))
+    return recast(Spectrum, spectrum, energy=energy, **out, notes=notes, history=(*spectrum.history, step))
 
 
 @takes_series
@@ -94,8 +94,13 @@ def rebin(
     out = _binned(spectrum, grid)
     note = f"rebinned from {data.size} to {grid.size} points"
     step_made = Step("rebin", settings)
-    return as_spectrum(
-        spectrum, energy=grid, **out, notes=(*spectrum.notes, note), history=(*spectrum.history, step_made)
+    return recast(
+        Spectrum,
+        spectrum,
+        energy=grid,
+        **out,
+        notes=(*spectrum.notes, note),
+        history=(*spectrum.history, step_made),
     )
 
 
@@ -163,7 +168,8 @@ def deglitch(
     settings["replaced"] = tuple(float(e) for e in hit)
     shown = ", ".join(f"{e:.1f}" for e in hit[:8]) + (", ..." if hit.size > 8 else "")
     note = f"deglitched {np.count_nonzero(flags)} points at {shown} eV"
-    return as_spectrum(
+    return recast(
+        Spectrum,
         spectrum,
         **fixed,
         notes=(*spectrum.notes, note),

@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 
 from ..errors import ReductionError
-from ..records import Array, Spectrum
-from .common import checked, leading, name_of, takes_series
+from ..records import Array, Spectrum, name_of
+from .stacks import checked, takes_series
 
 Which = Literal["auto", "maximum", "first"]
 
@@ -70,7 +70,7 @@ def find_e0(spectrum: Spectrum, *, which: Which = "auto") -> Array:
     if which not in ("auto", "maximum", "first"):
         raise ReductionError(f"which = {which!r} is not one of auto, maximum, first")
     checked(spectrum)
-    lead = leading(spectrum)
+    lead = spectrum.lead
     maxima = _maxima(spectrum)
     if which == "maximum" or (which == "auto" and not spectrum.element):
         return maxima.reshape(lead)
@@ -103,7 +103,7 @@ def inflections(
     for i, maximum in enumerate(_maxima(spectrum)):
         slopes = _slopes(energy, rows[i : i + 1], float(maximum), width, [_row_name(spectrum, i)])
         found.append(_inflections(slopes, 0, significant))
-    return tuple(found) if leading(spectrum) else found[0]
+    return tuple(found) if spectrum.lead else found[0]
 
 
 def _maxima(spectrum: Spectrum) -> Array:
@@ -120,7 +120,7 @@ def _maxima(spectrum: Spectrum) -> Array:
 
 def _row_name(spectrum: Spectrum, i: int) -> str:
     """What messages call row i of a stack, counted through all its axes; a single spectrum has its own name."""
-    lead = leading(spectrum)
+    lead = spectrum.lead
     if not lead:
         return name_of(spectrum)
     at = ", ".join(str(j) for j in np.unravel_index(i, lead))

@@ -10,20 +10,9 @@ import numpy as np
 
 from .._larch import checks
 from ..errors import DataError, ReductionError, XasuiteWarning
-from ..records import Array, Series, Spectrum, Step, frozen_array
-from .common import (
-    as_spectrum,
-    checked,
-    each_row,
-    interpolable,
-    leading,
-    name_of,
-    per_row,
-    rows,
-    takes_series,
-)
+from ..records import Array, Series, Spectrum, Step, frozen_array, name_of, spread
 from .edge import SIGNIFICANT, find_e0, inflections, tabulated_e0
-from .rows import over_series, spread
+from .stacks import checked, interpolable, over_series, per_row, plain, recast, takes_series
 
 Use = Literal["auto", "reference", "mu"]
 
@@ -64,13 +53,13 @@ def shift(spectrum: Spectrum, by: float | Array) -> Spectrum:
 
     Raises DataError for shifts that are not finite or not one a row.
     """
-    by = per_row(by, leading(spectrum), "by", name_of(spectrum)) if np.ndim(by) else np.asarray(by, float)
+    by = per_row(by, spectrum.lead, "by", name_of(spectrum)) if np.ndim(by) else np.asarray(by, float)
     checks.finite(by, "by", name_of(spectrum))
     settings = {"by": float(by) if by.ndim == 0 else tuple(float(b) for b in by.ravel())}
     history = (*spectrum.history, Step("shift", settings))
     if by.ndim == 0:
-        return as_spectrum(spectrum, energy=spectrum.energy + by, history=history)
-    return as_spectrum(_shift_rows(spectrum, by), history=history)
+        return recast(Spectrum, spectrum, energy=spectrum.energy + by, history=history)
+    return recast(Spectrum, _shift_rows(spectrum, by), history=history)
 
 
 @takes_series
@@ -101,8 +90,8 @@ def calibrate(
         tabulated = tabulated_e0(spectrum.element, spectrum.edge or "K")
     foil, used = _signal_of(spectrum, use)
     if e0 is None:
-        e0 = each_row(foil, _first_inflection)
-    by = tabulated - per_row(e0, leading(spectrum), "e0", what)
+        e0 = foil.map(_first_inflection)
+    by = tabulated - per_row(e0, spectrum.lead, "e0", what)
     if np.any(np.abs(by) > SUSPICIOUS_SHIFT):
         warnings.warn(
             f"{what}: calibration moves the energy by {by.ravel()[np.argmax(np.abs(by))]:+.1f} eV; is the {used} "
@@ -111,7 +100,7 @@ def calibrate(
             stacklevel=3,
         )
     moved = shift(spectrum, by if by.ndim else float(by))
-    step = Step("calibrate", {"e0": _plain(e0), "tabulated": tabulated, "use": used, "by": _plain(by)})
+    step = Step("calibrate", {"e0": plain(e0), "tabulated": tabulated, "use": used, "by": plain(by)})
     return replace(moved, history=(*spectrum.history, step))
 
 
@@ -138,17 +127,19 @@ def align(
     y_to(E) = a + b E + s y(E - shift); the standard error is that of the fit, widened by the residual's
     correlation from point to point. docs/decisions/alignment.md.
     """
-    if leading(to):
+    if to.lead:
         raise DataError(f"{name_of(to)}: `to` is a stack; give one spectrum to align with")
     checks.ordered(window, "window", name_of(to), "eV")
     if not isinstance(spectrum, Series):
         made = _aligned(spectrum, to, use, window, max_shift)
         settings = made.history[-1].settings
-        by, stderr = (np.reshape(settings[name], leading(spectrum)) for name in ("by", "stderr"))
+        by, stderr = (np.broadcast_to(settings[name], spectrum.lead) for name in ("by", "stderr"))
         return Alignment(made, by, stderr, settings["use"])
     series = over_series(spectrum, _aligned, (to, use, window, max_shift), {})
     settings, good = series.data.history[-1].settings, np.flatnonzero(series.ok)
-    by, stderr = (spread(np.array(settings[name]), good, len(series)) for name in ("by", "stderr"))
+    by, stderr = (
+        spread(np.broadcast_to(settings[name], good.size), good, len(series)) for name in ("by", "stderr")
+    )
     return Alignment(series, by, stderr, settings["use"])
 
 
@@ -161,10 +152,10 @@ def _aligned(
     foils, used = _signal_of(spectrum, use)
     target, _ = _signal_of(to, use)
     centre = float(find_e0(target))
-    fits = [_fit_shift(foil, target, centre, window, max_shift) for foil in rows(foils)]
-    by, stderr = (np.reshape([f[i] for f in fits], leading(spectrum)) for i in (0, 1))
+    fits = [_fit_shift(foil, target, centre, window, max_shift) for foil in foils.rows()]
+    by, stderr = (np.reshape([f[i] for f in fits], spectrum.lead) for i in (0, 1))
     moved = shift(spectrum, by if by.ndim else float(by))
-    settings = {"to": name_of(to), "use": used, "window": window, "by": _plain(by), "stderr": _plain(stderr)}
+    settings = {"to": name_of(to), "use": used, "window": window, "by": plain(by), "stderr": plain(stderr)}
     return replace(moved, history=(*spectrum.history, Step("align", settings)))
 
 
@@ -183,7 +174,7 @@ def _signal_of(spectrum: Spectrum, use: Use) -> tuple[Spectrum, str]:
         )
     reference = np.broadcast_to(spectrum.reference, spectrum.mu.shape)[..., good]
     label = f"{name_of(spectrum)}, reference"
-    made = as_spectrum(spectrum, energy=spectrum.energy[good], mu=reference, label=label)
+    made = recast(Spectrum, spectrum, energy=spectrum.energy[good], mu=reference, label=label)
     return replace(made, reference=None, mu_err=None), "reference"
 
 
@@ -212,7 +203,7 @@ def _shift_rows(spectrum: Spectrum, by: Array) -> Spectrum:
             for v, b in zip(flat, by.ravel(), strict=True)
         ]
         out[name] = np.reshape(moved, (*spectrum.mu.shape[:-1], -1))
-    return as_spectrum(spectrum, energy=energy[keep], **out)
+    return recast(Spectrum, spectrum, energy=energy[keep], **out)
 
 
 def _fit_shift(
@@ -276,8 +267,3 @@ def _correlation(residual: Array) -> float:
     negative = np.flatnonzero(rho < 0)
     end = int(negative[0]) if negative.size else rho.size
     return max(1.0, 1.0 + 2.0 * float(rho[1:end].sum()))
-
-
-def _plain(value: float | Array) -> float | tuple[float, ...]:
-    v = np.asarray(value, float)
-    return float(v) if v.ndim == 0 else tuple(float(x) for x in v.ravel())

@@ -10,9 +10,9 @@ import numpy as np
 
 from .._larch import checks
 from ..errors import DataError, ReductionError, XasuiteWarning
-from ..records import Array, Normalized, Series, Source, Spectrum, Step
-from .common import checked, leading, name_of, rows
+from ..records import Array, Normalized, Series, Source, Spectrum, Step, name_of
 from .edge import find_e0
+from .stacks import checked
 
 On = Literal["mu", "norm"]
 UNALIGNED = 0.5  # eV between the E0 of scans: more smears the edge
@@ -81,10 +81,9 @@ def merge(
 def _scans(spectra: Sequence[Spectrum] | Spectrum | Series) -> list[Spectrum]:
     if isinstance(spectra, Series):
         found = [spectra.row(int(i)) for i in np.flatnonzero(spectra.ok)]
-    elif isinstance(spectra, Spectrum):
-        found = rows(spectra)
     else:
-        found = [row for s in spectra for row in (rows(s) if leading(s) else [s])]
+        stacks = [spectra] if isinstance(spectra, Spectrum) else spectra
+        found = [row for s in stacks for row in s.rows()]
     if len(found) < 2:
         raise ReductionError(f"a merge needs two spectra or more, found {len(found)}: one has no scatter")
     return found

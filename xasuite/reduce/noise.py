@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .._larch import checks
 from ..errors import DataError
 from ..records import Array, Chi, ComplexArray, Series
-from .rows import over_series
+from .stacks import over_series
 
 R_NOISE = (15.0, 30.0)  # A; no shell is seen there, so what is left is noise
 R_SIGNAL = (1.0, 6.0)  # A; where shells are

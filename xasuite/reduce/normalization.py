@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from .._larch import checks
 from ..errors import RangeError, ReductionError, XasuiteWarning
-from ..records import Array, Normalized, Spectrum, Step
-from .common import as_normalized, checked, leading, name_of, per_row, row, takes_series
+from ..records import Array, Normalized, Spectrum, Step, name_of
 from .edge import find_e0
+from .stacks import checked, per_row, plain, recast, takes_series
 
 Range = tuple[float, float]
 Method = Literal["polynomial", "mback"]
@@ -57,7 +57,7 @@ def normalize(
     E0. docs/decisions/normalisation.md.
     """
     energy, _ = checked(spectrum)
-    what, lead = name_of(spectrum), leading(spectrum)
+    what, lead = name_of(spectrum), spectrum.lead
     if method not in ("polynomial", "mback"):
         raise ReductionError(f"method = {method!r} is not one of polynomial, mback")
     found = e0 is None
@@ -71,8 +71,8 @@ def normalize(
     else:
         parts = _stack(spectrum, e0s, chosen, method)
     _check_edge(energy, spectrum.mu, parts, e0s, chosen, what)
-    settings = {"e0": _plain(parts["e0"]), "e0_found": found, "method": method, **_shown(chosen)}
-    return as_normalized(spectrum, **parts, history=(*spectrum.history, Step("normalize", settings)))
+    settings = {"e0": plain(parts["e0"]), "e0_found": found, "method": method, **_shown(chosen)}
+    return recast(Normalized, spectrum, **parts, history=(*spectrum.history, Step("normalize", settings)))
 
 
 def ranges(
@@ -166,7 +166,7 @@ def _atomic_number(spectrum: Spectrum) -> int:
 
 def _stack(spectrum: Spectrum, e0s: Array, chosen: list[Ranges], method: Method) -> dict[str, Array]:
     """Rows that share their ranges go through the batch together; MBACK goes row by row through Larch."""
-    lead, n = leading(spectrum), spectrum.energy.size
+    lead, n = spectrum.lead, spectrum.energy.size
     mu, e0_flat = spectrum.mu.reshape(-1, n), np.ravel(e0s)
     names = ("e0", "edge_step", "pre_edge", "post_edge", "norm", "flat")
     out = {k: np.empty(len(mu)) if k in names[:2] else np.empty((len(mu), n)) for k in names}
@@ -183,15 +183,13 @@ def _stack(spectrum: Spectrum, e0s: Array, chosen: list[Ranges], method: Method)
 
 def _group(spectrum: Spectrum, mu: Array, at: Any, e0s: Array, r: Ranges, method: Method) -> dict[str, Array]:
     names = ("e0", "edge_step", "pre_edge", "post_edge", "norm", "flat")
-    flat = replace(spectrum, mu=mu[at], mu_err=None, reference=None)
+    flat = recast(Spectrum, spectrum, mu=mu[at], mu_err=None, reference=None)
     if method == "polynomial":
         from .batch import normalize_stack
 
         done = normalize_stack(flat, e0=e0s[at], pre=r.pre, norm=r.norm, nnorm=r.nnorm)
         return {k: np.asarray(getattr(done, k)) for k in names}
-    singles = [
-        _single(row(flat, (i,)), float(e0s[j]), r, method) for i, j in enumerate(np.arange(len(mu))[at])
-    ]
+    singles = [_single(flat.take(i), float(e0s[j]), r, method) for i, j in enumerate(np.arange(len(mu))[at])]
     return {k: np.stack([np.asarray(s[k]) for s in singles]) for k in names}
 
 
@@ -232,12 +230,6 @@ def _check_edge(
         f"{where}: no edge at E0 {flat_e0[i]:g} eV, the step {steps[i]:.3g} is under {EDGE_ABOVE_NOISE:g} times "
         f"the pre-edge's scatter {noise[i]:.3g}"
     )
-
-
-def _plain(value: Any) -> Any:
-    """Numbers of a Step: a float where there is one or all are one, a tuple for a stack."""
-    v = np.ravel(np.asarray(value, float))
-    return float(v[0]) if np.ptp(v) == 0 else tuple(float(x) for x in v)
 
 
 def _shown(chosen: list[Ranges]) -> dict[str, Any]:

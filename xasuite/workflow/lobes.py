@@ -18,7 +18,6 @@ import numpy as np
 from ..errors import CrystalError, XasuiteWarning
 from ..exafs.wavelet_transform import Lobe
 from ..exafs.wavelet_transform.lobes import maxima, spread, track
-from ..exafs.wavelet_transform.transform import row_of, rows_of
 from ..records import Array, Chi, Wavelet
 
 if TYPE_CHECKING:
@@ -254,9 +253,9 @@ def claim4(
             noise=rows,
             seeds=[0, *np.tile(drawn_from, len(levels)).tolist()],
         )
-        found = maxima(wavelet(row_of(chi, 0), **chosen), r=site.r, threshold=0.3)
+        found = maxima(wavelet(chi.take(0), **chosen), r=site.r, threshold=0.3)
         lobes[site.name] = found[0] if found else None
-        values = _followed(rows_of(chi, slice(1, None)), found, chosen).reshape(len(levels), seeds, -1)
+        values = _followed(chi.take(slice(1, None)), found, chosen).reshape(len(levels), seeds, -1)
         drawn[site.name] = dict(zip(levels, values, strict=True))
     lobes = {name: _with_errors(lobe, drawn[name][float(noise)]) for name, lobe in lobes.items()}
     orders = tuple(_order(a, b, lobes, drawn, float(noise)) for a, b in ORDERS)
@@ -333,7 +332,7 @@ def claim4_wavelets(
     """The six maps of the statement, without noise, for a figure in which each has its own scale."""
     from ..exafs.wavelet_transform import wavelets
 
-    chis = [row_of(site_chi(s, isolated=isolated), 0) for s in sites(structure)]
+    chis = [site_chi(s, isolated=isolated).take(0) for s in sites(structure)]
     return wavelets(chis, **{**COMMON, **SETTINGS[settings]})
 
 

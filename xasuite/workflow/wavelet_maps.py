@@ -12,7 +12,6 @@ import numpy as np
 from ..errors import ReadError
 from ..exafs.wavelet_transform import Lobes, find_lobes, wavelet, wavelets
 from ..exafs.wavelet_transform.lobes import maxima, track
-from ..exafs.wavelet_transform.transform import row_of, rows_of
 from ..records import Array, Chi, Wavelet
 
 if TYPE_CHECKING:
@@ -122,7 +121,7 @@ def ccro_growth(
     last = simulated_chi(
         [p.take(slice(m - 1, m)) for p in paths], element="Co", noise=0.0, seeds=(0,), label=label
     )
-    clean = wavelet(row_of(last, 0), **CCRO_SETTINGS)
+    clean = wavelet(last.take(0), **CCRO_SETTINGS)
     lobe = maxima(clean, r=(1.9, 2.8), k=(3, 11))[0]
     i, j = int(np.argmin(np.abs(clean.r - lobe.r))), int(np.argmin(np.abs(clean.k - lobe.k)))
     # Rows by hour, a scan of each seed in turn; every scan has its own noise
@@ -131,12 +130,12 @@ def ccro_growth(
     scans = simulated_chi(spread_out, element="Co", noise=noise, seeds=drawn, label=label)
     height, error, share = np.empty(m), np.empty(m), np.empty(m)
     for row in range(m):
-        stack = rows_of(scans, slice(row * seeds, (row + 1) * seeds))
+        stack = scans.take(slice(row * seeds, (row + 1) * seeds))
         values = wavelet(stack, **CCRO_SETTINGS).magnitude[:, i, j]
         height[row], error[row] = values.mean(), values.std(ddof=1)
         share[row] = np.isfinite(track(stack, [lobe], **CCRO_SETTINGS)[:, 0, 0]).mean()
     shown = np.flatnonzero(share >= 0.95)
-    film = rows_of(scans, slice(0, None, seeds))
+    film = scans.take(slice(0, None, seeds))
     first = float(hours[shown[0]]) if shown.size else float("nan")
     return Growth(np.asarray(hours, float), wavelet(film, **CCRO_SETTINGS), height, error, share, first)
 

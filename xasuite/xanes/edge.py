@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import DataError, RangeError, XasuiteWarning
-from ..records import Array, Normalized, Series, Source, Step, Record, axes
+from ..records import Array, Normalized, Record, Series, Source, Step, axes
 from .positions import BELOW, crossing, estimator, noise_of, slope_at
 from .ranges import CONVENTIONS, RangeSet, range_set, varied
 

@@ -77,12 +77,9 @@ def _parts(
     records: Normalized | Series | Sequence[Normalized], array: str
 ) -> list[tuple[Array, Array, str, float]]:
     if isinstance(records, Series):
-        table = records.table
-        labels = (
-            [str(x) for x in table["label"]] if "label" in table else [f"{i}" for i in range(len(records))]
-        )
-        chosen = [p for p, ok in zip(_rows(records.data, array, labels), records.ok, strict=True) if ok]
-        return chosen
+        good, table = records.take(records.ok), records.table
+        names = good.table["label"] if "label" in table else np.flatnonzero(records.ok)
+        return _rows(good.data, array, [str(x) for x in names])
     if isinstance(records, Normalized):
         flat = np.atleast_2d(getattr(records, array)).shape[0]
         labels = (

@@ -122,14 +122,7 @@ def _one(
     model: Model, chi: Chi, fit: BatchFit, row: int, allowed: float
 ) -> tuple[float, str, float, float, bool]:
     single = replace(
-        chi,
-        chi=np.atleast_2d(chi.chi)[row],
-        e0=np.asarray(np.ravel(chi.e0)[row if np.size(chi.e0) > 1 else 0]),
-        edge_step=np.asarray(np.ravel(chi.edge_step)[row if np.size(chi.edge_step) > 1 else 0]),
-        mu=None,
-        bkg=None,
-        epsilon_k=None,
-        label=f"row {row}",
+        chi.take(row) if chi.stacked else chi, mu=None, bkg=None, epsilon_k=None, label=f"row {row}"
     )
     epsilon = None if fit.epsilon_given is None else float(fit.epsilon_given[row])
     one = _refit(model, single, epsilon, None)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...records import OK, Array
+from ...records import OK, Array, Rows, axes
 from ..model import Model
 
 if TYPE_CHECKING:
@@ -21,8 +21,7 @@ MAX_ITERATIONS = "max iterations"
 STUCK = "stuck"
 NO_DATA = "no data"
 
-# Fields of BatchFit with a row a spectrum, and those that map names to such
-ROWS = ("x", "covar", "chi2", "chi2_reduced", "rfactor", "epsilon_k", "evaluations")
+# Fields that map names to arrays with a row a spectrum
 MAPS = ("values", "stderr", "stderr_fit", "path_values", "path_stderr")
 
 REASONS: Mapping[str, str] = {
@@ -36,7 +35,7 @@ REASONS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class RowFits:
+class RowFits(Rows):
     """Fits of m spectra with one model, whoever made them.
 
     `values`, `stderr`, `stderr_fit` map every parameter's name, expressions included, to (m,); `path_values`,
@@ -46,16 +45,16 @@ class RowFits:
     """
 
     model: Model
-    values: Mapping[str, Array]
-    stderr: Mapping[str, Array]
-    stderr_fit: Mapping[str, Array]
-    path_values: Mapping[str, Array]
-    path_stderr: Mapping[str, Array]
-    chi2: Array
-    chi2_reduced: Array
-    rfactor: Array
-    epsilon_k: Array
-    status: tuple[str, ...]
+    values: Mapping[str, Array] = field(metadata=axes("row"))
+    stderr: Mapping[str, Array] = field(metadata=axes("row"))
+    stderr_fit: Mapping[str, Array] = field(metadata=axes("row"))
+    path_values: Mapping[str, Array] = field(metadata=axes("row"))
+    path_stderr: Mapping[str, Array] = field(metadata=axes("row"))
+    chi2: Array = field(metadata=axes("row"))
+    chi2_reduced: Array = field(metadata=axes("row"))
+    rfactor: Array = field(metadata=axes("row"))
+    epsilon_k: Array = field(metadata=axes("row"))
+    status: tuple[str, ...] = field(metadata=axes("row"))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -67,13 +66,14 @@ class BatchFit(RowFits):
     """
 
     names: tuple[str, ...]
-    x: Array
-    covar: Array
+    x: Array = field(metadata=axes("row", "parameter"))
+    covar: Array = field(metadata=axes("row", "parameter", "other parameter"))
+    epsilon_k: Array = field(metadata=axes("row", "kweight"))
     n_idp: float
-    evaluations: NDArray[np.int64]
-    k: Array = field(default_factory=lambda: np.empty(0))
+    evaluations: NDArray[np.int64] = field(metadata=axes("row"))
+    k: Array = field(default_factory=lambda: np.empty(0), metadata=axes("k"))
     backend: str = ""
-    epsilon_given: Array | None = None
+    epsilon_given: Array | None = field(default=None, metadata=axes("row"))
 
     def __len__(self) -> int:
         return len(self.status)
@@ -95,10 +95,6 @@ class BatchFit(RowFits):
             n for n, held in zip(self.names, np.isnan(np.diag(self.covar[row])), strict=True) if held
         )
         return f"{at}: {REASONS[status]}"
-
-    def take(self, rows: NDArray[np.intp]) -> BatchFit:
-        """The fits of some rows, in their order."""
-        return _each_row([self], lambda parts: parts[0][rows])
 
     def chi(self, rows: slice | Array | None = None) -> Array:
         """The fitted chi(k) (m, nk) on `k`, of all rows or of some."""
@@ -132,20 +128,3 @@ class BatchFit(RowFits):
             columns[f"{name}_err"] = self.stderr[name]
         columns |= {"chi2_reduced": self.chi2_reduced, "rfactor": self.rfactor, "status": list(self.status)}
         return pd.DataFrame(columns)
-
-
-def joined(fits: Sequence[BatchFit]) -> BatchFit:
-    """Fits of several stacks with one model as one, in their order."""
-    return _each_row(fits, np.concatenate)
-
-
-def _each_row(fits: Sequence[BatchFit], make: Callable[[list[Any]], Any]) -> BatchFit:
-    """A batch whose arrays with a row a spectrum are made from those of other batches."""
-    first = fits[0]
-    changed: dict[str, Any] = {n: make([getattr(f, n) for f in fits]) for n in ROWS}
-    for name in MAPS:
-        changed[name] = {k: make([getattr(f, name)[k] for f in fits]) for k in getattr(first, name)}
-    if first.epsilon_given is not None:
-        changed["epsilon_given"] = make([f.epsilon_given for f in fits])
-    changed["status"] = tuple(make([np.array(f.status, object) for f in fits]))
-    return replace(first, **changed)

@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import FitError
-from ...records import Array, Chi
+from ...records import Array, Chi, Rows, axes, concat
 from ..engine import objective, tables
 from ..engine.kernel_numpy import CHUNK, Work, evaluate
 from ..engine.program import compile_model, start_values
-from ..engine.result import BatchFit, joined
+from ..engine.result import BatchFit
 from ..engine.stack import fit_stack
 from ..model import Model
 
 
 @dataclass(frozen=True, eq=False)
-class Kept:
+class Kept(Rows):
     """What a fit along time needs of each row: `data` (m, nr), chi(k) in the objective's own coordinates, and its own fit.
 
     Some 40 to 60 numbers and the fit's in place of chi(k), the spectrum and its copies: a series of any length is taken
     block by block (`keep`).
     """
 
-    data: Array
-    fit: BatchFit
-
-    def take(self, rows: NDArray[np.intp]) -> Kept:
-        """Some rows, in their order."""
-        return Kept(self.data[rows], self.fit.take(rows))
+    data: Array = field(metadata=axes("row", "coordinate"))
+    fit: BatchFit = field(metadata=axes("row"))
 
 
 def keep(model: Model, blocks: Iterable[Chi], *, epsilon_k: float | None = None, threads: int = 1) -> Kept:
@@ -45,7 +41,7 @@ def keep(model: Model, blocks: Iterable[Chi], *, epsilon_k: float | None = None,
         data.append(objective.build(chi.k, model.range).reduce(np.atleast_2d(chi.chi)))
     if not fits:
         raise FitError("there is no row to fit along time")
-    return Kept(np.concatenate(data), joined(fits))
+    return Kept(np.concatenate(data), concat(fits))
 
 
 class RowsChi2:

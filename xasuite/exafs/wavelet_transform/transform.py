@@ -187,30 +187,7 @@ def iter_wavelet(
     step = rows or max(1, _CHUNK_VALUES // (plan.r.size * data.k.size))
     for start in range(0, data.chi.shape[0], step):
         part = slice(start, min(start + step, data.chi.shape[0]))
-        yield part, plan(rows_of(data, part))
-
-
-def row_of(chi: Chi, i: int) -> Chi:
-    """Row i (from 0) of a stacked Chi, chi (nk,), without what no transform needs."""
-    one = rows_of(chi, slice(i, i + 1))
-    values = {
-        n: getattr(one, n)[0] for n in ("chi", "e0", "edge_step", "epsilon_k") if np.ndim(getattr(one, n))
-    }
-    return replace(one, **values)
-
-
-def rows_of(chi: Chi, part: slice) -> Chi:
-    """Some rows of a stacked Chi, without what no transform needs (mu, background)."""
-    m = chi.chi.shape[0]
-
-    def cut(values: Any) -> Any:
-        return values[part] if values is not None and values.ndim and values.shape[0] == m else values
-
-    return Chi(
-        k=chi.k, chi=chi.chi[part], e0=cut(chi.e0), edge_step=cut(chi.edge_step), element=chi.element,
-        edge=chi.edge, label=chi.label, epsilon_k=cut(chi.epsilon_k), notes=chi.notes, meta=chi.meta,
-        source=chi.source, history=chi.history,
-    )  # fmt: skip
+        yield part, plan(data.take(part))
 
 
 def wavelets(chis: Sequence[Chi], **settings: Any) -> tuple[Wavelet, ...]:
