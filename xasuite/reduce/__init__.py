@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .edge import find_e0 as find_e0
     from .edge import inflections as inflections
     from .edge import tabulated_e0 as tabulated_e0
+    from .edge_step import edge_step_error as edge_step_error
     from .energy import Alignment as Alignment
     from .energy import align as align
     from .energy import calibrate as calibrate
@@ -38,6 +39,7 @@ _PUBLIC: dict[str, str] = {
     "calibrate": "energy",
     "deglitch": "clean",
     "noise_of": "noise",
+    "edge_step_error": "edge_step",
     "find_e0": "edge",
     "find_glitches": "clean",
     "inflections": "edge",

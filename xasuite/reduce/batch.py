@@ -17,6 +17,7 @@ from ..constants import ETOK
 from ..errors import RangeError
 from ..records import Array, Chi, Normalized, Spectrum, Step, name_of, sealed
 from .autobk_matrices import KSTEP, SplineMatrices, at_or_below, clamped, nearest, spline_matrices
+from .norm_ranges import ranges
 from .stacks import checked, per_row, recast
 
 MIN_STEP = 1e-12
@@ -44,8 +45,6 @@ def normalize_stack(
 
     Returns Normalized. Raises DataError, RangeError as `normalize`.
     """
-    from .normalization import ranges
-
     energy, mu = checked(spectrum)
     lead = spectrum.lead
     if e0 is None:

@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from .._larch import checks
-from ..errors import RangeError, ReductionError, XasuiteWarning
+from ..errors import ReductionError
 from ..records import Array, Normalized, Spectrum, Step, name_of
 from .edge import find_e0
+from .edge_step import EdgeShape, atomic_lines, atomic_ranges, edge_shape, misfit
+from .norm_ranges import Range, Ranges, ranges
 from .stacks import checked, per_row, plain, recast, takes_series
 
-Range = tuple[float, float]
-Method = Literal["polynomial", "mback"]
-MAX_NNORM = 5
+Method = Literal["polynomial", "atomic", "mback"]
+METHODS = ("polynomial", "atomic", "mback")
 # An edge smaller than this many standard deviations of the pre-edge about its line is no edge
 EDGE_ABOVE_NOISE = 3.0
 _ROWS = 512  # looked at together
-
-
-@dataclass(frozen=True)
-class Ranges:
-    """Where the lines are fitted, in eV from E0, and the order of the post-edge polynomial."""
-
-    pre: Range
-    norm: Range
-    nnorm: int
 
 
 @takes_series
@@ -50,85 +40,44 @@ def normalize(
     pre, norm : ranges in eV from e0 of the pre-edge line and the post-edge polynomial; left out, as Larch
         chooses them from the range of the data. The ranges used are in the last Step of the history.
     nnorm : order of the post-edge polynomial (0-5); left out 2, or 1 for a range below 300 eV, 0 below 30 eV.
-    method : "polynomial", or "mback": the step from a match to the tabulated f'' (Weng et al. 2005).
+    method : "polynomial"; "atomic", the step from the shape of the tabulated cross section (element needed), which
+        depends least on where the scan ends; "mback", from a match to the tabulated f'' (Weng et al. 2005).
 
     Raises DataError, RangeError (E0 outside the scan, empty ranges), ReductionError (no edge, mu upside down).
     norm = (mu - pre_edge) / edge_step; flat is norm with the post-edge's slope and curvature taken off above
-    E0. docs/decisions/normalisation.md.
+    E0. `edge_step_error` says how well the step is known. docs/decisions/normalisation.md, edge_step.md.
     """
     energy, _ = checked(spectrum)
     what, lead = name_of(spectrum), spectrum.lead
-    if method not in ("polynomial", "mback"):
-        raise ReductionError(f"method = {method!r} is not one of polynomial, mback")
+    if method not in METHODS:
+        raise ReductionError(f"method = {method!r} is not one of {', '.join(METHODS)}")
+    if method == "atomic" and nnorm is not None:
+        raise ReductionError(
+            f"{what}: nnorm belongs to the polynomial method; leave it out with method = 'atomic'"
+        )
     found = e0 is None
     e0s = find_e0(spectrum) if e0 is None else per_row(e0, lead, "e0", what)
     checks.inside(e0s, energy[1], energy[-2], "E0", what, "eV")
-    per_e0 = {e: ranges(energy, e, pre, norm, nnorm, what) for e in map(float, np.unique(e0s))}
+    shape = shape_of(spectrum) if method == "atomic" else None
+    per_e0 = {
+        e: ranges(energy, e, pre, norm, nnorm, what)
+        if shape is None
+        else atomic_ranges(energy, e, shape, pre, norm, what)
+        for e in map(float, np.unique(e0s))
+    }
     chosen = [per_e0[float(e)] for e in np.ravel(e0s)]
     parts: dict[str, Array] = {}
-    if not lead:
+    how: dict[str, Any] = {"method": method, "ranges_given": norm is not None}
+    if shape is not None:
+        parts = _atomic(spectrum, e0s, per_e0, shape)
+        how["misfit"] = plain(parts.pop("misfit"))
+    elif not lead:
         parts = _single(spectrum, float(e0s), chosen[0], method)
     else:
         parts = _stack(spectrum, e0s, chosen, method)
     _check_edge(energy, spectrum.mu, parts, e0s, chosen, what)
-    settings = {"e0": plain(parts["e0"]), "e0_found": found, "method": method, **_shown(chosen)}
+    settings = {"e0": plain(parts["e0"]), "e0_found": found, **how, **_shown(chosen)}
     return recast(Normalized, spectrum, **parts, history=(*spectrum.history, Step("normalize", settings)))
-
-
-def ranges(
-    energy: Array,
-    e0: float,
-    pre: Range | None = None,
-    norm: Range | None = None,
-    nnorm: int | None = None,
-    what: str = "spectrum",
-) -> Ranges:
-    """The ranges that will be used: those asked for, cut to the data, and Larch's rules for the rest.
-
-    Larch: pre from the second point (rounded to 5 eV) to half of that; norm from the smaller of 25 eV and a
-    fifteenth of the data above E0 to their end. Raises RangeError when a range holds fewer than three points.
-    """
-    low, high = energy[0] - e0, energy[-1] - e0
-    if pre is None:
-        digits = 5.0 if np.argmin(np.abs(energy - e0)) > 20 else 2.0
-        start = digits * round((energy[1] - e0) / digits)
-        pre = (max(start, low), 0.5 * max(start, low))
-    else:
-        pre = _cut(checks.ordered(pre, "pre", what, "eV"), low, high, "pre", what)
-    if norm is None:
-        end = min(5.0 * round(high / 5.0), high)
-        norm = (min(25, 5.0 * round(end / 15.0), end - 2), end)
-    else:
-        norm = _cut(checks.ordered(norm, "norm", what, "eV"), low, high, "norm", what)
-    for name, (a, b), least in (("pre", pre, 3), ("norm", norm, 3)):
-        points = np.count_nonzero((energy - e0 >= a) & (energy - e0 <= b))
-        if points < least:
-            raise RangeError(
-                f"{what}: {name} = ({a:g}, {b:g}) eV from E0 {e0:g} holds {points} points, fewer than {least}; "
-                f"the scan spans ({low:.1f}, {high:.1f}) eV"
-            )
-    if nnorm is None:
-        span = norm[1] - norm[0]
-        nnorm = 0 if span < 30 else 1 if span < 300 else 2
-    elif not (isinstance(nnorm, (int, np.integer)) and 0 <= nnorm <= MAX_NNORM):
-        raise RangeError(f"{what}: nnorm = {nnorm!r} is not a whole number from 0 to {MAX_NNORM}")
-    return Ranges((float(pre[0]), float(pre[1])), (float(norm[0]), float(norm[1])), int(nnorm))
-
-
-def _cut(pair: Range, low: float, high: float, name: str, what: str) -> Range:
-    """A range cut to the data, with a warning: the recorded range is the one used."""
-    cut = (max(pair[0], low), min(pair[1], high))
-    if cut[1] <= cut[0]:
-        raise RangeError(
-            f"{what}: {name} = ({pair[0]:g}, {pair[1]:g}) eV lies outside the scan, ({low:.1f}, {high:.1f}) eV"
-        )
-    if cut != pair:
-        warnings.warn(
-            f"{what}: {name} = ({pair[0]:g}, {pair[1]:g}) eV reaches beyond the scan; used ({cut[0]:.1f}, {cut[1]:.1f})",
-            XasuiteWarning,
-            stacklevel=5,
-        )
-    return cut
 
 
 def _single(spectrum: Spectrum, e0: float, r: Ranges, method: Method) -> dict[str, Any]:
@@ -162,6 +111,32 @@ def _atomic_number(spectrum: Spectrum) -> int:
         return int(xraydb.atomic_number(spectrum.element))
     except ValueError:
         raise ReductionError(f"{name_of(spectrum)}: {spectrum.element!r} is no element") from None
+
+
+def shape_of(spectrum: Spectrum) -> EdgeShape:
+    """The tabulated shape of a spectrum's edge. Raises ReductionError when the element is not known."""
+    if not spectrum.element:
+        raise ReductionError(
+            f'{name_of(spectrum)}: an edge step by tabulated cross sections needs the element; read with element="Co"'
+        )
+    return edge_shape(spectrum.element, (spectrum.edge or "K").upper())
+
+
+def _atomic(
+    spectrum: Spectrum, e0s: Array, per_e0: dict[float, Ranges], shape: EdgeShape
+) -> dict[str, Array]:
+    """Rows of one E0 share their matrices; those of all rows together are filled in."""
+    lead, n = spectrum.lead, spectrum.energy.size
+    mu, flat_e0 = spectrum.mu.reshape(-1, n), np.ravel(e0s)
+    out = {"edge_step": np.empty(len(mu)), "misfit": np.empty(len(mu))}
+    out |= {name: np.empty((len(mu), n)) for name in ("pre_edge", "post_edge", "norm", "flat")}
+    for e0, r in per_e0.items():
+        at = np.flatnonzero(flat_e0 == e0)
+        lines = atomic_lines(spectrum.energy, mu[at], e0, r, shape)
+        for name, value in lines.items():
+            out[name][at] = value
+        out["misfit"][at] = misfit(spectrum.energy, lines["norm"], e0, r, shape)
+    return {"e0": np.asarray(e0s, float)} | {k: v.reshape(lead + v.shape[1:]) for k, v in out.items()}
 
 
 def _stack(spectrum: Spectrum, e0s: Array, chosen: list[Ranges], method: Method) -> dict[str, Array]:

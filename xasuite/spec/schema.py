@@ -83,7 +83,7 @@ class Reduce(_Table):
     pre: Pair | None = None
     norm: Pair | None = None
     nnorm: int | None = Field(None, ge=0, le=3)
-    method: Literal["polynomial", "mback"] = "polynomial"
+    method: Literal["polynomial", "atomic", "mback"] = "polynomial"
     rbkg: float = Field(0.8, gt=0, lt=3)
     bkg_kweight: int = Field(3, ge=0, le=4)
     bkg_k: Pair | None = None

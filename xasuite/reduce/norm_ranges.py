@@ -1,0 +1,87 @@
+"""Where pre-edge and post-edge are fitted: ranges in eV from E0, as given or as Larch chooses them."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._larch import checks
+from ..errors import RangeError, XasuiteWarning
+from ..records import Array
+
+Range = tuple[float, float]
+MAX_NNORM = 5
+LEAST_POINTS = 3
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """Where the lines are fitted, in eV from E0, and the order of the post-edge polynomial."""
+
+    pre: Range
+    norm: Range
+    nnorm: int
+
+
+def ranges(
+    energy: Array,
+    e0: float,
+    pre: Range | None = None,
+    norm: Range | None = None,
+    nnorm: int | None = None,
+    what: str = "spectrum",
+) -> Ranges:
+    """The ranges that will be used: those asked for, cut to the data, and Larch's rules for the rest.
+
+    Larch: pre from the second point (rounded to 5 eV) to half of that; norm from the smaller of 25 eV and a
+    fifteenth of the data above E0 to their end. Raises RangeError when a range holds fewer than three points.
+    """
+    low, high = energy[0] - e0, energy[-1] - e0
+    if pre is None:
+        digits = 5.0 if np.argmin(np.abs(energy - e0)) > 20 else 2.0
+        start = digits * round((energy[1] - e0) / digits)
+        pre = (max(start, low), 0.5 * max(start, low))
+    else:
+        pre = cut(pre, (low, high), "pre", what)
+    if norm is None:
+        end = min(5.0 * round(high / 5.0), high)
+        norm = (min(25, 5.0 * round(end / 15.0), end - 2), end)
+    else:
+        norm = cut(norm, (low, high), "norm", what)
+    if nnorm is None:
+        span = norm[1] - norm[0]
+        nnorm = 0 if span < 30 else 1 if span < 300 else 2
+    elif not (isinstance(nnorm, (int, np.integer)) and 0 <= nnorm <= MAX_NNORM):
+        raise RangeError(f"{what}: nnorm = {nnorm!r} is not a whole number from 0 to {MAX_NNORM}")
+    return holding(energy, e0, Ranges(pre, norm, int(nnorm)), what)
+
+
+def holding(energy: Array, e0: float, r: Ranges, what: str) -> Ranges:
+    """The ranges as plain numbers. Raises RangeError when one holds fewer than three points."""
+    for name, (a, b) in (("pre", r.pre), ("norm", r.norm)):
+        points = np.count_nonzero((energy - e0 >= a) & (energy - e0 <= b))
+        if points < LEAST_POINTS:
+            raise RangeError(
+                f"{what}: {name} = ({a:g}, {b:g}) eV from E0 {e0:g} holds {points} points, fewer than {LEAST_POINTS}; "
+                f"the scan spans ({energy[0] - e0:.1f}, {energy[-1] - e0:.1f}) eV"
+            )
+    return Ranges((float(r.pre[0]), float(r.pre[1])), (float(r.norm[0]), float(r.norm[1])), r.nnorm)
+
+
+def cut(pair: Range, span: Range, name: str, what: str) -> Range:
+    """A range cut to the data, with a warning: the recorded range is the one used. Raises RangeError."""
+    pair, (low, high) = checks.ordered(pair, name, what, "eV"), span
+    used = (max(pair[0], low), min(pair[1], high))
+    if used[1] <= used[0]:
+        raise RangeError(
+            f"{what}: {name} = ({pair[0]:g}, {pair[1]:g}) eV lies outside the scan, ({low:.1f}, {high:.1f}) eV"
+        )
+    if used != pair:
+        warnings.warn(
+            f"{what}: {name} = ({pair[0]:g}, {pair[1]:g}) eV reaches beyond the scan; used ({used[0]:.1f}, {used[1]:.1f})",
+            XasuiteWarning,
+            stacklevel=5,
+        )
+    return used
