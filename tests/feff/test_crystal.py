@@ -12,6 +12,8 @@ from xasuite.errors import CrystalError, XasuiteWarning
 from xasuite.feff import Lattice, available, load_crystal, make_cluster
 from xasuite.feff.crystal import Crystal
 
+from .test_sources import ENTRIES, VALENCES
+
 # crystal, absorber (site), neighbour, {distance in A: atoms} within the radius: textbook or published bond lengths.
 BONDS = [
     ("Co_hcp", "Co", "Co", {2.497: 6, 2.507: 6}),
@@ -82,7 +84,7 @@ def test_bond_lengths(name: str, site: str, neighbour: str, expected: dict[float
 
 
 def test_every_shipped_structure_is_tested() -> None:
-    assert set(available()) == {name for name, *_ in BONDS}
+    assert set(available()) == {name for name, *_ in BONDS} | set(ENTRIES) | set(VALENCES)
 
 
 def test_ccro_is_table_s1() -> None:

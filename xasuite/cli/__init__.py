@@ -25,6 +25,7 @@ COMMANDS: tuple[str, ...] = (
     "reproduce",
     "closure",
     "show",
+    "crystals",
     "paths",
     "wavelet",
     "series",

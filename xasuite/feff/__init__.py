@@ -12,6 +12,8 @@ _PUBLIC = {
     "Cluster": "inp",
     "feff_inp": "inp",
     "make_cluster": "inp",
+    "search_crystals": "library",
+    "shipped_crystals": "library",
     "FeffPath": "paths",
     "parse_feff_dat": "paths",
     "read_feff_dat": "paths",
