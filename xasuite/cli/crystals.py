@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from .common import JSON, console, print_json, print_table
+
+if TYPE_CHECKING:
+    from ..feff.library import Entry
 
 
 def register(app: typer.Typer) -> None:
@@ -30,12 +35,12 @@ def crystals(
     from ..errors import CrystalError
 
     shipped = feff.shipped_crystals(text)
+    found: tuple[Entry, ...] = ()
     try:
         found = feff.search_crystals(text) if text else ()
     except CrystalError:
         if not shipped:
             raise
-        found = ()
     if absorber is not None:
         from .paths import paths
 
