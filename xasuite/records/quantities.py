@@ -1,0 +1,166 @@
+"""The quantities that tables, figures and files hold: one entry each says how it is called, written and rounded.
+
+A new quantity is added here and nowhere else; terminal, notebook, HTML, LaTeX, Word, CSV and JSON read it from here.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from ..errors import WriteError
+
+ERRORS = ("parentheses", "plus-minus")
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What one column of a table holds.
+
+    Parameters
+    ----------
+    name : key in JSON, CSV and Python; the standard error has the key ``name + "_err"``.
+    symbol : how it is printed, in Unicode ("σ²").
+    unit : unit of the stored value; printed in brackets behind the symbol.
+    latex : the symbol in LaTeX's math mode; empty where the symbol is plain text.
+    power : the printed value is the stored one times ten to this power ("σ² (10⁻³ Å²)" has 3).
+    form : format of a value without an error; four significant digits where it is empty.
+    words : the quantity in words, for captions and notes.
+    of : what it belongs to, "Co-O" in N(Co-O).
+    """
+
+    name: str
+    symbol: str = ""
+    unit: str = ""
+    latex: str = ""
+    power: int = 0
+    form: str = ""
+    words: str = ""
+    of: str = ""
+
+    @property
+    def shown_unit(self) -> str:
+        """The unit of the printed value: 10⁻³ Å² where the stored value is in Å²."""
+        if not self.power:
+            return self.unit
+        return f"10{str(-self.power).translate(_SUPERSCRIPT)} {self.unit}".rstrip()
+
+    @property
+    def title(self) -> str:
+        """The symbol with what it belongs to: N(Co-O)."""
+        return (self.symbol or self.name) + (f"({self.of})" if self.of else "")
+
+    @property
+    def head(self) -> str:
+        """The column's head: symbol and unit, R (Å)."""
+        return self.title + (f" ({self.shown_unit})" if self.shown_unit else "")
+
+    def text(self, value: float, stderr: float = math.nan, errors: str = ERRORS[0]) -> str:
+        """A stored value as printed, with its error where there is one.
+
+        Examples
+        --------
+        >>> QUANTITIES["sigma2"].text(0.00652, 0.00031), QUANTITIES["rfactor"].text(0.00412)
+        ('6.5(3)', '0.0041')
+        """
+        scale = 10.0**self.power
+        if math.isfinite(value) and not stderr > 0 and self.form:
+            return format(value * scale, self.form)
+        return number(value * scale, stderr * scale, errors)
+
+    def within(self, of: str) -> Quantity:
+        """The same quantity of one path or component: N becomes N(Co-O)."""
+        return replace(self, of=of)
+
+
+_SUPERSCRIPT = str.maketrans("0123456789-+", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺")
+
+
+def paper(value: float, stderr: float) -> str:
+    """A value with its error as papers print it, 2.495(6), 5.8(6); the bare value where there is no error.
+
+    The error has one digit, two where its first is 1 or 2.
+
+    Examples
+    --------
+    >>> paper(2.4953, 0.0061), paper(5.6, 1.3), paper(0.77, float("nan"))
+    ('2.495(6)', '5.6(1.3)', '0.77')
+    """
+    if not math.isfinite(value):
+        return "-"
+    if not math.isfinite(stderr) or stderr <= 0:
+        return f"{value:.4g}"
+    from uncertainties import ufloat
+
+    return f"{ufloat(value, stderr):.{1 if int(f'{stderr:.1e}'[0]) >= 3 else 2}uS}"
+
+
+def number(value: float, stderr: float, errors: str = ERRORS[0]) -> str:
+    """A value with its error, 2.495(6) or 2.495 ± 0.006, the same digits in both. Raises WriteError."""
+    if errors not in ERRORS:
+        raise WriteError(f"errors are printed in {' or '.join(ERRORS)}, not {errors!r}")
+    text = paper(value, stderr)
+    if errors == ERRORS[0] or "(" not in text:
+        return text
+    from uncertainties import ufloat_fromstr
+
+    digits = len(text.partition("(")[0].partition(".")[2])
+    parsed = ufloat_fromstr(text)
+    return f"{parsed.n:.{digits}f} ± {parsed.s:.{digits}f}"
+
+
+QUANTITIES: dict[str, Quantity] = {
+    q.name: q
+    for q in (
+        # a path
+        Quantity("n", "N", latex="N", words="coordination number"),
+        Quantity("r", "R", "Å", "R", form=".4f", words="distance"),
+        Quantity("deltar", "ΔR", "Å", r"\Delta R", form=".4f", words="change of distance"),
+        Quantity("sigma2", "σ²", "Å²", r"\sigma^2", power=3, words="mean square relative displacement"),
+        Quantity("s02", "S₀²", latex="S_0^2", words="amplitude reduction factor"),
+        Quantity("e0", "ΔE₀", "eV", r"\Delta E_0", words="shift of the edge energy"),
+        Quantity("third", "C₃", "Å³", "C_3", power=4, words="third cumulant"),
+        Quantity("fourth", "C₄", "Å⁴", "C_4", power=5, words="fourth cumulant"),
+        Quantity("reff", "R_eff", "Å", r"R_\mathrm{eff}", form=".4f", words="half path length in the structure"),
+        Quantity("degen", "Degeneracy", form="g"),
+        # a fit
+        Quantity("rfactor", "R factor", form=".4f", words="misfit relative to the data"),
+        Quantity("chi2_reduced", "χ²/ν", latex=r"\chi^2_\nu", form=".3g", words="reduced chi-square"),
+        Quantity("n_varys", "Variables"),
+        Quantity("n_idp", "Independent points", form=".1f"),
+        Quantity("epsilon_k", "ε(k)", latex=r"\varepsilon(k)", form=".1e", words="noise of χ(k)"),
+        # a spectrum
+        Quantity("energy", "E", "eV", "E", form=".2f", words="energy"),
+        Quantity("edge_step", "Edge step", form=".4g"),
+        Quantity("k", "k", "1/Å", "k", form=".2f", words="wavenumber of the photoelectron"),
+        Quantity("height", "|W|", latex="|W|", words="height of the wavelet transform"),
+        Quantity("width_k", "Width in k", "1/Å"),
+        Quantity("width_r", "Width in R", "Å"),
+        Quantity("found", "Kept", form=".0%", words="share of noisy copies that show it"),
+        Quantity("valence", "Valence", form=".2f", words="formal oxidation state"),
+        Quantity("low", "95 % from", form=".2f"),
+        Quantity("high", "95 % to", form=".2f"),
+        Quantity("noise_err", "from noise", "eV", form=".3f"),
+        Quantity("norm_err", "from ranges, sd", "eV", form=".3f"),
+        Quantity("norm_span", "from ranges, spread", "eV", form=".3f"),
+        Quantity("p_value", "p", latex="p", form=".3g"),
+        # along a series
+        Quantity("time", "Time", "s"),
+        # plain words
+        *(
+            Quantity(n, n.capitalize())
+            for n in (
+                "sample", "path", "label", "status", "row", "quantity", "variant", "parameter", "verdict", "rule",
+                "claim", "kind", "standard", "scale", "component", "reason",
+            )
+        ),
+        Quantity("kept_from", "From"),
+        Quantity("published", "Published"),
+        Quantity("ours", "This work"),
+    )
+}  # fmt: skip
+
+
+def quantity(name: str) -> Quantity:
+    """The quantity of that name; one that prints its own name where the registry has none."""
+    return QUANTITIES.get(name) or Quantity(name)

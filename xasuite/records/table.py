@@ -1,0 +1,199 @@
+"""The one form in which results are presented: what `summary()` of a result gives and every output renders."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from . import Shown
+from .quantities import ERRORS, Quantity, quantity
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One number of a table with its error (nan for none) and what a reader must know of it.
+
+    `held` marks a value that was not fitted, `state` says what makes an error doubtful ("at max"), `published` is the
+    number that the value is compared with, `within` whether it agrees (None where that was not judged).
+    """
+
+    value: float
+    stderr: float = math.nan
+    held: bool = False
+    state: str = ""
+    published: float = math.nan
+    published_err: float = math.nan
+    within: bool | None = None
+
+    def text(self, of: Quantity, errors: str = ERRORS[0]) -> str:
+        """As printed: 5.8(6), 5.8 ± 0.6, 12*, 30 (at max)."""
+        if self.state.startswith("at ") and not self.held:
+            # a bound is a round number, which the fit's last step misses by 1e-10 or so
+            return f"{round(self.value * 10.0**of.power, 4):g} ({self.state})"
+        return of.text(self.value, self.stderr, errors) + ("*" if self.held else "")
+
+    def published_text(self, of: Quantity) -> str:
+        """The published number with its error as it was printed, empty where there is none."""
+        scale = 10.0**of.power
+        if not math.isfinite(self.published):
+            return ""
+        error = f" ± {self.published_err * scale:g}" if self.published_err > 0 else ""
+        return f"{self.published * scale:g}{error}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Value and error, and of the rest what is set."""
+        held = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {
+            k: _plain(v) for k, v in held.items() if k in ("value", "stderr") or v not in ("", False, None) and v == v
+        } | ({"within": False} if self.within is False else {})
+
+
+Cell = str | float | int | Entry | None
+
+
+@dataclass(frozen=True, eq=False)
+class Table(Shown):
+    """A result as presented: title, facts (name and text), columns with rows, notes.
+
+    Parameters
+    ----------
+    title : a line.
+    columns : what each column holds.
+    rows : a cell a column; text, a number, an Entry, or None for an empty cell.
+    notes : sentences below the table.
+    facts : statistics above the table, as (name, text).
+    label : "measured", "closure" or "theory"; empty where it does not matter.
+    """
+
+    title: str
+    columns: tuple[Quantity, ...] = ()
+    rows: tuple[tuple[Cell, ...], ...] = ()
+    notes: tuple[str, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+    label: str = ""
+
+    @classmethod
+    def of(
+        cls, title: str, columns: Iterable[str | Quantity], rows: Iterable[Sequence[Cell]], **more: Any
+    ) -> Table:
+        """A table whose columns are named: "r" is looked up among the quantities.
+
+        Examples
+        --------
+        >>> print(Table.of("Foil", ["path", "r"], [("Cu-Cu", Entry(2.5392, 0.0024))]))
+        Foil
+          Path   R (Å)
+          Cu-Cu  2.5392(24)
+        """
+        named = tuple(c if isinstance(c, Quantity) else quantity(c) for c in columns)
+        return cls(title, named, tuple(tuple(r) for r in rows), **more)
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """The columns' heads."""
+        return tuple(c.head for c in self.columns)
+
+    def cells(self, errors: str = ERRORS[0]) -> tuple[tuple[str, ...], ...]:
+        """Every row as text; `errors` is "parentheses" for 5.8(6), "plus-minus" for 5.8 ± 0.6."""
+        return tuple(
+            tuple(_text(cell, c, errors) for cell, c in zip(row, self.columns, strict=True)) for row in self.rows
+        )
+
+    def numeric(self) -> tuple[bool, ...]:
+        """Of each column whether it holds numbers."""
+        filled = [[row[i] for row in self.rows if row[i] is not None] for i in range(len(self.columns))]
+        return tuple(bool(of) and not any(isinstance(c, str) for c in of) for of in filled)
+
+    def with_published(self) -> Table:
+        """The table with a column of published values behind each column that has some."""
+        columns: list[Quantity] = []
+        rows: list[list[Cell]] = [[] for _ in self.rows]
+        for i, c in enumerate(self.columns):
+            entries = [cell if isinstance(cell := row[i], Entry) else None for row in self.rows]
+            beside = any(e is not None and math.isfinite(e.published) for e in entries)
+            columns += [c, Quantity(f"{c.name}_published", "publ.")] if beside else [c]
+            for out, row, entry in zip(rows, self.rows, entries, strict=True):
+                out += [row[i], entry.published_text(c) if entry else ""] if beside else [row[i]]
+        return replace(self, columns=tuple(columns), rows=tuple(map(tuple, rows)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON (docs/guide/json.md): a row is an object, its keys are the columns' names."""
+        names = [c.name + (f"({c.of})" if c.of else "") for c in self.columns]
+        return {
+            "title": self.title,
+            "label": self.label,
+            "facts": dict(self.facts),
+            "columns": [{k: v for k, v in asdict(c).items() if v not in ("", 0)} for c in self.columns],
+            "rows": [
+                {n: c.to_dict() if isinstance(c, Entry) else _plain(c) for n, c in zip(names, row, strict=True)}
+                for row in self.rows
+            ],
+            "notes": list(self.notes),
+        }
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Table:
+        """The table that `to_dict` gave."""
+        columns = [Quantity(**c) for c in plain["columns"]]
+        return cls(
+            plain["title"],
+            tuple(columns),
+            tuple(tuple(_entry(cell) for cell in row.values()) for row in plain["rows"]),
+            tuple(plain["notes"]),
+            tuple(plain["facts"].items()),
+            plain["label"],
+        )
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """A column a quantity, ``r``, and one for its error, ``r_err``, where there is one; units in ``attrs``."""
+        import pandas as pd
+
+        out: dict[str, list[Any]] = {}
+        units = {}
+        for i, c in enumerate(self.columns):
+            name = c.name + (f"({c.of})" if c.of else "")
+            cells = [row[i] for row in self.rows]
+            out[name] = [e.value if isinstance(e, Entry) else e for e in cells]
+            if any(isinstance(e, Entry) for e in cells):
+                out[f"{name}_err"] = [e.stderr if isinstance(e, Entry) else math.nan for e in cells]
+            if c.unit:
+                units[name] = c.unit
+        frame = pd.DataFrame(out)
+        frame.attrs["units"] = units
+        return frame
+
+    def __str__(self) -> str:
+        lines = [self.title + (f" [{self.label}]" if self.label else "")]
+        width = max((len(name) for name, _ in self.facts), default=0)
+        lines += [f"  {name:<{width}}  {value}" for name, value in self.facts]
+        if self.columns:
+            rows = [self.header, *self.cells()]
+            widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+            lines += ["  " + "  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows]
+        return "\n".join([*lines, *(f"  {n}" for n in self.notes)])
+
+
+def _text(cell: Cell, of: Quantity, errors: str) -> str:
+    if cell is None or isinstance(cell, str):
+        return cell or ""
+    if isinstance(cell, Entry):
+        return cell.text(of, errors)
+    return str(cell) if isinstance(cell, int) else of.text(float(cell), errors=errors)
+
+
+def _plain(value: Any) -> Any:
+    """A cell for JSON: null where a number is not finite, Python's own numbers in place of numpy's."""
+    if hasattr(value, "item"):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _entry(cell: Any) -> Cell:
+    if not isinstance(cell, Mapping):
+        return cell  # type: ignore[no-any-return]
+    return Entry(**{k: math.nan if v is None and k != "within" else v for k, v in cell.items()})
