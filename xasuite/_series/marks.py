@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..exafs.model import PathModel
-from ..exafs.result import paper
 from ..records import OK, Array
+from ..records.quantities import as_printed
 from .fitting import RowFit
 from .plan import Plan
 
@@ -73,7 +73,7 @@ def _row(
     shown = frozenset().union(*(_shape(p) for p in model.paths if seen[p.label][i]))
     for path in hidden:
         lost = sorted(n for n in _shape(path) - shown if _is_varied(plan, n))
-        n = paper(float(fit.path_values[f"{path.label}.n"][i]), float(own_error(fit, path)[i]))
+        n = as_printed(float(fit.path_values[f"{path.label}.n"][i]), float(own_error(fit, path)[i]))
         rest = f", so {', '.join(lost)} mean nothing" if lost else ""
         why.append(f"{path.label} is not seen (N = {n}){rest}")
         names += [x for x in lost if x not in names]

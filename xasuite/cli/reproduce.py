@@ -166,12 +166,12 @@ def summary(cells: tuple[Cell, ...]) -> list[str]:
 
 
 def _line(cell: Cell) -> tuple[str, ...]:
-    from ..exafs.result import paper
+    from ..records.quantities import as_printed
 
     scale, unit = (1e3, " e-3") if cell.quantity == "sigma2" else (1.0, "")
     published = f"{cell.published * scale:g}"
     published += f" ± {cell.published_err * scale:g}{unit}" if cell.published_err else unit
-    ours = paper(cell.ours * scale, (cell.ours_err or math.nan) * scale) + unit
+    ours = as_printed(cell.ours * scale, (cell.ours_err or math.nan) * scale) + unit
     gap = f"{cell.difference:+.1f}" if math.isfinite(cell.difference) else "-"
     verdict = "within" if cell.within else "[red]OUTSIDE[/red]"
     if cell.remark:

@@ -104,7 +104,7 @@ def print_run(run: SeriesRun) -> None:
     """A dozen rows along the series, what became of the others, the audit and the files."""
     import numpy as np
 
-    from ..exafs.result import paper
+    from ..records.quantities import as_printed
 
     table = run.table
     varied = [p["name"] for p in run.parameters if p["vary"]]
@@ -114,7 +114,7 @@ def print_run(run: SeriesRun) -> None:
     for i in picked:
         record = table.iloc[i]
         lost = set(record["undetermined"].split(", "))
-        cells = ["-" if n in lost else paper(record[n], record[f"{n}_err"]) for n in varied]
+        cells = ["-" if n in lost else as_printed(record[n], record[f"{n}_err"]) for n in varied]
         beside = [f"{record[n]:.4g}" for n in run.logged]
         rows.append((i + 1, f"{times[i]:.4g}", *beside, *cells, f"{record['rfactor']:.4f}", record["status"]))
     print_table(
@@ -132,7 +132,7 @@ def print_run(run: SeriesRun) -> None:
         if p["stderr"]:
             origin = p["origin"] or "given"
             console().print(
-                f"  {p['name']} held at {paper(p['value'], p['stderr'])} ({origin}); its error is in every row"
+                f"  {p['name']} held at {as_printed(p['value'], p['stderr'])} ({origin}); its error is in every row"
             )
     print_trend(run)
     print_beside(run)
@@ -146,7 +146,7 @@ def print_trend(run: SeriesRun) -> None:
     """What the fit along time found: what was tied, how strongly, the numbers behind it."""
     import json
 
-    from ..exafs.result import paper
+    from ..records.quantities import as_printed
 
     if not run.timeline:
         return
@@ -156,7 +156,7 @@ def print_trend(run: SeriesRun) -> None:
             f"  along time: {name} smooth, strength {strength:.2g}, worth {facts['freedom'][name]:.1f} parameters"
         )
     for name, value in facts["trend"].items():
-        console().print(f"  along time: {name} = {paper(value, facts['trend_stderr'][name])}")
+        console().print(f"  along time: {name} = {as_printed(value, facts['trend_stderr'][name])}")
     if not facts["converged"]:
         console().print("  along time: the fit did not converge", style="yellow")
 
@@ -165,7 +165,7 @@ def print_beside(run: SeriesRun) -> None:
     """Valence and components where the spec asks for them: the first and the last row that has them."""
     import json
 
-    from ..exafs.result import paper
+    from ..records.quantities import as_printed
 
     def ends(column: str) -> Any:
         have = run.table[run.table[column].notna()]
@@ -173,7 +173,7 @@ def print_beside(run: SeriesRun) -> None:
 
     if "valence" in run.table:
         said = [
-            f"{paper(r['valence'], r['valence_err'])} (95 %: {r['valence_low']:.2f} to {r['valence_high']:.2f})"
+            f"{as_printed(r['valence'], r['valence_err'])} (95 %: {r['valence_low']:.2f} to {r['valence_high']:.2f})"
             for r in ends("valence")
         ]
         console().print(f"  valence: {', at the end '.join(said) or 'no row has one'}")

@@ -186,15 +186,15 @@ def print_lobes(lobes: list[Lobes]) -> None:
     """The lobes of every map with their errors, as a table on the terminal."""
     import math
 
-    from ..exafs.result import paper
     from ..exafs.wavelet_transform.lobes import VALUES
+    from ..records.quantities import as_printed
 
     rows = []
     for one in lobes:
         for lobe in one:
             values = [getattr(lobe, n) for n in VALUES]
             cells = [
-                paper(v, lobe.error(n)) if math.isfinite(v) else "open"
+                as_printed(v, lobe.error(n)) if math.isfinite(v) else "open"
                 for n, v in zip(VALUES, values, strict=True)
             ]
             rows.append((one.label, *cells, f"{lobe.found:.0%}"))

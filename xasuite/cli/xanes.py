@@ -150,13 +150,13 @@ def _print_spectrum(theory: TheoryXanes, gauss: float, json: bool) -> None:
 
 
 def _print_ranked(ranked: tuple[Ranked, ...], own: TheoryXanes) -> None:
-    from ..exafs.result import paper
+    from ..records.quantities import as_printed
     from .common import print_table
     from .xanes_studies import print_notes
 
     def value(c: Comparison, name: str) -> str:
         error = c.stderr.get(name)
-        return paper(c.values[name], error) if error else f"{c.values[name]:g}"
+        return as_printed(c.values[name], error) if error else f"{c.values[name]:g}"
 
     extra = [n for n in ("gauss", "lorentz", "stretch") if n in ranked[0].comparison.fitted]
     header = (

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..records import Array, Shown, Source, Step
+from ..records.quantities import as_printed
+from ..records.table import Entry, Table, finite, plain
 from .model import Model
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 # |correlation| above which two parameters are said not to be told apart (the field's habit, Artemis prints 0.25 up)
 STRONG_CORRELATION = 0.9
+PATH_COLUMNS = ("n", "r", "sigma2", "s02", "e0")
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,15 @@ class Value:
 
         return ufloat(self.value, self.stderr)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Value and standard error (None where there is none), and the parts of the error where there are several."""
+        parts = {n: finite(v) for n, v in self.parts.items()}
+        return {"value": finite(self.value), "stderr": finite(self.stderr)} | (
+            {"parts": parts} if parts else {}
+        )
+
     def __str__(self) -> str:
-        return paper(self.value, self.stderr)
+        return as_printed(self.value, self.stderr)
 
 
 @dataclass(frozen=True)
@@ -63,6 +73,20 @@ class FittedParameter:
     expr: str = ""
     origin: str = ""
     state: str = ""
+
+    @property
+    def entry(self) -> Entry:
+        """The parameter as a cell of a table."""
+        return Entry(
+            self.value.value, self.value.stderr, held=self.kind in ("fixed", "inherited"), state=self.state
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Value, error and how it was treated."""
+        return self.value.to_dict() | {
+            "vary": self.kind == "varied", "kind": self.kind, "state": self.state, "min": finite(self.min),
+            "max": finite(self.max), "expr": self.expr, "origin": self.origin,
+        }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -85,6 +109,13 @@ class FittedPath:
     fourth: Value
     fixed: tuple[str, ...] = ()
     states: Mapping[str, str] = field(default_factory=dict)
+
+    def entry(self, quantity: str) -> Entry:
+        """One of its quantities as a cell of a table."""
+        value: Value = getattr(self, quantity)
+        return Entry(
+            value.value, value.stderr, held=quantity in self.fixed, state=self.states.get(quantity, "")
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +142,15 @@ class FittedData:
     source: Source = field(default_factory=Source)
     history: tuple[Step, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Statistics, noise and every step of the reduction with its settings."""
+        return {
+            "label": self.label, "rfactor": finite(self.rfactor), "n_idp": finite(self.n_idp),
+            "epsilon_k": [finite(e) for e in self.epsilon_k], "epsilon_r": [finite(e) for e in self.epsilon_r],
+            "noise": self.noise, "e0": finite(self.e0), "edge_step": finite(self.edge_step), "notes": list(self.notes),
+            "history": [{"step": s.name, **plain(s.settings)} for s in self.history],
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,31 +206,41 @@ class FitResult(Shown):
         return "ok"
 
     def table(self) -> pd.DataFrame:
-        """The coordination table: a row a path; units in the column names."""
-        import pandas as pd
+        """The coordination table as data: a row a path, ``r`` and ``r_err``, units in ``attrs["units"]``."""
+        return self.summary().to_dataframe()
 
+    def summary(self) -> Table:
+        """The coordination table of the fit: a row a path, statistics above and warnings below."""
         rows = []
         for p in self.paths:
-            row: dict[str, Any] = {"sample": p.data or self.label, "path": p.label}
-            for name, unit in (("n", ""), ("r", " (A)"), ("sigma2", " (A^2)"), ("e0", " (eV)"), ("s02", "")):
-                value: Value = getattr(p, name)
-                row[name + unit] = value.value
-                row[name + "_err" + unit] = value.stderr
-            row["rfactor"] = next(d.rfactor for d in self.data if d.label == p.data)
-            rows.append(row)
-        return pd.DataFrame(rows)
+            rfactor = next(d.rfactor for d in self.data if d.label == p.data)
+            rows.append((p.data or self.label, p.label, *(p.entry(q) for q in PATH_COLUMNS), rfactor))
+        facts = (
+            ("R factor", f"{self.rfactor:.4f}"),
+            ("Reduced χ²", f"{self.chi2_reduced:.4g}"),
+            ("Variables", f"{self.n_varys} against {self.n_idp:.1f} independent points"),
+            ("Status", self.status),
+        )
+        columns = ("sample", "path", *PATH_COLUMNS, "rfactor")
+        return Table.of(f"{self.label}, fit", columns, rows, notes=self.warnings, facts=facts)
 
-
-def paper(value: float, stderr: float) -> str:
-    """A value with its error as papers print it, 2.495(6), 5.8(6); the bare value where there is no error."""
-    if not math.isfinite(value):
-        return "-"
-    if not math.isfinite(stderr) or stderr <= 0:
-        return f"{value:.4g}"
-    from uncertainties import ufloat
-
-    return f"{ufloat(value, stderr):.1uS}" if _leading(stderr) >= 3 else f"{ufloat(value, stderr):.2uS}"
-
-
-def _leading(x: float) -> int:
-    return int(f"{x:.1e}"[0])
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the curves as plain data (docs/guide/json.md): values, correlations, noise, history."""
+        return {
+            "label": self.label,
+            "status": self.status,
+            "params": {p.name: p.to_dict() for p in self.parameters},
+            "paths": [
+                {"label": p.label, "data": p.data, "feff": p.feff_index, "reff": p.reff, "degen": p.degen}
+                | {q: getattr(p, q).to_dict() for q in (*PATH_COLUMNS, "deltar", "third", "fourth")}
+                for p in self.paths
+            ],
+            "rfactor": finite(self.rfactor),
+            "chi2": finite(self.chi2),
+            "chi2_reduced": finite(self.chi2_reduced),
+            "n_idp": finite(self.n_idp),
+            "n_varys": self.n_varys,
+            "warnings": list(self.warnings),
+            "correlations": [{"a": a, "b": b, "value": finite(c)} for (a, b), c in self.correlations.items()],
+            "data": [d.to_dict() for d in self.data],
+        }

@@ -27,6 +27,7 @@ class Quantity:
     form : format of a value without an error; four significant digits where it is empty.
     words : the quantity in words, for captions and notes.
     of : what it belongs to, "Co-O" in N(Co-O).
+    once : printed in the first row of each sample only.
     """
 
     name: str
@@ -37,6 +38,12 @@ class Quantity:
     form: str = ""
     words: str = ""
     of: str = ""
+    once: bool = False
+
+    @property
+    def key(self) -> str:
+        """The column's name in data: n(Co-O)."""
+        return self.name + (f"({self.of})" if self.of else "")
 
     @property
     def shown_unit(self) -> str:
@@ -66,7 +73,7 @@ class Quantity:
         scale = 10.0**self.power
         if math.isfinite(value) and not stderr > 0 and self.form:
             return format(value * scale, self.form)
-        return number(value * scale, stderr * scale, errors)
+        return as_printed(value * scale, stderr * scale, errors)
 
     def within(self, of: str) -> Quantity:
         """The same quantity of one path or component: N becomes N(Co-O)."""
@@ -76,36 +83,28 @@ class Quantity:
 _SUPERSCRIPT = str.maketrans("0123456789-+", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺")
 
 
-def paper(value: float, stderr: float) -> str:
-    """A value with its error as papers print it, 2.495(6), 5.8(6); the bare value where there is no error.
+def as_printed(value: float, stderr: float, errors: str = ERRORS[0]) -> str:
+    """A value with its error as papers print it: 2.495(6) or, "plus-minus", 2.495 ± 0.006; bare where there is none.
 
-    The error has one digit, two where its first is 1 or 2.
+    The error has one digit, two where its first is 1 or 2. Raises WriteError for another kind of `errors`.
 
     Examples
     --------
-    >>> paper(2.4953, 0.0061), paper(5.6, 1.3), paper(0.77, float("nan"))
-    ('2.495(6)', '5.6(1.3)', '0.77')
+    >>> as_printed(2.4953, 0.0061), as_printed(5.6, 1.3, "plus-minus"), as_printed(0.77, float("nan"))
+    ('2.495(6)', '5.6 ± 1.3', '0.77')
     """
+    if errors not in ERRORS:
+        raise WriteError(f"errors are printed in {' or '.join(ERRORS)}, not {errors!r}")
     if not math.isfinite(value):
         return "-"
     if not math.isfinite(stderr) or stderr <= 0:
         return f"{value:.4g}"
-    from uncertainties import ufloat
+    from uncertainties import ufloat, ufloat_fromstr
 
-    return f"{ufloat(value, stderr):.{1 if int(f'{stderr:.1e}'[0]) >= 3 else 2}uS}"
-
-
-def number(value: float, stderr: float, errors: str = ERRORS[0]) -> str:
-    """A value with its error, 2.495(6) or 2.495 ± 0.006, the same digits in both. Raises WriteError."""
-    if errors not in ERRORS:
-        raise WriteError(f"errors are printed in {' or '.join(ERRORS)}, not {errors!r}")
-    text = paper(value, stderr)
+    text = f"{ufloat(value, stderr):.{1 if int(f'{stderr:.1e}'[0]) >= 3 else 2}uS}"
     if errors == ERRORS[0] or "(" not in text:
         return text
-    from uncertainties import ufloat_fromstr
-
-    digits = len(text.partition("(")[0].partition(".")[2])
-    parsed = ufloat_fromstr(text)
+    parsed, digits = ufloat_fromstr(text), len(text.partition("(")[0].partition(".")[2])
     return f"{parsed.n:.{digits}f} ± {parsed.s:.{digits}f}"
 
 
@@ -124,7 +123,7 @@ QUANTITIES: dict[str, Quantity] = {
         Quantity("reff", "R_eff", "Å", r"R_\mathrm{eff}", form=".4f", words="half path length in the structure"),
         Quantity("degen", "Degeneracy", form="g"),
         # a fit
-        Quantity("rfactor", "R factor", form=".4f", words="misfit relative to the data"),
+        Quantity("rfactor", "R factor", form=".4f", words="misfit relative to the data", once=True),
         Quantity("chi2_reduced", "χ²/ν", latex=r"\chi^2_\nu", form=".3g", words="reduced chi-square"),
         Quantity("n_varys", "Variables"),
         Quantity("n_idp", "Independent points", form=".1f"),
@@ -147,10 +146,11 @@ QUANTITIES: dict[str, Quantity] = {
         # along a series
         Quantity("time", "Time", "s"),
         # plain words
+        Quantity("sample", "Sample", once=True),
         *(
             Quantity(n, n.capitalize())
             for n in (
-                "sample", "path", "label", "status", "row", "quantity", "variant", "parameter", "verdict", "rule",
+                "path", "label", "status", "row", "quantity", "variant", "parameter", "verdict", "rule",
                 "claim", "kind", "standard", "scale", "component", "reason",
             )
         ),

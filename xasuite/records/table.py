@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from . import Shown
@@ -47,13 +47,37 @@ class Entry:
 
     def to_dict(self) -> dict[str, Any]:
         """Value and error, and of the rest what is set."""
-        held = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {
-            k: _plain(v) for k, v in held.items() if k in ("value", "stderr") or v not in ("", False, None) and v == v
-        } | ({"within": False} if self.within is False else {})
+        out: dict[str, Any] = {"value": finite(self.value), "stderr": finite(self.stderr)}
+        out |= {"held": True} if self.held else {}
+        out |= {"state": self.state} if self.state else {}
+        if math.isfinite(self.published):
+            out |= {
+                "published": self.published,
+                "published_err": finite(self.published_err),
+                "within": self.within,
+            }
+        return out
 
 
-Cell = str | float | int | Entry | None
+def finite(value: float | None) -> float | None:
+    """A number for JSON, None where it is not finite."""
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def plain(value: Any) -> Any:
+    """Values for JSON: None where a number is not finite, Python's own lists and numbers in place of numpy's."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if isinstance(value, float):
+        return finite(value)
+    return value if isinstance(value, (str, int, type(None))) else str(value)
+
+
+Content = str | float | int | Entry | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,14 +96,14 @@ class Table(Shown):
 
     title: str
     columns: tuple[Quantity, ...] = ()
-    rows: tuple[tuple[Cell, ...], ...] = ()
+    rows: tuple[tuple[Content, ...], ...] = ()
     notes: tuple[str, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
     label: str = ""
 
     @classmethod
     def of(
-        cls, title: str, columns: Iterable[str | Quantity], rows: Iterable[Sequence[Cell]], **more: Any
+        cls, title: str, columns: Iterable[str | Quantity], rows: Iterable[Sequence[Any]], **more: Any
     ) -> Table:
         """A table whose columns are named: "r" is looked up among the quantities.
 
@@ -100,9 +124,17 @@ class Table(Shown):
 
     def cells(self, errors: str = ERRORS[0]) -> tuple[tuple[str, ...], ...]:
         """Every row as text; `errors` is "parentheses" for 5.8(6), "plus-minus" for 5.8 ± 0.6."""
-        return tuple(
-            tuple(_text(cell, c, errors) for cell, c in zip(row, self.columns, strict=True)) for row in self.rows
-        )
+        out, above = [], None
+        for row in self.rows:
+            texts = [_text(cell, c, errors) for cell, c in zip(row, self.columns, strict=True)]
+            sample = next(
+                (cell for cell, c in zip(row, self.columns, strict=True) if c.name == "sample"), None
+            )
+            if sample is not None and sample == above:
+                texts = ["" if c.once else t for t, c in zip(texts, self.columns, strict=True)]
+            above = sample
+            out.append(tuple(texts))
+        return tuple(out)
 
     def numeric(self) -> tuple[bool, ...]:
         """Of each column whether it holds numbers."""
@@ -112,25 +144,30 @@ class Table(Shown):
     def with_published(self) -> Table:
         """The table with a column of published values behind each column that has some."""
         columns: list[Quantity] = []
-        rows: list[list[Cell]] = [[] for _ in self.rows]
+        rows: list[list[Content]] = [[] for _ in self.rows]
         for i, c in enumerate(self.columns):
             entries = [cell if isinstance(cell := row[i], Entry) else None for row in self.rows]
             beside = any(e is not None and math.isfinite(e.published) for e in entries)
-            columns += [c, Quantity(f"{c.name}_published", "publ.")] if beside else [c]
+            columns += [c, Quantity(f"{c.name}_published", "publ.", once=c.once)] if beside else [c]
             for out, row, entry in zip(rows, self.rows, entries, strict=True):
                 out += [row[i], entry.published_text(c) if entry else ""] if beside else [row[i]]
         return replace(self, columns=tuple(columns), rows=tuple(map(tuple, rows)))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON (docs/guide/json.md): a row is an object, its keys are the columns' names."""
-        names = [c.name + (f"({c.of})" if c.of else "") for c in self.columns]
+        names = [c.key for c in self.columns]
         return {
             "title": self.title,
             "label": self.label,
             "facts": dict(self.facts),
-            "columns": [{k: v for k, v in asdict(c).items() if v not in ("", 0)} for c in self.columns],
+            "columns": [
+                {k: v for k, v in asdict(c).items() if v not in ("", 0, False)} for c in self.columns
+            ],
             "rows": [
-                {n: c.to_dict() if isinstance(c, Entry) else _plain(c) for n, c in zip(names, row, strict=True)}
+                {
+                    n: c.to_dict() if isinstance(c, Entry) else plain(c)
+                    for n, c in zip(names, row, strict=True)
+                }
                 for row in self.rows
             ],
             "notes": list(self.notes),
@@ -156,10 +193,10 @@ class Table(Shown):
         out: dict[str, list[Any]] = {}
         units = {}
         for i, c in enumerate(self.columns):
-            name = c.name + (f"({c.of})" if c.of else "")
+            name = c.key
             cells = [row[i] for row in self.rows]
             out[name] = [e.value if isinstance(e, Entry) else e for e in cells]
-            if any(isinstance(e, Entry) for e in cells):
+            if any(isinstance(e, Entry) and math.isfinite(e.stderr) for e in cells):
                 out[f"{name}_err"] = [e.stderr if isinstance(e, Entry) else math.nan for e in cells]
             if c.unit:
                 units[name] = c.unit
@@ -174,11 +211,13 @@ class Table(Shown):
         if self.columns:
             rows = [self.header, *self.cells()]
             widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-            lines += ["  " + "  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows]
+            lines += [
+                "  " + "  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows
+            ]
         return "\n".join([*lines, *(f"  {n}" for n in self.notes)])
 
 
-def _text(cell: Cell, of: Quantity, errors: str) -> str:
+def _text(cell: Content, of: Quantity, errors: str) -> str:
     if cell is None or isinstance(cell, str):
         return cell or ""
     if isinstance(cell, Entry):
@@ -186,14 +225,8 @@ def _text(cell: Cell, of: Quantity, errors: str) -> str:
     return str(cell) if isinstance(cell, int) else of.text(float(cell), errors=errors)
 
 
-def _plain(value: Any) -> Any:
-    """A cell for JSON: null where a number is not finite, Python's own numbers in place of numpy's."""
-    if hasattr(value, "item"):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _entry(cell: Any) -> Cell:
+def _entry(cell: Any) -> Content:
     if not isinstance(cell, Mapping):
         return cell  # type: ignore[no-any-return]
-    return Entry(**{k: math.nan if v is None and k != "within" else v for k, v in cell.items()})
+    known: dict[str, Any] = {k: math.nan if v is None and k != "within" else v for k, v in cell.items()}
+    return Entry(**known)

@@ -250,22 +250,22 @@ def spec(record: SpecResult) -> Card:
 
 def lobes(record: Lobes) -> Card:
     """A row a lobe, values with their errors as in a paper."""
-    from ..exafs.result import paper
+    from ..records.quantities import as_printed
 
     header = ("k (1/Å)", "R (Å)", "|W|", "width in k", "width in R", "kept")
     names = ("k", "r", "height", "width_k", "width_r")
-    rows = tuple((*(paper(getattr(x, n), x.error(n)) for n in names), f"{x.found:.0%}") for x in record)
+    rows = tuple((*(as_printed(getattr(x, n), x.error(n)) for n in names), f"{x.found:.0%}") for x in record)
     noise = (("noise of χ(k)", f"{record.epsilon_k:.1e} (ε_k), {record.resamples} resamples"),)
     return Card(f"{record.label}, wavelet lobes", noise if record.resamples else (), (Grid(header, rows),))
 
 
 def reproduction(record: Reproduction) -> Card:
     """Published, ours, difference: a line a cell, those outside marked."""
-    from ..exafs.result import paper
+    from ..records.quantities import as_printed
 
     def text(value: float, stderr: float | None, quantity: str) -> str:
         scale = 1e3 if quantity == "sigma2" else 1.0
-        return paper(value * scale, float("nan") if stderr is None else stderr * scale)
+        return as_printed(value * scale, float("nan") if stderr is None else stderr * scale)
 
     names = {"n": "N", "r": "R (Å)", "sigma2": "σ² (10⁻³ Å²)", "s02": "S₀²", "rfactor": "R factor"}
     rows = tuple(
@@ -351,7 +351,7 @@ def _standards(calibration: Calibration) -> Grid:
 
 def run(record: SeriesRun) -> Card:
     """Rows, statuses, the audit by Larch, and rows along the series with their errors."""
-    from ..exafs.result import paper
+    from ..records.quantities import as_printed
 
     table = record.table
     counts = Counter(table["status"])
@@ -361,7 +361,7 @@ def run(record: SeriesRun) -> Card:
     rows = tuple(
         (
             table["label"].iloc[i], f"{times[i]:.4g}", table["status"].iloc[i],
-            *(paper(table[c].iloc[i], table[f"{c}_err"].iloc[i]) for c in names),
+            *(as_printed(table[c].iloc[i], table[f"{c}_err"].iloc[i]) for c in names),
         )
         for i in shown
     )  # fmt: skip

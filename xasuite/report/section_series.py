@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..exafs.result import paper
 from ..records import OK
+from ..records.quantities import as_printed
 from .sections import CLOSURE_NOTE, GOOD_RFACTOR, Section
 from .tables import PaperTable
 from .viewer import Stack, Trend, thinned
@@ -106,7 +106,7 @@ def _series_table(run: SeriesRun, spec: dict[str, Any]) -> PaperTable:
     for i in thinned(len(run), SHOWN_ROWS):
         record = run.table.iloc[i]
         lost = set(str(record["undetermined"]).split(", "))
-        cells = ["-" if n in lost else paper(record[n], record[f"{n}_err"]) for n in varied]
+        cells = ["-" if n in lost else as_printed(record[n], record[f"{n}_err"]) for n in varied]
         rows.append((str(i + 1), f"{x[i]:.4g}", *cells, f"{record['rfactor']:.4f}", record["status"]))
     notes = [
         f"{len(rows)} of {len(run)} rows, evenly chosen; all of them are in {run.path.with_suffix('.csv').name}."
@@ -115,7 +115,7 @@ def _series_table(run: SeriesRun, spec: dict[str, Any]) -> PaperTable:
         if p["stderr"]:
             origin = p["origin"] or "given"
             notes.append(
-                f"{p['name']} held at {paper(p['value'], p['stderr'])} ({origin}); its error is in every row."
+                f"{p['name']} held at {as_printed(p['value'], p['stderr'])} ({origin}); its error is in every row."
             )
     notes.append("- : the data do not determine it.")
     if names:

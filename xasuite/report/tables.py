@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from .. import files
 from ..errors import WriteError
-from ..exafs.result import FittedPath, Value, paper
+from ..exafs.result import FittedPath, Value
+from ..records.quantities import as_printed
 
 if TYPE_CHECKING:
     from ..workflow.run import SpecResult
@@ -94,7 +95,7 @@ class PaperTable:
 
 def number(value: float, stderr: float, errors: str = ERRORS[0]) -> str:
     """A value with its error, 2.495(6) or 2.495 ± 0.006; the same digits in both."""
-    text = paper(value, stderr)
+    text = as_printed(value, stderr)
     if errors == ERRORS[0] or "(" not in text:
         return text
     from uncertainties import ufloat_fromstr

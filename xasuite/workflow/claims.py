@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..exafs.fourier_transform import fourier
-from ..exafs.result import paper as as_printed
 from ..records import Chi
+from ..records.quantities import as_printed
 from ..spec.load import LoadedSpec
 from ..spec.published import Claim, paper, table
 from .closure import fit_seeds, own_errors

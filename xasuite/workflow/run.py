@@ -16,6 +16,7 @@ from ..exafs.fit import fit_chi
 from ..exafs.model import Model
 from ..exafs.result import FitResult
 from ..records import Shown
+from ..records.table import Table
 from ..spec.load import LoadedSpec, load_spec
 from ..spec.schema import Reduce, Variant
 from .resolve import Context, Resolved, Row, resolve_model, resolve_row, resolve_spec
@@ -71,11 +72,21 @@ class SpecResult(Shown):
             )
         return self.rows[0].params
 
-    def table(self) -> pd.DataFrame:
-        """The coordination table: a row a path of each data row."""
-        import pandas as pd
+    def summary(self) -> Table:
+        """The coordination table as papers lay it out, with published values where the spec reproduces a table."""
+        from .summary import coordination_table
 
-        return pd.concat([r.table() for r in self.rows], ignore_index=True)
+        return coordination_table(self)
+
+    def table(self) -> pd.DataFrame:
+        """The coordination table as data: a row a path of each data row."""
+        return self.summary().to_dataframe()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the curves as plain data (docs/guide/json.md)."""
+        from .summary import result_dict
+
+        return result_dict(self)
 
 
 def _first(*reasons: Mapping[str, str]) -> str:

@@ -12,11 +12,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ..exafs.result import FitResult, FittedPath, Value
 from ..spec.published import PublishedPath, PublishedTable
 from .resolve import CLOSURE
-from .run import SpecResult
+
+if TYPE_CHECKING:
+    from .run import SpecResult
 
 COMBINED_ERRORS = 2.0
 GOOD_RFACTOR = 0.02

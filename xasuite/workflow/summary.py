@@ -1,0 +1,130 @@
+"""The coordination table of a spec's rows as papers lay it out, with published values and footnotes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..exafs.result import PATH_COLUMNS
+from ..records.table import Entry, Table
+
+if TYPE_CHECKING:
+    from .run import SpecResult
+    from .score import Cell
+
+
+def coordination_table(result: SpecResult) -> Table:
+    """A row a path: N, R, sigma2, S02, E0 shift, R factor and label; a published value in its entry."""
+    cells = {(c.row, c.path, c.quantity): c for c in _cells(result)}
+    paths = [p for fit in result.rows for p in fit.paths]
+    columns = (*PATH_COLUMNS, *(q for q in ("third", "fourth") if any(p.entry(q).value for p in paths)))
+    rows = []
+    for fit in result.rows:
+        for p in fit.paths:
+            cell = next((c for (row, _, q), c in cells.items() if row == p.data and q == "rfactor"), None)
+            rfactor = _judged(Entry(next(d.rfactor for d in fit.data if d.label == p.data)), cell)
+            values = (_judged(p.entry(q), cells.get((p.data, p.label, q))) for q in columns)
+            rows.append((p.data, p.label, *values, rfactor, result.kinds[p.data]))
+    return Table.of(
+        result.loaded.spec.title,
+        ("sample", "path", *columns, "rfactor", "label"),
+        rows,
+        notes=tuple(footnotes(result)),
+        label=" and ".join(dict.fromkeys(result.kinds.values())),
+    )
+
+
+def variants_table(result: SpecResult) -> Table:
+    """Every parameter of the main fit and of its variants: the same data fitted in other ways."""
+    fits = [("as the spec says", f) for f in result.rows]
+    fits += [(name, f) for name, of in result.variants.items() for f in of]
+    names = list(dict.fromkeys(p.name for _, f in fits for p in f.parameters))
+    rows = []
+    for name, f in fits:
+        held = {p.name: p.entry for p in f.parameters}
+        rows.append((name, f.label, *(held.get(n) for n in names), f.rfactor))
+    notes = tuple(f"{v.label}: {v.note}" for v in result.loaded.spec.variant if v.note)
+    return Table.of(
+        "The same data fitted in other ways", ("variant", "sample", *names, "rfactor"), rows, notes=notes
+    )
+
+
+def _cells(result: SpecResult) -> tuple[Cell, ...]:
+    """The scored cells of a spec that reproduces a published table; none for any other."""
+    reference = result.loaded.spec.reproduces
+    if not reference:
+        return ()
+    from ..spec.published import table
+    from .score import score_result
+
+    return tuple(score_result(result, table(reference), reference))
+
+
+def _judged(entry: Entry, cell: Cell | None) -> Entry:
+    if cell is None:
+        return entry
+    error = cell.published_err or math.nan
+    return replace(entry, published=cell.published, published_err=error, within=cell.within)
+
+
+def footnotes(result: SpecResult) -> Iterable[str]:
+    """k and R range, window, k weight; where inherited values come from; what the marks and labels say."""
+    spec = result.loaded.spec
+    f = spec.fit
+    weights = ",".join(str(w) for w in f.kweight)
+    yield (
+        f"{spec.sample.element} {spec.sample.edge} edge; k = {f.k[0]:g}-{f.k[1]:g} 1/Å, k weight {weights}, {f.window} window, "
+        f"dk = {f.dk:g} 1/Å; fitted in {f.space} space, R = {f.r[0]:g}-{f.r[1]:g} Å (not corrected for phase)."
+    )
+    yield "* held. Errors are standard errors, inherited ones included."
+    for p in result.rows[0].parameters if result.rows else ():
+        if p.kind == "inherited":
+            yield f"{p.name} = {p.value} from {Path(p.origin).name}."
+    yield from _parts(result)
+    if "closure" in result.kinds.values():
+        yield "closure: simulated from the published row and fitted blind; it tests the analysis, not the sample."
+    for row in result.inputs.values():
+        if row.kind == "measured":
+            yield f"{row.label}: {_public(row.origin, row.chi.source.path)}."
+
+
+def _parts(result: SpecResult) -> Iterable[str]:
+    """What the error of each N is made of, where it has several parts."""
+    for fit in result.rows:
+        for p in fit.paths:
+            if len(p.n.parts) > 1:
+                parts = ", ".join(f"{name} {part:.2g}" for name, part in p.n.parts.items())
+                yield f"{p.data}, N({p.label}): the error {p.n.stderr:.2g} is made of {parts} (in quadrature)."
+
+
+def _public(origin: str, path: str) -> str:
+    """Where data came from, without the folders of one person's machine."""
+    return origin.replace(path, Path(path).name) if path else origin
+
+
+def result_dict(result: SpecResult) -> dict[str, Any]:
+    """Everything of a result but its curves as plain data: result.json and ``xasuite fit --json``."""
+    from dataclasses import asdict
+
+    spec = result.loaded.spec
+    rows = [f.to_dict() | {"kind": result.kinds[f.data[0].label]} for f in result.rows]
+    for label, reason in {**result.failed, **result.missing}.items():
+        status = "failed" if label in result.failed else "missing"
+        rows.append({"label": label, "status": status, "reason": reason, "params": {}, "paths": []})
+    return {
+        "spec": str(result.loaded.path),
+        "title": spec.title,
+        "sample": spec.sample.model_dump(),
+        "range": spec.fit.model_dump(),
+        "notes": spec.notes,
+        "rows": rows,
+        "table": result.summary().to_dict(),
+        "variants": {name: [f.to_dict() for f in fits] for name, fits in result.variants.items()},
+        "variants_table": variants_table(result).to_dict() if result.variants else None,
+        "warnings": list(result.warnings),
+        "provenance": asdict(result.provenance),
+        "spec_text": result.loaded.text,
+    }
