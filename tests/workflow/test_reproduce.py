@@ -14,7 +14,7 @@ from xasuite.spec import parse_spec
 from xasuite.spec.load import LoadedSpec
 from xasuite.spec.published import paper, table
 from xasuite.workflow import run_spec
-from xasuite.workflow.claims import check_claims, peaks_of
+from xasuite.workflow.claims import check_claims
 from xasuite.workflow.reproduce import reproduce_specs
 from xasuite.workflow.score import TOLERANCE_OTHER, TOLERANCE_SAME, score_result
 
@@ -182,19 +182,6 @@ def test_missing_data_are_named_and_the_rest_goes_on(monkeypatch: pytest.MonkeyP
     )
     assert any("Co foil QAS" in key for key in done.missing)
     assert {c.table for c in done.cells} == {"ccro/S4b"}
-
-
-def test_claims_of_the_diatomic_sites() -> None:
-    """Part B: N = 3 told from 4, |chi(R)| of the model peaks at 1.4 and 2.5 A."""
-    result = run_spec(spec("comn/lco1mn1_co"))
-    fit = result.rows[0]
-    n = fit.paths[0].n
-    assert n.value < 3.5
-    assert (4 - n.value) / n.stderr > 2
-    data = fit.data[0]
-    at = [r for r, _ in peaks_of(data.k, data.data, (3.0, 12.0), 3)]
-    assert min(abs(r - 1.4) for r in at) < 0.1
-    assert min(abs(r - 2.5) for r in at) < 0.1
 
 
 def test_two_edges_of_one_bond_share_one_r() -> None:

@@ -42,7 +42,7 @@ class LoadedSpec:
 
     @property
     def name(self) -> str:
-        """Folder and stem, such as ccro/s9_co: the name of its results."""
+        """Folder and stem of its file: the name of its results."""
         return f"{self.path.absolute().parent.name}/{self.path.stem}"
 
     def at(self, *key: str | int) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import tomllib
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import SpecError
 from ..references import references_dir
+from .claims import Claim
 from .load import nearest
 
 QUANTITIES = ("n", "r", "sigma2", "s02", "rfactor")
@@ -59,20 +59,12 @@ class PublishedTable(_Table):
         return tuple(c for c in self.cell if c.row == row)
 
 
-class Claim(_Table):
-    """A statement to be checked."""
-
-    id: str
-    text: str
-    peaks: tuple[float, ...] = ()
-    range: Annotated[tuple[float, float] | None, Field()] = None
-
-
 class Paper(_Table):
-    """A paper: citation, tables, claims."""
+    """A paper: citation, tables, claims; `specs` are the folders of fits/ that make its tables again."""
 
     paper: str
     citation: str
+    specs: tuple[str, ...] = ()
     software: str = ""
     notes: str = ""
     table: dict[str, PublishedTable] = Field(default_factory=dict)
@@ -101,9 +93,15 @@ def paper(name: str, folder: Path | None = None) -> Paper:
 
 
 def table(reference: str, folder: Path | None = None) -> PublishedTable:
-    """The table that `reproduces = "ccro/S9"` names. Raises SpecError."""
+    """The table that `reproduces = "PAPER/TABLE"` names. Raises SpecError."""
     name, _, key = reference.partition("/")
     found = paper(name, folder)
     if key not in found.table:
         raise SpecError(f'reproduces = "{reference}": {name} has no table "{key}"{nearest(key, found.table)}')
     return found.table[key]
+
+
+def spec_folders() -> list[str]:
+    """The folders of fits/ that make the tables of the shipped papers again, in the order of the papers' names."""
+    papers = [paper(path.stem) for path in sorted((references_dir() / "published").glob("*.toml"))]
+    return list(dict.fromkeys(name for found in papers for name in found.specs))

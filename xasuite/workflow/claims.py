@@ -1,32 +1,43 @@
-"""Statements of a paper as checks: a verdict and the number behind it."""
+"""Statements of a paper tested by general checks: a verdict and the number behind it.
+
+A check is a [[claim.check]] table of references/published (spec/claims.py) and is judged on the results of the specs
+that it names. A verdict says "holds" or "fails" where the evidence lies two standard errors off, "not decided" else.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..exafs.fourier_transform import fourier
+from ..exafs.result import Value
 from ..records import Chi
 from ..records.quantities import as_printed
+from ..spec import claims as kinds
+from ..spec.claims import Claim
 from ..spec.load import LoadedSpec
-from ..spec.published import Claim, paper, table
+from ..spec.published import paper, table
 from .closure import fit_seeds, own_errors
+from .lobes import SURE, lobe_growth, lobe_order
 from .resolve import Context, resolve_model
 from .run import SpecResult
 
-# N = 3 counts as told from N = 4 while one lies two standard errors from the other
-_TOLD = 2.0
-# how far a peak of |chi(R)| may lie from the printed position, which is given to 0.1 A
-_PEAK = 0.1
-_SEEDS = 24
+HOLDS, FAILS, UNDECIDED = "holds", "fails", "not decided by this evidence"
+# standard errors at which two values count as different
+APART = 2.0
+_SEEDS, _LOBE_SEEDS = 24, 60
+
+Results = Mapping[str, SpecResult]
+Found = tuple[str, str, str]  # verdict, number, label
 
 
 @dataclass(frozen=True)
 class ClaimCheck:
-    """A statement, whether it holds, and the number that decides."""
+    """A statement, its verdict, the number that decides, and what was looked at (closure, measured)."""
 
     id: str
     text: str
@@ -35,66 +46,93 @@ class ClaimCheck:
     label: str = "closure"
 
 
-def check_claims(results: Sequence[SpecResult]) -> list[ClaimCheck]:
-    """The claims of the paper that the results belong to; none for other results."""
-    trends = [
-        _trend(r) for r in results if r.loaded.spec.reproduces in ("ccro/S7", "ccro/S8") and len(r.rows) > 1
+def check_claims(results: Sequence[SpecResult], folder: Any = None) -> list[ClaimCheck]:
+    """The claims of every paper that the results belong to, as far as their specs are among the results.
+
+    Parameters
+    ----------
+    results : of specs whose `reproduces` names a table of the paper.
+    folder : of the papers' files, references/published if left out.
+    """
+    by_name = {r.loaded.name: r for r in results if r.rows}
+    papers = dict.fromkeys(r.loaded.spec.reproduces.partition("/")[0] for r in by_name.values())
+    return [
+        ClaimCheck(claim.id, claim.text, *found)
+        for name in filter(None, papers)
+        for claim in paper(name, folder).claim
+        for found in check_claim(claim, by_name)
     ]
-    ours = {r.loaded.path.stem: r for r in results if r.loaded.spec.reproduces == "comn/models" and r.rows}
-    if "lco1mn1_co" not in ours:
-        return trends
-    claims = {c.id: c for c in paper("comn").claim}
-    pairs = (("lco1mn1_co", "co1mn1_co"), ("lco1mn1_mn", "co1mn1_mn"))
-    found = [*trends, *(_three_from_four(claims["1"], ours[a], ours.get(b)) for a, b in pairs if a in ours)]
-    found += [_peaks(claims["2"], ours[name]) for name in ("lco1mn1_co", "lco1mn1_mn") if name in ours]
-    found.append(_distance(claims["3"], ours["lco1mn1_co"]))
-    found += _lobes(claims["4"])
-    for key, why in (
-        (
-            "5",
-            "needs measured XANES of the samples, which were never published: xasuite valence, once there are any",
-        ),
-        ("6", "see xasuite xanes L-Co1Mn1-NC --absorber Co (label theory)"),
-    ):
-        found.append(ClaimCheck(key, claims[key].text, "not decided here", why, "-"))
+
+
+def check_claim(claim: Claim, results: Results) -> list[Found]:
+    """Verdict, number and label of each check of a claim whose spec is among the results, by name."""
+    found: list[Found] = []
+    for check in claim.check:
+        if check.spec in results:
+            found += _CHECKS[type(check)](check, results)
     return found
 
 
-def _trend(result: SpecResult) -> ClaimCheck:
-    """How far the bond grows from the first row of a table to the last, ours beside the printed."""
-    first, last = result.rows[0], result.rows[-1]
-    label = first.paths[0].label
-    ours = last.paths[0].r.ufloat - first.paths[0].r.ufloat
-    lines = {c.row: c for c in table(result.loaded.spec.reproduces).cell}
-    printed = (lines[last.label].r or 0) - (lines[first.label].r or 0)
-    error = math.hypot(lines[last.label].r_err or 0, lines[first.label].r_err or 0)
-    agrees = abs(ours.n - printed) <= _TOLD * ours.s
-    name = result.loaded.spec.reproduces.split("/")[1]
-    return ClaimCheck(
-        f"{name} trend",
-        f"R({label}) grows from {first.label} to {last.label}.",
-        "holds" if agrees and ours.n > 0 else "fails",
-        f"R({label}) grows by {as_printed(ours.n, ours.s)} A; printed {printed:.3f} with an error of {error:.3f} A from its two rows"
-        + (": the printed error is larger than the growth" if error > printed else ""),
-    )
+def _label(result: SpecResult) -> str:
+    return " and ".join(dict.fromkeys(result.kinds.values()))
 
 
-def _three_from_four(claim: Claim, result: SpecResult, four: SpecResult | None) -> ClaimCheck:
-    """N of the N = 3 model against 4, against the same fit of the N = 4 model, and the noise that ends it."""
-    fit = result.rows[0]
-    path = fit.paths[0]
-    apart = (4 - path.n.value) / path.n.stderr
-    fails = told_until(result.loaded, 0, f"{path.label}.n", 1 / _TOLD)
-    limit = "at no noise up to 5e-2" if math.isnan(fails) else f"from epsilon_k {fails:.1e} on"
+def _trend(check: kinds.Trend, results: Results) -> Iterable[Found]:
+    """How far a value moves from one row of a table to another, ours beside the printed."""
+    result, q = results[check.spec], check.quantity
+    first, last = (getattr(result.row(r).path(check.path), q) for r in (check.start, check.end))
+    lines = {c.row: c for c in table(result.loaded.spec.reproduces).cell if c.path == check.path}
+    ours = last.ufloat - first.ufloat
+    printed = (getattr(lines[check.end], q) or 0) - (getattr(lines[check.start], q) or 0)
+    error = math.hypot(*(getattr(lines[r], f"{q}_err") or 0 for r in (check.start, check.end)))
+    agrees, moves = abs(ours.n - printed) <= APART * ours.s, ours.n * math.copysign(1, printed)
+    verdict = UNDECIDED if abs(moves) < APART * ours.s else HOLDS if moves > 0 and agrees else FAILS
+    unit = {"n": "", "r": " A", "sigma2": " A^2"}[q]
     number = (
-        f"{fit.label}: N({path.label}) = {path.n}, N = 4 lies {apart:.1f} standard errors away (foil's share included); "
-        f"not told (own error above {1 / _TOLD:g}) {limit}"
+        f"{q.upper() if q != 'sigma2' else q}({check.path}) changes by {as_printed(ours.n, ours.s)}{unit}; printed "
+        f"{printed:.3f} with an error of {error:.3f}{unit} from its two rows"
     )
-    if four is not None:
-        other = four.rows[0].paths[0]
-        number += f"; the metal-N4 model, fitted alike, gives {other.n}, {other.n.value - path.n.value:+.2f} (truth +1)"
-    verdict = "holds" if apart >= _TOLD and path.n.value < 3.5 else "fails"
-    return ClaimCheck(claim.id, claim.text, verdict, number)
+    if error > abs(printed):
+        number += ": the printed error is larger than the change"
+    yield verdict, number, _label(result)
+
+
+def _told_apart(check: kinds.ToldApart, results: Results) -> Iterable[Found]:
+    """A value against that of another model, whose own fit is the control: what it passes too is no evidence."""
+    result, q = results[check.spec], check.quantity
+    fit = result.rows[0]
+    value: Value = getattr(fit.path(check.path), q)
+    apart = abs(check.other - value.value) / value.stderr
+    limit = told_until(result.loaded, 0, f"{check.path}.{q}", 1 / APART)
+    ends = "at no noise up to 5e-2" if math.isnan(limit) else f"from epsilon_k {limit:.1e} on"
+    number = (
+        f"{fit.label}: {q.upper()}({check.path}) = {value}, {check.other:g} lies {apart:.1f} standard errors away; "
+        f"not told apart (own error above {1 / APART:g}) {ends}"
+    )
+    if check.control not in results:
+        yield UNDECIDED, f"{number}; its control {check.control} was not run", _label(result)
+        return
+    control: Value = getattr(results[check.control].rows[0].path(check.path), q)
+    off = abs(check.other - control.value) / control.stderr
+    gap = control.value - value.value
+    error = difference_error(value, control)
+    number += (
+        f"; the control, a model of {check.other:g} fitted alike, gives {control} ({off:.1f} standard errors from its "
+        f"own {check.other:g}), a difference of {as_printed(gap, error)}"
+    )
+    if apart < APART or abs(gap) < APART * error:
+        yield UNDECIDED, number, _label(result)
+    elif off >= APART:
+        yield UNDECIDED, f"{number}: only the difference is evidence", _label(result)
+    else:
+        yield HOLDS, number, _label(result)
+
+
+def difference_error(a: Value, b: Value) -> float:
+    """Standard error of b - a of two fits: parts but "fit" and "noise" are common, and scale with the value."""
+    own = [math.hypot(*(v.parts.get(n, 0.0) for n in ("fit", "noise"))) or v.stderr for v in (a, b)]
+    names = (set(a.parts) & set(b.parts)) - {"fit", "noise"}
+    return math.hypot(*own, *(b.parts[n] - a.parts[n] for n in names))
 
 
 def told_until(loaded: LoadedSpec, index: int, key: str, error: float) -> float:
@@ -117,77 +155,85 @@ def told_until(loaded: LoadedSpec, index: int, key: str, error: float) -> float:
 
 
 def peaks_of(
-    k: np.ndarray, chi: np.ndarray, krange: tuple[float, float], kweight: int
-) -> list[tuple[float, float]]:
-    """Maxima of |chi(R)| between 1 and 3.2 A: (position in A, height), Hanning window with dk = 1."""
+    k: np.ndarray, chi: np.ndarray, krange: tuple[float, float], kweight: int,
+    between: tuple[float, float] = (1.0, 3.2),
+) -> list[tuple[float, float]]:  # fmt: skip
+    """Maxima of |chi(R)| between two R: (position in A, height), Hanning window with dk = 1."""
     from scipy.signal import find_peaks
 
     transform = fourier(Chi(k=k, chi=chi, e0=0.0, edge_step=1.0), k=krange, kweight=kweight, dk=1.0)
-    inside = (transform.r > 1.0) & (transform.r < 3.2)
+    inside = (transform.r > between[0]) & (transform.r < between[1])
     r, height = transform.r[inside], transform.magnitude[inside]
     at, _ = find_peaks(height, prominence=0.03 * height.max())
     return [(float(r[i]), float(height[i])) for i in at]
 
 
-def _peaks(claim: Claim, result: SpecResult) -> ClaimCheck:
-    data = result.rows[0].data[0]
-    found = peaks_of(data.k, data.data, (3.0, 12.0), 3)
-    near = [
-        min((p for p, _ in found), key=lambda p: abs(p - wanted), default=math.nan) for wanted in claim.peaks
-    ]
-    holds = all(abs(p - wanted) <= _PEAK for p, wanted in zip(near, claim.peaks, strict=True))
-    printed = " and ".join(f"{w:g}" for w in claim.peaks)
-    positions = ", ".join(f"{p:.2f}" for p, _ in found) or "none"
-    return ClaimCheck(
-        claim.id,
-        claim.text,
-        "holds" if holds else "fails",
-        f"{data.label}: peaks of k^3 |chi(R)|, k 3-12, at {positions} A; printed {printed} A, to {_PEAK:g} A",
-    )
+def _peaks(check: kinds.Peaks, results: Results) -> Iterable[Found]:
+    result = results[check.spec]
+    for data in (d for fit in result.rows for d in fit.data):
+        found = [p for p, _ in peaks_of(data.k, data.data, check.k, check.kweight, check.between)]
+        near = [min((abs(p - wanted) for p in found), default=math.inf) for wanted in check.at]
+        number = (
+            f"{data.label}: peaks of k^{check.kweight} |chi(R)|, k {check.k[0]:g}-{check.k[1]:g}, at "
+            f"{', '.join(f'{p:.2f}' for p in found) or 'none'} A; printed {' and '.join(f'{w:g}' for w in check.at)} A, "
+            f"to {check.within:g} A"
+        )
+        yield HOLDS if max(near) <= check.within else FAILS, number, result.kinds[data.label]
 
 
-def _distance(claim: Claim, result: SpecResult) -> ClaimCheck:
+def _distance(check: kinds.Distance, results: Results) -> Iterable[Found]:
+    result, (low, high) = results[check.spec], check.range
     fit = result.rows[0]
-    path = fit.paths[-1]
-    assert claim.range is not None
-    low, high = claim.range
-    r = path.r.value
-    projected = math.sqrt(max(r**2 - _HEIGHT**2, 0.0))
-    inside = low <= projected <= high
-    return ClaimCheck(
-        claim.id,
-        claim.text,
-        "holds in projection only" if inside and not low <= r <= high else "holds" if inside else "fails",
-        f"{fit.label}: R({path.label}) = {path.r} A; a peak at 2.5 A uncorrected for phase needs a distance near 2.9 A, which "
-        f"microscopy sees as {projected:.2f} A when the metals stand {_HEIGHT:g} A apart in height",
+    r = fit.path(check.path).r
+    inside = low - APART * r.stderr <= r.value <= high + APART * r.stderr
+    number = f"{fit.label}: R({check.path}) = {r} A; stated {low:g} to {high:g} A"
+    projected = math.sqrt(max(r.value**2 - check.height**2, 0.0))
+    if not inside and check.height and low <= projected <= high:
+        number += f"; seen as {projected:.2f} A in projection where the atoms stand {check.height:g} A apart in height, an assumption"  # fmt: skip
+        yield UNDECIDED, number, _label(result)
+    else:
+        yield HOLDS if inside else FAILS, number, _label(result)
+
+
+def _lobe_order(check: kinds.LobeOrder, results: Results) -> Iterable[Found]:
+    wave = f"Morlet {check.eta:g}" if check.wavelet == "morlet" else f"Cauchy {check.cauchy_order}"
+    alone = [s.structure for s in check.site if s.alone]
+    what = f"k^{check.kweight}, {wave}" + (f", {alone[0]}, the pair's path alone" if alone else "")
+    for order in lobe_order(check, seeds=_LOBE_SEEDS).orders:
+        dies = "at no noise studied" if math.isinf(order.dies) else f"at {order.dies:.1e}" if order.dies else "without noise"  # fmt: skip
+        number = (
+            f"lobe of {order.lower} below {order.upper} by {as_printed(order.difference, order.error)} 1/A at epsilon_k "
+            f"{check.noise:g} ({what}); seen in {order.share:.0%} of resamples, lost {dies}"
+        )
+        contradicted = order.difference < -APART * order.error or math.isnan(order.difference)
+        yield HOLDS if order.holds else FAILS if contradicted else UNDECIDED, number, "closure"
+
+
+def _lobe_growth(check: kinds.LobeGrowth, results: Results) -> Iterable[Found]:
+    if check.before[0] not in results:
+        return
+    grown = lobe_growth(check, results[check.before[0]].loaded, results[check.spec].loaded, seeds=_LOBE_SEEDS)
+    absent, there = grown.share[0] < SURE, grown.share[-1] >= SURE
+    rise = grown.height[-1] - grown.height[0]
+    number = (
+        f"|W| rises from {as_printed(grown.height[0], grown.error[0])} to "
+        f"{as_printed(grown.height[-1], grown.error[-1])} in {check.hours[-1]:g} h; a lobe of its own from "
+        f"{grown.first:g} h on at epsilon_k {check.noise:g}"
     )
+    sure = rise > APART * math.hypot(grown.error[0], grown.error[-1])
+    yield HOLDS if absent and there and sure else FAILS, number, "closure"
 
 
-# Co above and Mn below the sheet in references/clusters/L-Co1Mn1-NC.xyz (docs/decisions/clusters.md), A
-_HEIGHT = 1.24
+def _undecided(check: kinds.Undecided, results: Results) -> Iterable[Found]:
+    yield UNDECIDED, check.why, "-"
 
 
-def _lobes(claim: Claim) -> list[ClaimCheck]:
-    """One check a part of the order, at good data; the pair's own path (docs/decisions/lobe_order.md)."""
-    from .lobes import claim4
-
-    found = claim4(seeds=60)
-    checks = []
-    for order in found.orders:
-        dies = (
-            "none studied"
-            if math.isinf(order.dies)
-            else f"{order.dies:.1e}"
-            if order.dies
-            else "no noise at all"
-        )
-        checks.append(
-            ClaimCheck(
-                claim.id,
-                claim.text,
-                "holds" if order.holds else "fails",
-                f"lobe of {order.lower} below {order.upper} by {as_printed(order.difference, order.error)} 1/A at epsilon_k "
-                f"{found.noise:g} ({found.settings}, {found.structure}, the pair's path alone); dies at {dies}",
-            )
-        )
-    return checks
+_CHECKS: Mapping[type, Callable[[Any, Results], Iterable[Found]]] = {
+    kinds.Trend: _trend,
+    kinds.ToldApart: _told_apart,
+    kinds.Peaks: _peaks,
+    kinds.Distance: _distance,
+    kinds.LobeOrder: _lobe_order,
+    kinds.LobeGrowth: _lobe_growth,
+    kinds.Undecided: _undecided,
+}

@@ -1,9 +1,7 @@
-"""Where wavelet lobes lie in k: a published ordering of scatterers, judged with errors and by noise.
+"""Wavelet lobes in closure spectra: a claimed order in k, and a lobe that grows in, judged with errors and by noise.
 
-Statement 4 about Co-Mn diatomic sites (references/published/comn.toml) orders lobes by k: metal-nitrogen below
-metal-metal of the pair below metal-metal of the foil, at both edges, and Co-Mn below Mn-Co. Each sample is a closure
-spectrum: mu(E) of FEFF's paths of an idealised cluster with noise in mu, normalised, its background removed.
-docs/decisions/lobe_order.md has what came out.
+Every spectrum is mu(E) of FEFF's paths with noise in mu, normalised, its background removed, all seeds in one batch
+(docs/decisions/lobe_order.md).
 """
 
 from __future__ import annotations
@@ -14,78 +12,28 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ..errors import CrystalError, XasuiteWarning
-from ..exafs.wavelet_transform import Lobe
+from ..errors import SpecError, XasuiteWarning
+from ..exafs.wavelet_transform import Lobe, wavelet
 from ..exafs.wavelet_transform.lobes import maxima, spread, track
 from ..records import Array, Chi, Wavelet
+from ..spec.claims import LobeGrowth, LobeOrder, LobeSite, Sigma2
+from ..spec.load import LoadedSpec
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from numpy.typing import ArrayLike
-
     from ..simulate import TruthPath
 
-RADIUS = 5.0  # A, the longest half path length taken into the sum
-S02 = 0.8
-# Mean square relative displacements, A^2: near nitrogen, other light atoms, the pair, multiple scattering. Usual
-# room-temperature values for M-N-C catalysts; with the foils' the lobes lie where the measured foils' do (0.02 1/A).
-SIGMA2 = {"N": 0.006, "light": 0.008, "pair": 0.007, "multiple": 0.010, "Co foil": 0.0065, "Mn foil": 0.009}
-FIRST_SHELL = 2.2  # A: nitrogen up to here is bound to the metal
-NOISE = 3e-4  # epsilon_k of a good transmission scan, as in the other closure studies
+KMAX = 14.0  # 1/A, where a usual scan ends
+RBKG, BKG_KWEIGHT = 0.8, 3  # docs/decisions/background.md
 NOISES = tuple(float(f"{v:.1e}") for v in np.geomspace(1e-4, 6.4e-3, 7))
-# An order counts as seen while this share of the resamples shows it.
-SURE = 0.95
-# The settings that a reader may have used: the paper states none.
-SETTINGS: Mapping[str, Mapping[str, Any]] = {
-    "k^3, Morlet 14": {"kweight": 3, "eta": 14.0},
-    "k^3, Morlet 10": {"kweight": 3, "eta": 10.0},
-    "k^2, Morlet 14": {"kweight": 2, "eta": 14.0},
-    "k^2, Morlet 10": {"kweight": 2, "eta": 10.0},
-    "k^3, Cauchy 200": {"kweight": 3, "kind": "cauchy"},
-}
-COMMON: Mapping[str, Any] = {"k": (3.0, 12.0), "dk": 1.0, "r": (0.8, 3.6)}
-
-
-@dataclass(frozen=True)
-class Site:
-    """One lobe that the statement names: structure, absorber, where in R it is looked for, foil or not."""
-
-    name: str
-    structure: str
-    absorber: str
-    r: tuple[float, float]
-    pair: str = ""
-    foil: str = ""
-
-
-# The models of the pair, and where in R its lobe is looked for: bent as the published peak in |chi(R)| needs (Co-Mn 2.88 A),
-# and planar as the microscope's distance is usually read (2.50 A); docs/decisions/clusters.md.
-STRUCTURES: Mapping[str, tuple[float, float]] = {
-    "L-Co1Mn1-NC": (2.2, 2.9),
-    "L-Co1Mn1-NC_planar": (1.75, 2.5),
-}
-# The pair's structure and range are filled in from STRUCTURES.
-SITES: tuple[Site, ...] = (
-    Site("Co-N", "Co1-NC", "Co", (1.1, 1.7)),
-    Site("Co-Mn", "", "Co", (0.0, 0.0), pair="Mn"),
-    Site("Co-Co foil", "Co_hcp", "Co", (1.75, 2.7), foil="Co foil"),
-    Site("Mn-N", "Mn1-NC", "Mn", (1.1, 1.7)),
-    Site("Mn-Co", "", "Mn", (0.0, 0.0), pair="Co"),
-    Site("Mn-Mn foil", "Mn", "Mn", (1.9, 2.9), foil="Mn foil"),
-)
-ORDERS: tuple[tuple[str, str], ...] = (
-    ("Co-N", "Co-Mn"),
-    ("Co-Mn", "Co-Co foil"),
-    ("Co-Mn", "Mn-Co"),
-    ("Mn-N", "Mn-Co"),
-    ("Mn-Co", "Mn-Mn foil"),
-)
+SURE = 0.95  # an order counts as seen while this share of the resamples shows it
+R_RANGE = (0.8, 3.6)  # A, of the maps
 
 
 @dataclass(frozen=True)
 class Order:
-    """One part of the statement: k of `lower` is below k of `upper`.
+    """One part of a claimed order: k of `lower` is below k of `upper`.
 
     difference and error (1/A) are those of k_upper - k_lower; `share` of the resamples show the order at the
     stated noise; `dies` is the epsilon_k at which that share falls below 95 %: 0 if the noise-free spectra
@@ -106,175 +54,146 @@ class Order:
 
 
 @dataclass(frozen=True, eq=False)
-class Claim4:
-    """The statement under one set of wavelet settings; `lobes` maps a site's name to its lobe, None where absent."""
+class LobeOrders:
+    """A claimed order as numbers; `lobes` maps a site's name to its lobe, None where there is none."""
 
-    settings: str
-    structure: str
-    isolated: bool
-    noise: float
-    seeds: int
+    check: LobeOrder
     lobes: Mapping[str, Lobe | None]
     orders: tuple[Order, ...]
 
-    @property
-    def holds(self) -> bool:
-        """Whether every part holds at the stated noise."""
-        return all(o.holds for o in self.orders)
 
-    @property
-    def dies(self) -> float:
-        """The noise epsilon_k at which the first part dies."""
-        return min(o.dies for o in self.orders)
+@dataclass(frozen=True, eq=False)
+class Growth:
+    """A closure series: `hours` (m,), its Wavelet (m, nr, nk), and one lobe in time.
 
-    @property
-    def verdict(self) -> str:
-        """One sentence with the numbers."""
-        paths = "the metal-metal path alone" if self.isolated else "all paths"
-        what = f"{self.structure}, {paths}"
-        failed = [o for o in self.orders if not o.holds]
-        if not failed:
-            return f"{self.settings}, {what}: holds at noise {self.noise:g}, dies at {_noise_text(self.dies)}"
-        parts = ", ".join(f"{o.lower} < {o.upper} ({_difference_text(o)})" for o in failed)
-        return f"{self.settings}, {what}: does not hold as stated at noise {self.noise:g}: {parts}"
+    `height` and `error` (m,) are |W| at the final lobe's place with its standard deviation over resamples, `share`
+    (m,) the share of resamples in which a lobe stands there; `first` the first time at which 95 % show one.
+    """
 
-    def table(self) -> pd.DataFrame:
-        """A row a part: difference in k with error, share of resamples, noise at which it dies."""
-        import pandas as pd
-
-        return pd.DataFrame(
-            {
-                "settings": self.settings, "structure": self.structure, "paths": "pair alone" if self.isolated else "all",
-                "order": f"{o.lower} < {o.upper}", "dk (1/A)": o.difference, "dk_err": o.error,
-                "share": o.share, "dies at epsilon_k": o.dies,
-            }
-            for o in self.orders
-        )  # fmt: skip
+    hours: Array
+    wavelet: Wavelet
+    height: Array
+    error: Array
+    share: Array
+    first: float
 
 
-def site_paths(site: Site, *, pair_sigma2: float = SIGMA2["pair"]) -> tuple[TruthPath, ...]:
-    """The truth of a site: all of FEFF's paths up to RADIUS with their values. Raises CrystalError, FeffError."""
+def simulated_chi(
+    paths: Sequence[TruthPath], *, element: str, noise: ArrayLike, seeds: Sequence[int], label: str
+) -> Chi:
+    """chi(k) as an analysis finds it in simulated K-edge scans: simulate, normalize, background, in one batch.
+
+    Parameters
+    ----------
+    paths : every path of the truth, a value a number or one a row (m,).
+    element : the absorber.
+    noise : epsilon_k (m,) or one number, white in mu (docs/decisions/simulated_noise.md); 0 for none.
+    seeds : one a row (m,): rows of one seed share their noise but for its size.
+
+    Returns
+    -------
+    Chi with chi (m, nk) to KMAX. E0 is found once, on the first row without noise, as in the closure study: noise
+    moves it by less than a point of the scan. Raises DataError and what reduction raises.
+    """
+    from .. import reduce, simulate
+
+    clean = simulate.spectrum([p.take(0) for p in paths], element=element, kmax=KMAX, label=label)
+    e0 = float(reduce.find_e0(clean.spectrum))
+    levels = np.broadcast_to(np.asarray(noise, float), (len(seeds),))
+    made = simulate.series(paths, element=element, noise=levels, seed=seeds, kmax=KMAX, label=label)
+    return reduce.background(reduce.normalize(made.spectrum.data, e0=e0), rbkg=RBKG, kweight=BKG_KWEIGHT)
+
+
+def site_paths(check: LobeOrder, site: LobeSite) -> tuple[TruthPath, ...]:
+    """The truth of a site: all of FEFF's paths within the check's radius. Raises CrystalError, FeffError, SpecError."""
     from .. import feff
     from ..simulate import TruthPath
 
     with warnings.catch_warnings():
-        # alpha-Mn has four sites; its first, the default, is as good as any for a lobe's place in k
+        # Of several sites of an element the first, the default, is as good as any for a lobe's place in k
         warnings.simplefilter("ignore", XasuiteWarning)
-        found = feff.find_paths(site.structure, absorber=site.absorber, radius=RADIUS)
+        found = feff.find_paths(site.structure, absorber=site.absorber, radius=check.radius)
     return tuple(
-        TruthPath(p, n=p.degen, s02=S02, sigma2=_sigma2(site, p, pair_sigma2), label="-".join(p.scatterers))
+        TruthPath(p, n=p.degen, s02=check.s02, sigma2=_sigma2(check, site, p), label="-".join(p.scatterers))
         for p in found
     )
 
 
-def site_chi(
-    site: Site,
-    *,
-    isolated: bool = False,
-    pair_sigma2: float = SIGMA2["pair"],
-    noise: ArrayLike = 0.0,
-    seeds: Sequence[int] = (0,),
-) -> Chi:
-    """chi(k) of a site as measured: mu(E) of all its paths simulated, normalised, background removed.
+def _sigma2(check: LobeOrder, site: LobeSite, path: Any) -> float:
+    if site.sigma2 is not None:
+        return site.sigma2
+
+    def fits(rule: Sigma2) -> bool:
+        scatterer = not rule.scatterer or path.scatterers == (rule.scatterer,)
+        return scatterer and path.reff < rule.within and rule.legs[0] <= path.nleg <= rule.legs[1]
+
+    for rule in check.sigma2:
+        if fits(rule):
+            return rule.value
+    raise SpecError(
+        f"{site.name}: no rule of sigma2 fits the path {'-'.join(path.scatterers)}; add one without conditions"
+    )
+
+
+def site_chi(check: LobeOrder, site: LobeSite, *, noise: ArrayLike = 0.0, seeds: Sequence[int] = (0,)) -> Chi:
+    """chi(k) (m, nk) of a site as measured; of the path of `site.alone` alone where it names a scatterer.
 
     Parameters
     ----------
-    isolated : the chi(k) of every path but the pair's own is subtracted then, as known: what a perfect fit leaves,
-        with the noise and with what the background took.
-    pair_sigma2 : of the pair's path, A^2.
     noise, seeds : epsilon_k and seed of each row.
 
-    Returns Chi, chi (m, nk). Raises CrystalError, FeffError and what simulation and reduction raise.
+    Raises CrystalError, FeffError and what simulation and reduction raise.
     """
     from ..simulate.truth import chi_of_k
-    from .through import simulated_chi
 
-    paths = site_paths(site, pair_sigma2=pair_sigma2)
+    paths = site_paths(check, site)
     chi = simulated_chi(paths, element=site.absorber, noise=noise, seeds=seeds, label=site.name)
-    others = [p for p in paths if isolated and site.pair and p.feff.scatterers != (site.pair,)]
+    others = [p for p in paths if site.alone and p.feff.scatterers != (site.alone,)]
     left = chi.chi - chi_of_k(others, chi.k)
     return Chi(k=chi.k, chi=left, e0=chi.e0, edge_step=chi.edge_step, element=site.absorber, edge="K",
                label=site.name, meta={"kind": "closure"}, history=chi.history)  # fmt: skip
 
 
-def _sigma2(site: Site, path: Any, pair: float) -> float:
-    if site.foil:
-        return SIGMA2[site.foil]
-    if path.nleg > 2:
-        return SIGMA2["multiple"]
-    if path.scatterers == (site.pair,):
-        return pair
-    near = path.scatterers == ("N",) and path.reff < FIRST_SHELL
-    return SIGMA2["N" if near else "light"]
+def wavelet_settings(check: LobeOrder | LobeGrowth) -> dict[str, Any]:
+    """The settings of `wavelet` that a check states."""
+    found: dict[str, Any] = {"k": check.k, "kweight": check.kweight, "eta": check.eta, "r": R_RANGE}
+    if isinstance(check, LobeOrder):
+        found |= {"dk": 1.0, "kind": check.wavelet, "order": check.cauchy_order}
+    return found
 
 
-def claim4(
-    *,
-    settings: str = "k^3, Morlet 14",
-    structure: str = "L-Co1Mn1-NC",
-    isolated: bool = True,
-    pair_sigma2: float = SIGMA2["pair"],
-    noise: float = NOISE,
-    seeds: int = 100,
-    noises: Sequence[float] = NOISES,
-    seed: int = 4,
-) -> Claim4:
-    """Statement 4 as numbers: the lobes' k with errors, each order with the noise at which it dies.
+def lobe_order(
+    check: LobeOrder, *, seeds: int = 100, noises: Sequence[float] = NOISES, seed: int = 4
+) -> LobeOrders:
+    """The lobes' k with errors, and each order with the noise at which it dies.
 
     Parameters
     ----------
-    settings : a name in SETTINGS, the k weight and wavelet.
-    structure : a name in STRUCTURES, the model of the pair.
-    isolated : the other paths subtracted after the reduction, as a perfect fit would; False: all paths, in
-        which carbon at the same distance moves the lobe by up to 1.5 1/A, up or down with the model.
-    pair_sigma2 : sigma2 of the pair's path, A^2: it moves the lobe in k as much as the choice of element does.
-    noise : epsilon_k at which the errors are given; put in as noise of mu(E).
+    check : structures, order and settings; another setting is ``check.model_copy(update={"kweight": 2})``.
     seeds : resamples at each noise; sites are paired at random, their noises are independent.
     noises : levels of epsilon_k searched for the one at which an order dies.
     seed : of numpy's generator.
 
-    Returns
-    -------
-    Claim4. Raises what FEFF and `wavelet` raise.
+    Raises what FEFF and `wavelet` raise.
     """
-    from ..exafs.wavelet_transform import wavelet
-
-    chosen = {**COMMON, **SETTINGS[settings]}
+    settings = wavelet_settings(check)
     lobes: dict[str, Lobe | None] = {}
     drawn: dict[str, dict[float, Array]] = {}
-    levels = sorted({float(noise), *map(float, noises)})
+    levels = sorted({check.noise, *map(float, noises)})
     rows = np.concatenate([[0.0], np.repeat(levels, seeds)])
-    for number, site in enumerate(sites(structure)):
+    for number, site in enumerate(check.site):
         drawn_from = np.random.SeedSequence([seed, number]).generate_state(seeds)
-        chi = site_chi(
-            site,
-            isolated=isolated,
-            pair_sigma2=pair_sigma2,
-            noise=rows,
-            seeds=[0, *np.tile(drawn_from, len(levels)).tolist()],
-        )
-        found = maxima(wavelet(chi.take(0), **chosen), r=site.r, threshold=0.3)
-        lobes[site.name] = found[0] if found else None
-        values = _followed(chi.take(slice(1, None)), found, chosen).reshape(len(levels), seeds, -1)
+        chi = site_chi(check, site, noise=rows, seeds=[0, *np.tile(drawn_from, len(levels)).tolist()])
+        found = maxima(wavelet(chi.take(0), **settings), r=site.r, threshold=0.3)
+        values = _followed(chi.take(slice(1, None)), found, settings).reshape(len(levels), seeds, -1)
         drawn[site.name] = dict(zip(levels, values, strict=True))
-    lobes = {name: _with_errors(lobe, drawn[name][float(noise)]) for name, lobe in lobes.items()}
-    orders = tuple(_order(a, b, lobes, drawn, float(noise)) for a, b in ORDERS)
-    return Claim4(settings, structure, isolated, float(noise), seeds, lobes, orders)
+        lobes[site.name] = _with_errors(found[0], drawn[site.name][check.noise]) if found else None
+    return LobeOrders(check, lobes, tuple(_order(a, b, lobes, drawn, check.noise) for a, b in check.order))
 
 
-def claim4_all(**options: Any) -> tuple[Claim4, ...]:
-    """`claim4` for every model of the pair under every one of SETTINGS, with all paths and with the pair's alone."""
-    return tuple(
-        claim4(settings=s, structure=pair, isolated=i, **options)
-        for pair in STRUCTURES for i in (True, False) for s in SETTINGS
-    )  # fmt: skip
-
-
-def sites(structure: str = "L-Co1Mn1-NC") -> tuple[Site, ...]:
-    """SITES with the pair's model filled in. Raises CrystalError for a model that is none of STRUCTURES."""
-    if structure not in STRUCTURES:
-        raise CrystalError(f"no model {structure!r} of the pair; choose one of {', '.join(STRUCTURES)}")
-    return tuple(replace(s, structure=structure, r=STRUCTURES[structure]) if s.pair else s for s in SITES)
+def lobe_wavelets(check: LobeOrder) -> tuple[Wavelet, ...]:
+    """The maps of a check's sites without noise, for a figure in which each has its own scale."""
+    return tuple(wavelet(site_chi(check, s).take(0), **wavelet_settings(check)) for s in check.site)
 
 
 def _followed(noisy: Chi, found: Sequence[Lobe], settings: Mapping[str, Any]) -> Array:
@@ -286,12 +205,9 @@ def _followed(noisy: Chi, found: Sequence[Lobe], settings: Mapping[str, Any]) ->
     return track(noisy, found[:1], **near)[:, 0]
 
 
-def _with_errors(lobe: Lobe | None, values: Array) -> Lobe | None:
-    if lobe is None:
-        return None
+def _with_errors(lobe: Lobe, values: Array) -> Lobe:
     kept = values[np.isfinite(values[:, 0])]
-    errors = tuple(spread(kept[:, i]) for i in range(5))
-    return replace(lobe, errors=errors, found=len(kept) / len(values))
+    return replace(lobe, errors=tuple(spread(kept[:, i]) for i in range(5)), found=len(kept) / len(values))
 
 
 def _order(
@@ -326,21 +242,48 @@ def _dies(shares: Mapping[float, float], noise_free: bool) -> float:
     return float("inf")
 
 
-def claim4_wavelets(
-    settings: str = "k^3, Morlet 14", structure: str = "L-Co1Mn1-NC", *, isolated: bool = False
-) -> tuple[Wavelet, ...]:
-    """The six maps of the statement, without noise, for a figure in which each has its own scale."""
-    from ..exafs.wavelet_transform import wavelets
+def mixture(check: LobeGrowth, before: LoadedSpec, after: LoadedSpec) -> tuple[TruthPath, ...]:
+    """Every path of two simulated rows, N of the first falling and of the second rising in a straight line (m,)."""
+    from .simulated import truth_paths
 
-    chis = [site_chi(s, isolated=isolated).take(0) for s in sites(structure)]
-    return wavelets(chis, **{**COMMON, **SETTINGS[settings]})
+    part = np.asarray(check.hours, float) / check.hours[-1]
+    out: list[TruthPath] = []
+    for loaded, row, share in ((before, check.before[1], 1 - part), (after, check.row, part)):
+        entries = [i for i, d in enumerate(loaded.spec.data) if d.simulate and d.simulate.row == row]
+        if not entries:
+            raise SpecError(f'{loaded.path.name} simulates no row "{row}"; a lobe_growth check names it')
+        out += [replace(p, n=p.n * share) for p in truth_paths(loaded, entries[0])]
+    return tuple(out)
 
 
-def _noise_text(noise: float) -> str:
-    return f"more than {max(NOISES):.0e}" if not np.isfinite(noise) else f"{noise:.1e}"
+def lobe_growth(
+    check: LobeGrowth, before: LoadedSpec, after: LoadedSpec, *, seeds: int = 60, seed: int = 9
+) -> Growth:
+    """A lobe growing in while one row turns into the other. **Closure**: no evidence of how a sample went.
 
-
-def _difference_text(order: Order) -> str:
-    if not np.isfinite(order.difference):
-        return "no such lobe"
-    return f"dk {order.difference:+.2f} ± {order.error:.2f} 1/A, {order.share:.0%} of resamples"
+    Raises DataError where the last row has no such lobe, and what simulation and reduction raise.
+    """
+    m, settings = len(check.hours), wavelet_settings(check)
+    paths, element = mixture(check, before, after), after.spec.absorber(0)[0]
+    label = f"{check.row}, {element} K, closure"
+    last = simulated_chi([p.take(slice(m - 1, m)) for p in paths], element=element, noise=0.0, seeds=(0,), label=label)  # fmt: skip
+    clean = wavelet(last.take(0), **settings)
+    found = maxima(clean, r=check.r, k=check.k)
+    if not found:
+        raise SpecError(f"{after.path.name}: {check.row} has no lobe between {check.r[0]:g} and {check.r[1]:g} A")
+    lobe = found[0]
+    i, j = int(np.argmin(np.abs(clean.r - lobe.r))), int(np.argmin(np.abs(clean.k - lobe.k)))
+    # Rows by hour, a scan of each seed in turn; every scan has its own noise
+    drawn = np.random.SeedSequence(seed).generate_state(m * seeds).tolist()
+    spread_out = [p.take(np.repeat(np.arange(m), seeds)) for p in paths]
+    scans = simulated_chi(spread_out, element=element, noise=check.noise, seeds=drawn, label=label)
+    height, error, share = np.empty(m), np.empty(m), np.empty(m)
+    for row in range(m):
+        stack = scans.take(slice(row * seeds, (row + 1) * seeds))
+        values = wavelet(stack, **settings).magnitude[:, i, j]
+        height[row], error[row] = values.mean(), values.std(ddof=1)
+        share[row] = np.isfinite(track(stack, [lobe], **settings)[:, 0, 0]).mean()
+    shown = np.flatnonzero(share >= SURE)
+    film = wavelet(scans.take(slice(0, None, seeds)), **settings)
+    first = float(check.hours[shown[0]]) if shown.size else float("nan")
+    return Growth(np.asarray(check.hours, float), film, height, error, share, first)

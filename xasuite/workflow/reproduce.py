@@ -11,6 +11,7 @@ from ..exafs.result import STRONG_CORRELATION, FitResult
 from ..records import Shown
 from ..references import fits_dir
 from ..spec.load import LoadedSpec, load_spec
+from ..spec.published import spec_folders
 from ..spec.published import table as published_table
 from . import claims, closure
 from .claims import ClaimCheck
@@ -51,12 +52,12 @@ class Reproduction(Shown):
 
 
 def find_specs(targets: Sequence[str | Path]) -> list[Path]:
-    """The spec files of folders and files; of this project's fits/ when nothing is named.
+    """The spec files of folders and files; those that make the shipped papers' tables again when nothing is named.
 
     Raises SpecError when a target is absent or a folder holds no spec.
     """
     found: list[Path] = []
-    for target in targets or [fits_dir() / name for name in ("foils", "ccro", "comn")]:
+    for target in targets or [fits_dir() / name for name in spec_folders()]:
         path = Path(target)
         if not path.exists() and not path.is_absolute() and (fits_dir().parent / path).exists():
             path = fits_dir().parent / path
