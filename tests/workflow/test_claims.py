@@ -56,11 +56,23 @@ def test_a_trend() -> None:
 
 def test_told_apart_needs_a_control_that_does_not_pass_too() -> None:
     """N = 3.1 after 30 h is told from 5.8, which its control gives back; a metal-N4 model does not pass as N = 3."""
-    told = {"kind": "told_apart", "spec": "ccro/s9_co", "path": "Co-O", "other": 5.8, "control": "ccro/s4b_co"}
+    told = {
+        "kind": "told_apart",
+        "spec": "ccro/s9_co",
+        "path": "Co-O",
+        "other": 5.8,
+        "control": "ccro/s4b_co",
+    }
     assert verdicts(told, result("ccro/s9_co"), result("ccro/s4b_co")) == [HOLDS]
     assert verdicts(told, result("ccro/s9_co")) == [UNDECIDED]  # no control, no evidence
     low, four = result("comn/lco1mn1_co"), result("comn/co1mn1_co")
-    three = {"kind": "told_apart", "spec": "comn/lco1mn1_co", "path": "Co-N", "other": 4, "control": "comn/co1mn1_co"}
+    three = {
+        "kind": "told_apart",
+        "spec": "comn/lco1mn1_co",
+        "path": "Co-N",
+        "other": 4,
+        "control": "comn/co1mn1_co",
+    }
     assert verdicts(three, low, four) == [UNDECIDED]
     assert verdicts(three | {"spec": "comn/co1mn1_co"}, four) == [UNDECIDED]
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from xasuite import io, reduce
-from xasuite.exafs import find_lobes, fourier
+from xasuite.exafs import fourier
+from xasuite.exafs.wavelet_transform import find_lobes
 from xasuite.reduce.noise import noise_of
 from xasuite.references import fits_dir
 from xasuite.simulate.truth import chi_of_k

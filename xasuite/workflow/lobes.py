@@ -270,7 +270,9 @@ def lobe_growth(
     clean = wavelet(last.take(0), **settings)
     found = maxima(clean, r=check.r, k=check.k)
     if not found:
-        raise SpecError(f"{after.path.name}: {check.row} has no lobe between {check.r[0]:g} and {check.r[1]:g} A")
+        raise SpecError(
+            f"{after.path.name}: {check.row} has no lobe between {check.r[0]:g} and {check.r[1]:g} A"
+        )
     lobe = found[0]
     i, j = int(np.argmin(np.abs(clean.r - lobe.r))), int(np.argmin(np.abs(clean.k - lobe.k)))
     # Rows by hour, a scan of each seed in turn; every scan has its own noise
