@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from xasuite.exafs.audits import Audit, compare
 from xasuite.exafs.engine import fit_stack
-from xasuite.exafs.engine.audits import Audit, compare
 from xasuite.exafs.model import FitRange, Model, Parameter, PathModel
 from xasuite.expressions import parse
 from xasuite.feff import find_paths, load_crystal

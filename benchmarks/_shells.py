@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from xasuite.exafs.engine import fit_stack
-from xasuite.exafs.engine.kernel_numpy import Work, chi_and_slopes
 from xasuite.exafs.engine.program import compile_model, run
-from xasuite.exafs.engine.tables import build
+from xasuite.exafs.equation import build_tables, path_wave
 from xasuite.exafs.model import FitRange, Model, Parameter, PathModel
 from xasuite.expressions import parse
 from xasuite.feff import find_paths, load_crystal
@@ -68,12 +67,12 @@ def truth(shells: int, m: int = N_SPECTRA) -> Array:
 def clean_chi(shells: int, x: Array) -> Array:
     """chi (m, nk) on `K` without noise, of parameters x (m, nv)."""
     program = compile_model(model(shells))
-    work = Work(
-        build(copper_paths()[:shells]), K[1:], np.empty((0, K.size - 1)), np.empty(0, int), program, 1.0
-    )
+    tables = build_tables(copper_paths()[:shells])
     out = np.zeros((len(x), K.size))
     for i in range(0, len(x), 256):
-        out[i : i + 256, 1:] = chi_and_slopes(work, run(program, x[i : i + 256])[0])[0].sum(axis=1)
+        values, _ = run(program, x[i : i + 256])
+        for path in range(shells):
+            out[i : i + 256, 1:] += path_wave(tables, path, K[1:], values[:, path])[0].imag
     return out
 
 

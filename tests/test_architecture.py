@@ -30,10 +30,14 @@ def room_of(path: Path) -> str:
 
 
 def imports(path: Path) -> list[tuple[str, int]]:
-    """Rooms that a module imports anywhere (inside functions too), with line numbers."""
+    """Rooms that a module imports anywhere (inside functions too; not for types only), with line numbers."""
     package = ["xasuite", *path.relative_to(PACKAGE).parts[:-1]]
     found = []
-    for node in ast.walk(ast.parse(path.read_text())):
+    tree = ast.parse(path.read_text())
+    tree.body = [
+        n for n in tree.body if not (isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING")
+    ]
+    for node in ast.walk(tree):
         names: list[str] = []
         if isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []

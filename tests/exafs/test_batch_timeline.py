@@ -9,15 +9,13 @@ import pytest
 
 from xasuite.errors import FitError
 from xasuite.exafs.engine import fit_stack
-from xasuite.exafs.engine.kernel_numpy import chi_and_slopes
-from xasuite.exafs.engine.program import run
 from xasuite.exafs.model import Model
 from xasuite.exafs.trends import fit_timeline
 from xasuite.exafs.trends.rows import keep
 from xasuite.exafs.trends.timeline import Kinetics
 from xasuite.records import Chi
 
-from .test_batch_fit import K, one_shell, work_on
+from .test_batch_fit import K, chi_of, one_shell
 
 M = 80
 T = np.linspace(0, 7200, M)
@@ -26,9 +24,7 @@ NAMES = ("amp", "enot", "dr", "ss")
 
 def series(x: np.ndarray, seed: int = 1, noise: float = 0.05, model: Model | None = None) -> Chi:
     """chi of parameters (m, 4), with noise that is white under k^2 (as the errors suppose)."""
-    work = work_on(model or one_shell(), K[1:])
-    chi = np.zeros((len(x), K.size))
-    chi[:, 1:] = chi_and_slopes(work, run(work.program, x)[0])[0].sum(axis=1)
+    chi = chi_of(model or one_shell(), x)
     chi += noise * np.random.default_rng(seed).normal(size=chi.shape) / np.maximum(K, 1.0) ** 2
     return Chi(k=K, chi=chi, e0=np.zeros(len(x)), edge_step=np.ones(len(x)))
 

@@ -246,28 +246,6 @@ def test_usable_k_shortens_a_noisy_row(make_series):
     np.testing.assert_allclose(table["kmax"], expected)
 
 
-def test_what_the_engine_refuses_goes_to_larch(make_series, monkeypatch, tmp_path):
-    """Row by row, with the same columns: values within 1e-3 and errors within 1 % of the engine's."""
-    from xasuite.exafs import engine as engine_room
-
-    spec = make_series(3, {1: "binary"})
-    engine = series(spec, output=tmp_path / "engine")
-
-    def refuse(*args, **kwargs):
-        raise engine_room.UnsupportedError("wavelet space")
-
-    monkeypatch.setattr(engine_room, "fit_stack", refuse)
-    larch = series(spec, output=tmp_path / "larch")
-    assert larch.audit["n"] == 0
-    assert larch.audit["by"] == "larch: wavelet space"
-    assert list(larch.table.columns) == list(engine.table.columns)
-    assert list(larch.table["status"]) == ["ok", "unreadable", "ok"]
-    for name in ("n_o", "Co-O.r", "ss_o", "Co-O.n"):
-        err = engine.table[f"{name}_err"]
-        assert (abs(larch.table[name] - engine.table[name]).dropna() < 1e-2 * err.dropna()).all(), name
-        np.testing.assert_allclose(larch.table[f"{name}_err"], err, rtol=0.01, err_msg=name)
-
-
 # --------------------------------------------------------------------------------------------- small pieces
 
 

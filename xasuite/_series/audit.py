@@ -35,7 +35,7 @@ def audit_rows(plan: Plan, ok: NDArray[np.intp], fit: RowFit, first: int) -> dic
 
     `ok` are the chunk's rows that were fitted, `first` the row of the series that the chunk begins with.
     """
-    from ..exafs.engine.audits import compare
+    from ..exafs.audits import compare
 
     if fit.by != ENGINE:
         return {"rows": [], "by": fit.by}

@@ -1,4 +1,4 @@
-"""The fits of a chunk's rows: the batched engine, or Larch row by row for what the engine refuses by name."""
+"""The fits of a chunk's rows by the batched engine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FitError, XasuiteError
 from ..exafs.engine.result import MAPS, RowFits
 from ..exafs.model import PATH_VALUES, Model
 from ..records import OK, Array, Chi, Series, axes, concat
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from ..exafs.engine import BatchFit
 
 TOO_SHORT = "too noisy"
-ENGINE, LARCH = "engine", "larch"
+ENGINE = "engine"
 QUANTITIES = (*PATH_VALUES, "r")
 
 
@@ -144,16 +143,13 @@ def _fit(plan: Plan, chi: Chi, model: Model, threads: int) -> RowFit:
     from ..exafs import engine
 
     start = None if plan.series.start == "model" else plan.series.start
-    try:
-        fit = engine.fit_stack(
-            model,
-            chi,
-            epsilon_k=plan.spec.fit.epsilon_k,
-            start=start,
-            threads=1 if start == "previous" else threads,
-        )
-    except engine.UnsupportedError as exc:
-        return replace(_by_larch(plan, chi, model), by=f"{LARCH}: {exc}")
+    fit = engine.fit_stack(
+        model,
+        chi,
+        epsilon_k=plan.spec.fit.epsilon_k,
+        start=start,
+        threads=1 if start == "previous" else threads,
+    )
     m = len(fit)
     same = {f.name: getattr(fit, f.name) for f in fields(RowFits)}
     own: dict[str, Any] = {
@@ -167,45 +163,3 @@ def _fit(plan: Plan, chi: Chi, model: Model, threads: int) -> RowFit:
         "batches": (Batch(np.arange(m), chi, fit),),
     }
     return RowFit(**(same | {n: dict(same[n]) for n in MAPS} | own))
-
-
-def _by_larch(plan: Plan, chi: Chi, model: Model) -> RowFit:
-    """Row by row, for what the engine cannot do."""
-    from ..exafs.fit import fit_chi
-
-    m = len(chi.chi)
-    nan = lambda: np.full(m, np.nan)  # noqa: E731
-    names = [p.name for p in model.params]
-    keys = [f"{p.label}.{q}" for p in model.paths for q in QUANTITIES]
-    values, stderr, own = ({n: nan() for n in names} for _ in range(3))
-    pv, pe = ({n: nan() for n in keys} for _ in range(2))
-    numbers: dict[str, Any] = {n: nan() for n in ("chi2", "chi2_reduced", "rfactor", "n_idp", "epsilon_k")}
-    curves = np.full(chi.chi.shape, np.nan)
-    status, reason = [], []
-    for i in range(m):
-        one = replace(chi.take(i), label=f"row {i}", epsilon_k=None)
-        try:
-            fit = fit_chi(model, one, epsilon_k=plan.spec.fit.epsilon_k)
-        except XasuiteError as exc:
-            status.append("failed")
-            reason.append(str(exc))
-            continue
-        for p in fit.parameters:
-            values[p.name][i], stderr[p.name][i] = p.value.value, p.value.stderr
-            own[p.name][i] = p.value.parts.get("fit", np.nan)
-        for path in fit.paths:
-            for q in QUANTITIES:
-                value = getattr(path, q)
-                pv[f"{path.label}.{q}"][i], pe[f"{path.label}.{q}"][i] = value.value, value.stderr
-        for name in ("chi2", "chi2_reduced", "rfactor", "n_idp"):
-            numbers[name][i] = getattr(fit, name)
-        numbers["epsilon_k"][i] = fit.data[0].epsilon_k[0]
-        curves[i] = np.interp(chi.k, fit.data[0].k, fit.data[0].fit)
-        status.append(fit.status)
-        reason.append("" if fit.status == OK else "; ".join(fit.warnings))
-    if m and all(s == "failed" for s in status):
-        raise FitError(f"no row can be fitted: {reason[0]}")
-    return RowFit(
-        model=model, values=values, stderr=stderr, stderr_fit=own, path_values=pv, path_stderr=pe, **numbers,
-        usable_k=nan(), kmax=np.full(m, model.range.k[1]), status=tuple(status), reason=tuple(reason), chi=curves, by=LARCH,
-    )  # fmt: skip

@@ -1,26 +1,73 @@
-"""From Larch's numbers to the frozen records of a fit: parameters with their state, paths, curves, warnings."""
+"""From a minimum to the frozen records of a fit: parameters with their state, paths, curves, warnings."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._larch import fitting as larch
-from ..records import Chi
-from .model import Parameter, PathModel
-from .result import STRONG_CORRELATION, FittedData, FittedParameter, FittedPath, Value
+from ..records import Array, Chi
+from .engine.kernel_numpy import evaluate
+from .engine.program import run
+from .engine.spread import Spread, everything
+from .equation import at_zero, path_wave
+from .model import PATH_VALUES, Model, Parameter, PathModel
+from .result import STRONG_CORRELATION, FitResult, FittedData, FittedParameter, FittedPath, Value
+
+if TYPE_CHECKING:
+    from .fit import Minimum, Problem
 
 # a bound is reached when the value lies within this share of the standard error, or of the bound's own size
 _AT_BOUND = 1e-3
-QUANTITIES = ("n", "s02", "e0", "deltar", "sigma2", "third", "fourth")
-
-Key = tuple[str, str]  # ("", parameter) or ("data label/path label", quantity)
 
 
-def fitted_parameter(p: Parameter, value: Value, out: larch.FitOutput) -> FittedParameter:
+def fit_result(model: Model, sets: Sequence[Chi], problem: Problem, found: Minimum, engine: str) -> FitResult:
+    """A minimum as a FitResult: errors of everything follow from the covariance and the inherited errors."""
+    spread = Spread(problem.program, found.covar[None], found.response[None])
+    params, quantities = everything(problem.program, problem.model, found.x[None])
+    carried = problem.program.names[problem.program.n_varied :]
+
+    def value(number: Array, slope: Array) -> Value:
+        own, shares = spread.parts(slope)
+        return Value.of(
+            float(number[0]), {"fit": float(own[0]), **dict(zip(carried, shares[0].tolist(), strict=True))}
+        )
+
+    ordered = problem.model.params
+    correlations = _correlations(problem.program.names, found.covar)
+    parameters = tuple(_parameter(p, value(*params[p.name])) for p in ordered)
+    values = {key: value(*pair) for key, pair in quantities.items()}
+    states = {p.name: p.state for p in parameters if p.state}
+    moving = {p.name for p in ordered if p.vary or p.expr is not None}
+    return FitResult(
+        label=" + ".join(problem.labels),
+        model=model,
+        data=_data(sets, problem, found),
+        parameters=parameters,
+        paths=tuple(
+            _path(p, problem.labels[i], values, states, moving)
+            for p, i in zip(problem.model.paths, problem.owner, strict=True)
+        ),
+        covar=spread.covariance(np.stack([params[p.name][1] for p in ordered], axis=1))[0],
+        correlations=correlations,
+        n_idp=problem.work.n_idp,
+        n_varys=problem.program.n_varied,
+        n_data=sum(g.n_residual for g in problem.goals),
+        nfev=found.nfev,
+        chi2=found.chi2,
+        chi2_reduced=found.chi2_reduced,
+        rfactor=found.rfactor,
+        step=found.step,
+        engine=engine,
+        success=found.success,
+        message=found.message,
+        warnings=tuple(_warnings(parameters, correlations, found)),
+    )
+
+
+def _parameter(p: Parameter, value: Value) -> FittedParameter:
     """A parameter after the fit, with what makes its error doubtful."""
     kind = (
         "expression" if p.expr is not None else "varied" if p.vary else "inherited" if p.stderr else "fixed"
@@ -36,101 +83,105 @@ def fitted_parameter(p: Parameter, value: Value, out: larch.FitOutput) -> Fitted
             state = "not moved"
         elif "fit" not in value.parts:
             state = "no error"
-    if kind in {"fixed", "inherited"}:
-        value = Value.of(value.value, {p.name: p.stderr})
     return FittedParameter(p.name, value, kind, p.min, p.max, p.expr.text if p.expr else "", p.origin, state)
 
 
-def fitted_path(
-    p: PathModel,
-    label: str,
-    values: Mapping[Key, Value],
-    states: Mapping[str, str],
-    params: Sequence[Parameter],
+def _path(
+    p: PathModel, label: str, values: Mapping[str, Value], states: Mapping[str, str], moving: set[str]
 ) -> FittedPath:
     """A path after the fit; `states` marks the quantities that hang on a doubtful parameter."""
-    v = {q: values[f"{label}/{p.label}", q] for q in QUANTITIES}
-    r = replace(v["deltar"], value=p.feff.reff + v["deltar"].value)
-    moving = {q.name for q in params if q.vary or q.expr is not None}
-    fixed = tuple(q for q in QUANTITIES if not (getattr(p, q).names & moving))
+    of = {"r" if q == "deltar" else q: getattr(p, q).names for q in PATH_VALUES}
     marked = {}
-    for q in QUANTITIES:
-        for name in getattr(p, q).names & states.keys():
-            marked["r" if q == "deltar" else q] = states[name]
+    for quantity, names in of.items():
+        for name in names & states.keys():
+            marked[quantity] = states[name]
     return FittedPath(
-        p.label,
-        label,
-        p.feff.index,
-        p.feff.reff,
-        p.feff.degen,
-        p.feff.scatterers,
-        v["n"],
-        v["s02"],
-        r,
-        v["deltar"],
-        v["sigma2"],
-        v["e0"],
-        v["third"],
-        v["fourth"],
-        tuple("r" if q == "deltar" else q for q in fixed),
-        marked,
+        label=p.label.removeprefix(f"{label}/"),
+        data=label,
+        feff_index=p.feff.index,
+        reff=p.feff.reff,
+        degen=p.feff.degen,
+        scatterers=p.feff.scatterers,
+        fixed=tuple(q for q, names in of.items() if not names & moving),
+        states=marked,
+        **{q: values[f"{p.label}.{q}"] for q in (*PATH_VALUES, "r")},
     )
 
 
-def fitted_data(
-    chi: Chi, label: str, out: larch.DataOutput, paths: Sequence[PathModel], given: bool
-) -> FittedData:
-    """A data set's curves and statistics."""
-    return FittedData(
-        label=label,
-        k=out.k,
-        data=out.data,
-        fit=out.fit,
-        paths={p.label: c for p, c in zip(paths, out.paths, strict=True)},
-        epsilon_k=out.epsilon_k,
-        epsilon_r=out.epsilon_r,
-        noise="given" if given else "estimated from chi(R) at 15-30 A, per k weight",
-        rfactor=out.rfactor,
-        n_idp=out.n_idp,
-        element=chi.element,
-        edge=chi.edge,
-        e0=float(chi.e0),
-        edge_step=float(chi.edge_step),
-        source=chi.source,
-        history=chi.history,
-        notes=chi.notes,
-    )
+def _data(sets: Sequence[Chi], problem: Problem, found: Minimum) -> tuple[FittedData, ...]:
+    """Each data set's curves and statistics."""
+    program, work = problem.program, problem.work
+    x = np.concatenate([found.x, program.start[program.n_varied : len(program.names)]])[None]
+    weight = problem.weights[0, work.weight_of_row]
+    data2 = weight * problem.data[0] ** 2
+    residual2 = weight * (problem.data[0] - evaluate(work, x)[0][0]) ** 2
+    values, _ = run(program, x)
+    out, row = [], 0
+    for i, (chi, label, goal) in enumerate(zip(sets, problem.labels, problem.goals, strict=True)):
+        k, rows = problem.k[i], slice(row, row + len(goal.data_matrix))
+        row = rows.stop
+        curves = {}
+        for j, p in enumerate(problem.model.paths):
+            if problem.owner[j] == i:
+                wave = np.zeros(k.size)
+                wave[1:] = path_wave(work.tables, j, k[1:], values[:, j])[0].imag[0]
+                curves[p.label.removeprefix(f"{label}/")] = at_zero(k, wave)
+        out.append(
+            FittedData(
+                label=label,
+                k=k,
+                data=problem.chi[i],
+                fit=np.sum(list(curves.values()), axis=0),
+                paths=curves,
+                epsilon_k=tuple(problem.noise[i].tolist()),
+                epsilon_r=tuple((problem.noise[i] / goal.epsilon_scale).tolist()),
+                noise="given" if problem.given else "estimated from chi(R) at 15-30 A, per k weight",
+                rfactor=float(residual2[rows].sum() / data2[rows].sum()),
+                n_idp=goal.n_idp,
+                element=chi.element,
+                edge=chi.edge,
+                e0=float(chi.e0),
+                edge_step=float(chi.edge_step),
+                source=chi.source,
+                history=chi.history,
+                notes=chi.notes,
+            )
+        )
+    return tuple(out)
 
 
-def correlations(out: larch.FitOutput) -> dict[tuple[str, str], float]:
-    """Correlations of every pair of varied parameters."""
-    if out.covar is None:
-        return {}
-    sigma = np.sqrt(np.diag(out.covar))
-    found = {}
-    for i, a in enumerate(out.names):
-        for j in range(i + 1, len(out.names)):
-            if sigma[i] > 0 and sigma[j] > 0:
-                found[a, out.names[j]] = float(out.covar[i, j] / sigma[i] / sigma[j])
-    return found
+def _correlations(names: Sequence[str], covar: Array) -> dict[tuple[str, str], float]:
+    """Correlations of every pair of varied parameters that have errors."""
+    sigma = np.sqrt(np.diag(covar))
+    return {
+        (names[i], names[j]): float(covar[i, j] / sigma[i] / sigma[j])
+        for i in range(len(sigma))
+        for j in range(i + 1, len(sigma))
+        if sigma[i] > 0 and sigma[j] > 0
+    }
 
 
-def warnings(parameters: Sequence[FittedParameter], out: larch.FitOutput) -> list[str]:
+def _warnings(
+    parameters: Sequence[FittedParameter], correlations: Mapping[tuple[str, str], float], found: Minimum
+) -> list[str]:
     """What a reader must know before using the numbers, one sentence each."""
     said = []
     for p in parameters:
         if p.state in {"at min", "at max"}:
             bound = p.min if p.state == "at min" else p.max
             said.append(
-                f"{p.name} ended at its bound {bound:g}: its error, and those tied to it, mean nothing"
+                f"{p.name} ended at its bound {bound:g}: it has no error, and the errors of correlated parameters are "
+                "those with it held there"
             )
         elif p.state == "not moved":
-            said.append(f"{p.name} never moved from its start {p.value.value:g}: the data do not feel it")
+            said.append(f"fit insensitive to {p.name}: it did not move from its start {p.value.value:g}")
         elif p.state == "no error":
             said.append(f"{p.name} has no standard error: the data do not determine it")
-    for (a, b), c in correlations(out).items():
-        if abs(c) >= STRONG_CORRELATION:
-            said.append(f"{a} and {b} are correlated by {c:+.2f}: the data hardly tell them apart")
-    if not out.success:
-        said.append(f"the fit did not converge: {out.message}")
+    said += [
+        f"{a} and {b} are correlated by {c:+.2f}: |r| above {STRONG_CORRELATION:g}"
+        for (a, b), c in correlations.items()
+        if abs(c) >= STRONG_CORRELATION
+    ]
+    if not found.success:
+        said.append(f"the fit did not converge: {found.message}")
     return said

@@ -1,28 +1,75 @@
-"""Fits of one or several chi(k) by Larch's feffit, with the errors of inherited parameters carried through.
+"""Fits of one chi(k), or of several together, by the engine or by Larch.
 
-The objective, N_idp, R factor and the scaling of errors are Larch's (docs/decisions/). A parameter taken over
-from another fit (a foil's s02) is held at its value, and the fit is repeated with it moved by plus and minus its
-own standard error: half the change of every result is that result's share of the error (linear propagation
-by refitting), added in quadrature to the fit's own.
+The objective, N_idp, R factor and the scaling of errors are feffit's (docs/decisions/). Parameters taken over from another
+fit (a foil's s02) are held; how everything moves with them follows from the derivatives at the minimum.
 """
 
 from __future__ import annotations
 
-import math
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 
-from .._larch import fitting as larch
 from ..errors import FitError
 from ..expressions import Expression
-from ..records import Chi
+from ..records import OK, Array, Chi
 from . import assemble
-from .assemble import QUANTITIES, Key
-from .model import FitRange, Model, Parameter, PathModel
-from .result import FitResult, Value
+from .engine import kernel_numpy, objective, result
+from .engine.minimise import solve, status_of
+from .engine.program import Program, compile_model, start_values
+from .model import PATH_VALUES, Model, Parameter, PathModel
+from .result import FitResult
+
+Engine = Literal["xasuite", "larch"]
+# step of feffit's k grid, 1/A: data on another grid are interpolated to it, as feffit does
+K_STEP = 0.05
+_MIN_POINTS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """One or several data sets with their parameters and paths, as the minimiser takes them.
+
+    `model` holds the copies of `each` parameters, and the paths of all sets with "set/path" as label; `goals`, `noise`
+    (n weights,) and `chi` (nk,) on `k` (nk,) are one a set; `data` (1, nr) and `weights` (1, n weights of all sets).
+    """
+
+    model: Model
+    labels: tuple[str, ...]
+    owner: tuple[int, ...]
+    program: Program
+    work: kernel_numpy.Work
+    goals: tuple[objective.Objective, ...]
+    k: tuple[Array, ...]
+    chi: tuple[Array, ...]
+    noise: tuple[Array, ...]
+    given: bool
+    data: Array
+    weights: Array
+
+    @property
+    def size(self) -> float:
+        """The weighted sum of squares of the data."""
+        return float(self.weights[0, self.work.weight_of_row] @ self.data[0] ** 2)
+
+
+@dataclass(frozen=True, eq=False)
+class Minimum:
+    """Where a minimiser ended: varied x (nv,), their scaled covariance (nv, nv), dx/d(carried) (nv, nc), and statistics."""
+
+    x: Array
+    covar: Array
+    response: Array
+    chi2: float
+    chi2_reduced: float
+    rfactor: float
+    step: float
+    nfev: int
+    success: bool
+    message: str
 
 
 def fit_chi(
@@ -31,8 +78,7 @@ def fit_chi(
     *,
     epsilon_k: float | None = None,
     start: Mapping[str, float] | None = None,
-    tolerance: float = larch.DEFAULT_TOLERANCE,
-    propagate: bool = True,
+    engine: Engine = "xasuite",
 ) -> FitResult:
     """Fit a model to one chi(k), or to several at once with shared parameters.
 
@@ -40,17 +86,15 @@ def fit_chi(
     ----------
     model : Model
         Parameters, paths and ranges. With several data sets a path with `data` belongs to that one only, and
-        a parameter with `each` becomes one per data set, named name@label.
+        a parameter with `each` becomes one per data set, named name__0, name__1 ...
     chi : Chi or sequence of Chi
         chi (nk,) on k in 1/A; several are fitted together.
     epsilon_k : float, optional
         Standard deviation of chi(k); left out, it is estimated from |chi(R)| at 15-30 A.
     start : mapping, optional
         Starting values by parameter name in place of the model's.
-    tolerance : float
-        feffit's gtol, ftol and xtol.
-    propagate : bool
-        Whether to carry the standard errors of inherited parameters into the results.
+    engine : "xasuite" or "larch"
+        Whose minimiser; "larch" is feffit at a tolerance of 1e-12.
 
     Returns
     -------
@@ -64,58 +108,100 @@ def fit_chi(
         A k range beyond the data.
     """
     sets = [chi] if isinstance(chi, Chi) else list(chi)
-    labels = _labels(sets)
-    params, per_set = _expand(model, labels)
-    data = [_data_input(c, paths, model.range, epsilon_k) for c, paths in zip(sets, per_set, strict=True)]
-    if start:
-        params = [replace(p, value=_inside(start[p.name], p)) if p.name in start else p for p in params]
-    out = larch.fit([_variable(p) for p in params], data, tolerance=tolerance)
-    shares = _shares(params, per_set, labels, data, out, tolerance) if propagate else {}
-    return _result(model, sets, labels, params, per_set, out, shares)
+    problem = _problem(model, sets, epsilon_k)
+    found = _by_larch(problem, epsilon_k, start) if engine == "larch" else _by_engine(problem, start)
+    return assemble.fit_result(model, sets, problem, found, engine)
 
 
-def _result(
-    model: Model,
-    sets: Sequence[Chi],
-    labels: list[str],
-    params: list[Parameter],
-    per_set: list[list[PathModel]],
-    out: larch.FitOutput,
-    shares: Mapping[Key, Mapping[str, float]],
-) -> FitResult:
-    """Larch's numbers as a FitResult, errors of everything propagated from the covariance."""
-    best = _evaluate(params, per_set, labels, out.values)
-    errors = _fit_errors(params, per_set, labels, out)
-    values = {
-        key: Value.of(best[key], {"fit": errors.get(key, math.nan), **shares.get(key, {})}) for key in best
-    }
-    parameters = tuple(assemble.fitted_parameter(p, values["", p.name], out) for p in params)
-    states = {p.name: p.state for p in parameters if p.state}
-    paths = tuple(
-        assemble.fitted_path(p, label, values, states, params)
-        for label, group in zip(labels, per_set, strict=True)
-        for p in group
+def _by_engine(problem: Problem, start: Mapping[str, float] | None) -> Minimum:
+    solution = solve(problem.work, problem.data, problem.weights, start, 1, "numpy")
+    return _minimum(problem, solution)
+
+
+def _minimum(problem: Problem, solution: kernel_numpy.Solution) -> Minimum:
+    free = problem.work.n_idp - problem.program.n_varied
+    chisq = float(solution.chisq[0])
+    chi2 = chisq * problem.work.n_idp / sum(g.n_residual for g in problem.goals)
+    status = status_of(solution)[0]
+    return Minimum(
+        x=solution.x[0],
+        covar=solution.covar[0] * (chisq / free),
+        response=solution.carried[0],
+        chi2=chi2,
+        chi2_reduced=chi2 / free,
+        rfactor=chisq / problem.size,
+        step=float(solution.step[0]),
+        nfev=int(solution.evaluations[0]),
+        success=status == OK,
+        message=result.REASONS[status] or "at a minimum",
     )
-    return FitResult(
-        label=labels[0] if len(labels) == 1 else " + ".join(labels),
-        model=model,
-        data=tuple(
-            assemble.fitted_data(c, label, d, group, out.epsilon_given)
-            for c, label, d, group in zip(sets, labels, out.data, per_set, strict=True)
-        ),
-        parameters=parameters,
-        paths=paths,
-        correlations=assemble.correlations(out),
-        n_idp=out.n_idp,
-        n_varys=len(out.names),
-        n_data=out.n_data,
-        nfev=out.nfev,
+
+
+def _by_larch(problem: Problem, epsilon_k: float | None, start: Mapping[str, float] | None) -> Minimum:
+    """Larch's values, covariance and statistics; what follows from the derivatives there is taken from the engine."""
+    from .._larch import fitting as larch
+
+    per_set = [
+        (k, chi, [p for p, owner in zip(problem.model.paths, problem.owner, strict=True) if owner == i])
+        for i, (k, chi) in enumerate(zip(problem.k, problem.chi, strict=True))
+    ]
+    begin = start_values(problem.program, start)
+    params = [
+        replace(p, value=float(begin[problem.program.names.index(p.name)]))
+        if p.vary and p.expr is None
+        else p
+        for p in problem.model.params
+    ]
+    out = larch.fit(params, per_set, problem.model.range, epsilon_k)
+    x = begin.copy()
+    x[: problem.program.n_varied] = [out.values[n] for n in problem.program.names[: problem.program.n_varied]]
+    here = _minimum(problem, kernel_numpy.at(problem.work, problem.data, problem.weights, x[None]))
+    return replace(
+        here,
+        covar=np.full_like(here.covar, np.nan) if out.covar is None else out.covar,
         chi2=out.chi2,
         chi2_reduced=out.chi2_reduced,
         rfactor=out.rfactor,
+        nfev=out.nfev,
         success=out.success,
         message=out.message,
-        warnings=tuple(assemble.warnings(parameters, out)),
+    )
+
+
+def _problem(model: Model, sets: Sequence[Chi], epsilon_k: float | None) -> Problem:
+    labels = _labels(sets)
+    params, per_set = _expand(model, labels)
+    grids = [_on_grid(c, label) for c, label in zip(sets, labels, strict=True)]
+    goals = [objective.build(k, model.range) for k, _ in grids]
+    paths, owner = [], []
+    for i, (label, group) in enumerate(zip(labels, per_set, strict=True)):
+        if not group:
+            raise FitError(
+                f"the model holds no path for {label}" if len(labels) > 1 else "the model holds no path"
+            )
+        if len({p.label for p in group}) != len(group):
+            raise FitError("two paths have one label; give each its own")
+        paths += [replace(p, label=f"{label}/{p.label}") for p in group]
+        owner += [i] * len(group)
+    flat = Model(tuple(params), tuple(paths), model.range)
+    if not flat.varied:
+        raise FitError("no parameter is varied: give one of them a guess")
+    program = compile_model(flat, sum(g.n_idp for g in goals))
+    noise = [goal.noise_of(chi[None], epsilon_k)[0] for goal, (_, chi) in zip(goals, grids, strict=True)]
+    given = epsilon_k is not None
+    return Problem(
+        model=flat,
+        labels=tuple(labels),
+        owner=tuple(owner),
+        program=program,
+        work=kernel_numpy.make_work(flat, program, goals, owner),
+        goals=tuple(goals),
+        k=tuple(k for k, _ in grids),
+        chi=tuple(chi for _, chi in grids),
+        noise=tuple(noise),
+        given=given,
+        data=np.hstack([goal.reduce(chi[None]) for goal, (_, chi) in zip(goals, grids, strict=True)]),
+        weights=np.hstack([goal.weights(n[None], given) for goal, n in zip(goals, noise, strict=True)]),
     )
 
 
@@ -123,10 +209,23 @@ def _labels(sets: Sequence[Chi]) -> list[str]:
     labels = [c.label or f"data {i + 1}" for i, c in enumerate(sets)]
     if len(set(labels)) != len(labels):
         raise FitError(f"two data sets have one label: {', '.join(labels)}; name them apart")
-    for c, label in zip(sets, labels, strict=True):
-        if c.chi.ndim != 1:
-            raise FitError(f"{label}: fit_chi takes single spectra; a stack goes to exafs.engine.fit_stack")
     return labels
+
+
+def _on_grid(chi: Chi, label: str) -> tuple[Array, Array]:
+    """k (nk,) from 0 in steps of `K_STEP` and chi on it, linearly interpolated where the data's grid is another."""
+    if chi.chi.ndim != 1:
+        raise FitError(f"{label}: fit_chi takes single spectra; a stack goes to exafs.engine.fit_stack")
+    if chi.k.size != chi.chi.size or chi.k.size < _MIN_POINTS:
+        raise FitError(
+            f"{label}: chi(k) has {chi.chi.size} points on {chi.k.size} k values; a fit needs {_MIN_POINTS} or more"
+        )
+    if not (np.isfinite(chi.k).all() and np.isfinite(chi.chi).all()):
+        raise FitError(f"{label}: chi(k) holds NaN or inf; clean mu(E) before the background is removed")
+    grid = K_STEP * np.arange(int(1.01 + chi.k[-1] / K_STEP), dtype=float)
+    if grid.size == chi.k.size and np.allclose(grid, chi.k, rtol=0, atol=1e-9):
+        return grid, np.asarray(chi.chi, float)
+    return grid, np.interp(grid, chi.k, chi.chi)
 
 
 def _expand(model: Model, labels: Sequence[str]) -> tuple[list[Parameter], list[list[PathModel]]]:
@@ -145,139 +244,17 @@ def _expand(model: Model, labels: Sequence[str]) -> tuple[list[Parameter], list[
         names = {n: f"{n}__{i}" for n in each}
         for p in model.params:
             if p.name in each:
-                expr = None if p.expr is None else rename(p.expr, names)
+                expr = None if p.expr is None else renamed(p.expr, names)
                 params.append(replace(p, name=names[p.name], expr=expr, origin=p.origin or label))
-        per_set[i] = [_renamed(path, names) for path in per_set[i]]
+        changed: list[dict[str, Any]] = [
+            {v: renamed(getattr(p, v), names) for v in PATH_VALUES} for p in per_set[i]
+        ]
+        per_set[i] = [replace(p, **c) for p, c in zip(per_set[i], changed, strict=True)]
     return params, per_set
 
 
-def _renamed(path: PathModel, names: Mapping[str, str]) -> PathModel:
-    changed: dict[str, Any] = {v: rename(getattr(path, v), names) for v in QUANTITIES}
-    return replace(path, **changed)
-
-
-def rename(expression: Expression, names: Mapping[str, str]) -> Expression:
+def renamed(expression: Expression, names: Mapping[str, str]) -> Expression:
     """The expression with some of its names replaced."""
-    if not expression.names & names.keys():
-        return expression
     program = tuple((op, names.get(a, a) if op == "name" else a) for op, a in expression.program)
-    changed = Expression(expression.text, frozenset(names.get(n, n) for n in expression.names), program)
-    return replace(changed, text=larch.python_text(changed))
-
-
-def _inside(value: float, p: Parameter) -> float:
-    return float(min(max(value, p.min), p.max))
-
-
-def _variable(p: Parameter) -> larch.Variable:
-    return larch.Variable(p.name, p.value, p.vary and p.expr is None, p.min, p.max, p.expr)
-
-
-def _product(a: Expression, b: Expression) -> Expression:
-    return Expression(f"({a.text})*({b.text})", a.names | b.names, (*a.program, *b.program, ("mul", None)))
-
-
-def _data_input(
-    chi: Chi, paths: Sequence[PathModel], ranges: FitRange, epsilon_k: float | None
-) -> larch.DataInput:
-    inputs = tuple(
-        larch.PathInput(
-            p.label, p.feff.text, _product(p.n, p.s02), p.e0, p.deltar, p.sigma2, p.third, p.fourth
-        )
-        for p in paths
-    )
-    return larch.DataInput(
-        chi.k,
-        chi.chi,
-        epsilon_k,
-        inputs,
-        ranges.k,
-        ranges.r,
-        ranges.kweight,
-        ranges.space,
-        ranges.window,
-        ranges.dk,
-        ranges.dk2,
-        ranges.dr,
-        ranges.rwindow,
-    )
-
-
-def _evaluate(
-    params: Sequence[Parameter],
-    per_set: Sequence[Sequence[PathModel]],
-    labels: Sequence[str],
-    values: Mapping[str, float],
-) -> dict[Key, float]:
-    """Every parameter's and every path quantity's value."""
-    everything = Model(tuple(params), (), FitRange((0, 1), (0, 1))).evaluate(values)
-    out: dict[Key, float] = {("", name): float(v) for name, v in everything.items()}
-    for label, paths in zip(labels, per_set, strict=True):
-        for p in paths:
-            for q in QUANTITIES:
-                out[f"{label}/{p.label}", q] = float(getattr(p, q)(everything))
-    return out
-
-
-def _fit_errors(
-    params: Sequence[Parameter],
-    per_set: Sequence[Sequence[PathModel]],
-    labels: Sequence[str],
-    out: larch.FitOutput,
-) -> dict[Key, float]:
-    """Standard errors of everything from the scaled covariance, by numerical first derivatives."""
-    if out.covar is None:
-        return {}
-    best = _evaluate(params, per_set, labels, out.values)
-    sigma = np.sqrt(np.diag(out.covar))
-    gradients: dict[Key, list[float]] = {key: [] for key in best}
-    for name, s in zip(out.names, sigma, strict=True):
-        step = 1e-4 * s if s > 0 else 1e-9
-        up = _evaluate(params, per_set, labels, {**out.values, name: out.values[name] + step})
-        down = _evaluate(params, per_set, labels, {**out.values, name: out.values[name] - step})
-        for key in best:
-            gradients[key].append((up[key] - down[key]) / (2 * step))
-    errors = {}
-    for key, gradient in gradients.items():
-        g = np.array(gradient)
-        if g.any():
-            errors[key] = float(np.sqrt(g @ out.covar @ g))
-    return errors
-
-
-def _shares(
-    params: list[Parameter],
-    per_set: Sequence[Sequence[PathModel]],
-    labels: Sequence[str],
-    data: Sequence[larch.DataInput],
-    out: larch.FitOutput,
-    tolerance: float,
-) -> dict[Key, dict[str, float]]:
-    """What the error of each inherited parameter adds to everything: refits at plus and minus it."""
-    shares: dict[Key, dict[str, float]] = {}
-    for i, p in enumerate(params):
-        if p.expr is not None or p.vary or not p.stderr > 0:
-            continue
-        ends = []
-        for sign in (1, -1):
-            moved = [
-                replace(q, value=_inside(out.values.get(q.name, q.value), q)) if q.vary else q for q in params
-            ]
-            moved[i] = replace(p, value=p.value + sign * p.stderr)
-            again = larch.fit([_variable(q) for q in moved], data, tolerance=tolerance)
-            ends.append(_evaluate(moved, per_set, labels, again.values))
-        for key in ends[0]:
-            share = abs(ends[0][key] - ends[1][key]) / 2
-            if share > 0:
-                shares.setdefault(key, {})[p.name] = share
-    return shares
-
-
-def chi_records(result: FitResult) -> dict[str, Any]:
-    """Data, fit and each path of the first data set as Chi records, for transforms and wavelets."""
-    d = result.data[0]
-    curves = {"data": d.data, "fit": d.fit, **d.paths}
-    return {
-        name: Chi(k=d.k, chi=c, e0=d.e0, edge_step=d.edge_step, element=d.element, edge=d.edge, label=name)
-        for name, c in curves.items()
-    }
+    text = re.sub(r"[A-Za-z_]\w*", lambda word: names.get(word[0], word[0]), expression.text)
+    return Expression(text, frozenset(names.get(n, n) for n in expression.names), program)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..records import Array, Shown, Source, Step
 from ..records.quantities import as_printed
@@ -15,7 +18,7 @@ from .model import Model
 if TYPE_CHECKING:
     import pandas as pd
 
-# |correlation| above which two parameters are said not to be told apart (the field's habit, Artemis prints 0.25 up)
+# |correlation| above which a pair of parameters is named in a warning (Artemis prints 0.25 and more)
 STRONG_CORRELATION = 0.9
 PATH_COLUMNS = ("n", "r", "sigma2", "s02", "e0")
 
@@ -61,7 +64,7 @@ class Value:
 class FittedParameter:
     """One parameter after the fit; `state` is "" or what makes its error doubtful.
 
-    states: "at min", "at max" (the error means nothing), "not moved" (the start was returned), "no error".
+    states: "at min", "at max" (there is no error), "not moved" (the start was returned), "no error".
     `kind` is varied, fixed, inherited or expression.
     """
 
@@ -155,13 +158,18 @@ class FittedData:
 
 @dataclass(frozen=True, eq=False)
 class FitResult(Shown):
-    """The result of one fit, of one data set or of several together."""
+    """The result of one fit, of one data set or of several together.
+
+    `covar` (n, n) is the covariance of all n `parameters` in their order, inherited errors included. `step` certifies the
+    minimum: the length, in standard errors, of the Gauss-Newton step at it. `engine` says who fitted, "xasuite" or "larch".
+    """
 
     label: str
     model: Model
     data: tuple[FittedData, ...]
     parameters: tuple[FittedParameter, ...]
     paths: tuple[FittedPath, ...]
+    covar: Array
     correlations: Mapping[tuple[str, str], float]
     n_idp: float
     n_varys: int
@@ -170,14 +178,36 @@ class FitResult(Shown):
     chi2: float
     chi2_reduced: float
     rfactor: float
+    step: float
+    engine: str
     success: bool
     message: str
     warnings: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def params(self) -> dict[str, Any]:
-        """Every parameter as a ufloat."""
-        return {p.name: p.value.ufloat for p in self.parameters}
+        """Every parameter as a ufloat, correlated: what is computed from several of them has the right error.
+
+        A fixed parameter is exact; one without an error (at a bound, undetermined) has nan.
+        """
+        from uncertainties import ufloat
+
+        sigma = np.sqrt(np.diag(self.covar))
+        known = sigma > 0
+        size, axes = np.linalg.eigh(self.covar[np.ix_(known, known)] / np.outer(sigma[known], sigma[known]))
+        source = [ufloat(0.0, 1.0) for _ in size]
+        parts = np.zeros((sigma.size, size.size))
+        parts[known] = axes * np.sqrt(np.maximum(size, 0.0))
+        out = {}
+        for p, share, own in zip(self.parameters, parts, known, strict=True):
+            if own or p.kind == "fixed":
+                shift = sum(
+                    (p.value.stderr * s * z for s, z in zip(share, source, strict=True) if s), 0 * source[0]
+                )
+                out[p.name] = p.value.value + shift
+            else:
+                out[p.name] = p.value.ufloat
+        return out
 
     def parameter(self, name: str) -> FittedParameter:
         """The parameter of that name. Raises KeyError."""

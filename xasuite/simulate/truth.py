@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
-from ..exafs.chi import path_chi
+from ..exafs.equation import path_chi
 from ..feff.paths import FeffPath
 from ..records import Array, frozen_array
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import CrystalError, DataError
-from ..exafs.chi import path_chi
+from ..exafs.equation import path_chi
 from ..feff.paths import FeffPath
 from ..feff.search import Shell, shells
 from ..records import Array, Chi, Transform

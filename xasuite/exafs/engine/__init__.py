@@ -10,20 +10,15 @@ from typing import TYPE_CHECKING
 from ...lazy import loader
 
 if TYPE_CHECKING:
-    from .audits import Audit, audit
-    from .program import UnsupportedError
     from .result import BatchFit
     from .stack import fit_stack
 
 _PUBLIC: dict[str, str] = {
-    "Audit": "audits",
-    "audit": "audits",
     "BatchFit": "result",
-    "UnsupportedError": "program",
     "fit_stack": "stack",
 }
 
-__all__ = ["Audit", "BatchFit", "UnsupportedError", "audit", "fit_stack"]
+__all__ = ["BatchFit", "fit_stack"]
 
 
 __getattr__ = loader(__name__, _PUBLIC)

@@ -9,15 +9,17 @@ import numpy as np
 from numba import njit
 
 from ...records import Array
+from ..equation import N_VALUES
 from . import kernel_numpy as twin
 from .compiled_model import N_COLUMNS, _columns, _project, _run, _slopes
 from .kernel_numpy import Solution, Work
-from .program import CAPS, N_VALUES, RELATIVE_CAP
+from .program import CAPS, RELATIVE_CAP
 
 CONVERGED, AT_LIMIT, SINGULAR, STUCK = twin.CONVERGED, twin.AT_LIMIT, twin.SINGULAR, twin.STUCK
 STEP2, SMALL2 = twin.STEP_TOLERANCE**2, twin.SMALL_STEP**2
 MAX_ITERATIONS = twin.MAX_ITERATIONS
 PIVOT = twin.SINGULAR_PIVOT
+ROUNDING = twin.ROUNDING
 FIRST, UP, DOWN, LAST = twin.DAMPING_FIRST, twin.DAMPING_UP, twin.DAMPING_DOWN, twin.DAMPING_LAST
 # rows a thread takes at a time
 CHUNK = 512
@@ -244,6 +246,20 @@ def _step(x, trial, lower, upper, normal, pull, lam, nv, values, grads, chol, sc
 
 
 @njit(cache=True, nogil=True)
+def _left(x, lower, upper, normal, pull, nv, chol, scale, free, step):
+    """The square of the undamped Gauss-Newton step in the metric of the normal matrix; NaN where there is none."""
+    for i in range(nv):
+        free[i] = not ((x[i] <= lower[i] and pull[i] <= 0) or (x[i] >= upper[i] and pull[i] >= 0))
+    if not _factor(normal, free, 0.0, nv, chol, scale):
+        return np.nan
+    _solve(chol, scale, pull, free, nv, step)
+    moved = 0.0
+    for i in range(nv):
+        moved += step[i] * pull[i]
+    return moved
+
+
+@njit(cache=True, nogil=True)
 def _keep(trial, new_normal, new_pull, new_values, new_grads, x, normal, pull, values, grads):
     """Make the trial the point to go on from."""
     _copy(trial, x)
@@ -275,7 +291,7 @@ def _trials(nd, nu):
 @njit(cache=True, nogil=True)
 def _fit_rows(
     lo, hi, chain, data, weights, weight_of_row, x0, lower, upper, n_idp, k, matrix, tables, program, uses,
-    depth, out_x, out_covar, out_carried, out_chisq, out_ended, out_calls,
+    depth, out_x, out_covar, out_carried, out_chisq, out_step, out_ended, out_calls,
 ):  # fmt: skip
     nv, nd, nr = lower.shape[0], x0.shape[1], matrix.shape[0]
     space = _workspace(program[4].shape[0], nd, uses.shape[0], depth, k.shape[0], nr)
@@ -336,6 +352,10 @@ def _fit_rows(
                     chisq = max(chisq - moved, 0.0)
                 ended = CONVERGED
                 break
+        moved = _left(x, lower, upper, normal, pull, nv, chol, scale, free, step)
+        out_step[row] = np.nan
+        if np.isfinite(chisq):
+            out_step[row] = math.sqrt(moved * max(n_idp - nv, 1e-9) / max(chisq, ROUNDING * size))
         if not _errors(
             x, lower, upper, normal, pull, nv, nd, out_covar[row], out_carried[row], chol, scale, free, unit, step
         ):  # fmt: skip
@@ -354,13 +374,13 @@ def fit_rows(
     p, t = work.program, work.tables
     m, nv, nc = len(data), p.n_varied, len(p.names) - p.n_varied
     x, covar, carried = np.empty((m, nv)), np.empty((m, nv, nv)), np.empty((m, nv, nc))
-    chisq, ended, calls = np.empty(m), np.empty(m, np.int64), np.empty(m, np.int64)
+    chisq, step, ended, calls = np.empty(m), np.empty(m), np.empty(m, np.int64), np.empty(m, np.int64)
     tables = (t.coef, t.left, t.cell, t.width, t.reff)
     program = (p.ops, p.args, p.first, p.target, p.start)
     fixed = (
         np.ascontiguousarray(data), np.ascontiguousarray(weights), work.weight_of_row,
         np.ascontiguousarray(x0), p.lower, p.upper, float(work.n_idp), work.k, work.matrix, tables, program,
-        p.uses, p.depth, x, covar, carried, chisq, ended, calls,
+        p.uses, p.depth, x, covar, carried, chisq, step, ended, calls,
     )  # fmt: skip
     if threads <= 1 or chain:
         _fit_rows(0, m, chain, *fixed)
@@ -370,4 +390,4 @@ def fit_rows(
             wait = [pool.submit(_fit_rows, lo, min(lo + edges.step, m), False, *fixed) for lo in edges]
             for future in wait:
                 future.result()
-    return Solution(x, covar, carried, chisq, ended, calls)
+    return Solution(x, covar, carried, chisq, step, ended, calls)

@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 
 from ...constants import ETOK
+from ..equation import SMALL_ENERGY
 from .program import (  # fmt: skip
     ADD,
     CONST,
@@ -32,7 +33,6 @@ from .program import (  # fmt: skip
     SUB,
     TAN,
 )
-from .tables import SMALL_ENERGY
 
 # nnan and ninf are left out: a NaN must stay one. reassoc only where sums are taken.
 _ELEMENTWISE = {"contract", "nsz", "arcp"}

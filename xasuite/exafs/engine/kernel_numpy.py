@@ -1,4 +1,4 @@
-"""The fits in plain numpy: the oracle of the compiled kernel, and what runs where numba cannot.
+"""The minimiser in plain numpy: single fits, fits of several data sets together, and the oracle of the compiled kernel.
 
 All rows move together; a row leaves the loop when it has converged. The steps, the damping and the ends are
 those of `compiled_fit`, number by number.
@@ -6,15 +6,17 @@ those of `compiled_fit`, number by number.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...constants import ETOK
 from ...records import Array
-from . import tables as tb
-from .program import CAPS, N_VALUES, RELATIVE_CAP, Program, run
+from ..equation import N_VALUES, PathTables, build_tables, path_wave
+from ..model import Model
+from .objective import Objective
+from .program import CAPS, RELATIVE_CAP, Program, run
 
 CONVERGED, AT_LIMIT, SINGULAR, STUCK = range(4)
 Flags = NDArray[np.bool_]
@@ -29,80 +31,79 @@ SINGULAR_PIVOT = 1e-11
 DAMPING_FIRST, DAMPING_UP, DAMPING_DOWN, DAMPING_LAST = 1e-3, 10.0, 0.1, 1e10
 # rows worked on at once: the complex arrays of a chunk stay in the cache
 CHUNK = 256
+# part of the data's sum of squares below which a misfit is their rounding
+ROUNDING = 1e-16
+
+
+Part = tuple[slice, slice]
 
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """What both kernels take: tables, objective in arrays, program, and the number behind the error scale."""
+    """What both kernels take: tables, objective in arrays, program, and the number behind the error scale.
 
-    tables: tb.PathTables
+    With several data sets `k` (nk,) and the rows of `matrix` (nr, nk) hold them one after the other, and `spans` says of each
+    path which rows and which k are its own.
+    """
+
+    tables: PathTables
     k: Array
     matrix: Array
     weight_of_row: Array
     program: Program
     n_idp: float
+    spans: tuple[Part, ...]
+
+
+def make_work(model: Model, program: Program, goals: Sequence[Objective], owner: Sequence[int]) -> Work:
+    """The work of a model on one objective or several; path i belongs to objective number owner[i]."""
+    rows, ks = (np.cumsum([0, *sizes]) for sizes in zip(*(g.model_matrix.shape for g in goals), strict=True))
+    matrix = goals[0].model_matrix
+    if len(goals) > 1:
+        matrix = np.zeros((rows[-1], ks[-1]))
+        for i, goal in enumerate(goals):
+            matrix[rows[i] : rows[i + 1], ks[i] : ks[i + 1]] = goal.model_matrix
+    first = np.cumsum([0, *(g.n_weights for g in goals)])
+    return Work(
+        tables=build_tables([p.feff for p in model.paths]),
+        k=np.concatenate([g.k for g in goals]),
+        matrix=matrix,
+        weight_of_row=np.concatenate([g.weight_of_row + at for g, at in zip(goals, first, strict=False)]),
+        program=program,
+        n_idp=sum(g.n_idp for g in goals),
+        spans=tuple((slice(rows[i], rows[i + 1]), slice(ks[i], ks[i + 1])) for i in owner),
+    )
 
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """Fits of m rows: x (m, nv), unscaled covariance (m, nv, nv), dx/d(carried) (m, nv, nc), sum of squares (m,)."""
+    """Fits of m rows: x (m, nv), unscaled covariance (m, nv, nv), dx/d(carried) (m, nv, nc), sum of squares (m,).
+
+    `step` (m,) is the length, in standard errors, of the undamped Gauss-Newton step from the last point at which the
+    derivatives were taken; a fit that converged has taken it. NaN where the data do not determine the parameters.
+    """
 
     x: Array
     covar: Array
     carried: Array
     chisq: Array
+    step: Array
     ended: NDArray[np.int64]
     evaluations: NDArray[np.int64]
-
-
-def chi_and_slopes(work: Work, values: Array) -> tuple[Array, Array]:
-    """chi (m, np, nk) of each path, and its derivatives (m, np, 6, nk) by the path's values (m, np, 6).
-
-    The EXAFS equation as FEFF's documentation and Larch write it, with complex p = rep + i / lam:
-    chi = Im[ N S02 amp / (q (R + d)^2) exp(-2 R p'' - 2 p^2 (s2 - p^2 c4 / 3) + i (2 q R + pha + 2 p (d - 2 s2 / R
-    - 2 p^2 c3 / 3))) ].
-    """
-    m, n_paths = values.shape[:2]
-    chi = np.empty((m, n_paths, work.k.size))
-    slopes = np.empty((m, n_paths, N_VALUES, work.k.size))
-    for i in range(n_paths):
-        a, e0, d, s2, c3, c4 = (values[:, i, j, None] for j in range(N_VALUES))
-        reff = work.tables.reff[i]
-        energy = work.k**2 - e0 * ETOK
-        energy = np.where(np.abs(energy) < tb.SMALL_ENERGY, tb.SMALL_ENERGY, energy)
-        q = np.sign(energy) * np.sqrt(np.abs(energy))
-        (amp, pha, rep, lam), (amp1, pha1, rep1, lam1) = tb.lookup(work.tables, i, q)
-        p, p1 = rep + 1j / lam, rep1 - 1j * lam1 / lam**2
-        p2 = p * p
-        shift = d - 2 * s2 / reff
-        exponent = (
-            -2 * reff * p.imag - 2 * p2 * (s2 - p2 * c4 / 3)
-            + 1j * (2 * q * reff + pha + 2 * p * (shift - 2 * p2 * c3 / 3))
-        )  # fmt: skip
-        unit = np.exp(exponent) / (q * (reff + d) ** 2)
-        z = unit * amp
-        by_q = unit * (amp1 - amp / q) + z * (
-            -2 * reff * p1.imag - 4 * p * p1 * (s2 - 2 * p2 * c4 / 3)
-            + 1j * (2 * reff + pha1 + 2 * p1 * (shift - 2 * p2 * c3))
-        )  # fmt: skip
-        chi[:, i] = a * z.imag
-        slopes[:, i, 0] = z.imag
-        slopes[:, i, 1] = a * (by_q.imag * (-ETOK / (2 * np.abs(q))))
-        slopes[:, i, 2] = a * (z * (2j * p - 2 / (reff + d))).imag
-        slopes[:, i, 3] = a * (z * (-2 * p2 - 4j * p / reff)).imag
-        slopes[:, i, 4] = a * (z * (-4j / 3 * p2 * p)).imag
-        slopes[:, i, 5] = a * (z * (2 / 3 * p2 * p2)).imag
-    return chi, slopes
 
 
 def evaluate(work: Work, x: Array) -> tuple[Array, Array, Array, Array]:
     """Model (m, nr) and Jacobian (m, nr, nd) in the objective's coordinates, path values and their slopes."""
     values, grad = run(work.program, x)
-    chi, slopes = chi_and_slopes(work, values)
-    model = chi.sum(axis=1) @ work.matrix.T
-    jacobian = np.zeros((*model.shape, x.shape[1]))
-    for i, j in zip(*np.nonzero(work.program.uses), strict=True):
-        jacobian += (slopes[:, i, j] @ work.matrix.T)[..., None] * grad[:, i, j, None, :]
+    m, nr = len(x), len(work.matrix)
+    model, jacobian = np.zeros((m, nr)), np.zeros((m, nr, x.shape[1]))
+    for i, (rows, ks) in enumerate(work.spans):
+        uses = work.program.uses[i]
+        wave, slopes = path_wave(work.tables, i, work.k[ks], values[:, i], uses)
+        matrix = work.matrix[rows, ks].T
+        model[:, rows] += wave.imag @ matrix
+        for j, slope in zip(np.flatnonzero(uses), slopes, strict=True):
+            jacobian[:, rows] += (slope @ matrix)[..., None] * grad[:, i, j, None, :]
     return model, jacobian, values, grad
 
 
@@ -112,10 +113,27 @@ def fit_rows(work: Work, data: Array, weights: Array, x0: Array) -> Solution:
         _fit_chunk(work, data[i : i + CHUNK], weights[i : i + CHUNK], x0[i : i + CHUNK])
         for i in range(0, len(data), CHUNK)
     ]
-    return Solution(*(np.concatenate(p) for p in zip(*parts, strict=True)))
+    return joined(parts)
 
 
-def _fit_chunk(work: Work, data: Array, weights: Array, x0: Array) -> tuple[Array, ...]:
+def joined(parts: Sequence[Solution]) -> Solution:
+    """Solutions of several stacks as one, in their order."""
+    return Solution(*(np.concatenate([getattr(p, f) for p in parts]) for f in Solution.__dataclass_fields__))
+
+
+def at(work: Work, data: Array, weights: Array, x: Array) -> Solution:
+    """The same of given points x (m, nv + nc): nothing moves."""
+    model, jacobian, *_ = evaluate(work, x)
+    w = weights[:, work.weight_of_row]
+    residual = data - model
+    weighted = jacobian * w[..., None]
+    normal, pull = np.einsum("mri,mrj->mij", weighted, jacobian), np.einsum("mri,mr->mi", weighted, residual)
+    chisq, size = (np.einsum("ij,ij->i", w, a**2) for a in (residual, data))
+    ended, calls = np.full(len(x), CONVERGED), np.ones(len(x), int)
+    return _solution(work, x, normal, pull, chisq, size, ended, calls)
+
+
+def _fit_chunk(work: Work, data: Array, weights: Array, x0: Array) -> Solution:
     nv = work.program.n_varied
     m, nd = x0.shape
     w = weights[:, work.weight_of_row]
@@ -169,9 +187,23 @@ def _fit_chunk(work: Work, data: Array, weights: Array, x0: Array) -> tuple[Arra
         live = live[~done & ~stuck]
         if not len(live):
             break
+    return _solution(work, x, normal, pull, chisq, size, ended, calls)
+
+
+def _solution(
+    work: Work, x: Array, normal: Array, pull: Array, chisq: Array, size: Array,
+    ended: NDArray[np.int64], calls: NDArray[np.int64],
+) -> Solution:  # fmt: skip
+    """Errors and certificate from the normal equations of the last point."""
+    nv = work.program.n_varied
     covar, carried, singular = _errors(work.program, x, normal, pull)
     ended[singular] = SINGULAR
-    return x[:, :nv], covar, carried, chisq, ended, calls
+    # a misfit below the rounding of the data is none: a step is not measured against it
+    unit2 = np.maximum(chisq, ROUNDING * size) / max(work.n_idp - nv, 1e-9)
+    step, bad = _step(work.program, x, normal, pull, np.zeros(len(x)))
+    left = np.sqrt(np.einsum("mi,mi->m", step, pull[:, :nv]) / unit2)
+    left[bad | ~np.isfinite(chisq)] = np.nan
+    return Solution(x[:, :nv], covar, carried, chisq, left, ended, calls)
 
 
 def _free(program: Program, x: Array, pull: Array) -> Flags:

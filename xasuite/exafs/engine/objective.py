@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ...errors import RangeError
+from ...errors import FitError, RangeError
 from ...records import Array
 from ..fourier_transform import NFFT, ft_window
 from ..model import FitRange
@@ -59,6 +59,16 @@ class Objective:
             high = chi @ matrix.T
             out[:, w] = np.sqrt(np.einsum("ij,ij->i", high, high)) * self.epsilon_scale[w]
         return out
+
+    def noise_of(self, chi: Array, given: float | Array | None) -> Array:
+        """epsilon_k (m, n_weights): `given` for every k weight, or estimated where it is None. Raises FitError."""
+        if given is None:
+            # noiseless data have an epsilon of rounding errors, or none: any weight gives the same fit
+            return np.maximum(self.noise(chi), 1e-300)
+        one = np.broadcast_to(np.asarray(given, float), len(chi))
+        if not (one > 0).all():
+            raise FitError("epsilon_k must be positive; leave it out to have it estimated")
+        return np.repeat(one[:, None], self.n_weights, axis=1)
 
     def weights(self, epsilon_k: Array, given: bool) -> Array:
         """1 / epsilon^2 (m, n_weights) that squared residuals are multiplied with.

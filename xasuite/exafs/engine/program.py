@@ -7,7 +7,7 @@ over all rows, and once in the compiled kernel; both read the same arrays.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,12 +15,10 @@ import numpy as np
 from ...errors import FitError
 from ...expressions import Expression
 from ...records import Array
-from ..model import Model, Parameter
+from ..equation import N_VALUES
+from ..model import PATH_VALUES, Model, Parameter
 
-# the values of a path that chi depends on, in the kernels' order; the first is n times s02
-VALUES = ("amplitude", "e0", "deltar", "sigma2", "third", "fourth")
-N_VALUES = len(VALUES)
-# the largest step of each in one iteration, beyond which the linear model of chi means nothing: half the
+# the largest step of each in one iteration, beyond which chi is no longer linear: half the
 # amplitude or 1, 5 eV, a phase of some 1 rad at k = 10 for deltar and the cumulants (docs/decisions/engine.md)
 CAPS = np.array([1.0, 5.0, 0.06, 0.005, 5e-4, 5e-5])
 RELATIVE_CAP = 0.5
@@ -28,14 +26,15 @@ RELATIVE_CAP = 0.5
 CONST, NAME, ADD, SUB, MUL, DIV, POW, NEG = range(8)
 SQRT, EXP, LOG, LOG10, SIN, COS, TAN, ABS, MIN, MAX = range(8, 18)
 _OPS = {"const": CONST, "name": NAME, "add": ADD, "sub": SUB, "mul": MUL, "div": DIV, "pow": POW, "neg": NEG}
+# what FEFF and Larch call a path's own values in expressions
+RESERVED = frozenset(
+    {"reff", "nleg", "degen", "rmass", "rnorman", "gam_ch", "rs_int", "vint", "vmu", "vfermi", "feffpath"}
+)
+SPACES = ("r", "k", "q")
 _CALLS = {
     "sqrt": SQRT, "exp": EXP, "ln": LOG, "log": LOG, "log10": LOG10, "sin": SIN, "cos": COS, "tan": TAN,
     "abs": ABS, "min": MIN, "max": MAX,
 }  # fmt: skip
-
-
-class UnsupportedError(FitError):
-    """The engine does not do this; fit the rows one by one with exafs.fit.fit_chi (Larch) instead."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,13 +67,27 @@ class Program:
         return len(self.uses)
 
 
-def compile_model(model: Model) -> Program:
-    """The program of a model. Raises UnsupportedError or FitError, naming what is wrong."""
+def compile_model(model: Model, n_idp: float | None = None) -> Program:
+    """The program of a model.
+
+    Parameters
+    ----------
+    model : Model
+        Its paths' `data` is not looked at.
+    n_idp : float, optional
+        Independent points of all data together; left out, those of the model's range.
+
+    Raises
+    ------
+    FitError
+        No path, a name that is no parameter, a variable that no path uses, more variables than independent points.
+    """
     _refuse(model)
-    varied = [p for p in model.params if p.vary and p.expr is None]
+    varied = list(model.varied)
     carried = [p for p in model.params if not p.vary and p.expr is None and p.stderr > 0]
     fixed = [p for p in model.params if not p.vary and p.expr is None and not p.stderr > 0]
     derived = _ordered(model, [p for p in model.params if p.expr is not None])
+    _check_used(varied, derived, model, model.range.n_idp if n_idp is None else n_idp)
     everything = [*varied, *carried, *fixed, *derived]
     slot = {p.name: i for i, p in enumerate(everything)}
     moving = {p.name for p in (*varied, *carried)}
@@ -90,13 +103,7 @@ def compile_model(model: Model) -> Program:
         values = (amplitude, path.e0, path.deltar, path.sigma2, path.third, path.fourth)
         programs += values
         uses[i] = [bool(e.names & moving) for e in values]
-    _check_used(varied, derived, model)
-    ops, args, first = [], [], [0]
-    for e in programs:
-        for op, argument in e.program:
-            ops.append(_CALLS[argument] if op == "call" else _OPS[op])
-            args.append(float(slot[argument]) if op == "name" else float(argument) if op == "const" else 0.0)
-        first.append(len(ops))
+    codes = [_codes(e, slot) for e in programs]
     n_slots = len(everything)
     target = [slot[p.name] for p in derived] + [n_slots + j for j in range(uses.size)]
     return Program(
@@ -107,28 +114,36 @@ def compile_model(model: Model) -> Program:
         lower=np.array([p.min for p in varied], float),
         upper=np.array([p.max for p in varied], float),
         carried=np.array([p.stderr for p in carried], float),
-        ops=np.array(ops, np.int64),
-        args=np.array(args, float),
-        first=np.array(first, np.int64),
+        ops=np.array([op for code in codes for op, _ in code], np.int64),
+        args=np.array([arg for code in codes for _, arg in code], float),
+        first=np.cumsum([0, *(len(code) for code in codes)], dtype=np.int64),
         target=np.array(target, np.int64),
         uses=uses,
         depth=max(len(e.program) for e in programs),
     )
 
 
+def _codes(expression: Expression, slot: Mapping[str, int]) -> list[tuple[int, float]]:
+    return [
+        (
+            _CALLS[argument] if op == "call" else _OPS[op],
+            float(slot[argument]) if op == "name" else float(argument) if op == "const" else 0.0,
+        )
+        for op, argument in expression.program
+    ]
+
+
 def _refuse(model: Model) -> None:
     if not model.paths:
         raise FitError("the model holds no path")
-    if model.range.space not in {"r", "k", "q"}:
-        raise UnsupportedError(
-            f"the engine fits in r, k or q space, not {model.range.space!r}; Larch takes it"
-        )
-    bound_to = sorted({p.data for p in model.paths if p.data})
-    if bound_to:
-        raise UnsupportedError(
-            f"a path belongs to data row {bound_to[0]!r}: the engine fits each row by itself; fit them together with Larch"
-        )
+    if model.range.space not in SPACES:
+        raise FitError(f"space = {model.range.space!r} is not one of {', '.join(SPACES)}")
     known = {p.name for p in model.params}
+    reserved = sorted(RESERVED & known)
+    if reserved:
+        raise FitError(
+            f"{reserved[0]!r} cannot name a parameter: it is a value of FEFF's path; choose another name"
+        )
     for path in model.paths:
         missing = sorted(path.names - known)
         if missing:
@@ -149,7 +164,7 @@ def _ordered(model: Model, derived: list[Parameter]) -> list[Parameter]:
     return out
 
 
-def _check_used(varied: list[Parameter], derived: list[Parameter], model: Model) -> None:
+def _check_used(varied: list[Parameter], derived: list[Parameter], model: Model, n_idp: float) -> None:
     used: frozenset[str] = frozenset().union(*(p.names for p in model.paths))
     for p in reversed(derived):
         if p.name in used and p.expr is not None:
@@ -157,9 +172,9 @@ def _check_used(varied: list[Parameter], derived: list[Parameter], model: Model)
     idle = sorted({p.name for p in varied} - used)
     if idle:
         raise FitError(f"parameter {idle[0]!r} is varied but no path uses it; use it or remove it")
-    if len(varied) >= model.range.n_idp:
+    if len(varied) >= n_idp:
         raise FitError(
-            f"{len(varied)} variables against {model.range.n_idp:.1f} independent points (1 + 2 dk dR / pi): the data "
+            f"{len(varied)} variables against {n_idp:.1f} independent points (1 + 2 dk dR / pi): the data "
             "cannot determine them; fix some or widen the k or R range"
         )
 
@@ -176,13 +191,36 @@ def run(program: Program, x: Array) -> tuple[Array, Array]:
     return out.reshape(m, -1, N_VALUES), grad.reshape(m, -1, N_VALUES, nd)
 
 
-def parameters(program: Program, x: Array) -> tuple[dict[str, Array], dict[str, Array]]:
-    """Every parameter's values (m,) and derivatives (m, nv + nc), expressions included, at x (m, nv + nc)."""
+Keyed = dict[str, tuple[Array, Array]]
+
+
+def parameters(program: Program, x: Array) -> Keyed:
+    """Values (m,) and derivatives (m, nv + nc) of every parameter, expressions included, at x (m, nv + nc)."""
     slots, slopes, _ = _slots(program, x)
-    zero = np.zeros_like(x)
-    values = {name: np.broadcast_to(slots[i], x.shape[:1]) for i, name in enumerate(program.slots)}
-    grads = {name: zero if slopes[i] is None else slopes[i] for i, name in enumerate(program.slots)}
-    return values, grads
+    return {
+        name: (np.broadcast_to(slots[i], x.shape[:1]), _dense(slopes[i], x))
+        for i, name in enumerate(program.slots)
+    }
+
+
+def path_quantities(program: Program, model: Model, x: Array) -> Keyed:
+    """The same of "label.quantity" of each path of the model: n, s02, e0, deltar, sigma2, third, fourth, r."""
+    slots, slopes, _ = _slots(program, x)
+    slot = {name: i for i, name in enumerate(program.slots)}
+    out: Keyed = {}
+    for path in model.paths:
+        for quantity in PATH_VALUES:
+            value, slope = _run_codes(_codes(getattr(path, quantity), slot), slots, slopes)
+            out[f"{path.label}.{quantity}"] = (
+                np.broadcast_to(np.asarray(value, float), x.shape[:1]).copy(), _dense(slope, x)
+            )  # fmt: skip
+        value, slope = out[f"{path.label}.deltar"]
+        out[f"{path.label}.r"] = path.feff.reff + value, slope
+    return out
+
+
+def _dense(slope: Array | None, x: Array) -> Array:
+    return np.zeros_like(x) if slope is None else np.broadcast_to(slope, x.shape)
 
 
 def _slots(program: Program, x: Array):  # type: ignore[no-untyped-def]
@@ -192,7 +230,8 @@ def _slots(program: Program, x: Array):  # type: ignore[no-untyped-def]
     slopes: list = [np.broadcast_to(eye[i], (m, nd)) if i < nd else None for i in range(len(program.slots))]
     values: list = []
     for i, target in enumerate(program.target):
-        value, slope = _run_one(program, i, slots, slopes)
+        part = slice(program.first[i], program.first[i + 1])
+        value, slope = _run_codes(zip(program.ops[part], program.args[part], strict=True), slots, slopes)
         if target < len(slots):
             slots[target], slopes[target] = value, slope
         else:
@@ -200,11 +239,10 @@ def _slots(program: Program, x: Array):  # type: ignore[no-untyped-def]
     return slots, slopes, values
 
 
-def _run_one(program: Program, i: int, slots: list, slopes: list):  # type: ignore[no-untyped-def]
+def _run_codes(codes: Iterable[tuple[int, float]], slots: list, slopes: list):  # type: ignore[no-untyped-def]
     """One program over all rows; a slope of None is zero."""
     stack: list = []
-    for at in range(program.first[i], program.first[i + 1]):
-        op, arg = program.ops[at], program.args[at]
+    for op, arg in codes:
         if op == CONST:
             stack.append((arg, None))
         elif op == NAME:

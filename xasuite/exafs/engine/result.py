@@ -10,10 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...records import OK, Array, Rows, axes
+from ..equation import at_zero, build_tables, path_wave
 from ..model import Model
+from .kernel_numpy import CHUNK
+from .program import compile_model, run
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# a fit whose next step is longer than this many standard errors is not at a minimum
+AT_MINIMUM = 1e-2
 
 AT_BOUND = "at bound"
 SINGULAR = "singular"
@@ -26,9 +32,9 @@ MAPS = ("values", "stderr", "stderr_fit", "path_values", "path_stderr")
 
 REASONS: Mapping[str, str] = {
     OK: "",
-    AT_BOUND: "a parameter ended at its bound: it has no error, and those tied to it mean little",
+    AT_BOUND: "a parameter ended at its bound: it has no error, and the errors of correlated parameters are too small",
     SINGULAR: "the data do not determine all parameters: there are no errors",
-    MAX_ITERATIONS: "the fit did not converge, from either of two starts",
+    MAX_ITERATIONS: "the fit did not converge, from any of several starts",
     STUCK: "no step from here lowers chi-square, or chi-square is not a number",
     NO_DATA: "chi(k) holds NaN or inf",
 }
@@ -62,7 +68,9 @@ class BatchFit(RowFits):
     """The engine's fits of m spectra.
 
     `names` (nv) are the varied parameters, `x` (m, nv) their values, `covar` (m, nv, nv) the scaled covariance
-    of the fit alone. `epsilon_k` (m, n k weights). The rest is that of RowFits.
+    of the fit alone. `epsilon_k` (m, n k weights). `step` (m,) certifies the minimum: the length in standard errors of the
+    Gauss-Newton step from the last point at which derivatives were taken (a fit that converged has taken it). A row above
+    0.01 was fitted again from other starts and, where that did not help, is not ok. The rest is that of RowFits.
     """
 
     names: tuple[str, ...]
@@ -71,6 +79,7 @@ class BatchFit(RowFits):
     epsilon_k: Array = field(metadata=axes("row", "kweight"))
     n_idp: float
     evaluations: NDArray[np.int64] = field(metadata=axes("row"))
+    step: Array = field(metadata=axes("row"))
     k: Array = field(default_factory=lambda: np.empty(0), metadata=axes("k"))
     backend: str = ""
     epsilon_given: Array | None = field(default=None, metadata=axes("row"))
@@ -98,25 +107,18 @@ class BatchFit(RowFits):
 
     def chi(self, rows: slice | Array | None = None) -> Array:
         """The fitted chi(k) (m, nk) on `k`, of all rows or of some."""
-        from . import tables
-        from .kernel_numpy import Work, chi_and_slopes
-        from .program import compile_model, run
-
         program = compile_model(self.model)
+        carried = program.start[program.n_varied : len(program.names)]
         x = np.atleast_2d(self.x[slice(None) if rows is None else rows])
-        full = np.hstack([x, np.broadcast_to(program.start[program.n_varied : len(program.names)], (len(x), len(program.names) - program.n_varied))])  # fmt: skip
         inner = self.k[1:] if self.k[0] == 0 else self.k
-        table = tables.build([p.feff for p in self.model.paths])
-        work = Work(table, inner, np.empty((0, inner.size)), np.empty(0, int), program, self.n_idp)
-        out = np.concatenate(
-            [
-                chi_and_slopes(work, run(program, full[i : i + 256])[0])[0].sum(axis=1)
-                for i in range(0, len(full), 256)
-            ]
-        )
-        if inner.size == self.k.size:
-            return out
-        return np.hstack([2 * out[:, :1] - out[:, 1:2], out])
+        out = np.zeros((len(x), self.k.size))
+        tables = build_tables([p.feff for p in self.model.paths])
+        for i in range(0, len(x), CHUNK):
+            part = x[i : i + CHUNK]
+            values, _ = run(program, np.hstack([part, np.broadcast_to(carried, (len(part), carried.size))]))
+            for path in range(program.n_paths):
+                out[i : i + CHUNK, -inner.size :] += path_wave(tables, path, inner, values[:, path])[0].imag
+        return at_zero(self.k, out)
 
     def table(self) -> pd.DataFrame:
         """A row a spectrum: values, standard errors, statistics, status."""

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ...errors import FitError
 from ...records import Array, Chi, Rows, axes, concat
-from ..engine import objective, tables
-from ..engine.kernel_numpy import CHUNK, Work, evaluate
+from ..engine import objective
+from ..engine.kernel_numpy import CHUNK, evaluate, make_work
 from ..engine.program import compile_model, start_values
 from ..engine.result import BatchFit
 from ..engine.stack import fit_stack
@@ -51,9 +51,7 @@ class RowsChi2:
         fit = kept.fit
         goal = objective.build(fit.k, model.range)
         program = compile_model(model)
-        self.work = Work(
-            tables.build([p.feff for p in model.paths]), goal.k, goal.model_matrix, goal.weight_of_row, program, goal.n_idp
-        )  # fmt: skip
+        self.work = make_work(model, program, [goal], [0] * len(model.paths))
         self.nv = program.n_varied
         self.carried = start_values(program)[self.nv :]
         self.data = kept.data[used]

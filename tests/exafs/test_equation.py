@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from xasuite.errors import FitError
-from xasuite.exafs.chi import path_chi
+from xasuite.exafs.equation import path_chi
 from xasuite.feff import find_paths
 from xasuite.feff.paths import FeffPath
 

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import AuditError
-from ...records import Array, Chi, Series
-from ..model import Model
-from .result import BatchFit
+from ..errors import AuditError
+from ..records import Array, Chi, Series
+from .engine.result import BatchFit
+from .fit import fit_chi
+from .model import Model
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..result import FitResult
+    from .result import FitResult
 
 # largest difference in standard errors that passes; at tight tolerance 1e-4 is usual
 ALLOWED = 0.01
@@ -125,21 +126,14 @@ def _one(
         chi.take(row) if chi.stacked else chi, mu=None, bkg=None, epsilon_k=None, label=f"row {row}"
     )
     epsilon = None if fit.epsilon_given is None else float(fit.epsilon_given[row])
-    one = _refit(model, single, epsilon, None)
+    one = fit_chi(model, single, epsilon_k=epsilon, engine="larch")
     result = _difference(fit, row, one)
     elsewhere = result[0] > allowed and one.chi2 > fit.chi2[row]
     if elsewhere:
         # Larch's own minimum lies higher: is the engine's one of Larch's too?
         start = {name: float(fit.values[name][row]) for name in fit.names}
-        result = _difference(fit, row, _refit(model, single, epsilon, start))
+        result = _difference(fit, row, fit_chi(model, single, epsilon_k=epsilon, start=start, engine="larch"))
     return (*result, elsewhere)
-
-
-def _refit(model: Model, chi: Chi, epsilon: float | None, start: dict[str, float] | None) -> FitResult:
-    from ..._larch.fitting import TIGHT_TOLERANCE
-    from ..fit import fit_chi
-
-    return fit_chi(model, chi, epsilon_k=epsilon, start=start, tolerance=TIGHT_TOLERANCE, propagate=False)
 
 
 def _difference(fit: BatchFit, row: int, one: FitResult) -> tuple[float, str, float, float]:

@@ -1,0 +1,116 @@
+"""From starting values to a minimum, and other starts where the first leads to none; compiled or in numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import FitError
+from ...records import OK, Array
+from . import kernel_numpy, result
+from .kernel_numpy import Solution, Work
+from .program import CAPS, run, start_values
+from .result import AT_MINIMUM
+
+Backend = Literal["numba", "numpy"]
+Start = Mapping[str, float] | Literal["mean", "previous"] | None
+
+_STATUS = {
+    kernel_numpy.CONVERGED: result.MAX_ITERATIONS,
+    kernel_numpy.AT_LIMIT: result.MAX_ITERATIONS,
+    kernel_numpy.SINGULAR: result.SINGULAR,
+    kernel_numpy.STUCK: result.STUCK,
+}
+
+
+def solve(work: Work, data: Array, weights: Array, start: Start, threads: int, backend: Backend) -> Solution:
+    """Fits of data (m, nr) with weights (m, n weights); rows that end badly are tried again from other starts."""
+    if backend not in ("numba", "numpy"):
+        raise FitError(f"backend = {backend!r} is not one of numba, numpy")
+    program, chain = work.program, start == "previous"
+    own = start_values(program, start if isinstance(start, Mapping) else None)
+    mean = data.mean(axis=0, keepdims=True), weights.mean(axis=0, keepdims=True)
+    first = own
+    if start == "mean":
+        first = _from_mean(work, *mean, own)
+    elif chain and backend == "numpy":
+        return _chained(work, data, weights, own)
+    x0 = np.broadcast_to(first, (len(data), own.size))
+    solution = _run(work, data, weights, x0, threads, backend, chain)
+    if settled(solution).all():
+        return solution
+    others = [own] if start == "mean" else [_from_mean(work, *mean, own)] if len(data) > 1 else []
+    for other in (*others, *_aside(work, own)):
+        rows = np.flatnonzero(~settled(solution))
+        if rows.size:
+            x0 = np.broadcast_to(other, (rows.size, other.size))
+            _keep_better(solution, _run(work, data[rows], weights[rows], x0, threads, backend), rows)
+    return solution
+
+
+def settled(s: Solution) -> NDArray[np.bool_]:
+    """Rows (m,) that are within `AT_MINIMUM` standard errors of a minimum."""
+    return (s.ended != kernel_numpy.SINGULAR) & (s.step <= AT_MINIMUM)
+
+
+def _aside(work: Work, own: Array) -> Iterator[Array]:
+    """Two starts away from `own` (nv + nc,), by half the longest step that the minimiser may take, either way."""
+    program = work.program
+    slopes = np.abs(run(program, own[None])[1][0, :, :, : program.n_varied])
+    with np.errstate(divide="ignore"):
+        far = (CAPS[None, :, None] / slopes).min(axis=(0, 1))
+    signs = np.where(np.arange(program.n_varied) % 2, -0.5, 0.5)
+    for sign in (1, -1):
+        x = own.copy()
+        x[: program.n_varied] = np.clip(
+            x[: program.n_varied] + sign * signs * np.where(np.isfinite(far), far, 0),
+            program.lower,
+            program.upper,
+        )
+        yield x
+
+
+def _from_mean(work: Work, data: Array, weights: Array, own: Array) -> Array:
+    """The solution for the mean spectrum where there is one, else the start it was sought from."""
+    mean = kernel_numpy.fit_rows(work, data, weights, own[None])
+    found = own.copy()
+    if mean.ended[0] == kernel_numpy.CONVERGED:
+        found[: work.program.n_varied] = mean.x[0]
+    return found
+
+
+def _chained(work: Work, data: Array, weights: Array, own: Array) -> Solution:
+    rows, x0 = [], own.copy()
+    for i in range(len(data)):
+        rows.append(kernel_numpy.fit_rows(work, data[i : i + 1], weights[i : i + 1], x0[None]))
+        converged = rows[-1].ended[0] == kernel_numpy.CONVERGED
+        x0 = own.copy()
+        if converged:
+            x0[: work.program.n_varied] = rows[-1].x[0]
+    return kernel_numpy.joined(rows)
+
+
+def _run(
+    work: Work, data: Array, weights: Array, x0: Array, threads: int, backend: Backend, chain: bool = False
+) -> Solution:
+    if backend == "numpy":
+        return kernel_numpy.fit_rows(work, data, weights, x0)
+    from . import compiled_fit
+
+    return compiled_fit.fit_rows(work, data, weights, x0, threads=threads, chain=chain)
+
+
+def _keep_better(solution: Solution, again: Solution, rows: NDArray[np.intp]) -> None:
+    """Put the second try in place where it is at a minimum and the first is not, or else lowers chi-square."""
+    was, now = settled(solution)[rows], settled(again)
+    better = (now & ~was) | ((now == was) & (again.chisq < solution.chisq[rows]))
+    for name in Solution.__dataclass_fields__:
+        getattr(solution, name)[rows[better]] = getattr(again, name)[better]
+
+
+def status_of(s: Solution) -> list[str]:
+    """The status of each row: by its certificate and, where it is not at a minimum, by how the minimiser ended."""
+    return [OK if done else _STATUS[int(ended)] for done, ended in zip(settled(s), s.ended, strict=True)]

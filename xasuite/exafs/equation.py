@@ -1,0 +1,213 @@
+"""The EXAFS equation of FEFF's paths, with its derivatives: the one that every fit and simulation here uses.
+
+FEFF's tables (amplitude, phase, real part of p, mean free path) are interpolated by cubic splines without knots at the second
+and the last but one point (not-a-knot), as in Larch; beyond the table the outermost cubic goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..constants import ETOK
+from ..errors import FitError
+from ..feff.paths import FeffPath
+from ..records import Array, ComplexArray
+
+# what chi of a path depends on, in the order of every array of them; the first is n times s02
+VALUES = ("amplitude", "e0", "deltar", "sigma2", "third", "fourth")
+N_VALUES = len(VALUES)
+# |k^2 - e0| below this is raised to it: q stands in a denominator
+SMALL_ENERGY = 1e-6
+COLUMNS = ("amp", "pha", "rep", "lam")
+# greatest width in 1/A of the cells that lead from q to its cubic; FEFF's own steps are 0.05 or more
+CELL = 0.05
+
+
+AnyArray = TypeVar("AnyArray", Array, ComplexArray)
+
+
+@dataclass(frozen=True, eq=False)
+class PathTables:
+    """Cubics of all paths: `coef` (np, npiece, 4 columns, 4 powers) about `left` (np, npiece).
+
+    Column order is `COLUMNS`; `left` ends in inf. q falls into cell number q / `width` (np,), which holds one knot at
+    most; `cell` (np, ncell) is the cubic at its lower end. `reff` (np,).
+    """
+
+    coef: Array
+    left: Array
+    cell: NDArray[np.int64]
+    width: Array
+    reff: Array
+
+
+def build_tables(paths: Sequence[FeffPath]) -> PathTables:
+    """Tables of several paths, padded to the same number of pieces."""
+    pieces = [_cubics(path) for path in paths]
+    most = max(len(left) for left, _ in pieces) + 1
+    left = np.full((len(pieces), most), np.inf)
+    coef = np.zeros((len(pieces), most, len(COLUMNS), 4))
+    # a hair below the smallest step, so that rounding cannot put two knots into a cell
+    width = np.array([min(CELL, 0.999 * float(np.diff(x).min())) for x, _ in pieces])
+    cells = max(int(np.ceil(x[-1] / w)) for (x, _), w in zip(pieces, width, strict=True)) + 2
+    cell = np.zeros((len(pieces), cells), np.int64)
+    for i, (x, c) in enumerate(pieces):
+        left[i, : len(x)], coef[i, : len(x)] = x, c
+        cell[i] = np.clip(np.searchsorted(x, width[i] * np.arange(cells), side="right") - 1, 0, len(x) - 1)
+    return PathTables(coef, left, cell, width, np.array([p.reff for p in paths]))
+
+
+@lru_cache(maxsize=4096)
+def _cubics(path: FeffPath) -> tuple[Array, Array]:
+    """Left ends (npiece,) and coefficients (npiece, 4 columns, 4 powers) of one path's splines.
+
+    The second derivatives solve the usual tridiagonal system with the third derivative continuous at the second and the last
+    but one knot. FEFF's tables have some 60 points, so it is solved as a dense one: importing scipy costs 1000 times more.
+    """
+    x, y = path.k, np.stack([getattr(path, c) for c in COLUMNS], axis=1)
+    h = np.diff(x)
+    slope = np.diff(y, axis=0) / h[:, None]
+    n = x.size
+    matrix, right = np.zeros((n, n)), np.zeros((n, y.shape[1]))
+    inner = np.arange(1, n - 1)
+    matrix[inner, inner - 1], matrix[inner, inner], matrix[inner, inner + 1] = (
+        h[:-1],
+        2 * (h[:-1] + h[1:]),
+        h[1:],
+    )
+    right[1:-1] = 6 * np.diff(slope, axis=0)
+    matrix[0, :3] = h[1], -(h[0] + h[1]), h[0]
+    matrix[-1, -3:] = h[-1], -(h[-2] + h[-1]), h[-2]
+    m = np.linalg.solve(matrix, right)
+    wide = h[:, None]
+    linear = slope - wide * (2 * m[:-1] + m[1:]) / 6
+    coef = np.stack([y[:-1], linear, m[:-1] / 2, np.diff(m, axis=0) / (6 * wide)], axis=-1)
+    # the first two and the last two pieces are one cubic each
+    return np.delete(x[:-1], [1, n - 2]), np.delete(coef, [1, n - 2], axis=0)
+
+
+def lookup(tables: PathTables, path: int, q: Array) -> tuple[Array, Array]:
+    """Values and derivatives by q of the four columns, each (4, ...), at q of any shape."""
+    left = tables.left[path]
+    at = np.clip(np.searchsorted(left[np.isfinite(left)], q, side="right") - 1, 0, None)
+    x = q - left[at]
+    c = np.moveaxis(tables.coef[path][at], (-2, -1), (0, 1))
+    value = c[:, 0] + x * (c[:, 1] + x * (c[:, 2] + x * c[:, 3]))
+    slope = c[:, 1] + x * (2 * c[:, 2] + 3 * x * c[:, 3])
+    return value, slope
+
+
+def path_wave(
+    tables: PathTables, path: int, k: Array, values: Array, uses: Iterable[bool] = ()
+) -> tuple[ComplexArray, list[Array]]:
+    """Complex chi (m, nk) of one path, and the derivatives (m, nk) of its imaginary part.
+
+    With q^2 = k^2 - e0 ETOK, complex p = rep + i / lam (FEFF's columns at q) and R = reff,
+
+    chi = n s02 amp / (q (R + d)^2) exp(-2 R Im p - 2 p^2 (s2 - p^2 c4 / 3) + i (2 q R + pha + 2 p (d - 2 s2 / R - 2 p^2 c3 / 3)))
+
+    as FEFF and Larch have it (Newville 2001, J. Synchrotron Rad. 8, 322).
+
+    Parameters
+    ----------
+    tables, path : the tables of several paths and which of them.
+    k : (nk,) in 1/A, without 0.
+    values : (m, 6) in the order of `VALUES`: n s02; e0 in eV; deltar, sigma2, third, fourth in A, A^2, A^3, A^4.
+    uses : by which of the values the derivatives are wanted; none when left out.
+
+    Returns
+    -------
+    chi, and a list with a derivative for each value that is used, in their order.
+    """
+    a, e0, d, s2, c3, c4 = (values[:, j, None] for j in range(N_VALUES))
+    r = tables.reff[path]
+    # one e0 for all rows is looked up once
+    energy = k**2 - (e0[:1] if (e0 == e0[0]).all() else e0) * ETOK
+    energy = np.where(np.abs(energy) < SMALL_ENERGY, SMALL_ENERGY, energy)
+    q = np.sign(energy) * np.sqrt(np.abs(energy))
+    (amp, pha, rep, lam), (amp1, pha1, rep1, lam1) = lookup(tables, path, q)
+    p = rep + 1j / lam
+    p2 = p * p
+    shift = d - 2 * s2 / r
+    exponent = (
+        -2 * r * p.imag
+        - 2 * p2 * (s2 - p2 * c4 / 3)
+        + 1j * (2 * q * r + pha + 2 * p * (shift - 2 * p2 * c3 / 3))
+    )
+    unit = np.exp(exponent) / (q * (r + d) ** 2)
+    z = unit * amp
+    slopes: list[Array] = []
+    for j, used in enumerate(uses):
+        if not used:
+            continue
+        if j == 0:
+            slopes.append(z.imag)
+        elif j == 1:
+            p1 = rep1 - 1j * lam1 / lam**2
+            by_q = unit * (amp1 - amp / q) + z * (
+                -2 * r * p1.imag - 4 * p * p1 * (s2 - 2 * p2 * c4 / 3)
+                + 1j * (2 * r + pha1 + 2 * p1 * (shift - 2 * p2 * c3))
+            )  # fmt: skip
+            slopes.append(a * (by_q.imag * (-ETOK / (2 * np.abs(q)))))
+        else:
+            factor = (2j * p - 2 / (r + d), -2 * p2 - 4j * p / r, -4j / 3 * p2 * p, 2 / 3 * p2 * p2)[j - 2]
+            slopes.append(a * (z * factor).imag)
+    return a * z, slopes
+
+
+def path_chi(
+    feff: FeffPath,
+    k: ArrayLike,
+    n: ArrayLike = 1.0,
+    s02: ArrayLike = 1.0,
+    e0: ArrayLike = 0.0,
+    deltar: ArrayLike = 0.0,
+    sigma2: ArrayLike = 0.0,
+    third: ArrayLike = 0.0,
+    fourth: ArrayLike = 0.0,
+) -> ComplexArray:
+    """chi(k), complex, of one path (the equation of `path_wave`); its imaginary part is the EXAFS.
+
+    Parameters
+    ----------
+    feff : FeffPath
+        Its own degeneracy is not used, `n` is.
+    k : (nk,)
+        In 1/A; 0 is allowed only as the first of at least three points: chi there is extrapolated.
+    n, s02, e0, deltar, sigma2, third, fourth : float or (...)
+        Amplitude; eV; A; A^2, A^3, A^4.
+
+    Returns
+    -------
+    complex array (..., nk)
+
+    Raises
+    ------
+    FitError
+        When R + deltar is not positive.
+    """
+    k = np.asarray(k, float)
+    amplitude = np.asarray(n, float) * np.asarray(s02, float)
+    values = np.stack(
+        np.broadcast_arrays(amplitude, *(np.asarray(v, float) for v in (e0, deltar, sigma2, third, fourth))),
+        -1,
+    )
+    if not np.all(feff.reff + values[..., 2] > 0):
+        raise FitError(
+            f"path {feff.index}: deltar {values[..., 2].min():g} A puts the atom behind the absorber"
+        )
+    wave, _ = path_wave(build_tables([feff]), 0, k, values.reshape(-1, N_VALUES))
+    return at_zero(k, wave).reshape(*values.shape[:-1], k.size)
+
+
+def at_zero(k: Array, chi: AnyArray) -> AnyArray:
+    """chi (..., nk) with the line through the next two points in place of its value at k = 0, as Larch has it."""
+    if k.size > 2 and k[0] == 0:
+        chi[..., 0] = 2 * chi[..., 1] - chi[..., 2]
+    return chi
