@@ -13,7 +13,7 @@ from xasuite import io, reduce
 from xasuite.errors import FitError, RangeError
 from xasuite.exafs.fit import fit_chi
 from xasuite.exafs.model import FitRange, Model, Parameter, PathModel
-from xasuite.exafs.result import FitResult, paper
+from xasuite.exafs.result import FitResult
 from xasuite.expressions import parse
 from xasuite.feff import find_paths
 from xasuite.feff.paths import FeffPath, read_feff_dat
@@ -303,11 +303,3 @@ def test_bad_input_is_refused(feffcu: FeffPath) -> None:
     renamed = (Parameter("reff", 1.0), *base.params)
     with pytest.raises(FitError, match="'reff' cannot name a parameter"):
         fit_chi(Model(renamed, base.paths, base.range), data)
-
-
-@pytest.mark.parametrize(
-    ("value", "error", "text"),
-    [(2.495, 0.006, "2.495(6)"), (5.8, 0.6, "5.8(6)"), (0.789, 0.025, "0.789(25)"), (4.0, float("nan"), "4")],
-)
-def test_values_are_printed_as_in_papers(value: float, error: float, text: str) -> None:
-    assert paper(value, error) == text

@@ -270,6 +270,8 @@ class FitResult(Shown):
             "chi2_reduced": finite(self.chi2_reduced),
             "n_idp": finite(self.n_idp),
             "n_varys": self.n_varys,
+            "engine": self.engine,
+            "step": finite(self.step),
             "warnings": list(self.warnings),
             "correlations": [{"a": a, "b": b, "value": finite(c)} for (a, b), c in self.correlations.items()],
             "data": [d.to_dict() for d in self.data],
