@@ -16,7 +16,7 @@ from xasuite.exafs.model import FitRange, Model, Parameter, PathModel
 from xasuite.expressions import parse
 from xasuite.feff import find_paths, load_crystal
 from xasuite.records import Chi, Spectrum
-from xasuite.reduce.batch import background_stack, normalize_stack
+from xasuite.reduce import background, normalize
 
 # what issue 6 asks for: standard errors, relative, relative
 PARAMETERS, ERRORS, RFACTOR = 1e-3, 1e-3, 1e-6
@@ -60,7 +60,7 @@ def chis(foil: Foil, root: Path) -> Iterator[Chi]:
     for file in foil.files:
         s = read(root / file).mu()
         one = Spectrum(energy=s.energy, mu=s.mu[None], label=Path(file).stem)
-        yield background_stack(normalize_stack(one, e0=foil.e0), rbkg=1.0, kweight=2, k=(0, 12.6))
+        yield background(normalize(one, e0=foil.e0), rbkg=1.0, kweight=2, k=(0, 12.6))
 
 
 def model(foil: Foil, ranges: FitRange) -> Model:

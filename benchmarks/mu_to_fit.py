@@ -8,7 +8,7 @@ from benchmarks._measure import by_turns
 from benchmarks._scans import E0, scans
 from benchmarks._shells import N_SPECTRA, feffit_one, model
 from xasuite.exafs.engine import fit_stack
-from xasuite.reduce.batch import background_stack, normalize_stack
+from xasuite.reduce import background, normalize
 
 PRE, NORM, RBKG, KWEIGHT = (-140.0, -40.0), (100.0, 800.0), 1.0, 2
 
@@ -21,8 +21,8 @@ def run() -> dict:
     data, fitted, one = scans(2, N_SPECTRA), model(2), feffit_one(2)
 
     def ours() -> int:
-        norm = normalize_stack(data, e0=E0, pre=PRE, norm=NORM, nnorm=2)
-        chi = background_stack(norm, rbkg=RBKG, kweight=KWEIGHT, clamp_scale="mu")
+        norm = normalize(data, e0=E0, pre=PRE, norm=NORM, nnorm=2)
+        chi = background(norm, rbkg=RBKG, kweight=KWEIGHT, clamp_scale="mu")
         return len(fit_stack(fitted, chi, start="mean"))
 
     def peer(turn: int) -> int:

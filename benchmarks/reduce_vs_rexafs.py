@@ -7,7 +7,7 @@ import numpy as np
 from benchmarks._measure import Skipped, by_turns
 from benchmarks._scans import E0, scans
 from xasuite.exafs.fourier_transform import fourier
-from xasuite.reduce.batch import background_stack, normalize_stack
+from xasuite.reduce import background, normalize
 
 N_SPECTRA = 5000
 PRE, NORM, RBKG, KWEIGHT = (-140.0, -40.0), (100.0, 800.0), 1.0, 1
@@ -23,8 +23,8 @@ def run() -> dict:
     data = scans(2, N_SPECTRA)
 
     def reduced():  # type: ignore[no-untyped-def]
-        norm = normalize_stack(data, e0=E0, pre=PRE, norm=NORM, nnorm=2)
-        return background_stack(norm, rbkg=RBKG, kweight=KWEIGHT, clamp_scale="mu")
+        norm = normalize(data, e0=E0, pre=PRE, norm=NORM, nnorm=2)
+        return background(norm, rbkg=RBKG, kweight=KWEIGHT, clamp_scale="mu")
 
     def ours() -> int:
         return len(fourier(reduced(), k=(3, 14), kweight=2).chir)

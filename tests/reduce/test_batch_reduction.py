@@ -11,7 +11,6 @@ import pytest
 from xasuite.errors import RangeError
 from xasuite.records import Normalized, Spectrum
 from xasuite.reduce import background, normalize
-from xasuite.reduce.batch import background_stack, normalize_stack
 
 # pre_edge is the same least squares: rounding alone
 LINES = 1e-9
@@ -36,14 +35,14 @@ def stack(root: Path, element: str) -> Spectrum:
 
 
 def larch_lines(energy: np.ndarray, mu: np.ndarray, **settings) -> dict:
-    from xasuite._larch import reduction
+    from .. import larch_reduction as reduction
 
     return reduction.pre_edge(energy, mu, **settings)
 
 
 def test_simulated_scans_need_no_measured_data() -> None:
     """A step, a slope and one shell's oscillation: lines and chi as Larch gives them, in both clamp modes."""
-    from xasuite._larch import reduction
+    from .. import larch_reduction as reduction
 
     x = np.concatenate(
         [np.linspace(-150, -20, 50), np.linspace(-19, 30, 100), 3.81 * np.linspace(2.9, 14, 220) ** 2]
@@ -53,14 +52,14 @@ def test_simulated_scans_need_no_measured_data() -> None:
     mu = 0.3 - 2e-4 * x + (0.5 + np.arctan(x) / np.pi) * (1 - 1e-4 * x) * (1 + 0.5 * wave)
     s = Spectrum(energy=8979 + x, mu=np.stack([mu, 2.5 * mu]))
     settings = {"e0": 8979.0, "pre": (-140.0, -40.0), "norm": (80.0, 700.0), "nnorm": 2}
-    norm = normalize_stack(s, **settings)
+    norm = normalize(s, **settings)
     for i in range(2):
         one = larch_lines(s.energy, s.mu[i], **settings)
         for name in ("edge_step", "norm", "flat"):
             assert np.abs(getattr(norm, name)[i] - one[name]).max() <= LINES * np.abs(one[name]).max()
         step = float(one["edge_step"])
         for clamp_scale, scale in (("edge_step", step), ("mu", 1.0)):
-            done = background_stack(norm, rbkg=1.0, kweight=2, clamp_scale=clamp_scale)
+            done = background(norm, rbkg=1.0, kweight=2, clamp_scale=clamp_scale)
             larch = reduction.autobk(
                 s.energy, s.mu[i] / scale, e0=8979.0, edge_step=step / scale, rbkg=1.0, kweight=2
             )
@@ -74,7 +73,7 @@ def test_lines_are_larchs(data_root: Path, element: str, nnorm: int) -> None:
     settings = {"pre": (-150.0, -50.0), "norm": (100.0, 600.0), "nnorm": nnorm}
     # two rows share an E0, the third has its own
     e0 = E0[element] + np.array([0.0, 0.0, 1.7])
-    done = normalize_stack(s, e0=e0, **settings)
+    done = normalize(s, e0=e0, **settings)
     for i in range(3):
         one = larch_lines(s.energy, s.mu[i], e0=float(e0[i]), **settings)
         for name in ("edge_step", "pre_edge", "post_edge", "norm", "flat"):
@@ -86,12 +85,12 @@ def test_lines_are_larchs(data_root: Path, element: str, nnorm: int) -> None:
 @pytest.mark.parametrize(("rbkg", "kweight"), [(0.8, 3), (1.0, 1), (1.1, 2)])
 def test_background_is_autobks(data_root: Path, element: str, rbkg: float, kweight: int) -> None:
     """In both ways of scaling the clamp; Larch's own is given mu as it is, ours mu over the edge step."""
-    from xasuite._larch import reduction
+    from .. import larch_reduction as reduction
 
     s = stack(data_root, element)
-    norm = normalize_stack(s, e0=E0[element], pre=(-150, -50), norm=(100, 600), nnorm=2)
+    norm = normalize(s, e0=E0[element], pre=(-150, -50), norm=(100, 600), nnorm=2)
     for clamp_scale in ("edge_step", "mu"):
-        done = background_stack(norm, rbkg=rbkg, kweight=kweight, clamp_scale=clamp_scale)
+        done = background(norm, rbkg=rbkg, kweight=kweight, clamp_scale=clamp_scale)
         # the thick sample under Larch's own clamp is where Larch stalls: left to the next test
         for i in (0, 1, 2) if clamp_scale == "edge_step" else (0, 2):
             step = float(norm.edge_step[i])
@@ -119,13 +118,13 @@ def objective(chi: np.ndarray, k: np.ndarray, rbkg: float, kweight: int) -> floa
 
 
 def test_where_larch_stalls_ours_lies_lower(data_root: Path) -> None:
-    from xasuite._larch import reduction
+    from .. import larch_reduction as reduction
 
     s = stack(data_root, "Cu")
-    norm = normalize_stack(s, e0=E0["Cu"], pre=(-150, -50), norm=(100, 600), nnorm=2)
+    norm = normalize(s, e0=E0["Cu"], pre=(-150, -50), norm=(100, 600), nnorm=2)
     # the whole range on both sides, so that k ends alike
     for rbkg, kweight in ((1.0, 2), (0.8, 3)):
-        done = background_stack(norm, rbkg=rbkg, kweight=kweight, clamp_scale="mu")
+        done = background(norm, rbkg=rbkg, kweight=kweight, clamp_scale="mu")
         for i in range(3):
             step = float(norm.edge_step[i])
             one = reduction.autobk(s.energy, s.mu[i], e0=E0["Cu"], edge_step=step, rbkg=rbkg, kweight=kweight)
@@ -138,10 +137,10 @@ def test_thickness_does_not_change_chi(data_root: Path) -> None:
     """Under the clamp by edge step; under Larch's own it does (LARCH.md, silently wrong, 5)."""
     energy, mu = foil(data_root, "Cu")
     s = Spectrum(energy=energy, mu=np.stack([mu, 100 * mu]))
-    norm = normalize_stack(s, e0=E0["Cu"], pre=(-150, -50), norm=(100, 600), nnorm=2)
-    free = background_stack(norm).chi
+    norm = normalize(s, e0=E0["Cu"], pre=(-150, -50), norm=(100, 600), nnorm=2)
+    free = background(norm).chi
     assert np.abs(free[0] - free[1]).max() < 1e-9
-    bound = background_stack(norm, clamp_scale="mu").chi
+    bound = background(norm, clamp_scale="mu").chi
     assert np.abs(bound[0] - bound[1]).max() > 1e-4
 
 
@@ -163,13 +162,13 @@ def test_row_i_of_a_stack_is_the_single_result(data_root: Path) -> None:
 def test_strong_clamps_reach_the_lowest_minimum(data_root: Path) -> None:
     """The clamped objective has one unknown a row: no other strength along a fine grid does better."""
     s = stack(data_root, "Fe")
-    norm = normalize_stack(s, e0=E0["Fe"], pre=(-150, -50), norm=(100, 600), nnorm=2)
-    weak, strong = (background_stack(norm, clamp=(0, c), clamp_scale="mu") for c in (1, 500))
+    norm = normalize(s, e0=E0["Fe"], pre=(-150, -50), norm=(100, 600), nnorm=2)
+    weak, strong = (background(norm, clamp=(0, c), clamp_scale="mu") for c in (1, 500))
     assert np.isfinite(strong.chi).all()
     assert np.abs(strong.chi[:, -3:]).max() < np.abs(weak.chi[:, -3:]).max()
 
 
 def test_e0_outside_the_scan_is_an_error(data_root: Path) -> None:
-    norm = normalize_stack(stack(data_root, "Cu"), e0=E0["Cu"], pre=(-150, -50), norm=(100, 600), nnorm=2)
-    with pytest.raises(RangeError, match="outside the scan"):
-        background_stack(norm, e0=5000.0)
+    norm = normalize(stack(data_root, "Cu"), e0=E0["Cu"], pre=(-150, -50), norm=(100, 600), nnorm=2)
+    with pytest.raises(RangeError, match="E0 5000 eV is outside the data"):
+        background(norm, e0=5000.0)

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xasuite as xs
-from xasuite._larch import reduction
 from xasuite.errors import DataError, RangeError, ReductionError, XasuiteWarning
 from xasuite.records import Spectrum
 from xasuite.reduce import average_repeats, deglitch, find_glitches, rebin
@@ -77,11 +76,14 @@ def test_a_smooth_curve_is_kept() -> None:
     truth = 1 + 1e-3 * (done.energy - 7709) + 1e-6 * (done.energy - 7709) ** 2
     # a mean over a bin of width w adds its curvature, 1e-6 w^2 / 12: 3e-6 for the widest, 6 eV
     assert np.abs(done.mu - truth).max() < 5e-6
-    larch = reduction.rebin(energy, curve, e0=7709.0)
-    biased = np.abs(
-        larch["mu"] - (1 + 1e-3 * (larch["energy"] - 7709) + 1e-6 * (larch["energy"] - 7709) ** 2)
-    )
-    assert biased[5:-5].max() > 1e-4
+
+    from larch import Group
+    from larch.xafs import rebin_xafs
+
+    raw = Group(energy=energy, mu=curve, __name__="raw")
+    rebin_xafs(raw, e0=7709.0)
+    x = raw.rebinned.energy - 7709
+    assert np.abs(raw.rebinned.mu - (1 + 1e-3 * x + 1e-6 * x**2))[5:-5].max() > 1e-4
 
 
 def test_errors_shrink_with_the_number_of_points() -> None:
@@ -170,7 +172,7 @@ def test_named_glitches(made: Made) -> None:
     energies = s.energy[changed] - E0
     assert (((energies > 199.9) & (energies < 210.1)) | (np.abs(energies - 100) <= 4)).all()
     assert np.allclose(done.mu[1], 2 * done.mu[0])
-    with pytest.raises(RangeError, match="the glitch 9000 to 9000 eV is outside"):
+    with pytest.raises(RangeError, match="the glitch 9000 eV is outside"):
         deglitch(s, [9000.0])
     with pytest.raises(RangeError, match="too few are left"):
         deglitch(s, [(s.energy[0], s.energy[-1])])

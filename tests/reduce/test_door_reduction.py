@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 import xasuite as xs
-from xasuite._larch import larch_version, quiet, reduction
+from xasuite._larch import larch_version, quiet
 from xasuite.constants import KTOE
 from xasuite.errors import DataError, RangeError, ReductionError, XasuiteError
 from xasuite.records import Spectrum
 
-from .conftest import E0, STEP
+from .conftest import E0
 
 Made = Callable[..., Spectrum]
 
@@ -31,6 +31,18 @@ def test_the_door_is_light() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == larch_version() == "2026.3.1"
+
+
+def test_nothing_of_larch_on_the_way_to_chi() -> None:
+    """One spectrum from mu(E) to chi(R) by this package's own code."""
+    code = (
+        "import sys, numpy as np, xasuite as xs; from xasuite.records import Spectrum;"
+        "e = np.linspace(7500, 8500, 600); mu = 0.2 + 1 / (1 + np.exp((7709 - e) / 2));"
+        "s = Spectrum(energy=e, mu=mu, element='Co', edge='K');"
+        "xs.fourier(xs.background(xs.normalize(xs.deglitch(s))), k=(3, 12));"
+        "bad = {'larch', 'lmfit', 'pandas', 'matplotlib', 'pymatgen'} & set(sys.modules); assert not bad, bad"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_k_is_larchs() -> None:
@@ -120,10 +132,8 @@ def test_4_k_beyond_the_data_is_refused(made: Made) -> None:
         RangeError, match=r"k = \(0, 18\) 1/A is outside the data, which reach from 0 to 14.00"
     ):
         xs.background(n, k=(0, 18))
-    chi = xs.background(n)
-    for function in (reduction.xftf, reduction.estimate_noise):
-        with pytest.raises(RangeError, match="kmax 16 1/A is outside the data"):
-            function(chi.k, chi.chi, kmax=16)
+    with pytest.raises(RangeError, match="16 1/A"):
+        xs.fourier(xs.background(n), k=(3, 16))
 
 
 def test_5_chi_does_not_depend_on_thickness(made: Made) -> None:
@@ -148,8 +158,9 @@ def test_5_larch_s_own_clamp_is_an_option(made: Made) -> None:
     group = Group(energy=s.energy.copy(), mu=s.mu.copy())
     autobk(group, ek0=E0, edge_step=float(n.edge_step), rbkg=1, kweight=1)
     assert np.array_equal(ours.k, group.k)
-    assert np.array_equal(ours.chi, group.chi)
-    assert np.allclose(ours.bkg, group.bkg, rtol=1e-14)
+    # Larch stops when chi-square falls by less than a millionth
+    assert np.abs(ours.chi - group.chi).max() < 1e-5 * np.abs(group.chi).max()
+    assert np.allclose(ours.bkg, group.bkg, rtol=1e-5)
 
 
 def test_8_a_mistyped_keyword_is_a_type_error(made: Made) -> None:
@@ -165,11 +176,10 @@ def test_8_a_mistyped_keyword_is_a_type_error(made: Made) -> None:
     assert not hasattr(group, "chi")
 
     n = xs.normalize(s, e0=E0)
-    chi = xs.background(n)
     with pytest.raises(TypeError, match="rbgk"):
         xs.background(n, rbgk=1.0)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="kwieght"):
-        reduction.xftf(chi.k, chi.chi, kwieght=3)  # type: ignore[call-arg]
+        xs.fourier(xs.background(n), k=(3, 12), kwieght=3)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="norm1"):
         xs.normalize(s, norm1=100)  # type: ignore[call-arg]
 
@@ -179,7 +189,7 @@ def test_8_a_mistyped_keyword_is_a_type_error(made: Made) -> None:
     [
         ({"rbkg": -1}, "rbkg = -1 A is not between 0 and 5"),
         ({"kweight": 7}, "kweight = 7 of the background"),
-        ({"window": "hamming"}, "window = 'hamming' is not one of kaiser, hanning"),
+        ({"window": "hamming"}, "window = 'hamming' is not one of hanning, kaiser"),
         ({"k": (9, 3)}, "empty; the lower end comes first"),
         ({"k": "3-9"}, "is not a range; give two numbers"),
         ({"e0": 9000.0}, "E0 9000 eV is outside the data"),
@@ -210,18 +220,6 @@ def test_mu_that_falls_at_the_edge_is_refused(made: Made) -> None:
         xs.normalize(Spectrum(energy=s.energy, mu=-s.mu), e0=E0)
 
 
-def test_10_delta_chi_is_in_units_of_chi(made: Made) -> None:
-    """Larch's delta_chi keeps the unit of mu: tenfold mu, tenfold error. Through the door it does not."""
-    errors = []
-    for scale in (1.0, 10.0):
-        s = made(noise=1e-3, scale=scale)
-        out = reduction.autobk(
-            s.energy, s.mu, e0=E0, edge_step=STEP * scale, clamp=(0, 0), calc_uncertainties=True
-        )
-        errors.append(out["delta_chi"])
-    assert np.allclose(errors[0], errors[1], rtol=1e-3)
-
-
 def test_10_epsilon_is_the_standard_deviation_of_chi() -> None:
     """White noise of known deviation: the mean of 200 estimates within 3 standard errors (bias under 2 %).
 
@@ -233,8 +231,14 @@ def test_10_epsilon_is_the_standard_deviation_of_chi() -> None:
     ours = xs.reduce.noise_of(k, noise)
     assert ours.shape == (200,)
     assert abs(ours.mean() / 1e-3 - 1) < 3 * ours.std() / 1e-3 / np.sqrt(200)
-    larch = np.array([reduction.estimate_noise(k, y)["epsilon_k"] for y in noise[:20]])
-    assert larch.mean() / 1e-3 > 1.05
+
+    from larch import Group
+    from larch.xafs import estimate_noise
+
+    groups = [Group(k=k, chi=y) for y in noise[:20]]
+    for group in groups:
+        estimate_noise(group, kmin=0, kmax=14, kweight=1, dk=4)
+    assert np.mean([group.epsilon_k for group in groups]) / 1e-3 > 1.05
 
 
 def test_nothing_is_printed_and_input_stays(made: Made, capfd: pytest.CaptureFixture[str]) -> None:
@@ -242,8 +246,8 @@ def test_nothing_is_printed_and_input_stays(made: Made, capfd: pytest.CaptureFix
     before = s.energy.copy(), s.mu.copy()
     n = xs.normalize(s)
     chi = xs.background(n)
-    reduction.xftf(chi.k, chi.chi)
-    reduction.rebin(s.energy, s.mu, e0=E0)
+    xs.fourier(chi, k=(3, 12))
+    xs.rebin(s, e0=E0)
     assert capfd.readouterr() == ("", "")
     assert np.array_equal(before[0], s.energy)
     assert np.array_equal(before[1], s.mu)
@@ -259,25 +263,3 @@ def test_what_larch_raises_has_our_type() -> None:
         inside(ValueError("boom"))
     with pytest.raises(XasuiteError, match="ours"):
         inside(DataError("ours"))
-
-
-def test_the_oracle_s_wrappers_are_larch(made: Made) -> None:
-    """Plain arrays in and out, equal to Larch called directly."""
-    from larch import Group
-    from larch.xafs import cauchy_wavelet, find_e0, rebin_xafs, xftf, xftr
-
-    s = made(noise=1e-3)
-    chi = xs.background(xs.normalize(s, e0=E0))
-    group = Group(k=chi.k.copy(), chi=chi.chi.copy())
-    xftf(group, kmin=3, kmax=12, kweight=2, dk=1, window="hanning")
-    ours = reduction.xftf(chi.k, chi.chi, kmin=3, kmax=12, kweight=2, dk=1, window="hanning")
-    assert np.array_equal(ours["chir"], group.chir)
-    xftr(group, rmin=1, rmax=3, dr=0.1, window="hanning")
-    back = reduction.xftr(ours["r"], ours["chir"], rmin=1, rmax=3, dr=0.1, window="hanning")
-    assert np.array_equal(back["chiq"], group.chiq)
-    cauchy_wavelet(group, kweight=2, rmax_out=6)
-    assert np.array_equal(reduction.cauchy_wavelet(chi.k, chi.chi, rmax_out=6)["wt"], group.wcauchy)
-    raw = Group(energy=s.energy.copy(), mu=s.mu.copy(), __name__="g")
-    rebin_xafs(raw, e0=E0)
-    assert np.array_equal(reduction.rebin(s.energy, s.mu, e0=E0)["mu"], raw.rebinned.mu)
-    assert reduction.find_e0(s.energy, s.mu) == find_e0(s.energy, s.mu)

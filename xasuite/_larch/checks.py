@@ -67,7 +67,7 @@ def inside(value: Any, low: float, high: float, name: str, what: str, unit: str)
     """Raises RangeError when any of `value` lies outside low..high or is not a number."""
     v = np.asarray(value, float)
     if not np.all((v >= low) & (v <= high)):
-        shown = f"{v:g}" if v.ndim == 0 else f"{v.min():g} to {v.max():g}"
+        shown = f"{v.min():g}" if v.min() == v.max() else f"{v.min():g} to {v.max():g}"
         raise RangeError(f"{what}: {name} {shown} {unit} is outside the data, {low:g} to {high:g} {unit}")
 
 

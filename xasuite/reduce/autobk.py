@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._larch import checks
 from ..constants import KTOE
 from ..errors import RangeError, ReductionError
-from ..records import Array, Chi, Normalized, Series, Step, name_of
-from .stacks import over_series, per_row
+from ..records import Array, Chi, Normalized, Series, Step, name_of, sealed
+from .autobk_matrices import Settings, SplineMatrices, clamped, spline_matrices
+from .lines import CHUNK
+from .noise import noise_of
+from .stacks import over_series, per_row, plain
+from .window import WINDOWS
 
 ClampScale = Literal["edge_step", "mu"]
-WINDOWS = ("kaiser", "hanning", "parzen", "welch", "gaussian", "sine")
 MIN_K = 3.0  # 1/A; below this there is no EXAFS to speak of
+_CARRIED = ("element", "edge", "label", "notes", "meta", "source", "edge_step", "energy", "mu")
 
 
 def background(
@@ -49,87 +55,60 @@ def background(
     by the usual estimate (docs/decisions/noise.md). Raises DataError, RangeError (k beyond the data, E0 outside
     the scan), ReductionError. Newville et al. 1993, Phys. Rev. B 47, 14126.
     """
-    options = _Options(rbkg, kweight, k, dk, window, clamp, nclamp, clamp_scale)
+    settings = Settings(rbkg, kweight, k, dk, window, clamp, nclamp)
     if isinstance(normalized, Series):
-        return over_series(normalized, _background, (e0, options), {})
-    return _background(normalized, e0, options)
+        return over_series(normalized, _background, (e0, settings, clamp_scale), {})
+    return _background(normalized, e0, settings, clamp_scale)
 
 
-@dataclass(frozen=True)
-class _Options:
-    rbkg: float
-    kweight: int
-    k: tuple[float, float] | None
-    dk: float
-    window: str
-    clamp: tuple[float, float]
-    nclamp: int
-    clamp_scale: ClampScale
-
-    def as_dict(self) -> dict[str, Any]:
-        return {f.name: getattr(self, f.name) for f in fields(self)}
-
-
-def _background(normalized: Normalized, e0: float | Array | None, options: _Options) -> Chi:
+def _background(
+    normalized: Normalized, e0: float | Array | None, settings: Settings, clamp_scale: ClampScale
+) -> Chi:
     if not isinstance(normalized, Normalized):
         raise ReductionError(
             f"{name_of(normalized)}: background needs E0 and the edge step; normalize the spectrum first"
         )
-    what, lead = name_of(normalized), normalized.lead
-    energy, _ = checks.spectrum_arrays(normalized.energy, normalized.mu, what)
-    e0s = normalized.e0 if e0 is None else per_row(e0, lead, "e0", what)
+    what, lead = name_of(normalized), normalized.mu.shape[:-1]
+    energy, mu = checks.spectrum_arrays(normalized.energy, normalized.mu, what)
+    e0s = per_row(normalized.e0 if e0 is None else e0, lead, "e0", what)
     checks.inside(e0s, energy[1], energy[-2], "E0", what, "eV")
-    k = _k_range(energy, e0s, options, what)
-    settings = options.as_dict() | {"k": k}
-    if lead:
-        from .batch import background_stack
-
-        made = background_stack(normalized, e0=e0s, **settings)
-        parts = {name: np.asarray(getattr(made, name)) for name in ("k", "chi", "bkg")}
-    else:
-        parts = _single(normalized, float(e0s), settings)
-    from .noise import noise_of
-
-    shown = settings | {
-        "e0": float(np.ravel(e0s)[0]) if np.ptp(e0s) == 0 else tuple(float(e) for e in np.ravel(e0s))
-    }
+    if clamp_scale not in ("edge_step", "mu"):
+        raise RangeError(f"{what}: clamp_scale = {clamp_scale!r} is not one of edge_step, mu")
+    settings = replace(settings, k=_k_range(energy, e0s, settings, what))
+    steps = np.broadcast_to(normalized.edge_step, lead).ravel()
+    scale = steps if clamp_scale == "edge_step" else np.ones_like(steps)
+    axis, chi, bkg = remove(energy, mu.reshape(-1, energy.size), e0s.ravel(), scale, settings)
+    if clamp_scale == "mu":
+        chi /= steps[:, None]
+    chi = sealed(chi.reshape(*lead, -1))
+    shown = asdict(settings) | {"clamp_scale": clamp_scale, "e0": plain(e0s)}
     return Chi(
-        k=parts["k"],
-        chi=parts["chi"],
-        bkg=parts["bkg"],
-        e0=np.asarray(e0s),
-        edge_step=normalized.edge_step,
-        epsilon_k=noise_of(parts["k"], parts["chi"]),
-        energy=energy,
-        mu=normalized.mu,
-        element=normalized.element,
-        edge=normalized.edge,
-        label=normalized.label,
-        notes=normalized.notes,
-        meta=normalized.meta,
-        source=normalized.source,
+        k=axis,
+        chi=chi,
+        bkg=sealed(bkg.reshape(mu.shape)),
+        e0=e0s,
+        epsilon_k=noise_of(axis, chi),
+        **{name: getattr(normalized, name) for name in _CARRIED},
         history=(*normalized.history, Step("background", shown)),
     )
 
 
-def _k_range(energy: Array, e0s: Array, options: _Options, what: str) -> tuple[float, float]:
-    """The k range as numbers. Raises RangeError when an option is out of bounds or k goes beyond the data."""
+def _k_range(energy: Array, e0s: Array, settings: Settings, what: str) -> tuple[float, float]:
+    """The k range as numbers. Raises RangeError when a setting is out of bounds or k goes beyond the data."""
     end = float(np.sqrt((energy[-1] - np.max(e0s)) / KTOE))
     if end < MIN_K:
         raise RangeError(
             f"{what}: the scan ends {energy[-1] - np.max(e0s):.0f} eV above E0 (k = {end:.1f} 1/A): a XANES scan has no chi(k)"
         )
-    if not 0 < options.rbkg < 5:
-        raise RangeError(f"{what}: rbkg = {options.rbkg!r} A is not between 0 and 5")
-    if options.kweight not in (0, 1, 2, 3):
-        raise RangeError(f"{what}: kweight = {options.kweight!r} of the background is not 0, 1, 2 or 3")
-    if options.window not in WINDOWS:
-        raise RangeError(f"{what}: window = {options.window!r} is not one of {', '.join(WINDOWS)}")
-    if options.clamp_scale not in ("edge_step", "mu"):
-        raise RangeError(f"{what}: clamp_scale = {options.clamp_scale!r} is not one of edge_step, mu")
-    if options.k is None:
+    if not 0 < settings.rbkg < 5:
+        raise RangeError(f"{what}: rbkg = {settings.rbkg!r} A is not between 0 and 5")
+    if settings.kweight not in (0, 1, 2, 3):
+        raise RangeError(f"{what}: kweight = {settings.kweight!r} of the background is not 0, 1, 2 or 3")
+    if settings.window not in WINDOWS:
+        raise RangeError(f"{what}: window = {settings.window!r} is not one of {', '.join(WINDOWS)}")
+    if settings.k is None:
         return 0.0, end
-    low, high = checks.ordered(options.k, "k", what, "1/A")
+    low, high = checks.ordered(settings.k, "k", what, "1/A")
     if low < 0 or high > end * (1 + 1e-6):
         raise RangeError(
             f"{what}: k = ({low:g}, {high:g}) 1/A is outside the data, which reach from 0 to {end:.2f} 1/A"
@@ -137,18 +116,59 @@ def _k_range(energy: Array, e0s: Array, options: _Options, what: str) -> tuple[f
     return low, min(high, end)
 
 
-def _single(normalized: Normalized, e0: float, settings: dict[str, Any]) -> dict[str, Array]:
-    from .._larch import reduction
+def remove(
+    energy: Array, mu: Array, e0s: Array, scale: Array, settings: Settings
+) -> tuple[Array, Array, Array]:
+    """k (nk,), chi (m, nk) in units of mu / scale, and the background (m, n) of mu (m, n) with E0 and scale (m,).
 
-    settings = dict(settings)
-    step = float(normalized.edge_step)
-    scale = step if settings.pop("clamp_scale") == "edge_step" else 1.0
-    out = reduction.autobk(
-        normalized.energy,
-        normalized.mu / scale,
-        e0=e0,
-        edge_step=step / scale,
-        what=name_of(normalized),
-        **settings,
-    )
-    return {"k": out["k"], "chi": out["chi"], "bkg": out["bkg"] * scale}
+    The minimum that Larch's autobk seeks, by linear algebra: with E0 fixed it is linear in mu but for one number a
+    spectrum, the clamp's strength. Rows of one E0 share their matrices (docs/decisions/engine_reduction.md).
+    """
+    assert settings.k is not None
+    bkg = np.empty_like(mu)
+    chi = np.empty(0)
+    for value, at in _groups(e0s):
+        spline = spline_matrices(energy.tobytes(), value, settings)
+        if not chi.size:
+            chi = np.empty((len(mu), spline.k.size))
+        for part in _parts(at):
+            _remove(spline, mu[part], scale[part], chi, bkg, part)
+    return spline.k, chi, bkg
+
+
+def _groups(e0s: Array) -> Iterator[tuple[float, NDArray[np.intp]]]:
+    values, which = np.unique(e0s, return_inverse=True)
+    order = np.argsort(which, kind="stable")
+    edges = np.searchsorted(which[order], np.arange(len(values) + 1))
+    for i, value in enumerate(values):
+        yield float(value), order[edges[i] : edges[i + 1]]
+
+
+def _parts(at: NDArray[np.intp]) -> Iterator[Any]:
+    """Chunks of rows, as slices where the rows follow each other: slices are not copied."""
+    together = at[-1] - at[0] + 1 == len(at)
+    for i in range(0, len(at), CHUNK):
+        part = at[i : i + CHUNK]
+        yield slice(int(part[0]), int(part[-1]) + 1) if together else part
+
+
+def _remove(spline: SplineMatrices, mu: Array, scale: Array, chi: Array, bkg: Array, at: Any) -> None:
+    """Fill chi and bkg of the rows `at`; chi in units of mu / scale."""
+    inside = mu[:, slice(*spline.points)]
+    raw = np.empty((len(mu), spline.k.size))
+    for k_part, points, weights in spline.to_chi:
+        np.matmul(inside[:, points], weights, out=raw[:, k_part])
+    raw /= scale[:, None]
+    out = raw @ spline.low_r
+    a = out @ spline.inside
+    if spline.clamp_at.size:
+        rest = out - a @ spline.inside.T
+        outside = np.einsum("ij,ij->i", rest, rest)
+        ends = raw[:, spline.clamp_at] * spline.clamp_weight
+        a = clamped(spline, a, ends, outside, out.shape[1])
+    raw -= a @ spline.chi_of
+    chi[at] = raw
+    a *= scale[:, None]
+    first, end = spline.points
+    bkg[at, :first], bkg[at, end:] = mu[:, :first], mu[:, end:]
+    bkg[at, first:end] = a @ spline.bkg_of

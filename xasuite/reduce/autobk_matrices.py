@@ -38,6 +38,19 @@ def nearest(energy: Array, value: float) -> int:
     return int(np.argmin(np.abs(energy - value)))
 
 
+@dataclass(frozen=True)
+class Settings:
+    """What autobk is asked for, as `background` explains it; k is None before the data are known."""
+
+    rbkg: float
+    kweight: int
+    k: tuple[float, float] | None
+    dk: float
+    window: str
+    clamp: tuple[float, float]
+    nclamp: int
+
+
 @dataclass(frozen=True, eq=False)
 class SplineMatrices:
     """autobk on one grid with one E0: everything that does not depend on mu.
@@ -105,13 +118,12 @@ def _searched(at: Callable[[Array], tuple[Array, Array, Array]], lam: Array) -> 
 
 
 @lru_cache(maxsize=64)
-def spline_matrices(
-    energy_bytes: bytes, e0: float, rbkg: float, kweight: int, kmin: float, kmax: float, dk: float, window: str,
-    clamp_lo: float, clamp_hi: float, nclamp: int,
-) -> SplineMatrices:  # fmt: skip
+def spline_matrices(energy_bytes: bytes, e0: float, settings: Settings) -> SplineMatrices:
     """The matrices of one grid and E0. Knots, window and ranges are chosen as Larch's autobk chooses them."""
     from scipy.interpolate import BSpline, make_interp_spline
 
+    assert settings.k is not None
+    (kmin, kmax), nclamp = settings.k, settings.nclamp
     energy = np.frombuffer(energy_bytes)
     first = at_or_below(energy, e0)
     above = energy[first:] - e0
@@ -120,7 +132,7 @@ def spline_matrices(
     kout = KSTEP * np.arange(int(1.01 + kmax / KSTEP), dtype=float)
     last = min(energy.size, 2 + at_or_below(energy, e0 + kmax * kmax / ETOK)) - 1
     rstep = np.pi / (KSTEP * NFFT)
-    rbkg = max(rbkg, 2 * rstep)
+    rbkg = max(settings.rbkg, 2 * rstep)
     n_knots = 1 + int(2 * rbkg * (kmax - kmin) / np.pi)
     n_r = int(1 + (n_knots - 1) * np.pi / (2 * rstep * (kmax - kmin)))
     n_knots = max(_LEAST_KNOTS, min(_MOST_KNOTS, n_knots))
@@ -133,14 +145,14 @@ def spline_matrices(
     inside = kraw[: last - first + 1]
     basis = BSpline(knots, np.eye(n_knots), _SPLINE)(inside)
     to_chi = make_interp_spline(inside, np.eye(inside.size), k=_SPLINE)(kout)
-    taper = kout**kweight * ft_window(kout, (kmin, kmax), dx=dk, kind=window)
+    taper = kout**settings.kweight * ft_window(kout, (kmin, kmax), dx=settings.dk, kind=settings.window)
     phase = np.exp(-2j * np.pi / NFFT * np.outer(np.arange(n_r), np.arange(kout.size)))
     transform = KSTEP / np.sqrt(np.pi) * phase * taper
     low_r = np.vstack([transform.real, transform.imag])
     chi_of = to_chi @ basis
     left, size, right = np.linalg.svd(low_r @ chi_of, full_matrices=False)
     turn = right.T / size
-    weight = np.repeat([abs(clamp_lo), abs(clamp_hi)], nclamp)
+    weight = np.repeat(np.abs(settings.clamp), nclamp)
     at = np.r_[np.arange(nclamp), np.arange(kout.size - nclamp, kout.size)].astype(np.intp)
     at, weight = at[weight > 0], weight[weight > 0]
     ends = weight[:, None] * (chi_of @ turn)[at]

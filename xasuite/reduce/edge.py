@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import ReductionError
 from ..records import Array, Spectrum, name_of
 from .stacks import checked, takes_series
+from .steepest import steepest
 
 Which = Literal["auto", "maximum", "first"]
 
@@ -107,15 +108,9 @@ def inflections(
 
 
 def _maxima(spectrum: Spectrum) -> Array:
-    """The maximum of the smoothed derivative of every row (m,), eV: Larch's, or for a stack what Larch would give."""
-    from .._larch import reduction
-    from .edge_stack import steepest, usable
-
-    energy = spectrum.energy
-    mu = np.reshape(spectrum.mu, (-1, energy.size))
-    if len(mu) > 1 and usable(energy):
-        return np.asarray(energy[steepest(energy, mu)])
-    return np.array([reduction.find_e0(energy, m, _row_name(spectrum, i)) for i, m in enumerate(mu)])
+    """The maximum of the smoothed derivative of every row (m,), eV."""
+    at = steepest(spectrum.energy, spectrum.mu.reshape(-1, spectrum.energy.size), name_of(spectrum))
+    return np.asarray(spectrum.energy[at])
 
 
 def _row_name(spectrum: Spectrum, i: int) -> str:

@@ -8,9 +8,10 @@ import numpy as np
 
 from .._larch import checks
 from ..errors import ReductionError
-from ..records import Array, Normalized, Spectrum, Step, name_of
+from ..records import Array, Normalized, Spectrum, Step, name_of, sealed
 from .edge import find_e0
 from .edge_step import EdgeShape, atomic_lines, atomic_ranges, edge_shape, misfit
+from .lines import polynomial_lines
 from .norm_ranges import Range, Ranges, ranges
 from .stacks import checked, per_row, plain, recast, takes_series
 
@@ -66,38 +67,38 @@ def normalize(
         for e in map(float, np.unique(e0s))
     }
     chosen = [per_e0[float(e)] for e in np.ravel(e0s)]
-    parts: dict[str, Array] = {}
     how: dict[str, Any] = {"method": method, "ranges_given": norm is not None}
+    mu, flat_e0 = spectrum.mu.reshape(-1, energy.size), np.ravel(e0s)
     if shape is not None:
-        parts = _atomic(spectrum, e0s, per_e0, shape)
-        how["misfit"] = plain(parts.pop("misfit"))
-    elif not lead:
-        parts = _single(spectrum, float(e0s), chosen[0], method)
+        lines = _atomic(energy, mu, flat_e0, per_e0, shape)
+        how["misfit"] = plain(lines.pop("misfit"))
+    elif method == "polynomial":
+        lines = polynomial_lines(energy, mu, flat_e0, per_e0)
     else:
-        parts = _stack(spectrum, e0s, chosen, method)
+        lines = _mback(spectrum, mu, flat_e0, chosen)
+    parts = {name: sealed(v.reshape(lead + v.shape[1:])) for name, v in lines.items()} | {"e0": e0s}
     _check_edge(energy, spectrum.mu, parts, e0s, chosen, what)
     settings = {"e0": plain(parts["e0"]), "e0_found": found, **how, **_shown(chosen)}
     return recast(Normalized, spectrum, **parts, history=(*spectrum.history, Step("normalize", settings)))
 
 
-def _single(spectrum: Spectrum, e0: float, r: Ranges, method: Method) -> dict[str, Any]:
-    from .._larch import reduction
+def _mback(spectrum: Spectrum, mu: Array, e0s: Array, chosen: list[Ranges]) -> dict[str, Array]:
+    """edge_step (m,) and lines (m, n) by MBACK, row by row through Larch."""
+    from .._larch.reduction import mback_norm
 
-    what = name_of(spectrum)
-    settings: dict[str, Any] = {"e0": e0, "pre": r.pre, "norm": r.norm, "nnorm": r.nnorm, "what": what}
-    if method == "polynomial":
-        out = reduction.pre_edge(spectrum.energy, spectrum.mu, **settings)
-    else:
-        out = reduction.mback_norm(
-            spectrum.energy, spectrum.mu, z=_atomic_number(spectrum), edge=spectrum.edge or "K", **settings
-        )
-        out["flat"] = _flatten(spectrum.energy, out)
-    return {k: out[k] for k in ("e0", "edge_step", "pre_edge", "post_edge", "norm", "flat")}
+    energy, z, rows = spectrum.energy, _atomic_number(spectrum), []
+    for row, e0, r in zip(mu, e0s, chosen, strict=True):
+        out = mback_norm(
+            energy, row, z=z, edge=spectrum.edge or "K", e0=float(e0), pre=r.pre, norm=r.norm, nnorm=r.nnorm,
+            what=name_of(spectrum),
+        )  # fmt: skip
+        rows.append(out | {"flat": _flatten(energy, float(e0), out)})
+    return {n: np.stack([r[n] for r in rows]) for n in ("edge_step", "pre_edge", "post_edge", "norm", "flat")}
 
 
-def _flatten(energy: Array, out: dict[str, Any]) -> Array:
+def _flatten(energy: Array, e0: float, out: dict[str, Array]) -> Array:
     """norm less the post-edge's departure from its own value at E0, above E0 (as Larch's pre_edge does)."""
-    at = int(np.argmin(np.abs(energy - out["e0"])))
+    at = int(np.argmin(np.abs(energy - e0)))
     departure = (out["post_edge"] - out["pre_edge"]) / out["edge_step"]
     return np.where(np.arange(energy.size) < at, out["norm"], out["norm"] - departure + departure[at])
 
@@ -123,49 +124,18 @@ def shape_of(spectrum: Spectrum) -> EdgeShape:
 
 
 def _atomic(
-    spectrum: Spectrum, e0s: Array, per_e0: dict[float, Ranges], shape: EdgeShape
+    energy: Array, mu: Array, e0s: Array, per_e0: dict[float, Ranges], shape: EdgeShape
 ) -> dict[str, Array]:
     """Rows of one E0 share their matrices; those of all rows together are filled in."""
-    lead, n = spectrum.lead, spectrum.energy.size
-    mu, flat_e0 = spectrum.mu.reshape(-1, n), np.ravel(e0s)
-    out = {"edge_step": np.empty(len(mu)), "misfit": np.empty(len(mu))}
-    out |= {name: np.empty((len(mu), n)) for name in ("pre_edge", "post_edge", "norm", "flat")}
+    out: dict[str, Array] = {name: np.empty(mu.shape) for name in ("pre_edge", "post_edge", "norm", "flat")}
+    out |= {"edge_step": np.empty(len(mu)), "misfit": np.empty(len(mu))}
     for e0, r in per_e0.items():
-        at = np.flatnonzero(flat_e0 == e0)
-        lines = atomic_lines(spectrum.energy, mu[at], e0, r, shape)
+        at = np.flatnonzero(e0s == e0)
+        lines = atomic_lines(energy, mu[at], e0, r, shape)
         for name, value in lines.items():
             out[name][at] = value
-        out["misfit"][at] = misfit(spectrum.energy, lines["norm"], e0, r, shape)
-    return {"e0": np.asarray(e0s, float)} | {k: v.reshape(lead + v.shape[1:]) for k, v in out.items()}
-
-
-def _stack(spectrum: Spectrum, e0s: Array, chosen: list[Ranges], method: Method) -> dict[str, Array]:
-    """Rows that share their ranges go through the batch together; MBACK goes row by row through Larch."""
-    lead, n = spectrum.lead, spectrum.energy.size
-    mu, e0_flat = spectrum.mu.reshape(-1, n), np.ravel(e0s)
-    names = ("e0", "edge_step", "pre_edge", "post_edge", "norm", "flat")
-    out = {k: np.empty(len(mu)) if k in names[:2] else np.empty((len(mu), n)) for k in names}
-    kinds = list(dict.fromkeys(chosen))
-    if len(kinds) == 1:
-        out = _group(spectrum, mu, slice(None), e0_flat, kinds[0], method)
-        return {k: v.reshape(lead + v.shape[1:]) for k, v in out.items()}
-    for r in kinds:
-        at = np.array([i for i, c in enumerate(chosen) if c == r])
-        for name, value in _group(spectrum, mu, at, e0_flat, r, method).items():
-            out[name][at] = value
-    return {k: v.reshape(lead + v.shape[1:]) for k, v in out.items()}
-
-
-def _group(spectrum: Spectrum, mu: Array, at: Any, e0s: Array, r: Ranges, method: Method) -> dict[str, Array]:
-    names = ("e0", "edge_step", "pre_edge", "post_edge", "norm", "flat")
-    flat = recast(Spectrum, spectrum, mu=mu[at], mu_err=None, reference=None)
-    if method == "polynomial":
-        from .batch import normalize_stack
-
-        done = normalize_stack(flat, e0=e0s[at], pre=r.pre, norm=r.norm, nnorm=r.nnorm)
-        return {k: np.asarray(getattr(done, k)) for k in names}
-    singles = [_single(flat.take(i), float(e0s[j]), r, method) for i, j in enumerate(np.arange(len(mu))[at])]
-    return {k: np.stack([np.asarray(s[k]) for s in singles]) for k in names}
+        out["misfit"][at] = misfit(energy, lines["norm"], e0, r, shape)
+    return out
 
 
 def _check_edge(

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 import xasuite as xs
-from xasuite._larch import reduction
 from xasuite.errors import ReductionError
 from xasuite.records import Spectrum
-from xasuite.reduce.edge_stack import LEAST, steepest, usable
+from xasuite.reduce.steepest import steepest
+
+from .. import larch_reduction as reduction
 
 Made = Callable[..., Spectrum]
 NOISES = (0.0, 1e-4, 1e-3, 5e-3, 3e-2)  # of the edge's height, a point
@@ -35,7 +36,6 @@ def test_measured_foils_as_larch_has_them(data_root: Path, element: str) -> None
     on glitches, before the first twentieth of the scan too."""
     s = xs.read(str(data_root / f"foils/{element}_foil_QAS.dat"), element=element, edge="K").mu()
     stack = noisy(s)
-    assert usable(s.energy)
     larch = np.array([reduction.find_e0(s.energy, m) for m in stack.mu])
     np.testing.assert_allclose(s.energy[steepest(s.energy, stack.mu)], larch, rtol=0, atol=1e-6)
     np.testing.assert_allclose(xs.find_e0(stack, which="maximum"), larch, rtol=0, atol=1e-6)
@@ -44,15 +44,27 @@ def test_measured_foils_as_larch_has_them(data_root: Path, element: str) -> None
     np.testing.assert_allclose(xs.find_e0(stack), single, rtol=0, atol=1e-6)
 
 
-def test_a_few_points_are_left_to_larch(made: Made) -> None:
-    """Larch takes other ways for scans of few points, and moves points apart that are closer than 5 meV."""
+@pytest.mark.parametrize("every", [1, 2, 3, 5, 8, 15])
+def test_few_points_as_larch_has_them(made: Made, every: int) -> None:
+    """Larch takes other thresholds for scans of few points: the point found is the same one."""
     s = made(noise=1e-3)
-    thin = s.energy[:: s.energy.size // (LEAST // 2)]
-    assert not usable(thin)
-    close = np.sort(np.append(s.energy, s.energy[40] + 0.004))
-    assert not usable(close)
+    energy, mu = s.energy[::every], s.mu[::every]
+    found = xs.find_e0(replace(s, energy=energy, mu=mu), which="maximum")
+    assert float(found) == pytest.approx(reduction.find_e0(energy, mu), abs=1e-6)
+
+
+@pytest.mark.parametrize("apart", [0.004, 0.0008])
+def test_close_points_as_larch_has_them(made: Made, apart: float) -> None:
+    s = made(noise=1e-3)
+    close = np.sort(np.append(s.energy, s.energy[40] + apart))
     stack = replace(s, energy=close, mu=np.stack([np.interp(close, s.energy, s.mu)] * 3))
     assert xs.find_e0(stack, which="maximum").tolist() == [reduction.find_e0(close, m) for m in stack.mu]
+
+
+def test_too_few_points_are_refused(made: Made) -> None:
+    s = made()
+    with pytest.raises(ReductionError, match="13 points are too few to find E0; give e0"):
+        xs.find_e0(replace(s, energy=s.energy[:13], mu=s.mu[:13]))
 
 
 def test_a_stack_of_any_shape_keeps_it(made: Made) -> None:

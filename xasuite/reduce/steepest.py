@@ -1,6 +1,6 @@
-"""The steepest points of many edges on one grid: what Larch's find_e0 gives one by one, in linear algebra.
+"""The steepest point of an edge as Larch's find_e0 chooses it, for many rows on one grid by linear algebra.
 
-Larch takes the derivative twice: as it is, to see where the edge is, then smoothed by a Lorentzian about there. The
+The derivative is taken twice: as it is, to see where the edge is, then smoothed by a Lorentzian about there. The
 second, slow step is linear in mu, and the same for all rows that the first step puts at one point: a matrix each.
 """
 
@@ -9,29 +9,26 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import ReductionError
 from ..records import Array
 
-# Larch moves points apart that lie closer than this, eV; such grids are left to it
-CLOSE = 0.005
-# and it needs this many points to find the grid's usual step
-LEAST = 120
-_HIGH = 0.60  # of the derivative's range: a point that high, between two others, may be the edge
+_CLOSE = 0.0005  # eV; points that lie closer are taken for that far apart
+_LEAST = 14  # points below which no neighbourhood of an edge is left
+# of the derivative's range: a point that high, between two others, may be the edge; and for few points
+_HIGH, _HIGH_OF_FEW, _FEW = 0.60, 0.30, 20
 _ABOUT = 75  # points to either side of the first guess
 _EARLY = 0.05  # of the points: a first guess before that is a glitch
 _PAD = 5  # steps that the smoothed axis reaches beyond the data
 _FINE = 50  # points of the smoothed axis for one of the data, at most
 
 
-def usable(energy: Array) -> bool:
-    """Whether Larch would take this grid as it is, so that the stack's way holds for it."""
-    return energy.size >= LEAST and float(np.diff(energy).min()) > CLOSE
+def steepest(energy: Array, mu: Array, what: str = "spectrum") -> NDArray[np.intp]:
+    """Index (m,) of the maximum of the smoothed derivative of each row of mu (m, n) on energy (n,), ascending.
 
-
-def steepest(energy: Array, mu: Array) -> NDArray[np.intp]:
-    """Index (m,) of the maximum of the smoothed derivative of each row of mu (m, n), as Larch's find_e0 chooses it.
-
-    `energy` (n,) must be `usable`.
+    Raises ReductionError for scans of too few points.
     """
+    if energy.size < _LEAST:
+        raise ReductionError(f"{what}: {energy.size} points are too few to find E0; give e0")
     first = _highest(_derivative(energy[:-1], mu[:, :-1]))
     out = np.empty(len(mu), np.intp)
     for guess in np.unique(first):
@@ -45,7 +42,7 @@ def steepest(energy: Array, mu: Array) -> NDArray[np.intp]:
 
 
 def _derivative(energy: Array, mu: Array) -> Array:
-    return np.asarray(np.gradient(mu, axis=1) / np.gradient(energy))
+    return np.asarray(np.gradient(mu, axis=1) / np.maximum(np.gradient(energy), _CLOSE))
 
 
 def _about(energy: Array, guess: int) -> tuple[slice, float]:
@@ -61,6 +58,8 @@ def _about(energy: Array, guess: int) -> tuple[slice, float]:
 def _usual_step(energy: Array) -> float:
     """The mean of the ten smallest steps (eV), the very smallest hundredth and the grid's ends left out."""
     skip = int(0.01 * energy.size)
+    if skip == 0:  # too few for that: as wide as smoothing gets
+        return np.inf
     steps = np.sort(np.diff(energy[:-1][skip:-skip]))
     return float(steps[skip : skip + 10].mean())
 
@@ -72,8 +71,8 @@ def _highest(slope: Array) -> NDArray[np.intp]:
     inner = slope[:, margin:-margin]
     low = inner.min(axis=1, keepdims=True)
     scaled = (slope - low) / np.maximum(1e-10, np.ptp(inner, axis=1, keepdims=True))
-    least = np.full(len(slope), _HIGH)
-    few = (scaled > _HIGH).sum(axis=1) < 3
+    least = np.full(len(slope), _HIGH if n > _FEW else _HIGH_OF_FEW)
+    few = (scaled > least[:, None]).sum(axis=1) < 3
     for _ in range(2):
         few &= (scaled > least[:, None]).sum(axis=1) <= 3
         least[few] *= 0.5
