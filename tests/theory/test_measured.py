@@ -1,4 +1,4 @@
-"""Theory beside measured standards, shift and scale alone fitted; the whole table is `xasuite xanes --standards`."""
+"""Theory beside measured standards, shift and scale alone fitted; the whole table is `xasuite xanes --study standards/measured`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from xasuite.theory import compare, rank, theory_xanes
-from xasuite.workflow.standards import computed, measured, standard, theory_table
+from xasuite.workflow.structures import computed, load_study, measured, theory_table
+from xasuite.workflow.structures import standard as of_study
+
+STUDY = load_study("standards/measured")
+
+
+def standard(name: str):  # type: ignore[no-untyped-def]
+    return of_study(STUDY, name)
 
 
 def test_iron_and_nickel_foils(data_root: Path) -> None:
@@ -24,7 +31,7 @@ def test_iron_and_nickel_foils(data_root: Path) -> None:
 
 def test_nickel_oxide_is_not_nickel(data_root: Path) -> None:
     """NiO's spectrum: correlation above 0.95 (study 0.976), and metal excluded by a factor of two in R."""
-    s = replace(standard("NiO"), radius=5.2)
+    s = standard("NiO").model_copy(update={"radius": 5.2})
     data = measured(data_root, s)
     own = computed(s, scf_radius=2.5)
     metal = computed(standard("Ni"), scf_radius=2.6)
@@ -59,7 +66,7 @@ def test_wustite_and_hematite_are_told_by_place_not_by_shape(data_root: Path) ->
     The two measured spectra lie 0.006 apart once shift and scale are given away, as much as FeO's own theory misses
     (0.006 with a room's displacement): no ranking by shape can be trusted here, and none is claimed.
     """
-    table = theory_table(data_root, ["FeO"], radius=5.0, scf_radius=2.6)
+    table = theory_table(STUDY, data_root, ["FeO"], radius=5.0, scf_radius=2.6)
     row = table.rows[0]
     assert row.comparison.correlation > 0.95
     assert row.comparison.rfactor < 0.3 * row.comparison.rfactor_atom

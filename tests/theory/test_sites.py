@@ -10,12 +10,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xasuite.errors import TheoryError
+from xasuite.errors import SpecError, TheoryError
 from xasuite.records import Normalized
+from xasuite.spec.studies import Bond
 from xasuite.theory import fit_structure, theory_xanes
-from xasuite.workflow.sites import site_cluster, site_grids, site_study
+from xasuite.workflow.structures import compare_structures, load_study, moved_cluster, study_grids
 
 QUICK = {"radius": 3.3, "scf": False}
+STUDY = load_study("comn/sites_co")
+LOW, SINGLE = STUDY.grid
+
+
+def coarse(grid, **values):  # type: ignore[no-untyped-def]
+    bonds = {n: grid.bond[n].model_copy(update={"values": v}) for n, v in values.items()}
+    return grid.model_copy(update={"bond": bonds})
 
 
 def measured(theory: object, noise: float, seed: int = 5) -> Normalized:
@@ -31,7 +39,7 @@ def measured(theory: object, noise: float, seed: int = 5) -> Normalized:
 
 def test_the_noise_that_hides_a_difference() -> None:
     """At the stated noise a likelihood ratio is three standard deviations: the formula against draws."""
-    study = site_study(radius=4.0, scf=False)
+    study = compare_structures(STUDY, radius=4.0, scf=False)
     d = study.differences[1]
     assert d.second == "Co1-NC"
     assert 0.01 < d.rms < 0.2
@@ -39,13 +47,15 @@ def test_the_noise_that_hides_a_difference() -> None:
     n = round((d.noise * 3 / d.rms) ** 2)
     assert 100 < n < 145
     assert len(study.verdict) == 2
-    assert "told at three standard deviations" in study.verdict[0]
+    assert "told apart at three standard deviations" in study.verdict[0]
 
 
 def test_a_blind_fit_finds_three_nitrogens() -> None:
     """Truth off the grid, CoN3-MnN3 with Co-N 1.89 and Co-Mn 2.50 A, noise 0.5 %: model and distances."""
-    grids = site_grids("Co", bonds=(1.80, 1.86, 1.92, 1.98), metals=(2.34, 2.46, 2.58), **QUICK)
-    truth = theory_xanes(site_cluster("L-Co1Mn1-NC", r_n=1.89, r_metal=2.50), absorber="Co", **QUICK)
+    bonds = (1.80, 1.86, 1.92, 1.98)
+    grid = coarse(LOW, r_n=bonds, r_metal=(2.34, 2.46, 2.58)), coarse(SINGLE, r_n=bonds)
+    grids = study_grids(STUDY.model_copy(update={"grid": grid}), **QUICK)
+    truth = theory_xanes(moved_cluster(LOW, "Co", r_n=1.89, r_metal=2.50), absorber="Co", **QUICK)
     fit = fit_structure(grids, measured(truth, 0.005))
     assert fit.best.label == "CoN3-metal"
     assert fit.best.probability > 0.95
@@ -54,14 +64,17 @@ def test_a_blind_fit_finds_three_nitrogens() -> None:
     assert "is told from" in fit.sentences[0]
 
 
-def test_site_cluster_moves_what_it_says() -> None:
-    cluster = site_cluster("L-Co1Mn1-NC", r_n=2.0, r_metal=2.4)
+def test_a_cluster_is_moved_as_said() -> None:
+    cluster = moved_cluster(LOW, "Co", r_n=2.0, r_metal=2.4)
     far = np.sort(np.linalg.norm(cluster.xyz - cluster.xyz[cluster.symbols.index("Co")], axis=1))
     assert far[1:4] == pytest.approx([2.0] * 3)
     mn = cluster.symbols.index("Mn")
     assert np.linalg.norm(cluster.xyz[mn] - cluster.xyz[cluster.symbols.index("Co")]) == pytest.approx(2.4)
-    with pytest.raises(TheoryError, match="no second metal"):
-        site_cluster("Co1-NC", r_n=2.0, r_metal=2.4)
+    other = SINGLE.model_copy(update={"bond": {"r_metal": Bond(scatterer="Mn", values=(2.3, 2.4))}})
+    with pytest.raises(TheoryError, match="no Mn within"):
+        moved_cluster(other, "Co", r_metal=2.4)
+    with pytest.raises(SpecError, match="did you mean"):
+        load_study("comn/site_co")
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -31,7 +31,7 @@ def xanes(
     scf: bool = typer.Option(True, "--scf/--no-scf", help="Self-consistent potentials (minutes, once)."),
     nohole: bool = typer.Option(False, "--nohole", help="Without the core hole (serves metals)."),
     sigma2: float | None = typer.Option(
-        None, help="Mean square relative displacement of every pair, A^2.  [0; --standards 0.008]"
+        None, help="Mean square relative displacement of every pair, A^2.  [0; a study's own]"
     ),
     compare: str | None = typer.Option(None, "--compare", help="Measured spectrum (FILE or FILE::GROUP)."),
     wrong: list[str] = typer.Option([], "--wrong", help="Another structure for comparison; may be repeated."),
@@ -40,13 +40,12 @@ def xanes(
     converge: bool = typer.Option(
         False, "--converge", help="Radius study: when does the spectrum stop changing?"
     ),
-    standards: bool = typer.Option(
-        False, "--standards", help="The table of measured standards (all, or --only)."
+    study: str | None = typer.Option(
+        None,
+        "--study",
+        help="PAPER/NAME in references/published: standards/measured; with --compare a fit of its structures.",
     ),
-    only: list[str] = typer.Option([], "--only", help="With --standards: these; may be repeated."),
-    sites: bool = typer.Option(
-        False, "--sites", help="CoN3-MnN3 against CoN4: difference and noise; with --compare a fit of both."
-    ),
+    only: list[str] = typer.Option([], "--only", help="With --study of standards: these; may be repeated."),
     write: str | None = typer.Option(
         None, "--write", help="Write input for feff9, feff10 or fdmnes to -o and stop."
     ),
@@ -56,17 +55,13 @@ def xanes(
 ) -> None:
     """XANES of a structure by full multiple scattering; label: theory."""
     from ..errors import TheoryError
-    from .xanes_studies import run_converge, run_fit_sites, run_sites, run_standards, write_input
+    from .xanes_studies import run_converge, run_study, write_input
 
     settings: dict[str, Any] = {"lmax": lmax, "scf": scf}
-    # What is not given is the callee's own default: the table of standards has another than a single spectrum.
+    # What is not given is the callee's own default: a study has another than a single spectrum.
     settings |= {k: v for k, v in (("radius", radius), ("sigma2", sigma2)) if v is not None}
-    if standards:
-        return run_standards(data_root, only, settings, json, output)
-    if sites:
-        if compare is not None:
-            return run_fit_sites(absorber or "Co", compare, settings, gauss, json, output)
-        return run_sites(absorber or "Co", settings, json, output)
+    if study is not None:
+        return run_study(study, compare, data_root, only, settings, gauss, json, output)
     if structure is None or absorber is None:
         raise TheoryError("name a structure and its absorber, as in: xasuite xanes CoO --absorber Co")
     settings |= {"edge": edge, "nohole": nohole, "site": site}

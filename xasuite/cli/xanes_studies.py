@@ -1,4 +1,4 @@
-"""What ``xasuite xanes`` does beside one spectrum: radius study, standards, sites, input of other programs."""
+"""What ``xasuite xanes`` does beside one spectrum: radius study, studies of published structures, input of other programs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import typer
 from .common import print_json, print_table
 
 if TYPE_CHECKING:
+    from ..spec.studies import StandardsStudy, StructuresStudy
     from ..theory.xanes import TheoryXanes
 
 
@@ -79,12 +80,39 @@ def run_converge(structure: str, absorber: str, settings: dict[str, Any], json: 
         print_notes(study.spectra[-1])
 
 
-def run_standards(
-    data_root: Path | None, only: list[str], settings: dict[str, Any], json: bool, output: Path | None
+def run_study(
+    reference: str,
+    measured: str | None,
+    data_root: Path | None,
+    only: list[str],
+    settings: dict[str, Any],
+    gauss: float,
+    json: bool,
+    output: Path | None,
 ) -> None:
-    """The table of measured standards."""
+    """A study of references/published: measured standards, structures against each other, or their fit to a measurement."""
+    from ..spec.studies import StandardsStudy
+    from ..workflow.structures import load_study
+
+    study = load_study(reference)
+    if isinstance(study, StandardsStudy):
+        _standards(study, data_root, only, settings, json, output)
+    elif measured is not None:
+        _fit_structures(study, measured, settings, gauss, json, output)
+    else:
+        _structures(study, settings, json, output)
+
+
+def _standards(
+    study: StandardsStudy,
+    data_root: Path | None,
+    only: list[str],
+    settings: dict[str, Any],
+    json: bool,
+    output: Path | None,
+) -> None:
     from ..errors import ReadError
-    from ..workflow.standards import theory_table
+    from ..workflow.structures import theory_table
 
     root = data_root or Path(os.environ.get("XASUITE_DATA", ""))
     if str(root) in ("", ".") or not root.is_dir():
@@ -92,7 +120,7 @@ def run_standards(
             "the table needs measured standards: name their folder with --data-root or XASUITE_DATA"
         )
     with progress(json) as said:
-        table = theory_table(root, only or None, progress=said, **settings)
+        table = theory_table(study, root, only or None, progress=said, **settings)
     frame = table.frame()
     if json:
         print_json(
@@ -116,58 +144,48 @@ def run_standards(
         _save(plot_standards([r.comparison for r in table.rows]), output)
 
 
-def run_sites(absorber: str, settings: dict[str, Any], json: bool, output: Path | None) -> None:
-    """CoN3-MnN3 against CoN4: the difference and the noise that hides it."""
-    from ..workflow.sites import site_study
+def _structures(study: StructuresStudy, settings: dict[str, Any], json: bool, output: Path | None) -> None:
+    from ..workflow.structures import compare_structures
 
     with progress(json) as said:
-        study = site_study(absorber, progress=said, **settings)
+        done = compare_structures(study, progress=said, **settings)
     rows = [
         (d.first, d.second, f"{d.rms:.4f}", f"{d.largest:.4f}", f"{d.rfactor:.5f}", f"{d.noise:.3f}")
-        for d in study.differences
+        for d in done.differences
     ]
     header = ("structure", "against", "rms", "largest", "R", "noise that hides it")
     if json:
-        print_json(
-            {
-                "kind": "theory",
-                "differences": [dict(zip(header, r, strict=True)) for r in rows],
-                "limits": list(study.limits),
-            }
-        )
+        differences = [dict(zip(header, r, strict=True)) for r in rows]
+        print_json({"kind": "theory", "differences": differences, "limits": list(done.limits)})
     else:
         print_table("theory against theory", header, rows)
-        _say(study.verdict, study.limits)
+        _say(done.verdict, done.limits)
     if output is not None:
-        from ..report.plots.theory import plot_sites
+        from ..report.plots.theory import plot_structures
 
-        _save(plot_sites(study), output)
+        _save(plot_structures(done), output)
 
 
-def run_fit_sites(
-    absorber: str, measured: str, settings: dict[str, Any], gauss: float, json: bool, output: Path | None
+def _fit_structures(
+    study: StructuresStudy,
+    measured: str,
+    settings: dict[str, Any],
+    gauss: float,
+    json: bool,
+    output: Path | None,
 ) -> None:
-    """The grids of both sites fitted to a measured spectrum."""
     from ..io import read
     from ..reduce import normalize
     from ..theory.fit import fit_structure
-    from ..workflow.sites import site_grids
+    from ..workflow.structures import study_grids
 
     data = normalize(read(measured).mu())
     with progress(json) as said:
-        grids = site_grids(absorber, progress=said, **settings)
+        grids = study_grids(study, progress=said, **settings)
     fit = fit_structure(grids, data, gauss=gauss)
     if json:
-        models = [
-            {
-                "model": m.label,
-                "probability": m.probability,
-                "rfactor": m.rfactor,
-                "mean": m.mean,
-                "stderr": m.stderr,
-            }
-            for m in fit.models
-        ]
+        kept = ("probability", "rfactor", "mean", "stderr")
+        models = [{"model": m.label} | {n: getattr(m, n) for n in kept} for m in fit.models]
         print_json({"kind": "theory against measured", "models": models, "sentences": list(fit.sentences)})
     else:
         for m in fit.models:

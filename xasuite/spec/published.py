@@ -12,6 +12,7 @@ from ..errors import SpecError
 from ..references import references_dir
 from .claims import Claim
 from .load import nearest
+from .studies import Study
 
 QUANTITIES = ("n", "r", "sigma2", "s02", "rfactor")
 
@@ -69,6 +70,7 @@ class Paper(_Table):
     notes: str = ""
     table: dict[str, PublishedTable] = Field(default_factory=dict)
     claim: tuple[Claim, ...] = ()
+    study: dict[str, Study] = Field(default_factory=dict)
 
 
 def published_file(name: str, folder: Path | None = None) -> Path:

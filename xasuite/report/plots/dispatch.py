@@ -20,7 +20,7 @@ KINDS: dict[str, str] = {
     "FitResult": "fit:plot_fit",
     "TheoryXanes": "theory:plot_theory",
     "Comparison": "theory:plot_comparison",
-    "SiteStudy": "theory:plot_sites",
+    "StructureStudy": "theory:plot_structures",
     "StructureFit": "theory:plot_structure_fit",
     "Calibration": "xanes:valence",
     "AtFraction": "xanes:valence",

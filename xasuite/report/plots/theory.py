@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ...theory.comparison import Comparison
     from ...theory.fit import StructureFit
     from ...theory.xanes import TheoryXanes
-    from ...workflow.sites import SiteStudy
+    from ...workflow.structures import StructureStudy
 
 RELATIVE = "E − E$_0$ (eV)"
 FERMI = "E − E$_F$ (eV)"
@@ -86,10 +86,8 @@ def plot_standards(comparisons: Sequence[Comparison]) -> Any:
         return figure
 
 
-def plot_sites(study: SiteStudy, *, gauss: float = 1.0) -> Any:
-    """Computed spectra of candidate sites on one scale, and what tells each from the first below."""
-    from ...workflow.sites import SITE_LABELS
-
+def plot_structures(study: StructureStudy, *, gauss: float = 1.0) -> Any:
+    """Computed spectra of candidate structures on one scale, and what tells each from the first below."""
     with style() as plt:
         figure, (above, below) = plt.subplots(
             2, 1, figsize=(COLUMN, 3.6), sharex=True, height_ratios=(2.4, 1), layout="constrained"
@@ -98,7 +96,7 @@ def plot_sites(study: SiteStudy, *, gauss: float = 1.0) -> Any:
         colors = (FIT, *COLORS)
         for i, theory in enumerate(study.spectra):
             shown = theory.broadened(gauss=gauss)
-            name = SITE_LABELS.get(theory.label, theory.label)
+            name = study.study.structures.get(theory.label, theory.label)
             look = {"color": colors[i], "ls": ("-", "-", "--")[min(i, 2)]}
             above.plot(shown.energy, shown.mu, label=name, **look)
             if i:

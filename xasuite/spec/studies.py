@@ -1,0 +1,69 @@
+"""Studies of computed XANES as data: the [study.NAME] tables of references/published."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MeasuredStandard(_Table):
+    """A measured standard: its structure, file below the data's root, and what it must not be taken for.
+
+    `nohole`: metals screen the core hole, oxides do not (docs/decisions/xanes_theory.md). `wanted` is a correlation
+    that must be reached. Without a file it serves as a wrong structure only.
+    """
+
+    name: str
+    structure: str
+    absorber: str
+    file: str = ""
+    nohole: bool = False
+    wrong: tuple[str, ...] = ()
+    wanted: float | None = None
+    radius: float = 6.5
+
+
+class StandardsStudy(_Table):
+    """Measured standards against their own structures and against wrong ones."""
+
+    kind: Literal["standards"]
+    standard: tuple[MeasuredStandard, ...]
+    sigma2: float
+    scf_radius: float = 4.0
+
+
+class Bond(_Table):
+    """A distance (A) that a fit may change: from the absorber to its `scatterer` atoms nearer than `within`."""
+
+    scatterer: str
+    values: tuple[float, ...]
+    within: float = math.inf
+
+
+class Grid(_Table):
+    """A candidate of a structure fit: a cluster and the distances that are varied."""
+
+    label: str
+    structure: str
+    bond: dict[str, Bond]
+
+
+class StructuresStudy(_Table):
+    """Structures against the first of them; `structures` maps a name to its label, `theory_error` is R of the theory's own miss."""
+
+    kind: Literal["structures"]
+    absorber: str
+    structures: dict[str, str]
+    theory_error: float
+    radius: float = 5.0
+    scf_radius: float = 4.0
+    grid: tuple[Grid, ...] = ()
+
+
+Study = Annotated[StandardsStudy | StructuresStudy, Field(discriminator="kind")]
