@@ -32,7 +32,8 @@ class FeffPath:
 
     reff in A, k and rep in 1/A, lam in A; `pha` is FEFF's phase plus the central atom's, `amp` the effective
     amplitude times the reduction factor. `index` is FEFF's own path number, `degen` its degeneracy;
-    `relative_amplitude` in % of the strongest path of its run, 0 where that is not known.
+    `relative_amplitude` in % of the strongest path of its run, 0 where that is not known. `shell_n` counts the atoms of
+    the shell that the path stands for (a split shell has more than `degen`), 0 where it stands for itself.
     """
 
     index: int
@@ -50,6 +51,7 @@ class FeffPath:
     text: str
     relative_amplitude: float = 0.0
     origin: str = ""
+    shell_n: float = 0.0
 
     @property
     def nleg(self) -> int:

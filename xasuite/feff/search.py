@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import CrystalError, FeffError
@@ -115,7 +115,8 @@ class Shell:
     @property
     def path(self) -> FeffPath:
         """The path nearest to the mean distance (the shorter one of two as near): it stands for the shell."""
-        return min(self.paths, key=lambda p: (round(abs(p.reff - self.reff), 3), p.reff))
+        nearest = min(self.paths, key=lambda p: (round(abs(p.reff - self.reff), 3), p.reff))
+        return replace(nearest, shell_n=self.n)
 
 
 def shells(paths: Sequence[FeffPath], scatterer: str, *, within: float = SHELL_GAP) -> tuple[Shell, ...]:

@@ -1,0 +1,230 @@
+"""What a fit is worth: good, doubtful or not a fit, each with its reasons (docs/decisions/verdict.md)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal
+
+import numpy as np
+
+from ..exafs.fourier_transform import fourier
+from ..exafs.model import Model, PathModel
+from ..exafs.result import FitResult, FittedData, FittedPath, Value
+from ..expressions import Expression
+from ..feff.paths import FeffPath
+from ..records import Chi
+
+Level = Literal["good", "doubtful", "not a fit"]
+GOOD: Level = "good"
+DOUBTFUL: Level = "doubtful"
+NOT_A_FIT: Level = "not a fit"
+_ORDER = (GOOD, DOUBTFUL, NOT_A_FIT)
+
+# Each pair: doubtful above the first, not a fit above the second. The page says where they come from
+MISFIT = (0.05, 0.10)  # R factor that is not noise
+RESIDUAL = (0.25, 0.50)  # largest |chi(R)| left over, against the largest of the data in the fitted range
+ABOVE_NOISE = 4.0  # a residual under so many standard deviations of chi(R) is none
+R_SHIFT = (0.15, 0.30)  # A from the path's own length
+R_ERROR = (0.10, 0.30)  # A
+R_LEAST = 1.0  # A
+SIGMA2 = (0.03, 0.10)  # A^2
+E0_SHIFT = (10.0, 25.0)  # eV
+S02_USUAL, S02_POSSIBLE = (0.6, 1.1), (0.3, 1.5)
+N_CRYSTAL = (0.4, 1.25)  # of the crystal's N
+ERRORS_OFF = 2.0  # standard errors beyond which a difference counts
+CORRELATION = 0.98
+RELATIVE_ERROR = 1.0  # of an amplitude: larger says nothing
+
+Finding = tuple[Level, str]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a fit is worth, and why it is not good."""
+
+    level: Level
+    reasons: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, findings: Iterator[Finding] | list[Finding]) -> Verdict:
+        """The worst level found, its own reasons first."""
+        found = sorted(dict.fromkeys(findings), key=lambda f: -_ORDER.index(f[0]))
+        return cls(found[0][0] if found else GOOD, tuple(reason for _, reason in found))
+
+    @property
+    def good(self) -> bool:
+        """Whether there is nothing to say against the fit."""
+        return self.level == GOOD
+
+    def __str__(self) -> str:
+        return self.level + (f": {'; '.join(self.reasons)}" if self.reasons else "")
+
+
+def verdict_of(fit: FitResult, inherited: Mapping[str, Verdict] | None = None) -> Verdict:
+    """The verdict on a fit from its statistics, its parameters and what FEFF's paths were made for.
+
+    Parameters
+    ----------
+    fit : FitResult
+        One row's fit, or that of several rows together.
+    inherited : mapping, optional
+        The verdict on the fit that a parameter was taken from, by the parameter's name.
+
+    Returns
+    -------
+    Verdict
+    """
+    findings = [*_statistics(fit), *_states(fit), *_values(fit), *_pairs(fit)]
+    for name, verdict in (inherited or {}).items():
+        if not verdict.good:
+            findings.append((DOUBTFUL, f"{name} comes from a fit that is {verdict}"))
+    return Verdict.of(findings)
+
+
+def _graded(value: float, limits: tuple[float, float], reason: str) -> Iterator[Finding]:
+    if not value <= limits[0]:
+        yield (DOUBTFUL if value <= limits[1] else NOT_A_FIT), reason
+
+
+def _statistics(fit: FitResult) -> Iterator[Finding]:
+    """R factor and residual, less what the noise makes."""
+    if not fit.success:
+        yield NOT_A_FIT, f"the fit did not converge: {fit.message}"
+    # the R factor that noise alone makes is the one at a reduced chi-square of 1
+    share = max(1 - 1 / fit.chi2_reduced, 0.0) if fit.chi2_reduced > 0 else 1.0
+    for d in fit.data:
+        where = f"{d.label}: " if len(fit.data) > 1 else ""
+        said = f"{where}R factor {d.rfactor:.3f}, of which noise makes {d.rfactor * (1 - share):.3f}"
+        yield from _graded(d.rfactor * share, MISFIT, said)
+        if d.rfactor > 0.5 and d.rfactor * share <= MISFIT[1]:
+            yield DOUBTFUL, f"{where}the noise is as large as the signal (R factor {d.rfactor:.2f})"
+        left, at = _residual(fit.model, d)
+        yield from _graded(left, RESIDUAL, f"{where}{left:.0%} of the peak is left over at R = {at:.2f} A")
+
+
+def _residual(model: Model, d: FittedData) -> tuple[float, float]:
+    """The largest residual in the fitted range as a share of the data's largest there, and where (A); noise is 0."""
+    ranges, worst = model.range, (0.0, math.nan)
+    both = Chi(k=d.k, chi=np.stack([d.data, d.data - d.fit]), e0=np.zeros(2), edge_step=np.ones(2))
+    for weight, noise in zip(ranges.kweight, d.epsilon_r, strict=True):
+        made = fourier(both, k=ranges.k, kweight=weight, window=ranges.window, dk=ranges.dk, dk2=ranges.dk2)
+        inside = (made.r >= ranges.r[0]) & (made.r <= ranges.r[1])
+        data, left = made.magnitude[:, inside]
+        at = int(np.argmax(left))
+        if left[at] > ABOVE_NOISE * noise:
+            worst = max(worst, (float(left[at] / data.max()), float(made.r[inside][at])))
+    return worst
+
+
+def _states(fit: FitResult) -> Iterator[Finding]:
+    """Parameters without a usable error: at a bound, unmoved, undetermined, or one with another."""
+    varied = [p for p in fit.parameters if p.kind == "varied"]
+    for p in varied:
+        if p.state.startswith("at "):
+            yield DOUBTFUL, f"{p.name} stands at its bound, {p.value.value:g}, and has no error"
+        elif p.state:
+            yield DOUBTFUL, f"{p.name} is not determined ({p.state})"
+    if varied and all(p.state for p in varied):
+        yield NOT_A_FIT, "no parameter is determined by the data"
+    for (a, b), r in fit.correlations.items():
+        if abs(r) > CORRELATION:
+            yield DOUBTFUL, f"{a} and {b} are correlated by {r:+.3f}"
+
+
+def _values(fit: FitResult) -> Iterator[Finding]:
+    """Values of the paths against what is physical, and against the crystal that FEFF was given."""
+    for p in fit.paths:
+        name = f"{p.label}, {p.data}" if len(fit.data) > 1 else p.label
+        shift = abs(p.r.value - p.reff)
+        said = f"{name}: R = {p.r} A, the crystal's is {p.reff:.3f} A"
+        yield from _graded(shift, R_SHIFT, said)
+        if p.r.value < R_LEAST:
+            yield NOT_A_FIT, f"{name}: R = {p.r} A is nearer than any bond"
+        if math.isfinite(p.r.stderr):
+            yield from _graded(
+                p.r.stderr, R_ERROR, f"{name}: R = {p.r} A has an error above {R_ERROR[0]:g} A"
+            )
+        yield from _sigma2(name, p.sigma2)
+        if "n" not in p.fixed:
+            yield from _number(name, p.n, _model_of(fit.model, p).feff)
+        yield from _graded(abs(p.e0.value), E0_SHIFT, f"E0 shift {p.e0} eV is beyond {E0_SHIFT[0]:g} eV")
+        low, high = S02_USUAL
+        if not low <= p.s02.value <= high:
+            possible = S02_POSSIBLE[0] <= p.s02.value <= S02_POSSIBLE[1]
+            yield DOUBTFUL if possible else NOT_A_FIT, f"S02 = {p.s02} is outside {low:g} to {high:g}"
+        if p.s02.stderr > RELATIVE_ERROR * abs(p.s02.value):
+            yield NOT_A_FIT, f"S02 = {p.s02} has an error as large as itself"
+
+
+def _sigma2(name: str, sigma2: Value) -> Iterator[Finding]:
+    said = f"{name}: sigma2 = {sigma2} A^2"
+    if sigma2.value < 0:
+        clear = sigma2.value < -ERRORS_OFF * sigma2.stderr
+        yield NOT_A_FIT if clear else DOUBTFUL, f"{said} is negative"
+    yield from _graded(sigma2.value, SIGMA2, f"{said} is above {SIGMA2[0]:g} A^2")
+
+
+def _number(name: str, n: Value, feff: FeffPath) -> Iterator[Finding]:
+    """N against the crystal's, where the difference is more than its error."""
+    error = n.stderr if math.isfinite(n.stderr) else 0.0
+    crystal = feff.shell_n or feff.degen
+    low, high = (share * crystal for share in N_CRYSTAL)
+    if n.value < 0:
+        yield NOT_A_FIT, f"{name}: N = {n} is negative"
+    elif error > RELATIVE_ERROR * n.value:
+        yield DOUBTFUL, f"{name}: N = {n} has an error as large as itself"
+    elif n.value - ERRORS_OFF * error > high or n.value + ERRORS_OFF * error < low:
+        yield DOUBTFUL, f"{name}: N = {n}, the crystal has {crystal:g}"
+
+
+def _pairs(fit: FitResult) -> Iterator[Finding]:
+    """Two paths that are one: the same FEFF path twice, or nearer than the resolution with R free in both."""
+    resolution = math.pi / (2 * (fit.model.range.k[1] - fit.model.range.k[0]))
+    free = _free(fit.model)
+    for a, b in combinations(fit.paths, 2):
+        if a.data != b.data or a.scatterers != b.scatterers or len(a.scatterers) > 1:
+            continue
+        one, other = _model_of(fit.model, a), _model_of(fit.model, b)
+        apart = abs(a.r.value - b.r.value)
+        names = f"{a.label} and {b.label}"
+        if one.feff.sha256 == other.feff.sha256 and _same(one, other):
+            yield NOT_A_FIT, f"{names} are one path twice"
+        elif (
+            apart < resolution
+            and free(one.deltar) - free(other.deltar)
+            and free(other.deltar) - free(one.deltar)
+        ):
+            yield (
+                DOUBTFUL,
+                (
+                    f"{names} are {apart:.3f} A apart, nearer than the {resolution:.2f} A that the k range resolves, with R "
+                    "free in both: hold their difference or their ratio"
+                ),
+            )
+
+
+def _same(a: PathModel, b: PathModel) -> bool:
+    return all(
+        getattr(a, q).text == getattr(b, q).text for q in ("e0", "deltar", "sigma2", "third", "fourth")
+    )
+
+
+def _model_of(model: Model, path: FittedPath) -> PathModel:
+    return next(p for p in model.paths if p.label == path.label and p.data in ("", path.data))
+
+
+def _free(model: Model) -> Callable[[Expression], frozenset[str]]:
+    """A function that gives the varied parameters that an expression depends on."""
+    of = {p.name: p for p in model.params}
+
+    def free(expression: Expression) -> frozenset[str]:
+        found: set[str] = set()
+        for name in expression.names & of.keys():
+            p = of[name]
+            found |= free(p.expr) if p.expr is not None else {name} if p.vary else set()
+        return frozenset(found)
+
+    return free
