@@ -12,6 +12,9 @@ from .common import DATA_ROOT, JSON, OUTPUT, console, context_of, print_json, pr
 if TYPE_CHECKING:
     from ..workflow.run import SpecResult
 
+EXIT_NOT_A_FIT = 3
+COLOURS = {"good": "green", "doubtful": "yellow", "not a fit": "bold red"}
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -25,19 +28,25 @@ def fit(
     json: bool = JSON,
     figures: bool = typer.Option(True, help="Make the figures."),
 ) -> None:
-    """Fit specs and write results/<spec>/ (result.json, table.csv/.md/.tex, fit.png/.pdf)."""
+    """Fit specs and write results/<spec>/ (result.json, table.csv/.md/.tex, fit.png/.pdf).
+
+    Exit code 3 where a row is not a fit.
+    """
     from .. import spec, workflow
     from ..errors import FitError
     from ..report.results import fit_json, write_results
+    from ..workflow.verdict import NOT_A_FIT
 
     context = context_of(data_root)
     loaded = [spec.load_spec(path) for path in specs]
     documents, failures = [], []
+    levels: set[str] = set()
     with spinner(json) as progress:
         for one in loaded:
             result = workflow.run_spec(one, context, progress=progress)
             written = write_results(result, output, figures=figures, progress=progress)
             documents.append(fit_json(result))
+            levels |= {verdict.level for verdict in result.verdicts.values()}
             failures += [f"{one.name} {row}: {why}" for row, why in result.failed.items()]
             if not json:
                 print_result(result)
@@ -46,6 +55,8 @@ def fit(
         print_json(documents[0] if len(documents) == 1 else documents)
     if failures:
         raise FitError("; ".join(failures))
+    if NOT_A_FIT in levels:
+        raise typer.Exit(EXIT_NOT_A_FIT)
 
 
 def print_result(result: SpecResult) -> None:
@@ -56,6 +67,10 @@ def print_result(result: SpecResult) -> None:
     print_table(table.title, table.header, table.rows)
     for line in table.footnotes:
         console().print(f"  {line}", style="dim")
+    for label, verdict in result.verdicts.items():
+        console().print(f"  {label}: {verdict.level}", style=COLOURS[verdict.level], markup=False)
+        for reason in verdict.reasons:
+            console().print(f"    {reason}", markup=False)
     for fit in result.rows:
         for line in fit.warnings:
             console().print(f"  {fit.label}: {line}", style="yellow")

@@ -32,8 +32,8 @@ class FeffPath:
 
     reff in A, k and rep in 1/A, lam in A; `pha` is FEFF's phase plus the central atom's, `amp` the effective
     amplitude times the reduction factor. `index` is FEFF's own path number, `degen` its degeneracy;
-    `relative_amplitude` in % of the strongest path of its run, 0 where that is not known. `shell_n` counts the atoms of
-    the shell that the path stands for (a split shell has more than `degen`), 0 where it stands for itself.
+    `relative_amplitude` in % of the strongest path of its run, 0 where that is not known. `shell` holds atoms and
+    mean distance (A) of the split shell that the path stands for, else it stands for itself.
     """
 
     index: int
@@ -51,7 +51,12 @@ class FeffPath:
     text: str
     relative_amplitude: float = 0.0
     origin: str = ""
-    shell_n: float = 0.0
+    shell: tuple[float, float] | None = None
+
+    @property
+    def crystal(self) -> tuple[float, float]:
+        """The structure's own number of atoms and distance (A) for what this path stands for."""
+        return self.shell or (self.degen, self.reff)
 
     @property
     def nleg(self) -> int:

@@ -116,7 +116,7 @@ class Shell:
     def path(self) -> FeffPath:
         """The path nearest to the mean distance (the shorter one of two as near): it stands for the shell."""
         nearest = min(self.paths, key=lambda p: (round(abs(p.reff - self.reff), 3), p.reff))
-        return replace(nearest, shell_n=self.n)
+        return replace(nearest, shell=(self.n, self.reff)) if len(self.paths) > 1 else nearest
 
 
 def shells(paths: Sequence[FeffPath], scatterer: str, *, within: float = SHELL_GAP) -> tuple[Shell, ...]:

@@ -19,6 +19,7 @@ from ..references import fits_dir
 from ..spec.load import LoadedSpec, load_spec
 from ..spec.schema import Data, Param, Reduce, Variant
 from ..spec.schema import Path as PathTable
+from .verdict import other_edge
 
 MEASURED, CLOSURE, THEORY = "measured", "closure", "theory"
 
@@ -108,6 +109,8 @@ def resolve_row(loaded: LoadedSpec, index: int, settings: Reduce, context: Conte
         spectrum, origin = read_entry(loaded, index, context)
         kind = MEASURED
     norm, chi = reduce_row(spectrum, settings, entry)
+    if why := other_edge(norm):
+        raise SpecError(f'{loaded.at("data", index)}: data "{entry.label}": {why}')
     return Row(entry.label, kind, replace(chi, label=entry.label), norm, origin, truth)
 
 

@@ -20,6 +20,7 @@ from ..records.table import Table
 from ..spec.load import LoadedSpec, load_spec
 from ..spec.schema import Reduce, Variant
 from .resolve import Context, Resolved, Row, resolve_model, resolve_row, resolve_spec
+from .verdict import Verdict, energy_scale, verdict_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,6 +63,11 @@ class SpecResult(Shown):
                 return r
         known = ", ".join(d.label for r in self.rows for d in r.data)
         raise SpecError(f'{self.loaded.path.name}: no row "{label}"; there are {known or "none"}')
+
+    @property
+    def verdicts(self) -> dict[str, Verdict]:
+        """What each row's fit is worth, by the row's label: good, doubtful or not a fit, with the reasons."""
+        return {f.label: verdict_of(f) for f in self.rows}
 
     @property
     def params(self) -> dict[str, Any]:
@@ -120,6 +126,9 @@ def run_spec(
         resolved = resolve_spec(loaded, context, skip_missing=skip_missing)
         rows, failed = _fit_rows(resolved, progress)
         extra = _variants(resolved, context, progress) if variants else {}
+        for f in rows:
+            for sentence in energy_scale(f):
+                warnings.warn(sentence, XasuiteWarning, stacklevel=2)
     said = tuple(dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, XasuiteWarning)))
     return SpecResult(
         loaded=loaded,

@@ -14,8 +14,8 @@ from ..exafs.fourier_transform import fourier
 from ..exafs.model import Model, PathModel
 from ..exafs.result import FitResult, FittedData, FittedPath, Value
 from ..expressions import Expression
-from ..feff.paths import FeffPath
-from ..records import Chi
+from ..records import Chi, Normalized
+from ..reduce.edge import tabulated_e0
 
 Level = Literal["good", "doubtful", "not a fit"]
 GOOD: Level = "good"
@@ -37,6 +37,10 @@ N_CRYSTAL = (0.4, 1.25)  # of the crystal's N
 ERRORS_OFF = 2.0  # standard errors beyond which a difference counts
 CORRELATION = 0.98
 RELATIVE_ERROR = 1.0  # of an amplitude: larger says nothing
+OTHER_EDGE = 60.0  # eV; scales are wrong by up to 20 eV, an oxide's E0 lies 15 eV above the table
+# R of the first shell of foils at room temperature less crystallography's (A), without a third cumulant
+FOIL_R: Mapping[str, float] = {"Co": -0.011, "Cu": -0.014, "Fe": -0.012, "Ru": -0.002}
+FOIL_R_SPREAD = 0.008  # A; 1 % of the energy scale is 0.012 A
 
 Finding = tuple[Level, str]
 
@@ -82,6 +86,36 @@ def verdict_of(fit: FitResult, inherited: Mapping[str, Verdict] | None = None) -
         if not verdict.good:
             findings.append((DOUBTFUL, f"{name} comes from a fit that is {verdict}"))
     return Verdict.of(findings)
+
+
+def other_edge(norm: Normalized) -> str:
+    """Why a spectrum cannot be of its element and edge, "" where it can: its E0 is far from the tabulated energy."""
+    table, e0 = tabulated_e0(norm.element, norm.edge), float(np.ravel(norm.e0)[0])
+    if abs(e0 - table) <= OTHER_EDGE:
+        return ""
+    return (
+        f"its E0 is {e0:.0f} eV and the {norm.element} {norm.edge} edge lies at {table:.0f} eV: name the right element and "
+        "edge, or give e0"
+    )
+
+
+def energy_scale(fit: FitResult) -> Iterator[str]:
+    """What a foil's R says against its energy scale: one sentence for each foil that is off its metal's usual value."""
+    for d in fit.data:
+        paths = [p for p in fit.paths if p.data == d.label]
+        near = [p for p in paths if p.r.value < min(q.r.value for q in paths) + R_SHIFT[1]]
+        metal = all(s == d.element for p in paths for s in p.scatterers)
+        if d.element not in FOIL_R or not metal or not all({"n", "third"} <= set(p.fixed) for p in near):
+            continue
+        crystal = [_model_of(fit.model, p).feff.crystal for p in near]
+        atoms = np.array([n for n, _ in crystal])
+        usual = float(atoms @ [r for _, r in crystal] / atoms.sum()) + FOIL_R[d.element]
+        found = float(atoms @ [p.r.value for p in near] / atoms.sum())
+        if abs(found - usual) > FOIL_R_SPREAD:
+            yield (
+                f"{d.label}: R = {found:.3f} A is {found - usual:+.3f} A off the {usual:.3f} A that {d.element} foils usually "
+                f"give: the energy scale may be at fault, by {abs(200 * (found / usual - 1)):.1f} % of E - E0"
+            )
 
 
 def _graded(value: float, limits: tuple[float, float], reason: str) -> Iterator[Finding]:
@@ -138,9 +172,8 @@ def _values(fit: FitResult) -> Iterator[Finding]:
     """Values of the paths against what is physical, and against the crystal that FEFF was given."""
     for p in fit.paths:
         name = f"{p.label}, {p.data}" if len(fit.data) > 1 else p.label
-        shift = abs(p.r.value - p.reff)
-        said = f"{name}: R = {p.r} A, the crystal's is {p.reff:.3f} A"
-        yield from _graded(shift, R_SHIFT, said)
+        n, r = _model_of(fit.model, p).feff.crystal
+        yield from _graded(abs(p.r.value - r), R_SHIFT, f"{name}: R = {p.r} A, the crystal has {r:.3f} A")
         if p.r.value < R_LEAST:
             yield NOT_A_FIT, f"{name}: R = {p.r} A is nearer than any bond"
         if math.isfinite(p.r.stderr):
@@ -149,7 +182,7 @@ def _values(fit: FitResult) -> Iterator[Finding]:
             )
         yield from _sigma2(name, p.sigma2)
         if "n" not in p.fixed:
-            yield from _number(name, p.n, _model_of(fit.model, p).feff)
+            yield from _number(name, p.n, n)
         yield from _graded(abs(p.e0.value), E0_SHIFT, f"E0 shift {p.e0} eV is beyond {E0_SHIFT[0]:g} eV")
         low, high = S02_USUAL
         if not low <= p.s02.value <= high:
@@ -167,16 +200,16 @@ def _sigma2(name: str, sigma2: Value) -> Iterator[Finding]:
     yield from _graded(sigma2.value, SIGMA2, f"{said} is above {SIGMA2[0]:g} A^2")
 
 
-def _number(name: str, n: Value, feff: FeffPath) -> Iterator[Finding]:
+def _number(name: str, n: Value, crystal: float) -> Iterator[Finding]:
     """N against the crystal's, where the difference is more than its error."""
     error = n.stderr if math.isfinite(n.stderr) else 0.0
-    crystal = feff.shell_n or feff.degen
-    low, high = (share * crystal for share in N_CRYSTAL)
     if n.value < 0:
         yield NOT_A_FIT, f"{name}: N = {n} is negative"
     elif error > RELATIVE_ERROR * n.value:
         yield DOUBTFUL, f"{name}: N = {n} has an error as large as itself"
-    elif n.value - ERRORS_OFF * error > high or n.value + ERRORS_OFF * error < low:
+    elif (
+        not N_CRYSTAL[0] <= n.value / crystal <= N_CRYSTAL[1] and abs(n.value - crystal) > ERRORS_OFF * error
+    ):
         yield DOUBTFUL, f"{name}: N = {n}, the crystal has {crystal:g}"
 
 
