@@ -84,6 +84,6 @@ def _shell_names(found: tuple[FeffPath, ...]) -> dict[int, str]:
     for element in dict.fromkeys(p.scatterers[0] for p in found if p.nleg == 2):
         for shell in feff.shells(found, element):
             for path in shell.paths:
-                mark = "*" if len(shell.paths) > 1 and path is shell.path else ""
+                mark = "*" if len(shell.paths) > 1 and path.index == shell.path.index else ""
                 out[path.index] = f"{element} {shell.number}{mark}"
     return out
