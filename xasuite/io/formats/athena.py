@@ -53,13 +53,13 @@ def _perl_records(text: str, name: str) -> list[tuple[str, dict[str, Any]]]:
     for number, line in enumerate(lines_of(text), start=1):
         key = line.split(" ", 1)[0] if line else ""
         if key == "$old_group":
-            tag = (_items(line.split("=", 1)[-1]) or [""])[0]
+            tag = (perl_items(line.split("=", 1)[-1]) or [""])[0]
             current = {}
         elif key == "@args":
-            items = _items(_inside(line, name, number))
+            items = perl_items(_inside(line, name, number))
             current["args"] = dict(zip(items[0::2], items[1::2], strict=False))
             titles = re.search(r"'titles',\s*\[(.*?)\](?:,'|\s*$)", _inside(line, name, number))
-            current["args"]["titles"] = _items(titles.group(1)) if titles else []
+            current["args"]["titles"] = perl_items(titles.group(1)) if titles else []
         elif key[:1] == "@" and key[1:] in _ARRAYS:
             current[key[1:]] = _array(_inside(line, name, number), f"{name}:{number}")
         elif line.startswith("[record]"):
@@ -85,7 +85,7 @@ def _array(text: str, where: str) -> Array:
         raise ReadError(f"{where}: the Athena project is damaged: {exc}") from None
 
 
-def _items(text: str) -> list[str]:
+def perl_items(text: str) -> list[str]:
     """The top-level items of a perl list; what is nested in brackets counts as one empty item."""
     out: list[str] = []
     depth = 0

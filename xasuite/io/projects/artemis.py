@@ -1,0 +1,147 @@
+"""Artemis projects (.fpj): a zip of YAML, one folder a fit. Read as data by PyYAML's safe loader."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from typing import Any
+
+from ...errors import ReadError
+from .common import arrays, ifeffit_reduce, number, path_values, window
+from .records import Project, ProjectData, ProjectFit, ProjectParameter, ProjectPath
+
+# Ifeffit's own function for the fitted background and its spaces
+_SPACES = {"r": "r", "k": "k", "q": "q"}
+
+
+def read_fpj(archive: zipfile.ZipFile, name: str) -> Project:
+    """The project of an Artemis file. Raises ReadError for a damaged one."""
+    names = set(archive.namelist())
+    inputs = {
+        found[1]: read_text(archive, n)
+        for n in sorted(names)
+        if (found := re.fullmatch(r"feff/(\w+)/\1\.inp", n))
+    }
+    order = re.findall(r"^\s*\d+:\s*(\w+)", read_text(archive, "order"), re.M) if "order" in names else []
+    fits = []
+    for key in order or sorted(
+        {n.split("/")[1] for n in names if n.startswith("fits/") and n.count("/") > 1}
+    ):
+        if f"fits/{key}/gds.yaml" in names:
+            fits.append(_fit(archive, key, name))
+    if not fits:
+        raise ReadError(f"{name}: the Artemis project holds no fit")
+    return Project(name, "Artemis", tuple(fits), inputs)
+
+
+def read_text(archive: zipfile.ZipFile, member: str) -> str:
+    """A member of the zip as text. Raises ReadError naming it."""
+    try:
+        return archive.read(member).decode("utf-8", "replace")
+    except (KeyError, zipfile.BadZipFile, OSError, EOFError) as exc:
+        raise ReadError(
+            f"{archive.filename}: {member} cannot be read: {exc}; the project is damaged"
+        ) from None
+
+
+def _documents(archive: zipfile.ZipFile, member: str) -> list[Any]:
+    import yaml
+
+    try:
+        return list(yaml.load_all(read_text(archive, member), getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+    except (yaml.YAMLError, RecursionError, ValueError) as exc:
+        raise ReadError(f"{archive.filename}: {member} is no YAML: {exc}; the project is damaged") from None
+
+
+def _fit(archive: zipfile.ZipFile, key: str, name: str) -> ProjectFit:
+    folder = f"fits/{key}"
+    structure = _documents(archive, f"{folder}/structure.yaml")
+    data = {g: _data(archive, f"{folder}/{g}.yaml", f"{name}, fit {key}") for g in structure[1] or []}
+    log = _documents(archive, f"{folder}/fit.yaml")[0] if f"{folder}/fit.yaml" in archive.namelist() else {}
+    performed = bool(number(log.get("n_varys"), 0.0))
+    parameters = tuple(_parameter(d, performed) for d in _documents(archive, f"{folder}/gds.yaml") if d)
+    paths = []
+    for d in _documents(archive, f"{folder}/paths.yaml"):
+        if d and d.get("include") and d.get("datagroup") in data:
+            paths.append(
+                ProjectPath(
+                    label=re.sub(
+                        r"^\[[^]]*\]\s*", "", str(d.get("label") or d.get("name") or "path")
+                    ).strip(),
+                    data=data[d["datagroup"]].label,
+                    values=path_values(
+                        {
+                            k: d.get(k)
+                            for k in ("n", "s02", "e0", "delr", "sigma2", "third", "fourth", "ei", "dphase")
+                        }
+                    ),
+                    feff_input=str(d.get("parentgroup", "")),
+                    atoms=_atoms(str(d.get("geometry", "")), f"{name}, fit {key}, path {d.get('label')}"),
+                    reff=number(d.get("reff"), 0.0) or 0.0,
+                    degen=number(d.get("degen"), 0.0) or 0.0,
+                    nleg=int(number(d.get("nleg"), 2.0) or 2),
+                )
+            )
+    return ProjectFit(
+        key,
+        parameters,
+        tuple(data.values()),
+        tuple(paths),
+        number(log.get("r_factor")) if performed else None,
+    )
+
+
+def _atoms(geometry: str, where: str) -> tuple[tuple[float, float, float, int, str], ...]:
+    """The atoms after the absorber, from the lines that FEFF writes above a path's table."""
+    try:
+        rows = [line.split() for line in geometry.splitlines()[2:] if line.strip()]
+        return tuple((float(x), float(y), float(z), int(pot), tag) for x, y, z, pot, _, tag, *_ in rows[1:])
+    except ValueError as exc:
+        raise ReadError(f"{where}: its atoms cannot be read: {exc}") from None
+
+
+def _parameter(d: dict[str, Any], performed: bool) -> ProjectParameter:
+    kind = str(d.get("gds", "guess"))
+    fitted = performed and kind == "guess"
+    return ProjectParameter(
+        name=str(d["name"]),
+        kind=kind,
+        expression=str(d.get("mathexp", "")).strip(),
+        best=number(d.get("bestfit")) if performed and kind != "skip" else None,
+        stderr=number(d.get("error")) if fitted else None,
+    )
+
+
+def _data(archive: zipfile.ZipFile, member: str, where: str) -> ProjectData:
+    documents = _documents(archive, member)
+    args = documents[0]
+    if len(documents) < 3:
+        raise ReadError(f"{where}: {member} holds no data")
+    energy, mu = arrays(documents[1], documents[2], f"{where}, {member}")
+    weights = [w for w in (1, 2, 3) if number(args.get(f"fit_k{w}"))]
+    lost = []
+    if str(args.get("fit_do_bkg", "")).lower() in ("1", "yes", "true"):
+        lost.append("Artemis fitted the background with the paths; here it is removed before the fit")
+    if number(args.get("fit_karb")):
+        lost.append(
+            f"Artemis used the k weight {args.get('fit_karb_value')} as well, which is no whole number"
+        )
+    return ProjectData(
+        label=str(args.get("name") or args.get("tag")),
+        energy=energy + (number(args.get("bkg_eshift"), 0.0) or 0.0),
+        mu=mu,
+        element=str(args.get("bkg_z", "")).capitalize(),
+        edge=str(args.get("fft_edge", "k")).upper(),
+        reduce=ifeffit_reduce(args),
+        fit={
+            "space": _SPACES.get(str(args.get("fit_space", "r")).lower(), "r"),
+            "k": [number(args.get("fft_kmin")), number(args.get("fft_kmax"))],
+            "kweight": weights or [2],
+            "window": window(args.get("fft_kwindow", "hanning"), where),
+            "dk": number(args.get("fft_dk"), 1.0),
+            "r": [number(args.get("bft_rmin")), number(args.get("bft_rmax"))],
+            "dr": number(args.get("bft_dr"), 0.0),
+            "rwindow": window(args.get("bft_rwindow", "hanning"), where),
+        },
+        lost=tuple(lost),
+    )

@@ -1,0 +1,99 @@
+"""Words that several programs write for one thing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...errors import ReadError
+from ...records import Array
+
+# Athena's and Artemis's words for the strength of a clamp
+CLAMPS = {"none": 0, "slight": 3, "weak": 6, "medium": 12, "strong": 24, "rigid": 96}
+WINDOWS = {"kaiser-bessel": "kaiser", "kaiser": "kaiser", "hanning": "hanning", "parzen": "parzen", "welch": "welch",
+           "gaussian": "gaussian", "sine": "sine", "bessel": "bessel"}  # fmt: skip
+# names of a path's values, by what the programs call them
+PATH_KEYS = {
+    "n": "n", "deg": "n", "degen": "n", "s02": "s02", "s0_2": "s02", "amp": "s02", "e0": "e0", "delr": "deltar", "deltar": "deltar", "dr": "deltar",
+    "sigma2": "sigma2", "sigma^2": "sigma2", "ss2": "sigma2", "third": "third", "3rd": "third", "fourth": "fourth",
+    "4th": "fourth", "ei": "ei", "dphase": "dphase",
+}  # fmt: skip
+
+
+def number(value: Any, default: float | None = None) -> float | None:
+    """The finite number that a project wrote, in quotes or not; `default` for anything else."""
+    try:
+        out = float(value)
+    except (TypeError, ValueError):
+        return default
+    return out if np.isfinite(out) else default
+
+
+def path_values(source: Any) -> dict[str, str]:
+    """The values of a path under our names, empty ones left out."""
+    out: dict[str, str] = {}
+    for key, value in source.items():
+        text = str(value).strip() if value is not None else ""
+        name = PATH_KEYS.get(str(key).lower())
+        if name and text and name not in out:
+            out[name] = text
+    return out
+
+
+def clamp(value: Any) -> int:
+    """A clamp as a number."""
+    given = number(value)
+    return int(given) if given is not None else CLAMPS.get(str(value).strip().lower(), 0)
+
+
+def window(value: Any, where: str) -> str:
+    """A window under our name. Raises ReadError for one that is not known."""
+    name = WINDOWS.get(str(value).strip().lower())
+    if name is None:
+        raise ReadError(
+            f"{where}: window {value!r} is not known; there are {', '.join(sorted(set(WINDOWS.values())))}"
+        )
+    return name
+
+
+def ifeffit_reduce(args: Any) -> dict[str, Any]:
+    """The [reduce] of a spec from the names that Athena and Artemis share.
+
+    Athena counts its pre-edge and normalisation ranges from E0 and ends its spline at bkg_spl2 in 1/A. Its
+    bkg_nnorm is the number of coefficients, one more than the polynomial's degree.
+    """
+
+    def get(key: str, default: float | None = None) -> float | None:
+        return number(args.get(key), default)
+
+    out: dict[str, Any] = {
+        "e0": get("bkg_e0"),
+        "rbkg": get("bkg_rbkg", 1.0),
+        "bkg_kweight": int(get("bkg_kw", 2) or 0),
+    }
+    pre, norm = (get("bkg_pre1"), get("bkg_pre2")), (get("bkg_nor1"), get("bkg_nor2"))
+    if None not in pre and pre[0] < pre[1]:  # type: ignore[operator]
+        out["pre"] = list(pre)
+    if None not in norm and norm[0] < norm[1]:  # type: ignore[operator]
+        out["norm"] = list(norm)
+    if (order := get("bkg_nnorm")) is not None:
+        out["nnorm"] = max(int(order) - 1, 0)
+    low, high = get("bkg_spl1", 0.0), get("bkg_spl2")
+    if high is not None and low is not None and low < high:
+        out["bkg_k"] = [low, high]
+    out["clamp"] = [clamp(args.get("bkg_clamp1", 0)), clamp(args.get("bkg_clamp2", 0))]
+    return {key: value for key, value in out.items() if value is not None}
+
+
+def arrays(energy: Any, mu: Any, where: str) -> tuple[Array, Array]:
+    """Energies and mu as arrays of one length. Raises ReadError."""
+    try:
+        x, y = np.array(energy, float), np.array(mu, float)
+    except (TypeError, ValueError) as exc:
+        raise ReadError(f"{where}: the data are damaged: {exc}") from None
+    if x.ndim != 1 or x.shape != y.shape or x.size < 10:
+        raise ReadError(
+            f"{where}: {x.size} energies and {y.size} values of mu are no spectrum; the project is damaged"
+        )
+    return x, y

@@ -1,0 +1,83 @@
+"""read_project: told by content which program wrote it."""
+
+from __future__ import annotations
+
+import gzip
+import zipfile
+from pathlib import Path
+
+from ...errors import ReadError
+from .artemis import read_fpj
+from .horae import read_apj
+from .larix import is_larix, read_larix
+from .records import Project
+
+# A project is text of a few MB; one that unpacks to more than this is refused.
+LARGEST = 512 * 2**20
+
+
+def read_project(path: str | Path) -> Project:
+    """The fits of a project of Artemis (.fpj, .apj) or Larix (.larix).
+
+    Parameters
+    ----------
+    path : str or Path
+        The project file. What it is, is told by its content.
+
+    Returns
+    -------
+    Project
+        Data, paths, parameters, ranges and logged results of every fit.
+
+    Raises
+    ------
+    ReadError
+        Not there, damaged, no project of these programs, or of a newer version than is known.
+
+    Notes
+    -----
+    Projects are data: no Perl, Python or Larch command in them is run, and nothing is unpickled.
+    """
+    path = Path(path)
+    try:
+        if zipfile.is_zipfile(path):
+            return _zip(path)
+        text = _text(path)
+    except OSError as exc:
+        raise ReadError(f"{path} cannot be read: {exc.strerror or exc}") from None
+    if is_larix(text):
+        return read_larix(text, path.name)
+    raise ReadError(
+        f"{path} is no project of Artemis (.fpj, .apj) or Larix (.larix); data files are read by xasuite show"
+    )
+
+
+def _zip(path: Path) -> Project:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(i.file_size for i in archive.infolist())
+            if size > LARGEST:
+                raise ReadError(
+                    f"{path} unpacks to {size / 2**20:.0f} MB; a project has less than {LARGEST / 2**20:.0f}"
+                )
+            names = archive.namelist()
+            if "HORAE" in names or any(n.startswith("descriptions/") for n in names):
+                return read_apj(archive, path.name)
+            if "order" in names or any(n.endswith("/gds.yaml") for n in names):
+                return read_fpj(archive, path.name)
+    except zipfile.BadZipFile as exc:
+        raise ReadError(f"{path} is a damaged zip: {exc}") from None
+    raise ReadError(f"{path} is a zip, but no project of Artemis")
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            packed = stream.read(2) == b"\x1f\x8b"
+            stream.seek(0)
+            raw = (gzip.GzipFile(fileobj=stream) if packed else stream).read(LARGEST + 1)
+    except (EOFError, gzip.BadGzipFile) as exc:
+        raise ReadError(f"{path} is a damaged gzip: {exc}") from None
+    if len(raw) > LARGEST:
+        raise ReadError(f"{path} unpacks to more than {LARGEST / 2**20:.0f} MB; no project is that large")
+    return raw.decode("utf-8", "replace")

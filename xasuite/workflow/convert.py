@@ -1,0 +1,338 @@
+"""A project of Artemis or Larix as a folder of specs that run, with its logged results as published tables."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import files
+from ..errors import ExpressionError, ReadError, SpecError
+from ..expressions import FUNCTIONS, parse
+from ..feff.paths import parse_feff_dat
+from ..feff.run import run_feff
+from ..io import write
+from ..io.projects import Project, ProjectData, ProjectFit, ProjectParameter, ProjectPath, read_project
+from ..records import Source, Spectrum
+
+_NOT_EXPRESSED = ("ei", "dphase")
+_QUANTITIES = ("n", "s02", "e0", "deltar", "sigma2", "third", "fourth")
+_NAME = re.compile(r"\b[A-Za-z_]\w*\b")
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What was written: specs, the published tables, and fits that could not be converted with the reason."""
+
+    specs: tuple[Path, ...]
+    published: Path | None
+    refused: Mapping[str, str]
+
+
+def convert(project: str | Path, folder: str | Path) -> Conversion:
+    """Write the fits of a project of Artemis (.fpj, .apj) or Larix (.larix) as specs that run.
+
+    Parameters
+    ----------
+    project : str or Path
+        The project file.
+    folder : str or Path
+        Where specs, data and FEFF paths are written; made where it is not there.
+
+    Returns
+    -------
+    Conversion
+        Each spec names its data (data/), its FEFF paths (feff/) and the table of logged results
+        (published/), so that ``xasuite reproduce FOLDER`` scores the old fit.
+
+    Raises
+    ------
+    ReadError
+        The project cannot be read, or none of its fits can be expressed.
+
+    Notes
+    -----
+    What a spec cannot express stands in it as a comment. A fit whose path values cannot be expressed is not
+    written at all: it would be another fit under the same name.
+    """
+    source = read_project(project)
+    target = Path(folder)
+    specs, refused, cells = [], {}, []
+    stem = re.sub(r"\W+", "_", Path(project).stem)
+    for fit in source.fits:
+        try:
+            text, rows = _spec(source, fit, target, stem)
+        except (SpecError, ExpressionError) as exc:
+            refused[fit.name] = str(exc)
+            continue
+        path = target / f"{fit.name}.toml"
+        files.write_text(path, text)
+        specs.append(path)
+        cells.append(rows)
+    if not specs:
+        raise ReadError(f"{project}: no fit can be converted: {next(iter(refused.values()))}")
+    published = target / "published" / f"{stem}.toml"
+    tables = [rows for rows in cells if rows]
+    if tables:
+        files.write_text(published, _published(source, stem, tables))
+    return Conversion(tuple(specs), published if tables else None, refused)
+
+
+def _spec(source: Project, fit: ProjectFit, target: Path, stem: str) -> tuple[str, str]:
+    """The text of a spec and of its published table ("" where the fit logged nothing)."""
+    if len({json.dumps(d.fit) for d in fit.data}) > 1:
+        raise SpecError("its data sets have different fit ranges; a spec has one")
+    if len({json.dumps(d.reduce) for d in fit.data}) > 1:
+        raise SpecError("its data sets are reduced differently; a spec has one [reduce]")
+    names = {p.name.lower(): p.name for p in fit.parameters if p.kind != "skip"}
+    inlined = _with_reff(fit)
+    paths = [_values(p, fit, names, inlined) for p in fit.paths]
+    used = _used(fit, paths, names, inlined)
+    lost = [*fit.lost, *(note for d in fit.data for note in d.lost)]
+    lost += [f"{p.kind} {p.name} = {p.expression}" for p in fit.parameters if p.kind in ("restrain", "after")]
+    labels = _labels(fit.paths)
+    feff = _feff(source, fit, target / "feff", labels)
+    fitted = fit.rfactor is not None
+    out = [
+        f"# {source.program}, {Path(source.path).name}, fit {fit.name}; written by xasuite convert.",
+        *(f"# Not carried over: {note}." for note in dict.fromkeys(lost)),
+        "xasuite = 1",
+        f"title = {_quoted(f'{stem}, fit {fit.name}')}",
+        *([f'reproduces = "{stem}/{fit.name}"'] if fitted else []),
+        "",
+    ]
+    for d in fit.data:
+        out += ["[[data]]", f"label = {_quoted(d.label)}", f"file = {_quoted(_data(d, target / 'data'))}", ""]
+    first = fit.data[0]
+    out += ["[sample]", f"element = {_quoted(first.element)}", f"edge = {_quoted(first.edge)}", ""]
+    out += ["[reduce]", *(f"{k} = {json.dumps(v)}" for k, v in first.reduce.items()), ""]
+    out += ["[fit]", *(f"{k} = {json.dumps(v)}" for k, v in first.fit.items())]
+    out += ["together = true"] if len(fit.data) > 1 else []
+    out += ["", "[params]", *(_param(fit.parameter(n), names, inlined) for n in used), ""]
+    for label, p, values, file in zip(labels, fit.paths, paths, feff, strict=True):
+        out += ["[[path]]", f"label = {_quoted(label)}", f"feff = {_quoted(file)}"]
+        out += [f"data = {_quoted(p.data)}"] if len(fit.data) > 1 else []
+        out += [f"{k} = {_quoted(v) if parse(v).names else v}" for k, v in values.items()] + [""]
+    return "\n".join(out), _table(fit, labels, paths, inlined, names) if fitted else ""
+
+
+# ------------------------------------------------------------------------------------------------ expressions
+
+
+def _plain(text: str, names: Mapping[str, str], reff: float | None) -> str:
+    """An Ifeffit or Larch expression in a spec's words: ** for ^, names in one letter case, reff as its number."""
+
+    def word(found: re.Match[str]) -> str:
+        name = found[0].lower()
+        if name == "reff" and reff is not None:
+            return f"{reff:.6g}"
+        return names.get(name, name if name in FUNCTIONS or name == "pi" else found[0])
+
+    out = re.sub(r"(?<![\w.])([A-Za-z_]\w*)\b", word, text.replace("^", "**"))
+    parse(out)
+    return out
+
+
+def _with_reff(fit: ProjectFit) -> dict[str, str]:
+    """Definitions that use reff, and so differ path by path: their text by lower-case name."""
+    found: dict[str, str] = {}
+    while True:
+        more = {
+            p.name.lower(): p.expression
+            for p in fit.parameters
+            if p.kind == "def" and {w.lower() for w in _NAME.findall(p.expression)} & {"reff", *found}
+        }
+        if more.keys() == found.keys():
+            return found
+        found = more
+
+
+def _inline(text: str, inlined: Mapping[str, str]) -> str:
+    for _ in range(len(inlined) + 1):
+        text = _NAME.sub(lambda m: f"({inlined[m[0].lower()]})" if m[0].lower() in inlined else m[0], text)
+    return text
+
+
+def _values(
+    p: ProjectPath, fit: ProjectFit, names: Mapping[str, str], inlined: Mapping[str, str]
+) -> dict[str, str]:
+    """The values of a path as a spec writes them. Raises SpecError for what it cannot express."""
+    reff = p.reff or (parse_feff_dat(p.feff).reff if p.feff else None)
+    out = {}
+    for key, text in p.values.items():
+        value = _plain(_inline(text, inlined), names, reff)
+        expression = parse(value)
+        unknown = sorted(n for n in expression.names if n not in names.values())
+        if unknown:
+            raise SpecError(
+                f"path {p.label}: {key} = {text} uses {unknown[0]}, which is no parameter of the fit"
+            )
+        zero = expression.is_constant and float(expression({})) == 0.0
+        if key in _NOT_EXPRESSED and not zero:
+            raise SpecError(f"path {p.label}: {key} = {text}, which a spec does not have")
+        if key in _QUANTITIES and not zero:
+            out[key] = value
+    # Larix keeps the degeneracy at one and writes it into the amplitude, as 4.0 * s02
+    if out.get("n") == "1" and (factors := re.fullmatch(r"([\d.]+)\s*\*\s*([A-Za-z_]\w*)", out.get("s02", ""))):
+        out["n"], out["s02"] = f"{float(factors[1]):g}", factors[2]
+    return out
+
+
+def _used(
+    fit: ProjectFit, paths: list[dict[str, str]], names: Mapping[str, str], inlined: Mapping[str, str]
+) -> list[str]:
+    """Parameters that a path needs, directly or through others, in the project's order."""
+    wanted = set().union(*(parse(v).names for values in paths for v in values.values()))
+    while True:
+        more = set(wanted)
+        for name in wanted:
+            p = fit.parameter(name)
+            if p.kind in ("def", "set") and _number(p.expression) is None:
+                more |= parse(_plain(p.expression, names, None)).names
+        if more == wanted:
+            return [p.name for p in fit.parameters if p.name in wanted and p.name.lower() not in inlined]
+        wanted = more
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _param(p: ProjectParameter, names: Mapping[str, str], inlined: Mapping[str, str]) -> str:
+    value = _number(p.expression)
+    bounds = "".join(f", {k} = {b:g}" for k, b in (("min", p.min), ("max", p.max)) if b is not None)
+    if p.kind == "guess":
+        if value is None:
+            start = parse(_plain(p.expression, names, None))
+            if start.names:
+                raise SpecError(f"guess {p.name} = {p.expression} starts from other parameters")
+            value = float(start({}))
+        return f"{p.name} = {{ guess = {value!r}{bounds} }}"
+    if value is not None:
+        return f"{p.name} = {{ value = {value!r} }}"
+    return f"{p.name} = {{ expr = {_quoted(_plain(p.expression, names, None))} }}"
+
+
+# -------------------------------------------------------------------------------------------- files of a spec
+
+
+def _labels(paths: tuple[ProjectPath, ...]) -> list[str]:
+    out: list[str] = []
+    for p in paths:
+        label, n = " ".join(p.label.split()) or "path", 1
+        while label in out:
+            n += 1
+            label = f"{' '.join(p.label.split())} ({n})"
+        out.append(label)
+    return out
+
+
+def _data(d: ProjectData, folder: Path) -> str:
+    """The data set as XDI; its name from the spec's folder. Written once: every fit of a project has the same."""
+    name = re.sub(r"[^\w.-]+", "_", d.label).strip(".") or "data"
+    target = folder / f"{name.removesuffix('.xdi')}.xdi"
+    folder.mkdir(parents=True, exist_ok=True)
+    write(target, Spectrum(d.energy, d.mu, d.element, d.edge, label=d.label, source=Source(path=d.label)))
+    return f"data/{target.name}"
+
+
+def _feff(source: Project, fit: ProjectFit, folder: Path, labels: list[str]) -> list[str]:
+    """The feffNNNN.dat of every path, kept from the project or made by feff6l from the project's own input."""
+    texts = {label: p.feff for label, p in zip(labels, fit.paths, strict=True) if p.feff}
+    for key in dict.fromkeys(p.feff_input for p in fit.paths if not p.feff):
+        if key not in source.feff_inputs:
+            raise SpecError(f"the project does not hold FEFF's input {key}")
+        mine = [(label, p) for label, p in zip(labels, fit.paths, strict=True) if p.feff_input == key]
+        # FEFF is told to take the paths as the project has them, and to search for none
+        control = re.sub(r"^(\s*CONTROL\s+).*$", r"\g<1>1 0 1 1", source.feff_inputs[key], flags=re.M | re.I)
+        run = run_feff(
+            {"feff.inp": control, "paths.dat": _paths_dat([p for _, p in mine])}, program="feff6l", label=key
+        )
+        for i, (label, p) in enumerate(mine, 1):
+            made = run.files.get(f"feff{i:04d}.dat")
+            if made is None:
+                raise SpecError(f"FEFF made no path {p.label}")
+            texts[label] = made.decode("ascii", "replace")
+    out = []
+    for number, label in enumerate(labels, 1):
+        name = f"{fit.name}_{number:02d}.dat"
+        files.write_text(folder / name, texts[label])
+        out.append(f"feff/{name}")
+    return out
+
+
+def _paths_dat(paths: list[ProjectPath]) -> str:
+    """FEFF's list of paths; the absorber comes last in each."""
+    lines = [" paths of a project", " " + "-" * 71]
+    for i, p in enumerate(paths, 1):
+        lines.append(f"{i:6d}{p.nleg:5d}{p.degen:8.3f}  index, nleg, degeneracy, r={p.reff:8.4f}")
+        lines.append("      x           y           z     ipot  label      rleg      beta        eta")
+        for x, y, z, potential, tag in (*p.atoms, (0.0, 0.0, 0.0, 0, "abs")):
+            lines.append(f"{x:12.6f}{y:12.6f}{z:12.6f}{potential:4d} '{tag[:6]:6s}'" + "    0.0000" * 3)
+    return "\n".join(lines) + "\n"
+
+
+# ------------------------------------------------------------------------------------------- logged results
+
+
+def _table(
+    fit: ProjectFit,
+    labels: list[str],
+    paths: list[dict[str, str]],
+    inlined: Mapping[str, str],
+    names: Mapping[str, str],
+) -> str:
+    """The logged values of every path as a published table; errors by first derivatives, parameters independent."""
+    best = {names[p.name.lower()]: p.best for p in fit.parameters if p.best is not None and p.kind != "skip"}
+    errors = {names[p.name.lower()]: p.stderr for p in fit.parameters if p.stderr}
+    d = fit.data[0]
+    lines = [
+        f"[table.{fit.name}]",
+        f"title = {_quoted(f'fit {fit.name}')}",
+        f"k = {json.dumps(d.fit['k'])}",
+        f'kweight = {{ "{d.element} {d.edge}" = {max(d.fit["kweight"])} }}',
+    ]
+    for label, p, values in zip(labels, fit.paths, paths, strict=True):
+        lines += [
+            "",
+            f"[[table.{fit.name}.cell]]",
+            f"row = {_quoted(p.data)}",
+            f'edge = "{d.element} {d.edge}"',
+            f"path = {_quoted(label)}",
+        ]
+        reff = p.reff or parse_feff_dat(p.feff).reff
+        fixed = []
+        for key in ("n", "s02", "deltar", "sigma2"):
+            expression = parse(values.get(key, "0"))
+            value = float(expression(best))
+            spread = sum(
+                (float(expression({**best, n: best[n] + e})) - value) ** 2 for n, e in errors.items() if n in expression.names
+            ) ** 0.5  # fmt: skip
+            name = "r" if key == "deltar" else key
+            lines.append(f"{name} = {value + (reff if key == 'deltar' else 0):.6g}")
+            if spread > 0 and name != "n":
+                lines.append(f"{name}_err = {spread:.4g}")
+            if not spread:
+                fixed.append(name)
+        lines += [f"rfactor = {fit.rfactor:.6g}", f"fixed = {json.dumps(fixed)}"]
+    return "\n".join(lines)
+
+
+def _published(source: Project, stem: str, tables: list[str]) -> str:
+    head = [
+        f"# Results that {source.program} logged in {Path(source.path).name}; written by xasuite convert.",
+        f"paper = {_quoted(stem)}",
+        f"citation = {_quoted(f'{Path(source.path).name}, {source.program}')}",
+        f"software = {_quoted(source.program)}",
+    ]
+    return "\n\n".join(["\n".join(head), *tables]) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """A TOML string; JSON's escapes are TOML's."""
+    return json.dumps(text, ensure_ascii=False)
