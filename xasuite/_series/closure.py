@@ -71,12 +71,12 @@ def simulated_plan(loaded: LoadedSpec, context: Context) -> Plan:
 
 def drifting(loaded: LoadedSpec, times: Array) -> dict[str, dict[str, Array]]:
     """Per published path its n, r, sigma2, s02, each (m,) at `times` in the table's unit."""
-    from ..spec.published import table
+    from ..spec.published import table_of
 
     spec = loaded.spec
     assert isinstance(spec, SeriesSpec)
     assert spec.series.simulate is not None
-    published = table(spec.reproduces)
+    published = table_of(loaded)
     known = {c.row for c in published.cell}
     lines: dict[str, list[tuple[float, Any]]] = {}
     for name, when in spec.series.simulate.rows:

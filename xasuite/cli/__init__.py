@@ -21,6 +21,7 @@ from ..version import __version__
 COMMANDS: tuple[str, ...] = (
     "new",
     "check",
+    "convert",
     "fit",
     "reproduce",
     "closure",

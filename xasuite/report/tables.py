@@ -127,11 +127,10 @@ def cells_of(result: SpecResult) -> tuple[Any, ...]:
     """The scored cells of a spec that reproduces a published table; none for any other."""
     if not result.loaded.spec.reproduces:
         return ()
-    from ..spec.published import table
+    from ..spec.published import table_of
     from ..workflow.score import score_result
 
-    reference = result.loaded.spec.reproduces
-    return tuple(score_result(result, table(reference), reference))
+    return tuple(score_result(result, table_of(result.loaded), result.loaded.spec.reproduces))
 
 
 def _entry(value: Value, path: FittedPath, quantity: str, cell: Any) -> Entry:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..errors import SpecError
 from ..references import references_dir
 from .claims import Claim
-from .load import nearest
+from .load import LoadedSpec, nearest
 from .studies import Study
 
 QUANTITIES = ("n", "r", "sigma2", "s02", "rfactor")
@@ -94,12 +94,32 @@ def paper(name: str, folder: Path | None = None) -> Paper:
         raise SpecError(f"{path} is no table of published values: {exc}") from None
 
 
+def paper_of(loaded: LoadedSpec, folder: Path | None = None) -> Paper:
+    """The paper that a spec reproduces: from `folder`, else published/ in the spec's folder, else references/published.
+
+    Raises SpecError.
+    """
+    name = loaded.spec.reproduces.partition("/")[0]
+    own = loaded.path.parent / "published"
+    return paper(name, folder or (own if (own / f"{name}.toml").is_file() else None))
+
+
+def table_of(loaded: LoadedSpec) -> PublishedTable:
+    """The table that a spec's `reproduces = "PAPER/TABLE"` names. Raises SpecError."""
+    return _entry(paper_of(loaded), loaded.spec.reproduces)
+
+
 def table(reference: str, folder: Path | None = None) -> PublishedTable:
-    """The table that `reproduces = "PAPER/TABLE"` names. Raises SpecError."""
-    name, _, key = reference.partition("/")
-    found = paper(name, folder)
+    """The table that ``"PAPER/TABLE"`` names. Raises SpecError."""
+    return _entry(paper(reference.partition("/")[0], folder), reference)
+
+
+def _entry(found: Paper, reference: str) -> PublishedTable:
+    key = reference.partition("/")[2]
     if key not in found.table:
-        raise SpecError(f'reproduces = "{reference}": {name} has no table "{key}"{nearest(key, found.table)}')
+        raise SpecError(
+            f'reproduces = "{reference}": {found.paper} has no table "{key}"{nearest(key, found.table)}'
+        )
     return found.table[key]
 
 

@@ -6,7 +6,7 @@ import warnings
 
 from ..errors import ReadError, SpecError, XasuiteError, XasuiteWarning
 from ..spec.load import LoadedSpec, nearest
-from ..spec.published import table as published_table
+from ..spec.published import table_of
 from .resolve import Context, find_path, foil_spec, resolve_row
 
 
@@ -74,7 +74,7 @@ def _published(loaded: LoadedSpec) -> list[str]:
     if not loaded.spec.reproduces:
         return []
     try:
-        table = published_table(loaded.spec.reproduces)
+        table = table_of(loaded)
     except SpecError as exc:
         return [f"{loaded.at('reproduces')}: {exc}"]
     found = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from ..records.quantities import as_printed
 from ..spec import claims as kinds
 from ..spec.claims import Claim
 from ..spec.load import LoadedSpec
-from ..spec.published import paper, table
+from ..spec.published import paper_of, table_of
 from .closure import fit_seeds, own_errors
 from .lobes import SURE, lobe_growth, lobe_order
 from .resolve import Context, resolve_model
@@ -46,20 +47,22 @@ class ClaimCheck:
     label: str = "closure"
 
 
-def check_claims(results: Sequence[SpecResult], folder: Any = None) -> list[ClaimCheck]:
+def check_claims(results: Sequence[SpecResult], folder: Path | None = None) -> list[ClaimCheck]:
     """The claims of every paper that the results belong to, as far as their specs are among the results.
 
     Parameters
     ----------
     results : of specs whose `reproduces` names a table of the paper.
-    folder : of the papers' files, references/published if left out.
+    folder : of the papers' files, where not beside the specs or in references/published.
     """
     by_name = {r.loaded.name: r for r in results if r.rows}
-    papers = dict.fromkeys(r.loaded.spec.reproduces.partition("/")[0] for r in by_name.values())
+    papers = {
+        p.paper: p for r in by_name.values() if r.loaded.spec.reproduces for p in [paper_of(r.loaded, folder)]
+    }
     return [
         ClaimCheck(claim.id, claim.text, *found)
-        for name in filter(None, papers)
-        for claim in paper(name, folder).claim
+        for paper in papers.values()
+        for claim in paper.claim
         for found in check_claim(claim, by_name)
     ]
 
@@ -81,7 +84,7 @@ def _trend(check: kinds.Trend, results: Results) -> Iterable[Found]:
     """How far a value moves from one row of a table to another, ours beside the printed."""
     result, q = results[check.spec], check.quantity
     first, last = (getattr(result.row(r).path(check.path), q) for r in (check.start, check.end))
-    lines = {c.row: c for c in table(result.loaded.spec.reproduces).cell if c.path == check.path}
+    lines = {c.row: c for c in table_of(result.loaded).cell if c.path == check.path}
     ours = last.ufloat - first.ufloat
     printed = (getattr(lines[check.end], q) or 0) - (getattr(lines[check.start], q) or 0)
     error = math.hypot(*(getattr(lines[r], f"{q}_err") or 0 for r in (check.start, check.end)))

@@ -18,7 +18,7 @@ from ..exafs.model import Model
 from ..records import Array, Chi
 from ..reduce import find_e0
 from ..spec.load import LoadedSpec
-from ..spec.published import PublishedPath, table
+from ..spec.published import PublishedPath, table_of
 from ..spec.schema import Reduce
 from .resolve import Context, reduce_row, resolve_model
 from .simulated import simulate_stack
@@ -93,7 +93,7 @@ def lines_of(loaded: LoadedSpec, index: int) -> tuple[PublishedPath, ...]:
     """The published lines that a simulated row stands for."""
     entry = loaded.spec.data[index]
     assert entry.simulate is not None
-    return table(loaded.spec.reproduces).lines(entry.simulate.row)
+    return table_of(loaded).lines(entry.simulate.row)
 
 
 def fit_seeds(

@@ -175,7 +175,9 @@ def _values(
         if key in _QUANTITIES and not zero:
             out[key] = value
     # Larix keeps the degeneracy at one and writes it into the amplitude, as 4.0 * s02
-    if out.get("n") == "1" and (factors := re.fullmatch(r"([\d.]+)\s*\*\s*([A-Za-z_]\w*)", out.get("s02", ""))):
+    if out.get("n") == "1" and (
+        factors := re.fullmatch(r"([\d.]+)\s*\*\s*([A-Za-z_]\w*)", out.get("s02", ""))
+    ):
         out["n"], out["s02"] = f"{float(factors[1]):g}", factors[2]
     return out
 

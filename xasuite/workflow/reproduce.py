@@ -11,8 +11,7 @@ from ..exafs.result import STRONG_CORRELATION, FitResult
 from ..records import Shown
 from ..references import fits_dir
 from ..spec.load import LoadedSpec, load_spec
-from ..spec.published import spec_folders
-from ..spec.published import table as published_table
+from ..spec.published import spec_folders, table_of
 from . import claims, closure
 from .claims import ClaimCheck
 from .closure import Choice, Recovery
@@ -140,7 +139,7 @@ def _scored(spec: LoadedSpec, result: SpecResult) -> tuple[Sequence[Cell], Seque
     table = spec.spec.reproduces
     if not table:
         return [], []
-    published = published_table(table)
+    published = table_of(spec)
     rows = {d.published or (d.simulate.row if d.simulate else d.label) for d in spec.spec.data}
     doubts = [f"{table} {d.row}: {d.text}" for d in published.doubt if d.row in rows]
     return score_result(result, published, table), doubts

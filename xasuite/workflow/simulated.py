@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import SpecError
 from ..records import Spectrum
 from ..spec.load import LoadedSpec, nearest
-from ..spec.published import PublishedPath, table
+from ..spec.published import PublishedPath, table_of
 from ..spec.schema import Simulate, TruthRest, TruthShell
 
 
@@ -82,9 +82,9 @@ def truth_paths(loaded: LoadedSpec, index: int) -> tuple[Any, ...]:
     """Every path of the truth with its values: the published shells, then the rest of the cluster."""
     entry, how = loaded.spec.data[index], _how(loaded)
     assert entry.simulate is not None
-    published = {line.path: line for line in table(loaded.spec.reproduces).lines(entry.simulate.row)}
+    published = {line.path: line for line in table_of(loaded).lines(entry.simulate.row)}
     if not published:
-        known = {c.row for c in table(loaded.spec.reproduces).cell}
+        known = {c.row for c in table_of(loaded).cell}
         raise SpecError(
             f'{loaded.at("data", index)}: {loaded.spec.reproduces} has no row "{entry.simulate.row}"'
             f"{nearest(entry.simulate.row, known)}"

@@ -57,10 +57,10 @@ def _cells(result: SpecResult) -> tuple[Cell, ...]:
     reference = result.loaded.spec.reproduces
     if not reference:
         return ()
-    from ..spec.published import table
+    from ..spec.published import table_of
     from .score import score_result
 
-    return tuple(score_result(result, table(reference), reference))
+    return tuple(score_result(result, table_of(result.loaded), reference))
 
 
 def _judged(entry: Entry, cell: Cell | None) -> Entry:
