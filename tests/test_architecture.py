@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -84,3 +85,26 @@ def test_start_loads_nothing_heavy() -> None:
     for start in ("import xasuite", "import xasuite.cli as c; c._register()"):
         code = f"import sys; {start}; bad = {heavy} & set(sys.modules); assert not bad, bad"
         subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_no_paper_in_the_code() -> None:
+    """Papers are data: no paper's, sample's, spec's, table's or figure's name stands in the package."""
+    from xasuite.references import fits_dir, references_dir
+    from xasuite.spec.published import papers
+
+    held = {n: p for n, p in papers().items() if p.specs}
+    names = set(held) | {f.stem for f in (references_dir() / "clusters").glob("*.xyz")}
+    for name, paper in held.items():
+        names |= {f.stem for f in (fits_dir() / name).glob("*.toml")} | set(paper.figure)
+        names |= {c.row for t in paper.table.values() for c in t.cell if not c.row.endswith(("min", "foil"))}
+    words = "|".join(re.escape(n) for n in sorted(names | {"CoN3", "MnN3", "CoN4"}))
+    # tables and figures of a supplement are S and a number; S02 and the wavelet's s2 are none
+    pattern = re.compile(rf"(?<!\w)(?i:{words})(?!\w)|(?<![\w.])S(?!02)\d{{1,2}}[ab]?(?!\w)|Fig\. ?\d")
+    assert all(pattern.search(x) for x in ("ccro/S7", "of L-Co1Mn1-NC", "(Fig. 2g)", "time (S23)", "s7_co"))
+    found = [
+        f"{path}:{number}: {hit[0]}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if (hit := pattern.search(line))
+    ]
+    assert not found, "\n".join(found)

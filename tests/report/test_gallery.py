@@ -13,11 +13,12 @@ import pytest
 
 import xasuite as xs
 from xasuite.cli import main
-from xasuite.errors import DataError
+from xasuite.errors import DataError, SpecError
 from xasuite.report import figures
 from xasuite.report.plots import paper, style
 from xasuite.report.plots.paper import transform_of
 from xasuite.report.samples import samples
+from xasuite.spec.published import papers
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 MM = 25.4
@@ -80,12 +81,19 @@ def test_every_figure_type_is_there(page: str, maker: ModuleType) -> None:
     assert sorted(shown) == sorted(made)
 
 
-def test_ten_lines_each(page: str, maker: ModuleType) -> None:
-    for block in maker.blocks(page):
-        code = [
-            line for line in block.splitlines() if line.strip() and not line.startswith(("import", "from"))
-        ]
-        assert len(code) <= 10, block
+def test_every_figure_is_an_entry_of_a_paper(page: str, maker: ModuleType) -> None:
+    entries = {name for of in papers().values() for name in of.figure}
+    made = {n for block in maker.blocks(page) for n in maker.names(block)}
+    assert made <= entries
+    for name in made:
+        assert f'figure("{"comn" if name.startswith("fig2") else "ccro"}/{name}")' in page
+
+
+def test_a_published_figure_takes_no_other_inputs() -> None:
+    with pytest.raises(DataError, match="has its own inputs"):
+        figures.figure("ccro/s36-lines", "other.xdi")
+    with pytest.raises(SpecError, match="did you mean"):
+        figures.figure("ccro/s36-line")
 
 
 def test_images_are_small_and_not_blank(page: str) -> None:

@@ -1,4 +1,4 @@
-"""``xasuite figure``: a figure of a paper as PDF, SVG and PNG at a journal's column width."""
+"""``xasuite figure``: a figure as PDF, SVG and PNG at a journal's column width."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ def register(app: typer.Typer) -> None:
 
 
 def figure(
-    kind: str | None = typer.Argument(None, help="Kind of figure; left out, the kinds are listed."),
+    kind: str | None = typer.Argument(
+        None, help="Kind of figure, or PAPER/NAME of a published one; left out, both are listed."
+    ),
     inputs: list[str] | None = typer.Argument(
         None, help="Specs (.toml), data files, folders of results, series.h5."
     ),
@@ -33,13 +35,16 @@ def figure(
     k: tuple[float, float] | None = typer.Option(None, help="k range, 1/A, of ft."),
     data_root: Path | None = DATA_ROOT,
 ) -> None:
-    """Draw a figure of a paper: XANES, |chi(R)|, fits, wavelets, valence, a series against time."""
+    """Draw a figure: XANES, |chi(R)|, fits, wavelets, valence, a series against time."""
     from ..errors import DataError
     from ..report import figures
     from ..report.plots.style import COLUMN, DOUBLE
+    from ..spec.published import papers
 
     if kind is None:
         print_table("Figures", ("kind", "shows"), [(n, known.text) for n, known in figures.KINDS.items()])
+        published = [(f"{p}/{n}", f.text) for p, of in papers().items() for n, f in of.figure.items()]
+        print_table("Figures of references/published", ("name", "shows"), published)
         return
     if width not in WIDTHS:
         raise DataError(f"--width is {', '.join(WIDTHS)}, not {width!r}")

@@ -143,7 +143,7 @@ def select(
 ) -> FeffPath:
     """One path: by FEFF's own number (`path`), or the one that stands for a shell of an element.
 
-    `shell` counts the element's shells from the absorber; a split shell (CCRO's 2+2+2 oxygen, hcp's 6+6) is
+    `shell` counts the element's shells from the absorber; a split shell (2+2+2 oxygen of a distorted perovskite, hcp's 6+6) is
     one unless `within` is 0 or the path is named by its number. Raises CrystalError naming what there is.
     """
     origin = paths[0].origin if paths else "no structure"

@@ -1,4 +1,4 @@
-"""figure(kind, inputs): the figures of a paper from specs, data files, results, series and records."""
+"""figure(kind, inputs): figures from specs, data files, results, series and records; figure("PAPER/NAME"): a paper's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Kind:
     """A kind of figure: the function that draws it, what it takes, and a line that says what it shows."""
 
     function: str
-    takes: str  # samples, fits, valence, run, theory
+    takes: str  # samples, fits, spectra, valence, run, study, claim
     text: str
 
 
@@ -26,6 +26,14 @@ KINDS: dict[str, Kind] = {
     "fits": Kind("paper:fits", "fits", "|chi(R)| above Re chi(R), a column a sample or time"),
     "wavelet": Kind("paper:wavelets", "samples", "wavelet maps side by side"),
     "film": Kind("paper:film", "samples", "wavelet maps against time"),
+    "lines": Kind("paper:lines", "spectra", "white lines at L edges, a panel an absorber"),
+    "lobes": Kind(
+        "wavelet:plot_wavelets", "claim", "wavelet maps of a published claim's structures, PAPER/CLAIM"
+    ),
+    "growth": Kind(
+        "wavelet:plot_film", "claim", "a lobe that a published claim says to grow in, PAPER/CLAIM"
+    ),
+    "structures": Kind("theory:plot_structures", "study", "computed XANES of structures, PAPER/STUDY"),
     "valence": Kind(
         "xanes:valence", "valence", "formal oxidation state against edge energy, from a valence spec"
     ),
@@ -37,35 +45,72 @@ FORMATS = ("pdf", "svg", "png")
 
 
 def figure(kind: str, /, *inputs: Any, **options: Any) -> Any:
-    """A figure of a paper, as a matplotlib Figure; save it with `save_figure`.
+    """A figure as a matplotlib Figure; save it with `save_figure`.
 
     Parameters
     ----------
-    kind : one of KINDS.
+    kind : one of KINDS, or PAPER/NAME of a figure of references/published, which brings its inputs and options.
     inputs : specs (.toml), data files, folders of results, series.h5, or records.
     options : rows=, data_root= (see `samples`), and those of the kind's own function.
 
-    Raises DataError for an unknown kind or no input.
+    Raises DataError for an unknown kind or no input, SpecError for an unknown published figure.
     """
     from ..spec.load import nearest
 
+    if "/" in kind:
+        return _published(kind, inputs, options)
     if kind not in KINDS:
         raise DataError(f"there is no figure {kind!r}{nearest(kind, KINDS)}")
     module, _, name = KINDS[kind].function.partition(":")
     draw = getattr(importlib.import_module(f"{__package__}.plots.{module}"), name)
     takes = KINDS[kind].takes
+    if takes == "spectra":
+        return draw(inputs, **options)
     if takes in ("samples", "fits"):
         from .samples import samples
 
         chosen = {n: options.pop(n) for n in ("rows", "data_root") if n in options}
         return draw(samples(*inputs, fit=takes == "fits", **chosen), **options)
     if len(inputs) != 1:
-        raise DataError(
-            f"a {kind} figure is of one {'valence spec' if takes == 'valence' else 'series'}, not of {len(inputs)}"
-        )
-    if takes == "run":
-        return draw(_run(inputs[0]), **options)
-    return _valence(inputs[0], draw, options)
+        one = {"valence": "valence spec", "run": "series", "study": "study", "claim": "claim"}[takes]
+        raise DataError(f"a {kind} figure is of one {one}, not of {len(inputs)}")
+    if takes == "valence":
+        return _valence(inputs[0], draw, options)
+    made, own = _ONE[takes](inputs[0], options)
+    return draw(made, **own, **options)
+
+
+def _published(reference: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """A figure of references/published; options given win over its own."""
+    from ..workflow.figure_inputs import made, published_figure
+
+    entry = published_figure(reference)
+    if inputs:
+        raise DataError(f"{reference} has its own inputs; for yours: xasuite figure {entry.kind} FILE ...")
+    return figure(entry.kind, *map(made, entry.inputs), **{**entry.options, **options})
+
+
+def _of_run(one: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    return _run(one), {}
+
+
+def _of_study(one: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """A computed study; the options of theory_xanes are taken out of those of the drawing."""
+    from ..spec.studies import StructuresStudy
+    from ..workflow.structures import compare_structures, load_study
+
+    own = {n: options.pop(n) for n in ("scf", "radius", "sigma2") if n in options}
+    study = load_study(one) if isinstance(one, str) else one
+    return compare_structures(study, **own) if isinstance(study, StructuresStudy) else study, {}
+
+
+def _of_claim(one: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    from ..workflow.figure_inputs import claim_maps
+
+    return claim_maps(one)
+
+
+_ONE = {"run": _of_run, "study": _of_study, "claim": _of_claim}
 
 
 def _run(one: Any) -> Any:

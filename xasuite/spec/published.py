@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..errors import SpecError
 from ..references import references_dir
 from .claims import Claim
+from .figures import Figure
 from .load import LoadedSpec, nearest
 from .studies import Study
 
@@ -71,6 +72,7 @@ class Paper(_Table):
     table: dict[str, PublishedTable] = Field(default_factory=dict)
     claim: tuple[Claim, ...] = ()
     study: dict[str, Study] = Field(default_factory=dict)
+    figure: dict[str, Figure] = Field(default_factory=dict)
 
 
 def published_file(name: str, folder: Path | None = None) -> Path:
@@ -123,7 +125,11 @@ def _entry(found: Paper, reference: str) -> PublishedTable:
     return found.table[key]
 
 
+def papers() -> dict[str, Paper]:
+    """Every shipped paper by its name."""
+    return {path.stem: paper(path.stem) for path in sorted((references_dir() / "published").glob("*.toml"))}
+
+
 def spec_folders() -> list[str]:
     """The folders of fits/ that make the tables of the shipped papers again, in the order of the papers' names."""
-    papers = [paper(path.stem) for path in sorted((references_dir() / "published").glob("*.toml"))]
-    return list(dict.fromkeys(name for found in papers for name in found.specs))
+    return list(dict.fromkeys(name for found in papers().values() for name in found.specs))

@@ -1,4 +1,4 @@
-"""The figures of a paper from several samples: XANES against time, |chi(R)|, fits in k and R, wavelets, lines."""
+"""Figures of several samples: XANES against time, |chi(R)|, fits in k and R, wavelets, lines."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def xanes(
     span: tuple[float, float] = (-25, 75),
     enlarged: tuple[float, float] = (-6, 12),
 ) -> Any:
-    """XANES, the edge enlarged beside it; with `times` coloured by time (S23, S24), else by sample."""
+    """XANES, the edge enlarged beside it; with `times` coloured by time, else by sample."""
     e0 = float(np.asarray(samples[0].norm.e0))
     with style.style() as plt:
         figure, (left, right) = plt.subplots(
@@ -105,7 +105,7 @@ def ft(
     stacked: bool = True,
     each: bool = False,
 ) -> Any:
-    """|chi(R)| of samples above each other, first at the bottom (S8; with `times`, S25), or all on one base line.
+    """|chi(R)| of samples above each other, first at the bottom, or all on one base line.
 
     One k range and weight for all: `k`, `kweight`, or those of the first sample. `each` scales every curve to its own
     maximum, where a foil would dwarf the rest, and writes the factor beside its name.
@@ -169,7 +169,7 @@ def _step(curves: Sequence[Array]) -> float:
 
 
 def k_and_r(samples: Sequence[Sample], *, kweight: int | None = None) -> Any:
-    """Fits in k (left) and R (right), a row a sample: data black, fit red, window and range grey (S9, S10, S32)."""
+    """Fits in k (left) and R (right), a row a sample: data black, fit red, window and range grey."""
     with style.style() as plt:
         figure, axes = plt.subplots(
             len(samples), 2, figsize=(style.DOUBLE, 0.35 + 1.75 * len(samples)), squeeze=False, layout="constrained",
@@ -218,7 +218,7 @@ def _r_panel(axis: Any, s: Sample, part: str, kweight: int | None) -> None:
 
 
 def fits(samples: Sequence[Sample], *, kweight: int | None = None, columns: int = 6) -> Any:
-    """|chi(R)| above, Re chi(R) below, a column a sample in order (S26, S27): data black, fit red."""
+    """|chi(R)| above, Re chi(R) below, a column a sample in order: data black, fit red."""
     if len(samples) > columns:
         raise DataError(
             f"{len(samples)} fits do not fit into {columns} columns; choose rows=, or more columns"
@@ -270,7 +270,7 @@ def wavelets(
     r: tuple[float, float] = (0.5, 5.0),
     each: bool = False,
 ) -> Any:
-    """Wavelet maps side by side with |chi(R)| at their left, one k range and weight for all (S11, S31)."""
+    """Wavelet maps side by side with |chi(R)| at their left, one k range and weight for all."""
     from .wavelet import plot_wavelets
 
     low, high = k or samples[0].range.k
@@ -287,7 +287,7 @@ def film(
     r: tuple[float, float] = (0.5, 5.0),
     title: str = "",
 ) -> Any:
-    """Wavelet maps against time as a film strip (S28, S29)."""
+    """Wavelet maps against time as a film strip."""
     from .wavelet import plot_film
 
     k, chi = on_k(samples)
@@ -306,7 +306,7 @@ def film(
 def lines(
     spectra: Sequence[Spectrum], *, titles: Sequence[str] = (), span: tuple[float, float] | None = None
 ) -> Any:
-    """White lines at L edges, a panel an absorber, spectra of one absorber above each other (S36).
+    """White lines at L edges, a panel an absorber, spectra of one absorber above each other.
 
     Each spectrum is scaled to its own mean beyond the last line, so that areas can be compared.
     """

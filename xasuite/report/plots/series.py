@@ -195,7 +195,7 @@ def transform(
 
 
 def plot_waterfall(run: SeriesRun, what: str = "xanes", many: int = WATERFALL) -> Any:
-    """XANES or |chi(R)| of some rows above each other, coloured by time (S23, S25)."""
+    """XANES or |chi(R)| of some rows above each other, coloured by time."""
     rows = rows_shown(run, many)
     x, y, xlabel, ylabel = curves_of(run, what, rows)
     times, time_label = run.along()
@@ -247,7 +247,7 @@ def plot_map(run: SeriesRun, what: str = "xanes", difference: bool = False) -> A
 
 
 def plot_fits(run: SeriesRun, times: Sequence[float] | None = None) -> Any:
-    """Fits at chosen times (in the table's unit): |chi(R)| above, Re chi(R) below, data black, fit red (S26, S27)."""
+    """Fits at chosen times (in the table's unit): |chi(R)| above, Re chi(R) below, data black, fit red."""
     good = np.flatnonzero(run.table["fit_status"] != "not fitted")
     x, label = run.along()
     if times is None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def plot_edges(run: SeriesRun, calibration: Calibration | None = None) -> Any:
-    """E(f) against time with the error of noise; below it the valence with its error and interval (S7).
+    """E(f) against time with the error of noise; below it the valence with its error and interval.
 
     The valence is the run's own ([series.valence]), or read off a calibration given here, which must be at an E(f) of
     the run, of its element, and on its energy scale. Raises CalibrationError.

@@ -1,0 +1,47 @@
+"""A paper's figures as data: the [figure.NAME] tables of references/published."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SimulatedInput(_Table):
+    """A spectrum simulated from a structure, or one at each of `times`, e0 (eV) moving by `drift` a unit of time."""
+
+    structure: str
+    absorber: str
+    s02: float
+    site: str | None = None
+    label: str = ""
+    noise: float = 3e-4
+    e0: float | None = None
+    white_line: tuple[float, float, float] | None = None
+    times: tuple[float, ...] = ()
+    drift: float = 0.0
+
+
+class DrawnLines(_Table):
+    """An edge drawn from lines of stated height, width 1.2 eV: `lines` are [energy (eV), share of the step]."""
+
+    element: str
+    edge: str
+    label: str
+    energy: tuple[float, float]
+    lines: tuple[tuple[float, float], ...]
+    height: float
+    shift: float = 0.0
+
+
+class Figure(_Table):
+    """A kind that `xasuite figure` lists, its inputs, and the options of that kind."""
+
+    kind: str
+    text: str
+    inputs: tuple[str | SimulatedInput | DrawnLines, ...]
+    options: dict[str, Any] = Field(default_factory=dict)
