@@ -21,14 +21,14 @@ PARAM = "dr_o"
 
 def fitted(spec: Path, key: str, value: str) -> tuple[Any, Any, Any]:
     """The plan of a spec with one key of its simulation changed, the rows' chi(k), and their own fits."""
-    from xasuite._series.plan import make_plan
-    from xasuite._series.work import reduced
+    from xasuite._series.prepare import prepare
+    from xasuite._series.reduction import reduced
     from xasuite.exafs.engine import fit_stack
     from xasuite.spec.series import parse_series_spec
 
     text, changed = re.subn(rf"\b{key} = [\d.e-]+", f"{key} = {value}", spec.read_text(encoding="utf-8"))
     assert changed == 1, f"{spec.name} names its {key} {changed} times"
-    plan = make_plan(parse_series_spec(text, spec))
+    plan = prepare(parse_series_spec(text, spec))
     chi = reduced(plan, 0, len(plan)).data
     return plan, chi, fit_stack(plan.model, chi, start="mean")
 

@@ -20,7 +20,8 @@ LEVELS = [
     {"simulate"},
     {"spec"},
     {"workflow"},
-    {"_series", "report"},
+    {"_series"},
+    {"report"},
     {"cli"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}

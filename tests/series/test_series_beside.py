@@ -154,7 +154,9 @@ def test_mistakes_are_named(make_series, more, why):
 
 def test_what_cannot_be_found_is_named(make_series, tmp_path):
     missing = make_series(3, more="valence = { spec = 'nowhere.toml' }", name="nowhere")
-    with pytest.raises(SpecError, match=r'valence: spec = "nowhere.toml" is no spec beside this one'):
+    with pytest.raises(
+        SpecError, match=r'valence: spec = "nowhere.toml" is no spec in the folder of this one'
+    ):
         series(missing, output=tmp_path / "a")
     few = make_series(3, more="components = { n = 3 }", name="few")
     with pytest.raises(SeriesError, match="3 components of 3 spectra"):

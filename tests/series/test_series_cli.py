@@ -42,7 +42,7 @@ def test_json_is_one_document(spec, tmp_path, capsys):
         "label", "time", "status", "reason", "undetermined", "params", "rfactor", "chi2_reduced",
     }  # fmt: skip
     assert set(row["params"]) == {"s02", "enot", "n_o", "dr_o", "ss_o"}
-    assert row["params"]["n_o"]["stderr"] > row["params"]["n_o"]["share"] > 0
+    assert row["params"]["n_o"]["stderr"] > row["params"]["n_o"]["common"] > 0
     assert document["rows"][2]["status"] == "unreadable"
     assert document["rows"][2]["params"]["n_o"]["value"] is None
 
@@ -55,7 +55,12 @@ def test_the_table_and_the_files(spec, tmp_path, capsys):
     assert "largest difference" in out.out
     assert "6 of 6 spectra" in out.err
     folder = next(tmp_path.glob("*/grow"))
-    assert sorted(p.name for p in folder.iterdir()) == ["run.json", "series.csv", "series.h5"]
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "run.json",
+        "series.csv",
+        "series.h5",
+        "series.parquet",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +99,7 @@ def test_interrupted_it_keeps_what_was_done(spec, tmp_path):
     loaded = load_series_spec(spec)
     with pytest.raises(KeyboardInterrupt):
         run_series(loaded, folder=Folder(tmp_path / "a"), progress=stop)
-    assert len(list((tmp_path / "a/parts").glob("*.npz"))) == 1
+    assert len(list((tmp_path / "a/parts").glob("*.part"))) == 1
     run_series(loaded, folder=Folder(tmp_path / "a"), resume=True)
     run_series(loaded, folder=Folder(tmp_path / "b"))
     assert (tmp_path / "a/series.h5").read_bytes() == (tmp_path / "b/series.h5").read_bytes()
@@ -121,7 +126,7 @@ def test_ctrl_c_on_the_shell(make_series, tmp_path):
     signal.signal(signal.SIGINT, before)
     parts = tmp_path / spec.parent.name / "grow" / "parts"
     hangs = time.monotonic() + HANGS
-    while not list(parts.glob("0*.npz")):
+    while not list(parts.glob("0*.part")):
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < hangs, "no chunk was ever done"
         time.sleep(0.05)

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from xasuite._series import series
-from xasuite._series.plan import make_plan
-from xasuite._series.work import reduced
+from xasuite._series.prepare import prepare
+from xasuite._series.reduction import reduced
 from xasuite.exafs.engine import fit_stack
 from xasuite.exafs.trends import fit_timeline
 from xasuite.spec.series import parse_series_spec
@@ -41,7 +41,7 @@ def trend(name, seed, n=20, noise=None):
     )
     if noise:
         text = re.sub(r"noise = [\d.e-]+", f"noise = {noise}", text)
-    plan = make_plan(parse_series_spec(text, FITS / f"{name}.toml"))
+    plan = prepare(parse_series_spec(text, FITS / f"{name}.toml"))
     chi = reduced(plan, 0, n).data
     time, truth = plan.truth["time"], plan.truth["dr_o"]
     alone = fit_stack(plan.model, chi, start="mean")

@@ -61,9 +61,9 @@ def test_the_growth_is_recovered(clean):
 
 def test_s02_is_in_the_error(clean):
     """N s02 is what a fit determines: a 2.6 % error of s02 is a 2.6 % error of N."""
-    share = clean.table["n_o_share"] / clean.table["n_o"]
+    share = clean.table["n_o_err_common"] / clean.table["n_o"]
     np.testing.assert_allclose(share, 0.02 / 0.77, rtol=1e-3)
-    total = np.hypot(clean.table["n_o_err_fit"], clean.table["n_o_share"])
+    total = np.hypot(clean.table["n_o_err_own"], clean.table["n_o_err_common"])
     np.testing.assert_allclose(clean.table["n_o_err"], total, rtol=1e-9)
 
 

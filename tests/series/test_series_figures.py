@@ -37,7 +37,7 @@ def test_what_is_not_seen_is_hollow(run):
     changed["Co-O.seen"] = np.where(np.arange(12) > 8, 0.0, changed["Co-O.seen"])
     run.__dict__["table"] = changed
     try:
-        axis = plots.plot_parameters(run, "Co-O.n").axes[0]
+        axis = plots.plot_parameters(run, ["Co-O.n"]).axes[0]
     finally:
         del run.__dict__["table"]
     assert [t.get_text() for t in axis.get_legend().get_texts()] == ["not seen"]

@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 
 from xasuite._series import series
-from xasuite._series.clock import join_log, read_log
 from xasuite._series.hold import weighted_mean
-from xasuite._series.plan import make_plan
-from xasuite._series.quality import flat_top, i0_name, longest_run
-from xasuite._series.work import reduced
+from xasuite._series.prepare import prepare
+from xasuite._series.quality import flat_tops, i0_name, long_runs
+from xasuite._series.reduction import reduced
 from xasuite.errors import ReadError, SeriesError, SpecError
+from xasuite.io.logs import join_log, read_log
 from xasuite.io.sources import Entry, find_entries, find_files, find_scans, natural, read_scans
-from xasuite.spec.series import Log, load_series_spec, parse_series_spec
+from xasuite.spec.series import load_series_spec, parse_series_spec
 
 from .conftest import E0, SPEC, scan_of
 
@@ -103,7 +103,9 @@ def test_a_stack_is_read_chunk_by_chunk(co_o, tmp_path, monkeypatch):
     )
     asked = []
     original = ingest.read_stack
-    monkeypatch.setattr(ingest, "read_stack", lambda entries: asked.append(len(entries)) or original(entries))
+    monkeypatch.setattr(
+        ingest, "read_stack", lambda stack, rows: asked.append(len(rows)) or original(stack, rows)
+    )
     series(tmp_path / "grow.toml", output=tmp_path)
     assert asked == [5, 4]
 
@@ -116,7 +118,7 @@ def test_logs_are_joined_as_another_program_joins_them(data_root):
     spec = Path(__file__).parents[2] / "fits/sno2/tpr.toml"
     loaded = load_series_spec(spec)
     entries = find_entries([data_root / H5])
-    from xasuite._series.clock import scan_time
+    from xasuite._series.ingest import scan_time
 
     scans = read_scans(entries)
     time = loaded.spec.series.time
@@ -126,7 +128,8 @@ def test_logs_are_joined_as_another_program_joins_them(data_root):
     theirs = pd.read_csv(data_root / "series/SnO2_TPR/catxas_results/SnO2_TPR_Process_Correlation.csv")
     np.testing.assert_allclose(times - times[0], theirs["TOS [s]"], atol=0.5)
     for log, ours, column in ((0, "T", "TR1 T"), (1, "H2O", "H2O"), (1, "H2", "H2")):
-        log_times, values = read_log(loaded.spec.series.log[log], [data_root])
+        how = loaded.spec.series.log[log].model_dump(exclude={"file", "max_gap"})
+        log_times, values = read_log(loaded.spec.series.log[log].file, [data_root], **how)
         name = next(c for c in theirs.columns if c.startswith(column))
         joined = join_log(times, log_times, values[ours], 600.0)
         np.testing.assert_allclose(joined, theirs[name], rtol=1e-6)
@@ -141,9 +144,9 @@ def test_a_hole_in_a_log_gives_no_value():
 def test_a_log_without_the_column(tmp_path):
     (tmp_path / "log.csv").write_text("t,T1,T2\n0,1,2\n10,3,4\n")
     with pytest.raises(ReadError, match="'T' names 2 columns of the log; there are T1, T2"):
-        read_log(Log(file="log.csv", time="t", columns={"T": "T"}), [tmp_path])
+        read_log("log.csv", [tmp_path], time="t", columns={"T": "T"})
     with pytest.raises(ReadError, match="no line of it names a column 'clock'"):
-        read_log(Log(file="log.csv", time="clock", columns={"T": "T1"}), [tmp_path])
+        read_log("log.csv", [tmp_path], time="clock", columns={"T": "T1"})
 
 
 def test_time_and_columns_from_names(co_o, tmp_path):
@@ -213,8 +216,8 @@ def test_measured_scans_whose_scale_drifts(data_root, tmp_path):
 
 def test_averaging_halves_the_noise(make_series):
     """Four scans of independent noise: the propagated noise halves, and so does what chi(k) shows."""
-    one = make_plan(load_series_spec(make_series(8)))
-    four = make_plan(load_series_spec(make_series(8, more='average = { kind = "block", n = 4 }')))
+    one = prepare(load_series_spec(make_series(8)))
+    four = prepare(load_series_spec(make_series(8, more='average = { kind = "block", n = 4 }')))
     assert len(four) == 2
     single, mean = reduced(one, 0, 8), reduced(four, 0, 2)
     assert mean.table["noise"].mean() / single.table["noise"].mean() == pytest.approx(0.5, abs=0.02)
@@ -223,9 +226,9 @@ def test_averaging_halves_the_noise(make_series):
 
 def test_running_averages_cross_chunks(make_series):
     """A window of three over eight scans: six rows, each the mean of its own three whatever the chunk."""
-    plan = make_plan(load_series_spec(make_series(8, chunk=2, more='average = { kind = "running", n = 3 }')))
-    single = make_plan(load_series_spec(make_series(8)))
-    assert plan.members[3] == (3, 4, 5)
+    plan = prepare(load_series_spec(make_series(8, chunk=2, more='average = { kind = "running", n = 3 }')))
+    single = prepare(load_series_spec(make_series(8)))
+    assert list(plan.scans_of(3, 4)) == [3, 4, 5]
     from xasuite._series.ingest import ingest
 
     mu = ingest(single, 0, 8).data.mu
@@ -233,7 +236,7 @@ def test_running_averages_cross_chunks(make_series):
 
 
 def test_a_bad_scan_is_left_out_of_an_average(make_series):
-    plan = make_plan(load_series_spec(make_series(4, {1: "drowned"}, more="average = { n = 4 }")))
+    plan = prepare(load_series_spec(make_series(4, {1: "drowned"}, more="average = { n = 4 }")))
     row = reduced(plan, 0, 1)
     assert row.table["averaged"][0] == 3
     assert row.reason[0] == "without scan_2.txt"
@@ -258,9 +261,10 @@ def test_weighted_mean_is_widened_by_scatter():
 
 
 def test_pieces():
-    assert longest_run(np.array([False, True, True, False, True])) == (1, 2)
-    assert flat_top(np.array([1.0, 3, 3, 3, 2])) == (1, 3)
-    assert flat_top(np.ones(9)) == (0, 0)
+    flags = np.array([[False, True, True, False, True], [False] * 5])
+    assert long_runs(flags, 2) == {0: (1, 2)}
+    assert long_runs(flags, 3) == {}
+    assert flat_tops(np.array([[1.0, 3, 3, 3, 2], [1.0] * 5]), 3) == {0: (1, 3)}
     assert i0_name("ln(I0/It)", ["I0", "It"]) == "I0"
     assert i0_name("ifluor/mon", ["ifluor", "mon"]) == "mon"
     assert i0_name("ln(a/b)", ["a", "b"]) == "a"
@@ -300,4 +304,4 @@ def test_data_that_end_too_soon(make_series):
     spec = make_series(2)
     spec.write_text(spec.read_text().replace("k = [3.0, 11.0]", "k = [3.0, 16.0]"))
     with pytest.raises(SeriesError, match=r"it ends at k = 13\.\d 1/A and \[fit\] k goes to 16"):
-        make_plan(load_series_spec(spec))
+        prepare(load_series_spec(spec))

@@ -44,7 +44,7 @@ def undisturbed(make_series, tmp_path_factory):
 
 
 def contents(folder):
-    return {n: (folder / n).read_bytes() for n in ("series.h5", "series.csv")}
+    return {n: (folder / n).read_bytes() for n in ("series.h5", "series.parquet", "series.csv")}
 
 
 def killed(spec, folder, stage, after, resume=False):
@@ -66,7 +66,7 @@ def killed(spec, folder, stage, after, resume=False):
     time.sleep(after)
     child.kill()
     child.join()
-    return len(list((folder / "parts").glob("0*.npz")))
+    return len(list((folder / "parts").glob("0*.part")))
 
 
 def test_ten_kills_give_ten_equal_files(undisturbed, tmp_path):
@@ -78,7 +78,12 @@ def test_ten_kills_give_ten_equal_files(undisturbed, tmp_path):
         left.append(killed(spec, folder, stage, share * lengths[stage]))
         run(spec, folder, resume=True)
         assert contents(folder) == whole, f"killed after {share:.0%} of stage {stage}"
-        assert sorted(p.name for p in folder.iterdir()) == ["run.json", "series.csv", "series.h5"]
+        assert sorted(p.name for p in folder.iterdir()) == [
+            "run.json",
+            "series.csv",
+            "series.h5",
+            "series.parquet",
+        ]
     # the moments must have hit the work itself, or the test would prove nothing
     assert sum(0 < n < CHUNKS for n in left) >= 3, left
 

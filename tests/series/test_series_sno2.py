@@ -69,7 +69,7 @@ def test_what_is_not_determined_is_marked(run):
     """
     table = run.table
     lost = table["undetermined"].str.contains("dr_o")
-    unseen = table["n_o"] < 2 * table["n_o_err_fit"]
+    unseen = table["n_o"] < 2 * table["n_o_err_own"]
     assert (lost | ~unseen).all()
     assert lost.iloc[-10:].sum() >= 7
     assert not lost.iloc[:30].any()
@@ -83,7 +83,7 @@ def test_enot_is_held_with_its_error(run):
     assert table["enot"].nunique() == 1
     assert table["enot"].iloc[0] == pytest.approx(9.6, abs=1.0)
     assert 0.1 < table["enot_err"].iloc[0] < 1.0
-    assert (table["dr_o_err"].iloc[:30] > table["dr_o_err_fit"].iloc[:30]).all()
+    assert (table["dr_o_err"].iloc[:30] > table["dr_o_err_own"].iloc[:30]).all()
     held = {p["name"]: p for p in run.parameters}
     assert held["enot"]["origin"] == "weighted mean of 10 fits, rows 1-10"
 

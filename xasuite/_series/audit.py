@@ -1,54 +1,198 @@
-"""Which rows of a chunk are audited, and what the engine's audit says of them."""
+"""The audit of a series: an acceptance sample of its rows fitted again by Larch (docs/decisions/series_audit.md).
+
+A chunk's good rows are put in the order of their leverage and cut into equal strata, and one row is drawn from each:
+the sample is spread over the run and over what its rows are like. Which rows, follows from the plan alone.
+"""
 
 from __future__ import annotations
 
-import math
+import heapq
+import os
 import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..records import OK
-from .fitting import ENGINE, RowFit
+from ..exafs.engine import BatchFit
+from ..records import OK, Array, Chi
+from .fitting import RowFit
 from .plan import Plan
 
-LEAST_ROWS = 5
 LIMIT = 0.01  # standard errors between the engine and Larch
+AGREE, CONFIDENCE = 0.99, 0.95  # the share of rows that must agree, and how sure the sample has to make that
+ALONE = 16  # rows from which on a process of its own is worth its start
 
 
-def audited_rows(plan: Plan, good: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Which of a chunk's good rows are refitted: so many that the run has max(5, the spec's share) of them.
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Rows of a chunk for Larch: their numbers in the series, their chi(k) and fits, by model; the sizes of the strata."""
 
-    Evenly spread, and by the plan alone: an interrupted run audits the same rows again.
+    batches: tuple[tuple[NDArray[np.intp], Chi, BatchFit], ...]
+    strata: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.strata)
+
+
+@lru_cache
+def sample_size(rows: int) -> int:
+    """How many of so many rows must agree with Larch for the statement: about 300, fewer of a small series.
+
+    Examples
+    --------
+    >>> sample_size(100_000), sample_size(1000), sample_size(50)
+    (299, 239, 48)
     """
-    share = max(math.ceil(plan.series.audit * len(plan)), LEAST_ROWS) / len(plan)
-    longest = max(end - start for start, end in plan.chunks)
-    count = min(good.size, math.ceil(share * longest))
-    if plan.series.audit == 0 or not count:
-        return good[:0]
-    return good[np.unique(np.linspace(0, good.size - 1, count).round().astype(int))]
+    bad = int((1 - AGREE) * rows + 1e-9) + 1
+    for n in range(1, rows):
+        each, more = divmod(bad, n)  # bad rows a stratum of rows / n, spread as evenly as they can be hidden
+        worst = np.maximum(1 - np.array([each, each + 1]) * n / rows, 0.0) ** [n - more, more]
+        if worst.prod() <= 1 - CONFIDENCE:
+            return n
+    return rows
 
 
-def audit_rows(plan: Plan, ok: NDArray[np.intp], fit: RowFit, first: int) -> dict[str, Any]:
-    """{"rows": [{row, difference, parameter}]}, rows from 0 of the whole series.
+def shown(strata: Sequence[int]) -> int:
+    """The smallest number of bad rows of which one drawn from each stratum finds at least one, at 95 % confidence.
 
-    `ok` are the chunk's rows that were fitted, `first` the row of the series that the chunk begins with.
+    The probability to miss them all, the product of 1 - D/N over the strata, is largest when each further bad row
+    goes where it lowers it least: into the stratum with most good rows left.
     """
-    from ..exafs.audits import compare
+    left = [-n for n in strata]
+    heapq.heapify(left)
+    missed, bad = 0.0, 0  # logarithm of the probability
+    while missed > np.log(1 - CONFIDENCE):
+        bad += 1
+        if left[0] >= -1:
+            return bad
+        missed += np.log1p(1 / left[0])
+        heapq.heapreplace(left, left[0] + 1)
+    return bad
 
-    if fit.by != ENGINE:
-        return {"rows": [], "by": fit.by}
-    chosen = audited_rows(plan, np.flatnonzero([s == OK for s in fit.status]))
-    rows = []
-    # Larch's own correlations divide by errors of 0
-    warnings.filterwarnings("ignore", message="Using UFloat objects with std_dev==0")
+
+def draw(plan: Plan, chunk: int, fit: RowFit, rows: NDArray[np.intp]) -> Sample | None:
+    """The rows of a chunk that are to be fitted again; `rows` are the numbers in the series of the fitted ones."""
+    good = np.flatnonzero(np.array(fit.status, object) == OK)
+    start, end = plan.rows_of(chunk)
+    wanted = min(good.size, -(-sample_size(len(plan)) * (end - start) // len(plan)))
+    if not plan.series.audit or not wanted:
+        return None
+    by_leverage = good[np.argsort(leverage(fit)[good], kind="stable")]
+    strata = np.array_split(by_leverage, wanted)
+    rng = np.random.default_rng([int(plan.fingerprint[:15] or "0", 16), chunk])
+    chosen = np.sort([rng.choice(s) for s in strata])
+    return sample_of(fit, rows, chosen, tuple(len(s) for s in strata))
+
+
+def sample_of(
+    fit: RowFit, rows: NDArray[np.intp], chosen: NDArray[np.intp], strata: tuple[int, ...]
+) -> Sample:
+    """The rows `chosen` of a fit with all that Larch needs; `rows` are the numbers in the series of the fitted ones."""
+    batches = []
     for batch in fit.batches:
         own = np.flatnonzero(np.isin(batch.rows, chosen))
-        if not own.size:
-            continue
-        found = compare(batch.fit.model, batch.chi, batch.fit, own)
-        for at, away, name in zip(own, found.difference, found.parameter, strict=True):
-            row = int(first + ok[batch.rows[at]])
-            rows.append({"row": row, "difference": float(away), "parameter": name})
-    return {"rows": sorted(rows, key=lambda r: r["row"])}
+        if own.size:
+            batches.append((rows[batch.rows[own]], batch.chi.take(own), batch.fit.take(own)))
+    return Sample(tuple(batches), strata)
+
+
+def leverage(fit: RowFit) -> Array:
+    """How far (m,) the parameters of each row lie from those of the others with the same model."""
+    out = np.zeros(len(fit.status))
+    for batch in fit.batches:
+        x = np.nan_to_num(batch.fit.x - np.nanmean(batch.fit.x, axis=0))
+        inverse = np.linalg.pinv(np.atleast_2d(np.cov(x, rowvar=False)) if len(x) > 1 else np.eye(x.shape[1]))
+        here = batch.rows >= 0
+        out[batch.rows[here]] = np.einsum("mi,ij,mj->m", x, inverse, x)[here]
+    return out
+
+
+def refit(sample: Sample) -> dict[str, Any]:
+    """{"rows": [{row, difference, parameter}], "strata"}: each row's largest difference from Larch in standard errors."""
+    from ..exafs.audits import compare
+
+    # Larch's own correlations divide by errors of 0
+    warnings.filterwarnings("ignore", message="Using UFloat objects with std_dev==0")
+    found = []
+    for rows, chi, fit in sample.batches:
+        made = compare(fit.model, chi, fit, np.arange(len(rows)))
+        for row, away, name in zip(rows, made.difference, made.parameter, strict=True):
+            found.append({"row": int(row), "difference": float(away), "parameter": name})
+    return {"rows": sorted(found, key=lambda r: r["row"]), "strata": list(sample.strata)}
+
+
+class Auditor:
+    """Fits samples again: in a process of its own where there is a second core for it, else when it is waited for."""
+
+    def __init__(self, keep: Callable[[int, dict[str, Any]], None], rows: int) -> None:
+        self._keep = keep
+        self._waiting: dict[int, Future[dict[str, Any]] | Sample] = {}
+        self._pool = None
+        if rows >= ALONE and (os.cpu_count() or 1) > 1:
+            self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_begin)
+            self._pool.submit(int)  # so that it starts, and loads Larch, now
+
+    def add(self, chunk: int, sample: Sample) -> None:
+        """Take a chunk's sample; keep what others have given."""
+        self._waiting[chunk] = self._pool.submit(refit, sample) if self._pool is not None else sample
+        for done in [c for c, w in self._waiting.items() if isinstance(w, Future) and w.done()]:
+            self._finish(done)
+
+    def wait(self, said: Callable[[], None]) -> None:
+        """Finish everything; `said` is called before each."""
+        while self._waiting:
+            said()
+            self._finish(next(iter(self._waiting)))
+
+    def _finish(self, chunk: int) -> None:
+        held = self._waiting.pop(chunk)
+        self._keep(chunk, refit(held) if isinstance(held, Sample) else held.result())
+
+    def close(self) -> None:
+        """Let the process go."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _begin() -> None:
+    import signal
+
+    from .._larch import fitting  # noqa: F401
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that was started
+
+
+def summary(found: Iterable[Mapping[str, Any]], rows: int) -> dict[str, Any]:
+    """How many of `rows` good rows were refitted, the worst of them, and what that says of the others."""
+    found = list(found)
+    refitted = [r for chunk in found for r in chunk["rows"]]
+    strata = [s for chunk in found for s in chunk["strata"]]
+    nothing: dict[str, Any] = {"row": -1, "difference": 0.0, "parameter": ""}
+    worst = max(refitted, key=lambda r: float(r["difference"]), default=nothing)
+    out = {"n": len(refitted), "largest": worst["difference"], "row": worst["row"], "parameter": worst["parameter"]}  # fmt: skip
+    if not refitted:
+        return out | {"agree": None, "statement": "no row was fitted again with Larch"}
+    if worst["difference"] > LIMIT:
+        return out | {"agree": None, "statement": f"{len(refitted)} rows were fitted again with Larch and not all agree"}  # fmt: skip
+    if not strata:  # rows that were chosen as they came say nothing of the others
+        return out | {"agree": None, "statement": f"{len(refitted)} of {rows} rows fitted again with Larch, and all agree"}  # fmt: skip
+    return out | statement(strata, rows)
+
+
+def statement(strata: Sequence[int], rows: int) -> dict[str, Any]:
+    """What no disagreement in one row a stratum says of all rows: {"agree": share, "statement": sentence}."""
+    share = 1 - (shown(strata) - 1) / rows
+    confident = (
+        f"with {CONFIDENCE:.0%} confidence at least {np.floor(1e4 * share) / 100:g} % of {rows} rows agree"
+    )
+    return {
+        "agree": share,
+        "statement": f"{len(strata)} of {rows} rows fitted again with Larch: "
+        f"{'every row agrees' if share == 1 else confident} with it within {LIMIT:g} standard errors",
+    }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,16 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..exafs.engine.result import MAPS, RowFits
-from ..exafs.model import PATH_VALUES, Model
-from ..records import OK, Array, Chi, Series, axes, concat
+from ..exafs.model import Model
+from ..records import OK, Array, Chi, axes, concat
 from .plan import Plan
 
 if TYPE_CHECKING:
     from ..exafs.engine import BatchFit
 
 TOO_SHORT = "too noisy"
-ENGINE = "engine"
-QUANTITIES = (*PATH_VALUES, "r")
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,33 +32,33 @@ class Batch:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RowFit(RowFits):
-    """Fits of m rows, each up to its own kmax (m,): `epsilon_k`, `n_idp`, `usable_k` (m,), the fitted `chi` (m, nk)."""
+    """Fits of m rows, each up to its own kmax (m,): `epsilon_k`, `n_idp`, `usable_k` (m,), the fitted `chi` (m, nk).
+
+    `step` (m,) certifies that a row is at a minimum: the length of the next Gauss-Newton step in standard errors.
+    """
 
     n_idp: Array = field(metadata=axes("row"))
     usable_k: Array = field(metadata=axes("row"))
     kmax: Array = field(metadata=axes("row"))
+    step: Array = field(metadata=axes("row"))
     reason: tuple[str, ...] = field(metadata=axes("row"))
     chi: Array = field(metadata=axes("row", "k"))
-    by: str = ENGINE
     batches: tuple[Batch, ...] = ()
 
 
-def fit_rows(plan: Plan, chi: Series, rows: NDArray[np.intp], model: Model, *, threads: int = 1) -> RowFit:
-    """Fit the rows of a series of chi(k). Rows share a k range, or go up to their own usable k."""
+def fit_rows(plan: Plan, chi: Chi, model: Model, *, threads: int = 1) -> RowFit:
+    """Fit a stack of chi(k). Rows share a k range, or go up to their own usable k."""
     from ..reduce.noise import usable_k
 
-    data: Chi = chi.data
-    stack = data.take(rows)
-    usable = np.asarray(usable_k(stack), float)
+    usable = np.asarray(usable_k(chi), float)
     kmax, short = row_kmax(plan, model, usable)
-    out = _grouped(plan, stack, model, kmax, np.arange(len(rows)), threads)
-    out = _without_absent(plan, stack, model, kmax, out, threads)
-    status = tuple(TOO_SHORT if s and was == OK else was for s, was in zip(short, out.status, strict=True))
-    reason = tuple(
-        f"its signal ends at k = {u:.1f} 1/A, too soon for {len(model.varied)} variables" if s else r
-        for s, u, r in zip(short, usable, out.reason, strict=True)
-    )
-    return replace(out, model=model, usable_k=usable, kmax=kmax, status=status, reason=reason)
+    out = _grouped(plan, chi, model, kmax, np.arange(usable.size), threads)
+    out = _without_absent(plan, chi, model, kmax, out, threads)
+    status, reason = list(out.status), list(out.reason)
+    for i in np.flatnonzero(short):
+        status[i] = TOO_SHORT if status[i] == OK else status[i]
+        reason[i] = f"its signal ends at k = {usable[i]:.1f} 1/A, too soon for {len(model.varied)} variables"
+    return replace(out, model=model, usable_k=usable, kmax=kmax, status=tuple(status), reason=tuple(reason))
 
 
 def _grouped(
@@ -77,7 +77,7 @@ def _grouped(
 def _in_order(parts: list[RowFit], order: list[NDArray[np.intp]]) -> RowFit:
     """Fits of some rows each as one, in the order of the rows."""
     whole = concat(parts).take(np.argsort(np.concatenate(order)))
-    return replace(whole, batches=tuple(b for p in parts for b in p.batches), by=parts[-1].by)
+    return replace(whole, batches=tuple(b for p in parts for b in p.batches))
 
 
 def _without_absent(plan: Plan, stack: Chi, model: Model, kmax: Array, fit: RowFit, threads: int) -> RowFit:
@@ -85,8 +85,6 @@ def _without_absent(plan: Plan, stack: Chi, model: Model, kmax: Array, fit: RowF
 
     Its amplitude then is 0 with the error that it had, an upper limit; everything else is of the fit without it.
     """
-    from .hold import fixed
-
     names = [n for n in plan.series.optional if any(p.name == n for p in model.varied)]
     for name in names:
         value, error = np.array(fit.values[name]), np.array(fit.stderr_fit[name])
@@ -122,6 +120,19 @@ def with_kmax(model: Model, kmax: float) -> Model:
     return replace(model, range=replace(model.range, k=(model.range.k[0], kmax)))
 
 
+def fixed(model: Model, fix: Mapping[str, float]) -> Model:
+    """The model with some parameters held at given values, and without the paths whose N then is 0."""
+    params = tuple(
+        replace(p, value=fix[p.name], vary=False, min=-math.inf, max=math.inf) if p.name in fix else p
+        for p in model.params
+    )
+    known = {p.name: p.value for p in params if not p.vary and p.expr is None}
+    paths = tuple(p for p in model.paths if not (p.n.names <= known.keys() and p.n(known) == 0))
+    used = frozenset().union(*(p.names for p in paths))
+    used |= frozenset().union(*(p.expr.names for p in params if p.expr is not None and p.name in used))
+    return Model(tuple(p for p in params if p.name in used), paths, model.range)
+
+
 def row_kmax(plan: Plan, model: Model, usable: Array) -> tuple[Array, NDArray[np.bool_]]:
     """The end of k (m,) of each row, and which rows have no signal for the model.
 
@@ -129,11 +140,10 @@ def row_kmax(plan: Plan, model: Model, usable: Array) -> tuple[Array, NDArray[np
     what leaves one independent point more than there are variables.
     """
     low, high = model.range.k
-    whole = np.full(usable.shape, high)
     if plan.series.kmax == "fixed":
-        return whole, np.zeros(usable.shape, bool)
+        return np.full(usable.shape, high), np.zeros(usable.shape, bool)
     step = plan.series.kmax_step
-    width = (len(model.varied) + 1 - 1) * np.pi / (2 * (model.range.r[1] - model.range.r[0]))
+    width = len(model.varied) * np.pi / (2 * (model.range.r[1] - model.range.r[0]))
     least = min(high, low + step * np.ceil(width / step + 1e-9))
     wanted = np.minimum(np.floor(usable / step + 1e-9) * step, high)
     return np.maximum(wanted, least), wanted < least - 1e-9
@@ -143,23 +153,13 @@ def _fit(plan: Plan, chi: Chi, model: Model, threads: int) -> RowFit:
     from ..exafs import engine
 
     start = None if plan.series.start == "model" else plan.series.start
-    fit = engine.fit_stack(
-        model,
-        chi,
-        epsilon_k=plan.spec.fit.epsilon_k,
-        start=start,
-        threads=1 if start == "previous" else threads,
-    )
+    one = 1 if start == "previous" else threads
+    fit = engine.fit_stack(model, chi, epsilon_k=plan.spec.fit.epsilon_k, start=start, threads=one)
     m = len(fit)
     same = {f.name: getattr(fit, f.name) for f in fields(RowFits)}
     own: dict[str, Any] = {
-        "model": model,
-        "n_idp": np.full(m, fit.n_idp),
-        "epsilon_k": np.asarray(fit.epsilon_k, float).reshape(m, -1)[:, 0],
-        "usable_k": np.full(m, np.nan),
-        "kmax": np.full(m, model.range.k[1]),
-        "reason": fit.reason,
-        "chi": fit.chi(),
-        "batches": (Batch(np.arange(m), chi, fit),),
-    }
+        "n_idp": np.full(m, fit.n_idp), "epsilon_k": np.asarray(fit.epsilon_k, float).reshape(m, -1)[:, 0],
+        "usable_k": np.full(m, np.nan), "kmax": np.full(m, model.range.k[1]), "step": fit.step, "reason": fit.reason,
+        "chi": fit.chi(), "batches": (Batch(np.arange(m), chi, fit),),
+    }  # fmt: skip
     return RowFit(**(same | {n: dict(same[n]) for n in MAPS} | own))

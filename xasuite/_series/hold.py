@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +10,9 @@ import numpy as np
 from ..errors import SeriesError
 from ..exafs.model import Model, Parameter
 from ..spec.series import Hold
+from .fitting import fit_rows, fixed
 from .plan import Plan
+from .reduction import reduced
 
 
 def hold(plan: Plan) -> Plan:
@@ -37,9 +38,6 @@ def hold(plan: Plan) -> Plan:
 
 
 def _fitted(plan: Plan, names: list[str], table: Hold) -> dict[str, Parameter]:
-    from .fitting import fit_rows
-    from .work import reduced
-
     start, end = table.rows[0] - 1, min(table.rows[1], len(plan))
     where = f"rows {start + 1}-{end}"
     series = reduced(plan, start, end)
@@ -47,7 +45,7 @@ def _fitted(plan: Plan, names: list[str], table: Hold) -> dict[str, Parameter]:
     if not ok.size:
         why = next((r for r in series.reason if r), "no row is ok")
         raise SeriesError(f"hold: {names[0]}: {where} cannot be used: {why}")
-    fit = fit_rows(plan, series, ok, fixed(plan.model, table.fix))
+    fit = fit_rows(plan, series.data.take(ok), fixed(plan.model, table.fix))
     out = {}
     for name in names:
         values, errors = fit.values[name], fit.stderr_fit[name]
@@ -61,19 +59,6 @@ def _fitted(plan: Plan, names: list[str], table: Hold) -> dict[str, Parameter]:
         origin = f"weighted mean of {good.sum()} fits, {where}"
         out[name] = Parameter(name, value, vary=False, stderr=stderr, origin=origin)
     return out
-
-
-def fixed(model: Model, fix: Mapping[str, float]) -> Model:
-    """The model with some parameters held at given values, and without the paths whose N then is 0."""
-    params = tuple(
-        replace(p, value=fix[p.name], vary=False, min=-math.inf, max=math.inf) if p.name in fix else p
-        for p in model.params
-    )
-    known = {p.name: p.value for p in params if not p.vary and p.expr is None}
-    paths = tuple(p for p in model.paths if not (p.n.names <= known.keys() and p.n(known) == 0))
-    used = frozenset().union(*(p.names for p in paths))
-    used |= frozenset().union(*(p.expr.names for p in params if p.expr is not None and p.name in used))
-    return Model(tuple(p for p in params if p.name in used), paths, model.range)
 
 
 def weighted_mean(values: np.ndarray, errors: np.ndarray) -> tuple[float, float]:

@@ -1,116 +1,298 @@
-"""Scans of a chunk to a Series on one grid: mu, alignment, binning, averaging, status."""
+"""Scans of some rows to a Series on one grid: mu, alignment, binning, averaging, status."""
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import SeriesError, XasuiteError, XasuiteWarning
-from ..io.sources import STACK, Entry, read_scans, read_stack
-from ..records import OK, Array, Scan, Series, Spectrum, Step
+from ..io.logs import join_log, seconds_of
+from ..io.sources import Entry, StackRows, joined, read_scans, read_stack, scan_content
+from ..records import OK, Array, Scan, Series, Source, Spectrum, Step
+from ..spec.series import SECONDS
 from . import quality
-from .clock import join_log, name_columns, scan_time
-from .plan import Plan, stack_mu
+from .quality import Fault
+from .template import mu_of_stack
+
+if TYPE_CHECKING:
+    from ..spec.series import Time
+    from .plan import Plan
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Taken:
-    """One scan on the grid: mu (n,) (NaN where it cannot be used), its time in s, and what is known of it."""
+    """m scans on the grid, filled in as they are read: mu (m, n), NaN where a scan cannot be used, and what is known of each."""
 
     mu: Array
-    status: str = OK
-    reason: str = ""
-    time: float = np.nan
-    noise: float = np.nan
-    shift: float = np.nan
-    shift_err: float = np.nan
-    sha256: str = ""
-    columns: Mapping[str, Any] = field(default_factory=dict)
+    status: list[str]
+    reason: list[str]
+    time: Array
+    noise: Array
+    shift: Array
+    shift_err: Array
+    sha256: list[str]
+    noted: dict[str, list[Any]]
+    content: list[str] = field(default_factory=list)
+
+    @classmethod
+    def empty(cls, m: int, plan: Plan) -> Taken:
+        """Nothing known yet."""
+        noted: dict[str, list[Any]] = {
+            n: [np.nan if k == "number" else ""] * m for n, k in plan.noted.items()
+        }
+        time, noise, shift, shift_err = (np.full(m, np.nan) for _ in range(4))
+        mu = np.full((m, plan.energy.size), np.nan)
+        return cls(mu, [OK] * m, [""] * m, time, noise, shift, shift_err, [""] * m, noted)
+
+    def fail(self, i: int, fault: Fault) -> None:
+        """Mark scan i."""
+        self.mu[i] = np.nan
+        self.status[i], self.reason[i] = fault
+
+    def note(self, i: int, values: Mapping[str, Any]) -> None:
+        """What the name or the file says of scan i."""
+        for name in values.keys() & self.noted.keys():
+            self.noted[name][i] = values[name]
+
+    @property
+    def ok(self) -> NDArray[np.intp]:
+        """The scans that can be used."""
+        return np.array([i for i, s in enumerate(self.status) if s == OK], np.intp)
 
 
 def ingest(plan: Plan, start: int, end: int) -> Series:
     """Rows start to end of a series as spectra on its grid; rows that cannot be used are marked.
 
-    The table has label, time (s, from the series' origin where it is a date: see `store`), scans, noise, shift,
-    what names and logs say. Raises SeriesError only for what is wrong with the spec.
+    The table has label, time (s, absolute where it is a date), noise, shift, what names and logs say; the record's
+    source has the hash of all that was read. Raises SeriesError for what is wrong with the spec, or when a file
+    was changed or removed since the run began.
     """
-    members = plan.members[start:end]
-    needed = sorted({i for m in members for i in m})
-    taken = dict(zip(needed, take(plan, needed), strict=True))
-    rows = [_row(plan, [taken[i] for i in m], m) for m in members]
-    table = _table(plan, rows, members)
+    import pandas as pd
+
+    indices = plan.scans_of(start, end)
+    scans = take(plan, indices)
+    rows = scans if plan.width == 1 else _averaged(plan, scans, indices, end - start)
     data = Spectrum(
-        energy=plan.energy,
-        mu=np.stack([r.mu for r in rows]),
-        element=plan.spec.sample.element,
-        edge=plan.spec.sample.edge,
-        label=plan.loaded.path.stem,
+        energy=plan.energy, mu=rows.mu, element=plan.spec.sample.element, edge=plan.spec.sample.edge,
+        label=plan.loaded.path.stem, source=Source(plan.name, sha256=joined(scans.content)),
         history=(Step("ingest", {"rows": (start, end)}),),
-    )
-    return Series(data, table, tuple(r.status for r in rows), tuple(r.reason for r in rows), data.label)
+    )  # fmt: skip
+    columns: dict[str, Any] = {"label": _labels(plan, start, end), "time": rows.time, "noise": rows.noise}
+    if plan.series.align is not None:
+        columns |= {"shift": rows.shift, "shift_err": rows.shift_err}
+    columns |= {n: np.array(v, float if plan.noted.get(n) != "text" else str) for n, v in rows.noted.items()}
+    for log, times, values in plan.logs:
+        columns |= {name: join_log(rows.time, times, v, log.max_gap) for name, v in values.items()}
+    table = pd.DataFrame({**columns, "sha256": rows.sha256})
+    return Series(data, table, tuple(rows.status), tuple(rows.reason), data.label)
 
 
-def take(plan: Plan, indices: Sequence[int]) -> list[Taken]:
+def take(plan: Plan, indices: NDArray[np.intp]) -> Taken:
     """The scans of these indices on the grid, each with its faults."""
+    out = Taken.empty(len(indices), plan)
     if plan.spectra is not None:
-        taken = [Taken(plan.spectra[i], time=float(plan.truth["time"][i])) for i in indices]
-    elif plan.entries[indices[0]].kind == STACK:
-        taken = _take_stack(plan, indices)
-    else:
-        entries = [plan.entries[i] for i in indices]
+        out.mu[:], out.time[:] = plan.spectra[indices], plan.truth["time"][indices]
+    for stack, at, rows in plan.scans.by_stack(indices):
+        stack.check()
+        _take_stack(plan, out, stack, at, indices[at], read_stack(stack, rows))
+    if plan.spectra is None:
+        single = plan.scans.single(indices)
+        for entry in {e.path: e for _, e in single}.values():
+            entry.check()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", XasuiteWarning)  # what is wrong goes into the row's reason
-            scans = read_scans(entries, plan.series.mu, plan.series.reference)
-        taken = [_take_scan(plan, i, e, s) for i, e, s in zip(indices, entries, scans, strict=True)]
-    return _checked(plan, taken)
+            scans = read_scans([e for _, e in single], plan.series.mu, plan.series.reference)
+        for (i, entry), scan in zip(single, scans, strict=True):
+            out.content.append(scan_content(entry, scan))
+            _take_scan(plan, out, i, int(indices[i]), entry, scan)
+    _check_grid(plan, out)
+    return out
 
 
-def _take_scan(plan: Plan, index: int, entry: Entry, scan: Scan | XasuiteError) -> Taken:
-    nothing = np.full(plan.energy.size, np.nan)
-    columns = name_columns(plan.series.names, entry)
+def _take_scan(plan: Plan, out: Taken, i: int, index: int, entry: Entry, scan: Scan | XasuiteError) -> None:
+    """One scan into place i of `out`."""
+    out.note(i, name_columns(plan.series.names, entry))
     if isinstance(scan, XasuiteError):
-        time = _time_or_nan(plan, entry, index, {})
-        return Taken(nothing, quality.UNREADABLE, str(scan), time=time, columns=columns)
-    known: dict[str, Any] = {
-        "time": scan_time(plan.series.time, entry, index, scan.meta),
-        "sha256": scan.source.sha256,
-        "columns": columns,
-    }
+        out.time[i] = _time_or_nan(plan.series.time, entry, index)
+        return out.fail(i, (quality.UNREADABLE, str(scan)))
+    out.time[i], out.sha256[i] = scan_time(plan.series.time, entry, index, scan.meta), scan.source.sha256
     sample = plan.spec.sample
     fault = quality.scan_fault(scan, plan.series.checks, sample.element, sample.edge, plan.energy)
     if fault is not None:
-        return Taken(nothing, *fault, **known)
+        return out.fail(i, fault)
+    word = quality.NOT_FINITE
     try:
         spectrum = replace(scan.mu(), element=sample.element, edge=sample.edge, label=entry.label)
+        lost = 1 - spectrum.energy.size / scan.energy.size
+        if lost > quality.NOT_FINITE_SHARE:
+            return out.fail(i, (word, f"{scan.mu_expr} is not finite at {lost:.0%} of the points"))
+        word = quality.MISALIGNED
+        out.shift[i], out.shift_err[i] = shift_of(plan, spectrum, index)
+        if np.isfinite(out.shift[i]) and out.shift[i]:
+            spectrum = replace(spectrum, energy=spectrum.energy + out.shift[i])
+        word = quality.SHORT
+        out.mu[i] = on_grid(spectrum, plan)
     except XasuiteError as exc:
-        return Taken(nothing, quality.NOT_FINITE, str(exc), **known)
-    lost = 1 - spectrum.energy.size / scan.energy.size
-    if lost > quality.NOT_FINITE_SHARE:
-        reason = f"{scan.mu_expr} is not finite at {lost:.0%} of the points"
-        return Taken(nothing, quality.NOT_FINITE, reason, **known)
-    try:
-        by, stderr = shift_of(plan, spectrum, index)
-    except XasuiteError as exc:
-        return Taken(nothing, quality.MISALIGNED, str(exc), **known)
-    if np.isfinite(by) and by:
-        spectrum = replace(spectrum, energy=spectrum.energy + by)
-    try:
-        mu = on_grid(spectrum, plan)
-    except XasuiteError as exc:
-        return Taken(nothing, quality.SHORT, str(exc), **known)
-    return Taken(mu, shift=by, shift_err=stderr, **known)
+        out.fail(i, (word, str(exc)))
 
 
-def _time_or_nan(plan: Plan, entry: Entry, index: int, meta: Mapping[str, Any]) -> float:
+def _take_stack(
+    plan: Plan, out: Taken, stack: Entry, at: NDArray[np.intp], indices: NDArray[np.intp], rows: StackRows
+) -> None:
+    """Rows of a stacked array into the places `at`: all at once those that are on the grid as they are."""
+    from ..expressions import parse
+
+    series, sample = plan.series, plan.spec.sample
+    expr = series.mu or mu_of_stack(list(rows.channels), stack)
+    with np.errstate(all="ignore"):
+        mu = np.asarray(parse(expr)({**rows.channels, "energy": rows.energy}), float)
+    on = np.array_equal(rows.energy, plan.energy) and plan.template is None
+    whole = np.isfinite(mu).all(axis=1) if on else np.zeros(len(at), bool)
+    out.content.append(rows.content)
+    for name, values in rows.scalars.items():
+        for i, value in zip(at, values.tolist(), strict=True):
+            out.noted[name][i] = value
+    by_row = series.time is not None and (series.time.name or series.time.header)
+    if not by_row:
+        out.time[at] = scan_time(series.time, stack, indices, rows.scalars)
+    entries = {j: replace(stack, row=int(n)) for j, n in enumerate(rows.numbers)} if by_row or series.names or not whole.all() else {}  # fmt: skip
+    for j, entry in entries.items():
+        meta = {name: float(values[j]) for name, values in rows.scalars.items()}
+        if whole[j]:
+            out.note(at[j], name_columns(series.names, entry))
+            out.time[at[j]] = scan_time(series.time, entry, indices[j], meta)
+            continue
+        channels = {name: values[j] for name, values in rows.channels.items()}
+        scan = Scan(
+            rows.energy,
+            channels,
+            sample.element,
+            sample.edge,
+            entry.label,
+            expr,
+            series.reference or "",
+            meta=meta,
+        )
+        _take_scan(plan, out, at[j], int(indices[j]), entry, scan)
+    out.mu[at[whole]] = mu[whole]
+    kept = {name: values[whole] for name, values in rows.channels.items()}
+    for j, fault in quality.channel_faults(rows.energy, kept, expr, series.checks).items():
+        out.fail(int(at[whole][j]), fault)
+
+
+def _check_grid(plan: Plan, out: Taken) -> None:
+    """Faults that show on the grid, and glitches repaired where the spec says so."""
+    ok, checks = out.ok, plan.series.checks
+    if not ok.size:
+        return
+    faults, out.noise[ok], glitches = quality.grid_faults(plan.energy, out.mu[ok], plan.e0, checks)
+    for row, fault in faults.items():
+        out.fail(int(ok[row]), fault)
+    if checks.glitch == "repair":
+        for row in map(int, np.flatnonzero(glitches.any(axis=1))):
+            if row not in faults:
+                _repair(plan, out, int(ok[row]))
+
+
+def _repair(plan: Plan, out: Taken, i: int) -> None:
+    """Glitches of a scan replaced, or the scan marked where they cannot be told apart from noise."""
+    from ..reduce import deglitch
+
+    sample = plan.spec.sample
+    try:
+        fixed = deglitch(Spectrum(plan.energy, out.mu[i], sample.element, sample.edge))
+    except XasuiteError as exc:
+        return out.fail(i, (quality.GLITCH, str(exc)))
+    out.mu[i], out.reason[i] = fixed.mu, "; ".join(fixed.notes)
+
+
+def _averaged(plan: Plan, scans: Taken, indices: NDArray[np.intp], m: int) -> Taken:
+    """Rows as means of the scans that can be used, with the noise that follows."""
+    out = Taken.empty(m, plan)
+    out.noted["averaged"] = [np.nan] * m
+    for row in range(m):
+        members = np.arange(row * plan.step, row * plan.step + plan.width)
+        good = np.array([i for i in members if scans.status[i] == OK], np.intp)
+        first = int(good[0]) if good.size else int(members[0])
+        times = scans.time[good if good.size else members]
+        out.time[row] = np.nanmean(times) if np.isfinite(times).any() else np.nan
+        out.note(row, {name: values[first] for name, values in scans.noted.items()})
+        if not good.size:
+            why = f"none of {plan.width} scans is usable: {scans.reason[first]}"
+            out.fail(row, (scans.status[first], why))
+            continue
+        out.mu[row] = scans.mu[good].mean(axis=0)
+        out.noise[row] = np.sqrt((scans.noise[good] ** 2).sum()) / good.size
+        out.shift[row], out.shift_err[row] = scans.shift[good].mean(), scans.shift_err[first]
+        out.noted["averaged"][row] = float(good.size)
+        left_out = plan.scans.labels(indices[np.setdiff1d(members, good)])
+        out.reason[row] = f"without {', '.join(left_out)}" if left_out else ""
+    return out
+
+
+def _labels(plan: Plan, start: int, end: int) -> list[str]:
+    if plan.spectra is not None:
+        return [
+            f"{t / 60:.4g} min" for t in plan.truth["time"][start * plan.step :: plan.step][: end - start]
+        ]
+    named = plan.scans.labels(plan.scans_of(start, end))
+    if plan.width == 1:
+        return named
+    first = range(0, (end - start) * plan.step, plan.step)
+    return [f"{named[i]} to {named[i + plan.width - 1]}" for i in first]
+
+
+def scan_time(time: Time | None, entry: Entry, index: Any, meta: Mapping[str, Any]) -> Any:
+    """The time of a scan in s (absolute where it is a date). Raises SeriesError naming what is missing.
+
+    `index` and the values of `meta` may be arrays, those of several rows of a stacked array.
+    """
+    if time is None:
+        return index
+    factor = SECONDS[time.unit] if not time.format else 1.0
+    if time.every is not None:
+        return index * (time.every * factor)
+    if time.dataset is not None:
+        if time.dataset not in meta:
+            raise SeriesError(
+                f"{entry.path} holds no dataset {time.dataset!r} with one value a row for the time"
+            )
+        return meta[time.dataset] * factor
+    if time.header is not None:
+        if time.header not in meta:
+            known = ", ".join(sorted(map(str, meta))[:8]) or "nothing"
+            raise SeriesError(f"{entry.label}: its header has no {time.header!r}; it has {known}")
+        return seconds_of(str(meta[time.header]), time.format, entry.label) * factor
+    match = re.search(str(time.name), entry.label)
+    if match is None:
+        raise SeriesError(f"{entry.label}: its name does not match the time's pattern {time.name!r}")
+    return seconds_of(match["time"], time.format, entry.label) * factor
+
+
+def _time_or_nan(time: Time | None, entry: Entry, index: int) -> float:
     """The time of a scan that cannot be read, where name or order give it."""
-    time = plan.series.time
     if time is not None and (time.header is not None or time.dataset is not None):
         return np.nan
-    return scan_time(time, entry, index, meta)
+    return float(scan_time(time, entry, index, {}))
+
+
+def name_columns(pattern: str | None, entry: Entry) -> dict[str, Any]:
+    """The named groups of a pattern in a scan's name, numbers as numbers; empty where it does not match."""
+    match = re.search(pattern, entry.label) if pattern is not None else None
+    return {name: _number(text) for name, text in match.groupdict().items()} if match else {}
+
+
+def _number(text: str | None) -> Any:
+    try:
+        return float(text) if text is not None else np.nan
+    except ValueError:
+        return text
 
 
 def shift_of(plan: Plan, spectrum: Spectrum, index: int) -> tuple[float, float]:
@@ -126,163 +308,20 @@ def shift_of(plan: Plan, spectrum: Spectrum, index: int) -> tuple[float, float]:
     return float(found.shift), float(found.stderr)
 
 
-def smoothed_shifts(plan: Plan) -> Array:
-    """Shifts and errors (m, 2) of all scans, the shifts smoothed by a running median along the series.
-
-    A scan whose own shift cannot be found takes its neighbours'.
-    """
-    from scipy.ndimage import median_filter
-
-    align = plan.series.align
-    assert align is not None
-    found = np.full((len(plan.entries), 2), np.nan)
-    for i, entry in enumerate(plan.entries):
-        scan = read_scans([entry], plan.series.mu, plan.series.reference)[0]
-        if isinstance(scan, XasuiteError):
-            continue
-        try:
-            found[i] = shift_of(plan, scan.mu(), i)
-        except XasuiteError as exc:
-            warnings.warn(f"{entry.label}: {exc}", XasuiteWarning, stacklevel=2)
-    good = np.isfinite(found[:, 0])
-    if not good.any():
-        raise SeriesError("no scan of the series could be aligned; look at the reference channel")
-    filled = np.interp(np.arange(len(found)), np.flatnonzero(good), found[good, 0])
-    return np.column_stack([median_filter(filled, size=align.smooth, mode="nearest"), found[:, 1]])
-
-
 def on_grid(spectrum: Spectrum, plan: Plan) -> Array:
-    """mu (n,) on the series' grid: bins where the spec bins, a cubic spline otherwise."""
+    """mu (n,) on the series' grid: bins where the spec bins, a cubic spline otherwise. Raises SeriesError."""
     from scipy.interpolate import make_interp_spline
 
     from ..reduce import rebin
 
-    if np.array_equal(spectrum.energy, plan.energy):
+    energy, grid = spectrum.energy, plan.energy
+    if np.array_equal(energy, grid):
         return spectrum.mu
     if plan.series.bin is not None:
-        return rebin(replace(spectrum, reference=None), energy=plan.energy).mu
-    if spectrum.energy[0] > plan.energy[0] or spectrum.energy[-1] < plan.energy[-1]:
+        return rebin(replace(spectrum, reference=None), energy=grid).mu
+    if energy[0] > grid[0] or energy[-1] < grid[-1]:
         raise SeriesError(
-            f"{spectrum.label} spans {spectrum.energy[0]:.1f}-{spectrum.energy[-1]:.1f} eV after alignment, the "
-            f"series needs {plan.energy[0]:.1f}-{plan.energy[-1]:.1f} eV"
+            f"{spectrum.label} spans {energy[0]:.1f}-{energy[-1]:.1f} eV after alignment, the series needs "
+            f"{grid[0]:.1f}-{grid[-1]:.1f} eV"
         )
-    return make_interp_spline(spectrum.energy, spectrum.mu, k=3)(plan.energy)
-
-
-def _take_stack(plan: Plan, indices: Sequence[int]) -> list[Taken]:
-    """Rows of a stacked array: one read, one expression for all of them."""
-    from ..expressions import parse
-
-    entries = [plan.entries[i] for i in indices]
-    rows = read_stack(entries)
-    expr = plan.series.mu or stack_mu(list(rows.channels), entries[0])
-    with np.errstate(all="ignore"):
-        mu = np.asarray(parse(expr)({**rows.channels, "energy": rows.energy}), float)
-    out = []
-    same = np.array_equal(rows.energy, plan.energy)
-    for at, (index, entry) in enumerate(zip(indices, entries, strict=True)):
-        meta = {name: float(values[at]) for name, values in rows.scalars.items()}
-        channels = {name: values[at] for name, values in rows.channels.items()}
-        scan = Scan(
-            rows.energy,
-            channels,
-            plan.spec.sample.element,
-            plan.spec.sample.edge,
-            entry.label,
-            expr,
-            plan.series.reference or "",
-            meta=meta,
-        )
-        if same and plan.template is None and np.isfinite(mu[at]).all():
-            known: dict[str, Any] = {"time": scan_time(plan.series.time, entry, index, meta), "columns": meta}
-            fault = quality.beam_fault(scan, plan.series.checks) or quality.saturated_fault(
-                scan, plan.series.checks
-            )
-            out.append(Taken(mu[at], **known) if fault is None else Taken(mu[at] * np.nan, *fault, **known))
-        else:
-            made = _take_scan(plan, index, entry, scan)
-            out.append(replace(made, columns={**meta, **made.columns}))
-    return out
-
-
-def _checked(plan: Plan, taken: list[Taken]) -> list[Taken]:
-    """Faults that show on the grid, and glitches repaired where the spec says so."""
-    ok = [i for i, t in enumerate(taken) if t.status == OK]
-    if not ok:
-        return taken
-    checks = plan.series.checks
-    mu = np.stack([taken[i].mu for i in ok])
-    faults, noise, glitches = quality.stack_faults(plan.energy, mu, plan.e0, checks)
-    for row, i in enumerate(ok):
-        fault = faults[row]
-        made = replace(taken[i], noise=float(noise[row]))
-        if fault is not None:
-            made = replace(made, mu=np.full(plan.energy.size, np.nan), status=fault[0], reason=fault[1])
-        elif checks.glitch == "repair" and glitches[row].any():
-            made = _repaired(plan, made)
-        taken[i] = made
-    return taken
-
-
-def _repaired(plan: Plan, taken: Taken) -> Taken:
-    """The scan with its glitches replaced, or marked when they cannot be told apart from noise."""
-    from ..reduce import deglitch
-
-    spectrum = Spectrum(plan.energy, taken.mu, plan.spec.sample.element, plan.spec.sample.edge)
-    try:
-        fixed = deglitch(spectrum)
-    except XasuiteError as exc:
-        return replace(taken, mu=np.full(plan.energy.size, np.nan), status=quality.GLITCH, reason=str(exc))
-    return replace(taken, mu=fixed.mu, reason="; ".join(fixed.notes))
-
-
-def _row(plan: Plan, taken: list[Taken], members: tuple[int, ...]) -> Taken:
-    """One row: a scan, or the mean of the usable ones with the noise that follows."""
-    if len(taken) == 1:
-        return taken[0]
-    good = [t for t in taken if t.status == OK]
-    times = [t.time for t in good] or [t.time for t in taken]
-    time = float(np.nanmean(times)) if np.isfinite(times).any() else np.nan
-    if not good:
-        return replace(taken[0], time=time, reason=f"none of {len(taken)} scans is usable: {taken[0].reason}")
-    noise = float(np.sqrt(np.sum([t.noise**2 for t in good])) / len(good))
-    left_out = [plan.entries[i].label for i, t in zip(members, taken, strict=True) if t.status != OK]
-    shifts = [t.shift for t in good]
-    return replace(
-        good[0],
-        mu=np.mean([t.mu for t in good], axis=0),
-        time=time,
-        noise=noise,
-        shift=float(np.mean(shifts)),
-        reason=f"without {', '.join(left_out)}" if left_out else "",
-        sha256="",
-        columns={**good[0].columns, "averaged": float(len(good))},
-    )
-
-
-def _table(plan: Plan, rows: list[Taken], members: tuple[tuple[int, ...], ...]) -> Any:
-    import pandas as pd
-
-    times = np.array([r.time for r in rows])
-    columns: dict[str, Any] = {
-        "label": [_label(plan, m) for m in members],
-        "time": times,
-        "noise": [r.noise for r in rows],
-    }
-    if plan.series.align is not None:
-        columns["shift"] = [r.shift for r in rows]
-        columns["shift_err"] = [r.shift_err for r in rows]
-    for name in dict.fromkeys(n for r in rows for n in r.columns):
-        columns.setdefault(name, [r.columns.get(name, np.nan) for r in rows])
-    for log, log_times, values in plan.logs:
-        for name, column in values.items():
-            columns[name] = join_log(times, log_times, column, log.max_gap)
-    columns["sha256"] = [r.sha256 for r in rows]
-    return pd.DataFrame(columns)
-
-
-def _label(plan: Plan, members: tuple[int, ...]) -> str:
-    if plan.spectra is not None:
-        return f"{plan.truth['time'][members[0]] / 60:.4g} min"
-    first, last = plan.entries[members[0]].label, plan.entries[members[-1]].label
-    return first if len(members) == 1 else f"{first} to {last}"
+    return make_interp_spline(energy, spectrum.mu, k=3)(grid)

@@ -1,4 +1,4 @@
-"""Which fitted values still mean something (docs/decisions/series_status.md)."""
+"""Which fitted values are determined by the data (docs/decisions/series_status.md)."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from .fitting import RowFit
 from .plan import Plan
 
 UNDETERMINED = "undetermined"
+NOT_A_MINIMUM = "not at a minimum"
 # a distance known worse than this says nothing of a shell (neighbouring shells lie 0.1-0.5 A apart)
 R_LIMIT = 0.1
+STEP_LIMIT = 1e-2  # standard errors to the next Gauss-Newton step, beyond which a row is not at a minimum
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,29 +32,39 @@ class Marks:
 
 
 def mark(plan: Plan, fit: RowFit) -> Marks:
-    """Paths whose N cannot be told from zero, and what rests on them alone.
+    """Paths whose N is compatible with zero, and what rests on them alone.
 
     A path is seen when its N lies at least [series] seen standard errors above zero. The R, sigma2 and cumulants
     of a path that is not seen have no meaning, whatever error the fit prints: a parameter that only such paths use
     for them is undetermined, and so is one without a standard error, and a distance known worse than 0.1 A.
     """
     model, m = plan.model, len(fit.status)
-    varied = {p.name for p in model.params if p.vary or p.expr is not None}
+    depends = {p.name for p in model.params if p.vary or p.expr is not None}
+    varied = [p.name for p in model.varied]
     seen: dict[str, NDArray[np.bool_]] = {}
     for path in model.paths:
-        if not path.n.names & varied:
-            seen[path.label] = np.ones(m, bool)
-            continue
         n, err = fit.path_values[f"{path.label}.n"], own_error(fit, path)
         with np.errstate(all="ignore"):
-            seen[path.label] = np.isfinite(err) & (n >= plan.series.seen * err)
-    undetermined, status, reason = [], [], []
-    for i in range(m):
-        names, why = _row(plan, fit, seen, i)
-        undetermined.append(tuple(names))
-        was = fit.status[i]
-        status.append(was if was != OK else UNDETERMINED if names else OK)
-        reason.append("; ".join(w for w in (fit.reason[i], *why) if w))
+            found = np.isfinite(err) & (n >= plan.series.seen * err)
+        seen[path.label] = found if path.n.names & depends else np.ones(m, bool)
+    far = np.nan_to_num(np.nan_to_num(fit.step) > STEP_LIMIT)
+    vague = {
+        p.label: fit.path_stderr[f"{p.label}.r"] > R_LIMIT for p in model.paths if p.deltar.names & {*varied}
+    }
+    doubtful = ~np.all([*seen.values(), *(np.isfinite(fit.stderr_fit[n]) for n in varied)], axis=0)
+    doubtful |= far | np.any([np.zeros(m, bool), *vague.values()], axis=0)
+    undetermined: list[tuple[str, ...]] = [()] * m
+    status, reason = list(fit.status), list(fit.reason)
+    for i in np.flatnonzero(doubtful):
+        names, why = _row(plan, fit, seen, varied, int(i))
+        undetermined[i] = tuple(names)
+        if status[i] == OK:
+            status[i] = NOT_A_MINIMUM if far[i] else UNDETERMINED if names else OK
+        if far[i]:
+            why.insert(
+                0, f"the next step of the fit would be {fit.step[i]:.2g} standard errors, from every start"
+            )
+        reason[i] = "; ".join(w for w in (reason[i], *why) if w)
     return Marks(seen, tuple(undetermined), tuple(status), tuple(reason))
 
 
@@ -64,28 +76,27 @@ def own_error(fit: RowFit, path: PathModel) -> Array:
 
 
 def _row(
-    plan: Plan, fit: RowFit, seen: Mapping[str, NDArray[np.bool_]], i: int
+    plan: Plan, fit: RowFit, seen: Mapping[str, NDArray[np.bool_]], varied: list[str], i: int
 ) -> tuple[list[str], list[str]]:
-    model = plan.model
+    """The parameters of row i that are not determined, and why."""
     names: list[str] = []
     why: list[str] = []
-    hidden = [p for p in model.paths if not seen[p.label][i]]
-    shown = frozenset().union(*(_shape(p) for p in model.paths if seen[p.label][i]))
-    for path in hidden:
-        lost = sorted(n for n in _shape(path) - shown if _is_varied(plan, n))
+    shown = frozenset().union(*(_shape(p) for p in plan.model.paths if seen[p.label][i]))
+    for path in plan.model.paths:
+        if seen[path.label][i]:
+            continue
+        lost = sorted((_shape(path) - shown) & {*varied})
         n = as_printed(float(fit.path_values[f"{path.label}.n"][i]), float(own_error(fit, path)[i]))
-        rest = f", so {', '.join(lost)} mean nothing" if lost else ""
+        rest = f", so {', '.join(lost)} cannot be determined" if lost else ""
         why.append(f"{path.label} is not seen (N = {n}){rest}")
         names += [x for x in lost if x not in names]
-    for path in model.paths:
+    for path in plan.model.paths:
         err = fit.path_stderr[f"{path.label}.r"][i]
-        for name in sorted(path.deltar.names):
-            if _is_varied(plan, name) and name not in names and err > R_LIMIT:
+        for name in sorted(path.deltar.names & {*varied} - {*names}):
+            if err > R_LIMIT:
                 names.append(name)
                 why.append(f"R of {path.label} is known to {err:.2f} A only")
-    for p in model.varied:
-        if p.name not in names and not np.isfinite(fit.stderr_fit[p.name][i]):
-            names.append(p.name)
+    names += [n for n in varied if n not in names and not np.isfinite(fit.stderr_fit[n][i])]
     return names, why
 
 
@@ -95,7 +106,3 @@ def _shape(path: PathModel) -> frozenset[str]:
         frozenset().union(*(getattr(path, q).names for q in ("deltar", "sigma2", "third", "fourth")))
         - path.n.names
     )
-
-
-def _is_varied(plan: Plan, name: str) -> bool:
-    return any(p.name == name and p.vary and p.expr is None for p in plan.model.params)

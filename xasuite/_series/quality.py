@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..records import OK, Array, Scan
-from ..spec.series import Checks
+from ..records import Array, Scan
+
+if TYPE_CHECKING:
+    from ..spec.series import Checks
 
 UNREADABLE = "unreadable"
 WRONG_EDGE = "wrong edge"
@@ -21,9 +25,10 @@ MISALIGNED = "misaligned"
 NO_EDGE = "no edge"
 NOISY = "noisy"
 GLITCH = "glitch"
-FAILED = "failed"
 
 Fault = tuple[str, str]
+Faults = dict[int, Fault]  # by row; rows without a fault are left out
+Flags = NDArray[np.bool_]
 
 LOST_POINTS = 3  # points in a row without beam that count as a loss
 GAP = 10.0  # eV between neighbouring points of a scan beyond which the grid between them is invention
@@ -39,24 +44,47 @@ SCATTER_POINTS = 61
 
 def scan_fault(scan: Scan, checks: Checks, element: str, edge: str, grid: Array) -> Fault | None:
     """What can be seen of a scan before it is on the grid: element, range, beam, saturation, gaps."""
+    energy, label = scan.energy, scan.label
     if scan.element and (scan.element, scan.edge or edge) != (element, edge):
         return (
             WRONG_EDGE,
-            f"{scan.label} is a {scan.element} {scan.edge} scan ({scan.energy[0]:.0f}-{scan.energy[-1]:.0f} eV), "
-            f"the series is {element} {edge}",
+            f"{label} is a {scan.element} {scan.edge} scan ({energy[0]:.0f}-{energy[-1]:.0f} eV), the series is "
+            f"{element} {edge}",
         )
-    if scan.energy[0] > grid[0] or scan.energy[-1] < grid[-1]:
+    if energy[0] > grid[0] or energy[-1] < grid[-1]:
         return (
             SHORT,
-            f"{scan.label} spans {scan.energy[0]:.0f}-{scan.energy[-1]:.0f} eV, the series needs "
-            f"{grid[0]:.0f}-{grid[-1]:.0f} eV",
+            f"{label} spans {energy[0]:.0f}-{energy[-1]:.0f} eV, the series needs {grid[0]:.0f}-{grid[-1]:.0f} eV",
         )
-    return beam_fault(scan, checks) or saturated_fault(scan, checks) or gap_fault(scan, grid)
+    channels = {name: values[None] for name, values in scan.channels.items()}
+    return channel_faults(energy, channels, scan.mu_expr, checks).get(0) or gap_fault(scan, grid)
 
 
-def i0_name(expr: str, names: list[str]) -> str:
+def channel_faults(energy: Array, channels: Mapping[str, Array], expr: str, checks: Checks) -> Faults:
+    """Rows of channels (m, n) in which I0 is lost over several points, or a channel stands at its largest value."""
+    out: Faults = {}
+    used = [n for n in re.findall(r"[A-Za-z_]\w*", expr) if n in channels]
+    for name in used:
+        for row, (start, length) in flat_tops(channels[name], checks.saturated).items():
+            out[row] = (
+                SATURATED,
+                f"{name} stands at its largest value over {length} points from {energy[start]:.0f} eV",
+            )
+    name = i0_name(expr, used)
+    if name and checks.beam:
+        i0 = channels[name]
+        for row, (start, length) in long_runs(
+            i0 < checks.beam * np.median(i0, axis=1, keepdims=True)
+        ).items():
+            out[row] = (
+                BEAM_LOSS,
+                f"{name} falls below {checks.beam:g} of its median over {length} points from {energy[start]:.0f} eV",
+            )
+    return out
+
+
+def i0_name(expr: str, used: list[str]) -> str:
     """The channel of an expression that measures the incoming beam, "" when it holds none."""
-    used = [n for n in re.findall(r"[A-Za-z_]\w*", expr) if n in names]
     if len(used) < 2 or "/" not in expr:
         return ""
     for name in used:
@@ -65,42 +93,26 @@ def i0_name(expr: str, names: list[str]) -> str:
     return used[0] if re.match(r"\s*-?\s*(ln|log)\b", expr) else used[-1]
 
 
-def beam_fault(scan: Scan, checks: Checks) -> Fault | None:
-    """I0 below a share of its median over several points in a row."""
-    name = i0_name(scan.mu_expr, list(scan.channels))
-    if not name or checks.beam == 0:
-        return None
-    i0 = scan.channels[name]
-    low = i0 < checks.beam * np.median(i0)
-    run = longest_run(low)
-    if run[1] < LOST_POINTS:
-        return None
-    at = scan.energy[run[0]]
-    return (
-        BEAM_LOSS,
-        f"{name} falls below {checks.beam:g} of its median over {run[1]} points from {at:.0f} eV",
-    )
+def flat_tops(values: Array, least: int) -> dict[int, tuple[int, int]]:
+    """Start and length of the longest run of at least `least` points at exactly the largest value of each row (m, n).
+
+    A constant row counts as none.
+    """
+    finite = np.isfinite(values)
+    top = np.max(values, axis=1, keepdims=True, where=finite, initial=-np.inf)
+    bottom = np.min(values, axis=1, keepdims=True, where=finite, initial=np.inf)
+    return long_runs((values >= top - 1e-9 * np.abs(top)) & (top > bottom), least)
 
 
-def saturated_fault(scan: Scan, checks: Checks) -> Fault | None:
-    """A measured channel that stands at exactly its largest value over several points."""
-    names = [n for n in re.findall(r"[A-Za-z_]\w*", scan.mu_expr) if n in scan.channels]
-    for name in names:
-        start, length = flat_top(scan.channels[name])
-        if length >= checks.saturated:
-            return (
-                SATURATED,
-                f"{name} stands at its largest value over {length} points from {scan.energy[start]:.0f} eV",
-            )
-    return None
-
-
-def flat_top(values: Array) -> tuple[int, int]:
-    """Start and length of the longest run of points at exactly the largest value; a constant counts as none."""
-    top = np.nanmax(values) if np.isfinite(values).any() else np.nan
-    if not np.isfinite(top) or top == np.nanmin(values):
-        return 0, 0
-    return longest_run(values >= top - 1e-9 * abs(top))
+def long_runs(flags: Flags, least: int = LOST_POINTS) -> dict[int, tuple[int, int]]:
+    """Start and length of the longest run of True of each row (m, n) where it has at least `least` points."""
+    out = {}
+    for row in np.flatnonzero(np.count_nonzero(flags, axis=1) >= least):
+        edges = np.flatnonzero(np.diff(flags[row], prepend=False, append=False))
+        lengths = edges[1::2] - edges[::2]
+        if lengths.max() >= least:
+            out[int(row)] = (int(edges[2 * np.argmax(lengths)]), int(lengths.max()))
+    return out
 
 
 def gap_fault(scan: Scan, grid: Array) -> Fault | None:
@@ -117,77 +129,44 @@ def gap_fault(scan: Scan, grid: Array) -> Fault | None:
     return BEAM_LOSS, f"{scan.label} has no points between {inside[i]:.0f} and {inside[i + 1]:.0f} eV"
 
 
-def longest_run(flags: NDArray[np.bool_]) -> tuple[int, int]:
-    """Start and length of the longest run of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
-    if not edges.size:
-        return 0, 0
-    starts, lengths = edges[::2], edges[1::2] - edges[::2]
-    i = int(np.argmax(lengths))
-    return int(starts[i]), int(lengths[i])
+def grid_faults(energy: Array, mu: Array, e0: float, checks: Checks) -> tuple[Faults, Array, Flags]:
+    """What can be seen of finite spectra mu (m, n) on the grid, row by row.
 
-
-def stack_faults(
-    energy: Array, mu: Array, e0: float, checks: Checks
-) -> tuple[list[Fault | None], Array, NDArray[np.bool_]]:
-    """What can be seen of spectra mu (m, n) on the grid, row by row.
-
-    Returns the faults (m), the noise (m,) of a point of normalised mu, and the glitches (m, n).
+    Returns the faults, the noise (m,) of a point of normalised mu, and the glitches (m, n).
     """
-    m = len(mu)
-    faults: list[Fault | None] = [None] * m
-    noise = np.full(m, np.nan)
-    glitches = np.zeros(mu.shape, bool)
-    finite = np.isfinite(mu).all(axis=1)
-    for i in np.flatnonzero(~finite):
-        bad = ~np.isfinite(mu[i])
-        faults[i] = (
-            NOT_FINITE,
-            f"mu is not finite at {bad.sum()} points, the first at {energy[bad][0]:.1f} eV",
-        )
-    good = np.flatnonzero(finite)
-    if not good.size:
-        return faults, noise, glitches
-    norm, step, raw_noise = quick_norm(energy, mu[good], e0)
-    with np.errstate(all="ignore"):
-        noise[good] = np.where(step > 0, raw_noise / step, np.nan)
+    norm, step, raw_noise = quick_norm(energy, mu, e0)
     away = find_spikes(energy, norm, e0, checks.threshold)
-    glitches[good] = away != 0
-    for row, i in enumerate(good):
-        faults[i] = _row_fault(energy, norm[row], float(step[row]), float(raw_noise[row]), e0, checks, mu[i])
-        if faults[i] is None and checks.glitch == "mark" and glitches[i].any():
-            worst = energy[int(np.argmax(np.abs(away[row])))]
-            size = float(np.max(np.abs(away[row])))
-            faults[i] = (
+    out: Faults = {}
+    with np.errstate(all="ignore"):
+        noise = np.where(step > 0, raw_noise / step, np.nan)
+    if checks.glitch == "mark":
+        for row in map(int, np.flatnonzero((away != 0).any(axis=1))):
+            at = int(np.argmax(np.abs(away[row])))
+            out[row] = (
                 GLITCH,
-                f"mu at {worst:.1f} eV stands {size:.2g} of the edge step out of its neighbours",
+                f"mu at {energy[at]:.1f} eV stands {abs(away[row, at]):.2g} of the edge step out of its neighbours",
             )
-    return faults, noise, glitches
-
-
-def _row_fault(
-    energy: Array, norm: Array, step: float, raw_noise: float, e0: float, checks: Checks, mu: Array
-) -> Fault | None:
-    start, length = flat_top(mu)
-    if length >= checks.saturated:
-        return SATURATED, f"mu stands at its largest value over {length} points from {energy[start]:.0f} eV"
-    if not step > STEP_ABOVE_NOISE * raw_noise:
-        return (
-            NO_EDGE,
-            f"no edge at {e0:.0f} eV: the step is {step:.3g}, the noise of a point {raw_noise:.2g}",
-        )
-    if raw_noise / step > checks.noise:
-        return (
-            NOISY,
-            f"the noise of a point is {raw_noise / step:.2g} of the edge step, more than {checks.noise:g}",
-        )
-    away = ((energy < e0 + PRE_END) & (np.abs(norm) > FOREIGN)) | (
+    foreign = ((energy < e0 + PRE_END) & (np.abs(norm) > FOREIGN)) | (
         (energy > e0 + POST_START) & (np.abs(norm - 1) > FOREIGN_ABOVE)
     )
-    start, length = longest_run(away)
-    if length >= LOST_POINTS:
-        return BEAM_LOSS, f"mu leaves the spectrum over {length} points from {energy[start]:.0f} eV"
-    return None
+    for row, (start, length) in long_runs(foreign).items():
+        out[row] = (BEAM_LOSS, f"mu leaves the spectrum over {length} points from {energy[start]:.0f} eV")
+    for row in map(int, np.flatnonzero(noise > checks.noise)):
+        out[row] = (
+            NOISY,
+            f"the noise of a point is {noise[row]:.2g} of the edge step, more than {checks.noise:g}",
+        )
+    for row in map(int, np.flatnonzero(~(step > STEP_ABOVE_NOISE * raw_noise))):
+        out[row] = (
+            NO_EDGE,
+            f"no edge at {e0:.0f} eV: the step is {step[row]:.3g}, the noise of a point {raw_noise[row]:.2g}",
+        )
+    for row, (start, length) in flat_tops(mu, checks.saturated).items():
+        out[row] = (
+            SATURATED,
+            f"mu stands at its largest value over {length} points from {energy[start]:.0f} eV",
+        )
+    return out, noise, away != 0
 
 
 def quick_norm(energy: Array, mu: Array, e0: float) -> tuple[Array, Array, Array]:
@@ -197,16 +176,21 @@ def quick_norm(energy: Array, mu: Array, e0: float) -> tuple[Array, Array, Array
     (their variance is 20 times that of white noise; a parabola gives none).
     """
     x = energy - e0
-    pre, post = x < PRE_END, x > POST_START
+    pre, post = _range(x < PRE_END), _range(x > POST_START)
     line = _robust_line(x[pre], mu[:, pre])
     above = mu - (line[0][:, None] + line[1][:, None] * x)
-    after = _robust_line(x[post], above[:, post])
-    step = after[0]
+    step, slope = _robust_line(x[post], above[:, post])
     noise = 1.4826 * np.median(np.abs(np.diff(above[:, post], 3, axis=1)), axis=1) / np.sqrt(20)
-    curve = after[1][:, None] * np.maximum(x, 0)
+    above -= slope[:, None] * np.maximum(x, 0)
     with np.errstate(all="ignore"):
-        norm = np.where(x < 0, above, above - curve) / np.where(np.abs(step) > 0, step, np.nan)[:, None]
-    return np.nan_to_num(norm), step, noise
+        above /= np.where(np.abs(step) > 0, step, np.nan)[:, None]
+    return np.nan_to_num(above, copy=False), step, noise
+
+
+def _range(flags: Flags) -> slice:
+    """Neighbouring points as a slice, which is not copied."""
+    at = np.flatnonzero(flags)
+    return slice(int(at[0]), int(at[-1]) + 1) if at.size else slice(0, 0)
 
 
 def _robust_line(x: Array, y: Array) -> tuple[Array, Array]:
@@ -226,7 +210,7 @@ def find_spikes(energy: Array, norm: Array, e0: float, threshold: float) -> Arra
     """
     from scipy.ndimage import median_filter
 
-    away = norm - norm @ _predictor(energy.tobytes()).T
+    away = (_outlier(energy.tobytes()) @ norm.T).T
     free = (energy < e0 + PRE_END) | (energy > e0 + 40)
     large = (np.abs(away) > LEAST_GLITCH) & free
     out = np.zeros(norm.shape)
@@ -241,12 +225,11 @@ def find_spikes(energy: Array, norm: Array, e0: float, threshold: float) -> Arra
 
 
 @lru_cache(maxsize=4)
-def _predictor(energy: bytes) -> Array:
-    from ..reduce.clean import _predictor as predictor
+def _outlier(energy: bytes) -> Any:
+    """The sparse matrix that takes each point's prediction from its value."""
+    from scipy.sparse import csr_array, eye_array
 
-    return predictor(np.frombuffer(energy))
+    from ..reduce.clean import _predictor
 
-
-def named(fault: Fault | None) -> Fault:
-    """(status, reason) of a fault, ("ok", "") of none."""
-    return fault or (OK, "")
+    predictor = csr_array(_predictor(np.frombuffer(energy)))
+    return csr_array(eye_array(predictor.shape[0]) - predictor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import hooks
 from ..errors import SeriesError
 from ..records import OK, Array, Normalized, Series, Shown
 
@@ -41,14 +43,16 @@ class SeriesRun(Shown):
         return len(self.table)
 
     @cached_property
+    def spec(self) -> dict[str, Any]:
+        """The spec as it was written."""
+        return tomllib.loads(self.spec_text)
+
+    @cached_property
     def table(self) -> pd.DataFrame:
-        """A row a spectrum: time (s), what was measured beside it, values with errors, status."""
+        """A row a spectrum: time (s), what was measured with it, values with errors, status."""
         import pandas as pd
 
-        text = ["label", "status", "reason", "fit_status", "undetermined", "sha256"]
-        return pd.read_csv(
-            self.path.with_suffix(".csv"), dtype=dict.fromkeys(text, str), keep_default_na=True
-        ).fillna(dict.fromkeys(text, ""))
+        return pd.read_parquet(self.path.with_suffix(".parquet"))
 
     @property
     def ok(self) -> Any:
@@ -73,10 +77,8 @@ class SeriesRun(Shown):
 
         Rows without a spectrum keep their status and hold NaN. Raises SeriesError when norm was not kept.
         """
-        import tomllib
-
         energy, norm = self.curves("norm")
-        table, sample = self.table, tomllib.loads(self.spec_text)["sample"]
+        table, sample = self.table, self.spec["sample"]
         held = np.atleast_1d(np.isfinite(norm).all(axis=1))
         data = Normalized(
             energy=energy, mu=norm, norm=norm, flat=norm, e0=table["e0"].to_numpy(float),
@@ -90,18 +92,14 @@ class SeriesRun(Shown):
     @property
     def linked(self) -> list[str]:
         """Parameters that the fit along time ties from row to row."""
-        import tomllib
-
-        line = tomllib.loads(self.spec_text)["series"].get("timeline", {})
+        line = self.spec["series"].get("timeline", {})
         named = [line.get(k, []) for k in ("shared", "param")]
         return [n for v in named for n in ([v] if isinstance(v, str) else v)] + list(line.get("smooth", {}))
 
     @property
     def logged(self) -> list[str]:
         """Columns that log files gave."""
-        import tomllib
-
-        logs = tomllib.loads(self.spec_text)["series"].get("log", [])
+        logs = self.spec["series"].get("log", [])
         return [name for log in logs for name in log["columns"]]
 
     @cached_property
@@ -143,15 +141,11 @@ class SeriesRun(Shown):
 
     def plot(self, *names: str, against: str = "time") -> Any:
         """The figure of parameters (or columns) against time or another column, with error bands."""
-        from ..report.plots.series import plot_parameters
-
-        return plot_parameters(self, *names, against=against)
+        return hooks.call("plot", self, names=names, against=against)
 
 
 def open_run(path: str | Path) -> SeriesRun:
     """The record of a finished series from its HDF5 file or its folder. Raises SeriesError."""
-    import tomllib
-
     import h5py
 
     path = Path(path)

@@ -5,21 +5,26 @@ from __future__ import annotations
 import json
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from .. import files
-from ..errors import AuditError, SeriesError, XasuiteWarning
+from ..errors import AuditError, XasuiteWarning
 from ..spec.load import LoadedSpec
 from ..spec.series import load_series_spec
 from ..workflow.resolve import Context
-from .audit import LIMIT
-from .plan import Plan, make_plan
+from .audit import LIMIT, Auditor, sample_size, summary
+from .derived import components_of
+from .plan import Plan
+from .prepare import prepare
 from .progress import progress_bar
 from .record import SeriesRun, open_run
-from .schedule import run_chunks
-from .store import LOG, Folder, Resume, assemble, parts_of, save_part
+from .results import Extra, write_results
+from .schedule import one_blas_thread, run_chunks, work_alone
+from .store import LOG, DamagedPartError, Folder, Resume
+from .timeline import along_time
+from .work import Part
 
 Progress = Callable[[str, int, int], None]  # what is being done, rows done, rows in all
 
@@ -76,63 +81,77 @@ def run_series(
     """Plan a series, work on what is not done yet, and write its results into `folder`.
 
     `resume`: True (or "must") takes up an earlier run and raises SeriesError when it was of another spec or other
-    scans; "if same" begins anew then; False (or "no") always does.
+    scans; "if same" begins anew then; False (or "no") always does. Raises SeriesError too when another process
+    writes into the folder, or when files are changed or removed while the series runs.
     """
     say = progress or (lambda word, done, total: None)
     begun = time.perf_counter()
-    say("planning", 0, 0)
-    plan = make_plan(loaded, context)
-    for line in plan.warnings:
-        warnings.warn(line, XasuiteWarning, stacklevel=2)
-    wanted: Resume = resume if isinstance(resume, str) else "must" if resume else "no"
-    todo = folder.begin(plan, wanted)
-    if not folder.parts.is_dir():
-        return checked(open_run(folder.h5))
-    total = len(plan)
-    done = total - sum(plan.chunks[i][1] - plan.chunks[i][0] for i in todo)
-    say("fitting", done, total)
-    for chunk, part in run_chunks(plan, todo, workers=workers, scheduler=scheduler, threads=threads):
-        save_part(folder.part(chunk), part)
-        done += part.end - part.start
-        say("fitting", done, total)
-    say("writing", total, total)
-    finish(plan, folder, fresh=len(todo), seconds=time.perf_counter() - begun)
+    with folder.lock():
+        say("planning", 0, 0)
+        plan = prepare(loaded, context)
+        for line in plan.warnings:
+            warnings.warn(line, XasuiteWarning, stacklevel=2)
+        todo = folder.begin(plan, resume if isinstance(resume, str) else "must" if resume else "no")
+        if todo is not None:
+            _work(plan, folder, todo, say, workers=workers, scheduler=scheduler, threads=threads)
+            say("writing", len(plan), len(plan))
+            finish(plan, folder, fresh=len(todo), begun=begun)
     return checked(open_run(folder.h5))
 
 
-def finish(plan: Plan, folder: Folder, *, fresh: int, seconds: float) -> dict[str, Any]:
-    """The files of a series whose parts are all there; gives the audit's summary.
+def _work(plan: Plan, folder: Folder, todo: Sequence[int], say: Progress, **who: Any) -> None:
+    """Fit the chunks that are to do, Larch auditing beside them."""
+    total = len(plan)
+    done = total - sum(end - start for start, end in map(plan.rows_of, todo))
+    say("fitting", done, total)
+    auditor = Auditor(folder.keep, min(sample_size(total), total - done) if plan.series.audit else 0)
+    try:
+        for chunk, (part, sample) in run_chunks(plan, todo, **who):
+            folder.save(plan, chunk, part, len(sample) if sample else 0)
+            if sample is not None:
+                auditor.add(chunk, sample)
+            done += part.end - part.start
+            say("fitting", done, total)
+        auditor.wait(lambda: say("auditing", total, total))
+    finally:
+        auditor.close()
+
+
+def finish(plan: Plan, folder: Folder, *, fresh: int, begun: float) -> None:
+    """The files of a series whose parts are all there.
 
     Raises SeriesError when no row at all could be used, with the first row's reason.
     """
-    paths = parts_of(plan, folder)
-    _some_row(plan, paths)
-    from .beside import beside
-    from .timeline import along_time
 
-    audit = assemble(plan, folder, paths, along_time(plan, paths), beside(plan, paths))
+    def parts() -> Iterator[Part]:
+        return (_whole(plan, folder, chunk) for chunk in range(plan.chunks))
+
+    with one_blas_thread():  # so that the sums, and the bytes, do not depend on the number of cores
+        columns, components = components_of(plan, parts())
+        groups = {"timeline": along_time(plan, parts()), "components": components}
+        found = filter(None, (folder.found(chunk) for chunk in range(plan.chunks)))
+        extra = Extra(columns, {name: values for name, values in groups.items() if values})
+        write_results(plan, folder, parts(), extra, lambda rows: summary(found, rows))
     log = {
         "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "seconds": round(seconds, 2),
+        "seconds": round(time.perf_counter() - begun, 2),
         "chunks_of_this_run": fresh,
-        "chunks": len(plan.chunks),
+        "chunks": plan.chunks,
         "rows": len(plan),
     }
     files.write_text(folder.path / LOG, json.dumps(log, indent=1))
     folder.finish()
-    return audit
 
 
-def _some_row(plan: Plan, paths: list[Path]) -> None:
-    from .store import load_part
-
-    first = ""
-    for path in paths:
-        columns = load_part(path, curves=()).columns
-        if any(s not in ("", "not fitted") for s in columns["fit_status"]):
-            return
-        first = first or f"{columns['label'][0]}: {columns['status'][0]}: {columns['reason'][0]}"
-    raise SeriesError(f"{plan.loaded.path.name}: none of {len(plan)} rows could be fitted; {first}")
+def _whole(plan: Plan, folder: Folder, chunk: int) -> Part:
+    """A chunk's part, made again where it is damaged."""
+    try:
+        return folder.load(plan, chunk)
+    except DamagedPartError as exc:
+        warnings.warn(f"{exc}; it is done again", XasuiteWarning, stacklevel=2)
+    part, sample = work_alone(plan, chunk)
+    folder.save(plan, chunk, part, len(sample) if sample else 0)
+    return part
 
 
 def checked(run: SeriesRun) -> SeriesRun:

@@ -13,11 +13,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..errors import SeriesError, XasuiteWarning
+from .audit import Sample
 from .plan import Plan
 from .work import Part, process
 
 ATTEMPTS = 3  # pools that may break before the run gives up
 AHEAD = 2  # chunks a worker has waiting: enough to keep it busy, few enough to bound memory
+
+Done = tuple[Part, Sample | None]
 
 _PLAN: Plan | None = None
 
@@ -29,8 +32,8 @@ def run_chunks(
     workers: int = 1,
     scheduler: str | None = None,
     threads: int | None = None,
-) -> Iterator[tuple[int, Part]]:
-    """(chunk, part) of each chunk, in the order in which they are done. Raises SeriesError.
+) -> Iterator[tuple[int, Done]]:
+    """(chunk, (part, rows for Larch)) of each chunk, in the order in which they are done. Raises SeriesError.
 
     `workers` above 1 are processes; `scheduler` is the address of a Dask cluster; otherwise this process works with
     `threads` threads (as many as there are cores).
@@ -43,7 +46,7 @@ def run_chunks(
         yield from _here(plan, chunks, threads or os.cpu_count() or 1)
 
 
-def _here(plan: Plan, chunks: Sequence[int], threads: int) -> Iterator[tuple[int, Part]]:
+def _here(plan: Plan, chunks: Sequence[int], threads: int) -> Iterator[tuple[int, Done]]:
     with one_blas_thread():
         for chunk in chunks:
             yield chunk, process(plan, chunk, threads)
@@ -52,16 +55,13 @@ def _here(plan: Plan, chunks: Sequence[int], threads: int) -> Iterator[tuple[int
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Linear algebra on one thread: its sums then do not depend on how many cores a machine has."""
-    try:
-        from threadpoolctl import threadpool_limits
-    except ImportError:
-        yield
-        return
+    from threadpoolctl import threadpool_limits
+
     with threadpool_limits(1):
         yield
 
 
-def work_alone(plan: Plan, chunk: int) -> Part:
+def work_alone(plan: Plan, chunk: int) -> Done:
     """One chunk on one thread: what a worker runs."""
     with one_blas_thread():
         return process(plan, chunk, 1)
@@ -80,19 +80,19 @@ def _start(plan: Plan) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that was started
 
 
-def _work(chunk: int) -> Part:
+def _work(chunk: int) -> Done:
     assert _PLAN is not None
     return work_alone(_PLAN, chunk)
 
 
-def _processes(plan: Plan, chunks: Sequence[int], workers: int) -> Iterator[tuple[int, Part]]:
+def _processes(plan: Plan, chunks: Sequence[int], workers: int) -> Iterator[tuple[int, Done]]:
     from concurrent.futures.process import BrokenProcessPool
 
     todo = list(chunks)
     for attempt in range(ATTEMPTS):
         try:
-            for chunk, part in _pool(plan, todo, workers):
-                yield chunk, part
+            for chunk, done in _pool(plan, todo, workers):
+                yield chunk, done
                 todo.remove(chunk)
             return
         except BrokenProcessPool:
@@ -104,12 +104,12 @@ def _processes(plan: Plan, chunks: Sequence[int], workers: int) -> Iterator[tupl
             warnings.warn("a worker process died; its chunks are done again", XasuiteWarning, stacklevel=2)
 
 
-def _pool(plan: Plan, todo: Sequence[int], workers: int) -> Iterator[tuple[int, Part]]:
+def _pool(plan: Plan, todo: Sequence[int], workers: int) -> Iterator[tuple[int, Done]]:
     from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
     from multiprocessing import get_context
 
     waiting = deque(todo)
-    running: dict[Future[Part], int] = {}
+    running: dict[Future[Done], int] = {}
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start, initargs=(plan,))
     try:
         while waiting or running:
@@ -123,7 +123,7 @@ def _pool(plan: Plan, todo: Sequence[int], workers: int) -> Iterator[tuple[int, 
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _dask(plan: Plan, chunks: Sequence[int], address: str) -> Iterator[tuple[int, Part]]:
+def _dask(plan: Plan, chunks: Sequence[int], address: str) -> Iterator[tuple[int, Done]]:
     client = _client(address)
     from distributed import as_completed
 

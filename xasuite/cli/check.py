@@ -56,6 +56,6 @@ def _warnings(path: Path, context: Context) -> list[str]:
 
     if not holds_series(path):
         return workflow.check_spec(spec.load_spec(path), context)
-    from .._series.plan import check_series
+    from .._series.prepare import check_series
 
     return check_series(load_series_spec(path), context)

@@ -83,7 +83,7 @@ def series_json(run: SeriesRun) -> dict[str, Any]:
                     n: {
                         "value": number(record[n]),
                         "stderr": number(record[f"{n}_err"]),
-                        "share": number(record[f"{n}_share"]),
+                        "common": number(record[f"{n}_err_common"]),
                     }
                     for n in names
                 },
@@ -93,7 +93,7 @@ def series_json(run: SeriesRun) -> dict[str, Any]:
         )
     return {
         "file": str(run.path),
-        "table": str(run.path.with_suffix(".csv")),
+        "table": str(run.path.with_suffix(".parquet")),
         "label": run.kind,
         "audit": dict(run.audit),
         "rows": rows,
@@ -123,11 +123,8 @@ def print_run(run: SeriesRun) -> None:
     for word, count in table["status"].value_counts().items():
         console().print(f"  {count} {word}")
     audit = run.audit
-    if audit.get("by", "engine") != "engine":
-        console().print(f"  fitted by {audit['by']}", style="yellow")
-    console().print(
-        f"  audit: {audit['n']} rows refitted with Larch, largest difference {audit['largest']:.1e} standard errors"
-    )
+    largest = f"; largest difference {audit['largest']:.1e}" if audit["n"] else ""
+    console().print(f"  audit: {audit['statement']}{largest}")
     for p in run.parameters:
         if p["stderr"]:
             origin = p["origin"] or "given"

@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
+import hashlib
 import io as _io
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
+from .. import files
 from ..errors import ReadError, SeriesError, XasuiteError
 from ..records import Array, Scan, Source
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _ENERGY = re.compile(r"^(energy|energy_ev|e|en|photon_energy|energies)$", re.I)
+# names under which files of one scan are kept as text: such a file is not opened before it is read
+_TEXT = re.compile(r"(\.(txt|dat|xmu|xdi|csv|tsv|asc|ascii|nor|norm|prn|ddf|chi|\d+))?$", re.I)
 FILE, GROUP, MEMBER, STACK = "file", "group", "member", "stack"
+Indices = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One scan: its file (or group, or row of a stacked array), and what identifies it without reading it."""
+    """One scan: its file (or group, or row of a stacked array), and what identifies it without reading it.
+
+    A stacked array is one entry with `rows` scans and row -1; `mtime` is the file's time of change in ns.
+    """
 
     path: str
     kind: str
     group: str = ""
     row: int = -1
+    rows: int = 1
     size: int = 0
+    mtime: int = 0
 
     @property
     def label(self) -> str:
@@ -40,7 +51,79 @@ class Entry:
     @property
     def key(self) -> str:
         """Identity within a series: a name that does not hold the folder, and the size of the file."""
-        return f"{Path(self.path).name}::{self.group}::{self.row}::{self.size}"
+        return f"{Path(self.path).name}::{self.group}::{self.rows}::{self.size}"
+
+    def check(self) -> None:
+        """Raise SeriesError when the file is gone or was changed since it was listed."""
+        try:
+            stat = Path(self.path).stat()
+        except OSError:
+            raise SeriesError(f"{self.path} is gone since the run began; what was done is kept") from None
+        if (stat.st_size, stat.st_mtime_ns) != (self.size, self.mtime):
+            raise SeriesError(
+                f"{self.path} was changed since the run began; what was done before is kept: run again with --resume"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Scans(Sequence[Entry]):
+    """The scans of a series in order; a stacked array counts as its rows without an object for each.
+
+    `order` (n,), where it is given, says which scan of the entries stands at each place.
+    """
+
+    entries: tuple[Entry, ...]
+    order: Indices | None = field(default=None)
+
+    @cached_property
+    def _ends(self) -> Indices:
+        return np.cumsum([e.rows for e in self.entries], dtype=np.intp)
+
+    def __len__(self) -> int:
+        return int(self._ends[-1]) if self.entries else 0
+
+    @overload
+    def __getitem__(self, i: int) -> Entry: ...
+    @overload
+    def __getitem__(self, i: slice) -> tuple[Entry, ...]: ...
+    def __getitem__(self, i: int | slice) -> Entry | tuple[Entry, ...]:
+        if isinstance(i, slice):
+            return tuple(self[j] for j in range(*i.indices(len(self))))
+        if not -len(self) <= i < len(self):
+            raise IndexError(i)
+        at = i % len(self) if self.order is None else int(self.order[i])
+        number = int(np.searchsorted(self._ends, at, side="right"))
+        entry = self.entries[number]
+        return replace(entry, row=at - int(self._ends[number]) + entry.rows) if entry.kind == STACK else entry
+
+    def _numbers(self, indices: Indices) -> tuple[Indices, Indices]:
+        """Which entry each of the scans `indices` belongs to, and its place among all scans of the entries."""
+        at = indices if self.order is None else self.order[indices]
+        return np.searchsorted(self._ends, at, side="right"), at
+
+    def by_stack(self, indices: Indices) -> Iterator[tuple[Entry, Indices, Indices]]:
+        """(stacked array, positions in `indices`, its rows) of each array that holds some of the scans `indices`."""
+        number, at = self._numbers(indices)
+        for i in np.unique(number):
+            if self.entries[i].kind == STACK:
+                here = np.flatnonzero(number == i)
+                yield self.entries[i], here, at[here] - (self._ends[i] - self.entries[i].rows)
+
+    def single(self, indices: Indices) -> list[tuple[int, Entry]]:
+        """(position in `indices`, entry) of the scans that are no rows of a stacked array."""
+        found = ((i, self.entries[n]) for i, n in enumerate(self._numbers(indices)[0]))
+        return [(i, e) for i, e in found if e.kind != STACK]
+
+    def labels(self, indices: Indices) -> list[str]:
+        """What the scans `indices` are called."""
+        out = [""] * len(indices)
+        for i, entry in self.single(indices):
+            out[i] = entry.label
+        for stack, at, rows in self.by_stack(indices):
+            stem = Path(stack.path).stem
+            for i, row in zip(at, rows, strict=True):
+                out[i] = f"{stem}[{row}]"
+        return out
 
 
 def natural(text: str) -> tuple[Any, ...]:
@@ -48,7 +131,7 @@ def natural(text: str) -> tuple[Any, ...]:
     return tuple((0, int(p), "") if p.isdigit() else (1, 0, p.lower()) for p in re.split(r"(\d+)", text) if p)
 
 
-def find_scans(patterns: Sequence[str], places: Iterable[Path]) -> tuple[Entry, ...]:
+def find_scans(patterns: Sequence[str], places: Iterable[Path]) -> Scans:
     """Every scan that the patterns name, ``files`` or ``files::groups`` with a regular expression for the groups.
 
     Raises ReadError when a pattern matches no file, SeriesError when no group.
@@ -57,17 +140,17 @@ def find_scans(patterns: Sequence[str], places: Iterable[Path]) -> tuple[Entry, 
     out: dict[Entry, None] = {}
     for text in patterns:
         pattern, _, groups = text.partition("::")
-        found = find_entries(find_files([pattern], places))
+        found = find_entries(find_files([pattern], places)).entries
         if groups:
-            chosen = [e for e in found if re.search(groups, e.group)]
+            chosen = tuple(e for e in found if re.search(groups, e.group))
             if not chosen:
                 near = ", ".join(e.group for e in found[:8])
                 raise SeriesError(f"{text}: no group matches {groups!r}; there are {near}")
-            found = tuple(chosen)
+            found = chosen
         out |= dict.fromkeys(found)
     # several patterns are one series: their files in one natural order, the groups of a file in its own
     rank = {path: i for i, path in enumerate(sorted({e.path for e in out}, key=natural))}
-    return tuple(sorted(out, key=lambda e: rank[e.path]))
+    return Scans(tuple(sorted(out, key=lambda e: rank[e.path])))
 
 
 def find_files(patterns: Sequence[str], places: Iterable[Path]) -> list[Path]:
@@ -75,15 +158,12 @@ def find_files(patterns: Sequence[str], places: Iterable[Path]) -> list[Path]:
     found: list[Path] = []
     places = list(dict.fromkeys(places))
     for pattern in patterns:
-        if Path(pattern).is_absolute():
-            hits = [p for p in Path("/").glob(pattern.lstrip("/")) if p.is_file()]
+        absolute = Path(pattern).is_absolute()
+        for place in [Path("/")] if absolute else places:
+            hits = [p for p in place.glob(pattern.lstrip("/")) if p.is_file() and not p.name.startswith(".")]
+            if hits:
+                break
         else:
-            hits = []
-            for place in places:
-                hits = [p for p in place.glob(pattern) if p.is_file() and not p.name.startswith(".")]
-                if hits:
-                    break
-        if not hits:
             tried = ", ".join(str(p) for p in places)
             raise ReadError(
                 f"no file {pattern} in {tried}; name the folder of measured spectra with --data-root or XASUITE_DATA"
@@ -92,51 +172,47 @@ def find_files(patterns: Sequence[str], places: Iterable[Path]) -> list[Path]:
     return sorted(dict.fromkeys(found), key=lambda p: natural(str(p)))
 
 
-def find_entries(files: Iterable[Path]) -> tuple[Entry, ...]:
+def find_entries(found: Iterable[Path]) -> Scans:
     """Every scan of the files, in order. A file that cannot be opened is one entry, and fails when it is read."""
     out: list[Entry] = []
-    for file in files:
-        size = file.stat().st_size
-        with open(file, "rb") as handle:
-            magic = handle.read(8)
+    for file in found:
+        stat = file.stat()
+        one = Entry(str(file), FILE, size=stat.st_size, mtime=stat.st_mtime_ns)
+        magic = b""
+        if not _TEXT.match(file.suffix):
+            with open(file, "rb") as handle:
+                magic = handle.read(8)
         if magic == _HDF5:
-            out += _hdf5_entries(file, size)
+            out += _hdf5_entries(one)
         elif file.suffix.lower() == ".prj" or magic[:2] == b"\x1f\x8b":
-            out += _members(file, size)
+            out += _members(one)
         else:
-            out.append(Entry(str(file), FILE, size=size))
+            out.append(one)
     if not out:
         raise SeriesError("the series holds no scan")
-    return tuple(out)
+    return Scans(tuple(out))
 
 
-def _members(file: Path, size: int) -> list[Entry]:
+def _members(file: Entry) -> list[Entry]:
     from .. import io
 
     try:
-        names = io.groups(file)
+        names = io.groups(file.path)
     except XasuiteError:
-        return [Entry(str(file), FILE, size=size)]
-    if len(names) == 1:
-        return [Entry(str(file), FILE, size=size)]
-    return [Entry(str(file), MEMBER, name, size=size) for name in names]
+        return [file]
+    return [file] if len(names) == 1 else [replace(file, kind=MEMBER, group=name) for name in names]
 
 
-def _hdf5_entries(file: Path, size: int) -> list[Entry]:
+def _hdf5_entries(file: Entry) -> list[Entry]:
     import h5py
 
     try:
-        with h5py.File(file, "r") as handle:
+        with h5py.File(file.path, "r") as handle:
             found = list(_visit(handle, ""))
     except (OSError, RuntimeError, KeyError):
-        return [Entry(str(file), FILE, size=size)]  # its row will say what is wrong with it
-    out: list[Entry] = []
-    for group, rows in found:
-        if rows:
-            out += [Entry(str(file), STACK, group, i, size) for i in range(rows)]
-        else:
-            out.append(Entry(str(file), GROUP, group, size=size))
-    return sorted(out, key=lambda e: (natural(e.group), e.row)) or [Entry(str(file), FILE, size=size)]
+        return [file]  # its row will say what is wrong with it
+    out = [replace(file, kind=STACK if n else GROUP, group=group, rows=n or 1) for group, n in found]
+    return sorted(out, key=lambda e: natural(e.group)) or [file]
 
 
 def _visit(group: Any, path: str) -> Iterable[tuple[str, int]]:
@@ -144,10 +220,10 @@ def _visit(group: Any, path: str) -> Iterable[tuple[str, int]]:
     import h5py
 
     members = {k: group.get(k) for k in group}
-    axis = axis_of(group)
+    axis = _axis_of(members)
     if axis:
         n = members[axis].size
-        stacks = [d for k, d in members.items() if isinstance(d, h5py.Dataset) and stacked(d, n)]
+        stacks = [d for d in members.values() if isinstance(d, h5py.Dataset) and _stacked(d, n)]
         yield path, stacks[0].shape[0] if stacks else 0
         return
     for name, value in members.items():
@@ -155,58 +231,85 @@ def _visit(group: Any, path: str) -> Iterable[tuple[str, int]]:
             yield from _visit(value, f"{path}/{name}" if path else name)
 
 
-def axis_of(group: Any) -> str:
+def _axis_of(members: dict[str, Any]) -> str:
     """The name of a group's energy axis, "" when it has none."""
     import h5py
 
-    for name in group:
-        data = group.get(name)
-        if isinstance(data, h5py.Dataset) and _ENERGY.match(name) and data.ndim == 1 and data.size > 1:
-            return str(name)
+    for name, data in members.items():
+        if _ENERGY.match(name) and isinstance(data, h5py.Dataset) and data.ndim == 1 and data.size > 1:
+            return name
     return ""
 
 
-def stacked(data: Any, n: int) -> bool:
+def _stacked(data: Any, n: int) -> bool:
     """Whether a dataset holds one row a spectrum: (m, n) with the energies last."""
     return data.ndim == 2 and data.shape[1] == n and data.shape[0] != n and "array_labels" not in data.attrs
 
 
 @dataclass(frozen=True, eq=False)
 class StackRows:
-    """Some rows of a stacked HDF5 array: energy (n,), channels (m, n), scalars (m,) beside them."""
+    """Rows `numbers` (m,) of a stacked HDF5 array: energy (n,), channels (m, n), scalars (m,); a hash of them all."""
 
+    numbers: Indices
     energy: Array
     channels: dict[str, Array]
     scalars: dict[str, Array]
-    meta: dict[str, Any]
+    content: str
 
 
-def read_stack(entries: Sequence[Entry]) -> StackRows:
-    """The rows that the entries (all of one stack) name; only these are read. Raises ReadError."""
+def read_stack(stack: Entry, rows: Indices) -> StackRows:
+    """Rows of a stacked array; only these are read. Raises ReadError."""
     import h5py
+    import xxhash
 
-    rows = np.array([e.row for e in entries])
+    low, high = int(rows.min()), int(rows.max()) + 1
+    pick: Any = slice(None) if np.array_equal(rows, np.arange(low, high)) else rows - low
+    channels, scalars = {}, {}
     try:
-        with h5py.File(entries[0].path, "r") as handle:
-            group = handle[entries[0].group] if entries[0].group else handle
-            axis = axis_of(group)
-            energy = np.asarray(group[axis][()], float)
-            m = max(
-                d.shape[0] for d in group.values() if isinstance(d, h5py.Dataset) and stacked(d, energy.size)
-            )
-            low, high = int(rows.min()), int(rows.max()) + 1
-            channels, scalars = {}, {}
-            for name, data in group.items():
+        with h5py.File(stack.path, "r") as handle:
+            group = handle[stack.group] if stack.group else handle
+            members = {k: group.get(k) for k in group}
+            axis = _axis_of(members)
+            energy = np.asarray(members[axis][()], float)
+            for name, data in members.items():
                 if not isinstance(data, h5py.Dataset) or name == axis:
                     continue
-                if stacked(data, energy.size):
-                    channels[name] = np.asarray(data[low:high], float)[rows - low]
-                elif data.shape == (m,) and data.dtype.kind in "fiu":
-                    scalars[name] = np.asarray(data[low:high], float)[rows - low]
-            meta = {k: v for k, v in group.attrs.items() if isinstance(v, (str, int, float))}
-    except (OSError, KeyError, RuntimeError) as exc:
-        raise ReadError(f"{entries[0].path} is a damaged HDF5 file: {str(exc)[:120]}") from None
-    return StackRows(energy, channels, scalars, meta)
+                if _stacked(data, energy.size):
+                    channels[name] = np.asarray(data[low:high], float)[pick]
+                elif data.shape == (stack.rows,) and data.dtype.kind in "fiu":
+                    scalars[name] = np.asarray(data[low:high], float)[pick]
+    except (OSError, KeyError, RuntimeError, ValueError) as exc:
+        raise ReadError(f"{stack.path} is a damaged HDF5 file: {str(exc)[:120]}") from None
+    digest = xxhash.xxh3_128(energy.tobytes())
+    for values in (*channels.values(), *scalars.values()):
+        digest.update(np.ascontiguousarray(values).data)
+    return StackRows(rows, energy, channels, scalars, digest.hexdigest())
+
+
+def content_of(scans: Scans, indices: Indices) -> str:
+    """A hash of what reading these scans gives: equal for equal content, whatever the files are called."""
+    known = [read_stack(stack, rows).content for stack, _, rows in scans.by_stack(indices)]
+    single = [e for _, e in scans.single(indices)]
+    groups = iter(read_scans([e for e in single if e.kind == GROUP]))
+    known += [scan_content(e, next(groups) if e.kind == GROUP else None) for e in single]
+    return joined(known)
+
+
+def scan_content(entry: Entry, scan: Scan | XasuiteError | None) -> str:
+    """The hash of one scan's content: that of its file, or of its arrays in an HDF5 file; "" where it cannot be read."""
+    if isinstance(scan, Scan):
+        return scan.source.sha256
+    try:
+        return "" if entry.kind == GROUP else files.sha256(entry.path)
+    except OSError:
+        return ""
+
+
+def joined(content: Iterable[str]) -> str:
+    """One hash of several."""
+    import xxhash
+
+    return xxhash.xxh3_128_hexdigest("\n".join(content).encode())
 
 
 def read_scans(
@@ -220,12 +323,14 @@ def read_scans(
     return [fetched[e] if e in fetched else _read_one(e, mu, reference) for e in entries]
 
 
+@lru_cache(maxsize=16)
 def _read_one(entry: Entry, mu: str | None, reference: str | None) -> Scan | XasuiteError:
+    """A file's scan; the last few are remembered, so that what a plan or a running average saw is not opened again."""
     from .. import io
 
     try:
         if entry.kind == MEMBER:
-            found = _members_of(entry.path, entry.size, mu, reference).get(entry.group)
+            found = _members_of(replace(entry, group=""), mu, reference).get(entry.group)
             return found or ReadError(f"{entry.path}::{entry.group} is no XAFS scan")
         return io.read(entry.path, mu=mu, reference=reference)
     except XasuiteError as exc:
@@ -233,38 +338,46 @@ def _read_one(entry: Entry, mu: str | None, reference: str | None) -> Scan | Xas
 
 
 @lru_cache(maxsize=2)
-def _members_of(path: str, size: int, mu: str | None, reference: str | None) -> dict[str, Scan]:
+def _members_of(file: Entry, mu: str | None, reference: str | None) -> dict[str, Scan]:
     """Every scan of an Athena project: its text is one whole, so it is read as one."""
     from .. import io
 
-    return {s.source.group: s for s in io.read_all(path, mu=mu, reference=reference)}
+    return {s.source.group: s for s in io.read_all(file.path, mu=mu, reference=reference)}
 
 
 def _read_groups(
     path: str, entries: Sequence[Entry], mu: str | None, reference: str | None
 ) -> dict[Entry, Scan | XasuiteError]:
-    """Groups of an HDF5 file, these and no others: copied into a file in memory and parsed as any other."""
+    """Groups of an HDF5 file, these and no others: each copied into a file in memory and parsed as any other."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as source:
+            return {e: _read_group(source, path, e.group, mu, reference) for e in entries}
+    except (OSError, RuntimeError) as exc:
+        return {e: ReadError(f"{path} is damaged: {str(exc)[:120]}") for e in entries}
+
+
+def _read_group(
+    source: Any, path: str, group: str, mu: str | None, reference: str | None
+) -> Scan | XasuiteError:
     import h5py
 
     from .finish import finish
     from .formats.hdf5 import parse_hdf5
 
-    out: dict[Entry, Scan | XasuiteError] = {}
-    for entry in entries:
-        memory = _io.BytesIO()
-        try:
-            with h5py.File(path, "r") as source, h5py.File(memory, "w") as copy:
-                for name, value in source.attrs.items():
-                    copy.attrs[name] = value
-                source.copy(
-                    source[entry.group] if entry.group else source["/"], copy, name=entry.group or "scan"
-                )
-            table = parse_hdf5(memory.getvalue(), path)[0]
-            out[entry] = finish(
-                table, Source(path, entry.group, "", table.format), mu=mu, reference=reference
-            )
-        except XasuiteError as exc:
-            out[entry] = exc
-        except (OSError, KeyError, RuntimeError, ValueError) as exc:
-            out[entry] = ReadError(f"{path}::{entry.group} is damaged: {str(exc)[:120]}")
-    return out
+    memory = _io.BytesIO()
+    try:
+        with h5py.File(memory, "w") as copy:
+            copy.attrs.update(source.attrs)
+            source.copy(source[group] if group else source["/"], copy, name=group or "scan")
+        table = parse_hdf5(memory.getvalue(), path)[0]
+        scan = finish(table, Source(path, group, "", table.format), mu=mu, reference=reference)
+    except XasuiteError as exc:
+        return exc
+    except (OSError, KeyError, RuntimeError, ValueError) as exc:
+        return ReadError(f"{path}::{group} is damaged: {str(exc)[:120]}")
+    digest = hashlib.sha256(scan.energy.tobytes())
+    for name, values in sorted(scan.channels.items()):
+        digest.update(name.encode() + values.tobytes())
+    return replace(scan, source=replace(scan.source, sha256=digest.hexdigest()))

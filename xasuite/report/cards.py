@@ -368,10 +368,7 @@ def run(record: SeriesRun) -> Card:
     audit = record.audit
     facts = (
         ("rows", f"{len(record)}: " + ", ".join(f"{n} {s}" for s, n in counts.most_common())),
-        (
-            "audit",
-            f"{audit['n']} rows fitted again by Larch, at most {audit['largest']:.1e} standard errors apart",
-        ),
+        ("audit", f"{audit['statement']}; largest difference {audit['largest']:.1e}"),
         ("kept in", f"{record.path.parent.name}/{record.path.name}"),
     )
     grid = Grid(("label", unit, "status", *names), rows)

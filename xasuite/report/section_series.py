@@ -109,7 +109,7 @@ def _series_table(run: SeriesRun, spec: dict[str, Any]) -> PaperTable:
         cells = ["-" if n in lost else as_printed(record[n], record[f"{n}_err"]) for n in varied]
         rows.append((str(i + 1), f"{x[i]:.4g}", *cells, f"{record['rfactor']:.4f}", record["status"]))
     notes = [
-        f"{len(rows)} of {len(run)} rows, evenly chosen; all of them are in {run.path.with_suffix('.csv').name}."
+        f"{len(rows)} of {len(run)} rows, evenly chosen; all of them are in {run.path.with_suffix('.parquet').name}."
     ]
     for p in run.parameters:
         if p["stderr"]:
@@ -136,12 +136,8 @@ def _status_table(run: SeriesRun) -> PaperTable:
 
 def _series_audit(run: SeriesRun) -> tuple[str, ...]:
     a = run.audit
-    if not a["n"]:
-        return ("No row was fitted again with Larch.",)
-    return (
-        f"{a['n']} rows were fitted again with Larch; the largest difference is {a['largest']:.1e} standard errors"
-        + (f" (row {a['row'] + 1}, {a['parameter']})." if a["parameter"] else "."),
-    )
+    worst = f"; the largest difference is {a['largest']:.1e} standard errors (row {a['row'] + 1}, {a['parameter']})"
+    return (f"{a['statement']}{worst if a['n'] else ''}.",)
 
 
 def _series_provenance(run: SeriesRun) -> tuple[tuple[str, str], ...]:

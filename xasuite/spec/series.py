@@ -33,7 +33,7 @@ from .schema import Data, Pair, Spec, _as_list, _Table
 Texts = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
 Unit = Literal["s", "min", "h"]
 SECONDS: dict[str, float] = {"s": 1.0, "min": 60.0, "h": 3600.0}
-DEFAULT_CHUNK = 500
+DEFAULT_CHUNK = 2000
 
 
 def _pattern(value: str | None) -> str | None:
@@ -219,12 +219,13 @@ class SeriesTable(_Table):
     kmax_step: float = Field(1.0, gt=0)
     seen: float = Field(2.0, ge=0)  # standard errors that N must lie from zero for a path to count as seen
     optional: Texts = ()  # amplitudes of shells that may be absent: where one is not seen the fit does without it
-    audit: float = Field(0.01, ge=0, le=1)
+    audit: bool = True  # an acceptance sample of the rows fitted again by Larch
     hold: dict[str, Hold] = Field(default_factory=dict)
     timeline: Timeline | None = None
     valence: Valence | None = None
     components: Components | None = None
     keep: tuple[Literal["norm", "chi", "fit"], ...] = ("norm", "chi", "fit")
+    csv: bool | None = None  # the table as CSV besides Parquet; left out, up to 100 000 rows
 
     @field_validator("names")
     @classmethod

@@ -29,6 +29,7 @@ KINDS: dict[str, str] = {
     "MCR": "components:mcr",
     "PeakFit": "components:peaks",
     "DBand": "components:dband",
+    "SeriesRun": "series:plot_parameters",
 }
 
 

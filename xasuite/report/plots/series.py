@@ -24,7 +24,7 @@ UNITS = {"n": "", "r": " (Å)", "sigma2": " (Å$^2$)", "e0": " (eV)"}
 NAMES = {"n": "N", "r": "R", "sigma2": "σ$^2$"}
 
 
-def plot_parameters(run: SeriesRun, *names: str, against: str = "time") -> Any:
+def plot_parameters(run: SeriesRun, names: Sequence[str] = (), against: str = "time") -> Any:
     """Parameters or columns against time (or another column), one panel each, with bands of one standard error.
 
     Left out, N of every path that varies. Values that the fit does not determine are hollow and have no band; a
@@ -287,7 +287,7 @@ def write_figures(run: SeriesRun, folder: str | Path) -> list[Path]:
     folder = Path(folder) / "figures"
     wanted: dict[str, Callable[[], Any]] = {"parameters": lambda: plot_parameters(run)}
     varied = [p["name"] for p in run.parameters if p["vary"]]
-    wanted["parameters_all"] = lambda: plot_parameters(run, *varied)
+    wanted["parameters_all"] = lambda: plot_parameters(run, varied)
     from . import series_xanes
 
     if any(c.startswith("E(") for c in run.table.columns):

@@ -54,7 +54,7 @@ def valence_along(run: SeriesRun, calibration: Calibration) -> dict[str, Array]:
 
     Raises CalibrationError for an E(f) that the run does not have.
     """
-    from ..._series.beside import valence_columns
+    from ..._series.derived import valence_columns
     from ...errors import CalibrationError
 
     name = f"E({calibration.fraction:g})"
@@ -93,7 +93,7 @@ def plot_components(run: SeriesRun, found: MCR | Combination | None = None) -> A
     ([series.components]), or `found` in `run.normalized`, a row for each row with a spectrum. Raises SeriesError when
     there are neither.
     """
-    from ..._series.beside import component_columns, component_document
+    from ..._series.derived import component_columns, component_document
     from ...errors import SeriesError
 
     if found is not None:

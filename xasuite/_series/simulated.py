@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from ..errors import SpecError
-from ..io.sources import Entry
+from ..io.sources import Entry, Scans
 from ..records import Array, Series, Spectrum
 from ..spec.load import LoadedSpec, nearest
 from ..spec.schema import Data, SimulateRow
 from ..spec.series import SECONDS, SeriesSpec
 from ..workflow.resolve import Context, resolve_model
-from .plan import Plan, averaged, cut, k_end
+from .plan import Plan
+from .template import e0_of, k_end
 
 SIMULATED = "simulated"
 _STEP = 1e-3  # A
@@ -40,11 +41,7 @@ def simulated_plan(loaded: LoadedSpec, context: Context) -> Plan:
     values = drifting(loaded, times)
     spectrum, mu = _spectra(loaded, values)
     model = resolve_model(loaded, context)
-    e0 = spec.reduce.e0
-    if e0 is None:
-        from ..reduce import find_e0
-
-        e0 = float(find_e0(spectrum))
+    e0 = e0_of(spectrum, spec)
     truth = {"time": times * factor}
     for label, of in values.items():
         truth |= {f"{label}.{q}": v for q, v in of.items() if q != "s02"}
@@ -52,18 +49,13 @@ def simulated_plan(loaded: LoadedSpec, context: Context) -> Plan:
         if path.label in values and path.deltar.is_name:
             (name,) = path.deltar.names
             truth[name] = values[path.label]["r"] - path.feff.reff
-    entries = tuple(Entry(SIMULATED, SIMULATED, f"{t:.6g} {how.unit}", i) for i, t in enumerate(times))
-    members = averaged(how.n, spec.series)
     return Plan(
         loaded=loaded,
-        entries=entries,
-        members=members,
-        chunks=cut(len(members), spec.series.chunk),
+        scans=Scans((Entry(SIMULATED, SIMULATED, rows=how.n),)),
         energy=spectrum.energy,
         e0=e0,
-        kmax=k_end(loaded, spectrum.energy, e0),
+        kmax=k_end(loaded, spec, spectrum.energy, e0),
         model=model,
-        feff={p.label: p.feff.sha256 for p in model.paths},
         spectra=mu,
         truth=truth,
     )

@@ -1,0 +1,183 @@
+"""From a spec to a plan: scans found, grid, model, held parameters, and what rows are compared with."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import xxhash
+
+from ..errors import ReadError, SeriesError, SpecError, XasuiteError, XasuiteWarning
+from ..io.logs import read_log
+from ..io.sources import STACK, Scans, find_scans, joined, natural
+from ..records import Array
+from ..spec.load import LoadedSpec
+from ..spec.series import SeriesSpec, SeriesTable
+from ..version import __version__
+from ..workflow.resolve import Context, resolve_model
+from .derived import find_calibration, find_references
+from .hold import hold
+from .ingest import name_columns, scan_time, shift_of
+from .plan import Plan
+from .simulated import simulated_plan
+from .template import e0_of, find_template, first_scan, k_end, make_grid, places_of
+
+
+def prepare(loaded: LoadedSpec, context: Context | None = None) -> Plan:
+    """The plan of a series spec: its scans, grid, model, held parameters, references.
+
+    Raises SpecError, ReadError, SeriesError; what is wrong with a single scan is left to its row.
+    """
+    context = context or Context()
+    spec = loaded.spec
+    assert isinstance(spec, SeriesSpec)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", XasuiteWarning)
+        if spec.series.simulate is not None:
+            plan = averaged(simulated_plan(loaded, context))
+        else:
+            plan = plan_of(loaded, context, find_scans(spec.series.files, places_of(loaded, context)))
+        plan = completed(plan, context)
+    said = tuple(dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, XasuiteWarning)))
+    return replace(plan, warnings=said, fingerprint=fingerprint(plan))
+
+
+def plan_of(loaded: LoadedSpec, context: Context, scans: Scans) -> Plan:
+    """The plan of given scans, without held parameters and references."""
+    spec = loaded.spec
+    assert isinstance(spec, SeriesSpec)
+    series = spec.series
+    if series.order == "time":
+        scans = in_time(scans, series)
+    template = find_template(scans, spec)
+    energy, e0 = make_grid(template, spec), e0_of(template, spec)
+    plan = Plan(
+        loaded=loaded,
+        scans=scans,
+        energy=energy,
+        e0=e0,
+        kmax=k_end(loaded, spec, energy, e0),
+        model=resolve_model(loaded, context),
+        template=template if series.align else None,
+        noted=noted_columns(scans, series),
+        logs=tuple(
+            (
+                log,
+                *read_log(
+                    log.file, places_of(loaded, context), **log.model_dump(exclude={"file", "max_gap"})
+                ),
+            )
+            for log in series.log
+        ),
+    )
+    if series.align is not None and series.align.smooth:
+        plan = replace(plan, shifts=smoothed_shifts(plan, series.align.smooth))
+    return averaged(plan)
+
+
+def averaged(plan: Plan) -> Plan:
+    """The plan with rows of several scans where the spec asks for them. Raises SeriesError when there are too few."""
+    average = plan.series.average
+    if average is None:
+        return plan
+    if average.n > len(plan.scans):
+        raise SeriesError(f"average = {{ n = {average.n} }}: the series has {len(plan.scans)} scans only")
+    return replace(plan, width=average.n, step=average.n if average.kind == "block" else 1)
+
+
+def completed(plan: Plan, context: Context) -> Plan:
+    """The plan with its held parameters, and with the calibration and references that are compared with.
+
+    Raises SpecError, ReadError, SeriesError.
+    """
+    plan = hold(plan)
+    calibration, references = find_calibration(plan.loaded, context), find_references(plan.loaded, context)
+    return replace(plan, calibration=calibration, references=references)
+
+
+def check_series(loaded: LoadedSpec, context: Context | None = None) -> list[str]:
+    """What would mislead the reader of a series spec, its scans and structures looked at; absent data is a warning.
+
+    Raises SpecError with the mistakes.
+    """
+    from ..workflow.check import biases
+
+    try:
+        plan = prepare(loaded, context)
+    except ReadError as exc:
+        return [str(exc), *biases(loaded)]
+    except SeriesError as exc:
+        raise SpecError(f"{loaded.path.name}: {exc}") from None
+    return [*plan.warnings, *biases(loaded)]
+
+
+def in_time(scans: Scans, series: SeriesTable) -> Scans:
+    """The scans sorted by time; each is read for its header. One without a time comes last."""
+
+    def when(i: int) -> tuple[float, tuple[object, ...]]:
+        entry = scans[i]
+        try:
+            scan = first_scan(entry, series)
+        except XasuiteError:
+            return np.inf, natural(entry.label)
+        return scan_time(series.time, entry, i, scan.meta), natural(entry.label)
+
+    return replace(scans, order=np.array(sorted(range(len(scans)), key=when)))
+
+
+def noted_columns(scans: Scans, series: SeriesTable) -> dict[str, str]:
+    """The columns that names and files of scans give: a "number" where every scan's value is one, else "text"."""
+    out: dict[str, str] = {}
+    for stack in (e for e in scans.entries if e.kind == STACK):
+        out |= dict.fromkeys(first_scan(replace(stack, row=0), series).meta, "number")
+    if series.names is not None:
+        kinds = dict.fromkeys(re.compile(series.names).groupindex, "number")
+        for entry in scans:
+            for name, value in name_columns(series.names, entry).items():
+                kinds[name] = "text" if isinstance(value, str) else kinds[name]
+        out |= kinds
+    return out
+
+
+def smoothed_shifts(plan: Plan, width: int) -> Array:
+    """Shifts and errors (m, 2) of all scans, the shifts smoothed by a running median over `width` scans.
+
+    A scan whose own shift cannot be found takes its neighbours'.
+    """
+    from scipy.ndimage import median_filter
+
+    found = np.full((len(plan.scans), 2), np.nan)
+    for i, entry in enumerate(plan.scans):
+        try:
+            found[i] = shift_of(plan, first_scan(entry, plan.series).mu(), i)
+        except ReadError:
+            continue
+        except XasuiteError as exc:
+            warnings.warn(f"{entry.label}: {exc}", XasuiteWarning, stacklevel=2)
+    good = np.isfinite(found[:, 0])
+    if not good.any():
+        raise SeriesError("no scan of the series could be aligned; look at the reference channel")
+    filled = np.interp(np.arange(len(found)), np.flatnonzero(good), found[good, 0])
+    return np.column_stack([median_filter(filled, size=width, mode="nearest"), found[:, 1]])
+
+
+def fingerprint(plan: Plan) -> str:
+    """Hash of everything a result depends on but the scans' content: spec, scans (name and size), grid, model, program."""
+    texts: list[object] = [__version__, plan.loaded.sha256, *(e.key for e in plan.scans.entries)]
+    texts += [
+        (p.name, p.value, p.vary, p.min, p.max, p.stderr, p.expr and p.expr.text) for p in plan.model.params
+    ]
+    texts += [path.feff.sha256 for path in plan.model.paths]
+    if plan.calibration is not None:
+        texts += [plan.calibration.fraction, *plan.calibration.standards]
+    arrays: list[Array | None] = [plan.energy, plan.shifts, plan.spectra]
+    arrays += [a for reference in plan.references for a in (reference.energy, reference.norm)]
+    arrays += [a for _, times, columns in plan.logs for a in (times, *columns.values())]
+    return joined(
+        [
+            *map(repr, texts),
+            *(xxhash.xxh3_128_hexdigest(np.ascontiguousarray(a).data) for a in arrays if a is not None),
+        ]
+    )

@@ -1,0 +1,52 @@
+"""Normalisation and background of a series' rows, as the spec has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from .. import reduce
+from ..errors import XasuiteError
+from ..records import OK, Series
+from ..spec.series import SeriesSpec
+from .ingest import ingest
+from .plan import Plan
+
+FAILED = "failed"
+
+
+def normalized(spectrum: Any, spec: SeriesSpec, e0: float | None) -> Any:
+    """The spectrum, or series of them, normalised as the spec's [reduce] says."""
+    r = spec.reduce
+    return reduce.normalize(spectrum, e0=e0, method=r.method, pre=r.pre, norm=r.norm, nnorm=r.nnorm)
+
+
+def reduce_rows(series: Series, plan: Plan) -> tuple[Series, Series]:
+    """Normalized and Chi of a series of spectra; rows that fail are marked, and the others go on."""
+    r, e0 = plan.spec.reduce, plan.e0 if plan.series.e0 == "shared" else None
+    norm = _each(series, lambda s: normalized(s, plan.spec, e0))
+    return norm, _each(
+        norm,
+        lambda s: reduce.background(
+            s, rbkg=r.rbkg, kweight=r.bkg_kweight, k=r.bkg_k or (0.0, plan.kmax), dk=r.bkg_dk,
+            window=r.bkg_window, clamp=r.clamp,
+        ),
+    )  # fmt: skip
+
+
+def reduced(plan: Plan, start: int, end: int) -> Series:
+    """chi(k) of rows start to end."""
+    return reduce_rows(ingest(plan, start, end), plan)[1]
+
+
+def _each(series: Series, step: Callable[[Series], Any]) -> Series:
+    """step(series), or the series with every good row marked when no row of it works."""
+    if not series.ok.any():
+        return series
+    try:
+        return step(series)
+    except XasuiteError as exc:
+        status = tuple(FAILED if s == OK else s for s in series.status)
+        reason = tuple(str(exc) if s == OK else r for s, r in zip(series.status, series.reason, strict=True))
+        return replace(series, status=status, reason=reason)
