@@ -13,7 +13,18 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "xasuite"
 
 LEVELS = [
-    {"records", "constants", "errors", "hooks", "version", "expressions", "files", "lazy", "references"},
+    {
+        "records",
+        "constants",
+        "cubic",
+        "errors",
+        "hooks",
+        "version",
+        "expressions",
+        "files",
+        "lazy",
+        "references",
+    },
     {"_larch"},
     {"io", "reduce", "feff"},
     {"exafs", "xanes", "theory"},

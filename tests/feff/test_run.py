@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from xasuite._larch.structure import FEFF_ENV, feff_folder
-from xasuite.errors import CrystalError, FeffError
+from xasuite.errors import CrystalError, FeffError, XasuiteWarning
 from xasuite.feff import (
     cache,
     feff_inp,
@@ -81,7 +82,7 @@ def test_second_run_starts_no_feff(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: object, **kwargs: object) -> None:
         raise AssertionError("FEFF was started")
 
-    monkeypatch.setattr(subprocess, "run", refuse)
+    monkeypatch.setattr(subprocess, "Popen", refuse)
     again = find_paths("Cu", **CU)
     assert [p.sha256 for p in again] == [p.sha256 for p in first]
     with pytest.raises(AssertionError, match="FEFF was started"):
@@ -155,18 +156,78 @@ def test_many_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert len(results) == 8
-    assert [p.suffix for p in (tmp_path / "feff").rglob("*") if p.is_file()] == [".zip"]
+    assert [p.suffix for p in (tmp_path / "feff").rglob("*") if p.is_file()] == [".kept"]
 
 
 def test_damaged_entry_is_made_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """400 entries with bytes flipped, cut off, cut out or blanked: none is read, each is made again."""
     monkeypatch.setenv("XASUITE_CACHE", str(tmp_path))
+    contents = {"files.dat": b"some text" * 50, "log.txt": b"more" * 100}
+    rng = np.random.default_rng(1)
+    name = cache.key({"feff.inp": "TITLE"})
+    whole = cache.store(name, contents).read_bytes()
+    for trial in range(400):
+        held = bytearray(whole)
+        at = int(rng.integers(len(held)))
+        damage = trial % 4
+        if damage == 0:
+            held[at] ^= 1 << int(rng.integers(8))
+        elif damage == 1:
+            del held[at:]
+        elif damage == 2:
+            del held[at : at + 5]
+        else:
+            held[at : at + 20] = b"~" * 20
+        cache.entry(name).write_bytes(held)
+        assert cache.load(name) is None
+        cache.store(name, contents)
+        assert cache.load(name) == contents
     text = inp(3.0, "feff6l")
     first = run_feff(text, program="feff6l")
-    cache.entry(first.key).write_bytes(b"PK cut short")
+    cache.entry(first.key).write_bytes(b"cut short")
     second = run_feff(text, program="feff6l")
     assert not second.cached
     assert dict(second.files) == dict(first.files)
     assert run_feff(text, program="feff6l").cached
+
+
+def test_a_cache_that_cannot_be_written_is_replaced_and_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XASUITE_CACHE", str(tmp_path / "file" / "cache"))
+    monkeypatch.setattr(cache, "_instead", [])
+    name = cache.key({"feff.inp": "TITLE"})
+    with pytest.warns(XasuiteWarning, match="Name a folder for the cache in XASUITE_CACHE"):
+        cache.store(name, {"a": b"b"})
+    assert cache.load(name) == {"a": b"b"}
+
+
+def test_a_crystal_is_parsed_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The second process reads every field as the first had it, and does without pymatgen."""
+    monkeypatch.setenv("XASUITE_CACHE", str(tmp_path))
+    show = (
+        "import sys; from xasuite.feff import load_crystal; c = load_crystal('Co3O4'); "
+        "print(c.symbols, c.xyz.tolist(), c.lattice.tolist(), c.site, c.labels, c.space_group, c.notes, c.source); "
+        "print('pymatgen' in sys.modules)"
+    )
+    first, second = (
+        subprocess.run(
+            [sys.executable, "-c", show], capture_output=True, text=True, check=True
+        ).stdout.splitlines()
+        for _ in range(2)
+    )
+    assert first[0] == second[0]
+    assert (first[1], second[1]) == ("True", "False")
+
+
+def test_a_feff_that_prints_without_end_is_stopped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(run_module, "MOST_PRINTED", 200_000)
+    monkeypatch.setenv(
+        FEFF_ENV, str(fake_feff(tmp_path / "bin", "while true; do echo again and again; done"))
+    )
+    with pytest.raises(FeffError, match=r"feff6l was stopped after printing 0\.2 MB; FEFF says"):
+        run_feff(inp(3.0, "feff6l"), program="feff6l")
 
 
 def test_nothing_is_left_in_the_working_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

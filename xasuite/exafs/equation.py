@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..constants import ETOK
+from ..cubic import coefficients
 from ..errors import FitError
 from ..feff.paths import FeffPath
 from ..records import Array, ComplexArray
@@ -65,31 +66,12 @@ def build_tables(paths: Sequence[FeffPath]) -> PathTables:
 
 @lru_cache(maxsize=4096)
 def _cubics(path: FeffPath) -> tuple[Array, Array]:
-    """Left ends (npiece,) and coefficients (npiece, 4 columns, 4 powers) of one path's splines.
-
-    The second derivatives solve the usual tridiagonal system with the third derivative continuous at the second and the last
-    but one knot. FEFF's tables have some 60 points, so it is solved as a dense one: importing scipy costs 1000 times more.
-    """
-    x, y = path.k, np.stack([getattr(path, c) for c in COLUMNS], axis=1)
-    h = np.diff(x)
-    slope = np.diff(y, axis=0) / h[:, None]
-    n = x.size
-    matrix, right = np.zeros((n, n)), np.zeros((n, y.shape[1]))
-    inner = np.arange(1, n - 1)
-    matrix[inner, inner - 1], matrix[inner, inner], matrix[inner, inner + 1] = (
-        h[:-1],
-        2 * (h[:-1] + h[1:]),
-        h[1:],
-    )
-    right[1:-1] = 6 * np.diff(slope, axis=0)
-    matrix[0, :3] = h[1], -(h[0] + h[1]), h[0]
-    matrix[-1, -3:] = h[-1], -(h[-2] + h[-1]), h[-2]
-    m = np.linalg.solve(matrix, right)
-    wide = h[:, None]
-    linear = slope - wide * (2 * m[:-1] + m[1:]) / 6
-    coef = np.stack([y[:-1], linear, m[:-1] / 2, np.diff(m, axis=0) / (6 * wide)], axis=-1)
-    # the first two and the last two pieces are one cubic each
-    return np.delete(x[:-1], [1, n - 2]), np.delete(coef, [1, n - 2], axis=0)
+    """Left ends (npiece,) and coefficients (npiece, 4 columns, 4 powers) of one path's splines."""
+    columns = np.stack([getattr(path, c) for c in COLUMNS], axis=1)
+    coef = coefficients(path.k, columns).swapaxes(1, 2)
+    # without a knot there, the first two and the last two intervals are one cubic each
+    joined = [1, path.k.size - 2]
+    return np.delete(path.k[:-1], joined), np.delete(coef, joined, axis=0)
 
 
 def lookup(tables: PathTables, path: int, q: Array) -> tuple[Array, Array]:

@@ -1,28 +1,38 @@
-"""Results of FEFF kept by content: the hash of the input and of the programs names the file.
+"""What took long to find out, kept by content: the hash of everything that it was made from names the file.
 
-One zip file an entry, put in place by a rename: readers see a whole entry or none, and two processes that
-compute the same entry write the same bytes' meaning.
+An entry is one file, put in place by a rename: readers see a whole entry or none, and two processes that compute the same entry
+write the same bytes. It begins with the hash of the rest, so that a damaged one is known for what it is and made again.
 """
 
 from __future__ import annotations
 
+import atexit
 import hashlib
+import io
 import os
+import shutil
+import tempfile
+import warnings
 import zipfile
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
 from .. import files
+from ..errors import WriteError, XasuiteWarning
 
 CACHE_ENV = "XASUITE_CACHE"
 
 # Part of every key: a change of what is kept in an entry must not find old entries.
-_LAYOUT = "1"
+_LAYOUT = "2"
+# The folder that takes the place of one that cannot be written, for the rest of the process.
+_instead: list[Path] = []
 
 
 def cache_dir() -> Path:
-    """The cache folder: that of XASUITE_CACHE, else the user's (platformdirs)."""
+    """The cache folder: that of XASUITE_CACHE, else the user's (platformdirs); a temporary one where neither can be written."""
+    if _instead:
+        return _instead[0]
     chosen = os.environ.get(CACHE_ENV)
     if chosen:
         return Path(chosen)
@@ -42,7 +52,7 @@ def binary_hash(path: Path) -> str:
     return _hash_of(str(path), stat.st_size, stat.st_mtime_ns)
 
 
-def key(inputs: Mapping[str, str], programs: Iterable[Path], extra: str = "") -> str:
+def key(inputs: Mapping[str, str], programs: Iterable[Path] = (), extra: str = "") -> str:
     """The name of a result: hash of every input file, of every program's bytes, and of `extra`."""
     digest = hashlib.sha256(f"{_LAYOUT}\0{extra}\0".encode())
     for name in sorted(inputs):
@@ -54,27 +64,49 @@ def key(inputs: Mapping[str, str], programs: Iterable[Path], extra: str = "") ->
 
 def entry(name: str, room: str = "feff") -> Path:
     """Where the entry of that key lies, or would lie."""
-    return cache_dir() / room / name[:2] / f"{name}.zip"
+    return cache_dir() / room / name[:2] / f"{name}.kept"
 
 
 def load(name: str, room: str = "feff") -> dict[str, bytes] | None:
-    """The files of an entry by name, or None when there is none (a damaged entry is removed)."""
-    path = entry(name, room)
-    if not path.is_file():
-        return None
+    """The files of an entry by name, or None when there is none, or none that is whole."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            return {item: archive.read(item) for item in archive.namelist()}
-    except (zipfile.BadZipFile, EOFError):
-        path.unlink(missing_ok=True)
+        held = entry(name, room).read_bytes()
+    except OSError:
         return None
+    size = hashlib.sha256().digest_size
+    if hashlib.sha256(held[size:]).digest() != held[:size]:
+        return None
+    with zipfile.ZipFile(io.BytesIO(held[size:])) as archive:
+        return {item: archive.read(item) for item in archive.namelist()}
 
 
 def store(name: str, contents: Mapping[str, bytes], room: str = "feff") -> Path:
-    """Keep files under a key. Raises WriteError when the cache folder cannot be written."""
-    path = entry(name, room)
-    with files.replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+    """Keep files under a key. Warns where the cache cannot be written, and keeps them for this process only."""
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
         for item in sorted(contents):
             # A fixed date makes equal results equal bytes.
             archive.writestr(zipfile.ZipInfo(item), contents[item], zipfile.ZIP_DEFLATED)
-    return path
+    packed = held.getvalue()
+    return write(entry(name, room), hashlib.sha256(packed).digest() + packed)
+
+
+def write(path: Path, content: bytes) -> Path:
+    """Write a file of the cache; where that fails, in a temporary folder in its place. Raises WriteError."""
+    try:
+        with files.replacing(path) as temporary:
+            temporary.write_bytes(content)
+        return path
+    except WriteError as exc:
+        if _instead:
+            raise
+        inner = path.relative_to(cache_dir())
+        _instead.append(Path(tempfile.mkdtemp(prefix="xasuite-cache-")))
+        atexit.register(shutil.rmtree, _instead[0], ignore_errors=True)
+        warnings.warn(
+            f"the cache cannot be written ({exc}); results of FEFF are kept in {_instead[0]} until this process ends. "
+            f"Name a folder for the cache in {CACHE_ENV}",
+            XasuiteWarning,
+            stacklevel=2,
+        )
+        return write(_instead[0] / inner, content)

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import difflib
+import json
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .. import files, references
+from ..constants import ELEMENTS
 from ..errors import CrystalError
 from ..records import Array, Source, frozen_array
-from . import occupancy
+from . import cache, occupancy
 
 # How far (A) an atom may be off a symmetry position and still count as equivalent.
 _SYMPREC = 0.01
+# Fields of a Crystal that its file alone decides, and the part of the cache that keeps them.
+_KEPT = ("symbols", "xyz", "lattice", "site", "labels", "space_group", "notes")
+_ROOM = "crystals"
 # What a third-party parser throws at text that is no CIF.
 _PARSER_ERRORS = (
     ValueError,
@@ -182,6 +188,21 @@ def _amcsd(number: str) -> str:
 
 
 def _from_cif(text: str, name: str, source: Source) -> Crystal:
+    """The crystal of a CIF, parsed once by each version of pymatgen and spglib: importing them takes a second."""
+    versions = " ".join(metadata.version(package) for package in ("pymatgen", "spglib"))
+    key = cache.key({"crystal.cif": text}, extra=f"crystal {versions}")
+    kept = cache.load(key, _ROOM)
+    if kept is None:
+        crystal = _parsed_cif(text, name, source)
+        fields = {f: getattr(crystal, f) for f in _KEPT}
+        plain = {f: v.tolist() if isinstance(v, np.ndarray) else v for f, v in fields.items()}
+        cache.store(key, {"crystal.json": json.dumps(plain).encode()}, _ROOM)
+        return crystal
+    fields = {f: tuple(v) if isinstance(v, list) else v for f, v in json.loads(kept["crystal.json"]).items()}
+    return Crystal(name=name, source=source, **fields)
+
+
+def _parsed_cif(text: str, name: str, source: Source) -> Crystal:
     from pymatgen.io.cif import CifParser
 
     try:
@@ -278,17 +299,11 @@ def _order(structure: Any, name: str) -> tuple[Any, tuple[str, ...]]:
 
 
 def _symbol(specie: Any, name: str) -> str:
-    symbol = str(getattr(specie, "symbol", specie))
+    symbol = str(getattr(specie, "symbol", specie)).capitalize()
     if symbol in ("D", "T"):
         return "H"
-    from xraydb import atomic_number
-
-    try:
-        atomic_number(symbol)
-    except (ValueError, KeyError, AttributeError):
-        raise CrystalError(
-            f"{name}: {symbol!r} is no element; name the atoms by element in the CIF"
-        ) from None
+    if symbol not in ELEMENTS:
+        raise CrystalError(f"{name}: {symbol!r} is no element; name the atoms by element in the CIF")
     return symbol
 
 

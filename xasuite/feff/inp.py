@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..constants import ELEMENTS
 from ..errors import CrystalError, FeffError, XasuiteWarning
 from ..records import Array
 from .crystal import Crystal
@@ -150,11 +151,9 @@ def _feff6_cards(edge: str, radius: float) -> list[str]:
 
 
 def _potentials(cluster: Cluster) -> list[str]:
-    from xraydb import atomic_number
-
     return [
         "POTENTIALS",
-        *(f"{i:3d} {atomic_number(symbol):3d} {symbol}" for i, symbol in cluster.potentials),
+        *(f"{i:3d} {ELEMENTS.index(symbol) + 1:3d} {symbol}" for i, symbol in cluster.potentials),
     ]
 
 
@@ -169,12 +168,9 @@ def _atoms(cluster: Cluster) -> list[str]:
 
 
 def _element(symbol: str) -> str:
-    from xraydb import atomic_number, atomic_symbol
-
-    try:
-        return str(atomic_symbol(atomic_number(symbol)))
-    except (ValueError, KeyError, AttributeError):
-        raise CrystalError(f"{symbol!r} is no element; write its symbol, as Co") from None
+    if symbol.capitalize() not in ELEMENTS:
+        raise CrystalError(f"{symbol!r} is no element; write its symbol, as Co")
+    return symbol.capitalize()
 
 
 def _substituted(crystal: Crystal, substitute: Mapping[str, str]) -> tuple[str, ...]:
@@ -236,12 +232,17 @@ def _sites_text(crystal: Crystal) -> str:
 
 
 def _check_overlap(name: str, symbols: tuple[str, ...], xyz: Array) -> None:
-    from scipy.spatial import cKDTree
-
-    for i, j in sorted(cKDTree(xyz).query_pairs(_TOO_CLOSE[False])):
-        distance = float(np.linalg.norm(xyz[i] - xyz[j]))
-        if distance < _TOO_CLOSE["H" in (symbols[i], symbols[j])]:
-            raise CrystalError(
-                f"{name}: atoms {symbols[i]} and {symbols[j]} are {distance:.3f} A apart, so they overlap; "
-                "correct the structure"
-            )
+    order = np.argsort(xyz[:, 0])
+    for shift in range(1, len(xyz)):
+        # atoms sorted by x: as soon as no pair `shift` apart is near in x, none farther apart is
+        apart = xyz[order[shift:]] - xyz[order[:-shift]]
+        if apart[:, 0].min() >= _TOO_CLOSE[False]:
+            break
+        far = np.linalg.norm(apart, axis=1)
+        for at in np.flatnonzero(far < _TOO_CLOSE[False]):
+            pair = symbols[order[at]], symbols[order[at + shift]]
+            if far[at] < _TOO_CLOSE["H" in pair]:
+                raise CrystalError(
+                    f"{name}: atoms {pair[0]} and {pair[1]} are {far[at]:.3f} A apart, so they overlap; "
+                    "correct the structure"
+                )

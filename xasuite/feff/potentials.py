@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._larch.structure import feff_binary
+from ..constants import ELEMENTS
 from ..errors import FeffError, TheoryError
 from ..records import Array, ComplexArray, frozen_array
 from . import cache, inp
@@ -127,16 +128,15 @@ def compute_phases(
 
 
 def _check(cluster: Cluster, edge: str) -> None:
-    from xraydb import atomic_number
-
     if edge != "K":
         raise TheoryError(
             f"{cluster.title}: theory computes K edges, not {edge}; an L edge needs d states with multiplets"
         )
     for symbol in dict.fromkeys(cluster.symbols):
-        if atomic_number(symbol) > HEAVIEST:
+        z = ELEMENTS.index(symbol) + 1
+        if z > HEAVIEST:
             raise TheoryError(
-                f"{cluster.title}: {symbol} (Z = {atomic_number(symbol)}) lies beyond feff8l's tables, which "
+                f"{cluster.title}: {symbol} (Z = {z}) lies beyond feff8l's tables, which "
                 f"end at Z = {HEAVIEST}"
             )
 

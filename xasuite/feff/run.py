@@ -6,6 +6,7 @@ success is told by the file it has to leave.
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import subprocess
 import tempfile
@@ -15,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from .. import files
 from .._larch.structure import feff_binary
 from ..errors import FeffError
 from . import cache
@@ -35,6 +35,9 @@ PROGRAMS: dict[str, tuple[tuple[str, str], ...]] = {
 KEPT = ("feff[0-9][0-9][0-9][0-9].dat", "files.dat", "paths.dat")
 LOG = "log.txt"
 TIMEOUT = 300.0
+# FEFF prints some 10 kB a run; one that prints more bytes than this will not end by itself.
+MOST_PRINTED = 20_000_000
+_MOST_KEPT = 200_000
 
 _SAYS = ("error", "fatal", "stop", "too many", "cannot", "can't", "bad ", "invalid", "not found", "unable")
 
@@ -107,30 +110,44 @@ def _execute(
     log = ""
     deadline = time.monotonic() + timeout
     for (step, proof), binary in zip(chain, binaries, strict=True):
+        said, code = _one_program(folder, binary, deadline, label)
+        log += said
+        wrong = f"ended with code {code}" if code else f"left no {proof}"
+        if code is None:
+            wrong = f"was stopped after the time limit of {timeout:g} s; take a smaller radius or a longer time limit"
+        elif len(said) >= MOST_PRINTED:
+            wrong = f"was stopped after printing {MOST_PRINTED / 1e6:g} MB"
+        elif code == 0 and Path(folder, proof).is_file():
+            continue
+        raise FeffError(f"{label}: {step} {wrong}; FEFF says: {_words(said)} (log: {_keep_log(name, log)})")
+    return log
+
+
+def _one_program(folder: Path, binary: Path, deadline: float, label: str) -> tuple[str, int | None]:
+    """What a program printed, and its code: None where it was stopped at the deadline."""
+    printed = folder / ".printed"
+    with printed.open("wb") as out:
         try:
-            done = subprocess.run(
-                [str(binary)],
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                timeout=max(deadline - time.monotonic(), 0.01),
-                check=False,
+            process = subprocess.Popen(
+                [str(binary)], cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
             )
-        except subprocess.TimeoutExpired as exc:
-            said = (exc.stdout or b"").decode(errors="replace")
-            raise FeffError(
-                f"{label}: {step} was stopped after the time limit of {timeout:g} s; "
-                f"take a smaller radius or a longer time limit (log: {_keep_log(name, log + said)})"
-            ) from None
         except OSError as exc:
             raise FeffError(f"{label}: {binary} cannot be started: {exc.strerror or exc}") from None
-        said = done.stdout.decode(errors="replace")
-        log += said
-        if done.returncode != 0 or not Path(folder, proof).is_file():
-            how = f"ended with code {done.returncode}" if done.returncode else f"left no {proof}"
-            raise FeffError(f"{label}: {step} {how}; FEFF says: {_words(said)} (log: {_keep_log(name, log)})")
-    return log
+        with process:
+            try:
+                while process.poll() is None and printed.stat().st_size < MOST_PRINTED:
+                    left = deadline - time.monotonic()
+                    if left <= 0:
+                        break
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        process.wait(min(left, 0.2))
+                code = process.poll()
+                late = code is None and printed.stat().st_size < MOST_PRINTED
+            finally:
+                process.kill()
+    said = printed.read_bytes()[:MOST_PRINTED].decode(errors="replace")
+    printed.unlink()
+    return said, None if late else code or 0 if code is not None else -9
 
 
 def _words(said: str) -> str:
@@ -143,4 +160,4 @@ def _words(said: str) -> str:
 
 
 def _keep_log(name: str, log: str) -> Path:
-    return files.write_text(cache.cache_dir() / "feff" / "failed" / f"{name}.log", log)
+    return cache.write(cache.cache_dir() / "feff" / "failed" / f"{name}.log", log[-_MOST_KEPT:].encode())

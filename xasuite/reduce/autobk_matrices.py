@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import ETOK
+from ..cubic import interpolated
 from ..errors import ReductionError
 from ..records import Array
 from .window import ft_window
@@ -20,7 +21,6 @@ from .window import ft_window
 KSTEP, NFFT = 0.05, 2048
 # Larch's clamp: its residual is weighted by 0.1 + 10 mean(out^2), out being chi(R) below rbkg
 CLAMP_BASE, CLAMP_GAIN = 0.1, 10.0
-_SPLINE = 3
 _LEAST_KNOTS, _MOST_KNOTS = 5, 128
 # passes of the clamp's fixed point, and the relative change that ends them
 _PASSES, _SETTLED = 30, 1e-11
@@ -120,8 +120,6 @@ def _searched(at: Callable[[Array], tuple[Array, Array, Array]], lam: Array) -> 
 @lru_cache(maxsize=64)
 def spline_matrices(energy_bytes: bytes, e0: float, settings: Settings) -> SplineMatrices:
     """The matrices of one grid and E0. Knots, window and ranges are chosen as Larch's autobk chooses them."""
-    from scipy.interpolate import BSpline, make_interp_spline
-
     assert settings.k is not None
     (kmin, kmax), nclamp = settings.k, settings.nclamp
     energy = np.frombuffer(energy_bytes)
@@ -141,10 +139,10 @@ def spline_matrices(energy_bytes: bytes, e0: float, settings: Settings) -> Splin
         raise ReductionError(
             f"the scan has too few points above E0 {e0:g} eV for a spline of {n_knots} knots; lower rbkg"
         )
-    knots = make_interp_spline(places, places, k=_SPLINE).t
     inside = kraw[: last - first + 1]
-    basis = BSpline(knots, np.eye(n_knots), _SPLINE)(inside)
-    to_chi = make_interp_spline(inside, np.eye(inside.size), k=_SPLINE)(kout)
+    # the splines that are 1 at one knot and 0 at the others span the same space as Larch's B-splines
+    basis = interpolated(places, np.eye(n_knots), inside)
+    to_chi = interpolated(inside, np.eye(inside.size), kout)
     taper = kout**settings.kweight * ft_window(kout, (kmin, kmax), dx=settings.dk, kind=settings.window)
     phase = np.exp(-2j * np.pi / NFFT * np.outer(np.arange(n_r), np.arange(kout.size)))
     transform = KSTEP / np.sqrt(np.pi) * phase * taper

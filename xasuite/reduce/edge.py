@@ -163,15 +163,13 @@ class _Slopes:
 
 def _slopes(energy: Array, mu: Array, near: float, width: float | None, names: list[str]) -> _Slopes:
     """The derivative of rows mu (m, n) from 60 eV below to 80 eV above `near`; `names` are those of the rows."""
-    from scipy.ndimage import gaussian_filter1d
-
     inside = (energy > near - 20) & (energy < near + 20)
     step = float(np.median(np.diff(energy[inside]))) if np.count_nonzero(inside) > 2 else 1.0
     sigma = width or max(SMOOTH_MIN, near / SMOOTH_RATIO, step)
     fine = sigma / 10
     grid = np.arange(max(energy[0], near - 60), min(energy[-1], near + 80), fine)
     even = np.stack([np.interp(grid, energy, m) for m in mu])
-    derivative = gaussian_filter1d(even, sigma / fine, order=1, mode="nearest", axis=1) / fine
+    derivative = _gaussian_slope(even, sigma / fine) / fine
     top = derivative.max(axis=1)
     if not (top > 0).all():
         first = names[int(np.argmin(top > 0))]
@@ -182,12 +180,38 @@ def _slopes(energy: Array, mu: Array, near: float, width: float | None, names: l
 
 def _inflections(slopes: _Slopes, i: int, significant: float) -> tuple[Inflection, ...]:
     """Maxima of the derivative of row i that are high enough and stand out, ascending."""
-    from scipy.signal import find_peaks
-
     derivative = slopes.derivative[i]
+    rises = np.diff(derivative) > 0
+    tops = np.flatnonzero(rises[:-1] & ~rises[1:]) + 1
     apart = max(1, round(SEPARATE / slopes.fine))
-    at, _ = find_peaks(derivative, height=significant, prominence=slopes.prominence[i], distance=apart)
-    return tuple(Inflection(*_vertex(slopes.grid, derivative, j)) for j in at)
+    kept: list[int] = []
+    for j in sorted(tops[derivative[tops] >= significant].tolist(), key=lambda j: -derivative[j]):
+        if all(abs(j - other) >= apart for other in kept):
+            kept.append(j)
+    return tuple(
+        Inflection(*_vertex(slopes.grid, derivative, j))
+        for j in sorted(kept)
+        if _prominence(derivative, j) >= slopes.prominence[i]
+    )
+
+
+def _prominence(y: Array, i: int) -> float:
+    """How far y falls from a maximum towards the next higher point, on the side where that is less."""
+    higher = np.flatnonzero(y > y[i])
+    before, after = higher[higher < i], higher[higher > i]
+    low = y[(before[-1] if before.size else 0) : i + 1].min()
+    high = y[i : (after[0] if after.size else y.size)].min()
+    return float(y[i] - max(low, high))
+
+
+def _gaussian_slope(y: Array, sigma: float) -> Array:
+    """The derivative by the index of rows y (m, n) folded with a Gaussian; ends go on as they are."""
+    reach = int(4 * sigma + 0.5)
+    x = np.arange(-reach, reach + 1)
+    weight = np.exp(-0.5 * (x / sigma) ** 2)
+    weight *= x / (sigma**2 * weight.sum())
+    padded = np.pad(y, ((0, 0), (reach, reach)), mode="edge")
+    return np.stack([np.correlate(row, weight, mode="valid") for row in padded])
 
 
 def _slope_noise(mu: Array, step: float, sigma: float) -> Array:

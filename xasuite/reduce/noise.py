@@ -69,14 +69,12 @@ def usable_k(chi: Chi | Series) -> Array:
 
 def envelope(k: Array, chi: Array) -> Array:
     """Modulus (..., nk) of chi's part between 1 and 6 A: the amplitude of its oscillation at each k."""
-    from scipy.fft import ifft
-
     weight = np.maximum(k, k[1]) ** KWEIGHT
     chir, r = _forward(k, chi * weight)
     low, high = R_SIGNAL
     # cosine edges 1 A wide, as far as R = 0 allows
     window = np.clip(np.minimum(r - low + 0.5, high + 0.5 - r), 0, 1)
-    analytic = ifft(chir * np.sin(np.pi / 2 * window) ** 2, axis=-1)[..., : k.size]
+    analytic = np.fft.ifft(chir * np.sin(np.pi / 2 * window) ** 2, axis=-1)[..., : k.size]
     return 2 * np.abs(analytic) * np.sqrt(np.pi) / (k[1] - k[0]) / weight
 
 
@@ -87,12 +85,10 @@ def _weight(k: Array) -> Array:
 
 def _forward(k: Array, values: Array) -> tuple[ComplexArray, Array]:
     """chi(R) (..., nfft), complex, of weighted values, and its R (nfft,) in A (negative ones wrapped)."""
-    from scipy.fft import fft
-
     step = float(k[1] - k[0])
     nfft = max(NFFT, 2 * k.size)
     r = np.asarray(np.pi / (step * nfft) * np.arange(nfft), float)
-    return step / np.sqrt(np.pi) * fft(values, n=nfft, axis=-1), r
+    return step / np.sqrt(np.pi) * np.fft.fft(values, n=nfft, axis=-1), r
 
 
 def _first_lasting(below: NDArray[np.bool_], length: int) -> int:

@@ -91,8 +91,6 @@ def _smoothing(energy: Array, width: float) -> Array:
     Values go by straight lines onto even steps of `width`, are mirrored at both ends, folded with the Lorentzian, and
     come back by straight lines.
     """
-    from scipy.sparse import csr_array
-
     low, high = (
         width * int((energy[0] - _PAD * width) / width),
         width * int((energy[-1] + _PAD * width) / width),
@@ -104,15 +102,12 @@ def _smoothing(energy: Array, width: float) -> Array:
     folded = (1 - part) * _lorentzian(at, n) + part * _lorentzian(at + 1, n)
     left = np.clip(np.searchsorted(energy, even, side="right") - 1, 0, energy.size - 2)
     share = np.clip((even - energy[left]) / (energy[left + 1] - energy[left]), 0.0, 1.0)
-    rows = np.arange(n)
-    onto = csr_array(
-        (
-            np.concatenate([1 - share, share]),
-            (np.concatenate([rows, rows]), np.concatenate([left, left + 1])),
-        ),
-        shape=(n, energy.size),
-    )
-    return np.asarray(folded @ onto)
+    # each even point takes from the two energies around it; those between the same two follow each other
+    first, starts = np.unique(left, return_index=True)
+    out = np.zeros((energy.size, energy.size))
+    out[:, first] += np.add.reduceat(folded * (1 - share), starts, axis=1)
+    out[:, first + 1] += np.add.reduceat(folded * share, starts, axis=1)
+    return out
 
 
 def _lorentzian(at: NDArray[np.intp], n: int) -> Array:
