@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from .clean import deglitch as deglitch
     from .clean import find_glitches as find_glitches
     from .clean import rebin as rebin
+    from .corrections import Geometry as Geometry
+    from .corrections import correct_deadtime as correct_deadtime
+    from .corrections import correct_overabsorption as correct_overabsorption
+    from .corrections import correction_error as correction_error
+    from .corrections import merge_elements as merge_elements
     from .edge import Inflection as Inflection
     from .edge import find_e0 as find_e0
     from .edge import inflections as inflections
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
 
 _PUBLIC: dict[str, str] = {
     "Alignment": "energy",
+    "Geometry": "corrections",
     "Inflection": "edge",
     "align": "energy",
     "average_repeats": "clean",
@@ -39,11 +45,15 @@ _PUBLIC: dict[str, str] = {
     "calibrate": "energy",
     "deglitch": "clean",
     "noise_of": "noise",
+    "correct_deadtime": "corrections",
+    "correct_overabsorption": "corrections",
+    "correction_error": "corrections",
     "edge_step_error": "edge_step",
     "find_e0": "edge",
     "find_glitches": "clean",
     "inflections": "edge",
     "merge": "merging",
+    "merge_elements": "corrections",
     "normalize": "normalization",
     "rebin": "clean",
     "shift": "energy",

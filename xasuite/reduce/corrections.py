@@ -1,0 +1,319 @@
+"""Corrections of fluorescence: over-absorption in a thick sample, a detector's dead time, elements merged by weight.
+
+Each says in a note what it did, and leaves in its Step what it adds to the relative error of an amplitude
+(`amplitude_err`; `correction_error` sums them). docs/decisions/fluorescence.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..constants import KTOE
+from ..errors import ReductionError
+from ..records import Array, Chi, Normalized, Scan, Spectrum, Step, name_of
+from .edge import find_e0
+from .edge_step import edge_shape
+from .merging import merge
+from .normalization import normalize
+from .stacks import recast
+
+# The strongest line of each edge's hole
+LINES: Mapping[str, str] = {"K": "Ka", "L3": "La", "L2": "Lb1", "L1": "Lb3"}
+EDGE_SIDE = 10.0  # eV below and above the edge where Fluo takes the cross sections
+CROSS_SECTION_ERR = 0.03  # of a ratio of tabulated absorptions away from edges (Elam, Ravel and Sieber 2002)
+ANGLE_ERR = 1.0  # degrees, of each angle
+DEAD_TIME_ERR = 0.1  # of a detector's dead time
+_NEWTON = 30
+_DEAD = 1 / np.e  # largest rate times dead time that a paralysable detector shows
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """A sample and how it is looked at: formula, angles of beam and detector to its surface (degrees).
+
+    thickness in micrometre and density in g/cm^3 where it is not thick; left out, it lets no beam through.
+    """
+
+    formula: str
+    angle_in: float = 45.0
+    angle_out: float = 45.0
+    thickness: float | None = None
+    density: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("angle_in", "angle_out"):
+            if not 0 < getattr(self, name) <= 90:
+                raise ReductionError(f"{name} = {getattr(self, name):g} is not above 0 and up to 90 degrees")
+        if (self.thickness is None) != (self.density is None):
+            raise ReductionError(
+                "over-absorption of a thin sample needs thickness (um) and density (g/cm^3), both"
+            )
+
+    def absorption(self, energy: Array) -> Array:
+        """Total absorption (n,) at energy (n,) in eV: cm^2/g, or 1/cm with a density. Raises ReductionError."""
+        import xraydb
+
+        try:
+            found = xraydb.material_mu(self.formula, np.asarray(energy, float), density=self.density or 1.0)
+        except (ValueError, KeyError, TypeError):
+            raise ReductionError(f"formula = {self.formula!r} is no chemical formula such as Fe2O3") from None
+        return np.asarray(found, float)
+
+    def seen(self, element: str, edge: str) -> float:
+        """Absorption of the fluorescence on its way out, for each unit of the beam's way in."""
+        import xraydb
+
+        line = xraydb.xray_line(element, LINES[edge]).energy
+        ratio = np.sin(np.deg2rad(self.angle_in)) / np.sin(np.deg2rad(self.angle_out))
+        return float(ratio * self.absorption(np.array([line]))[0])
+
+    def own(self, element: str, edge: str, energy: Array) -> Array:
+        """The part of `absorption` that the absorber's edge makes (n,), above the edge."""
+        import xraydb
+
+        counts = _atoms(self.formula)
+        mass = sum(n * xraydb.atomic_mass(e) for e, n in counts.items())
+        share = counts[element] * xraydb.atomic_mass(element) / mass
+        shape = edge_shape(element, edge)
+        jump, lower = shape.parts(energy - shape.e0)
+        of_edge = xraydb.mu_elam(element, energy, kind="photo") * jump / (jump + lower)
+        return np.asarray(share * (self.density or 1.0) * of_edge, float)
+
+
+def _atoms(formula: str) -> dict[str, float]:
+    import xraydb
+
+    try:
+        return dict(xraydb.chemparse(formula))
+    except ValueError:
+        raise ReductionError(f"formula = {formula!r} is no chemical formula such as Fe2O3") from None
+
+
+def correct_overabsorption(data: Normalized | Chi, geometry: Geometry) -> Any:
+    """A fluorescence spectrum or chi(k) without over-absorption.
+
+    Parameters
+    ----------
+    data : Normalized or Chi
+        Of a Normalized the XANES is corrected for an infinitely thick sample (Haskel's FLUO, as Larch's
+        fluo_corr); of a Chi the amplitude, for a sample of any thickness (Booth and Bridges 2005).
+    geometry : Geometry
+        Composition, angles and thickness.
+
+    Returns
+    -------
+    Spectrum or Chi
+        A Spectrum has to be normalised again. The last Step holds the factor on a small chi 100 eV above the edge
+        and its relative error, `amplitude_err`; a note says both.
+
+    Raises
+    ------
+    ReductionError
+        Element not in the formula, a thin sample for a XANES, an edge without a fluorescence line.
+    """
+    element, edge = data.element, (data.edge or "K").upper()
+    if element not in _atoms(geometry.formula) or edge not in LINES:
+        raise ReductionError(
+            f"{name_of(data)}: over-absorption at the {element} {edge} edge of {geometry.formula}: name the sample's "
+            f"formula, with the absorber, and an edge of {', '.join(LINES)}"
+        )
+    factor, error = _factor(geometry, element, edge)
+    note = (
+        f"over-absorption taken off: {geometry.formula}, {geometry.angle_in:g} degrees in, {geometry.angle_out:g} out, "
+        + ("thick" if geometry.thickness is None else f"{geometry.thickness:g} um")
+        + f"; amplitudes just above the edge times {factor:.3f}, with a relative error of {error:.3f}"
+    )
+    settings = {"geometry": geometry, "factor": factor, "amplitude_err": error}
+    said: dict[str, Any] = {
+        "notes": (*data.notes, note), "history": (*data.history, Step("correct_overabsorption", settings)),
+    }  # fmt: skip
+    if isinstance(data, Chi):
+        return replace(data, chi=_booth(data, geometry, element, edge), **said)
+    if geometry.thickness is not None:
+        raise ReductionError(
+            f"{name_of(data)}: XANES is corrected for a thick sample only; correct its chi(k)"
+        )
+    return recast(Spectrum, data, mu=_fluo(data, geometry, element, edge), **said)
+
+
+def _fluo(data: Normalized, geometry: Geometry, element: str, edge: str) -> Array:
+    """mu (..., n) with the part of the self-absorption that the edge makes taken off."""
+    e0 = edge_shape(element, edge).e0
+    below, above = geometry.absorption(np.array([e0 - EDGE_SIDE, e0 + EDGE_SIDE]))
+    alpha = (geometry.seen(element, edge) + below) / (above - below)
+    return data.mu * alpha / (alpha + 1 - data.norm)
+
+
+@dataclass(frozen=True, eq=False)
+class _Signal:
+    """Fluorescence of a sample at energies (n,): the edge's absorption, all absorption, the beam's way through it."""
+
+    own: Array
+    all: Array
+    way: float
+
+    @classmethod
+    def of(cls, geometry: Geometry, element: str, edge: str, energy: Array) -> _Signal:
+        way = np.inf
+        if geometry.thickness is not None:
+            way = 1e-4 * geometry.thickness / float(np.sin(np.deg2rad(geometry.angle_in)))
+        both = geometry.absorption(energy) + geometry.seen(element, edge)
+        return cls(geometry.own(element, edge, energy), both, way)
+
+    def relative(self, chi: Array) -> tuple[Array, Array]:
+        """What chi looks like (..., n), and the slope of it."""
+        here = self.all + self.own * chi
+        lost = np.exp(-here * self.way) if np.isfinite(self.way) else np.zeros_like(here)
+        whole = (1 - (np.exp(-self.all * self.way) if np.isfinite(self.way) else 0.0)) / self.all
+        seen = (1 + chi) * (1 - lost) / here / whole
+        way = self.way if np.isfinite(self.way) else 0.0
+        slope = (
+            (1 - lost) / here + (1 + chi) * self.own * (way * lost / here - (1 - lost) / here**2)
+        ) / whole
+        return seen - 1, slope
+
+
+def _booth(data: Chi, geometry: Geometry, element: str, edge: str) -> Array:
+    """The chi (..., nk) whose fluorescence is the measured one, by Newton's method."""
+    signal = _Signal.of(geometry, element, edge, edge_shape(element, edge).e0 + KTOE * data.k**2)
+    chi = np.array(data.chi)
+    with np.errstate(all="ignore"):  # where there is no such chi the steps run away
+        for _ in range(_NEWTON):
+            seen, slope = signal.relative(chi)
+            step = (data.chi - seen) / slope
+            chi = chi + step
+            if np.abs(step).max() < 1e-12:
+                return chi
+    raise ReductionError(
+        f"{name_of(data)}: no chi(k) has this fluorescence over {geometry.formula}: the signal is larger than a "
+        "sample so absorbing can give; look at the formula and the angles"
+    )
+
+
+def _factor(geometry: Geometry, element: str, edge: str) -> tuple[float, float]:
+    """What a small chi 100 eV above the edge is multiplied by, and its relative error from angles and tables."""
+    energy = np.array([edge_shape(element, edge).e0 + 100.0])
+
+    def of(g: Geometry, scale: float = 1.0) -> float:
+        s = _Signal.of(g, element, edge, energy)
+        return float(1 / _Signal(s.own * scale, s.all, s.way).relative(np.zeros(1))[1][0])
+
+    here = of(geometry)
+    moved = [of(geometry, 1 + CROSS_SECTION_ERR)]
+    for name in ("angle_in", "angle_out"):
+        angle = getattr(geometry, name)
+        moved.append(
+            of(replace(geometry, **{name: angle - ANGLE_ERR if angle > 2 * ANGLE_ERR else angle + ANGLE_ERR}))
+        )
+    return here, float(np.hypot.reduce([m / here - 1 for m in moved]))
+
+
+def correct_deadtime(
+    scan: Scan, channels: Sequence[str], *, rates: Sequence[str], tau: float, model: str = "paralysable"
+) -> Scan:
+    """A scan whose fluorescence channels are what a detector without dead time would have counted.
+
+    Parameters
+    ----------
+    scan : Scan
+    channels : names of the counts that are corrected.
+    rates : names of the channels with the input count rate as measured (1/s), one for each of `channels`, or one
+        for all.
+    tau : dead time, s.
+    model : "paralysable", measured = true exp(-true tau); or "nonparalysable", true = measured / (1 - measured tau).
+
+    Returns
+    -------
+    Scan
+        With a note, and `amplitude_err`: what 10 % of the dead time change between the smallest and the largest
+        factor of the scan.
+
+    Raises
+    ------
+    ChannelError, ReductionError
+        No such channel; a rate that no detector with this dead time shows.
+
+    Notes
+    -----
+    Knoll, Radiation Detection and Measurement (4th ed. 2010), section 4.VII.
+    """
+    names = list(rates) * len(channels) if len(rates) == 1 else list(rates)
+    if len(names) != len(channels):
+        raise ReductionError(
+            f"{name_of(scan)}: {len(channels)} channels and {len(names)} rates; give one each, or one"
+        )
+    changed, spread = dict(scan.channels), []
+    for channel, rate in zip(channels, names, strict=True):
+        busy = scan.channel(rate) * tau
+        factor = _live(busy, model, f"{name_of(scan)}: {rate}")
+        changed[channel] = scan.channel(channel) * factor
+        spread.append(DEAD_TIME_ERR * (float(np.max(factor) / np.min(factor)) - 1))
+    error = max(spread)
+    note = f"dead time of {tau:g} s ({model}) taken off {', '.join(channels)}, with a relative error of {error:.3f}"
+    return replace(
+        scan, channels=changed, notes=(*scan.notes, note), meta={**scan.meta, "deadtime_err": error}
+    )
+
+
+def _live(busy: Array, model: str, what: str) -> Array:
+    """True over measured rate (n,) where measured rate times dead time is `busy`."""
+    if model not in ("paralysable", "nonparalysable"):
+        raise ReductionError(f"model = {model!r} is not one of paralysable, nonparalysable")
+    limit = _DEAD if model == "paralysable" else 1.0
+    if not ((busy >= 0) & (busy < limit)).all():
+        raise ReductionError(
+            f"{what}: rate times dead time reaches {np.nanmax(busy):.2f}, above the {limit:.2f} that a {model} detector "
+            "shows; look at the dead time (s) and the rate (1/s)"
+        )
+    if model == "nonparalysable":
+        return 1 / (1 - busy)
+    from scipy.special import lambertw
+
+    safe = np.maximum(busy, 1e-300)
+    return np.where(busy > 0, -lambertw(-safe).real / safe, 1.0)
+
+
+def merge_elements(
+    scan: Scan, channels: Sequence[str], *, i0: str = "i0", weights: Sequence[float] | None = None
+) -> Spectrum:
+    """The elements of a fluorescence detector as one spectrum: their normalised mu averaged by weight.
+
+    Parameters
+    ----------
+    scan : Scan
+    channels : the elements' channels, two or more.
+    i0 : the channel that each is divided by.
+    weights : one a channel; left out, the inverse variance of each element's normalised mu (its third differences
+        above the edge), so that an element counts by its edge over its noise and not by its counts.
+
+    Returns
+    -------
+    Spectrum
+        mu is normalised and has mu_err, the standard deviation of the mean by the elements' scatter (`merge`).
+
+    Raises
+    ------
+    ChannelError, ReductionError
+        No such channel; an element without an edge.
+    """
+    first = scan.mu(f"{channels[0]} / {i0}")
+    ratios = np.stack([scan.channel(f"{name} / {i0}") for name in channels])
+    e0 = float(find_e0(replace(first, energy=scan.energy, mu=ratios.sum(axis=0))))
+    elements = normalize(replace(first, energy=scan.energy, mu=ratios), e0=e0)
+    if weights is None:
+        above = elements.norm[:, scan.energy > e0]
+        noise = 1.4826 * np.median(np.abs(np.diff(above, 3, axis=1)), axis=1) / np.sqrt(20)
+        weights = (1 / np.maximum(noise, 1e-12) ** 2).tolist()
+    return merge(elements, weights=weights, on="norm", label=scan.label)
+
+
+def correction_error(data: Spectrum | Chi) -> float:
+    """The relative standard error that the corrections of a record's history add to its amplitudes."""
+    found = [
+        float(step.settings["amplitude_err"]) for step in data.history if "amplitude_err" in step.settings
+    ]
+    return float(np.hypot.reduce([0.0, *found, float(data.meta.get("deadtime_err", 0.0))]))
