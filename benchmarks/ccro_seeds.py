@@ -24,11 +24,11 @@ def fitted(spec: Path, key: str, value: str) -> tuple[Any, Any, Any]:
     from xasuite._series.prepare import prepare
     from xasuite._series.reduction import reduced
     from xasuite.exafs.engine import fit_stack
-    from xasuite.spec.series import parse_series_spec
+    from xasuite.spec import SeriesSpec, parse_spec
 
     text, changed = re.subn(rf"\b{key} = [\d.e-]+", f"{key} = {value}", spec.read_text(encoding="utf-8"))
     assert changed == 1, f"{spec.name} names its {key} {changed} times"
-    plan = prepare(parse_series_spec(text, spec))
+    plan = prepare(parse_spec(text, spec, SeriesSpec))
     chi = reduced(plan, 0, len(plan)).data
     return plan, chi, fit_stack(plan.model, chi, start="mean")
 

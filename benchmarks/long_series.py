@@ -15,7 +15,7 @@ ONLY_WHEN_NAMED = True
 N_SPECTRA, BLOCK = 100_000, 2000
 MOST_MB = 2000
 SPEC = f"""
-xasuite = 1
+xasuite = 2
 title = "two shells of copper along {N_SPECTRA} spectra"
 
 [sample]

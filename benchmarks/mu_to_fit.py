@@ -21,7 +21,7 @@ def run() -> dict:
     data, fitted, one = scans(2, N_SPECTRA), model(2), feffit_one(2)
 
     def ours() -> int:
-        norm = normalize(data, e0=E0, pre=PRE, norm=NORM, nnorm=2)
+        norm = normalize(data, e0=E0, pre_range=PRE, norm_range=NORM, nnorm=2)
         chi = background(norm, rbkg=RBKG, kweight=KWEIGHT, clamp_scale="mu")
         return len(fit_stack(fitted, chi, start="mean"))
 

@@ -23,7 +23,7 @@ def run() -> dict:
     data = scans(2, N_SPECTRA)
 
     def reduced():  # type: ignore[no-untyped-def]
-        norm = normalize(data, e0=E0, pre=PRE, norm=NORM, nnorm=2)
+        norm = normalize(data, e0=E0, pre_range=PRE, norm_range=NORM, nnorm=2)
         return background(norm, rbkg=RBKG, kweight=KWEIGHT, clamp_scale="mu")
 
     def ours() -> int:

@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "xasuite"
 LEVELS = [
     {
         "records",
+        "choices",
         "constants",
         "cubic",
         "errors",

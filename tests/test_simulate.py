@@ -108,7 +108,7 @@ def test_edge_step_is_the_pipelines_own(truth: tuple[TruthPath, ...], element: s
 
 
 def test_stated_ranges_are_used_for_the_step(truth: tuple[TruthPath, ...]) -> None:
-    ranges = {"pre": (-180.0, -40.0), "norm": (100.0, 600.0), "nnorm": 1}
+    ranges = {"pre_range": (-180.0, -40.0), "norm_range": (100.0, 600.0), "nnorm": 1}
     made = simulate.spectrum(truth, element="Ru", setup=Setup(normalization=ranges))
     e0 = float(made.truth.e0)
     assert float(reduce.normalize(made.spectrum, e0=e0, **ranges).edge_step) == pytest.approx(1.0, rel=1e-9)

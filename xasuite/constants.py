@@ -21,3 +21,8 @@ ELEMENTS: tuple[str, ...] = (
     "Pm", "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb", "Lu", "Hf", "Ta", "W", "Re", "Os", "Ir", "Pt", "Au", "Hg",
     "Tl", "Pb", "Bi", "Po", "At", "Rn", "Fr", "Ra", "Ac", "Th", "Pa", "U", "Np", "Pu", "Am", "Cm", "Bk", "Cf",
 )  # fmt: skip
+
+
+def independent_points(k: tuple[float, float], r: tuple[float, float]) -> float:
+    """Independent points of a range of k (1/A) and of R (A), 1 + 2 dk dR / pi (Stern 1993; docs/decisions/n_idp.md)."""
+    return 1 + 2 * (k[1] - k[0]) * (r[1] - r[0]) / math.pi

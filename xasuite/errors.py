@@ -6,6 +6,20 @@ The command line prints it as one line and exits with 1; in Python it is raised 
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The end of a message: '; did you mean "x"?' for the nearest known name, else the list of what there is."""
+    names = sorted(set(known))
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6) or [
+        n for n in names if n.startswith(word)
+    ]
+    if close:
+        return f'; did you mean "{close[0]}"?'
+    return f"; there are {', '.join(names)}" if names else ""
+
 
 class XasuiteError(Exception):
     """Base of every error this package raises on purpose."""

@@ -12,7 +12,7 @@ from xasuite.cli import main
 from xasuite.references import fits_dir
 
 SPEC = """\
-xasuite = 1
+xasuite = 2
 title = "Co foil"
 [[data]]
 label = "Co foil"

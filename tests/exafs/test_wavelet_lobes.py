@@ -121,5 +121,5 @@ def test_errors() -> None:
     with pytest.raises(DataError, match="give epsilon_k as a positive number"):
         find_lobes(chi, epsilon_k=-1.0)
     with pytest.raises(RangeError, match="the map runs from"):
-        maxima(wavelet(chi, **SETTINGS), r=(7.0, 8.0))
+        maxima(wavelet(chi, **SETTINGS), within_r=(7.0, 8.0))
     assert len(find_lobes(record(np.zeros(K.size)), epsilon_k=0.0, **SETTINGS)) == 0

@@ -41,7 +41,7 @@ def test_the_chi_that_was_put_in_comes_out(made: Callable[..., Spectrum]) -> Non
 
     chi is by convention over the edge step at E0, so the known chi carries the fall of the atomic absorption.
     """
-    n = xs.normalize(made(), e0=E0, pre=(-150, -50), norm=(100, 740))
+    n = xs.normalize(made(), e0=E0, pre_range=(-150, -50), norm_range=(100, 740))
     chi = xs.background(n)
     known = known_chi(chi.k) * np.exp(-KTOE * chi.k**2 / 4000)
     fine = (chi.k > 3) & (chi.k < 13)

@@ -51,7 +51,7 @@ def test_simulated_scans_need_no_measured_data() -> None:
     wave = np.sin(2 * 2.3 * k + 1) * np.exp(-0.012 * k**2) / np.maximum(k, 1) / (1 + np.exp((15 - x) / 4))
     mu = 0.3 - 2e-4 * x + (0.5 + np.arctan(x) / np.pi) * (1 - 1e-4 * x) * (1 + 0.5 * wave)
     s = Spectrum(energy=8979 + x, mu=np.stack([mu, 2.5 * mu]))
-    settings = {"e0": 8979.0, "pre": (-140.0, -40.0), "norm": (80.0, 700.0), "nnorm": 2}
+    settings = {"e0": 8979.0, "pre_range": (-140.0, -40.0), "norm_range": (80.0, 700.0), "nnorm": 2}
     norm = normalize(s, **settings)
     for i in range(2):
         one = larch_lines(s.energy, s.mu[i], **settings)
@@ -70,7 +70,7 @@ def test_simulated_scans_need_no_measured_data() -> None:
 @pytest.mark.parametrize("nnorm", [1, 2, 3])
 def test_lines_are_larchs(data_root: Path, element: str, nnorm: int) -> None:
     s = stack(data_root, element)
-    settings = {"pre": (-150.0, -50.0), "norm": (100.0, 600.0), "nnorm": nnorm}
+    settings = {"pre_range": (-150.0, -50.0), "norm_range": (100.0, 600.0), "nnorm": nnorm}
     # two rows share an E0, the third has its own
     e0 = E0[element] + np.array([0.0, 0.0, 1.7])
     done = normalize(s, e0=e0, **settings)
@@ -88,7 +88,7 @@ def test_background_is_autobks(data_root: Path, element: str, rbkg: float, kweig
     from .. import larch_reduction as reduction
 
     s = stack(data_root, element)
-    norm = normalize(s, e0=E0[element], pre=(-150, -50), norm=(100, 600), nnorm=2)
+    norm = normalize(s, e0=E0[element], pre_range=(-150, -50), norm_range=(100, 600), nnorm=2)
     for clamp_scale in ("edge_step", "mu"):
         done = background(norm, rbkg=rbkg, kweight=kweight, clamp_scale=clamp_scale)
         # the thick sample under Larch's own clamp is where Larch stalls: left to the next test
@@ -121,7 +121,7 @@ def test_where_larch_stalls_ours_lies_lower(data_root: Path) -> None:
     from .. import larch_reduction as reduction
 
     s = stack(data_root, "Cu")
-    norm = normalize(s, e0=E0["Cu"], pre=(-150, -50), norm=(100, 600), nnorm=2)
+    norm = normalize(s, e0=E0["Cu"], pre_range=(-150, -50), norm_range=(100, 600), nnorm=2)
     # the whole range on both sides, so that k ends alike
     for rbkg, kweight in ((1.0, 2), (0.8, 3)):
         done = background(norm, rbkg=rbkg, kweight=kweight, clamp_scale="mu")
@@ -137,7 +137,7 @@ def test_thickness_does_not_change_chi(data_root: Path) -> None:
     """Under the clamp by edge step; under Larch's own it does (LARCH.md, silently wrong, 5)."""
     energy, mu = foil(data_root, "Cu")
     s = Spectrum(energy=energy, mu=np.stack([mu, 100 * mu]))
-    norm = normalize(s, e0=E0["Cu"], pre=(-150, -50), norm=(100, 600), nnorm=2)
+    norm = normalize(s, e0=E0["Cu"], pre_range=(-150, -50), norm_range=(100, 600), nnorm=2)
     free = background(norm).chi
     assert np.abs(free[0] - free[1]).max() < 1e-9
     bound = background(norm, clamp_scale="mu").chi
@@ -149,10 +149,10 @@ def test_row_i_of_a_stack_is_the_single_result(data_root: Path) -> None:
     s = stack(data_root, "Co")
     e0 = E0["Co"] + np.array([0.0, 0.8, 1.6])
     k = (0.0, 13.0)
-    many = background(normalize(s, e0=e0, pre=(-150, -50), norm=(100, 600)), k=k)
+    many = background(normalize(s, e0=e0, pre_range=(-150, -50), norm_range=(100, 600)), k=k)
     for i in range(3):
         single = Spectrum(energy=s.energy, mu=s.mu[i])
-        norm = normalize(single, e0=float(e0[i]), pre=(-150, -50), norm=(100, 600))
+        norm = normalize(single, e0=float(e0[i]), pre_range=(-150, -50), norm_range=(100, 600))
         assert isinstance(norm, Normalized)
         one = background(norm, k=k)
         assert np.abs(many.chi[i] - one.chi).max() < CHI_WORST
@@ -162,13 +162,15 @@ def test_row_i_of_a_stack_is_the_single_result(data_root: Path) -> None:
 def test_strong_clamps_reach_the_lowest_minimum(data_root: Path) -> None:
     """The clamped objective has one unknown a row: no other strength along a fine grid does better."""
     s = stack(data_root, "Fe")
-    norm = normalize(s, e0=E0["Fe"], pre=(-150, -50), norm=(100, 600), nnorm=2)
+    norm = normalize(s, e0=E0["Fe"], pre_range=(-150, -50), norm_range=(100, 600), nnorm=2)
     weak, strong = (background(norm, clamp=(0, c), clamp_scale="mu") for c in (1, 500))
     assert np.isfinite(strong.chi).all()
     assert np.abs(strong.chi[:, -3:]).max() < np.abs(weak.chi[:, -3:]).max()
 
 
 def test_e0_outside_the_scan_is_an_error(data_root: Path) -> None:
-    norm = normalize(stack(data_root, "Cu"), e0=E0["Cu"], pre=(-150, -50), norm=(100, 600), nnorm=2)
+    norm = normalize(
+        stack(data_root, "Cu"), e0=E0["Cu"], pre_range=(-150, -50), norm_range=(100, 600), nnorm=2
+    )
     with pytest.raises(RangeError, match="E0 5000 eV is outside the data"):
         background(norm, e0=5000.0)

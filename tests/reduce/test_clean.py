@@ -113,7 +113,8 @@ def test_a_measured_quick_scan(data_root: Path) -> None:
     done = rebin(s)
     assert done.energy.size < 700 < s.energy.size
     before, after = (
-        xs.normalize(average_repeats(x), e0=29205.0, pre=(-150, -50), norm=(100, 700)) for x in (s, done)
+        xs.normalize(average_repeats(x), e0=29205.0, pre_range=(-150, -50), norm_range=(100, 700))
+        for x in (s, done)
     )
 
     def half(n: xs.Normalized) -> float:

@@ -89,10 +89,10 @@ def test_the_polynomial_s_step_moves_with_its_range() -> None:
     s = known("Cu", "K", end=900)
     ranges = (
         {},
-        {"norm": (100, 400)},
-        {"norm": (150, 400)},
-        {"norm": (150, 890)},
-        {"norm": (50, 450), "nnorm": 1},
+        {"norm_range": (100, 400)},
+        {"norm_range": (150, 400)},
+        {"norm_range": (150, 890)},
+        {"norm_range": (50, 450), "nnorm": 1},
     )
     steps = [step_of(s, **r) for r in ranges]  # type: ignore[arg-type]
     cut = [step_of(known("Cu", "K", end=end), method="atomic") for end in (300, 500, 700, 900, 1200)]
@@ -180,7 +180,7 @@ def test_the_error_of_the_step() -> None:
         b = None if other is None else xs.normalize(foil, e0=7709.0, **other)  # type: ignore[arg-type]
         return float(reduce.edge_step_error(a, b))
 
-    atomic, default, given = {"method": "atomic"}, {}, {"norm": (150, 700)}
+    atomic, default, given = {"method": "atomic"}, {}, {"norm_range": (150, 700)}
     assert error(atomic) == pytest.approx(0.011, rel=0.05)
     assert error(atomic, atomic) == pytest.approx(0.010, rel=0.05)
     assert error(default) == pytest.approx(0.021, rel=0.05)
@@ -223,6 +223,6 @@ def test_a_measured_scan_cut_short_keeps_its_step(data_root, name: str) -> None:
 def test_a_copper_foil(data_root) -> None:  # type: ignore[no-untyped-def]
     """Ifeffit's range gives 2.16, Larch's default 2.30 and the rule 2.33 on one foil: the first is the outlier."""
     s = xs.read(data_root / "published/Cu/cu_10k.xmu").mu()
-    ifeffit = float(xs.normalize(s, norm=(100, 400), nnorm=2).edge_step)
+    ifeffit = float(xs.normalize(s, norm_range=(100, 400), nnorm=2).edge_step)
     assert ifeffit == pytest.approx(2.14, abs=0.03)
     assert float(xs.normalize(s, method="atomic").edge_step) == pytest.approx(2.33, abs=0.02)

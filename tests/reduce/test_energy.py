@@ -24,7 +24,7 @@ Foil = Callable[[str], Spectrum]
 
 def half_jump(s: Spectrum, e0: float) -> float:
     """Energy at half the edge jump from a cubic through the edge's middle: another road than alignment's."""
-    n = xs.normalize(s, e0=e0, pre=(-150, -50), norm=(100, 600))
+    n = xs.normalize(s, e0=e0, pre_range=(-150, -50), norm_range=(100, 600))
     middle = (n.norm > 0.25) & (n.norm < 0.7) & (n.energy < e0 + 18)
     return float(np.polyval(np.polyfit(n.norm[middle], n.energy[middle], 3), 0.5))
 

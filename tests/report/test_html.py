@@ -98,7 +98,7 @@ def section(stack: Stack, title: str = "many") -> Section:
     facts = (("Spectra", str(len(stack))), ("k", "3 to 12"), ("R", "1 to 3"), ("R factor", "0.01"))
     table = PaperTable("t", ("Row", "N"), (("1", "5.8(6)"),))
     return Section(
-        title, "measured", "x", facts, (), (table,), None, (), stack, (("Spec", "x"),), "xasuite = 1"
+        title, "measured", "x", facts, (), (table,), None, (), stack, (("Spec", "x"),), "xasuite = 2"
     )
 
 

@@ -75,7 +75,7 @@ def test_what_is_drawn_is_what_is_there() -> None:
     assert drawn["μ(E)"].get_color() == style.DATA
     assert np.array_equal(drawn["pre-edge"].get_ydata(), n.pre_edge)
     ticks = [line.get_xdata() for line in left.lines if line.get_marker() == "|"]
-    assert np.allclose(ticks[0], E0 + np.array(n.history[-1].settings["pre"]))
+    assert np.allclose(ticks[0], E0 + np.array(n.history[-1].settings["pre_range"]))
     assert np.array_equal({x.get_label(): x for x in middle.lines}["flattened"].get_ydata(), n.flat)
 
     chi = xs.background(n)

@@ -12,7 +12,7 @@ from .damage import Columns, write_scan
 E0 = 7709.0
 ETOK = 1 / 3.8099819442818976
 SPEC = """
-xasuite = 1
+xasuite = 2
 title = "a growing Co-O shell"
 
 [sample]
@@ -29,8 +29,8 @@ chunk = {chunk}
 
 [reduce]
 e0 = 7709.0
-pre = [-150, -50]
-norm = [150, 690]
+pre_range = [-150, -50]
+norm_range = [150, 690]
 
 [fit]
 k = [3.0, 11.0]

@@ -10,7 +10,7 @@ import pytest
 from xasuite._series import series
 from xasuite.errors import SeriesError, SpecError
 from xasuite.report.plots.series_xanes import plot_components, plot_edges
-from xasuite.spec.series import load_series_spec
+from xasuite.spec import SeriesSpec, load_spec
 
 from .conftest import scan_of
 from .damage import write_scan
@@ -19,12 +19,12 @@ N = 12
 EV = 3.0  # eV a unit of valence
 SHARE = np.linspace(0, 1, N)
 VALENCE = """
-xasuite = 1
+xasuite = 2
 title = "edges of known shift"
 [calibration]
 element = "Co"
-pre = [-150, -50]
-norm = [150, 690]
+pre_range = [-150, -50]
+norm_range = [150, 690]
 """
 STANDARD = """
 [[standard]]
@@ -149,7 +149,7 @@ def test_the_same_by_files(mixed, make_series, co_o, tmp_path):
 )
 def test_mistakes_are_named(make_series, more, why):
     with pytest.raises(SpecError, match=why):
-        load_series_spec(make_series(1, more=more, name="wrong"))
+        load_spec(make_series(1, more=more, name="wrong"), SeriesSpec)
 
 
 def test_what_cannot_be_found_is_named(make_series, tmp_path):

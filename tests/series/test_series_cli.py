@@ -14,7 +14,7 @@ import pytest
 from xasuite._series.run import run_series
 from xasuite._series.store import Folder
 from xasuite.cli import main
-from xasuite.spec.series import load_series_spec
+from xasuite.spec import SeriesSpec, load_spec
 
 HANGS = 600  # s after which a process is taken to do nothing more
 
@@ -96,7 +96,7 @@ def test_interrupted_it_keeps_what_was_done(spec, tmp_path):
         if word == "fitting" and done:
             raise KeyboardInterrupt
 
-    loaded = load_series_spec(spec)
+    loaded = load_spec(spec, SeriesSpec)
     with pytest.raises(KeyboardInterrupt):
         run_series(loaded, folder=Folder(tmp_path / "a"), progress=stop)
     assert len(list((tmp_path / "a/parts").glob("*.part"))) == 1

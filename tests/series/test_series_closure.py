@@ -18,7 +18,7 @@ from xasuite._series.prepare import prepare
 from xasuite._series.reduction import reduced
 from xasuite.exafs.engine import fit_stack
 from xasuite.exafs.trends import fit_timeline
-from xasuite.spec.series import parse_series_spec
+from xasuite.spec import SeriesSpec, parse_spec
 
 FITS = Path(__file__).parents[2] / "fits/ccro_series"
 SEEDS = range(0, 5000, 1000)
@@ -41,7 +41,7 @@ def trend(name, seed, n=20, noise=None):
     )
     if noise:
         text = re.sub(r"noise = [\d.e-]+", f"noise = {noise}", text)
-    plan = prepare(parse_series_spec(text, FITS / f"{name}.toml"))
+    plan = prepare(parse_spec(text, FITS / f"{name}.toml", SeriesSpec))
     chi = reduced(plan, 0, n).data
     time, truth = plan.truth["time"], plan.truth["dr_o"]
     alone = fit_stack(plan.model, chi, start="mean")

@@ -16,7 +16,7 @@ from xasuite._series.reduction import reduced
 from xasuite.errors import ReadError, SeriesError, SpecError
 from xasuite.io.logs import join_log, read_log
 from xasuite.io.sources import Entry, find_entries, find_files, find_scans, natural, read_scans
-from xasuite.spec.series import load_series_spec, parse_series_spec
+from xasuite.spec import SeriesSpec, load_spec, parse_spec
 
 from .conftest import E0, SPEC, scan_of
 
@@ -116,7 +116,7 @@ def test_a_stack_is_read_chunk_by_chunk(co_o, tmp_path, monkeypatch):
 def test_logs_are_joined_as_another_program_joins_them(data_root):
     """catXAS, which measured this series, wrote its own correlation table of all scans with both logs."""
     spec = Path(__file__).parents[2] / "fits/sno2/tpr.toml"
-    loaded = load_series_spec(spec)
+    loaded = load_spec(spec, SeriesSpec)
     entries = find_entries([data_root / H5])
     from xasuite._series.ingest import scan_time
 
@@ -205,7 +205,9 @@ def test_measured_scans_whose_scale_drifts(data_root, tmp_path):
         .replace("e0 = 7709.0\n", "")
         .replace('"CoO"', '"NiO"')
     )
-    text = text.replace("k = [3.0, 11.0]", "k = [3.0, 9.0]").replace("norm = [150, 690]", "norm = [60, 500]")
+    text = text.replace("k = [3.0, 11.0]", "k = [3.0, 9.0]").replace(
+        "norm_range = [150, 690]", "norm_range = [60, 500]"
+    )
     (tmp_path / "nio.toml").write_text(text)
     run = series(tmp_path / "nio.toml", data_root=data_root, output=tmp_path)
     table = run.table
@@ -216,8 +218,8 @@ def test_measured_scans_whose_scale_drifts(data_root, tmp_path):
 
 def test_averaging_halves_the_noise(make_series):
     """Four scans of independent noise: the propagated noise halves, and so does what chi(k) shows."""
-    one = prepare(load_series_spec(make_series(8)))
-    four = prepare(load_series_spec(make_series(8, more='average = { kind = "block", n = 4 }')))
+    one = prepare(load_spec(make_series(8), SeriesSpec))
+    four = prepare(load_spec(make_series(8, more='average = { kind = "block", n = 4 }'), SeriesSpec))
     assert len(four) == 2
     single, mean = reduced(one, 0, 8), reduced(four, 0, 2)
     assert mean.table["noise"].mean() / single.table["noise"].mean() == pytest.approx(0.5, abs=0.02)
@@ -226,8 +228,10 @@ def test_averaging_halves_the_noise(make_series):
 
 def test_running_averages_cross_chunks(make_series):
     """A window of three over eight scans: six rows, each the mean of its own three whatever the chunk."""
-    plan = prepare(load_series_spec(make_series(8, chunk=2, more='average = { kind = "running", n = 3 }')))
-    single = prepare(load_series_spec(make_series(8)))
+    plan = prepare(
+        load_spec(make_series(8, chunk=2, more='average = { kind = "running", n = 3 }'), SeriesSpec)
+    )
+    single = prepare(load_spec(make_series(8), SeriesSpec))
     assert list(plan.scans_of(3, 4)) == [3, 4, 5]
     from xasuite._series.ingest import ingest
 
@@ -236,7 +240,7 @@ def test_running_averages_cross_chunks(make_series):
 
 
 def test_a_bad_scan_is_left_out_of_an_average(make_series):
-    plan = prepare(load_series_spec(make_series(4, {1: "drowned"}, more="average = { n = 4 }")))
+    plan = prepare(load_spec(make_series(4, {1: "drowned"}, more="average = { n = 4 }"), SeriesSpec))
     row = reduced(plan, 0, 1)
     assert row.table["averaged"][0] == 3
     assert row.reason[0] == "without scan_2.txt"
@@ -277,7 +281,7 @@ def test_pieces():
 def test_every_mistake_at_once():
     text = spec_text('chnk = 3\nalign = { to = 0 }\ntimeline = { smooth = { dr_o = "cv" } }')
     with pytest.raises(SpecError) as caught:
-        parse_series_spec(text, "grow.toml")
+        parse_spec(text, "grow.toml", SeriesSpec)
     assert caught.value.mistakes == [
         'grow.toml:15: [series]: chnk: no such key; did you mean "chunk"?',
         "grow.toml:16: [series]: align: to: found 0; must be at least 1",
@@ -288,7 +292,7 @@ def test_every_mistake_at_once():
 def test_names_that_are_no_parameters():
     text = spec_text('hold = { enott = { rows = [1, 3] } }\ntimeline = { shared = ["s02"] }')
     with pytest.raises(SpecError) as caught:
-        parse_series_spec(text, "grow.toml")
+        parse_spec(text, "grow.toml", SeriesSpec)
     assert caught.value.mistakes == [
         'grow.toml:15: [series]: hold: enott is no varied parameter; did you mean "enot"?',
         "grow.toml:16: [series]: timeline: shared: s02 is no varied parameter; there are dr_o, enot, n_o, ss_o",
@@ -297,11 +301,11 @@ def test_names_that_are_no_parameters():
 
 def test_a_fit_spec_is_no_series():
     with pytest.raises(SpecError, match=r"co_foil.toml:1: \[series\] is missing.*run it with xasuite fit"):
-        load_series_spec(Path(__file__).parents[2] / "fits/foils/co_foil.toml")
+        load_spec(Path(__file__).parents[2] / "fits/foils/co_foil.toml", SeriesSpec)
 
 
 def test_data_that_end_too_soon(make_series):
     spec = make_series(2)
     spec.write_text(spec.read_text().replace("k = [3.0, 11.0]", "k = [3.0, 16.0]"))
     with pytest.raises(SeriesError, match=r"it ends at k = 13\.\d 1/A and \[fit\] k goes to 16"):
-        prepare(load_series_spec(spec))
+        prepare(load_spec(spec, SeriesSpec))

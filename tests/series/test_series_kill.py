@@ -17,7 +17,7 @@ import pytest
 from xasuite._series.run import run_series
 from xasuite._series.store import Folder
 from xasuite.errors import SeriesError
-from xasuite.spec.series import load_series_spec
+from xasuite.spec import SeriesSpec, load_spec
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes made by fork")
 SCANS, CHUNK, KILLS = 24, 2, 10
@@ -26,7 +26,7 @@ CHUNKS = SCANS // CHUNK
 
 def run(spec, folder, resume=False, progress=None):
     return run_series(
-        load_series_spec(spec), folder=Folder(folder), resume=resume, threads=1, progress=progress
+        load_spec(spec, SeriesSpec), folder=Folder(folder), resume=resume, threads=1, progress=progress
     )
 
 

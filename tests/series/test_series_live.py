@@ -11,7 +11,7 @@ from xasuite._series import series
 from xasuite._series.live import Watch, watch
 from xasuite._series.store import Folder
 from xasuite.errors import SeriesError
-from xasuite.spec.series import load_series_spec
+from xasuite.spec import SeriesSpec, load_spec
 
 N = 6
 
@@ -27,7 +27,9 @@ def beamline(measured, tmp_path):
     folder = tmp_path / "scans"
     folder.mkdir()
     spec = shutil.copy(measured, tmp_path / "grow.toml")
-    return folder, Watch(folder, load_series_spec(spec), Folder(tmp_path / "out"), settle=1.0, patience=60)
+    return folder, Watch(
+        folder, load_spec(spec, SeriesSpec), Folder(tmp_path / "out"), settle=1.0, patience=60
+    )
 
 
 def test_scans_are_taken_up_as_they_appear(measured, beamline, tmp_path):
@@ -91,7 +93,7 @@ def test_an_average_appears_with_its_last_scan(make_series, tmp_path, kind, rows
         shutil.copy(scan, folder)
         stamp(folder / scan.name, 1e9)
         if i in (0, 3):
-            watcher = Watch(folder, load_series_spec(spec), out)
+            watcher = Watch(folder, load_spec(spec, SeriesSpec), out)
         watcher.step(1e9 + 10 * (i + 1))
         seen.append(watcher.rows)
     assert seen == rows
@@ -112,7 +114,7 @@ def test_an_average_appears_with_its_last_scan(make_series, tmp_path, kind, rows
 def test_what_cannot_be_live_says_why_and_what_instead(make_series, tmp_path, more, why):
     spec = make_series(1, more=more, name="whole")
     with pytest.raises(SeriesError, match=why):
-        Watch(tmp_path, load_series_spec(spec), Folder(tmp_path / "out"))
+        Watch(tmp_path, load_spec(spec, SeriesSpec), Folder(tmp_path / "out"))
 
 
 def test_valence_is_live(make_series, tmp_path):
@@ -122,11 +124,11 @@ def test_valence_is_live(make_series, tmp_path):
         f'[[standard]]\nlabel = "v{v}"\nvalence = {v}\nsimulate = {{ e0 = 7709.0, shift = {3.0 * (v - 2)}, seed = {v} }}\n'
         for v in (2, 3, 4, 5)
     )
-    head = 'xasuite = 1\ntitle = "closure"\n[calibration]\nelement = "Co"\n'
+    head = 'xasuite = 2\ntitle = "closure"\n[calibration]\nelement = "Co"\n'
     (spec.parent / "valence.toml").write_text(head + standards)
     folder = tmp_path / "scans"
     folder.mkdir()
-    watcher = Watch(folder, load_series_spec(spec), Folder(tmp_path / "out"))
+    watcher = Watch(folder, load_spec(spec, SeriesSpec), Folder(tmp_path / "out"))
     for i in (1, 2, 3):
         shutil.copy(spec.parent / "scans" / f"scan_{i}.txt", folder)
         stamp(folder / f"scan_{i}.txt", 1e9)

@@ -17,7 +17,7 @@ import pytest
 from xasuite._series.run import run_series
 from xasuite._series.store import Folder
 from xasuite.errors import SeriesError
-from xasuite.spec.series import load_series_spec
+from xasuite.spec import SeriesSpec, load_spec
 
 SCANS = 16
 
@@ -33,7 +33,7 @@ def by_threads(spec, tmp_path_factory):
 
 
 def run(spec, folder, **options):
-    return run_series(load_series_spec(spec), folder=Folder(Path(folder)), **options)
+    return run_series(load_spec(spec, SeriesSpec), folder=Folder(Path(folder)), **options)
 
 
 def same(a, b):

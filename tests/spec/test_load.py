@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from xasuite.errors import SpecError
-from xasuite.spec import load_spec, parse_spec
-from xasuite.spec.lines import key_lines, line_of
+from xasuite.errors import SpecError, XasuiteWarning
+from xasuite.references import fits_dir
+from xasuite.spec import SeriesSpec, load_spec, parse_spec
+from xasuite.spec.toml import line_of, upgraded
 
 GOOD = """\
-xasuite = 1
+xasuite = 2
 title = "Co foil"
 
 [[data]]
@@ -91,7 +92,7 @@ def test_a_good_spec_loads() -> None:
             "s.toml:17: [params]: s02: needs exactly one of guess, value, expr, from; found guess, value",
         ),
         ("guess = 0.8", 'guess = "a"', "s.toml:17: [params]: s02: guess: found 'a'; must be a number"),
-        ("xasuite = 1", "xasuite = 2", "s.toml:1: xasuite: found 2; this program reads format 1"),
+        ("xasuite = 2", "xasuite = 3", "s.toml:1: xasuite: found 3; this program reads format 2"),
         ('e0 = "enot"\n', "", "s.toml:18: [params]: enot is used by no path; use it or remove it"),
         (
             '"0.5 * ss2"',
@@ -101,12 +102,12 @@ def test_a_good_spec_loads() -> None:
         (
             '"dr"',
             '"dr * __import__(1)"',
-            "s.toml:30: path \"Co-Co\": deltar = 'dr * __import__(1)' calls '__import__'; allowed functions are sqrt, exp, ln, log, log10, sin, cos, tan, abs, min, max",
+            "s.toml:30: path \"Co-Co\": deltar: 'dr * __import__(1)' calls '__import__'; allowed functions are sqrt, exp, ln, log, log10, sin, cos, tan, abs, min, max",
         ),
         (
             '"dr"',
             '"dr.real"',
-            "s.toml:30: path \"Co-Co\": deltar = 'dr.real' holds 'dr.real', which is not arithmetic; allowed are + - * / **, names, numbers and sqrt, exp, ln, log, log10, sin, cos, tan, abs, min, max",
+            "s.toml:30: path \"Co-Co\": deltar: 'dr.real' holds 'dr.real', which is not arithmetic; allowed are + - * / **, names, numbers and sqrt, exp, ln, log, log10, sin, cos, tan, abs, min, max",
         ),
         (
             '[sample]\nelement = "Co"',
@@ -180,13 +181,131 @@ def test_absent_specs(tmp_path: Path) -> None:
 
 def test_lines_survive_strings_arrays_and_nesting() -> None:
     text = 'a = """\nb = 1\n"""\nc = [\n  1,\n  2,\n]\n[t]\nd = 1\n[[p]]\nx = 1\n[[p]]\ny = { z = 1 }\n[p.q]\nw = 1\n'
-    lines = key_lines(text)
-    assert lines[("a",)] == 1
-    assert ("b",) not in lines
-    assert lines[("c",)] == 4
-    assert lines[("t", "d")] == 9
-    assert lines[("p", 0, "x")] == 11
-    assert lines[("p", 1, "y")] == 13
-    assert lines[("p", 1, "q", "w")] == 15
-    assert line_of(("p", 1, "y", "z"), lines) == 13
-    assert line_of(("nothing",), lines) == 1
+    for key, line in (
+        (("a",), 1),
+        (("c",), 4),
+        (("t", "d"), 9),
+        (("p", 0, "x"), 11),
+        (("p", 1), 12),
+        (("p", 1, "y", "z"), 13),
+        (("p", 1, "q", "w"), 15),
+        (("p", 1, "q", "nothing"), 14),
+        (("nothing",), 1),
+    ):
+        assert line_of(key, text) == line, key
+        assert line_of(key, text.replace("\n", "\r\n")) == line, key
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("r = [1.0, 3.0]", 'r = [1.0, 3.0]\nwindow = "bessel"', '[fit]: window: found \'bessel\'; allowed are "hanning"'),
+        ("[fit]", '[reduce]\nbkg_window = "haning"\n[fit]', 'bkg_window: found \'haning\'; allowed are "hanning"'),
+        ("[fit]", "[reduce]\nbkg_kweight = 4\n[fit]", "[reduce]: bkg_kweight: found 4; allowed are 0, 1, 2 or 3"),
+        ("kweight = 3", "kweight = 5", "[fit]: kweight: found 5; allowed are 0, 1, 2, 3 or 4"),
+        ("r = [1.0, 3.0]", 'r = [1, 3]\nwindow = "kaiser"\ndk = 0', 'window = "kaiser" needs dk above 0'),
+        ("dr   = { guess = 0.0 }", "dr   = 6", "dr: found 6; write dr = { guess = 6 } to vary it or { value = 6 } to hold it"),
+        ("guess = 0.8", "guess = nan", "guess: found nan; must be a finite number"),
+        ("n = 12", 'n = "1/0"', "n: '1/0' is no number"),
+        ("n = 12", 'n = "9**9**9"', "n: '9**9**9' is no number"),
+        ("n = 12", 'n = "(-8)**0.5"', "n: '(-8)**0.5' is no number"),
+        ("n = 12", "n = true", "n: found True; must be a number, or an expression in quotes"),
+        ("min = 0 }", "min = 0, stderr = -1 }", "stderr: found -1; must be at least 0"),
+        ('title = "Co foil"', "title = 3", "title: found 3; must be text in quotes"),
+        ("[fit]", "[reduce]\npre = [-150, -50]\n[fit]", '[reduce]: pre: no such key; did you mean "pre_range"?'),
+    ],
+)  # fmt: skip
+def test_what_used_to_pass_and_failed_later_is_said_at_once(old: str, new: str, message: str) -> None:
+    assert old in GOOD
+    found = mistakes(GOOD.replace(old, new, 1))
+    assert any(message in m for m in found), found
+
+
+def test_a_wrong_type_does_not_hide_the_other_mistakes() -> None:
+    text = GOOD.replace("dr   = { guess = 0.0 }", "dr   = 6").replace('sigma2 = "ss"', 'sigma2 = "ss3"')
+    text = text.replace('"0.5 * ss2"', '"0.5 * ss4"').replace("k = [3, 11]", 'k = "3 to 11"')
+    found = mistakes(text)
+    for needle in (
+        "dr: found 6",
+        'sigma2 = "ss3" is no parameter',
+        "ss4 is no parameter",
+        "found '3 to 11'; needs [low, high]",
+    ):
+        assert any(needle in m for m in found), (needle, found)  # fmt: skip
+
+
+def test_variants_are_checked_with_the_spec() -> None:
+    more = '\n[[variant]]\nlabel = "v"\nfit = { kwieght = 2, k = [9, 3] }\nreduce = { rbkg = -1 }\n'
+    found = mistakes(GOOD + more)
+    assert any('variant "v": fit: kwieght: no such key; did you mean "kweight"?' in m for m in found), found
+    assert any("runs backwards" in m for m in found)
+    assert any("rbkg: found -1; must be above 0" in m for m in found)
+
+
+OLD = """\
+xasuite = 1                 # the format
+title = "Co foil"
+[[data]]
+label = "Co foil"
+file = "co.xdi"
+[sample]
+element = "Co"
+[reduce]                    # norm = [1, 2] in words
+  pre = [-150, -50]         # pre, from E0
+norm=[150, 690]
+[fit]
+k = [3, 11]
+r = [1.0, 3.0]
+[[path]]
+label = "Co-Co"
+crystal = "Co_hcp"
+scatterer = "Co"
+[[variant]]
+label = "v"
+reduce = { rbkg = 1.0, norm = [100, 690] }
+"""
+
+
+def test_format_1_loads_with_a_warning_and_is_rewritten_with_its_comments() -> None:
+    with pytest.warns(XasuiteWarning, match=r"xasuite check --upgrade s\.toml"):
+        old = parse_spec(OLD, "s.toml")
+    assert old.spec.reduce.pre_range == (-150, -50)
+    assert old.spec.reduce.norm_range == (150, 690)
+    assert old.spec.variant[0].reduce == {"rbkg": 1.0, "norm_range": [100, 690]}
+    text = upgraded(OLD)
+    assert parse_spec(text, "s.toml").spec == old.spec
+    changed = [(a, b) for a, b in zip(OLD.splitlines(), text.splitlines(), strict=True) if a != b]
+    assert changed == [
+        ("xasuite = 1                 # the format", "xasuite = 2                 # the format"),
+        ("  pre = [-150, -50]         # pre, from E0", "  pre_range = [-150, -50]         # pre, from E0"),
+        ("norm=[150, 690]", "norm_range=[150, 690]"),
+        ("reduce = { rbkg = 1.0, norm = [100, 690] }", "reduce = { rbkg = 1.0, norm_range = [100, 690] }"),
+    ]
+
+
+def test_the_kind_of_a_spec_is_said_with_its_command() -> None:
+    with pytest.raises(
+        SpecError, match=r"\[series\] is missing; this is the spec of a fit: run it with xasuite fit"
+    ):
+        parse_spec(GOOD, "s.toml", SeriesSpec)
+    with pytest.raises(SpecError, match=r"this is the spec of a series: run it with xasuite series"):
+        parse_spec(GOOD + '[series]\nfiles = "x"\n', "s.toml")
+
+
+@pytest.mark.parametrize(
+    "path", sorted(fits_dir().rglob("*.toml")), ids=lambda p: f"{p.parent.name}/{p.stem}"
+)
+def test_every_shipped_spec_comes_back_from_its_own_toml(path: Path) -> None:
+    loaded = load_spec(path, None)
+    assert parse_spec(loaded.spec.to_toml(), path, None).spec == loaded.spec
+
+
+def test_replace_changes_keys_of_tables_and_checks_them() -> None:
+    spec = parse_spec(GOOD, "s.toml").spec
+    other = spec.replace(fit={"k": (3, 10), "kweight": None}, params={"ss2": {"guess": 5e-3, "max": 0.1}})
+    assert (other.fit.k, other.fit.kweight, other.fit.r) == ((3, 10), (2,), spec.fit.r)
+    assert other.params["ss2"].guess == 5e-3
+    assert other.params["ss2"].max == 0.1
+    assert parse_spec(other.to_toml()).spec == other
+    with pytest.raises(SpecError, match=r"\[fit\]: kwieght: no such key"):
+        spec.replace(fit={"kwieght": 3})

@@ -24,8 +24,11 @@ def changed(name: str, old: str, new: str):  # type: ignore[no-untyped-def]
     sorted(p for f in ("ccro", "comn", "foils") for p in (fits_dir() / f).glob("*.toml")),
     ids=lambda p: p.stem,
 )
-def test_shipped_specs_pass_without_a_bias_warning(path: Path) -> None:
-    said = check_spec(load_spec(path))
+def test_shipped_specs_pass_without_a_bias_warning(path: Path, request: pytest.FixtureRequest) -> None:
+    loaded = load_spec(path)
+    if any(d.file for d in loaded.spec.data):
+        request.getfixturevalue("data_root")  # measured: skips where the data are not there
+    said = check_spec(loaded)
     assert not [s for s in said if "moves N" in s or "reaches into the fit" in s]
 
 
@@ -63,7 +66,7 @@ def test_specs_that_take_from_each_other_in_a_ring(tmp_path: Path) -> None:
     text = (fits_dir() / "ccro/s4b_co.toml").read_text()
     (tmp_path / "a.toml").write_text(text.replace("foils/co_foil_closure.toml", "b.toml"))
     (tmp_path / "b.toml").write_text(text.replace("foils/co_foil_closure.toml", "a.toml"))
-    with pytest.raises(SpecError, match=r"its parameters come from b\.toml, which comes back to it: a ring"):
+    with pytest.raises(SpecError, match=r"its parameters come from a\.toml, which comes back to it: a ring"):
         run_spec(load_spec(tmp_path / "a.toml"))
 
 

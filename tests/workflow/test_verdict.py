@@ -17,7 +17,7 @@ from xasuite.workflow.run import SpecResult
 from xasuite.workflow.verdict import DOUBTFUL, GOOD, NOT_A_FIT, Verdict, verdict_of
 
 SPEC = """\
-xasuite = 1
+xasuite = 2
 title = "a foil"
 [[data]]
 label = "foil"

@@ -13,8 +13,8 @@ from xasuite.records import Normalized, Series
 
 CATXAS = {
     "e0": 29205.94 - 1.70,
-    "pre": (-175, -100),
-    "norm": (50, 200),
+    "pre_range": (-175, -100),
+    "norm_range": (50, 200),
     "nnorm": 2,
 }  # its scale lies 1.70 eV higher
 

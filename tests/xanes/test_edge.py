@@ -112,11 +112,11 @@ def test_xanes_alone_is_varied_over_every_usual_normalisation() -> None:
     """A scan that ends 80 eV above its edge: every start from 15 to 40 eV, constant, line and parabola."""
     e0 = 7120.0
     short = range_set(np.arange(6900.0, e0 + 80.5, 0.5), e0)
-    assert {r.norm for r in short} == {(15, 80), (20, 80), (30, 80), (40, 80)}
-    assert {r.nnorm for r in short if r.norm[0] == 15} == {0, 1, 2}
-    assert {r.nnorm for r in short if r.norm[0] == 40} == {0, 1}  # a parabola needs 50 eV
+    assert {r.norm_range for r in short} == {(15, 80), (20, 80), (30, 80), (40, 80)}
+    assert {r.nnorm for r in short if r.norm_range[0] == 15} == {0, 1, 2}
+    assert {r.nnorm for r in short if r.norm_range[0] == 40} == {0, 1}  # a parabola needs 50 eV
     long = range_set(E, e0)
-    assert min(r.norm[0] for r in long) == 50
+    assert min(r.norm_range[0] for r in long) == 50
     assert len(long) <= 48
 
 
@@ -153,6 +153,6 @@ def test_tin_series_first_and_last(tin: Series) -> None:
     found = edge_energy(reduce.normalize(tin), fraction=0.5)
     assert found.value[0] == pytest.approx(29199.28, abs=0.3)
     assert found.value[-1] == pytest.approx(29195.68, abs=0.3)
-    assert np.isfinite(found.norm_span).all()
-    assert (found.norm_span[[0, -1]] < 1.5).all()
+    assert np.isfinite(found.norm_spread).all()
+    assert (found.norm_spread[[0, -1]] < 1.5).all()
     assert (found.norm_err > found.noise_err).all()  # the choice of ranges, not the noise, is what limits

@@ -34,7 +34,7 @@ def test_known_peaks_on_a_known_step(kind: str) -> None:
     fit = fit_peaks(
         record(E, noisy, e0=779.0),
         [Peak(777.8, 1.2, 1.0), Peak(780.6, 1.5, 2.0)],
-        span=(771, 797),
+        energy=(771, 797),
         step=EdgeStep(kind, 779.2, 0.6, 1.0),
     ).rows[0]
     assert fit is not None
@@ -60,13 +60,15 @@ def test_a_series_marks_the_row_that_fails() -> None:
     y = 0.5 + np.arctan((E - 781) / 0.5) / np.pi + gauss(E, 776.0, 0.5, 0.1)
     data = record(E, np.array([y, y, y]), e0=781.0)
     series = Series(data, pd.DataFrame({"label": list("abc")}), ("ok", "bad", "ok"), ("", "no beam", ""))
-    fits = fit_peaks(series, [Peak(776.2, 1.0, 0.1)], span=(771, 779), step=EdgeStep("arctan", 781, 0.5, 1.0))
+    fits = fit_peaks(
+        series, [Peak(776.2, 1.0, 0.1)], energy=(771, 779), step=EdgeStep("arctan", 781, 0.5, 1.0)
+    )
     assert fits.rows[1] is None
     assert fits.reasons[1] == "no beam"
     one = fit_peaks(
         record(E, y, e0=781.0),
         [Peak(776.2, 1.0, 0.1)],
-        span=(771, 779),
+        energy=(771, 779),
         step=EdgeStep("arctan", 781, 0.5, 1.0),
     )
     assert fits.table()["p1_area"][0] == pytest.approx(one.table()["p1_area"][0], rel=1e-9)
@@ -81,7 +83,7 @@ def test_measured_pre_edge_of_iron(data_root: Path) -> None:
     for name in ("FeO", "Fe2O3"):
         n = reduce.normalize(io.read(data_root / "standards" / "Fe_xdi" / f"{name}_rt_01.xdi").mu())
         fit = fit_peaks(
-            n, [Peak(7113, 2.0, 0.1)], span=(7104, 7116.5), step=EdgeStep("arctan", 7121, 2, 1.0, move=4)
+            n, [Peak(7113, 2.0, 0.1)], energy=(7104, 7116.5), step=EdgeStep("arctan", 7121, 2, 1.0, move=4)
         ).rows[0]
         assert fit is not None
         centroid[name] = fit.values["centroid"]
@@ -92,11 +94,11 @@ def test_measured_pre_edge_of_iron(data_root: Path) -> None:
 def test_peak_mistakes() -> None:
     n = record(E, gauss(E, 780, 1, 1), e0=779.0)
     with pytest.raises(ComponentError, match="no peak"):
-        fit_peaks(n, [], span=(771, 790))
+        fit_peaks(n, [], energy=(771, 790))
     with pytest.raises(ComponentError, match="'sigmoid' is unknown"):
-        fit_peaks(n, [Peak(780)], span=(771, 790), step=EdgeStep("sigmoid"))
+        fit_peaks(n, [Peak(780)], energy=(771, 790), step=EdgeStep("sigmoid"))
     with pytest.raises(RangeError, match="free parameters"):
-        fit_peaks(n, [Peak(780)], span=(780, 780.2))
+        fit_peaks(n, [Peak(780)], energy=(780, 780.2))
 
 
 # ------------------------------------------------------------------------------------- valence bands

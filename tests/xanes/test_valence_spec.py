@@ -10,7 +10,7 @@ import pytest
 
 from xasuite.errors import CalibrationError, ReadError, SpecError, XasuiteWarning
 from xasuite.references import fits_dir
-from xasuite.spec.valence import load_valence, parse_valence
+from xasuite.spec import ValenceSpec, load_spec, parse_spec
 from xasuite.workflow.valence import ValenceResult, run_valence
 from xasuite.xanes import edge_energy
 
@@ -39,7 +39,7 @@ def left_out(result: ValenceResult, fraction: float) -> dict[str, float]:
 
 @pytest.mark.parametrize("path", sorted(SPECS.glob("*.toml")), ids=lambda p: p.stem)
 def test_shipped_specs_load(path: Path) -> None:
-    load_valence(path)
+    load_spec(path, ValenceSpec)
 
 
 # ------------------------------------------------------------------------------------ measured standards
@@ -110,7 +110,7 @@ def test_the_outlying_feo_is_the_other_feo_self_absorbed(run) -> None:
     assert named.reason.startswith("off the others by -1.4 eV: its amplitudes are compressed")
 
     references = [scan[n] for n in ("FeO (APS)", "Fe3O4 (APS)", "Fe2O3 (APS)", "Fe metal (APS)")]
-    mixed = linear_combination(scan["FeO (NSLS)"], references, span=(7105, 7180))
+    mixed = linear_combination(scan["FeO (NSLS)"], references, energy=(7105, 7180))
     assert mixed.weights[0, 1:3] == pytest.approx(0, abs=1e-9)  # no ferric iron: it would raise the edge
     assert mixed.rms[0] > 0.5 * as_it_is
     assert float(crossing(mixed.energy, mixed.fit[0], 0.5)) - edge["FeO (APS)"] > -0.4
@@ -133,10 +133,10 @@ def test_a_fraction_that_the_normalisation_decides_is_refused_or_warned_of(run, 
     result = run("mn")
     assert "the choice of normalisation range alone moves MnO2 by" in result.at(0.8).refused
     assert "eV above the edge" in result.at(0.8).refused
-    spans = {e.label: e.span for e in result.at(0.8).edges}
+    spans = {e.label: e.spread for e in result.at(0.8).edges}
     assert spans["MnO"] == pytest.approx(5, abs=0.5)
     text = (SPECS / "mn.toml").read_text().replace("[0.5, 0.6, 0.8]", "[0.8]")
-    only = parse_valence(text, SPECS / "mn.toml")
+    only = parse_spec(text, SPECS / "mn.toml", ValenceSpec)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", XasuiteWarning)
         with pytest.raises(CalibrationError, match="refused, the limit is 5 eV"):
@@ -149,7 +149,7 @@ def test_range_and_scan_spread_are_part_of_the_error(run) -> None:
             assert e.stderr >= np.hypot(e.ranges, e.scans) > 0
     scans = {e.label: (e.n_scans, e.scans) for e in run("mn").at(0.5).edges}
     assert all(n == 3 and s > 0 for n, s in scans.values())
-    assert max(e.span for e in run("fe").at(0.5).edges) < 0.9
+    assert max(e.spread for e in run("fe").at(0.5).edges) < 0.9
 
 
 def test_scales_are_proven_by_foil_stated_or_flagged(run) -> None:
@@ -229,7 +229,7 @@ def test_a_series_is_read_off_the_line() -> None:
 
 # ----------------------------------------------------------------------------------------------- mistakes
 
-GOOD = """xasuite = 1
+GOOD = """xasuite = 2
 title = "t"
 
 [calibration]
@@ -252,7 +252,7 @@ def test_every_mistake_at_once_with_file_and_line() -> None:
         'files = "b.xdi"', 'files = "b.xdi"\noffset = 0.4\nuse = false'
     )
     with pytest.raises(SpecError) as caught:
-        parse_valence(text, "fe.toml")
+        parse_spec(text, "fe.toml", ValenceSpec)
     assert caught.value.mistakes == [
         'fe.toml:6: [calibration]: fractoin: no such key; did you mean "fraction"?',
         "fe.toml:7: [calibration]: degree: found 3; allowed are 1 or 2",
@@ -264,28 +264,28 @@ def test_one_valence_only() -> None:
     with pytest.raises(
         SpecError, match=r"fe\.toml:7: the standards in use have 1 different valence\(s\) \(2\)"
     ):
-        parse_valence(GOOD.replace("valence = 3", "valence = 2"), "fe.toml")
+        parse_spec(GOOD.replace("valence = 3", "valence = 2"), "fe.toml", ValenceSpec)
 
 
 def test_label_twice_and_scale_twice() -> None:
     with pytest.raises(SpecError, match=r'fe\.toml:13: standard "FeO" stands twice'):
-        parse_valence(GOOD.replace('"Fe2O3"', '"FeO"'), "fe.toml")
+        parse_spec(GOOD.replace('"Fe2O3"', '"FeO"'), "fe.toml", ValenceSpec)
     with pytest.raises(SpecError, match="given by foil and by offset"):
-        parse_valence(GOOD + 'foil = "f.xdi"\noffset = 1.0\noffset_source = "x"\n', "fe.toml")
+        parse_spec(GOOD + 'foil = "f.xdi"\noffset = 1.0\noffset_source = "x"\n', "fe.toml", ValenceSpec)
     with pytest.raises(SpecError, match=r"found -0\.1; must be at least 0"):
-        parse_valence(GOOD + "valence_err = -0.1\n", "fe.toml")
+        parse_spec(GOOD + "valence_err = -0.1\n", "fe.toml", ValenceSpec)
 
 
 def test_missing_file_names_the_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("XASUITE_DATA", raising=False)
-    with pytest.raises(ReadError, match=r"fe\.toml:10: a\.xdi is not in .*--data-root"):
-        run_valence(parse_valence(GOOD, tmp_path / "fe.toml"))
+    with pytest.raises(ReadError, match=r"fe\.toml:10: standard .FeO.: no file a\.xdi in .*--data-root"):
+        run_valence(parse_spec(GOOD, tmp_path / "fe.toml", ValenceSpec))
 
 
 def test_a_standard_of_another_element(data_root: Path, tmp_path: Path) -> None:
     text = GOOD.replace('"a.xdi"', '"standards/Mn_xdi/MnO_rt_01.xdi"')
     with pytest.raises(CalibrationError, match=r'fe\.toml:10: standard "FeO" is a Mn K scan'):
-        run_valence(parse_valence(text, tmp_path / "fe.toml"), data_root=data_root)
+        run_valence(parse_spec(text, tmp_path / "fe.toml", ValenceSpec), data_root=data_root)
 
 
 def test_the_command_prints_the_table_and_writes_figures(

@@ -103,7 +103,7 @@ def valence_columns(
 
     unknown = np.full(energy.shape, np.nan)
     edges = EdgeEnergy(
-        value=energy, noise_err=error, norm_err=unknown, norm_span=unknown, method="fraction",
+        value=energy, noise_err=error, norm_err=unknown, norm_spread=unknown, method="fraction",
         fraction=calibration.fraction,
     )  # fmt: skip
     table = predict_series(calibration, edges, scale_err=scale_err)
@@ -123,17 +123,17 @@ def components_of(plan: Plan, parts: Iterable[Part]) -> tuple[dict[str, Array], 
     if wanted is None:
         return {}, {}
     m = len(plan)
-    held, rows = _spectra(plan, wanted.span, parts)
-    span = (plan.e0 + wanted.span[0], plan.e0 + wanted.span[1])
+    held, rows = _spectra(plan, wanted.fit_range, parts)
+    span = (plan.e0 + wanted.fit_range[0], plan.e0 + wanted.fit_range[1])
     found: MCR | Combination
     try:
         if wanted.n is not None:
             picked = np.unique(np.linspace(0, max(rows.size - 1, 0), min(MCR_ROWS, m)).round().astype(int))
             rows = rows[picked] if rows.size else rows
-            found = mcr_als(held.take(picked), wanted.n, span=span, freedom=True, array="norm")
+            found = mcr_als(held.take(picked), wanted.n, energy=span, freedom=True, array="norm")
         else:
             references = [_own(held, rows, r, m) for r in wanted.rows] or list(plan.references)
-            found = linear_combination(held, references, span=span)
+            found = linear_combination(held, references, energy=span)
     except ComponentError as exc:
         raise SeriesError(f"{plan.name}: components: {exc}") from None
     return {f"xanes/{n}": v for n, v in component_columns(found, rows, m).items()}, component_document(found)

@@ -304,7 +304,9 @@ def shift_of(plan: Plan, spectrum: Spectrum, index: int) -> tuple[float, float]:
         return float(plan.shifts[index, 0]), float(plan.shifts[index, 1])
     from ..reduce import align as align_to
 
-    found = align_to(spectrum, plan.template, use=align.use, window=align.window, max_shift=align.max_shift)
+    found = align_to(
+        spectrum, plan.template, use=align.use, fit_range=align.fit_range, max_shift=align.max_shift
+    )
     return float(found.shift), float(found.stderr)
 
 

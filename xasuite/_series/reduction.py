@@ -19,7 +19,9 @@ FAILED = "failed"
 def normalized(spectrum: Any, spec: SeriesSpec, e0: float | None) -> Any:
     """The spectrum, or series of them, normalised as the spec's [reduce] says."""
     r = spec.reduce
-    return reduce.normalize(spectrum, e0=e0, method=r.method, pre=r.pre, norm=r.norm, nnorm=r.nnorm)
+    return reduce.normalize(
+        spectrum, e0=e0, method=r.method, pre_range=r.pre_range, norm_range=r.norm_range, nnorm=r.nnorm
+    )
 
 
 def reduce_rows(series: Series, plan: Plan) -> tuple[Series, Series]:

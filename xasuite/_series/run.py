@@ -11,8 +11,8 @@ from typing import Any
 
 from .. import files
 from ..errors import AuditError, XasuiteWarning
-from ..spec.load import LoadedSpec
-from ..spec.series import load_series_spec
+from ..spec.load import Loaded, LoadedSpec, as_loaded
+from ..spec.series import SeriesSpec
 from ..workflow.resolve import Context
 from .audit import LIMIT, Auditor, sample_size, summary
 from .derived import components_of
@@ -30,7 +30,7 @@ Progress = Callable[[str, int, int], None]  # what is being done, rows done, row
 
 
 def series(
-    path: str | Path,
+    spec: str | Path | SeriesSpec | Loaded[SeriesSpec],
     *,
     data_root: str | Path | None = None,
     output: str | Path = "results",
@@ -38,32 +38,32 @@ def series(
     workers: int = 1,
     scheduler: str | None = None,
     threads: int | None = None,
-    progress: Progress | bool = True,
+    progress: Progress | bool | None = None,
 ) -> SeriesRun:
     """Run a series spec: the library's one-line form of ``xasuite series``.
 
     Parameters
     ----------
-    path : the spec.
+    spec : the file, or a spec made in Python.
     data_root : where data are looked for beside the spec's folder.
     output : folder of results; this series' own is output/<folder of the spec>/<its stem>/.
     resume : take up what an earlier run of the same spec and scans left, or its finished result; when either changed
         since, begin anew.
     workers, scheduler, threads : who works (`schedule.run_chunks`).
-    progress : a bar on a terminal or in a notebook, nothing (False), or what is called with a word, rows done and
+    progress : left out, a bar on a terminal or in a notebook; nothing (False), or what is called with a word, rows done and
         rows in all.
 
     Returns SeriesRun. Raises SpecError, ReadError, SeriesError; AuditError when the engine and Larch differ by more
     than 0.01 standard errors on an audited row (the results are written before).
     """
-    loaded = load_series_spec(path)
-    context = Context(Path(data_root) if data_root is not None else None)
+    loaded = as_loaded(spec, SeriesSpec)
+    context = Context.of(data_root)
     folder = Folder(Path(output) / loaded.name)
     options: dict[str, Any] = {"workers": workers, "scheduler": scheduler, "threads": threads}
     how: Resume = "if same" if resume else "no"
     if callable(progress):
         return run_series(loaded, context, folder=folder, resume=how, progress=progress, **options)
-    with progress_bar(not progress, lines=False) as bar:
+    with progress_bar(progress is False, lines=False) as bar:
         return run_series(loaded, context, folder=folder, resume=how, progress=bar, **options)
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import SpecError
+from ..errors import SpecError, nearest
 from ..io.sources import Entry, Scans
 from ..records import Array, Series, Spectrum
-from ..spec.load import LoadedSpec, nearest
+from ..spec.load import LoadedSpec
 from ..spec.schema import Data, SimulateRow
 from ..spec.series import SECONDS, SeriesSpec
 from ..workflow.resolve import Context, resolve_model

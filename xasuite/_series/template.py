@@ -128,13 +128,13 @@ def make_grid(template: Spectrum, spec: SeriesSpec) -> Array:
     low, high = energy[0] + margin, energy[-1] - margin
     if series.bin is None:
         return energy[(energy >= low) & (energy <= high)]
-    if series.bin.range is not None:
-        low, high = max(low, series.bin.range[0]), min(high, series.bin.range[1])
+    if series.bin.energy is not None:
+        low, high = max(low, series.bin.energy[0]), min(high, series.bin.energy[1])
     from ..reduce.clean import xafs_grid
 
     e0, b = e0_of(template, spec), series.bin
     step = b.xanes_step or 0.05 * max(1, int(e0 / 1250))
-    return xafs_grid(np.array([low, high]), e0, b.pre_step, b.xanes, step, b.kstep, template.label)
+    return xafs_grid(np.array([low, high]), e0, b.pre_step, b.xanes_range, step, b.kstep, template.label)
 
 
 def k_end(loaded: LoadedSpec, spec: SeriesSpec, energy: Array, e0: float) -> float:

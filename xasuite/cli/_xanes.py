@@ -31,7 +31,7 @@ def pair(text: str | None, name: str) -> tuple[float, float] | None:
 
 
 def normalized(
-    names: list[str], *, mu: str | None = None, pre: str | None = None, norm: str | None = None
+    names: list[str], *, mu: str | None = None, pre_range: str | None = None, norm_range: str | None = None
 ) -> list[Normalized]:
     """Every scan of the files named (a file's groups all, or "file::group"), normalised, no two of one label.
 
@@ -42,7 +42,12 @@ def normalized(
     records, stems = [], []
     for name in names:
         scans = [io.read(name, mu=mu)] if "::" in name else io.read_all(name, mu=mu)
-        records += [reduce.normalize(s.mu(), pre=pair(pre, "pre"), norm=pair(norm, "norm")) for s in scans]
+        records += [
+            reduce.normalize(
+                s.mu(), pre_range=pair(pre_range, "pre-range"), norm_range=pair(norm_range, "norm-range")
+            )
+            for s in scans
+        ]
         stems += [Path(name.partition("::")[0]).stem] * len(scans)
     labels = [" ".join(r.label.split()) or stem for r, stem in zip(records, stems, strict=True)]
     often = Counter(labels)
@@ -52,11 +57,11 @@ def normalized(
     return [replace(r, label=label) for r, label in zip(records, labels, strict=True)]
 
 
-def span_of(text: str) -> tuple[float, float]:
+def pair_of(text: str) -> tuple[float, float]:
     """The energies used, which have no default. Raises RangeError."""
-    within = pair(text, "span")
+    within = pair(text, "energy")
     if within is None:
-        raise RangeError('--span is needed: "low,high" in eV')
+        raise RangeError('--energy is needed: "low,high" in eV')
     return within
 
 
@@ -81,8 +86,8 @@ def keep(figure: Any, table: pd.DataFrame, out: Path | None, name: str) -> None:
 
 
 MU = typer.Option(None, "--mu", help='Expression of channels for mu, such as "ln(i0/it)".')
-PRE = typer.Option(None, "--pre", help="Pre-edge range in eV from E0, as in --pre=-150,-50.")
-NORM = typer.Option(None, "--norm", help="Post-edge range in eV from E0, as in --norm 50,400.")
-SPAN = typer.Option(..., "--span", help='Energies used in eV, not from E0: "7100,7160".')
+PRE = typer.Option(None, "--pre-range", help="Pre-edge range in eV from E0, as in --pre-range=-150,-50.")
+NORM = typer.Option(None, "--norm-range", help="Post-edge range in eV from E0, as in --norm-range 50,400.")
+ENERGY = typer.Option(..., "--energy", help='Energies used in eV, not from E0: "7100,7160".')
 OUT = typer.Option(None, "--output", "-o", help="Folder for the table (CSV) and the figure.")
 FLAT = typer.Option(False, "--flat", help="Use flattened spectra.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from .common import DATA_ROOT, JSON, context_of, print_json
+from .common import DATA_ROOT, JSON, print_json
 
 if TYPE_CHECKING:
     from ..workflow.resolve import Context
@@ -20,19 +20,25 @@ def register(app: typer.Typer) -> None:
 
 def check(
     specs: list[Path] = typer.Argument(help="Spec files (.toml)."),
+    upgrade: bool = typer.Option(
+        False, "--upgrade", help="Rewrite specs of an older format in place, comments kept."
+    ),
     data_root: Path | None = DATA_ROOT,
     json: bool = JSON,
 ) -> None:
     """Check specs: form, names, published rows, crystals, data and k ranges; all mistakes at once."""
     from ..errors import SpecError
+    from ..workflow.resolve import Context
 
-    context = context_of(data_root)
+    context = Context.of(data_root)
     mistakes: list[str] = []
     document = []
     for path in specs:
         wrong: list[str] = []
         said: list[str] = []
         try:
+            if upgrade:
+                _upgrade(path)
             said = _warnings(path, context)
         except SpecError as exc:
             wrong = exc.mistakes
@@ -52,10 +58,21 @@ def check(
 def _warnings(path: Path, context: Context) -> list[str]:
     """What a spec of either kind would mislead its reader about. Raises SpecError with its mistakes."""
     from .. import spec, workflow
-    from ..spec.series import holds_series, load_series_spec
 
-    if not holds_series(path):
-        return workflow.check_spec(spec.load_spec(path), context)
-    from .._series.prepare import check_series
+    loaded = spec.load_spec(path, None)
+    if isinstance(loaded.spec, spec.SeriesSpec):
+        from .._series.prepare import check_series
 
-    return check_series(load_series_spec(path), context)
+        return check_series(loaded, context)
+    return workflow.check_spec(loaded, context) if isinstance(loaded.spec, spec.Spec) else []
+
+
+def _upgrade(path: Path) -> None:
+    """Rewrite a spec of format 1 as the format of today. Raises SpecError."""
+    from ..files import write_text
+    from ..spec.toml import parse_toml, read_text, upgraded
+
+    text = read_text(path)
+    if parse_toml(text, path).get("xasuite") == 1:
+        write_text(path, upgraded(text))
+        typer.secho(f"{path}: rewritten in format 2", err=True)

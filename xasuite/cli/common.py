@@ -5,39 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
-
-if TYPE_CHECKING:
-    from ..workflow.resolve import Context
 
 DATA_ROOT = typer.Option(None, "--data-root", help="Folder in which the specs' data files are looked for.")
 JSON = typer.Option(False, "--json", help="Print one JSON document and nothing else on standard output.")
 OUTPUT = typer.Option(Path("results"), "--output", "-o", help="Folder for results.")
 
 
-def context_of(data_root: Path | None) -> Context:
-    """The context of a --data-root option. Raises ReadError when it is no folder."""
-    from ..errors import ReadError
-    from ..workflow.resolve import Context
-
-    if data_root is not None and not data_root.is_dir():
-        raise ReadError(f"--data-root {data_root} is no folder")
-    return Context(data_root)
-
-
 @contextmanager
-def spinner(quiet: bool) -> Iterator[Callable[[str], None]]:
+def spinner(quiet: bool) -> Iterator[Callable[..., None]]:
     """A line of progress on stderr that says what is being done; nothing when quiet or not a terminal."""
     from rich.console import Console
 
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
-        yield lambda word: None
+        yield lambda word, *_: None
         return
     with console.status("starting") as status:
-        yield lambda word: status.update(word)
+        yield lambda word, *_: status.update(word)
 
 
 def print_json(document: Any) -> None:

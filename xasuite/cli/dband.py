@@ -67,18 +67,18 @@ def _columns(file: Path) -> tuple[Array, Array]:
 
 
 def _fermi(
-    binding: Array, intensity: Array, fermi: float | None, span: tuple[float, float] | None
+    binding: Array, intensity: Array, fermi: float | None, fit_range: tuple[float, float] | None
 ) -> float | FermiEdge:
     """The Fermi level as given, fitted, or taken to be zero, and a line that says which. Raises RangeError."""
     from ..xanes import fermi_level
 
-    if span is None:
+    if fit_range is None:
         taken = "taken to be" if fermi is None else "given as"
         typer.echo(f"Fermi level {taken} {fermi or 0.0:g} eV as recorded")
         return fermi or 0.0
     if fermi is not None:
         raise RangeError("--fermi and --fit-fermi exclude each other; give one of them")
-    level = fermi_level(binding, intensity, span=span)
+    level = fermi_level(binding, intensity, fit_range=fit_range)
     typer.echo(f"Fermi level {level.position:.3f}({level.stderr:.3f}) eV as recorded, fitted")
     return level
 

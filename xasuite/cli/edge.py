@@ -22,8 +22,8 @@ def register(app: typer.Typer) -> None:
             [0.5], "--fraction", help="Of the edge jump, for the method fraction; repeat for several."
         ),
         mu: str | None = MU,
-        pre: str | None = PRE,
-        norm: str | None = NORM,
+        pre_range: str | None = PRE,
+        norm_range: str | None = NORM,
         out: Path | None = OUT,
     ) -> None:
         """Edge energies, with errors from noise and from the choice of normalisation range."""
@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
         from ..report.plots import xanes as plots
         from ..xanes import edge_energy
 
-        records = normalized(files, mu=mu, pre=pre, norm=norm)
+        records = normalized(files, mu=mu, pre_range=pre_range, norm_range=norm_range)
         tables = []
         several = method == "fraction" and len(fraction) > 1
         for f in fraction if several else fraction[:1]:

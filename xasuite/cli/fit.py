@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from .common import DATA_ROOT, JSON, OUTPUT, console, context_of, print_json, print_table, spinner
+from .common import DATA_ROOT, JSON, OUTPUT, console, print_json, print_table, spinner
 
 if TYPE_CHECKING:
     from ..workflow.run import SpecResult
@@ -35,9 +35,10 @@ def fit(
     from .. import spec, workflow
     from ..errors import FitError
     from ..report.results import fit_json, write_results
+    from ..workflow.resolve import Context
     from ..workflow.verdict import NOT_A_FIT
 
-    context = context_of(data_root)
+    context = Context.of(data_root)
     loaded = [spec.load_spec(path) for path in specs]
     documents, failures = [], []
     levels: set[str] = set()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from ._xanes import FLAT, MU, NORM, OUT, PRE, SPAN, keep, normalized, show, span_of
+from ._xanes import ENERGY, FLAT, MU, NORM, OUT, PRE, keep, normalized, pair_of, show
 
 
 def register(app: typer.Typer) -> None:
@@ -19,13 +19,13 @@ def register(app: typer.Typer) -> None:
             ..., "--peak", help="First guess of a peak's energy; repeat for each."
         ),
         width: float = typer.Option(2.0, "--width", help="First guess of the peaks' full width, eV."),
-        span: str = SPAN,
+        energy: str = ENERGY,
         step: float | None = typer.Option(None, "--step", help="First guess of the edge step's energy."),
         kind: str = typer.Option("arctan", "--kind", help="Edge step: arctan or erf."),
         flat: bool = FLAT,
         mu: str | None = MU,
-        pre: str | None = PRE,
-        norm: str | None = NORM,
+        pre_range: str | None = PRE,
+        norm_range: str | None = NORM,
         out: Path | None = OUT,
     ) -> None:
         """Peak positions, areas, centroid and splitting with their errors."""
@@ -34,13 +34,13 @@ def register(app: typer.Typer) -> None:
         from ..report.plots import components as plots
         from ..xanes import EdgeStep, Peak, fit_peaks
 
-        within = span_of(span)
+        within = pair_of(energy)
         edge = None if step is None else EdgeStep(kind, step)
-        for i, record in enumerate(normalized(files, mu=mu, pre=pre, norm=norm)):
+        for i, record in enumerate(normalized(files, mu=mu, pre_range=pre_range, norm_range=norm_range)):
             fits = fit_peaks(
                 record,
                 [Peak(c, width) for c in peak],
-                span=within,
+                energy=within,
                 step=edge,
                 array="flat" if flat else "norm",
             )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from .common import DATA_ROOT, JSON, OUTPUT, console, context_of, print_json, print_table, spinner
+from .common import DATA_ROOT, JSON, OUTPUT, console, print_json, print_table, spinner
 
 if TYPE_CHECKING:
     from ..workflow.reproduce import Reproduction
@@ -45,7 +45,7 @@ def reproduce(
         def keep(result: SpecResult) -> None:
             written.append(write_results(result, output, figures=figures, progress=progress)[0].parent)
 
-        done = reproduce_specs(targets or [], context_of(data_root), keep=keep, progress=progress)
+        done = reproduce_specs(targets or [], data_root=data_root, keep=keep, progress=progress)
     if json:
         print_json(reproduction_json(done))
     else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from .common import DATA_ROOT, JSON, OUTPUT, console, context_of, print_json, print_table
+from .common import DATA_ROOT, JSON, OUTPUT, console, print_json, print_table
 
 if TYPE_CHECKING:
     from .._series.record import SeriesRun
@@ -41,10 +41,11 @@ def series(
     from .._series.progress import progress_bar
     from .._series.run import run_series
     from .._series.store import Folder
-    from ..spec.series import load_series_spec
+    from ..spec import SeriesSpec, load_spec
+    from ..workflow.resolve import Context
 
-    context = context_of(data_root)
-    loaded = load_series_spec(spec)
+    context = Context.of(data_root)
+    loaded = load_spec(spec, SeriesSpec)
     folder = Folder(output / loaded.name)
     with progress_bar(json) as progress:
         run = run_series(

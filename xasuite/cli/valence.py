@@ -50,7 +50,7 @@ def _show_fraction(r: AtFraction, asked: CalibrationTable) -> None:
         typer.echo(f"  {r.refused}")
         return
     line = r.calibration.line
-    middle = sum(r.calibration.span) / 2
+    middle = sum(r.calibration.valence_range) / 2
     typer.echo(
         f"  dE/dvalence {float(line.slope(middle)):.2f} eV, scatter between compounds {line.tau:.2f} eV, "
         f"{line.dof} residual degree(s) of freedom"

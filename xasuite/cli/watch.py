@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from .common import DATA_ROOT, OUTPUT, context_of
+from .common import DATA_ROOT, OUTPUT
 
 
 def register(app: typer.Typer) -> None:
@@ -34,10 +34,11 @@ def watch(
     from .._series.live import Watch
     from .._series.live import watch as look
     from .._series.store import Folder
-    from ..spec.series import load_series_spec
+    from ..spec import SeriesSpec, load_spec
+    from ..workflow.resolve import Context
 
-    context = context_of(data_root)
-    loaded = load_series_spec(spec)
+    context = Context.of(data_root)
+    loaded = load_spec(spec, SeriesSpec)
     target = Folder(output / loaded.name)
     watcher = Watch(folder, loaded, target, context, settle=settle, patience=patience)
     last = [""]

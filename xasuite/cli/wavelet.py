@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from .common import DATA_ROOT, JSON, OUTPUT, console, context_of, print_json, print_table, spinner
+from .common import DATA_ROOT, JSON, OUTPUT, console, print_json, print_table, spinner
 
 if TYPE_CHECKING:
     from ..exafs.wavelet_transform import Lobes
@@ -108,8 +108,9 @@ def spec_chis(name: str, data_root: Path | None, paths: bool) -> tuple[list[Chi]
     from .. import spec, workflow
     from ..records import Chi
     from ..reduce.noise import noise_of
+    from ..workflow.resolve import Context
 
-    context = context_of(data_root)
+    context = Context.of(data_root)
     loaded = spec.load_spec(name)
     ranges = loaded.spec.fit
     own = {"k": tuple(ranges.k), "kweight": ranges.kweight[-1], "window": ranges.window, "dk": ranges.dk}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..choices import PATH_VALUES
+from ..constants import independent_points
 from ..errors import FitError
 from ..expressions import Expression, parse
 from ..feff.paths import FeffPath
-
-PATH_VALUES = ("n", "s02", "e0", "deltar", "sigma2", "third", "fourth")
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class FitRange:
     @property
     def n_idp(self) -> float:
         """Independent points, 1 + 2 dk dR / pi (Stern 1993; docs/decisions/n_idp.md)."""
-        return 1 + 2 * (self.k[1] - self.k[0]) * (self.r[1] - self.r[0]) / math.pi
+        return independent_points(self.k, self.r)
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,10 @@ class Model:
     def varied(self) -> tuple[Parameter, ...]:
         """The parameters that the fit moves."""
         return tuple(p for p in self.params if p.vary and p.expr is None)
+
+    def of(self, label: str) -> Model:
+        """The model of one data row alone: without the paths that belong to another."""
+        return replace(self, paths=tuple(p for p in self.paths if p.data in ("", label)))
 
     def param(self, name: str) -> Parameter:
         """The parameter of that name. Raises FitError when there is none."""

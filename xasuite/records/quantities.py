@@ -141,7 +141,7 @@ QUANTITIES: dict[str, Quantity] = {
         Quantity("high", "95 % to", form=".2f"),
         Quantity("noise_err", "from noise", "eV", form=".3f"),
         Quantity("norm_err", "from ranges, sd", "eV", form=".3f"),
-        Quantity("norm_span", "from ranges, spread", "eV", form=".3f"),
+        Quantity("norm_spread", "from ranges, spread", "eV", form=".3f"),
         Quantity("p_value", "p", latex="p", form=".3g"),
         # along a series
         Quantity("time", "Time", "s"),

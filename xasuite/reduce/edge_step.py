@@ -104,9 +104,9 @@ def atomic_ranges(
     Raises RangeError, saying what the scan lacks.
     """
     span = (max(energy[0] - e0, shape.span[0]), min(energy[-1] - e0, shape.span[1]))
-    pre = (max(_PRE[0], span[0]), _PRE[1]) if pre is None else cut(pre, span, "pre", what)
+    pre = (max(_PRE[0], span[0]), _PRE[1]) if pre is None else cut(pre, span, "pre_range", what)
     start = _RAMP[0] if span[1] >= SHORT else min(20.0, span[1] / 4)
-    norm = (start, span[1]) if norm is None else cut(norm, span, "norm", what)
+    norm = (start, span[1]) if norm is None else cut(norm, span, "norm_range", what)
     if norm[1] < LEAST_END or pre[1] - pre[0] < LEAST_PRE:
         raise RangeError(
             f"{what}: an edge step by tabulated cross sections needs a pre-edge from {_PRE[1] - LEAST_PRE:g} eV and a "
@@ -122,11 +122,15 @@ def atomic_lines(energy: Array, mu: Array, e0: float, r: Ranges, shape: EdgeShap
     the energy that they span.
     """
     x = energy - e0
-    end = r.norm[0] + _RAMP[1] - _RAMP[0] if r.norm[1] >= SHORT else min(_RAMP[1], 0.6 * r.norm[1])
+    end = (
+        r.norm_range[0] + _RAMP[1] - _RAMP[0]
+        if r.norm_range[1] >= SHORT
+        else min(_RAMP[1], 0.6 * r.norm_range[1])
+    )
     cell = np.gradient(energy)
-    below = np.where((x >= r.pre[0]) & (x <= r.pre[1]), cell, 0.0)
-    ramp = np.sin(np.pi / 2 * np.clip((x - r.norm[0]) / (end - r.norm[0]), 0, 1)) ** 2
-    above = np.where((x >= r.norm[0]) & (x <= r.norm[1]), cell * ramp, 0.0)
+    below = np.where((x >= r.pre_range[0]) & (x <= r.pre_range[1]), cell, 0.0)
+    ramp = np.sin(np.pi / 2 * np.clip((x - r.norm_range[0]) / (end - r.norm_range[0]), 0, 1)) ** 2
+    above = np.where((x >= r.norm_range[0]) & (x <= r.norm_range[1]), cell * ramp, 0.0)
     root = np.sqrt(below / below.sum() + above / above.sum())
     used = root > 0
     own, lower = shape.parts(x)
@@ -151,7 +155,7 @@ def misfit(energy: Array, norm: Array, e0: float, r: Ranges, shape: EdgeShape) -
     The root mean square over the pre-edge range of the straight line through what is left of norm (m, n) there.
     """
     x = energy - e0
-    at = (x >= r.pre[0]) & (x <= r.pre[1])
+    at = (x >= r.pre_range[0]) & (x <= r.pre_range[1])
     weight = np.gradient(energy)[at] / np.gradient(energy)[at].sum()
     rest = norm[:, at] - shape.rise(x[at])
     basis = np.vander(x[at] / _TABLE_BELOW, 2) * np.sqrt(weight)[:, None]

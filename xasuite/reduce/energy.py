@@ -109,7 +109,7 @@ def align(
     to: Spectrum,
     *,
     use: Use = "auto",
-    window: tuple[float, float] = (-30.0, 60.0),
+    fit_range: tuple[float, float] = (-30.0, 60.0),
     max_shift: float = 20.0,
 ) -> Alignment:
     """The spectrum on the energy scale of `to`, by the shift that lays one foil's edge on the other's.
@@ -119,7 +119,7 @@ def align(
     spectrum : mu (..., n), each row aligned by itself; or a Series (the Alignment's spectrum is then a Series).
     to : the single spectrum whose scale is kept.
     use : what is compared: "reference" (the foils' channels), "mu", or "auto", the references if both have one.
-    window : eV about the E0 of `to` in which the two are compared.
+    fit_range : eV about the E0 of `to` in which the two are compared.
     max_shift : eV; the largest shift looked for.
 
     Returns Alignment. Raises DataError, RangeError, ReductionError when no shift within max_shift makes the two
@@ -129,13 +129,13 @@ def align(
     """
     if to.lead:
         raise DataError(f"{name_of(to)}: `to` is a stack; give one spectrum to align with")
-    checks.ordered(window, "window", name_of(to), "eV")
+    checks.ordered(fit_range, "fit_range", name_of(to), "eV")
     if not isinstance(spectrum, Series):
-        made = _aligned(spectrum, to, use, window, max_shift)
+        made = _aligned(spectrum, to, use, fit_range, max_shift)
         settings = made.history[-1].settings
         by, stderr = (np.broadcast_to(settings[name], spectrum.lead) for name in ("by", "stderr"))
         return Alignment(made, by, stderr, settings["use"])
-    series = over_series(spectrum, _aligned, (to, use, window, max_shift), {})
+    series = over_series(spectrum, _aligned, (to, use, fit_range, max_shift), {})
     settings, good = series.data.history[-1].settings, np.flatnonzero(series.ok)
     by, stderr = (
         spread(np.broadcast_to(settings[name], good.size), good, len(series)) for name in ("by", "stderr")
@@ -144,7 +144,7 @@ def align(
 
 
 def _aligned(
-    spectrum: Spectrum, to: Spectrum, use: Use, window: tuple[float, float], max_shift: float
+    spectrum: Spectrum, to: Spectrum, use: Use, fit_range: tuple[float, float], max_shift: float
 ) -> Spectrum:
     """The spectrum moved, its shifts and their errors in the last Step."""
     if use == "auto":
@@ -152,10 +152,16 @@ def _aligned(
     foils, used = _signal_of(spectrum, use)
     target, _ = _signal_of(to, use)
     centre = float(find_e0(target))
-    fits = [_fit_shift(foil, target, centre, window, max_shift) for foil in foils.rows()]
+    fits = [_fit_shift(foil, target, centre, fit_range, max_shift) for foil in foils.rows()]
     by, stderr = (np.reshape([f[i] for f in fits], spectrum.lead) for i in (0, 1))
     moved = shift(spectrum, by if by.ndim else float(by))
-    settings = {"to": name_of(to), "use": used, "window": window, "by": plain(by), "stderr": plain(stderr)}
+    settings = {
+        "to": name_of(to),
+        "use": used,
+        "fit_range": fit_range,
+        "by": plain(by),
+        "stderr": plain(stderr),
+    }
     return replace(moved, history=(*spectrum.history, Step("align", settings)))
 
 
@@ -207,7 +213,7 @@ def _shift_rows(spectrum: Spectrum, by: Array) -> Spectrum:
 
 
 def _fit_shift(
-    foil: Spectrum, target: Spectrum, centre: float, window: tuple[float, float], max_shift: float
+    foil: Spectrum, target: Spectrum, centre: float, fit_range: tuple[float, float], max_shift: float
 ) -> tuple[float, float]:
     """The shift of foil onto target and its standard error, eV."""
     from scipy.interpolate import make_interp_spline
@@ -216,11 +222,11 @@ def _fit_shift(
     what = f"{name_of(foil)} to {name_of(target)}"
     energy, mu = checked(foil)
     to_energy, to_mu = checked(target)
-    here = (to_energy >= centre + window[0]) & (to_energy <= centre + window[1])
+    here = (to_energy >= centre + fit_range[0]) & (to_energy <= centre + fit_range[1])
     here &= (to_energy - max_shift >= energy[0]) & (to_energy + max_shift <= energy[-1])
     if np.count_nonzero(here) < MIN_ALIGN_POINTS:
         raise ReductionError(
-            f"{what}: they share {np.count_nonzero(here)} points about {centre:g} eV; widen window"
+            f"{what}: they share {np.count_nonzero(here)} points about {centre:g} eV; widen fit_range"
         )
     curve = make_interp_spline(energy, mu, k=3)
     x, y = to_energy[here], to_mu[here]

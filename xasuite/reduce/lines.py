@@ -64,7 +64,7 @@ class _Windows:
 
 def _fit_windows(energy: Array, e0: float, ranges: Ranges) -> _Windows:
     """Larch's choice of points, with its fallbacks for ranges of few points."""
-    n, pre, norm, nnorm = energy.size, ranges.pre, ranges.norm, ranges.nnorm
+    n, pre, norm, nnorm = energy.size, ranges.pre_range, ranges.norm_range, ranges.nnorm
     p1, p2 = at_or_below(energy, pre[0] + e0), nearest(energy, pre[1] + e0)
     npre = 1
     if at_or_below(energy - e0, pre[1]) - at_or_below(energy - e0, pre[0]) < 3:

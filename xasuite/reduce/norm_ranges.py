@@ -20,8 +20,8 @@ LEAST_POINTS = 3
 class Ranges:
     """Where the lines are fitted, in eV from E0, and the order of the post-edge polynomial."""
 
-    pre: Range
-    norm: Range
+    pre_range: Range
+    norm_range: Range
     nnorm: int
 
 
@@ -44,12 +44,12 @@ def ranges(
         start = digits * round((energy[1] - e0) / digits)
         pre = (max(start, low), 0.5 * max(start, low))
     else:
-        pre = cut(pre, (low, high), "pre", what)
+        pre = cut(pre, (low, high), "pre_range", what)
     if norm is None:
         end = min(5.0 * round(high / 5.0), high)
         norm = (min(25, 5.0 * round(end / 15.0), end - 2), end)
     else:
-        norm = cut(norm, (low, high), "norm", what)
+        norm = cut(norm, (low, high), "norm_range", what)
     if nnorm is None:
         span = norm[1] - norm[0]
         nnorm = 0 if span < 30 else 1 if span < 300 else 2
@@ -60,14 +60,18 @@ def ranges(
 
 def holding(energy: Array, e0: float, r: Ranges, what: str) -> Ranges:
     """The ranges as plain numbers. Raises RangeError when one holds fewer than three points."""
-    for name, (a, b) in (("pre", r.pre), ("norm", r.norm)):
+    for name, (a, b) in (("pre_range", r.pre_range), ("norm_range", r.norm_range)):
         points = np.count_nonzero((energy - e0 >= a) & (energy - e0 <= b))
         if points < LEAST_POINTS:
             raise RangeError(
                 f"{what}: {name} = ({a:g}, {b:g}) eV from E0 {e0:g} holds {points} points, fewer than {LEAST_POINTS}; "
                 f"the scan spans ({energy[0] - e0:.1f}, {energy[-1] - e0:.1f}) eV"
             )
-    return Ranges((float(r.pre[0]), float(r.pre[1])), (float(r.norm[0]), float(r.norm[1])), r.nnorm)
+    return Ranges(
+        (float(r.pre_range[0]), float(r.pre_range[1])),
+        (float(r.norm_range[0]), float(r.norm_range[1])),
+        r.nnorm,
+    )
 
 
 def cut(pair: Range, span: Range, name: str, what: str) -> Range:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from .._larch import checks
+from ..choices import METHODS, Method
 from ..errors import ReductionError
 from ..records import Array, Normalized, Spectrum, Step, name_of, sealed
 from .edge import find_e0
@@ -15,8 +16,6 @@ from .lines import polynomial_lines
 from .norm_ranges import Range, Ranges, ranges
 from .stacks import checked, per_row, plain, recast, takes_series
 
-Method = Literal["polynomial", "atomic", "mback"]
-METHODS = ("polynomial", "atomic", "mback")
 # An edge smaller than this many standard deviations of the pre-edge about its line is no edge
 EDGE_ABOVE_NOISE = 3.0
 _ROWS = 512  # looked at together
@@ -27,8 +26,8 @@ def normalize(
     spectrum: Spectrum,
     *,
     e0: float | Array | None = None,
-    pre: Range | None = None,
-    norm: Range | None = None,
+    pre_range: Range | None = None,
+    norm_range: Range | None = None,
     nnorm: int | None = None,
     method: Method = "polynomial",
 ) -> Normalized:
@@ -38,7 +37,7 @@ def normalize(
     ----------
     spectrum : mu (..., n) on energy (n,) in eV.
     e0 : eV, one number or one a row (...); found by `find_e0` when left out.
-    pre, norm : ranges in eV from e0 of the pre-edge line and the post-edge polynomial; left out, as Larch
+    pre_range, norm_range : ranges in eV from e0 of the pre-edge line and the post-edge polynomial; left out, as Larch
         chooses them from the range of the data. The ranges used are in the last Step of the history.
     nnorm : order of the post-edge polynomial (0-5); left out 2, or 1 for a range below 300 eV, 0 below 30 eV.
     method : "polynomial"; "atomic", the step from the shape of the tabulated cross section (element needed), which
@@ -61,13 +60,13 @@ def normalize(
     checks.inside(e0s, energy[1], energy[-2], "E0", what, "eV")
     shape = shape_of(spectrum) if method == "atomic" else None
     per_e0 = {
-        e: ranges(energy, e, pre, norm, nnorm, what)
+        e: ranges(energy, e, pre_range, norm_range, nnorm, what)
         if shape is None
-        else atomic_ranges(energy, e, shape, pre, norm, what)
+        else atomic_ranges(energy, e, shape, pre_range, norm_range, what)
         for e in map(float, np.unique(e0s))
     }
     chosen = [per_e0[float(e)] for e in np.ravel(e0s)]
-    how: dict[str, Any] = {"method": method, "ranges_given": norm is not None}
+    how: dict[str, Any] = {"method": method, "ranges_given": norm_range is not None}
     mu, flat_e0 = spectrum.mu.reshape(-1, energy.size), np.ravel(e0s)
     if shape is not None:
         lines = _atomic(energy, mu, flat_e0, per_e0, shape)
@@ -89,7 +88,7 @@ def _mback(spectrum: Spectrum, mu: Array, e0s: Array, chosen: list[Ranges]) -> d
     energy, z, rows = spectrum.energy, _atomic_number(spectrum), []
     for row, e0, r in zip(mu, e0s, chosen, strict=True):
         out = mback_norm(
-            energy, row, z=z, edge=spectrum.edge or "K", e0=float(e0), pre=r.pre, norm=r.norm, nnorm=r.nnorm,
+            energy, row, z=z, edge=spectrum.edge or "K", e0=float(e0), pre=r.pre_range, norm=r.norm_range, nnorm=r.nnorm,
             what=name_of(spectrum),
         )  # fmt: skip
         rows.append(out | {"flat": _flatten(energy, float(e0), out)})
@@ -147,7 +146,7 @@ def _check_edge(
     pres = np.reshape(parts["pre_edge"], (-1, n))
     posts = np.reshape(parts["post_edge"], (-1, n))
     noise = np.empty(steps.size)
-    low, high = (flat_e0 + np.array([r.pre[end] for r in chosen]) for end in (0, 1))
+    low, high = (flat_e0 + np.array([r.pre_range[end] for r in chosen]) for end in (0, 1))
     here = np.clip(np.searchsorted(energy, flat_e0), 1, n - 1)
     here = here - (flat_e0 - energy[here - 1] <= energy[here] - flat_e0)  # the nearest point
     # of all pre-edges only the points that any of them holds
@@ -180,5 +179,9 @@ def _check_edge(
 def _shown(chosen: list[Ranges]) -> dict[str, Any]:
     """The ranges for the history: one set where all rows share it, one a row otherwise."""
     if len(set(chosen)) == 1:
-        return {"pre": chosen[0].pre, "norm": chosen[0].norm, "nnorm": chosen[0].nnorm}
-    return {name: tuple(getattr(r, name) for r in chosen) for name in ("pre", "norm", "nnorm")}
+        return {
+            "pre_range": chosen[0].pre_range,
+            "norm_range": chosen[0].norm_range,
+            "nnorm": chosen[0].nnorm,
+        }
+    return {name: tuple(getattr(r, name) for r in chosen) for name in ("pre_range", "norm_range", "nnorm")}

@@ -123,7 +123,7 @@ def normalized(record: Normalized) -> Card:
     ]
     facts += [
         (f"{name}-edge line", f"{_pair(used.get(key))} eV from E0")
-        for name, key in (("pre", "pre"), ("post", "norm"))
+        for name, key in (("pre", "pre_range"), ("post", "norm_range"))
         if used.get(key) is not None
     ]
     return Card(_title(record, "normalised"), tuple(facts), figure=_figure(record))

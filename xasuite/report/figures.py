@@ -55,7 +55,7 @@ def figure(kind: str, /, *inputs: Any, **options: Any) -> Any:
 
     Raises DataError for an unknown kind or no input, SpecError for an unknown published figure.
     """
-    from ..spec.load import nearest
+    from ..errors import nearest
 
     if "/" in kind:
         return _published(kind, inputs, options)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ..errors import SpecError
+from ..errors import SpecError, nearest
 from ..references import references_dir
 from .claims import Claim
 from .figures import Figure
-from .load import LoadedSpec, nearest
+from .load import LoadedSpec
 from .studies import Study
 
 QUANTITIES = ("n", "r", "sigma2", "s02", "rfactor")

@@ -1,50 +1,34 @@
-"""The spec's schema and nothing else; loading is in load.py, meaning in resolve.py."""
+"""The spec of a fit: its tables and what each key may hold."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-FORMAT = 1
+from ..choices import BackgroundKWeight, Edge, KWeight, Method, PathValue, Program, Window
+from ..constants import independent_points
+from .base import Listed, NotNegative, Pair, Positive, SpecTable, Table, Text, Value, merged
+from .meaning import names_mistakes
+from .mistakes import Mistake, validation_mistakes
 
-
-def _as_list(value: Any) -> Any:
-    return value if isinstance(value, list | tuple) else [value]
-
-
-Pair = Annotated[tuple[float, float], Field(description="[low, high]")]
-Number = int | float
-Value = str | float
+FORMAT = 2
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, populate_by_name=True)
-
-    @field_validator("*", mode="after")
-    @classmethod
-    def _ascending(cls, value: Any) -> Any:
-        if isinstance(value, tuple) and len(value) == 2 and all(isinstance(v, float) for v in value):
-            if not all(math.isfinite(v) for v in value):
-                raise ValueError("both ends must be numbers")
-            if value[0] >= value[1]:
-                raise ValueError(f"[{value[0]:g}, {value[1]:g}] runs backwards; write the lower end first")
-        return value
-
-
-class SimulateRow(_Table):
+class SimulateRow(Table):
     """A closure spectrum: made from a published row (see [simulate]) and fitted blind."""
 
     row: str
-    noise: float = Field(3e-4, ge=0)  # epsilon_k, white in mu
+    noise: NotNegative = 3e-4  # epsilon_k, white in mu
     seed: int = 0
-    counts: float | None = Field(None, gt=0)  # Poisson from counts in place of white noise
+    counts: Positive | None = None  # Poisson from counts in place of white noise
     # a truth moved away from the published row, path by path, to see that the scoring notices
     change: dict[str, dict[Literal["n", "r", "sigma2"], float]] = Field(default_factory=dict)
 
 
-class Data(_Table):
+class Data(Table):
     """One row: a measured file, or a simulated spectrum."""
 
     label: str
@@ -54,92 +38,103 @@ class Data(_Table):
     reference: str | None = None
     e0: float | None = None  # overrides [reduce] e0 for this row
     element: str | None = None  # overrides [sample] for this row: two edges of one bond fitted together
-    edge: Literal["K", "L1", "L2", "L3"] | None = None
+    edge: Edge | None = None
     published: str | None = None  # the published row it is scored against; the label where left out
     source: str = ""  # citation and licence of the data, printed in the output
     example: str | None = None  # package data of an installed package: "PyMca5:EXAFS_Cu.dat"
 
     @model_validator(mode="after")
     def _one_origin(self) -> Data:
-        given = [n for n in ("file", "simulate", "example") if getattr(self, n) is not None]
-        if len(given) != 1:
-            raise ValueError(
-                f"needs exactly one of file, simulate, example; found {', '.join(given) or 'none'}"
-            )
+        self.one_of("file", "simulate", "example")
         return self
 
 
-class Sample(_Table):
+class Sample(Table):
     """Element and edge of the measured absorber."""
 
     element: str
-    edge: Literal["K", "L1", "L2", "L3"] = "K"
+    edge: Edge = "K"
 
 
-class Reduce(_Table):
+class Reduce(Table):
     """From mu(E) to chi(k); docs/decisions/ says why the defaults are what they are."""
 
     e0: float | None = None
-    pre: Pair | None = None
-    norm: Pair | None = None
+    pre_range: Pair | None = None
+    norm_range: Pair | None = None
     nnorm: int | None = Field(None, ge=0, le=3)
-    method: Literal["polynomial", "atomic", "mback"] = "polynomial"
+    method: Method = "polynomial"
     rbkg: float = Field(0.8, gt=0, lt=3)
-    bkg_kweight: int = Field(3, ge=0, le=4)
+    bkg_kweight: BackgroundKWeight = 3
     bkg_k: Pair | None = None
-    bkg_dk: float = Field(0.1, ge=0)
-    bkg_window: str = "hanning"
+    bkg_dk: NotNegative = 0.1
+    bkg_window: Window = "hanning"
     clamp: tuple[int, int] = (0, 1)
     deglitch: tuple[float, ...] = ()
     rebin: bool = False
 
+    @model_validator(mode="after")
+    def _taper(self) -> Reduce:
+        _tapered("bkg_window", self.bkg_window, "bkg_dk", self.bkg_dk)
+        return self
 
-class Fit(_Table):
+
+class Fit(Table):
     """Ranges of the fit: k in 1/A, R in A (not corrected for phase)."""
 
     space: Literal["r", "k", "q"] = "r"
     k: Pair
-    kweight: Annotated[tuple[Annotated[int, Field(ge=0, le=4)], ...], BeforeValidator(_as_list)] = (2,)
-    window: Literal["hanning", "parzen", "welch", "gaussian", "sine", "kaiser", "bessel"] = "hanning"
-    dk: float = Field(1.0, ge=0)
-    dk2: float | None = Field(None, ge=0)
+    kweight: Annotated[tuple[KWeight, ...], Listed, Field(min_length=1)] = (2,)
+    window: Window = "hanning"
+    dk: NotNegative = 1.0
+    dk2: NotNegative | None = None
     r: Pair
-    dr: float = Field(0.0, ge=0)
-    rwindow: Literal["hanning", "parzen", "welch", "gaussian", "sine", "kaiser", "bessel"] = "hanning"
+    dr: NotNegative = 0.0
+    rwindow: Window = "hanning"
     together: bool = False
-    epsilon_k: float | None = Field(None, gt=0)
+    epsilon_k: Positive | None = None
+
+    @model_validator(mode="after")
+    def _taper(self) -> Fit:
+        _tapered("window", self.window, "dk", self.dk)
+        if self.space == "q":
+            _tapered("rwindow", self.rwindow, "dr", self.dr)
+        return self
 
 
-class Param(_Table):
+def _tapered(key: str, window: Window, width: str, taper: float) -> None:
+    """A Kaiser window is made of its taper; without one it is zero everywhere."""
+    if window == "kaiser" and taper == 0:
+        raise ValueError(f'{key} = "kaiser" needs {width} above 0')
+
+
+class Param(Table):
     """A parameter: guess (varied), value (fixed), expr, or from another spec's result."""
 
     guess: float | None = None
     value: float | None = None
-    expr: str | None = None
+    expr: Text | None = None
     from_: str | None = Field(None, alias="from")
     param: str | None = None
     row: str | None = None
-    stderr: float = Field(0.0, ge=0)
-    min: float = -math.inf
-    max: float = math.inf
+    stderr: NotNegative = 0.0
+    min: float = Field(-math.inf, allow_inf_nan=True)
+    max: float = Field(math.inf, allow_inf_nan=True)
     each: bool = False
 
     @model_validator(mode="after")
     def _one_kind(self) -> Param:
-        kinds = [n for n in ("guess", "value", "expr", "from_") if getattr(self, n) is not None]
-        if len(kinds) != 1:
-            found = ", ".join(k.rstrip("_") for k in kinds) or "none"
-            raise ValueError(f"needs exactly one of guess, value, expr, from; found {found}")
+        self.one_of("guess", "value", "expr", "from_")
         if self.from_ is not None and self.param is None:
             raise ValueError('from = "..." needs param = "..." as well, the name in that spec')
-        if self.min >= self.max:
+        if not self.min < self.max:
             raise ValueError(f"min = {self.min:g} is not below max = {self.max:g}")
         if self.guess is not None and not self.min <= self.guess <= self.max:
             raise ValueError(f"guess = {self.guess:g} lies outside min = {self.min:g}, max = {self.max:g}")
         return self
 
 
-class Path(_Table):
+class Path(Table):
     """One scattering path: where it comes from and what each of its values is."""
 
     label: str
@@ -153,7 +148,7 @@ class Path(_Table):
     shell: int | None = Field(None, ge=1)
     path: int | None = Field(None, ge=1)
     radius: float = Field(6.0, gt=1, le=12)
-    program: Literal["feff8l", "feff6l"] = "feff8l"
+    program: Program = "feff8l"
     scf: bool = False
     data: str = ""
     n: Value | None = None
@@ -166,17 +161,18 @@ class Path(_Table):
 
     @model_validator(mode="after")
     def _one_structure(self) -> Path:
-        given = [n for n in ("crystal", "cluster", "amcsd", "feff") if getattr(self, n) is not None]
-        if len(given) != 1:
-            raise ValueError(
-                f"needs exactly one of crystal, cluster, amcsd, feff; found {', '.join(given) or 'none'}"
-            )
+        self.one_of("crystal", "cluster", "amcsd", "feff")
         if self.feff is None and (self.scatterer is None) == (self.path is None):
             raise ValueError('needs scatterer = "..." (its nearest shell) or path = FEFF\'s own number')
         return self
 
+    def value(self, name: PathValue) -> str | float | None:
+        """The number or expression of one of the path's values."""
+        found: str | float | None = getattr(self, name)
+        return found
 
-class TruthShell(_Table):
+
+class TruthShell(Table):
     """A published shell of a closure spectrum: which path of which structure carries its N, R, sigma2."""
 
     path: str  # the published row's path
@@ -188,32 +184,32 @@ class TruthShell(_Table):
     distances: int = Field(1, ge=1)  # how many of them share the N atoms, in proportion to the structure's
 
 
-class TruthRest(_Table):
+class TruthRest(Table):
     """Everything else of the cluster: the paths of a structure that no published shell stands for."""
 
     crystal: str
     absorber: str | None = None
     site: int | None = None
-    beyond: float = Field(0.0, ge=0)  # A: paths of reff above this
-    scale: float = Field(1.0, ge=0)  # share of the sample that has this structure
+    beyond: NotNegative = 0.0  # A: paths of reff above this
+    scale: NotNegative = 1.0  # share of the sample that has this structure
 
 
-class Simulate(_Table):
+class Simulate(Table):
     """How the closure spectra of a spec are made; the fit never reads it."""
 
-    program: Literal["feff8l", "feff6l"] = "feff6l"
+    program: Program = "feff6l"
     scf: bool = False
     radius: float = Field(6.0, gt=2, le=8)
-    temperature: float = Field(300.0, gt=0)
+    temperature: Positive = 300.0
     s02: float | None = None
     e0_shift: float = 0.0
     kmax: float = Field(14.0, gt=5, le=20)
-    edge_step: float = Field(1.0, gt=0)
+    edge_step: Positive = 1.0
     shell: tuple[TruthShell, ...]
     rest: TruthRest | None = None
 
 
-class Variant(_Table):
+class Variant(Table):
     """The same data fitted another way, shown beside the main fit and never mixed with it."""
 
     label: str
@@ -224,11 +220,9 @@ class Variant(_Table):
     expects: dict[str, float] = Field(default_factory=dict)  # what is printed for a parameter, or for rfactor
 
 
-class Spec(_Table):
+class Spec(SpecTable):
     """A whole spec."""
 
-    xasuite: Literal[1]
-    title: str
     reproduces: str = ""
     notes: str = ""
     data: tuple[Data, ...] = Field(min_length=1)
@@ -248,7 +242,51 @@ class Spec(_Table):
 
     def absorber_of(self, label: str) -> tuple[str, str]:
         """Element and edge of the data row with that label; [sample]'s for any other."""
-        for i, entry in enumerate(self.data):
-            if entry.label == label:
-                return self.absorber(i)
-        return self.sample.element, self.sample.edge
+        return self.absorber(next((i for i, d in enumerate(self.data) if d.label == label), len(self.data)))
+
+    def with_variant(self, variant: Variant) -> Spec:
+        """The spec as a variant has it. Raises pydantic.ValidationError."""
+        return self.model_copy(
+            update={
+                "params": dict(self.params) | dict(variant.params),
+                "reduce": Reduce.model_validate(merged(self.reduce.tables(), variant.reduce)),
+                "fit": Fit.model_validate(merged(self.fit.tables(), variant.fit)),
+            }
+        )
+
+    @classmethod
+    def names_mistakes(cls, tables: Mapping[str, Any]) -> list[Mistake]:
+        """Labels that stand twice, names that are no parameter, parameters in a ring."""
+        return names_mistakes(tables)
+
+    def mistakes(self) -> list[Mistake]:
+        """What goes against each other in valid tables: too many variables, closure without [simulate], variants."""
+        found: list[Mistake] = []
+        points, rows = independent_points(self.fit.k, self.fit.r), len(self.data) if self.fit.together else 1
+        count = sum((rows if p.each else 1) for p in self.params.values() if p.guess is not None)
+        if count >= points * rows:
+            sentence = (
+                f"[fit]: {count} variables against {points * rows:.1f} independent points (1 + 2 dk dR / pi a data row); "
+                "fix some parameters or widen k or r"
+            )
+            found.append((("fit", "k"), sentence))
+        if any(d.simulate for d in self.data) and self.simulate is None:
+            found.append(
+                (("data", 0), "[[data]] simulates a row, but there is no [simulate] table to say how")
+            )
+        if any(d.simulate for d in self.data) and not self.reproduces:
+            found.append(
+                (("data", 0), '[[data]] simulates a published row, but reproduces = "paper/table" is missing')
+            )
+        for i, variant in enumerate(self.variant):
+            for name, kind in (("reduce", Reduce), ("fit", Fit)):
+                tables = merged(getattr(self, name).tables(), getattr(variant, name))
+                try:
+                    kind.model_validate(tables)
+                except ValidationError as exc:
+                    said = validation_mistakes(exc, tables, kind)
+                    found += [
+                        (("variant", i, name, *key), f'variant "{variant.label}": {name}: {s}')
+                        for key, s in said
+                    ]
+        return found

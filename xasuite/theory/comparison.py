@@ -62,7 +62,9 @@ class Comparison(Record):
         return self.data - self.model
 
 
-def measured_grid(measured: Spectrum, span: tuple[float, float], step: float = STEP) -> tuple[Array, Array]:
+def measured_grid(
+    measured: Spectrum, fit_range: tuple[float, float], step: float = STEP
+) -> tuple[Array, Array]:
     """The measured normalised absorption on equal steps of energy from its E0. Raises RangeError.
 
     A Spectrum that is not normalised yet is normalised by the defaults of reduce.normalize.
@@ -74,12 +76,12 @@ def measured_grid(measured: Spectrum, span: tuple[float, float], step: float = S
     if measured.stacked:
         raise TheoryError(f"{measured.label}: compare one spectrum at a time; take a row of the series")
     relative = measured.energy - float(measured.e0)
-    if relative[0] > span[0] or relative[-1] < span[1]:
+    if relative[0] > fit_range[0] or relative[-1] < fit_range[1]:
         raise RangeError(
             f"{measured.label}: measured from {relative[0]:.0f} to {relative[-1]:.0f} eV about E0, the comparison "
-            f"asks for {span[0]:g} to {span[1]:g}"
+            f"asks for {fit_range[0]:g} to {fit_range[1]:g}"
         )
-    energy = np.arange(span[0], span[1] + step / 2, step)
+    energy = np.arange(fit_range[0], fit_range[1] + step / 2, step)
     return energy, np.interp(energy, relative, measured.flat)
 
 
@@ -87,7 +89,7 @@ def compare(
     theory: TheoryXanes,
     measured: Spectrum,
     *,
-    span: tuple[float, float] = RANGE,
+    fit_range: tuple[float, float] = RANGE,
     free: Sequence[str] = (),
     gauss: float = GAUSS,
     lorentz: float = 0.0,
@@ -99,7 +101,7 @@ def compare(
     Parameters
     ----------
     measured: normalised (or normalised here by defaults).
-    span: eV from the measured E0.
+    fit_range: eV from the measured E0.
     free: which of gauss, lorentz, stretch are fitted beside the scale and, unless it is given, the shift.
     shift: eV, held: where the theory's Fermi level lies from the measured E0.
     gauss, lorentz, stretch: values of those that are not fitted: Gaussian sigma in eV, growth of the
@@ -110,7 +112,7 @@ def compare(
     unknown = [name for name in free if name not in FREE]
     if unknown:
         raise TheoryError(f"{unknown[0]!r} cannot be fitted to a spectrum; there are {', '.join(FREE)}")
-    energy, data = measured_grid(measured, span)
+    energy, data = measured_grid(measured, fit_range)
     fixed = {"gauss": gauss, "lorentz": lorentz, "stretch": stretch, "shift": shift}
     names = [n for n in FREE if (n in free or n in ("shift", "scale")) and (n != "shift" or shift is None)]
     values, stderr, model = _fit(theory.energy, theory.mu, energy, data, names, fixed)
@@ -237,10 +239,10 @@ def estimate_noise(values: Array) -> float:
 
 
 def difference(
-    a: TheoryXanes, b: TheoryXanes, *, span: tuple[float, float] = RANGE, gauss: float = GAUSS
+    a: TheoryXanes, b: TheoryXanes, *, fit_range: tuple[float, float] = RANGE, gauss: float = GAUSS
 ) -> Difference:
     """How far two computed spectra lie apart once shift and scale are given away, and what noise hides it."""
-    energy = np.arange(span[0] + 10, span[1] + STEP / 2, STEP) - 5
+    energy = np.arange(fit_range[0] + 10, fit_range[1] + STEP / 2, STEP) - 5
     one = a.broadened(gauss=gauss).mu
     data = np.interp(energy, a.energy, one)
     _, _, model = _fit(b.energy, b.mu, energy, data, ("shift", "scale"), {**_HELD, "gauss": gauss})
@@ -256,13 +258,13 @@ def difference(
     )
 
 
-def measured_apart(data: Spectrum, other: Spectrum, *, span: tuple[float, float] = RANGE) -> float:
+def measured_apart(data: Spectrum, other: Spectrum, *, fit_range: tuple[float, float] = RANGE) -> float:
     """R between two measured spectra once shift and scale are given away, as theory gives them away.
 
     A theory whose own R is larger cannot tell the two by shape. Raises RangeError.
     """
-    energy, values = measured_grid(data, span)
-    reach = (span[0] - 5, span[1] + 10)  # the other is moved by some eV
+    energy, values = measured_grid(data, fit_range)
+    reach = (fit_range[0] - 5, fit_range[1] + 10)  # the other is moved by some eV
     grid, curve = measured_grid(other, reach)
     _, _, model = _fit(grid, curve, energy, values, ("shift", "scale"), _HELD)
     return rfactor(values, model)

@@ -150,7 +150,7 @@ def fit_structure(
     grids: StructureGrid | Sequence[StructureGrid],
     measured: Spectrum,
     *,
-    span: tuple[float, float] = RANGE,
+    fit_range: tuple[float, float] = RANGE,
     gauss: float = GAUSS,
 ) -> StructureFit:
     """Geometry from a XANES: posterior over each grid's parameters and over the grids (N = 3 or 4).
@@ -165,9 +165,9 @@ def fit_structure(
     models = [grids] if isinstance(grids, StructureGrid) else list(grids)
     if not models:
         raise TheoryError("no grid to fit; compute one with compute_grid")
-    energy, data = measured_grid(measured, span)
+    energy, data = measured_grid(measured, fit_range)
     resolution = float(np.hypot(max(g.gamma for g in models), 2.355 * gauss))
-    independent = (span[1] - span[0]) / resolution
+    independent = (fit_range[1] - fit_range[0]) / resolution
     results = []
     for grid in models:
         fine, points = _fine(grid)

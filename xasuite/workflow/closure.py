@@ -111,15 +111,11 @@ def fit_seeds(
     if settings.e0 is None:  # found once, on the clean spectrum: E0 moves by less than a point with noise
         settings = settings.model_copy(update={"e0": _clean_e0(loaded, index)})
     _, chi = reduce_row(spectrum, settings, loaded.spec.data[index])
-    return fit_stack(_for_row(model, loaded.spec.data[index].label), chi)
+    return fit_stack(model.of(loaded.spec.data[index].label), chi)
 
 
 def _clean_e0(loaded: LoadedSpec, index: int) -> float:
     return float(find_e0(simulate_stack(loaded, index, noise=0.0, seeds=(0,)))[0])
-
-
-def _for_row(model: Model, label: str) -> Model:
-    return replace(model, paths=tuple(p for p in model.paths if p.data in ("", label)))
 
 
 def recoveries(loaded: LoadedSpec, index: int, model: Model, noise: float, seeds: int) -> list[Recovery]:

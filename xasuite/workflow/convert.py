@@ -98,7 +98,7 @@ def _spec(source: Project, fit: ProjectFit, target: Path, stem: str) -> tuple[st
     out = [
         f"# {source.program}, {Path(source.path).name}, fit {fit.name}; written by xasuite convert.",
         *(f"# Not carried over: {note}." for note in dict.fromkeys(lost)),
-        "xasuite = 1",
+        "xasuite = 2",
         f"title = {_quoted(f'{stem}, fit {fit.name}')}",
         *([f'reproduces = "{stem}/{fit.name}"'] if fitted else []),
         "",

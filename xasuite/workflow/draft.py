@@ -82,7 +82,7 @@ def write(s: Sketch) -> str:
     """The spec's text."""
     first = s.rows[0]
     title = f"{first.label}: {first.element} {first.edge} edge, first shell of {Path(s.crystal).stem}"
-    parts = ["xasuite = 1", f"title = {_quoted(title)}", ""]
+    parts = ["xasuite = 2", f"title = {_quoted(title)}", ""]
     for file, row in zip(s.files, s.rows, strict=True):
         noise = f"noise of chi(k) {row.epsilon:.1e}, usable to k = {row.usable:.1f} 1/A"
         parts += [_line("[[data]]", noise), f"label = {_quoted(row.label)}", f"file = {_quoted(file)}"]
@@ -93,7 +93,9 @@ def write(s: Sketch) -> str:
         f"element = {_quoted(first.element)}",
         f"edge = {_quoted(first.edge)}",
         "",
-        _line("[reduce]", "E0 and the pre- and post-edge ranges are found; e0 = ..., pre = [...] set them"),
+        _line(
+            "[reduce]", "E0 and the pre- and post-edge ranges are found; e0 = ..., pre_range = [...] set them"
+        ),
         _line(f"rbkg = {s.rbkg:g}", "A; the background takes what lies below: keep it under the first shell"),
         f"bkg_kweight = {s.bkg_kweight}",
         "",

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import SpecError
+from ..errors import SpecError, nearest
 from ..records import Spectrum
 from ..spec.figures import DrawnLines, Figure, SimulatedInput
-from ..spec.load import nearest
 from ..spec.published import paper
 
 

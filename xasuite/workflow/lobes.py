@@ -184,7 +184,7 @@ def lobe_order(
     for number, site in enumerate(check.site):
         drawn_from = np.random.SeedSequence([seed, number]).generate_state(seeds)
         chi = site_chi(check, site, noise=rows, seeds=[0, *np.tile(drawn_from, len(levels)).tolist()])
-        found = maxima(wavelet(chi.take(0), **settings), r=site.r, threshold=0.3)
+        found = maxima(wavelet(chi.take(0), **settings), within_r=site.r, threshold=0.3)
         values = _followed(chi.take(slice(1, None)), found, settings).reshape(len(levels), seeds, -1)
         drawn[site.name] = dict(zip(levels, values, strict=True))
         lobes[site.name] = _with_errors(found[0], drawn[site.name][check.noise]) if found else None
@@ -268,7 +268,7 @@ def lobe_growth(
     label = f"{check.row}, {element} K, closure"
     last = simulated_chi([p.take(slice(m - 1, m)) for p in paths], element=element, noise=0.0, seeds=(0,), label=label)  # fmt: skip
     clean = wavelet(last.take(0), **settings)
-    found = maxima(clean, r=check.r, k=check.k)
+    found = maxima(clean, within_r=check.r, within_k=check.k)
     if not found:
         raise SpecError(
             f"{after.path.name}: {check.row} has no lobe between {check.r[0]:g} and {check.r[1]:g} A"

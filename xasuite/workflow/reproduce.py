@@ -15,7 +15,7 @@ from ..spec.published import spec_folders, table_of
 from . import claims, closure
 from .claims import ClaimCheck
 from .closure import Choice, Recovery
-from .resolve import Context
+from .resolve import Context, Progress
 from .run import SpecResult, run_spec
 from .score import COMBINED_ERRORS, Cell, score_result
 
@@ -73,12 +73,12 @@ def find_specs(targets: Sequence[str | Path]) -> list[Path]:
 
 
 def reproduce_specs(
-    targets: Sequence[str | Path],
-    context: Context | None = None,
+    targets: Sequence[str | Path] | str | Path = (),
     *,
+    data_root: str | Path | None = None,
     noise: bool = True,
     keep: Callable[[SpecResult], None] | None = None,
-    progress: Callable[[str], None] | None = None,
+    progress: Progress | None = None,
 ) -> Reproduction:
     """Run every spec and score it against the published table it names.
 
@@ -87,6 +87,7 @@ def reproduce_specs(
     Rows whose measured data are not there are named in `missing`. A spec that fails is named in `failed`
     while the others go on; mistakes in a spec are raised at once, before anything runs.
     """
+    context = Context.of(data_root)
     results: list[SpecResult] = []
     cells: list[Cell] = []
     missing: dict[str, str] = {}
@@ -94,7 +95,9 @@ def reproduce_specs(
     doubts: list[str] = []
     matching: list[Recovery] = []
     costs: list[Choice] = []
-    for spec in [load_spec(path) for path in find_specs(targets)]:
+    for spec in [
+        load_spec(path) for path in find_specs([targets] if isinstance(targets, str | Path) else targets)
+    ]:
         if progress:
             progress(f"{spec.name}: {spec.spec.title}")
         try:
@@ -119,7 +122,7 @@ def reproduce_specs(
                 progress(f"{spec.name}: the noise that matches the published errors")
             at_match = closure.matched(spec, context)
             matching += at_match
-            costs += closure.potential_costs(spec, context or Context())
+            costs += closure.potential_costs(spec, context)
             doubts += [f"{spec.spec.reproduces} {line}" for line in closure.incompatible(at_match)]
     return Reproduction(
         tuple(results),

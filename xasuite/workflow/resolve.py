@@ -8,20 +8,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+from ..choices import PATH_VALUES
 from ..errors import ReadError, SpecError, XasuiteError, XasuiteWarning
 from ..exafs.model import FitRange, Model, Parameter, PathModel
 from ..expressions import parse as parse_expression
+from ..feff.crystal import Crystal, load_crystal
 from ..feff.paths import FeffPath, read_feff_dat
-from ..records import Chi, Normalized, Source, Spectrum
+from ..records import Chi, Normalized, Spectrum
 from ..references import fits_dir
-from ..spec.load import LoadedSpec, load_spec
-from ..spec.schema import Data, Param, Reduce, Variant
+from ..spec.load import Loaded, LoadedSpec, load_spec
+from ..spec.schema import Data, Fit, Param, Reduce, Variant
 from ..spec.schema import Path as PathTable
 from .verdict import other_edge
 
+if TYPE_CHECKING:
+    from .run import SpecResult
+
 MEASURED, CLOSURE, THEORY = "measured", "closure", "theory"
+
+
+class Progress(Protocol):
+    """What a runner calls with a word on each step, and how much is done of how much where that is known."""
+
+    def __call__(self, word: str, done: int = 0, total: int = 0, /) -> object: ...
 
 
 @dataclass(frozen=True)
@@ -30,11 +41,32 @@ class Context:
 
     data_root: Path | None = None
 
+    @classmethod
+    def of(cls, data_root: str | Path | None) -> Context:
+        """The context of a runner's `data_root`. Raises ReadError when it is no folder."""
+        if data_root is not None and not Path(data_root).is_dir():
+            raise ReadError(f"--data-root {data_root} is no folder")
+        return cls(Path(data_root) if data_root is not None else None)
+
     @property
     def roots(self) -> tuple[Path, ...]:
         """The folders, in order."""
         given = self.data_root or (Path(v) if (v := os.environ.get("XASUITE_DATA")) else None)
         return (Path(given),) if given else ()
+
+    def find(self, loaded: Loaded[Any], name: str, what: str, *key: str | int) -> str:
+        """The path ("file::group") of a data file that a spec names.
+
+        Looked for beside the spec, in `roots` and in the working folder. Raises ReadError naming every place.
+        """
+        file, _, group = name.partition("::")
+        places = dict.fromkeys([loaded.path.parent, *self.roots, Path.cwd()])
+        for place in places:
+            if (place / file).exists():
+                return f"{place / file}::{group}" if group else str(place / file)
+        tried = ", ".join(str(p) for p in places)
+        hint = "" if self.roots else "; name the folder of measured spectra with --data-root or XASUITE_DATA"
+        raise ReadError(f"{loaded.at(*key)}: {what}: no file {file} in {tried}{hint}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,23 +111,6 @@ def resolve_spec(
     return Resolved(loaded, tuple(rows), resolve_model(loaded, context), missing)
 
 
-def find_file(loaded: LoadedSpec, entry: Data, index: int, context: Context) -> str:
-    """The path ("file::group") of a row's data. Raises ReadError naming every place that was looked in."""
-    assert entry.file is not None
-    name, _, group = entry.file.partition("::")
-    places = [loaded.path.parent, *context.roots, Path.cwd()]
-    if Path(name).is_absolute():
-        places = [Path("/")]
-    for place in places:
-        if (place / name).exists():
-            return f"{place / name}::{group}" if group else str(place / name)
-    tried = ", ".join(str(p) for p in dict.fromkeys(places))
-    hint = "" if context.roots else "; name the folder of measured spectra with --data-root or XASUITE_DATA"
-    raise ReadError(
-        f'{loaded.at("data", index, "file")}: data "{entry.label}": no file {name} in {tried}{hint}'
-    )
-
-
 def resolve_row(loaded: LoadedSpec, index: int, settings: Reduce, context: Context) -> Row:
     """One row: read or simulated, then reduced to chi(k) by the spec's settings."""
     entry = loaded.spec.data[index]
@@ -106,52 +121,54 @@ def resolve_row(loaded: LoadedSpec, index: int, settings: Reduce, context: Conte
         simulated = simulate_row(loaded, index)
         spectrum, truth, kind, origin = simulated.spectrum, simulated.truth, CLOSURE, "simulated"
     else:
-        spectrum, origin = read_entry(loaded, index, context)
-        kind = MEASURED
+        spectrum = read_entry(loaded, index, context)
+        kind, origin = MEASURED, entry.source or str(spectrum.source)
     norm, chi = reduce_row(spectrum, settings, entry)
     if why := other_edge(norm):
         raise SpecError(f'{loaded.at("data", index)}: data "{entry.label}": {why}')
     return Row(entry.label, kind, replace(chi, label=entry.label), norm, origin, truth)
 
 
-def read_entry(loaded: LoadedSpec, index: int, context: Context) -> tuple[Spectrum, str]:
-    """The measured spectrum of a row and where it came from."""
+def read_entry(loaded: LoadedSpec, index: int, context: Context) -> Spectrum:
+    """The measured spectrum of a row."""
     from .. import io
 
     entry = loaded.spec.data[index]
     element, edge = loaded.spec.absorber(index)
-    name = example_file(loaded, index) if entry.example else find_file(loaded, entry, index, context)
+    what = f'data "{entry.label}"'
+    if entry.file is not None:
+        name = context.find(loaded, entry.file, what, "data", index, "file")
+    else:
+        assert entry.example is not None
+        name = example_file(entry.example, f"{loaded.at('data', index, 'example')}: {what}")
     scan = io.read(name, mu=entry.mu, reference=entry.reference)
     if scan.element and scan.element != element:
         raise SpecError(
-            f'{loaded.at("data", index)}: data "{entry.label}" is a {scan.element} {scan.edge} scan, '
+            f"{loaded.at('data', index)}: {what} is a {scan.element} {scan.edge} scan, "
             f"the spec says {element} {edge}"
         )
-    spectrum = replace(scan.mu(), element=element, edge=edge, label=entry.label)
-    return spectrum, entry.source or str(spectrum.source)
+    return replace(scan.mu(), element=element, edge=edge, label=entry.label)
 
 
-def example_file(loaded: LoadedSpec, index: int) -> str:
-    """A file that an installed package ships, found without importing the package.
+def example_file(example: str, what: str) -> str:
+    """The file ("package:name") that an installed package ships, found without importing the package.
 
     Raises ReadError saying what to install.
     """
     import importlib.metadata
 
-    entry = loaded.spec.data[index]
-    assert entry.example is not None
-    package, _, name = entry.example.partition(":")
+    package, _, name = example.partition(":")
     try:
         files = importlib.metadata.files(package) or []
     except importlib.metadata.PackageNotFoundError:
         files = []
-    for file in files:
-        if file.name == name:
-            return str(file.locate())
-    raise ReadError(
-        f'{loaded.at("data", index, "example")}: data "{entry.label}": {name} comes with the package {package}, '
-        "which is not installed; pip install 'xasuite[examples]'"
-    )
+    found = next((str(file.locate()) for file in files if file.name == name), None)
+    if found is None:
+        raise ReadError(
+            f"{what}: {name} comes with the package {package}, which is not installed; "
+            "pip install 'xasuite[examples]'"
+        )
+    return found
 
 
 def reduce_row(spectrum: Spectrum, settings: Reduce, entry: Data) -> tuple[Normalized, Chi]:
@@ -165,8 +182,8 @@ def reduce_row(spectrum: Spectrum, settings: Reduce, entry: Data) -> tuple[Norma
     norm = steps.normalize(
         spectrum,
         e0=entry.e0 if entry.e0 is not None else settings.e0,
-        pre=settings.pre,
-        norm=settings.norm,
+        pre_range=settings.pre_range,
+        norm_range=settings.norm_range,
         nnorm=settings.nnorm,
         method=settings.method,
     )
@@ -184,27 +201,17 @@ def reduce_row(spectrum: Spectrum, settings: Reduce, entry: Data) -> tuple[Norma
 
 def resolve_model(loaded: LoadedSpec, context: Context, variant: Variant | None = None) -> Model:
     """The model of a spec, or of one of its variants."""
-    spec = loaded.spec
-    fit = (
-        spec.fit
-        if variant is None
-        else type(spec.fit).model_validate({**spec.fit.model_dump(), **variant.fit})
-    )
-    tables = dict(spec.params) | (dict(variant.params) if variant else {})
-    paths = tuple(
-        _path(loaded, i, table, *spec.absorber_of(table.data), context) for i, table in enumerate(spec.path)
-    )
-    params = tuple(_parameter(loaded, name, p, context, fit) for name, p in tables.items())
-    ranges = FitRange(
-        fit.k, fit.r, tuple(fit.kweight), fit.space, fit.window, fit.dk, fit.dk2, fit.dr, fit.rwindow
-    )
+    spec = loaded.spec if variant is None else loaded.spec.with_variant(variant)
+    paths = tuple(_path(loaded, i, table, context) for i, table in enumerate(spec.path))
+    params = tuple(_parameter(loaded, name, p, context, spec.fit) for name, p in spec.params.items())
+    f = spec.fit
+    ranges = FitRange(f.k, f.r, f.kweight, f.space, f.window, f.dk, f.dk2, f.dr, f.rwindow)
     return Model(params, paths, ranges)
 
 
-def _parameter(loaded: LoadedSpec, name: str, p: Param, context: Context, fit: Any) -> Parameter:
+def _parameter(loaded: LoadedSpec, name: str, p: Param, context: Context, fit: Fit) -> Parameter:
     if p.from_ is not None:
-        value, stderr, origin = inherited(loaded, name, p, context, fit)
-        return Parameter(name, value, vary=False, stderr=stderr, origin=origin)
+        return _inherited(loaded, name, p, context, fit)
     if p.expr is not None:
         return Parameter(name, vary=False, expr=parse_expression(p.expr), each=p.each)
     if p.value is not None:
@@ -213,44 +220,68 @@ def _parameter(loaded: LoadedSpec, name: str, p: Param, context: Context, fit: A
     return Parameter(name, p.guess, True, p.min, p.max, each=p.each)
 
 
-def foil_spec(loaded: LoadedSpec, name: str, p: Param) -> Path:
-    """The spec that a parameter comes from. Raises SpecError."""
-    assert p.from_ is not None
+def find_spec(loaded: Loaded[Any], name: str, what: str, *key: str | int) -> Path:
+    """The other spec that a spec names: beside it, above it, or among the shipped ones. Raises SpecError."""
     for place in (loaded.path.parent, loaded.path.parent.parent, fits_dir()):
-        if (place / p.from_).is_file():
-            return (place / p.from_).resolve()
+        if (place / name).is_file():
+            return (place / name).resolve()
     raise SpecError(
-        f'{loaded.at("params", name)}: [params]: {name}: from = "{p.from_}" is no spec beside this one, above it '
-        f"or in {fits_dir()}"
+        f'{loaded.at(*key)}: {what} = "{name}" is no spec beside this one, above it or in {fits_dir()}'
     )
 
 
-def inherited(
-    loaded: LoadedSpec, name: str, p: Param, context: Context, fit: Any, trail: tuple[Path, ...] = ()
-) -> tuple[float, float, str]:
-    """Value, standard error and origin of a parameter that another spec's fit determines."""
-    path = foil_spec(loaded, name, p)
-    _no_ring(loaded, path)
-    result = _fitted(str(path), str(context.data_root) if context.data_root else None)
-    row = result.rows[0] if p.row is None else result.row(p.row)
-    try:
-        found = row.parameter(p.param or "")
-    except KeyError:
-        known = ", ".join(q.name for q in row.parameters)
+def ancestor(loaded: LoadedSpec, name: str, p: Param, trail: tuple[str, ...] = ()) -> LoadedSpec:
+    """The spec that a parameter with `from` comes from, whose own parameters are followed to their end.
+
+    Raises SpecError for one that is missing, is no spec of a fit, lacks the parameter or the row, or comes back to
+    one that takes from it (a ring).
+    """
+    at, trail = loaded.at("params", name), (*trail, str(loaded.path.resolve()))
+    path = find_spec(loaded, str(p.from_), f"[params]: {name}: from", "params", name)
+    if str(path) in trail:
         raise SpecError(
-            f'{loaded.at("params", name)}: [params]: {name}: {path.name} has no parameter "{p.param}"; '
-            f"there are {known}"
-        ) from None
+            f"{at}: [params]: its parameters come from {path.name}, which comes back to it: a ring"
+        )
+    try:
+        other = load_spec(path)
+        for n, q in other.spec.params.items():
+            if q.from_ is not None:
+                ancestor(other, n, q, trail)
+    except SpecError as exc:
+        raise SpecError([f'{at}: [params]: {name}: from = "{p.from_}": {m}' for m in exc.mistakes]) from None
+    for what, wanted, known in (
+        ("parameter", p.param, list(other.spec.params)),
+        ("row", p.row, [d.label for d in other.spec.data]),
+    ):
+        if wanted is not None and wanted not in known:
+            raise SpecError(
+                f'{at}: [params]: {name}: {path.name} has no {what} "{wanted}"; there are {", ".join(known)}'
+            )
+    return other
+
+
+def _inherited(loaded: LoadedSpec, name: str, p: Param, context: Context, fit: Fit) -> Parameter:
+    """A parameter that another spec's fit determines, with its standard error."""
+    path = ancestor(loaded, name, p).path
+    result = _fitted(path, context)
+    row = result.rows[0] if p.row is None else result.row(p.row)
     _warn_of_ranges(loaded, name, row.model.range, fit, path)
-    return found.value.value, found.value.stderr, f"{path.parent.name}/{path.name} {row.label}"
+    found = row.parameter(p.param or "")
+    if found.state or not row.success:
+        raise SpecError(
+            f"{loaded.at('params', name)}: [params]: {name}: {path.name}, {row.label}: its {p.param} = {found.value} cannot be "
+            f"taken over ({found.state or row.message}); make that fit good first"
+        )
+    origin = f"{path.parent.name}/{path.name} {row.label}"
+    return Parameter(name, found.value.value, vary=False, stderr=found.value.stderr, origin=origin)
 
 
-def _warn_of_ranges(loaded: LoadedSpec, name: str, foil: FitRange, fit: Any, path: Path) -> None:
+def _warn_of_ranges(loaded: LoadedSpec, name: str, foil: FitRange, fit: Fit, path: Path) -> None:
     """An amplitude means what its k weight and ranges make it mean: say where the two differ."""
     differ = []
-    if tuple(foil.kweight) != tuple(fit.kweight):
+    if foil.kweight != fit.kweight:
         differ.append(f"k weight {list(foil.kweight)} there, {list(fit.kweight)} here")
-    if foil.k != tuple(fit.k):
+    if foil.k != fit.k:
         differ.append(f"k {list(foil.k)} there, {list(fit.k)} here")
     if differ:
         warnings.warn(
@@ -261,77 +292,44 @@ def _warn_of_ranges(loaded: LoadedSpec, name: str, foil: FitRange, fit: Any, pat
         )
 
 
-def _no_ring(loaded: LoadedSpec, path: Path) -> None:
-    trail = [loaded.path.resolve()]
-    todo = [path]
-    while todo:
-        here = todo.pop()
-        if here == trail[0]:
-            raise SpecError(
-                f"{loaded.path.name}: its parameters come from {path.name}, which comes back to it: a ring"
-            )
-        if here in trail:
-            continue
-        trail.append(here)
-        other = load_spec(here)
-        todo += [foil_spec(other, n, q) for n, q in other.spec.params.items() if q.from_ is not None]
-
-
 @lru_cache(maxsize=64)
-def _fitted(path: str, data_root: str | None) -> Any:
+def _fitted(path: Path, context: Context) -> SpecResult:
     from .run import run_spec
 
-    return run_spec(load_spec(path), Context(Path(data_root) if data_root else None), variants=False)
+    return run_spec(load_spec(path), context, variants=False)
 
 
-def _path(
-    loaded: LoadedSpec, index: int, table: PathTable, element: str, edge: str, context: Context
-) -> PathModel:
+def _path(loaded: LoadedSpec, index: int, table: PathTable, context: Context) -> PathModel:
+    feff = find_path(loaded, index, context)
+    values = {q: parse_expression(v) for q in PATH_VALUES if (v := getattr(table, q)) is not None}
+    return PathModel(table.label, feff, data=table.data, **{"n": parse_expression(feff.degen), **values})
+
+
+def find_path(loaded: LoadedSpec, index: int, context: Context) -> FeffPath:
+    """The FEFF path that a [[path]] names. Raises the errors of structures and of FEFF, each with the spec's line."""
+    table = loaded.spec.path[index]
+    element, edge = loaded.spec.absorber_of(table.data)
     try:
-        feff = find_path(loaded, table, element, edge, context)
-    except SpecError:
-        raise
+        if table.feff is not None:
+            return read_feff_dat(context.find(loaded, table.feff, "feff", "path", index, "feff"))
+        from ..feff import find_paths, select
+
+        paths = find_paths(
+            structure(loaded, table),
+            absorber=table.absorber or element,
+            edge=edge,
+            radius=table.radius,
+            site=table.site,
+            program=table.program,
+            scf=table.scf,
+        )
+        return select(paths, scatterer=table.scatterer, shell=table.shell or 1, path=table.path)
     except XasuiteError as exc:
         raise type(exc)(f'{loaded.at("path", index)}: path "{table.label}": {exc}') from None
-    n = table.n if table.n is not None else feff.degen
-    values = {
-        q: parse_expression(getattr(table, q)) for q in ("s02", "e0", "deltar", "sigma2", "third", "fourth")
-    }
-    return PathModel(table.label, feff, parse_expression(n), data=table.data, **values)
 
 
-def find_path(
-    loaded: LoadedSpec, table: PathTable, element: str, edge: str, context: Context | None = None
-) -> FeffPath:
-    """The FEFF path a [[path]] names."""
-    context = context or Context()
-    if table.feff is not None:
-        places = [loaded.path.parent, *context.roots, Path.cwd()]
-        return read_feff_dat(next((p / table.feff for p in places if (p / table.feff).exists()), table.feff))
-    from .. import feff
-
-    crystal = structure(loaded, table)
-    paths = feff.find_paths(
-        crystal,
-        absorber=table.absorber or element,
-        edge=edge,
-        radius=table.radius,
-        site=table.site,
-        program=table.program,
-        scf=table.scf,
-    )
-    return feff.select(paths, scatterer=table.scatterer, shell=table.shell or 1, path=table.path)
-
-
-def structure(loaded: LoadedSpec, table: Any) -> Any:
+def structure(loaded: LoadedSpec, table: PathTable) -> Crystal:
     """The crystal or cluster a table names: beside the spec, or among the references."""
-    from .. import feff
-
-    name = f"amcsd:{table.amcsd}" if table.amcsd is not None else (table.crystal or table.cluster)
-    local = loaded.path.parent / str(name)
-    return feff.load_crystal(str(local) if local.is_file() else name)
-
-
-def source_of(row: Row) -> Source:
-    """Where a row's data came from."""
-    return row.chi.source
+    name = f"amcsd:{table.amcsd}" if table.amcsd is not None else str(table.crystal or table.cluster)
+    local = loaded.path.parent / name
+    return load_crystal(str(local) if local.is_file() else name)

@@ -6,7 +6,7 @@ import hashlib
 import platform
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +17,9 @@ from ..exafs.model import Model
 from ..exafs.result import FitResult
 from ..records import Shown
 from ..records.table import Table
-from ..spec.load import LoadedSpec, load_spec
-from ..spec.schema import Reduce, Variant
-from .resolve import Context, Resolved, Row, resolve_model, resolve_row, resolve_spec
+from ..spec.load import LoadedSpec, as_loaded
+from ..spec.schema import Fit, Spec
+from .resolve import Context, Progress, Resolved, Row, resolve_model, resolve_row, resolve_spec
 from .verdict import Verdict, energy_scale, verdict_of
 
 if TYPE_CHECKING:
@@ -56,6 +56,11 @@ class SpecResult(Shown):
     provenance: Provenance
     warnings: tuple[str, ...] = field(default=())
 
+    @property
+    def spec(self) -> Spec:
+        """The spec that was fitted."""
+        return self.loaded.spec
+
     def row(self, label: str) -> FitResult:
         """The result of the row with that label. Raises SpecError naming the rows there are."""
         for r in self.rows:
@@ -74,7 +79,8 @@ class SpecResult(Shown):
         """Every parameter of the first row as a ufloat."""
         if not self.rows:
             raise SpecError(
-                f"{self.loaded.path.name}: no row could be fitted: {_first(self.failed, self.missing)}"
+                f"{self.loaded.path.name}: no row could be fitted: "
+                + next(iter([*self.failed.values(), *self.missing.values(), "the spec holds none"]))
             )
         return self.rows[0].params
 
@@ -95,16 +101,34 @@ class SpecResult(Shown):
         return result_dict(self)
 
 
-def _first(*reasons: Mapping[str, str]) -> str:
-    return next((reason for r in reasons for reason in r.values()), "the spec holds none")
+def fit(
+    spec: str | Path | Spec | LoadedSpec,
+    *,
+    data_root: str | Path | None = None,
+    progress: Progress | None = None,
+) -> SpecResult:
+    """Fit a spec: the library's one-line form of ``xasuite fit``.
 
+    Parameters
+    ----------
+    spec : str, Path, Spec or Loaded
+        The file, or a spec made in Python.
+    data_root : str or Path, optional
+        Where data are looked for beside the spec's folder; left out, the environment variable XASUITE_DATA.
+    progress : callable, optional
+        Called with a word on each step, rows done and rows in all.
 
-def fit(path: str | Path, *, data_root: str | Path | None = None) -> SpecResult:
-    """Fit a spec file: the library's one-line form of ``xasuite fit``.
+    Returns
+    -------
+    SpecResult
+        A FitResult a row, with variants, warnings and what made it.
 
-    Raises SpecError, ReadError and the other errors of this package when not a single row could be fitted.
+    Raises
+    ------
+    SpecError, ReadError
+        And the other errors of this package when not a single row could be fitted.
     """
-    return run_spec(load_spec(path), Context(Path(data_root) if data_root else None))
+    return run_spec(as_loaded(spec, Spec), Context.of(data_root), progress=progress)
 
 
 def run_spec(
@@ -113,30 +137,33 @@ def run_spec(
     *,
     variants: bool = True,
     skip_missing: bool = False,
-    progress: Callable[[str], None] | None = None,
+    progress: Progress | None = None,
 ) -> SpecResult:
     """Fit every row of a spec (all at once where [fit] together = true).
 
     A row that fails is kept in `failed` with its reason while the others go on; when none is left, its error
-    is raised. `progress` is called with a word on each step.
+    is raised.
     """
     context = context or Context()
+    say = progress or (lambda word, done=0, total=0: None)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", XasuiteWarning)
         resolved = resolve_spec(loaded, context, skip_missing=skip_missing)
-        rows, failed = _fit_rows(resolved, progress)
-        extra = _variants(resolved, context, progress) if variants else {}
-        for f in rows:
+        fits, errors = _fit_rows(resolved.model, resolved.rows, loaded.spec.fit, say)
+        if errors and not fits:
+            raise next(iter(errors.values()))
+        extra = dict(_variants(resolved, context, say)) if variants else {}
+        for f in fits:
             for sentence in energy_scale(f):
                 warnings.warn(sentence, XasuiteWarning, stacklevel=2)
     said = tuple(dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, XasuiteWarning)))
     return SpecResult(
         loaded=loaded,
-        rows=rows,
+        rows=fits,
         kinds={r.label: r.kind for r in resolved.rows},
         inputs={r.label: r for r in resolved.rows},
         variants=extra,
-        failed=failed,
+        failed={label: str(exc) for label, exc in errors.items()},
         missing=resolved.missing,
         provenance=_provenance(resolved),
         warnings=said,
@@ -144,64 +171,44 @@ def run_spec(
 
 
 def _fit_rows(
-    resolved: Resolved, progress: Callable[[str], None] | None
-) -> tuple[tuple[FitResult, ...], dict[str, str]]:
-    settings = resolved.loaded.spec.fit
-    if not resolved.rows:
-        return (), {}
-    if settings.together:
-        result = fit_chi(resolved.model, [r.chi for r in resolved.rows], epsilon_k=settings.epsilon_k)
-        return (result,), {}
+    model: Model, rows: Sequence[Row], settings: Fit, say: Progress
+) -> tuple[tuple[FitResult, ...], dict[str, XasuiteError]]:
+    """A fit a row, or one of all together; and the errors of those that failed, by label."""
+    if settings.together and rows:
+        return (fit_chi(model, [r.chi for r in rows], epsilon_k=settings.epsilon_k),), {}
     done: list[FitResult] = []
-    failed: dict[str, str] = {}
-    first: XasuiteError | None = None
-    for row in resolved.rows:
-        if progress:
-            progress(row.label)
+    failed: dict[str, XasuiteError] = {}
+    for i, row in enumerate(rows):
+        say(row.label, i, len(rows))
         try:
-            done.append(fit_chi(_for_row(resolved.model, row.label), row.chi, epsilon_k=settings.epsilon_k))
+            done.append(fit_chi(model.of(row.label), row.chi, epsilon_k=settings.epsilon_k))
         except XasuiteError as exc:
-            failed[row.label] = str(exc)
-            first = first or exc
-    if not done and first is not None:
-        raise first
+            failed[row.label] = exc
     return tuple(done), failed
 
 
-def _for_row(model: Model, label: str) -> Model:
-    paths = tuple(p for p in model.paths if p.data in ("", label))
-    return Model(model.params, paths, model.range)
-
-
 def _variants(
-    resolved: Resolved, context: Context, progress: Callable[[str], None] | None
-) -> dict[str, tuple[FitResult, ...]]:
-    out: dict[str, tuple[FitResult, ...]] = {}
-    for variant in resolved.loaded.spec.variant:
-        if progress:
-            progress(f"variant {variant.label}")
+    resolved: Resolved, context: Context, say: Progress
+) -> Iterator[tuple[str, tuple[FitResult, ...]]]:
+    """The fits of every variant, made as the main one is; what fails is warned of."""
+    loaded = resolved.loaded
+    at = {d.label: i for i, d in enumerate(loaded.spec.data)}
+    for i, variant in enumerate(loaded.spec.variant):
+        say(f"variant {variant.label}", i, len(loaded.spec.variant))
+        spec, rows = loaded.spec.with_variant(variant), resolved.rows
         try:
-            model = resolve_model(resolved.loaded, context, variant)
+            model = resolve_model(loaded, context, variant)
+            if variant.reduce:
+                rows = tuple(resolve_row(loaded, at[r.label], spec.reduce, context) for r in rows)
+            fits, failed = _fit_rows(model, rows, spec.fit, lambda word, done=0, total=0: None)
         except ReadError as exc:
             warnings.warn(f'variant "{variant.label}" left out: {exc}', XasuiteWarning, stacklevel=2)
             continue
-        results = []
-        for i, entry in enumerate(resolved.loaded.spec.data):
-            row = next((r for r in resolved.rows if r.label == entry.label), None)
-            if row is None:
-                continue
-            if variant.reduce:
-                row = resolve_row(resolved.loaded, i, _reduce(resolved.loaded, variant), context)
-            try:
-                results.append(fit_chi(_for_row(model, row.label), row.chi))
-            except XasuiteError as exc:
-                warnings.warn(f'variant "{variant.label}", {row.label}: {exc}', XasuiteWarning, stacklevel=2)
-        out[variant.label] = tuple(results)
-    return out
-
-
-def _reduce(loaded: LoadedSpec, variant: Variant) -> Reduce:
-    return Reduce.model_validate({**loaded.spec.reduce.model_dump(), **variant.reduce})
+        except XasuiteError as exc:
+            fits, failed = (), {"all rows": exc}
+        for label, why in failed.items():
+            warnings.warn(f'variant "{variant.label}", {label}: {why}', XasuiteWarning, stacklevel=2)
+        yield variant.label, fits
 
 
 def _provenance(resolved: Resolved) -> Provenance:

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import SpecError
+from ..errors import SpecError, nearest
 from ..records import Spectrum
-from ..spec.load import LoadedSpec, nearest
+from ..spec.load import LoadedSpec
 from ..spec.published import PublishedPath, table_of
 from ..spec.schema import Simulate, TruthRest, TruthShell
 

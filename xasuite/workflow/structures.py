@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ReadError, SpecError, TheoryError, XasuiteWarning
-from ..spec.load import nearest
+from ..errors import ReadError, SpecError, TheoryError, XasuiteWarning, nearest
 from ..spec.studies import Grid, MeasuredStandard, StandardsStudy, StructuresStudy
 
 if TYPE_CHECKING:

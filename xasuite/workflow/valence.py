@@ -11,7 +11,8 @@ import numpy as np
 
 from ..errors import CalibrationError, XasuiteWarning
 from ..records import Normalized, Scan, Shown, Spectrum
-from ..spec.valence import LoadedValence, Measured, SimulateEdge, StandardTable, load_valence
+from ..spec.load import Loaded, as_loaded
+from ..spec.valence import Measured, SimulateEdge, StandardTable, ValenceSpec
 from ..xanes.edge import EdgeEnergy, edge_energy
 from ..xanes.valence import (
     PROVEN,
@@ -23,6 +24,7 @@ from ..xanes.valence import (
     calibrate_valence,
     predict,
 )
+from .resolve import Context, Progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +63,7 @@ class EdgeOf:
     ranges: float
     scans: float
     scale: float
-    span: float
+    spread: float
     n_scans: int
 
     @property
@@ -85,7 +87,7 @@ class AtFraction:
 class ValenceResult(Shown):
     """Everything a valence spec gives: compounds on their scale and a calibration a fraction."""
 
-    loaded: LoadedValence
+    loaded: Loaded[ValenceSpec]
     compounds: tuple[Compound, ...]
     results: tuple[AtFraction, ...]
     sources: tuple[str, ...] = field(default_factory=tuple)
@@ -126,7 +128,7 @@ class ValenceResult(Shown):
                     "error": e.stderr,
                     "noise": e.noise,
                     "ranges, sd": e.ranges,
-                    "ranges, spread": e.span,
+                    "ranges, spread": e.spread,
                     "scan to scan": e.scans,
                     "scale": e.scale,
                     "scans": e.n_scans,
@@ -139,20 +141,42 @@ class ValenceResult(Shown):
         )
 
 
-def run_valence(spec: LoadedValence | str | Path, *, data_root: str | Path | None = None) -> ValenceResult:
+def run_valence(
+    spec: str | Path | ValenceSpec | Loaded[ValenceSpec],
+    *,
+    data_root: str | Path | None = None,
+    progress: Progress | None = None,
+) -> ValenceResult:
     """Run a valence spec at each of its fractions.
 
-    A fraction at which the normalisation range alone moves a fitted standard by more than `max_spread` is
-    refused with a sentence; when every fraction is, CalibrationError is raised. Raises SpecError, ReadError,
-    ChannelError, CalibrationError and RangeError, each naming the spec's line or the compound.
+    Parameters
+    ----------
+    spec : str, Path, ValenceSpec or Loaded
+        The file, or a spec made in Python.
+    data_root : str or Path, optional
+        Where data are looked for beside the spec's folder; left out, the environment variable XASUITE_DATA.
+    progress : callable, optional
+        Called with a compound's name, how many are done and how many there are.
+
+    Returns
+    -------
+    ValenceResult
+
+    Raises
+    ------
+    SpecError, ReadError, ChannelError, CalibrationError, RangeError
+        Each names the spec's line or the compound. A fraction at which the normalisation range alone moves a fitted
+        standard by more than `max_spread` is refused with a sentence; when every fraction is, CalibrationError.
     """
-    loaded = spec if isinstance(spec, LoadedValence) else load_valence(spec)
-    root = Path(data_root) if data_root else None
-    compounds = [
-        _compound(loaded, entry, table, i, root)
-        for table, entries in (("standard", loaded.spec.standard), ("unknown", loaded.spec.unknown))
-        for i, entry in enumerate(entries)
-    ]
+    loaded = as_loaded(spec, ValenceSpec)
+    context = Context.of(data_root)
+    tables = (("standard", loaded.spec.standard), ("unknown", loaded.spec.unknown))
+    entries = [(table, i, entry) for table, items in tables for i, entry in enumerate(items)]
+    compounds = []
+    for done, (table, i, entry) in enumerate(entries):
+        if progress:
+            progress(entry.label, done, len(entries))
+        compounds.append(_compound(loaded, entry, table, i, context))
     results = tuple(_at(loaded, tuple(compounds), f) for f in loaded.spec.calibration.fraction)
     if all(r.refused for r in results):
         raise CalibrationError(results[0].refused)
@@ -160,7 +184,7 @@ def run_valence(spec: LoadedValence | str | Path, *, data_root: str | Path | Non
     return ValenceResult(loaded, tuple(compounds), results, sources)
 
 
-def _compound(loaded: LoadedValence, entry: Measured, table: str, i: int, root: Path | None) -> Compound:
+def _compound(loaded: Loaded[ValenceSpec], entry: Measured, table: str, i: int, context: Context) -> Compound:
     from .. import io
 
     c = loaded.spec.calibration
@@ -171,14 +195,15 @@ def _compound(loaded: LoadedValence, entry: Measured, table: str, i: int, root: 
         spectrum = simulated_edge(entry.simulate, c.element, c.edge, entry.label)
         return Compound(entry, (_normalized(loaded, entry, spectrum, known),), known)
     for name in entry.files:
-        scan = io.read(loaded.find(name, root, table, i, "files"), mu=entry.mu, reference=entry.reference)
+        file = context.find(loaded, name, f'{table} "{entry.label}"', table, i, "files")
+        scan = io.read(file, mu=entry.mu, reference=entry.reference)
         if scan.element and scan.element != c.element:
             raise CalibrationError(
                 f'{loaded.at(table, i, "files")}: {table} "{entry.label}" is a {scan.element} {scan.edge} scan, '
                 f"the calibration is of {c.element} {c.edge}; take it out"
             )
         spectrum = replace(scan.mu(), element=c.element, edge=c.edge, label=entry.label)
-        scale = _scale(loaded, entry, scan, spectrum, root, (table, i))
+        scale = _scale(loaded, entry, scan, spectrum, context, (table, i))
         scales.append(scale)
         scans.append(_normalized(loaded, entry, spectrum, scale))
     mean = replace(scales[0], shift=float(np.mean([s.shift for s in scales])))
@@ -201,7 +226,7 @@ def simulated_edge(how: SimulateEdge, element: str, edge: str, label: str) -> Sp
     return Spectrum(energy=energy, mu=mu + 0.3 - 2e-4 * x + noise, element=element, edge=edge, label=label)
 
 
-def _normalized(loaded: LoadedValence, entry: Measured, spectrum: Spectrum, scale: Scale) -> Normalized:
+def _normalized(loaded: Loaded[ValenceSpec], entry: Measured, spectrum: Spectrum, scale: Scale) -> Normalized:
     from .. import reduce
 
     c = loaded.spec.calibration
@@ -211,18 +236,18 @@ def _normalized(loaded: LoadedValence, entry: Measured, spectrum: Spectrum, scal
     return reduce.normalize(
         spectrum,
         e0=e0,
-        pre=entry.pre or c.pre,
-        norm=entry.norm or c.norm,
+        pre_range=entry.pre_range or c.pre_range,
+        norm_range=entry.norm_range or c.norm_range,
         nnorm=c.nnorm if entry.nnorm is None else entry.nnorm,
     )
 
 
 def _scale(
-    loaded: LoadedValence,
+    loaded: Loaded[ValenceSpec],
     entry: Measured,
     scan: Scan,
     spectrum: Spectrum,
-    root: Path | None,
+    context: Context,
     key: tuple[str, int],
 ) -> Scale:
     """The energy scale of one scan: by its own foil, a foil of its session, a statement, or unproven."""
@@ -237,7 +262,7 @@ def _scale(
             f"{entry.offset:+.2f} eV stated: {entry.offset_source}",
         )
     if entry.foil is not None:
-        foil = io.read(loaded.find(entry.foil, root, *key, "foil")).mu()
+        foil = io.read(context.find(loaded, entry.foil, f"foil of {entry.label}", *key, "foil")).mu()
         shift, err = _foil_shift(replace(foil, element=c.element, edge=c.edge), entry.label)
         return Scale(shift, err, STATED, f"{shift:+.2f} eV by a foil scanned in the same session")
     if entry.reference is not None:
@@ -286,12 +311,12 @@ def _edge_of(compound: Compound, fraction: float) -> EdgeOf:
         ranges=mean("norm_err"),  # the same choice for every scan: no square root of n
         scans=float(values.std(ddof=1) / np.sqrt(n)) if n > 1 else 0.0,
         scale=compound.scale.stderr,
-        span=mean("norm_span"),
+        spread=mean("norm_spread"),
         n_scans=n,
     )
 
 
-def _at(loaded: LoadedValence, compounds: tuple[Compound, ...], fraction: float) -> AtFraction:
+def _at(loaded: Loaded[ValenceSpec], compounds: tuple[Compound, ...], fraction: float) -> AtFraction:
     c = loaded.spec.calibration
     edges = tuple(_edge_of(x, fraction) for x in compounds)
     refused = _refusal(loaded, compounds, edges, fraction)
@@ -344,7 +369,7 @@ def _predict(calibration: Calibration, compound: Compound, edge: EdgeOf, level: 
         evidence=scale.evidence,
     )
     if p.extrapolated:
-        low, high = calibration.span
+        low, high = calibration.valence_range
         span = (
             f"outside the standards' {low:g} to {high:g}"
             if low < high
@@ -363,22 +388,22 @@ def _predict(calibration: Calibration, compound: Compound, edge: EdgeOf, level: 
 
 
 def _refusal(
-    loaded: LoadedValence, compounds: tuple[Compound, ...], edges: tuple[EdgeOf, ...], fraction: float
+    loaded: Loaded[ValenceSpec], compounds: tuple[Compound, ...], edges: tuple[EdgeOf, ...], fraction: float
 ) -> str:
     """Why a fraction is refused; warns of standards that normalisation moves, but not by as much."""
     limit = loaded.spec.calibration.max_spread
     fitted = [(x, e) for x, e in zip(compounds, edges, strict=True) if x.entry.use]
-    moved = [(x, e) for x, e in fitted if e.span > SPREAD_WARN]
+    moved = [(x, e) for x, e in fitted if e.spread > SPREAD_WARN]
     if not moved:
         return ""
-    compound, edge = max(moved, key=lambda pair: pair[1].span)
+    compound, edge = max(moved, key=lambda pair: pair[1].spread)
     scan = compound.scans[0]
     end = float(scan.energy[-1] - np.asarray(scan.e0))
     sentence = (
         f"at {fraction:g} of the jump the choice of normalisation range alone moves {edge.label} by "
-        f"{edge.span:.1f} eV (its scans end {end:.0f} eV above the edge)"
+        f"{edge.spread:.1f} eV (its scans end {end:.0f} eV above the edge)"
     )
-    if edge.span > limit:
+    if edge.spread > limit:
         return f"{sentence}: refused, the limit is {limit:g} eV; choose a lower fraction or set max_spread"
     others = [e.label for _, e in moved if e is not edge]
     also = f"; also {', '.join(others)} by more than {SPREAD_WARN:g} eV" if others else ""

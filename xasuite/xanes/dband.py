@@ -55,25 +55,25 @@ class FermiEdge:
 
 
 def fermi_level(
-    binding: Array, intensity: Array, *, span: tuple[float, float] = (-1.0, 1.0), kt: float = KT_ROOM
+    binding: Array, intensity: Array, *, fit_range: tuple[float, float] = (-1.0, 1.0), kt: float = KT_ROOM
 ) -> FermiEdge:
     """Fermi level of a metal's valence band: a Fermi function widened by the instrument on a sloping band.
 
     Parameters
     ----------
     binding : (n,) eV as recorded; intensity : (n,)
-    span : eV in which the edge is fitted; kt : k_B T in eV
+    fit_range : eV in which the edge is fitted; kt : k_B T in eV
 
-    Raises RangeError when the span holds fewer than eight points, FitError when there is no edge.
+    Raises RangeError when the range holds fewer than eight points, FitError when there is no edge.
     """
     from lmfit import Model
 
     e, y = _sorted(binding, intensity)
-    inside = (e >= span[0]) & (e <= span[1])
+    inside = (e >= fit_range[0]) & (e <= fit_range[1])
     if np.count_nonzero(inside) < 8:
         raise RangeError(
-            f"the Fermi edge is looked for from {span[0]:g} to {span[1]:g} eV, which holds "
-            f"{np.count_nonzero(inside)} points; choose another span"
+            f"the Fermi edge is looked for from {fit_range[0]:g} to {fit_range[1]:g} eV, which holds "
+            f"{np.count_nonzero(inside)} points; choose another range"
         )
     x, v = e[inside], y[inside]
     step = 4 * np.hypot(kt, 0.1)
@@ -87,12 +87,12 @@ def fermi_level(
     model = Model(edge)
     params = model.make_params(position=guess, height=rise, slope=0.0, floor=float(v[:3].mean()), width=0.1)
     params["width"].set(min=0.0, max=step)
-    params["position"].set(min=span[0], max=span[1])
+    params["position"].set(min=fit_range[0], max=fit_range[1])
     fit = model.fit(v, params, x=x)
     p = fit.params
     if rise <= 0 or p["position"].stderr is None or p["height"].value <= 3 * (p["height"].stderr or np.inf):
         raise FitError(
-            f"no Fermi edge rises between {span[0]:g} and {span[1]:g} eV; give the Fermi level, or a span that "
+            f"no Fermi edge rises between {fit_range[0]:g} and {fit_range[1]:g} eV; give the Fermi level, or a range that "
             "holds the edge of a metal in contact with the sample"
         )
     return FermiEdge(float(p["position"].value), float(p["position"].stderr), float(p["width"].value))

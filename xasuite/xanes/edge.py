@@ -30,14 +30,14 @@ DIP = 0.02  # of the jump: how far below the fraction norm must have fallen in b
 class EdgeEnergy(Record):
     """Edge energies `value` (...) in eV with their errors (...): from noise, and from normalisation ranges.
 
-    `norm_err` is the standard deviation over `ranges` and `norm_span` the whole spread; NaN where the ranges
+    `norm_err` is the standard deviation over `ranges` and `norm_spread` the whole spread; NaN where the ranges
     were not varied. `name` reads E(0.5), inflection, white line or integral.
     """
 
     value: Array = field(metadata=axes("row"))
     noise_err: Array = field(metadata=axes("row"))
     norm_err: Array = field(metadata=axes("row"))
-    norm_span: Array = field(metadata=axes("row"))
+    norm_spread: Array = field(metadata=axes("row"))
     method: str
     fraction: float | None = None
     ranges: tuple[RangeSet, ...] = ()
@@ -74,7 +74,7 @@ class EdgeEnergy(Record):
                 "error (eV)": np.atleast_1d(self.stderr),
                 "from noise (eV)": np.atleast_1d(self.noise_err),
                 "from ranges, sd (eV)": np.atleast_1d(self.norm_err),
-                "from ranges, spread (eV)": np.atleast_1d(self.norm_span),
+                "from ranges, spread (eV)": np.atleast_1d(self.norm_spread),
             }
         )
 
@@ -149,7 +149,7 @@ def edge_energy(
         value=value,
         noise_err=_noise_error(normalized, method, value, fraction),
         norm_err=sd,
-        norm_span=span,
+        norm_spread=span,
         method=method,
         fraction=fraction if method == "fraction" else None,
         ranges=sets,
@@ -203,7 +203,7 @@ def _of_series(found: EdgeEnergy, series: Series) -> EdgeEnergy:
         value=np.where(bad, np.nan, found.value),
         noise_err=np.where(bad, np.nan, found.noise_err),
         norm_err=np.where(bad, np.nan, found.norm_err),
-        norm_span=np.where(bad, np.nan, found.norm_span),
+        norm_spread=np.where(bad, np.nan, found.norm_spread),
     )
 
 

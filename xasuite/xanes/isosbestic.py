@@ -21,7 +21,6 @@ class Isosbestic:
     """One crossing: energy (eV) with its error, the spread of the m spectra there, the noise, and the test.
 
     `p` is the probability that the noise alone spreads the spectra as much; `holds` says p is above 1 %.
-    `span` (eV) is the range of crossings of single spectra with the mean of the first and last.
     """
 
     energy: float
@@ -45,11 +44,11 @@ class Isosbestic:
 def isosbestic_points(
     records: Normalized | Series | Sequence[Normalized],
     *,
-    span: tuple[float, float],
+    energy: tuple[float, float],
     array: str = "norm",
     noise: float | Array | None = None,
 ) -> tuple[Isosbestic, ...]:
-    """Energies in a span where the spectra of a series cross, each tested.
+    """Energies in a range where the spectra of a series cross, each tested.
 
     A candidate is where the first principal change of the series (the mean taken off) passes through zero
     between two lobes. There the variance over the m spectra is compared with that of the noise by chi-square
@@ -57,14 +56,14 @@ def isosbestic_points(
 
     Parameters
     ----------
-    span : eV; array : "norm" or "flat"
+    energy : range in eV, absolute; array : "norm" or "flat"
     noise : standard deviation of a point, one or one a spectrum; left out, from the pre-edge of each
 
     Raises ComponentError for fewer than three spectra or a noise that is not positive.
     """
     from scipy.stats import chi2
 
-    m = matrix(records, span=span, array=array)
+    m = matrix(records, energy=energy, array=array)
     if len(m.rows) < 3:
         raise ComponentError(
             f"{len(m.rows)} spectra always cross somewhere; an isosbestic point needs three or more"

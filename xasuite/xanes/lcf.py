@@ -60,7 +60,7 @@ def linear_combination(
     spectra: Normalized | Series | Sequence[Normalized],
     references: Normalized | Series | Sequence[Normalized],
     *,
-    span: tuple[float, float] | None = None,
+    energy: tuple[float, float] | None = None,
     array: str = "norm",
     sum_to_one: bool = True,
     bounded: bool = True,
@@ -70,12 +70,12 @@ def linear_combination(
     Parameters
     ----------
     spectra, references : normalised records; the references are interpolated onto the spectra's energies
-    span : eV, absolute; array : "norm" or "flat"
+    energy : range in eV, absolute; array : "norm" or "flat"
     sum_to_one : whether the weights sum to one; bounded : whether each is kept from 0 to 1
 
     Raises ComponentError: no reference, more than ten, two that cannot be told apart, or one of another edge.
     """
-    y = matrix(spectra, span=span, array=array)
+    y = matrix(spectra, energy=energy, array=array)
     return _combine(y, _references(references, y, array), sum_to_one, bounded)
 
 
@@ -98,7 +98,7 @@ def _combine(y: Matrix, r: Matrix, sum_to_one: bool, bounded: bool) -> Combinati
     scale = np.linalg.norm(r.rows, axis=1)
     if np.linalg.matrix_rank(r.rows / scale[:, None], tol=1e-6) < k:
         raise ComponentError(
-            f"the references {', '.join(r.labels)} cannot be told apart on this span; leave one out"
+            f"the references {', '.join(r.labels)} are too alike on this range of energies; leave one out"
         )
     weights = np.zeros((len(y.rows), k))
     best = np.full(len(y.rows), np.inf)
@@ -180,7 +180,7 @@ def rank_references(
     spectrum: Normalized,
     references: Normalized | Series | Sequence[Normalized],
     *,
-    span: tuple[float, float] | None = None,
+    energy: tuple[float, float] | None = None,
     array: str = "norm",
     most: int = 4,
 ) -> pd.DataFrame:
@@ -194,7 +194,7 @@ def rank_references(
     import pandas as pd
     from scipy.special import betainc
 
-    y = matrix(spectrum, span=span, array=array)
+    y = matrix(spectrum, energy=energy, array=array)
     if len(y.rows) != 1:
         raise ComponentError(f"references are ranked for one spectrum at a time, found {len(y.rows)}")
     r = _references(references, y, array)

@@ -29,7 +29,7 @@ class Matrix:
 def matrix(
     records: Normalized | Series | Sequence[Normalized],
     *,
-    span: tuple[float, float] | None = None,
+    energy: tuple[float, float] | None = None,
     grid: Array | None = None,
     array: str = "norm",
 ) -> Matrix:
@@ -38,11 +38,11 @@ def matrix(
     Parameters
     ----------
     records : a Normalized (..., n), a Series of it (rows that are not "ok" are left out), or several
-    span : energies in eV to keep
+    energy : range in eV to keep, absolute
     grid : energies (n,) in eV to interpolate onto
     array : "norm" or "flat"
 
-    Raises ComponentError when the span holds fewer than five points or reaches beyond a spectrum.
+    Raises ComponentError when the range holds fewer than five points or reaches beyond a spectrum.
     """
     if array not in ARRAYS:
         raise ComponentError(f"array = {array!r} is unknown; choose norm or flat")
@@ -50,22 +50,22 @@ def matrix(
     if not parts:
         raise ComponentError("there is no spectrum to work on")
     e = parts[0][0] if grid is None else np.asarray(grid, float)
-    low, high = (float(e[0]), float(e[-1])) if span is None else span
+    low, high = (float(e[0]), float(e[-1])) if energy is None else energy
     whole = e
     e = e[(e >= low) & (e <= high)]
     if e.size < 5:
         raise ComponentError(
             f"{low:g} to {high:g} eV holds {e.size} points of {parts[0][2]}, which runs from {whole[0]:.1f} to "
-            f"{whole[-1]:.1f} eV; choose a wider span, in eV and not from E0"
+            f"{whole[-1]:.1f} eV; choose a wider range, in eV and not from E0"
         )
     rows, labels, noise = [], [], []
-    for energy, y, label, sigma in parts:
-        if energy[0] > e[0] + 1e-6 or energy[-1] < e[-1] - 1e-6:
+    for x, y, label, sigma in parts:
+        if x[0] > e[0] + 1e-6 or x[-1] < e[-1] - 1e-6:
             raise ComponentError(
-                f"{label} runs from {energy[0]:.1f} to {energy[-1]:.1f} eV and does not cover {e[0]:.1f} to "
-                f"{e[-1]:.1f} eV; choose a narrower span"
+                f"{label} runs from {x[0]:.1f} to {x[-1]:.1f} eV and does not cover {e[0]:.1f} to "
+                f"{e[-1]:.1f} eV; choose a narrower range"
             )
-        rows.append(np.interp(e, energy, y))
+        rows.append(np.interp(e, x, y))
         labels.append(label)
         noise.append(sigma)
     first = records.data if isinstance(records, Series) else records
@@ -99,7 +99,7 @@ def _rows(record: Normalized, array: str, labels: list[str]) -> list[tuple[Array
 
 
 def independent_points(m: Matrix) -> float:
-    """How many independent points a span holds: its width over the core hole's, at most the points it has.
+    """How many independent points a range of energies holds: its width over the core hole's, at most the points it has.
 
     Points closer than the core-hole width (xraydb; Keski-Rahkonen & Krause) tell little apart; tests that count
     every point would call the least misfit significant.

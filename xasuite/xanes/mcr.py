@@ -72,7 +72,7 @@ def mcr_als(
     records: Normalized | Series | Sequence[Normalized],
     n: int,
     *,
-    span: tuple[float, float] | None = None,
+    energy: tuple[float, float] | None = None,
     array: str = "flat",
     grid: Array | None = None,
     start: str | Sequence[int] | Array = "efa",
@@ -87,7 +87,7 @@ def mcr_als(
     Parameters
     ----------
     records : m normalised spectra; n : number of components (2 or more)
-    span, grid : eV; array : "norm" or "flat"
+    energy (a range), grid : eV, absolute; array : "norm" or "flat"
     start : "efa" (evolving factor analysis: for spectra in the order of a process), "purest" (the spectra that
         span the largest simplex, as SIMPLISMA chooses), row numbers, or spectra (n, points)
     closure : whether concentrations sum to one; unimodal : whether each has one maximum along the series
@@ -96,7 +96,7 @@ def mcr_als(
 
     Both matrices are non-negative. Raises ComponentError for too few spectra or a start that does not fit.
     """
-    m = matrix(records, span=span, array=array, grid=grid)
+    m = matrix(records, energy=energy, array=array, grid=grid)
     if not 2 <= n <= min(m.rows.shape) - 1:
         raise ComponentError(f"{n} components of {len(m.rows)} spectra; choose 2 to {len(m.rows) - 1}")
     first, name = _start(m.rows, n, start)

@@ -92,7 +92,7 @@ def fit_peaks(
     normalized: Normalized | Series,
     peaks: Sequence[Peak],
     *,
-    span: tuple[float, float],
+    energy: tuple[float, float],
     step: EdgeStep | None = None,
     array: str = "norm",
     slope: bool = False,
@@ -103,7 +103,7 @@ def fit_peaks(
     ----------
     normalized : Normalized (..., n) or a Series of it
     peaks : first guesses; all energies in eV, absolute
-    span : eV fitted, absolute
+    energy : range fitted in eV, absolute
     step : the edge under the peaks: arctangent or error function; left out, no step
     array : "norm" or "flat"; slope : whether a straight line is added to the constant
 
@@ -112,7 +112,7 @@ def fit_peaks(
     PeakFits with one PeakFit a spectrum. Errors hold the correlations between parameters (sigma from the
     covariance of the fit, scaled to chi-square), propagated to centroid, area and splitting.
 
-    Raises ComponentError for no peak or an unknown step, RangeError for a peak outside the span or a span without
+    Raises ComponentError for no peak or an unknown step, RangeError for a peak outside the range or a range without
     enough points; a row of a series that fails is marked and the rest goes on.
     """
     if not peaks:
@@ -121,21 +121,21 @@ def fit_peaks(
         raise ComponentError(f"step = {step.kind!r} is unknown; choose {', '.join(STEPS)}")
     if array not in ("norm", "flat"):
         raise ComponentError(f"array = {array!r} is unknown; choose norm or flat")
-    far = [p.center for p in peaks if not span[0] <= p.center <= span[1]]
+    far = [p.center for p in peaks if not energy[0] <= p.center <= energy[1]]
     if far:
         raise RangeError(
-            f"a peak at {far[0]:g} eV lies outside the span {span[0]:g} to {span[1]:g} eV; widen the one or move the other"
+            f"a peak at {far[0]:g} eV lies outside {energy[0]:g} to {energy[1]:g} eV; widen the one or move the other"
         )
     single = not isinstance(normalized, Series) and normalized.norm.ndim == 1
     rows: list[PeakFit | None] = []
     labels: list[str] = []
     reasons: list[str] = []
-    for label, energy, y, e0, bad in _spectra(normalized, array):
+    for label, x, y, e0, bad in _spectra(normalized, array):
         labels.append(label)
         try:
             if bad:
                 raise ComponentError(bad)
-            rows.append(_fit_one(label, energy, y, e0, tuple(peaks), span, step, slope))
+            rows.append(_fit_one(label, x, y, e0, tuple(peaks), energy, step, slope))
             reasons.append("")
         except (ComponentError, RangeError) as exc:
             if single:
@@ -165,17 +165,17 @@ def _fit_one(
     y: Array,
     e0: float,
     peaks: tuple[Peak, ...],
-    span: tuple[float, float],
+    within: tuple[float, float],
     step: EdgeStep | None,
     slope: bool,
 ) -> PeakFit:
-    inside = (energy >= span[0]) & (energy <= span[1])
+    inside = (energy >= within[0]) & (energy <= within[1])
     model, params = _model(peaks, step, slope, y[inside])
     free = sum(p.vary for p in params.values())
     if np.count_nonzero(inside) <= free:
         raise RangeError(
-            f"{label}: {span[0]:g} to {span[1]:g} eV holds {np.count_nonzero(inside)} points for {free} free "
-            "parameters; widen the span or use fewer peaks"
+            f"{label}: {within[0]:g} to {within[1]:g} eV holds {np.count_nonzero(inside)} points for {free} free "
+            "parameters; widen the range or use fewer peaks"
         )
     x, v = energy[inside], y[inside]
     result = model.fit(v, params, x=x)

@@ -40,7 +40,7 @@ def predict(
     from scipy.stats import t as student
 
     line = calibration.line
-    value = invert(line, energy, calibration.span)
+    value = invert(line, energy, calibration.valence_range)
     slope = float(line.slope(value))
     if slope == 0:
         raise CalibrationError(f"the curve is flat at {energy:.2f} eV; it tells no valence there")
@@ -51,7 +51,7 @@ def predict(
         low, high = fieller(line, energy, energy_err, float(student.ppf(0.5 + level / 2, line.dof)), value)
         if not np.isfinite(low) or not np.isfinite(high):
             low, high, useless = np.nan, np.nan, f"the slope is not different from zero at {level:.0%}"
-    bottom, top = calibration.span
+    bottom, top = calibration.valence_range
     energies = [s.energy for s in calibration.used]
     beyond = not min(energies) - 2 * sd <= energy <= max(energies) + 2 * sd
     return Prediction(

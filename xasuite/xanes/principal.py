@@ -88,7 +88,7 @@ class Target:
 def pca(
     records: Normalized | Series | Sequence[Normalized],
     *,
-    span: tuple[float, float] | None = None,
+    energy: tuple[float, float] | None = None,
     array: str = "norm",
 ) -> PCA:
     """Principal components of normalised spectra (m of them), by singular value decomposition, not centred.
@@ -98,7 +98,7 @@ def pca(
     against the pool of those after it.
     Raises ComponentError for fewer than three spectra.
     """
-    m = matrix(records, span=span, array=array)
+    m = matrix(records, energy=energy, array=array)
     if len(m.rows) < 3:
         raise ComponentError(
             f"{len(m.rows)} spectra are too few for principal components; give three or more"

@@ -29,8 +29,8 @@ CONVENTIONS = (
 class RangeSet:
     """One choice of normalisation: pre-edge and post-edge range in eV from e0, degree of the post-edge."""
 
-    pre: tuple[float, float]
-    norm: tuple[float, float]
+    pre_range: tuple[float, float]
+    norm_range: tuple[float, float]
     nnorm: int
 
 
@@ -91,7 +91,7 @@ def varied(
         warnings.simplefilter("ignore", XasuiteWarning)
         for r in ranges:
             try:
-                again = normalize(plain, e0=e0, pre=r.pre, norm=r.norm, nnorm=r.nnorm)
+                again = normalize(plain, e0=e0, pre_range=r.pre_range, norm_range=r.norm_range, nnorm=r.nnorm)
             except (RangeError, ReductionError):
                 continue
             values.append(estimate(data.energy, again.norm, e0).reshape(data.norm.shape[:-1]))

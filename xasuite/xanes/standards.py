@@ -105,7 +105,7 @@ class Calibration:
         return tuple(s for s in self.standards if s.used)
 
     @property
-    def span(self) -> tuple[float, float]:
+    def valence_range(self) -> tuple[float, float]:
         """Lowest and highest formal valence fitted."""
         values = [s.valence for s in self.used]
         return min(values), max(values)

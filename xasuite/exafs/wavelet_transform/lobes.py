@@ -108,8 +108,8 @@ def maxima(
     transform: Wavelet,
     *,
     threshold: float = 0.1,
-    k: tuple[float, float] | None = None,
-    r: tuple[float, float] | None = None,
+    within_k: tuple[float, float] | None = None,
+    within_r: tuple[float, float] | None = None,
     limit: int = 8,
 ) -> tuple[Lobe, ...]:
     """Local maxima of |W| of one spectrum, highest first, refined between the grid points.
@@ -118,7 +118,7 @@ def maxima(
     ----------
     transform : Wavelet of one spectrum, wt (nr, nk).
     threshold : maxima below this share of the highest are left out.
-    k, r : only maxima inside these ranges, in 1/A and A.
+    within_k, within_r : only maxima inside these ranges, in 1/A and A.
     limit : at most so many.
 
     Returns
@@ -133,7 +133,7 @@ def maxima(
             f"{transform.label}: lobes are found one spectrum at a time, wt is {transform.wt.shape}"
         )
     z = transform.magnitude
-    rows, cols = _inside(transform.r, r, "R"), _inside(transform.k, k, "k")
+    rows, cols = _inside(transform.r, within_r, "R"), _inside(transform.k, within_k, "k")
     part = z[rows, cols]
     ends_r, ends_k = (transform.r[rows][[0, -1]], transform.k[cols][[0, -1]])
     least = max(threshold * part.max(), 0)
@@ -183,7 +183,7 @@ def find_lobes(
     if chi.chi.ndim != 1:
         raise DataError(f"{chi.label}: lobes are found one spectrum at a time, chi is {chi.chi.shape}")
     transform = wavelet(chi, **settings)
-    lobes = maxima(transform, threshold=threshold, k=within_k, r=within_r, limit=limit)
+    lobes = maxima(transform, threshold=threshold, within_k=within_k, within_r=within_r, limit=limit)
     noise = noise_level(chi) if epsilon_k is None else float(epsilon_k)
     if not noise >= 0:
         raise DataError(f"{chi.label}: the noise of chi is {noise:g}; give epsilon_k as a positive number")

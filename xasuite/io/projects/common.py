@@ -74,9 +74,9 @@ def ifeffit_reduce(args: Any) -> dict[str, Any]:
     }
     pre, norm = (get("bkg_pre1"), get("bkg_pre2")), (get("bkg_nor1"), get("bkg_nor2"))
     if None not in pre and pre[0] < pre[1]:  # type: ignore[operator]
-        out["pre"] = list(pre)
+        out["pre_range"] = list(pre)
     if None not in norm and norm[0] < norm[1]:  # type: ignore[operator]
-        out["norm"] = list(norm)
+        out["norm_range"] = list(norm)
     if (order := get("bkg_nnorm")) is not None:
         out["nnorm"] = max(int(order) - 1, 0)
     low, high = get("bkg_spl1", 0.0), get("bkg_spl2")

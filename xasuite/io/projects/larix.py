@@ -170,7 +170,7 @@ def _data(group: dict[str, Any], transform: dict[str, Any], label: str, where: s
     }
     # Larix counts the ranges from the E0 of the normalisation
     offset = (number(group.get("e0")) or reduce["e0"]) - reduce["e0"]
-    for ours, ends in (("pre", ("pre1", "pre2")), ("norm", ("norm1", "norm2"))):
+    for ours, ends in (("pre_range", ("pre1", "pre2")), ("norm_range", ("norm1", "norm2"))):
         low, high = (number(pre.get(e)) for e in ends)
         if low is not None and high is not None and low < high:
             reduce[ours] = [low + offset, high + offset]

@@ -195,12 +195,12 @@ def _lines(ax: Any, normalized: Normalized, e0: float) -> None:
     e = normalized.energy
     used = next((s.settings for s in reversed(normalized.history) if s.name == "normalize"), {})
     for name, line, colour in (
-        ("pre", normalized.pre_edge, style.COLORS[2]), ("norm", normalized.post_edge, style.COLORS[5])
+        ("pre_range", normalized.pre_edge, style.COLORS[2]), ("norm_range", normalized.post_edge, style.COLORS[5])
     ):  # fmt: skip
         if line is None:
             continue
-        label = {"pre": "pre-edge", "norm": "post-edge"}[name]
-        above = e >= e0 - 20 if name == "norm" else np.ones(e.size, bool)
+        label = {"pre_range": "pre-edge", "norm_range": "post-edge"}[name]
+        above = e >= e0 - 20 if name == "norm_range" else np.ones(e.size, bool)
         ax.plot(e[above], line[above], color=colour, lw=1.0, label=label)
         if used.get(name) and np.ndim(used[name]) == 1:
             ends = e0 + np.asarray(used[name])

@@ -87,8 +87,7 @@ def draw_column(axis: Any, run: SeriesRun, name: str, x: Array, along_time: bool
     """
     table = run.table
     if name not in table:
-        from ...errors import SeriesError
-        from ...spec.load import nearest
+        from ...errors import SeriesError, nearest
 
         raise SeriesError(f"there is no column {name!r} to plot{nearest(name, table.columns)}")
     y = table[name].to_numpy(float)

@@ -1,0 +1,18 @@
+"""Names that a spec's keys and the functions' arguments take: one list each, for the schema and for the code."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+Edge = Literal["K", "L1", "L2", "L3"]
+Program = Literal["feff8l", "feff6l"]
+Window = Literal["hanning", "kaiser", "parzen", "welch", "gaussian", "sine"]
+KWeight = Literal[0, 1, 2, 3, 4]
+BackgroundKWeight = Literal[0, 1, 2, 3]
+Method = Literal["polynomial", "atomic", "mback"]
+PathValue = Literal["n", "s02", "e0", "deltar", "sigma2", "third", "fourth"]
+
+WINDOWS: tuple[str, ...] = get_args(Window)
+BACKGROUND_KWEIGHTS: tuple[int, ...] = get_args(BackgroundKWeight)
+METHODS: tuple[str, ...] = get_args(Method)
+PATH_VALUES: tuple[str, ...] = get_args(PathValue)

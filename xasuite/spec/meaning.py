@@ -1,0 +1,98 @@
+"""What a schema cannot see: labels that stand twice, names that are no parameter, parameters in a ring."""
+
+from __future__ import annotations
+
+import graphlib
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..choices import PATH_VALUES
+from ..errors import ExpressionError, nearest
+from ..expressions import CONSTANTS, FUNCTIONS, parse
+from .mistakes import Mistake
+from .toml import Key
+
+
+def names_mistakes(raw: Mapping[str, Any]) -> list[Mistake]:
+    """Mistakes of names in the tables of a fit's spec; entries of a wrong form are left to the schema."""
+    tables = {t: _entries(raw, t) for t in ("data", "path", "variant")}
+    params = raw.get("params", {})
+    params = params if isinstance(params, dict) else {}
+    found = [m for t, entries in tables.items() for m in _twice(t, entries)]
+    rows = {e.get("label", "") for _, e in tables["data"]}
+    for i, entry in tables["path"]:
+        if entry.get("data") and entry["data"] not in rows:
+            sentence = f'data = "{entry["data"]}" is no data row{nearest(str(entry["data"]), rows)}'
+            found.append((("path", i, "data"), f'path "{entry.get("label", i + 1)}": {sentence}'))
+    used: set[str] = set()
+    for i, entry in tables["path"]:
+        what = f'path "{entry.get("label", i + 1)}"'
+        for value in PATH_VALUES:
+            names = _names(entry.get(value))
+            used |= names
+            found += _unknown(("path", i, value), f"{what}: {value}", entry.get(value), names, params)
+    needs: dict[str, set[str]] = {}
+    for name, p in params.items():
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or name in FUNCTIONS or name in CONSTANTS:
+            found.append(
+                (("params", name), f"[params]: {name!r} cannot name a parameter; use letters, digits and _")
+            )
+        text = p.get("expr") if isinstance(p, dict) else None
+        names = _names(text)
+        used |= names
+        found += _unknown(("params", name), f"[params]: {name}: expr", text, names, params)
+        needs[name] = names & params.keys()
+    found += _ring(needs)
+    found += [
+        (("params", name), f"[params]: {name} is used by no path; use it or remove it")
+        for name in params
+        if name not in used
+    ]
+    for i, entry in tables["variant"]:
+        for name in entry.get("params", {}):
+            if name not in params:
+                sentence = f'variant "{entry.get("label")}": {name} is no parameter{nearest(name, params)}'
+                found.append((("variant", i), sentence))
+    return found
+
+
+def _entries(raw: Mapping[str, Any], table: str) -> list[tuple[int, dict[str, Any]]]:
+    """The entries of an array of tables that are tables, numbered."""
+    entries = raw.get(table, [])
+    return (
+        [(i, e) for i, e in enumerate(entries) if isinstance(e, dict)]
+        if isinstance(entries, list | tuple)
+        else []
+    )
+
+
+def _twice(table: str, entries: list[tuple[int, dict[str, Any]]]) -> Iterator[Mistake]:
+    seen: set[Any] = set()
+    for i, entry in entries:
+        label = entry.get("label")
+        if label in seen:
+            yield (table, i, "label"), f'{table} "{label}" stands twice; give each {table} its own label'
+        seen |= {label} if label else set()
+
+
+def _names(text: Any) -> set[str]:
+    """The names that an expression uses; none where it is none, which the schema says."""
+    try:
+        return set(parse(text).names) if isinstance(text, str) else set()
+    except ExpressionError:
+        return set()
+
+
+def _unknown(key: Key, what: str, text: Any, names: set[str], params: Mapping[str, Any]) -> Iterator[Mistake]:
+    for name in sorted(names - params.keys()):
+        which = "" if name == str(text).strip() else f": {name}"
+        yield key, f'{what} = "{text}"{which} is no parameter{nearest(name, params)}'
+
+
+def _ring(needs: Mapping[str, set[str]]) -> Iterator[Mistake]:
+    try:
+        graphlib.TopologicalSorter(needs).prepare()
+    except graphlib.CycleError as exc:
+        ring = list(reversed(exc.args[1]))
+        yield ("params", ring[0]), f"[params]: {' -> '.join(ring)} depend on each other in a ring"
