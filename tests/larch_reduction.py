@@ -14,14 +14,22 @@ def find_e0(energy: np.ndarray, mu: np.ndarray) -> float:
 
 
 def pre_edge(
-    energy: np.ndarray, mu: np.ndarray, *, e0: float, pre: Any, norm: Any, nnorm: int
+    energy: np.ndarray, mu: np.ndarray, *, e0: float, pre_range: Any, norm_range: Any, nnorm: int
 ) -> dict[str, Any]:
     """edge_step, pre_edge, post_edge, norm, flat of one spectrum."""
     from larch import Group
     from larch.xafs import pre_edge
 
     group = Group(energy=energy.copy(), mu=mu.copy())
-    pre_edge(group, e0=e0, pre1=pre[0], pre2=pre[1], norm1=norm[0], norm2=norm[1], nnorm=nnorm)
+    pre_edge(
+        group,
+        e0=e0,
+        pre1=pre_range[0],
+        pre2=pre_range[1],
+        norm1=norm_range[0],
+        norm2=norm_range[1],
+        nnorm=nnorm,
+    )
     return {name: getattr(group, name) for name in ("edge_step", "pre_edge", "post_edge", "norm", "flat")}
 
 

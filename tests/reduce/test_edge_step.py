@@ -167,7 +167,7 @@ def test_the_range_ends_before_the_next_edge() -> None:
     mu = 0.2 + 0.9 * (energy > e0) + 0.4 * (energy > e0 + 227)
     n = xs.normalize(Spectrum(energy=energy, mu=mu, element="Sn", edge="L3"), e0=e0, method="atomic")
     used = n.history[-1].settings
-    assert used["norm"][1] == pytest.approx(227 - 30, abs=1)
+    assert used["norm_range"][1] == pytest.approx(227 - 30, abs=1)
     assert float(n.edge_step) == pytest.approx(0.9, rel=0.05)
 
 

@@ -205,7 +205,7 @@ def _errors(data: Normalized) -> tuple[str, bool, Array, Array]:
     step = normalization_of(data)
     settings = step.settings
     method, given = str(settings["method"]), bool(settings.get("ranges_given", False))
-    norm = np.asarray(settings["norm"], float)
+    norm = np.asarray(settings["norm_range"], float)
     ends = np.broadcast_to(norm[..., 1], np.shape(data.e0))
 
     def at(values: tuple[float, ...]) -> Array:
