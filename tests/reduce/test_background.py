@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 import xasuite as xs
-from xasuite.errors import RangeError, ReductionError
+from xasuite.errors import RangeError, ReductionError, XasuiteWarning
 from xasuite.records import Spectrum
 
 from .conftest import E0, KTOE, known_chi, known_energy
@@ -97,3 +98,16 @@ def test_noise_goes_through_at_its_size(made: Callable[..., Spectrum]) -> None:
     chis = [xs.background(xs.normalize(made(noise=1.6e-3, seed=i), e0=E0)) for i in range(12)]
     epsilon = np.array([float(c.epsilon_k) for c in chis])
     assert epsilon.mean() == pytest.approx(1.6e-3 / 0.8, rel=0.2)
+
+
+def test_a_background_that_spikes_at_e0_is_said(foil: Callable[[str], Spectrum]) -> None:
+    """Large rbkg and k^3 leave the spline free at k = 0 (Larch's autobk has the same minimum): chi(k) is off by 20 %."""
+    n = xs.normalize(foil("Cu_foil_QAS.dat"))
+    with pytest.warns(
+        XasuiteWarning, match=r"background runs \d+ edge steps away from mu next to E0: rbkg = 1.98"
+    ):
+        spiked = xs.background(n, rbkg=1.98)
+    assert spiked.bkg.min() < -100
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        xs.background(n)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from typing import Any, Literal
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from .._larch import checks
 from ..constants import KTOE
-from ..errors import RangeError, ReductionError
+from ..errors import RangeError, ReductionError, XasuiteWarning
 from ..records import Array, Chi, Normalized, Series, Step, name_of, sealed
 from .autobk_matrices import Settings, SplineMatrices, clamped, spline_matrices
 from .lines import CHUNK
@@ -21,6 +22,8 @@ from .window import WINDOWS
 
 ClampScale = Literal["edge_step", "mu"]
 MIN_K = 3.0  # 1/A; below this there is no EXAFS to speak of
+# edge steps between mu and its background: an edge's own shape makes less than 1.3
+SPIKE = 2.0
 _CARRIED = ("element", "edge", "label", "notes", "meta", "source", "edge_step", "energy", "mu")
 
 
@@ -78,6 +81,7 @@ def _background(
     steps = np.broadcast_to(normalized.edge_step, lead).ravel()
     scale = steps if clamp_scale == "edge_step" else np.ones_like(steps)
     axis, chi, bkg = remove(energy, mu.reshape(-1, energy.size), e0s.ravel(), scale, settings)
+    _warn_of_spikes(mu.reshape(bkg.shape), bkg, steps, settings, what)
     if clamp_scale == "mu":
         chi /= steps[:, None]
     chi = sealed(chi.reshape(*lead, -1))
@@ -91,6 +95,19 @@ def _background(
         **{name: getattr(normalized, name) for name in _CARRIED},
         history=(*normalized.history, Step("background", shown)),
     )
+
+
+def _warn_of_spikes(mu: Array, bkg: Array, steps: Array, settings: Settings, what: str) -> None:
+    away = (np.abs(bkg - mu).max(axis=1) / steps) if len(mu) else np.empty(0)
+    wild = np.flatnonzero(away > SPIKE)
+    if wild.size:
+        warnings.warn(
+            f"{what}: the background runs {away.max():.0f} edge steps away from mu next to E0"
+            f"{f' in {wild.size} of {len(mu)} spectra' if len(mu) > 1 else ''}: rbkg = {settings.rbkg:g} with kweight = "
+            f"{settings.kweight} leaves it undetermined there, and chi(k) is off; lower rbkg or kweight",
+            XasuiteWarning,
+            stacklevel=4,
+        )
 
 
 def _k_range(energy: Array, e0s: Array, settings: Settings, what: str) -> tuple[float, float]:

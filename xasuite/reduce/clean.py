@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from ..errors import DataError, RangeError, ReductionError
 from ..records import Array, Spectrum, Step, name_of
 from .edge import find_e0
 from .stacks import checked, interpolable, recast, takes_series
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 # The rule for glitches: each point against the cubic through its neighbours, in units of the local scatter
 NEIGHBOURS = (
@@ -203,7 +206,7 @@ def find_glitches(
     return found.reshape(mu.shape)
 
 
-def _glitches(energy: Array, mu: Array, predict: Array, free: Any, threshold: float) -> Any:
+def _glitches(energy: Array, mu: Array, predict: csr_array, free: Any, threshold: float) -> Any:
     work, flags = mu.copy(), np.zeros(mu.size, bool)
     least = LEAST_GLITCH * np.ptp(mu)
     for _ in range(MAX_PASSES):
@@ -221,19 +224,22 @@ def _glitches(energy: Array, mu: Array, predict: Array, free: Any, threshold: fl
     )
 
 
-def _predictor(energy: Array) -> Array:
-    """The matrix (n, n) that gives each point's value from the cubic through its neighbours."""
-    n = energy.size
-    out = np.zeros((n, n))
-    for i in range(n):
-        near = np.arange(max(0, i - NEIGHBOURS), min(n, i + NEIGHBOURS + 1))
-        # near the ends the neighbours are all on one side: a line extrapolates with less harm than a cubic
-        order = 3 if near.size == 2 * NEIGHBOURS + 1 else 1
-        near = near[np.abs(near - i) > LEFT_OUT]
-        x = energy[near] - energy[i]
-        powers = np.vander(x / np.abs(x).max(), order + 1, increasing=True)
-        out[i, near] = np.linalg.pinv(powers)[0]
-    return out
+def _predictor(energy: Array) -> csr_array:
+    """The sparse matrix (n, n) that gives each point's value from the cubic through its neighbours."""
+    from scipy.sparse import csr_array
+
+    n, width = energy.size, 2 * NEIGHBOURS + 1
+    first = np.clip(np.arange(n) - NEIGHBOURS, 0, n - width)
+    near = first[:, None] + np.arange(width)
+    away = np.abs(near - np.arange(n)[:, None])
+    used = (away > LEFT_OUT) & (away <= NEIGHBOURS)
+    x = energy[near] - energy[:, None]
+    x = x / np.abs(np.where(used, x, 0)).max(axis=1, keepdims=True)
+    # near the ends the neighbours are all on one side: a line extrapolates with less harm than a cubic
+    whole = used.sum(axis=1) == 2 * (NEIGHBOURS - LEFT_OUT)
+    powers = np.where(whole[:, None, None] | (np.arange(4) < 2), x[..., None] ** np.arange(4), 0.0)
+    weights = np.linalg.pinv(powers * used[..., None])[:, 0]
+    return csr_array((weights.ravel(), near.ravel(), np.arange(n + 1) * width), shape=(n, n))
 
 
 def _scatter(difference: Array) -> Array:
