@@ -24,7 +24,7 @@ def fitted(spec: Path, key: str, value: str) -> tuple[Any, Any, Any]:
     from xasuite._series.prepare import prepare
     from xasuite._series.reduction import reduced
     from xasuite.exafs.engine import fit_stack
-    from xasuite.spec import SeriesSpec, parse_spec
+    from xasuite.specs import SeriesSpec, parse_spec
 
     text, changed = re.subn(rf"\b{key} = [\d.e-]+", f"{key} = {value}", spec.read_text(encoding="utf-8"))
     assert changed == 1, f"{spec.name} names its {key} {changed} times"

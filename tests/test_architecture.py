@@ -30,7 +30,7 @@ LEVELS = [
     {"io", "reduce", "feff"},
     {"exafs", "xanes", "theory"},
     {"simulate"},
-    {"spec"},
+    {"specs"},
     {"workflow"},
     {"_series"},
     {"report"},
@@ -103,7 +103,7 @@ def test_start_loads_nothing_heavy() -> None:
 def test_no_paper_in_the_code() -> None:
     """Papers are data: no paper's, sample's, spec's, table's or figure's name stands in the package."""
     from xasuite.references import fits_dir, references_dir
-    from xasuite.spec.published import papers
+    from xasuite.specs.published import papers
 
     held = {n: p for n, p in papers().items() if p.specs}
     names = set(held) | {f.stem for f in (references_dir() / "clusters").glob("*.xyz")}

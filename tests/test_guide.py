@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic_core import PydanticUndefined
 
-from xasuite.spec import schema, series, valence
+from xasuite.specs import schema, series, valence
 
 GUIDE = Path(__file__).resolve().parents[1] / "docs" / "guide"
 PAGES = {

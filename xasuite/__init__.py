@@ -54,7 +54,7 @@ _PUBLIC: dict[str, str] = {
 }
 
 # Rooms whose functions are called by their full name: xs.simulate.spectrum, xs.xanes.edge_energy.
-_ROOMS = ("exafs", "feff", "io", "reduce", "report", "simulate", "spec", "theory", "workflow", "xanes")
+_ROOMS = ("exafs", "feff", "io", "reduce", "report", "simulate", "specs", "theory", "workflow", "xanes")
 
 __all__ = ["__version__", *_PUBLIC, *_ROOMS]
 

@@ -18,7 +18,7 @@ from xasuite.report import figures
 from xasuite.report.plots import paper, style
 from xasuite.report.plots.paper import transform_of
 from xasuite.report.samples import samples
-from xasuite.spec.published import papers
+from xasuite.specs.published import papers
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 MM = 25.4
@@ -176,11 +176,11 @@ def test_colours_follow_time_and_are_told_apart(closure: tuple) -> None:
 
 
 def test_fit_is_drawn_from_results_as_from_the_spec(tmp_path: Path) -> None:
-    from xasuite import spec, workflow
+    from xasuite import specs, workflow
     from xasuite.references import fits_dir
     from xasuite.report.results import write_results
 
-    loaded = spec.load_spec(fits_dir() / "foils" / "co_foil_closure.toml")
+    loaded = specs.load_spec(fits_dir() / "foils" / "co_foil_closure.toml")
     write_results(workflow.run_spec(loaded, variants=False), tmp_path, figures=False)
     direct, kept = samples(loaded.path, fit=True)[0], samples(tmp_path, fit=True)[0]
     assert kept.range == direct.range

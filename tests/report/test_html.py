@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from xasuite import spec, workflow
+from xasuite import specs, workflow
 from xasuite.cli import main
 from xasuite.errors import ReadError
 from xasuite.references import fits_dir
@@ -48,7 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Results of a fit (Table S9, cobalt) and of a closure series between Table S7's first and last row."""
     where = tmp_path_factory.mktemp("results")
     write_results(
-        workflow.run_spec(spec.load_spec(fits_dir() / "ccro" / "s9_co.toml"), variants=False),
+        workflow.run_spec(specs.load_spec(fits_dir() / "ccro" / "s9_co.toml"), variants=False),
         where,
         figures=False,
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from xasuite import spec, workflow
+from xasuite import specs, workflow
 from xasuite.errors import WriteError
 from xasuite.references import fits_dir
 from xasuite.report import tables
@@ -24,7 +24,7 @@ from xasuite.report.results import write_results
 @pytest.fixture(scope="module")
 def result() -> object:
     """The closure of Table S9's cobalt row: two paths, an inherited S02, published values."""
-    return workflow.run_spec(spec.load_spec(fits_dir() / "ccro" / "s9_co.toml"), variants=False)
+    return workflow.run_spec(specs.load_spec(fits_dir() / "ccro" / "s9_co.toml"), variants=False)
 
 
 @pytest.fixture(scope="module")

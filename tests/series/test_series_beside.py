@@ -10,7 +10,7 @@ import pytest
 from xasuite._series import series
 from xasuite.errors import SeriesError, SpecError
 from xasuite.report.plots.series_xanes import plot_components, plot_edges
-from xasuite.spec import SeriesSpec, load_spec
+from xasuite.specs import SeriesSpec, load_spec
 
 from .conftest import scan_of
 from .damage import write_scan

@@ -14,7 +14,7 @@ import pytest
 from xasuite._series.run import run_series
 from xasuite._series.store import Folder
 from xasuite.cli import main
-from xasuite.spec import SeriesSpec, load_spec
+from xasuite.specs import SeriesSpec, load_spec
 
 HANGS = 600  # s after which a process is taken to do nothing more
 

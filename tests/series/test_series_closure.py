@@ -18,7 +18,7 @@ from xasuite._series.prepare import prepare
 from xasuite._series.reduction import reduced
 from xasuite.exafs.engine import fit_stack
 from xasuite.exafs.trends import fit_timeline
-from xasuite.spec import SeriesSpec, parse_spec
+from xasuite.specs import SeriesSpec, parse_spec
 
 FITS = Path(__file__).parents[2] / "fits/ccro_series"
 SEEDS = range(0, 5000, 1000)

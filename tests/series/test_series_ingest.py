@@ -16,7 +16,7 @@ from xasuite._series.reduction import reduced
 from xasuite.errors import ReadError, SeriesError, SpecError
 from xasuite.io.logs import join_log, read_log
 from xasuite.io.sources import Entry, find_entries, find_files, find_scans, natural, read_scans
-from xasuite.spec import SeriesSpec, load_spec, parse_spec
+from xasuite.specs import SeriesSpec, load_spec, parse_spec
 
 from .conftest import E0, SPEC, scan_of
 

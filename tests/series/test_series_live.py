@@ -11,7 +11,7 @@ from xasuite._series import series
 from xasuite._series.live import Watch, watch
 from xasuite._series.store import Folder
 from xasuite.errors import SeriesError
-from xasuite.spec import SeriesSpec, load_spec
+from xasuite.specs import SeriesSpec, load_spec
 
 N = 6
 

@@ -17,7 +17,7 @@ import pytest
 from xasuite._series.run import run_series
 from xasuite._series.store import Folder
 from xasuite.errors import SeriesError
-from xasuite.spec import SeriesSpec, load_spec
+from xasuite.specs import SeriesSpec, load_spec
 
 SCANS = 16
 

@@ -12,7 +12,7 @@ import pytest
 
 from xasuite.errors import SpecError, TheoryError
 from xasuite.records import Normalized
-from xasuite.spec.studies import Bond
+from xasuite.specs.studies import Bond
 from xasuite.theory import fit_structure, theory_xanes
 from xasuite.workflow.structures import compare_structures, load_study, moved_cluster, study_grids
 

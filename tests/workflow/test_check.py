@@ -8,7 +8,7 @@ import pytest
 
 from xasuite.errors import SpecError
 from xasuite.references import fits_dir
-from xasuite.spec import load_spec, parse_spec
+from xasuite.specs import load_spec, parse_spec
 from xasuite.workflow import check_spec, run_spec
 
 

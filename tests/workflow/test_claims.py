@@ -11,9 +11,9 @@ from pydantic import TypeAdapter
 
 from xasuite.exafs.result import Value
 from xasuite.references import fits_dir, references_dir
-from xasuite.spec import parse_spec
-from xasuite.spec.claims import Check, Claim
-from xasuite.spec.published import paper
+from xasuite.specs import parse_spec
+from xasuite.specs.claims import Check, Claim
+from xasuite.specs.published import paper
 from xasuite.workflow.claims import (
     FAILS,
     HOLDS,

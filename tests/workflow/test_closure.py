@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from xasuite.references import fits_dir
-from xasuite.spec import load_spec
+from xasuite.specs import load_spec
 from xasuite.workflow import closure
 from xasuite.workflow.resolve import Context, resolve_model
 from xasuite.workflow.simulated import simulate_stack

@@ -15,9 +15,9 @@ from xasuite.exafs.wavelet_transform import find_lobes
 from xasuite.reduce.noise import noise_of
 from xasuite.references import fits_dir
 from xasuite.simulate.truth import chi_of_k
-from xasuite.spec import load_spec
-from xasuite.spec.claims import LobeGrowth, LobeOrder
-from xasuite.spec.published import paper
+from xasuite.specs import load_spec
+from xasuite.specs.claims import LobeGrowth, LobeOrder
+from xasuite.specs.published import paper
 from xasuite.workflow.lobes import SURE, lobe_growth, lobe_order, site_chi, site_paths
 
 (CHECK,) = (x for c in paper("comn").claim for x in c.check if isinstance(x, LobeOrder))

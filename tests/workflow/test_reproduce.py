@@ -10,9 +10,9 @@ import pytest
 from xasuite.cli import main
 from xasuite.exafs.result import FitResult
 from xasuite.references import fits_dir
-from xasuite.spec import parse_spec
-from xasuite.spec.load import LoadedSpec
-from xasuite.spec.published import paper, table
+from xasuite.specs import parse_spec
+from xasuite.specs.load import LoadedSpec
+from xasuite.specs.published import paper, table
 from xasuite.workflow import run_spec
 from xasuite.workflow.claims import check_claims
 from xasuite.workflow.reproduce import reproduce_specs

@@ -11,7 +11,7 @@ from xasuite.cli import main
 from xasuite.errors import SpecError, XasuiteError
 from xasuite.exafs.result import FitResult, Value
 from xasuite.references import fits_dir
-from xasuite.spec import load_spec, parse_spec
+from xasuite.specs import load_spec, parse_spec
 from xasuite.workflow import run_spec
 from xasuite.workflow.run import SpecResult
 from xasuite.workflow.verdict import DOUBTFUL, GOOD, NOT_A_FIT, Verdict, verdict_of

@@ -10,7 +10,7 @@ import pytest
 
 from xasuite.errors import CalibrationError, ReadError, SpecError, XasuiteWarning
 from xasuite.references import fits_dir
-from xasuite.spec import ValenceSpec, load_spec, parse_spec
+from xasuite.specs import ValenceSpec, load_spec, parse_spec
 from xasuite.workflow.valence import ValenceResult, run_valence
 from xasuite.xanes import edge_energy
 
@@ -208,7 +208,7 @@ def test_a_series_is_read_off_the_line() -> None:
 
     from xasuite import reduce
     from xasuite.records import Series, Spectrum
-    from xasuite.spec.valence import SimulateEdge
+    from xasuite.specs.valence import SimulateEdge
     from xasuite.workflow.valence import simulated_edge
     from xasuite.xanes import predict_series
 

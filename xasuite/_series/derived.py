@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from ..errors import ComponentError, SeriesError, SpecError
 from ..records import Array, Normalized, spread
 from ..references import fits_dir
-from ..spec.series import SeriesSpec
+from ..specs.series import SeriesSpec
 from ..workflow.resolve import Context
 from .template import places_of
 
 if TYPE_CHECKING:
-    from ..spec.load import LoadedSpec
+    from ..specs.load import LoadedSpec
     from ..xanes.lcf import Combination
     from ..xanes.mcr import MCR
     from ..xanes.valence import Calibration

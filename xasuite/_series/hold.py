@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import SeriesError
 from ..exafs.model import Model, Parameter
-from ..spec.series import Hold
+from ..specs.series import Hold
 from .fitting import fit_rows, fixed
 from .plan import Plan
 from .reduction import reduced

@@ -15,13 +15,13 @@ from ..errors import SeriesError, XasuiteError, XasuiteWarning
 from ..io.logs import join_log, seconds_of
 from ..io.sources import Entry, StackRows, joined, read_scans, read_stack, scan_content
 from ..records import OK, Array, Scan, Series, Source, Spectrum, Step
-from ..spec.series import SECONDS
+from ..specs.series import SECONDS
 from . import quality
 from .quality import Fault
 from .template import mu_of_stack
 
 if TYPE_CHECKING:
-    from ..spec.series import Time
+    from ..specs.series import Time
     from .plan import Plan
 
 

@@ -18,8 +18,8 @@ from .. import files
 from ..errors import SeriesError, XasuiteError, XasuiteWarning
 from ..io.sources import Entry, Scans, find_entries, natural, read_scans, scan_content
 from ..records import OK
-from ..spec.load import LoadedSpec
-from ..spec.series import SeriesSpec
+from ..specs.load import LoadedSpec
+from ..specs.series import SeriesSpec
 from ..workflow.resolve import Context
 from . import quality
 from .audit import refit, sample_of, summary

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from ..exafs.model import Model
 from ..io.sources import Scans
 from ..records import Array, Normalized, Spectrum
-from ..spec.load import LoadedSpec
-from ..spec.series import Log, SeriesSpec, SeriesTable
+from ..specs.load import LoadedSpec
+from ..specs.series import Log, SeriesSpec, SeriesTable
 
 if TYPE_CHECKING:
     from ..xanes.valence import Calibration

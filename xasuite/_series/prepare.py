@@ -13,8 +13,8 @@ from ..errors import ReadError, SeriesError, SpecError, XasuiteError, XasuiteWar
 from ..io.logs import read_log
 from ..io.sources import STACK, Scans, find_scans, joined, natural
 from ..records import Array
-from ..spec.load import LoadedSpec
-from ..spec.series import SeriesSpec, SeriesTable
+from ..specs.load import LoadedSpec
+from ..specs.series import SeriesSpec, SeriesTable
 from ..version import __version__
 from ..workflow.resolve import Context, resolve_model
 from .derived import find_calibration, find_references

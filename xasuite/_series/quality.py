@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..records import Array, Scan
 
 if TYPE_CHECKING:
-    from ..spec.series import Checks
+    from ..specs.series import Checks
 
 UNREADABLE = "unreadable"
 WRONG_EDGE = "wrong edge"

@@ -135,7 +135,7 @@ class SeriesRun(Shown):
         values = self.table[against].to_numpy(float)
         if against != "time":
             return values, against
-        from ..spec.series import SECONDS
+        from ..specs.series import SECONDS
 
         return values / SECONDS[self.time_unit], f"Time ({self.time_unit})"
 

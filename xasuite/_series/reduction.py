@@ -9,7 +9,7 @@ from typing import Any
 from .. import reduce
 from ..errors import XasuiteError
 from ..records import OK, Series
-from ..spec.series import SeriesSpec
+from ..specs.series import SeriesSpec
 from .ingest import ingest
 from .plan import Plan
 

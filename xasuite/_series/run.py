@@ -11,8 +11,8 @@ from typing import Any
 
 from .. import files
 from ..errors import AuditError, XasuiteWarning
-from ..spec.load import Loaded, LoadedSpec, as_loaded
-from ..spec.series import SeriesSpec
+from ..specs.load import Loaded, LoadedSpec, as_loaded
+from ..specs.series import SeriesSpec
 from ..workflow.resolve import Context
 from .audit import LIMIT, Auditor, sample_size, summary
 from .derived import components_of

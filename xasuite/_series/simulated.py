@@ -10,9 +10,9 @@ import numpy as np
 from ..errors import SpecError, nearest
 from ..io.sources import Entry, Scans
 from ..records import Array, Series, Spectrum
-from ..spec.load import LoadedSpec
-from ..spec.schema import Data, SimulateRow
-from ..spec.series import SECONDS, SeriesSpec
+from ..specs.load import LoadedSpec
+from ..specs.schema import Data, SimulateRow
+from ..specs.series import SECONDS, SeriesSpec
 from ..workflow.resolve import Context, resolve_model
 from .plan import Plan
 from .template import e0_of, k_end
@@ -63,7 +63,7 @@ def simulated_plan(loaded: LoadedSpec, context: Context) -> Plan:
 
 def drifting(loaded: LoadedSpec, times: Array) -> dict[str, dict[str, Array]]:
     """Per published path its n, r, sigma2, s02, each (m,) at `times` in the table's unit."""
-    from ..spec.published import table_of
+    from ..specs.published import table_of
 
     spec = loaded.spec
     assert isinstance(spec, SeriesSpec)

@@ -18,8 +18,8 @@ from ..reduce.autobk_matrices import KSTEP
 from . import quality
 
 if TYPE_CHECKING:
-    from ..spec.load import LoadedSpec
-    from ..spec.series import SeriesSpec, SeriesTable
+    from ..specs.load import LoadedSpec
+    from ..specs.series import SeriesSpec, SeriesTable
     from ..workflow.resolve import Context
 
 # eV that the grid stays inside the template's ends: other scans start and end a little elsewhere

@@ -57,20 +57,20 @@ def check(
 
 def _warnings(path: Path, context: Context) -> list[str]:
     """What a spec of either kind would mislead its reader about. Raises SpecError with its mistakes."""
-    from .. import spec, workflow
+    from .. import specs, workflow
 
-    loaded = spec.load_spec(path, None)
-    if isinstance(loaded.spec, spec.SeriesSpec):
+    loaded = specs.load_spec(path, None)
+    if isinstance(loaded.spec, specs.SeriesSpec):
         from .._series.prepare import check_series
 
         return check_series(loaded, context)
-    return workflow.check_spec(loaded, context) if isinstance(loaded.spec, spec.Spec) else []
+    return workflow.check_spec(loaded, context) if isinstance(loaded.spec, specs.Spec) else []
 
 
 def _upgrade(path: Path) -> None:
     """Rewrite a spec of format 1 as the format of today. Raises SpecError."""
     from ..files import write_text
-    from ..spec.toml import parse_toml, read_text, upgraded
+    from ..specs.toml import parse_toml, read_text, upgraded
 
     text = read_text(path)
     if parse_toml(text, path).get("xasuite") == 1:

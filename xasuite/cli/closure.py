@@ -24,7 +24,7 @@ def closure(
     """Bias, spread, reported error and coverage of every published value; and how far N moves with each choice."""
     from ..errors import SpecError
     from ..report.closure import closure_json, recovery_rows, write_closure
-    from ..spec import load_spec
+    from ..specs import load_spec
     from ..workflow.closure import study
 
     loaded = load_spec(spec)

@@ -39,7 +39,7 @@ def figure(
     from ..errors import DataError
     from ..report import figures
     from ..report.plots.style import COLUMN, DOUBLE
-    from ..spec.published import papers
+    from ..specs.published import papers
 
     if kind is None:
         print_table("Figures", ("kind", "shows"), [(n, known.text) for n, known in figures.KINDS.items()])

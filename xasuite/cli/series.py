@@ -41,7 +41,7 @@ def series(
     from .._series.progress import progress_bar
     from .._series.run import run_series
     from .._series.store import Folder
-    from ..spec import SeriesSpec, load_spec
+    from ..specs import SeriesSpec, load_spec
     from ..workflow.resolve import Context
 
     context = Context.of(data_root)

@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..spec.valence import CalibrationTable
+    from ..specs.valence import CalibrationTable
     from ..workflow.valence import AtFraction, ValenceResult
 
 

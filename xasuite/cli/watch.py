@@ -34,7 +34,7 @@ def watch(
     from .._series.live import Watch
     from .._series.live import watch as look
     from .._series.store import Folder
-    from ..spec import SeriesSpec, load_spec
+    from ..specs import SeriesSpec, load_spec
     from ..workflow.resolve import Context
 
     context = Context.of(data_root)

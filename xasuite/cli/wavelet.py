@@ -105,13 +105,13 @@ def spec_chis(name: str, data_root: Path | None, paths: bool) -> tuple[list[Chi]
     """chi(k) of every row of a spec (or data, fit and paths of every row's fit), and its ranges and weight."""
     import numpy as np
 
-    from .. import spec, workflow
+    from .. import specs, workflow
     from ..records import Chi
     from ..reduce.noise import noise_of
     from ..workflow.resolve import Context
 
     context = Context.of(data_root)
-    loaded = spec.load_spec(name)
+    loaded = specs.load_spec(name)
     ranges = loaded.spec.fit
     own = {"k": tuple(ranges.k), "kweight": ranges.kweight[-1], "window": ranges.window, "dk": ranges.dk}
     if not paths:

@@ -13,7 +13,7 @@ import typer
 from .common import print_json, print_table
 
 if TYPE_CHECKING:
-    from ..spec.studies import StandardsStudy, StructuresStudy
+    from ..specs.studies import StandardsStudy, StructuresStudy
     from ..theory.xanes import TheoryXanes
 
 
@@ -91,7 +91,7 @@ def run_study(
     output: Path | None,
 ) -> None:
     """A study of references/published: measured standards, structures against each other, or their fit to a measurement."""
-    from ..spec.studies import StandardsStudy
+    from ..specs.studies import StandardsStudy
     from ..workflow.structures import load_study
 
     study = load_study(reference)

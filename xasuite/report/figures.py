@@ -96,7 +96,7 @@ def _of_run(one: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
 
 def _of_study(one: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     """A computed study; the options of theory_xanes are taken out of those of the drawing."""
-    from ..spec.studies import StructuresStudy
+    from ..specs.studies import StructuresStudy
     from ..workflow.structures import compare_structures, load_study
 
     own = {n: options.pop(n) for n in ("scf", "radius", "sigma2") if n in options}

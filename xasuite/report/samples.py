@@ -95,7 +95,7 @@ def _named(path: Path, fit: bool, context: Context) -> Iterator[Sample]:
 
 def _spec(path: Path, fit: bool, context: Context) -> Iterator[Sample]:
     from ..references import fits_dir
-    from ..spec.load import load_spec
+    from ..specs.load import load_spec
     from ..workflow.resolve import resolve_row
     from ..workflow.run import run_spec
 

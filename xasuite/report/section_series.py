@@ -63,7 +63,7 @@ def _series_facts(run: SeriesRun, spec: dict[str, Any]) -> tuple[tuple[str, str]
 
 def _transform(fit: dict[str, Any]) -> tuple[list[int], str, float]:
     """k weights, window and dk (1/A) of a spec's [fit], with the schema's defaults for what it leaves out."""
-    from ..spec.schema import Fit
+    from ..specs.schema import Fit
 
     given = {name: fit[name] for name in ("kweight", "window", "dk") if name in fit}
     full = Fit.model_validate({"k": fit["k"], "r": fit["r"], **given})

@@ -127,7 +127,7 @@ def cells_of(result: SpecResult) -> tuple[Any, ...]:
     """The scored cells of a spec that reproduces a published table; none for any other."""
     if not result.loaded.spec.reproduces:
         return ()
-    from ..spec.published import table_of
+    from ..specs.published import table_of
     from ..workflow.score import score_result
 
     return tuple(score_result(result, table_of(result.loaded), result.loaded.spec.reproduces))

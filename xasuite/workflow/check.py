@@ -6,8 +6,8 @@ import warnings
 from collections.abc import Callable, Iterator
 
 from ..errors import SpecError, XasuiteError, XasuiteWarning, nearest
-from ..spec.load import LoadedSpec
-from ..spec.published import table_of
+from ..specs.load import LoadedSpec
+from ..specs.published import table_of
 from .resolve import Context, ancestor, find_path, resolve_row
 
 # A k range may end this far beyond the data (1/A): a number read off a plot, 18.06 for data to 18.0599

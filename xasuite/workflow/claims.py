@@ -18,10 +18,10 @@ from ..exafs.fourier_transform import fourier
 from ..exafs.result import Value
 from ..records import Chi
 from ..records.quantities import as_printed
-from ..spec import claims as kinds
-from ..spec.claims import Claim
-from ..spec.load import LoadedSpec
-from ..spec.published import paper_of, table_of
+from ..specs import claims as kinds
+from ..specs.claims import Claim
+from ..specs.load import LoadedSpec
+from ..specs.published import paper_of, table_of
 from .closure import fit_seeds, own_errors
 from .lobes import SURE, lobe_growth, lobe_order
 from .resolve import Context, resolve_model

@@ -17,9 +17,9 @@ from ..exafs.engine import BatchFit, fit_stack
 from ..exafs.model import Model
 from ..records import Array, Chi
 from ..reduce import find_e0
-from ..spec.load import LoadedSpec
-from ..spec.published import PublishedPath, table_of
-from ..spec.schema import Reduce
+from ..specs.load import LoadedSpec
+from ..specs.published import PublishedPath, table_of
+from ..specs.schema import Reduce
 from .resolve import Context, reduce_row, resolve_model
 from .simulated import simulate_stack
 

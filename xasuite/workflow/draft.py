@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import SpecError
 from ..feff.search import Shell
-from ..spec.load import load_spec
+from ..specs.load import load_spec
 from .ranges import DK, Measured
 
 RADIUS = 6.0  # A; the spec's own default

@@ -8,8 +8,8 @@ import numpy as np
 
 from ..errors import SpecError, nearest
 from ..records import Spectrum
-from ..spec.figures import DrawnLines, Figure, SimulatedInput
-from ..spec.published import paper
+from ..specs.figures import DrawnLines, Figure, SimulatedInput
+from ..specs.published import paper
 
 
 def published_figure(reference: str) -> Figure:
@@ -59,8 +59,8 @@ def claim_maps(reference: str) -> tuple[Any, dict[str, Any]]:
     Raises SpecError for a claim without maps, and what the check raises.
     """
     from ..references import fits_dir
-    from ..spec.claims import LobeGrowth, LobeOrder
-    from ..spec.load import load_spec
+    from ..specs.claims import LobeGrowth, LobeOrder
+    from ..specs.load import load_spec
     from .lobes import lobe_growth, lobe_wavelets
 
     name, _, key = reference.partition("/")

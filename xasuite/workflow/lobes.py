@@ -18,8 +18,8 @@ from ..errors import SpecError, XasuiteWarning
 from ..exafs.wavelet_transform import Lobe, wavelet
 from ..exafs.wavelet_transform.lobes import maxima, spread, track
 from ..records import Array, Chi, Wavelet
-from ..spec.claims import LobeGrowth, LobeOrder, LobeSite, Sigma2
-from ..spec.load import LoadedSpec
+from ..specs.claims import LobeGrowth, LobeOrder, LobeSite, Sigma2
+from ..specs.load import LoadedSpec
 
 if TYPE_CHECKING:
     from ..simulate import TruthPath

@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import CrystalError, DataError
 from ..feff.crystal import Crystal, load_crystal
 from ..feff.search import find_paths
-from ..spec.load import LoadedSpec, parse_spec
+from ..specs.load import LoadedSpec, parse_spec
 from .draft import RADIUS, Amplitude, Sketch, beside, write
 from .ranges import Measured, k_range, matter, r_range
 

@@ -14,7 +14,7 @@ from ..exafs.equation import path_chi
 from ..feff.paths import FeffPath
 from ..feff.search import Shell, shells
 from ..records import Array, Chi, Transform
-from ..spec.load import load_spec
+from ..specs.load import load_spec
 
 # Shells no farther than this beyond the nearest one overlap with it in |chi(R)| (A): they are fitted together.
 OVERLAP = 0.6

@@ -10,8 +10,8 @@ from ..errors import SpecError, XasuiteError
 from ..exafs.result import STRONG_CORRELATION, FitResult
 from ..records import Shown
 from ..references import fits_dir
-from ..spec.load import LoadedSpec, load_spec
-from ..spec.published import spec_folders, table_of
+from ..specs.load import LoadedSpec, load_spec
+from ..specs.published import spec_folders, table_of
 from . import claims, closure
 from .claims import ClaimCheck
 from .closure import Choice, Recovery

@@ -18,9 +18,9 @@ from ..feff.crystal import Crystal, load_crystal
 from ..feff.paths import FeffPath, read_feff_dat
 from ..records import Chi, Normalized, Spectrum
 from ..references import fits_dir
-from ..spec.load import Loaded, LoadedSpec, load_spec
-from ..spec.schema import Data, Fit, Param, Reduce, Variant
-from ..spec.schema import Path as PathTable
+from ..specs.load import Loaded, LoadedSpec, load_spec
+from ..specs.schema import Data, Fit, Param, Reduce, Variant
+from ..specs.schema import Path as PathTable
 from .verdict import other_edge
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from ..exafs.model import Model
 from ..exafs.result import FitResult
 from ..records import Shown
 from ..records.table import Table
-from ..spec.load import LoadedSpec, as_loaded
-from ..spec.schema import Fit, Spec
+from ..specs.load import LoadedSpec, as_loaded
+from ..specs.schema import Fit, Spec
 from .resolve import Context, Progress, Resolved, Row, resolve_model, resolve_row, resolve_spec
 from .verdict import Verdict, energy_scale, verdict_of
 

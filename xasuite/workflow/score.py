@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..exafs.result import FitResult, FittedPath, Value
-from ..spec.published import PublishedPath, PublishedTable
+from ..specs.published import PublishedPath, PublishedTable
 from .resolve import CLOSURE
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ import numpy as np
 
 from ..errors import SpecError, nearest
 from ..records import Spectrum
-from ..spec.load import LoadedSpec
-from ..spec.published import PublishedPath, table_of
-from ..spec.schema import Simulate, TruthRest, TruthShell
+from ..specs.load import LoadedSpec
+from ..specs.published import PublishedPath, table_of
+from ..specs.schema import Simulate, TruthRest, TruthShell
 
 
 def simulate_row(loaded: LoadedSpec, index: int) -> Any:
@@ -54,7 +54,7 @@ def simulate_stack(loaded: LoadedSpec, index: int, *, noise: float, seeds: Seque
 @lru_cache(maxsize=64)
 def _clean_of(name: str, text: str, index: int) -> tuple[Spectrum, float]:
     from .. import simulate
-    from ..spec.load import parse_spec
+    from ..specs.load import parse_spec
 
     loaded = parse_spec(text, name)
     made = simulate.spectrum(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ReadError, SpecError, TheoryError, XasuiteWarning, nearest
-from ..spec.studies import Grid, MeasuredStandard, StandardsStudy, StructuresStudy
+from ..specs.studies import Grid, MeasuredStandard, StandardsStudy, StructuresStudy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +31,7 @@ Said = Callable[[str, int, int], None]
 
 def load_study(reference: str, folder: Path | None = None) -> StandardsStudy | StructuresStudy:
     """The study that PAPER/NAME names. Raises SpecError naming those there are."""
-    from ..spec.published import paper
+    from ..specs.published import paper
 
     name, _, key = reference.partition("/")
     known = paper(name, folder).study

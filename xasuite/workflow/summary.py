@@ -57,7 +57,7 @@ def _cells(result: SpecResult) -> tuple[Cell, ...]:
     reference = result.loaded.spec.reproduces
     if not reference:
         return ()
-    from ..spec.published import table_of
+    from ..specs.published import table_of
     from .score import score_result
 
     return tuple(score_result(result, table_of(result.loaded), reference))

@@ -11,8 +11,8 @@ import numpy as np
 
 from ..errors import CalibrationError, XasuiteWarning
 from ..records import Normalized, Scan, Shown, Spectrum
-from ..spec.load import Loaded, as_loaded
-from ..spec.valence import Measured, SimulateEdge, StandardTable, ValenceSpec
+from ..specs.load import Loaded, as_loaded
+from ..specs.valence import Measured, SimulateEdge, StandardTable, ValenceSpec
 from ..xanes.edge import EdgeEnergy, edge_energy
 from ..xanes.valence import (
     PROVEN,

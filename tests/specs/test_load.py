@@ -9,8 +9,8 @@ import pytest
 
 from xasuite.errors import SpecError, XasuiteWarning
 from xasuite.references import fits_dir
-from xasuite.spec import SeriesSpec, load_spec, parse_spec
-from xasuite.spec.toml import line_of, upgraded
+from xasuite.specs import SeriesSpec, load_spec, parse_spec
+from xasuite.specs.toml import line_of, upgraded
 
 GOOD = """\
 xasuite = 2

@@ -78,7 +78,7 @@ class SpecTable(Table):
         Examples
         --------
         >>> from xasuite.references import fits_dir
-        >>> from xasuite.spec import load_spec
+        >>> from xasuite.specs import load_spec
         >>> spec = load_spec(fits_dir() / "foils/co_foil.toml").spec
         >>> spec.replace(fit={"k": (3, 10)}).fit.k
         (3.0, 10.0)
