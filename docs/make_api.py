@@ -11,7 +11,7 @@ from typing import Any
 PAGE = Path(__file__).resolve().parent / "api.md"
 # Rooms after the front, in the order of the work; each lists its own public names.
 ROOMS = (
-    "io", "reduce", "feff", "exafs", "exafs.wavelet_transform", "xanes", "simulate", "theory", "spec", "workflow", "_series", "report",
+    "io", "reduce", "feff", "exafs", "exafs.wavelet_transform", "xanes", "simulate", "theory", "specs", "workflow", "_series", "report",
 )  # fmt: skip
 HEAD = """# API reference
 

@@ -32,14 +32,15 @@ def fit(
 
     Exit code 3 where a row is not a fit.
     """
-    from .. import specs, workflow
+    from .. import workflow
     from ..errors import FitError
     from ..report.results import fit_json, write_results
+    from ..specs import load_spec
     from ..workflow.resolve import Context
     from ..workflow.verdict import NOT_A_FIT
 
     context = Context.of(data_root)
-    loaded = [specs.load_spec(path) for path in specs]
+    loaded = [load_spec(path) for path in specs]
     documents, failures = [], []
     levels: set[str] = set()
     with spinner(json) as progress:
