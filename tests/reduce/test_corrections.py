@@ -58,7 +58,7 @@ def test_xanes_is_larch_s_fluo_corr(data_root: Path, formula: str, angles: tuple
         group.energy, group.mu, formula, "Fe", group=group, anginp=angles[0], angout=angles[1], e0=7122.0, pre1=-150,
         pre2=-30, norm1=100, norm2=1000, nnorm=1,
     )  # fmt: skip
-    ranges = {"e0": 7122.0, "pre": (-150, -30), "norm": (100, 1000), "nnorm": 1}
+    ranges = {"e0": 7122.0, "pre_range": (-150, -30), "norm_range": (100, 1000), "nnorm": 1}
     ours = correct_overabsorption(xs.normalize(s, **ranges), Geometry(formula, *angles))
     assert np.abs(ours.mu - group.mu_corr).max() < 1e-6 * np.ptp(ours.mu)
     assert np.abs(xs.normalize(ours, **ranges).norm - group.norm_corr).max() < 1e-6

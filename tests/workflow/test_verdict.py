@@ -12,7 +12,7 @@ from xasuite.errors import SpecError, XasuiteError
 from xasuite.exafs.result import FitResult, Value
 from xasuite.references import fits_dir
 from xasuite.specs import load_spec, parse_spec
-from xasuite.workflow import run_spec
+from xasuite.workflow import check_spec, run_spec
 from xasuite.workflow.run import SpecResult
 from xasuite.workflow.verdict import DOUBTFUL, GOOD, NOT_A_FIT, Verdict, verdict_of
 
@@ -199,6 +199,60 @@ def test_what_a_parameter_was_taken_from(foil: FitResult) -> None:
     assert verdict.level == DOUBTFUL
     assert verdict.reasons[0].startswith("s02 comes from a fit that is not a fit: R factor 0.640")
     assert verdict_of(foil, {"s02": Verdict(GOOD)}).level == GOOD
+
+
+# What `from` takes over, and from what
+
+
+SAMPLE = {
+    "file": "standards/Co_oxides.prj::CoO", "crystal": "CoO", "scatterer": "O", "n": '"n_o"', "r": "[1.0, 2.0]",
+}  # fmt: skip
+
+
+def sample(folder: Path, foil: str, *, s02: str = "", reduce: str = "", **changes: str) -> SpecResult:
+    """CoO with S02 from a foil's spec of this text, in one folder."""
+    (folder / "foil.toml").write_text(foil)
+    taken = f'{{ from = "foil.toml", param = "s02"{s02} }}'
+    text = SPEC.format(**DEFAULTS | SAMPLE | {"s02": taken} | changes)
+    text = text.replace("[params]", "[params]\nn_o = { guess = 6 }").replace(
+        "[reduce]", f"[reduce]\n{reduce}"
+    )
+    path = folder / "sample.toml"
+    path.write_text(text)
+    return run_spec(load_spec(path))
+
+
+def test_a_foil_at_its_bound_is_not_taken_over(data_root: Path, tmp_path: Path) -> None:
+    foil = SPEC.format(**DEFAULTS | {"s02": "{ guess = 0.5, max = 0.65 }"})
+    with pytest.raises(
+        SpecError, match=r"foil\.toml, foil, is doubtful: s02 stands at its bound, 0\.65.*force = true"
+    ):
+        sample(tmp_path, foil)
+    with pytest.raises(SpecError, match="is doubtful: s02 stands at its bound"):
+        check_spec(load_spec(tmp_path / "sample.toml"))
+    forced = sample(tmp_path, foil, s02=", force = true")
+    assert any("is taken over by force" in w for w in forced.warnings)
+    said(forced, DOUBTFUL, "s02 comes from a fit that is doubtful: s02 stands at its bound")
+
+
+def test_a_foil_that_is_another_compound_is_not_taken_over(data_root: Path, tmp_path: Path) -> None:
+    foil = SPEC.format(**DEFAULTS | {"file": "standards/Co_oxides.prj::CoO"})
+    with pytest.raises(SpecError, match=r"foil\.toml, foil, is not a fit: R factor"):
+        sample(tmp_path, foil)
+
+
+def test_foil_and_sample_are_normalised_alike(data_root: Path, tmp_path: Path) -> None:
+    """A sample that says nothing is normalised as its foil; one that says otherwise is told what N it costs."""
+    rule = 'norm_range = [100, 400]\nnnorm = 2\nmethod = "polynomial"\n'
+    foil = SPEC.format(**DEFAULTS).replace("[reduce]", f"[reduce]\n{rule}")
+    alike = sample(tmp_path, foil)
+    used = alike.inputs["foil"].norm.history[-1].settings
+    assert (used["method"], used["norm_range"], used["nnorm"]) == ("polynomial", (100, 400), 2)
+    assert not any("normalised otherwise" in w for w in alike.warnings)
+    other = sample(tmp_path, foil, reduce='method = "atomic"')
+    told = next(w for w in other.warnings if "normalised otherwise than the foil (atomic" in w)
+    steps = [float(r.inputs["foil"].norm.edge_step) for r in (other, alike)]
+    assert f"its edge step is {steps[0] / steps[1] - 1:+.1%} of what the foil's rule gives" in told
 
 
 # A foil that tells on its energy scale

@@ -117,6 +117,7 @@ class Param(Table):
     from_: str | None = Field(None, alias="from")
     param: str | None = None
     row: str | None = None
+    force: bool = False  # take it over although that fit is not good
     stderr: NotNegative = 0.0
     min: float = Field(-math.inf, allow_inf_nan=True)
     max: float = Field(math.inf, allow_inf_nan=True)

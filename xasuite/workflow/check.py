@@ -5,10 +5,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 
-from ..errors import SpecError, XasuiteError, XasuiteWarning, nearest
+from ..errors import ReadError, SpecError, XasuiteError, XasuiteWarning, nearest
 from ..specs.load import LoadedSpec
 from ..specs.published import table_of
-from .resolve import Context, ancestor, find_path, resolve_row
+from ..specs.schema import Param
+from .resolve import Context, ancestor, find_path, inherited, resolve_row
 
 # A k range may end this far beyond the data (1/A): a number read off a plot, 18.06 for data to 18.0599
 ROUNDED = 0.05
@@ -17,9 +18,9 @@ ROUNDED = 0.05
 def check_spec(loaded: LoadedSpec, context: Context | None = None) -> list[str]:
     """Everything that would stop a spec or mislead its reader; raises SpecError with all of the first kind.
 
-    Checked beyond the text: the published table and its rows, the specs that parameters come from (each to its end),
-    crystals, data files and their groups, k ranges against the data. Returned are the warnings: ranges that differ
-    from a foil's, choices that bias.
+    Checked beyond the text: the published table and its rows, the specs that parameters come from (each to its end, and
+    whether its fit is good), crystals, data files and their groups, k ranges against the data. Returned are the warnings:
+    ranges that differ from a foil's, a foil whose data are not there, choices that bias.
     """
     context = context or Context()
     spec, mistakes = loaded.spec, _published(loaded)
@@ -40,6 +41,9 @@ def check_spec(loaded: LoadedSpec, context: Context | None = None) -> list[str]:
         for name, p in taken:
             if p.from_ is not None:
                 try_(lambda n=name, p=p: ancestor(loaded, n, p), "")  # type: ignore[misc]
+        for name, p in spec.params.items():
+            if p.from_ is not None and not mistakes:
+                try_(lambda n=name, p=p: _source(loaded, n, p, context), "")  # type: ignore[misc]
         for i in range(len(spec.path)):
             try_(lambda i=i: find_path(loaded, i, context), loaded.path.name)  # type: ignore[misc]
         for i, entry in enumerate(spec.data):
@@ -82,6 +86,14 @@ def biases(loaded: LoadedSpec) -> Iterator[str]:
             f"{loaded.at('fit', 'dk')}: dk = {fit.dk:g} lets farther shells leak in: N moves by -0.2 to -0.5 {where}; "
             "take 2 to 4"
         )
+
+
+def _source(loaded: LoadedSpec, name: str, p: Param, context: Context) -> None:
+    """Fits the spec that a parameter comes from. Raises SpecError where that fit is not good; warns of absent data."""
+    try:
+        inherited(loaded, name, p, context, loaded.spec.fit)
+    except ReadError as exc:
+        warnings.warn(f"{loaded.at('params', name)}: [params]: {name}: {exc}", XasuiteWarning, stacklevel=2)
 
 
 def _published(loaded: LoadedSpec) -> list[str]:

@@ -24,8 +24,10 @@ from ..specs.schema import Path as PathTable
 from .verdict import other_edge
 
 if TYPE_CHECKING:
+    from ..exafs.result import FitResult
     from .run import SpecResult
 
+NORMALIZATION = ("method", "pre_range", "norm_range", "nnorm")  # keys of [reduce]
 MEASURED, CLOSURE, THEORY = "measured", "closure", "theory"
 
 
@@ -100,15 +102,28 @@ def resolve_spec(
     Raises SpecError, ReadError, and whatever reading, reducing and FEFF raise.
     """
     context = context or Context()
+    settings = reduction_of(loaded)
     rows, missing = [], {}
     for i, entry in enumerate(loaded.spec.data):
         try:
-            rows.append(resolve_row(loaded, i, loaded.spec.reduce, context))
+            rows.append(resolve_row(loaded, i, settings, context))
         except ReadError as exc:
             if not skip_missing or entry.simulate is not None:
                 raise
             missing[entry.label] = str(exc)
     return Resolved(loaded, tuple(rows), resolve_model(loaded, context), missing)
+
+
+def reduction_of(loaded: LoadedSpec) -> Reduce:
+    """The spec's [reduce], normalised as the foil is whose S02 it takes, where the spec does not say how itself."""
+    own = loaded.spec.reduce
+    if own.model_fields_set & set(NORMALIZATION):
+        return own
+    for name, p in loaded.spec.params.items():
+        if p.from_ is not None:
+            foil = reduction_of(ancestor(loaded, name, p))
+            return own.model_copy(update={key: getattr(foil, key) for key in NORMALIZATION})
+    return own
 
 
 def resolve_row(loaded: LoadedSpec, index: int, settings: Reduce, context: Context) -> Row:
@@ -211,7 +226,7 @@ def resolve_model(loaded: LoadedSpec, context: Context, variant: Variant | None 
 
 def _parameter(loaded: LoadedSpec, name: str, p: Param, context: Context, fit: Fit) -> Parameter:
     if p.from_ is not None:
-        return _inherited(loaded, name, p, context, fit)
+        return inherited(loaded, name, p, context, fit)
     if p.expr is not None:
         return Parameter(name, vary=False, expr=parse_expression(p.expr), each=p.each)
     if p.value is not None:
@@ -260,20 +275,27 @@ def ancestor(loaded: LoadedSpec, name: str, p: Param, trail: tuple[str, ...] = (
     return other
 
 
-def _inherited(loaded: LoadedSpec, name: str, p: Param, context: Context, fit: Fit) -> Parameter:
-    """A parameter that another spec's fit determines, with its standard error."""
-    path = ancestor(loaded, name, p).path
-    result = _fitted(path, context)
-    row = result.rows[0] if p.row is None else result.row(p.row)
+def source_fit(loaded: LoadedSpec, name: str, p: Param, context: Context) -> tuple[SpecResult, FitResult]:
+    """The result that a parameter with `from` comes from, and its row. Raises SpecError, and what fitting raises."""
+    result = _fitted(ancestor(loaded, name, p).path, context)
+    return result, result.rows[0] if p.row is None else result.row(p.row)
+
+
+def inherited(loaded: LoadedSpec, name: str, p: Param, context: Context, fit: Fit) -> Parameter:
+    """A parameter that another spec's fit determines, with its standard error. Raises SpecError where it is not good."""
+    result, row = source_fit(loaded, name, p, context)
+    path, verdict = result.loaded.path, result.verdicts[row.label]
     _warn_of_ranges(loaded, name, row.model.range, fit, path)
-    found = row.parameter(p.param or "")
-    if found.state or not row.success:
-        raise SpecError(
-            f"{loaded.at('params', name)}: [params]: {name}: {path.name}, {row.label}: its {p.param} = {found.value} cannot be "
-            f"taken over ({found.state or row.message}); make that fit good first"
-        )
+    found = row.parameter(p.param or "").value
+    if not verdict.good:
+        said = f"{loaded.at('params', name)}: [params]: {name}: {path.name}, {row.label}, is {verdict}"
+        if not p.force:
+            raise SpecError(
+                f"{said}. Its {p.param} = {found} is not taken over: make that fit good, or set force = true"
+            )
+        warnings.warn(f"{said}. Its {p.param} = {found} is taken over by force", XasuiteWarning, stacklevel=2)
     origin = f"{path.parent.name}/{path.name} {row.label}"
-    return Parameter(name, found.value.value, vary=False, stderr=found.value.stderr, origin=origin)
+    return Parameter(name, found.value, vary=False, stderr=found.stderr, origin=origin)
 
 
 def _warn_of_ranges(loaded: LoadedSpec, name: str, foil: FitRange, fit: Fit, path: Path) -> None:

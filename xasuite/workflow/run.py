@@ -19,8 +19,8 @@ from ..records import Shown
 from ..records.table import Table
 from ..specs.load import LoadedSpec, as_loaded
 from ..specs.schema import Fit, Spec
-from .resolve import Context, Progress, Resolved, Row, resolve_model, resolve_row, resolve_spec
-from .verdict import Verdict, energy_scale, verdict_of
+from .resolve import Context, Progress, Resolved, Row, resolve_model, resolve_row, resolve_spec, source_fit
+from .verdict import Verdict, energy_scale, normalised_otherwise, verdict_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +43,8 @@ class SpecResult(Shown):
     """The results of a spec: one FitResult a row (or one of all rows together), and its variants.
 
     `kinds` says of each row whether it is measured or closure; `failed` holds the rows that could not be
-    fitted and `missing` those whose data are not there, each with the reason.
+    fitted and `missing` those whose data are not there, each with the reason; `inherited` is the verdict on the fit that
+    a parameter was taken from, by its name.
     """
 
     loaded: LoadedSpec
@@ -55,6 +56,7 @@ class SpecResult(Shown):
     missing: Mapping[str, str]
     provenance: Provenance
     warnings: tuple[str, ...] = field(default=())
+    inherited: Mapping[str, Verdict] = field(default_factory=dict)
 
     @property
     def spec(self) -> Spec:
@@ -72,7 +74,7 @@ class SpecResult(Shown):
     @property
     def verdicts(self) -> dict[str, Verdict]:
         """What each row's fit is worth, by the row's label: good, doubtful or not a fit, with the reasons."""
-        return {f.label: verdict_of(f) for f in self.rows}
+        return {f.label: verdict_of(f, self.inherited) for f in self.rows}
 
     @property
     def params(self) -> dict[str, Any]:
@@ -153,9 +155,9 @@ def run_spec(
         if errors and not fits:
             raise next(iter(errors.values()))
         extra = dict(_variants(resolved, context, say)) if variants else {}
-        for f in fits:
-            for sentence in energy_scale(f):
-                warnings.warn(sentence, XasuiteWarning, stacklevel=2)
+        inherited = _inherited(resolved, context)
+        for sentence in (told for f in fits for told in energy_scale(f)):
+            warnings.warn(sentence, XasuiteWarning, stacklevel=2)
     said = tuple(dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, XasuiteWarning)))
     return SpecResult(
         loaded=loaded,
@@ -167,7 +169,22 @@ def run_spec(
         missing=resolved.missing,
         provenance=_provenance(resolved),
         warnings=said,
+        inherited=inherited,
     )
+
+
+def _inherited(resolved: Resolved, context: Context) -> dict[str, Verdict]:
+    """The verdict on each fit that a parameter was taken from; warns where foil and sample were normalised otherwise."""
+    found = {}
+    for name, p in resolved.loaded.spec.params.items():
+        if p.from_ is None:
+            continue
+        result, fit = source_fit(resolved.loaded, name, p, context)
+        found[name] = result.verdicts[fit.label]
+        for row in resolved.rows:
+            if sentence := normalised_otherwise(row.norm, result.inputs[fit.data[0].label].norm):
+                warnings.warn(f"{name}, {row.label}: {sentence}", XasuiteWarning, stacklevel=2)
+    return found
 
 
 def _fit_rows(

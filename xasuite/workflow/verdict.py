@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,8 +14,11 @@ from ..exafs.fourier_transform import fourier
 from ..exafs.model import Model, PathModel
 from ..exafs.result import FitResult, FittedData, FittedPath, Value
 from ..expressions import Expression
-from ..records import Chi, Normalized
+from ..records import Chi, Normalized, Spectrum
+from ..reduce import normalize
 from ..reduce.edge import tabulated_e0
+from ..reduce.edge_step import normalization_of
+from ..reduce.stacks import recast
 
 Level = Literal["good", "doubtful", "not a fit"]
 GOOD: Level = "good"
@@ -40,6 +43,7 @@ RELATIVE_ERROR = 1.0  # of an amplitude: larger says nothing
 OTHER_EDGE = 60.0  # eV; scales are wrong by up to 20 eV, an oxide's E0 lies 15 eV above the table
 # R of the first shell of foils at room temperature less crystallography's (A), without a third cumulant
 FOIL_R: Mapping[str, float] = {"Co": -0.011, "Cu": -0.014, "Fe": -0.012, "Ru": -0.002}
+SAME_RANGE = 5.0  # eV; ends of scans that differ by less are one range
 FOIL_R_SPREAD = 0.008  # A; 1 % of the energy scale is 0.012 A
 
 Finding = tuple[Level, str]
@@ -97,6 +101,31 @@ def other_edge(norm: Normalized) -> str:
         f"its E0 is {e0:.0f} eV and the {norm.element} {norm.edge} edge lies at {table:.0f} eV: name the right element and "
         "edge, or give e0"
     )
+
+
+def normalised_otherwise(sample: Normalized, foil: Normalized) -> str:
+    """What normalising a sample by another rule than its foil does to N, "" where both have one rule.
+
+    The size is that of the sample normalised as the foil was. Ranges that were found are one rule whatever they came to.
+    """
+    mine, theirs = (normalization_of(n).settings for n in (sample, foil))
+    asked = {key: theirs[key] for key in ("norm_range", "nnorm")} if theirs["ranges_given"] else {}
+    alike = mine["method"] == theirs["method"] and mine["ranges_given"] == theirs["ranges_given"]
+    if alike and all(np.allclose(mine[key], value, atol=SAME_RANGE) for key, value in asked.items()):
+        return ""
+    if theirs["method"] == "atomic":
+        asked.pop("nnorm", None)
+    again = normalize(recast(Spectrum, sample), e0=sample.e0, method=theirs["method"], **asked)
+    size = float(np.ravel(sample.edge_step)[0] / np.ravel(again.edge_step)[0]) - 1
+    return (
+        f"normalised otherwise than the foil ({mine['method']}, post-edge {_range(mine)}; the foil {theirs['method']}, "
+        f"{_range(theirs)}): its edge step is {size:+.1%} of what the foil's rule gives, and N {-size:+.1%}"
+    )
+
+
+def _range(settings: Mapping[str, Any]) -> str:
+    low, high = np.asarray(settings["norm_range"], float).reshape(-1, 2)[0]
+    return f"{low:.0f} to {high:.0f} eV"
 
 
 def energy_scale(fit: FitResult) -> Iterator[str]:
