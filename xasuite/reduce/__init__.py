@@ -34,11 +34,14 @@ if TYPE_CHECKING:
     from .noise import noise_of as noise_of
     from .noise import usable_k as usable_k
     from .normalization import normalize as normalize
+    from .other_edges import OtherEdge as OtherEdge
+    from .other_edges import other_edges as other_edges
 
 _PUBLIC: dict[str, str] = {
     "Alignment": "energy",
     "Geometry": "corrections",
     "Inflection": "edge",
+    "OtherEdge": "other_edges",
     "align": "energy",
     "average_repeats": "clean",
     "background": "autobk",
@@ -55,6 +58,7 @@ _PUBLIC: dict[str, str] = {
     "merge": "merging",
     "merge_elements": "corrections",
     "normalize": "normalization",
+    "other_edges": "other_edges",
     "rebin": "clean",
     "shift": "energy",
     "tabulated_e0": "edge",

@@ -110,8 +110,11 @@ def _measure(file: str, of: tuple[str, str], mu: str | None, rbkg: float, weight
 
     scan = io.read(file, element=of[0], edge=of[1], mu=mu)
     spectrum = replace(scan.mu(), element=of[0], edge=of[1])
-    chi = reduce.background(reduce.normalize(spectrum), rbkg=rbkg, kweight=weight)
+    norm = reduce.normalize(spectrum)
+    chi = reduce.background(norm, rbkg=rbkg, kweight=weight)
+    others = reduce.other_edges(norm)
+    end, stop = (others[0].k, str(others[0])) if others else (float(chi.k[-1]), "")
     label = Path(file.partition("::")[0]).name.split(".")[0]
     label = file.partition("::")[2] or label
     epsilon = float(np.asarray(chi.epsilon_k)) if chi.epsilon_k is not None else math.nan
-    return Measured(file, label, *of, float(chi.k[-1]), float(reduce.usable_k(chi)), epsilon)
+    return Measured(file, label, *of, end, float(reduce.usable_k(chi)), epsilon, stop)

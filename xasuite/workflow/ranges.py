@@ -32,7 +32,10 @@ LEAST_R = 0.8  # A; a narrower range cuts a peak
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What the ranges depend on: where chi(k) of a file ends (1/A), where its signal does, and its noise."""
+    """What the ranges depend on: where chi(k) of a file ends (1/A), where its signal does, and its noise.
+
+    `stop` says what ends it where that is not the scan: another element's edge.
+    """
 
     file: str
     label: str
@@ -41,6 +44,7 @@ class Measured:
     end: float
     usable: float
     epsilon: float
+    stop: str = ""
 
 
 def matter(paths: Sequence[FeffPath], rmax: float | None = None) -> tuple[Shell, ...]:
@@ -59,7 +63,8 @@ def matter(paths: Sequence[FeffPath], rmax: float | None = None) -> tuple[Shell,
 def k_range(rows: Sequence[Measured], foil: Path | None) -> tuple[tuple[float, float], int, str]:
     """k range (1/A), k weight, and why: the noise's, or the foil's where the noise allows it."""
     noise = min(r.usable for r in rows)
-    end = min(noise, min(r.end for r in rows) - MARGIN)
+    shortest = min(rows, key=lambda r: r.end)
+    end = min(noise, shortest.end - MARGIN)
     kmax = math.floor(2 * min(end, KMAX)) / 2
     if kmax - KMIN < SHORTEST:
         raise DataError(
@@ -68,8 +73,10 @@ def k_range(rows: Sequence[Measured], foil: Path | None) -> tuple[tuple[float, f
         )
     why = (
         f"the signal stands above the noise to {noise:.1f} 1/A"
-        if noise < min(r.end for r in rows) - MARGIN
-        else f"the data end at {min(r.end for r in rows):.1f} 1/A, above the noise throughout"
+        if noise < shortest.end - MARGIN
+        else f"{shortest.stop} ends it"
+        if shortest.stop
+        else f"the data end at {shortest.end:.1f} 1/A, above the noise throughout"
     )
     if foil is None:
         return (KMIN, kmax), 2, why

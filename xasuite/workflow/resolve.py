@@ -21,7 +21,7 @@ from ..references import fits_dir
 from ..specs.load import Loaded, LoadedSpec, load_spec
 from ..specs.schema import Data, Fit, Param, Reduce, Variant
 from ..specs.schema import Path as PathTable
-from .verdict import other_edge
+from .verdict import edge_mismatch
 
 if TYPE_CHECKING:
     from ..exafs.result import FitResult
@@ -139,7 +139,7 @@ def resolve_row(loaded: LoadedSpec, index: int, settings: Reduce, context: Conte
         spectrum = read_entry(loaded, index, context)
         kind, origin = MEASURED, entry.source or str(spectrum.source)
     norm, chi = reduce_row(spectrum, settings, entry)
-    if why := other_edge(norm):
+    if why := edge_mismatch(norm):
         raise SpecError(f'{loaded.at("data", index)}: data "{entry.label}": {why}')
     return Row(entry.label, kind, replace(chi, label=entry.label), norm, origin, truth)
 

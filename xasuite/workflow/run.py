@@ -74,7 +74,8 @@ class SpecResult(Shown):
     @property
     def verdicts(self) -> dict[str, Verdict]:
         """What each row's fit is worth, by the row's label: good, doubtful or not a fit, with the reasons."""
-        return {f.label: verdict_of(f, self.inherited) for f in self.rows}
+        spectra = {label: row.norm for label, row in self.inputs.items()}
+        return {f.label: verdict_of(f, self.inherited, spectra) for f in self.rows}
 
     @property
     def params(self) -> dict[str, Any]:

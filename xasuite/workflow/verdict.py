@@ -15,7 +15,7 @@ from ..exafs.model import Model, PathModel
 from ..exafs.result import FitResult, FittedData, FittedPath, Value
 from ..expressions import Expression
 from ..records import Chi, Normalized, Spectrum
-from ..reduce import normalize
+from ..reduce import normalize, other_edges
 from ..reduce.edge import tabulated_e0
 from ..reduce.edge_step import normalization_of
 from ..reduce.stacks import recast
@@ -71,7 +71,11 @@ class Verdict:
         return self.level + (f": {'; '.join(self.reasons)}" if self.reasons else "")
 
 
-def verdict_of(fit: FitResult, inherited: Mapping[str, Verdict] | None = None) -> Verdict:
+def verdict_of(
+    fit: FitResult,
+    inherited: Mapping[str, Verdict] | None = None,
+    spectra: Mapping[str, Normalized] | None = None,
+) -> Verdict:
     """The verdict on a fit from its statistics, its parameters and what FEFF's paths were made for.
 
     Parameters
@@ -80,6 +84,8 @@ def verdict_of(fit: FitResult, inherited: Mapping[str, Verdict] | None = None) -
         One row's fit, or that of several rows together.
     inherited : mapping, optional
         The verdict on the fit that a parameter was taken from, by the parameter's name.
+    spectra : mapping, optional
+        The normalised spectra, by the label of their data: another element's edge in the fitted range is looked for.
 
     Returns
     -------
@@ -89,10 +95,14 @@ def verdict_of(fit: FitResult, inherited: Mapping[str, Verdict] | None = None) -
     for name, verdict in (inherited or {}).items():
         if not verdict.good:
             findings.append((DOUBTFUL, f"{name} comes from a fit that is {verdict}"))
+    for d in fit.data:
+        for edge in other_edges(spectra[d.label]) if spectra and d.label in spectra else ():
+            if edge.k < fit.model.range.k[1]:
+                findings.append((DOUBTFUL, f"{d.label}: {edge}, lies within the fitted range"))
     return Verdict.of(findings)
 
 
-def other_edge(norm: Normalized) -> str:
+def edge_mismatch(norm: Normalized) -> str:
     """Why a spectrum cannot be of its element and edge, "" where it can: its E0 is far from the tabulated energy."""
     table, e0 = tabulated_e0(norm.element, norm.edge), float(np.ravel(norm.e0)[0])
     if abs(e0 - table) <= OTHER_EDGE:
