@@ -19,9 +19,9 @@ FLAGS = (
 
 def page_of(m: int) -> str:
     """The report of m made-up spectra: 2000 energies, 300 k, a fit each, six parameters along time."""
+    from xasuite.records.table import Table
     from xasuite.report.html import render
     from xasuite.report.sections import Section
-    from xasuite.report.tables import PaperTable
     from xasuite.report.viewer import Stack, Trend
 
     rng = np.random.default_rng(0)
@@ -38,10 +38,8 @@ def page_of(m: int) -> str:
         kweight=2, window="hanning", dk=1.0, trends=trends,
     )  # fmt: skip
     facts = (("Spectra", str(m)), ("k", "3 to 12"), ("R", "1 to 3"))
-    table = PaperTable("Parameters", ("Row", "N"), (("1", "5.8(6)"),))
-    section = Section(
-        "made up", "closure", "made up", facts, (), (table,), None, (), stack, (("Spec", "none"),), "xasuite"
-    )
+    table = Table.of("Parameters", ("row", "n"), (("1", "5.8(6)"),))
+    section = Section("made up", "closure", facts, (), (table,), stack, (("Spec", "none"),), "xasuite")
     return render([section], f"{m} made-up spectra")
 
 

@@ -76,25 +76,26 @@ def test_no_table_of_a_spec_is_left_out() -> None:
                 assert hidden or value in written, value.__name__
 
 
+# Objects whose keys are names of the user's own, or settings that the spec's page describes
+OWN = ("params", "missing", "failed", "parts", "range", "history", "feff", "versions", "data", "facts")
+
+
 def keys(document: Any, path: str = "") -> set[str]:
     """Every key of a document, a name of the user's own (a parameter) left as NAME."""
     if isinstance(document, dict):
-        own = path.endswith(("params", "missing", "failed"))
-        return {k for k in document if not own} | {
-            x for k, v in document.items() for x in keys(v, "" if own else k)
-        }
-    return {x for v in document for x in keys(v)} if isinstance(document, list) else set()
+        own = path in OWN
+        return {k for k in document if not own} | {x for k, v in document.items() for x in keys(v, k)}
+    return {x for v in document for x in keys(v, path)} if isinstance(document, list) else set()
 
 
 def test_json_shapes_are_written_down() -> None:
     """What the two commands print, made here from a closure spec that needs no data."""
     from xasuite.references import fits_dir
-    from xasuite.report.results import fit_json, reproduction_json
     from xasuite.workflow import reproduce_specs
 
     done = reproduce_specs([fits_dir() / "foils" / "co_foil_closure.toml"])
     page = (GUIDE / "json.md").read_text(encoding="utf-8")
     fit, reproduce = page.split("## `xasuite reproduce --json`")
-    for text, document in ((fit, fit_json(done.results[0])), (reproduce, reproduction_json(done))):
+    for text, document in ((fit, done.results[0].to_dict()), (reproduce, done.to_dict())):
         for key in keys(document):
             assert re.search(rf"[`.\"]{key}(\[\])?[`.\"]", text), key

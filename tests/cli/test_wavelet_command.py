@@ -29,13 +29,13 @@ def test_foil(data_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert 0 < lobe["k_err"] < 0.05
     folder = tmp_path / "wavelet-Co_foil_QAS"
     assert sorted(p.name for p in folder.iterdir()) == ["lobes.csv", "wavelet.pdf", "wavelet.png"]
-    assert (folder / "lobes.csv").read_text().startswith("label,k (1/A),k_err,")
+    assert (folder / "lobes.csv").read_text().startswith("label,k,k_err,r,r_err,")
 
 
 def test_mistakes(data_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = str(data_root / "foils" / "Co_foil_QAS.dat")
     for arguments, words in (
-        (("--k", "3", "30"), "kmax = 30 1/A lies beyond the data"),
+        (("--k", "3,30"), "kmax = 30 1/A lies beyond the data"),
         (("--kind", "haar"), "no wavelet 'haar'; choose one of morlet, cauchy"),
         (("--difference",), "--difference compares two maps, these are 1"),
     ):

@@ -107,8 +107,8 @@ def test_ridge_follows_the_packets() -> None:
 
 def test_table_and_near() -> None:
     lobes = find_lobes(record(packets((1.0, 6.0, 1.8))), epsilon_k=0.01, resamples=20, **SETTINGS)
-    table = lobes.table()
-    assert list(table.columns[:4]) == ["label", "k (1/A)", "k_err", "r (A)"]
+    table = lobes.summary().to_dataframe()
+    assert list(table.columns[:4]) == ["label", "k", "k_err", "r"]
     assert lobes.near(r=1.9) is lobes[0]
     with pytest.raises(DataError, match=r"no lobe within 0.4 A of R = 4 A; there are R 1.8"):
         lobes.near(r=4.0)

@@ -15,6 +15,7 @@ import pytest
 import xasuite as xs
 from xasuite.errors import DataError
 from xasuite.records import OK, Series
+from xasuite.records.quantities import as_printed
 from xasuite.report import cards, display
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -88,23 +89,22 @@ def test_a_figure_that_fails_is_a_sentence(monkeypatch: pytest.MonkeyPatch, spec
     assert "no figure: there is nothing to draw" in spectrum._repr_html_()
 
 
-def test_every_kind_of_card_is_a_function_with_a_sentence() -> None:
-    for kind, where in cards.KINDS.items():
-        function = getattr(cards, where.partition(":")[2])
+def test_every_kind_of_record_has_a_function_with_a_sentence() -> None:
+    for kind, function in cards.KINDS.items():
         assert function.__doc__, kind
 
 
 def test_a_record_without_a_card_of_its_own_shows_its_arrays(spectrum: xs.Spectrum) -> None:
     found = xs.xanes.edge_energy(xs.normalize(spectrum), fraction=0.5)
     text, _ = parts(found._repr_html_())
-    assert f"{float(found.value):.2f} eV" in text
+    assert as_printed(float(found.value), float(found.stderr)) in text
     shown = cards.anything(spectrum)
     assert ("energy", str(spectrum.energy.size)) in shown.facts
 
 
 def test_a_type_without_a_card_is_named() -> None:
-    with pytest.raises(DataError, match="a object has no card"):
-        display.card(object())
+    with pytest.raises(DataError, match="a object has no table"):
+        display.html(object())
 
 
 def test_records_do_not_load_the_reports_until_shown() -> None:
@@ -124,5 +124,5 @@ def test_a_fit_shows_its_coordination_table() -> None:
     assert f"{fitted.rfactor:.4f}" in text
     assert images
     whole, _ = parts(result._repr_html_())
-    assert "k = 3-15 1/A" in whole
+    assert "k = 3-15 1/Å" in whole
     assert "measured" in whole

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -164,14 +165,14 @@ def test_what_cannot_be_found_is_named(make_series, tmp_path):
 
 
 def test_the_shell_prints_both_ends(moved, mixed, capsys):
-    from xasuite.cli.series import print_run
+    from xasuite.cli.common import present
 
-    print_run(moved)
+    present(False, moved)
     printed = capsys.readouterr().out
     first, last = moved.table["valence"].dropna().iloc[[0, -1]]
-    assert f"valence: {first:.2f}" in printed
+    assert re.search(rf"Valence +{first:.2f}", printed)
     assert f"at the end {last:.2f}" in printed
-    print_run(mixed("{ n = 2 }"))
+    present(False, mixed("{ n = 2 }"))
     printed = capsys.readouterr().out
-    assert "MCR-ALS: rms" in printed
+    assert "MCR-ALS, rms" in printed
     assert "component 2: share" in printed

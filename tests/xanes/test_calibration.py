@@ -139,4 +139,4 @@ def test_unproven_scale_is_flagged() -> None:
     s = [Standard("RuO2", 4, 22132.5, 0.2), Standard("Ru", 0, 22124.1, 0.2, scale="stated")]
     with pytest.warns(XasuiteWarning, match="unproven for RuO2"):
         c = calibrate_valence(s)
-    assert list(c.table()["energy scale"]) == ["unproven", "stated"]
+    assert list(c.summary().to_dataframe()["scale"]) == ["unproven", "stated"]

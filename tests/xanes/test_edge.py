@@ -68,7 +68,7 @@ def test_a_stack_and_a_series_equal_the_single_spectra() -> None:
         one = edge_energy(record(E, stack[i], e0=7121.0), fraction=0.6)
         assert whole.value[i] == one.value
         assert whole.norm_err[i] == pytest.approx(float(one.norm_err), rel=1e-3, abs=1e-6)
-    assert list(whole.table()["label"]) == ["a", "b", "c"]
+    assert list(whole.summary().to_dataframe()["label"]) == ["a", "b", "c"]
 
 
 def test_mistakes() -> None:

@@ -14,7 +14,8 @@ import numpy as np
 
 from .. import hooks
 from ..errors import SeriesError
-from ..records import OK, Array, Normalized, Series, Shown
+from ..records import OK, Array, Normalized, Series
+from ..records.table import Presented, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +24,7 @@ CURVES = {"norm": "energy", "chi": "k", "fit": "k"}
 
 
 @dataclass(frozen=True, eq=False)
-class SeriesRun(Shown):
+class SeriesRun(Presented):
     """The results of a series in one HDF5 file.
 
     `audit` says how many rows were refitted with Larch and the largest difference in standard errors; `kind` is
@@ -138,6 +139,18 @@ class SeriesRun(Shown):
         from ..specs.series import SECONDS
 
         return values / SECONDS[self.time_unit], f"Time ({self.time_unit})"
+
+    def summary(self) -> Table:
+        """A dozen rows along the series with their errors; what became of the others, and the audit."""
+        from .summary import series_table
+
+        return series_table(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Files, audit and every row's values with errors (docs/guide/json.md)."""
+        from .summary import series_dict
+
+        return series_dict(self)
 
     def plot(self, *names: str, against: str = "time") -> Any:
         """The figure of parameters (or columns) against time or another column, with error bands."""

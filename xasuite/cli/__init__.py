@@ -5,17 +5,24 @@ One module a command; a module imports nothing heavy at its top, so that ``xasui
 
 from __future__ import annotations
 
+import difflib
+import functools
 import importlib
+import inspect
 import logging
 import os
+import re
 import sys
 import warnings
+from pathlib import Path
 from typing import Any
 
 import typer
 
 from ..errors import XasuiteError
 from ..version import __version__
+from ._interrupts import insistent
+from .common import QUIET, warn
 
 # One module of this package a line; each has register(app).
 COMMANDS: tuple[str, ...] = (
@@ -47,7 +54,57 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 # typer may carry its own copy of click: its errors' base class is found through one of them
 _CLICK_ERROR: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
-app = typer.Typer(
+# What people type who come from other programs, and what does it here
+ELSEWHERE = {
+    "merge": "give a [[data]] row several files in its spec (docs/guide/spec.md), or use xasuite.merge in Python",
+    "plot": "xasuite figure",
+    "view": "xasuite explore, or xasuite show FILE",
+    "info": "xasuite show FILE",
+    "read": "xasuite show FILE",
+    "init": "xasuite new",
+    "run": "xasuite fit SPEC, or xasuite series SPEC",
+    "batch": "xasuite series SPEC",
+    "feff": "xasuite paths CRYSTAL --absorber ELEMENT",
+    "pca": "xasuite components",
+    "mcr": "xasuite components",
+    "normalize": "xasuite show FILE, or xasuite.normalize in Python",
+    "background": "a spec's [reduce] table, or xasuite.background in Python",
+    "autobk": "a spec's [reduce] table, or xasuite.background in Python",
+    "align": "a spec's [reduce] table, or xasuite.align in Python",
+    "export": "xasuite report RESULTS -o table.csv",
+    "table": "xasuite report RESULTS -o table.tex",
+    "validate": "xasuite check",
+}
+
+
+class _App(typer.Typer):
+    """An app whose every command also takes --quiet."""
+
+    def command(self, *args: Any, **settings: Any) -> Any:
+        register = super().command(*args, **settings)
+
+        def add(function: Any) -> Any:
+            @functools.wraps(function)
+            def run(*given: Any, quiet: bool, **options: Any) -> Any:
+                if quiet:
+                    os.environ[QUIET] = "1"
+                return function(*given, **options)
+
+            signature = inspect.signature(function, eval_str=True)
+            option = typer.Option(
+                False, "--quiet", "-q", help="Print warnings and errors only; files are written."
+            )
+            more = inspect.Parameter("quiet", inspect.Parameter.KEYWORD_ONLY, default=option, annotation=bool)
+            run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), more])  # type: ignore[attr-defined]
+            run.__annotations__ = {n: p.annotation for n, p in run.__signature__.parameters.items()}  # type: ignore[attr-defined]
+            del run.__wrapped__
+            register(run)
+            return function
+
+        return add
+
+
+app = _App(
     name="xasuite",
     help="XANES and EXAFS from raw scans to a coordination table that can be defended.",
     no_args_is_help=True,
@@ -84,7 +141,7 @@ def _register() -> None:
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any) -> None:
     if issubclass(category, (DeprecationWarning, PendingDeprecationWarning)):
         return
-    typer.secho(f"warning: {message}", fg="yellow", err=True)
+    warn(str(message))
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -92,6 +149,13 @@ def main(argv: list[str] | None = None) -> None:
     _register()
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    os.environ.pop(QUIET, None)
+    with insistent():
+        sys.exit(_run(argv))
+
+
+def _run(argv: list[str] | None) -> int:
+    """The exit code of a command line."""
     try:
         code = app(args=argv, prog_name="xasuite", standalone_mode=False)
         if code == INTERRUPTED:  # typer turns Ctrl-C into this code without a word
@@ -99,15 +163,33 @@ def main(argv: list[str] | None = None) -> None:
     except XasuiteError as exc:
         if os.environ.get("XASUITE_DEBUG"):
             raise
-        typer.secho(f"xasuite: {exc}", fg="red", err=True)
-        sys.exit(1)
+        return _mistake(str(exc))
     except _CLICK_ERROR as exc:
-        typer.secho(f"xasuite: {exc.format_message()}", fg="red", err=True)
-        sys.exit(1)
+        return _mistake(_sentence(exc))
     except (typer.Abort, KeyboardInterrupt):
         typer.secho("xasuite: interrupted; what was done is kept", fg="yellow", err=True)
-        sys.exit(INTERRUPTED)
+        return INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
-        sys.exit(0)
-    sys.exit(code if isinstance(code, int) else 0)
+        return 0
+    return code if isinstance(code, int) else 0
+
+
+def _mistake(sentence: str) -> int:
+    typer.secho(f"xasuite: {sentence}", fg="red", err=True)
+    return 1
+
+
+def _sentence(exc: Any) -> str:
+    """What click has to say, and of a command that is none the one that was meant."""
+    found = re.search(r"No such command '([^']*)'", exc.format_message())
+    if found is None:
+        return str(exc.format_message())
+    name = found[1]
+    near = difflib.get_close_matches(name.lower(), [*ELSEWHERE, *COMMANDS], 1)
+    if near and near[0] in ELSEWHERE:
+        return f'there is no command "{name}"; for that: {ELSEWHERE[near[0]]}'
+    if Path(name).exists():
+        return f'"{name}" is no command; to see what a file holds: xasuite show {name}'
+    meant = f'did you mean "{near[0]}"?' if near else f"there are {', '.join(COMMANDS)}"
+    return f'there is no command "{name}"; {meant}'

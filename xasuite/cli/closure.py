@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from .common import JSON, OUTPUT, console, print_json, print_table, spinner
+from .common import JSON, OUTPUT, present, spinner
 
 
 def register(app: typer.Typer) -> None:
@@ -23,7 +23,7 @@ def closure(
 ) -> None:
     """Bias, spread, reported error and coverage of every published value; and how far N moves with each choice."""
     from ..errors import SpecError
-    from ..report.closure import closure_json, recovery_rows, write_closure
+    from ..report.closure import write_closure
     from ..specs import load_spec
     from ..workflow.closure import study
 
@@ -34,28 +34,6 @@ def closure(
         done = study(loaded, seeds=seeds, progress=progress)
         written = write_closure(done, output / loaded.name, figures=figures)
     if json:
-        print_json(closure_json(done))
-        return
-    header, rows = recovery_rows(done.recoveries)
-    print_table(f"{loaded.name}: {seeds} seeds a row (closure)", header, rows)
-    for r in done.recoveries:
-        if r.reason:
-            console().print(
-                f"  {r.row} {r.path} {r.quantity} at {r.noise:.1e}: coverage {r.coverage:.2f}: {r.reason}",
-                style="yellow",
-            )
-    for row, level in done.matching.items():
-        text = "none between 5e-5 and 5e-2" if level is None else f"{level:.2e}"
-        console().print(f"  {row}: the noise that gives N its published error: epsilon_k {text}", style="dim")
-    moved = [
-        (c.what, c.row, c.path, f"{c.n:.2f}", f"{c.n_shift:+.2f}", f"{c.r:.3f}", f"{c.sigma2 * 1e3:.2f}")
-        for c in done.choices
-    ]
-    print_table(
-        "Other choices, without noise: where N ends",
-        ("choice", "row", "path", "N", "N moves by", "R (A)", "sigma2 (1e-3 A^2)"),
-        moved,
-    )
-    for line in done.impossible:
-        console().print(f"  {line}", style="yellow")
-    console().print(f"written: {', '.join(str(p) for p in written)}")
+        present(True, done)
+    else:
+        present(False, done, done.moved(), written=written)

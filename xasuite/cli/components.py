@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-from ._xanes import ENERGY, FLAT, MU, NORM, OUT, PRE, keep, normalized, pair_of, show
+from ._xanes import ENERGY, FLAT, JSON, MU, NORM, OUT, PRE, Interval, kept, normalized
+from .common import present
+
+if TYPE_CHECKING:
+    from ..records.table import Presented, Table
 
 
 def register(app: typer.Typer) -> None:
@@ -17,40 +22,40 @@ def register(app: typer.Typer) -> None:
         files: list[str] = typer.Argument(
             ..., help="Spectra, or a file of many, in the order of the process."
         ),
-        energy: str = ENERGY,
+        energy: Interval = ENERGY,
         number: int = typer.Option(0, "--number", "-n", help="Components for MCR-ALS; left out, PCA alone."),
         target: list[str] = typer.Option([], "--target", help="A reference to test against the components."),
         start: str = typer.Option("efa", "--start", help="MCR-ALS from efa or purest."),
         unimodal: bool = typer.Option(False, "--unimodal", help="Concentrations have one maximum each."),
         flat: bool = FLAT,
         mu: str | None = MU,
-        pre_range: str | None = PRE,
-        norm_range: str | None = NORM,
+        pre_range: Interval | None = PRE,
+        norm_range: Interval | None = NORM,
         out: Path | None = OUT,
+        json: bool = JSON,
     ) -> None:
         """How many species a series holds (scree, IND, F test, target tests), and what they are (MCR-ALS)."""
+        from ..records.quantities import Quantity
+        from ..records.table import Table
         from ..report.plots import components as plots
         from ..xanes import mcr_als, pca, target_test
 
         records = normalized(files, mu=mu, pre_range=pre_range, norm_range=norm_range)
-        array, within = "flat" if flat else "norm", pair_of(energy)
-        found = pca(records, energy=within, array=array)
-        typer.echo(found.table().to_string(index=False, float_format=lambda x: f"{x:.4g}"))
-        typer.echo(
-            f"IND is least at {found.n_ind} component(s); {found.n_f} significant by the F test at 5 %"
-        )
-        keep(plots.pca(found), found.table(), out, "pca")
+        array = "flat" if flat else "norm"
+        found = pca(records, energy=energy, array=array)
+        results: list[Presented | Table] = [found]
+        written = [*kept(out, "pca", found, lambda: plots.pca(found))]
         if target:
             references = normalized(target, mu=mu, pre_range=pre_range, norm_range=norm_range)
-            for t in target_test(found, references, number or found.n_ind, array=array):
-                typer.echo(f"target {t.name}: SPOIL {t.spoil:.2f}, R factor {t.rfactor:.2g}: {t.verdict}")
+            tests = target_test(found, references, number or found.n_ind, array=array)
+            columns = ("label", Quantity("spoil", "SPOIL", form=".2f"), "rfactor", "verdict")
+            results.append(
+                Table.of("Target tests", columns, ((t.name, t.spoil, t.rfactor, t.verdict) for t in tests))
+            )
         if number:
             mcr = mcr_als(
-                records, number, energy=within, array=array, start=start, unimodal=unimodal, freedom=True
+                records, number, energy=energy, array=array, start=start, unimodal=unimodal, freedom=True
             )
-            typer.echo(
-                f"\nMCR-ALS from {mcr.start}: RMS {mcr.rms:.5f} (least possible {mcr.rms_least:.5f}), lack of fit "
-                f"{mcr.lack_of_fit:.2f} %, {mcr.iterations} iterations"
-            )
-            show(mcr.table())
-            keep(plots.mcr(mcr), mcr.table(), out, "mcr")
+            results.append(mcr)
+            written += kept(out, "mcr", mcr, lambda: plots.mcr(mcr))
+        present(json, *results, written=written)

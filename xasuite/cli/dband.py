@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from ..errors import RangeError, ReadError
-from ._xanes import OUT, keep, pair, show
+from ._xanes import JSON, OUT, Interval, kept
+from .common import present, ranged
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from ..records import Array
-    from ..xanes import DBand, FermiEdge
+    from ..xanes import FermiEdge
 
 
 def register(app: typer.Typer) -> None:
@@ -26,30 +25,27 @@ def register(app: typer.Typer) -> None:
         fermi: float | None = typer.Option(
             None, "--fermi", help="Binding energy of the Fermi level as recorded; left out, zero."
         ),
-        fermi_span: str | None = typer.Option(
-            None, "--fit-fermi", help="Fit the Fermi edge on these energies instead, as in --fit-fermi=-1,1."
+        fermi_fit_range: Interval | None = ranged(
+            None, "--fit-fermi", help="Fit the Fermi edge on these energies instead, as in --fit-fermi -1,1."
         ),
-        cut: str = typer.Option(
-            "-2,10", "--cut", help="Range kept, in eV of binding from the Fermi level, as in --cut=-2,10."
-        ),
+        cut: Interval = ranged("-2,10", "--cut", help="Range kept, in eV of binding from the Fermi level."),
         out: Path | None = OUT,
+        json: bool = JSON,
     ) -> None:
         """The d-band centre of an XPS valence band above a Shirley background, with its errors.
 
         E_d = integral N(e) e de / integral N(e) de, e from the Fermi level, negative for filled states.
         """
+        from dataclasses import replace
+
         from ..report.plots import components as plots
         from ..xanes import d_band_centre
 
-        within = pair(cut, "cut")
-        if within is None:
-            raise RangeError('--cut is needed: "low,high" in eV')
         binding, intensity = _columns(file)
-        level = _fermi(binding, intensity, fermi, pair(fermi_span, "fit-fermi"))
-        found = d_band_centre(binding, intensity, fermi=level, cut=within)
-        table = _table(found)
-        show(table)
-        keep(plots.dband(found), table, out, "dband")
+        level, said = _fermi(binding, intensity, fermi, fermi_fit_range)
+        found = d_band_centre(binding, intensity, fermi=level, cut=cut)
+        table = replace(found.summary(), notes=(said,))
+        present(json, table, written=kept(out, "dband", table, lambda: plots.dband(found)))
 
 
 def _columns(file: Path) -> tuple[Array, Array]:
@@ -67,31 +63,16 @@ def _columns(file: Path) -> tuple[Array, Array]:
 
 
 def _fermi(
-    binding: Array, intensity: Array, fermi: float | None, fit_range: tuple[float, float] | None
-) -> float | FermiEdge:
+    binding: Array, intensity: Array, fermi: float | None, fit_range: Interval | None
+) -> tuple[float | FermiEdge, str]:
     """The Fermi level as given, fitted, or taken to be zero, and a line that says which. Raises RangeError."""
+    from ..records.quantities import as_printed
     from ..xanes import fermi_level
 
     if fit_range is None:
         taken = "taken to be" if fermi is None else "given as"
-        typer.echo(f"Fermi level {taken} {fermi or 0.0:g} eV as recorded")
-        return fermi or 0.0
+        return fermi or 0.0, f"Fermi level {taken} {fermi or 0.0:g} eV as recorded"
     if fermi is not None:
         raise RangeError("--fermi and --fit-fermi exclude each other; give one of them")
     level = fermi_level(binding, intensity, fit_range=fit_range)
-    typer.echo(f"Fermi level {level.position:.3f}({level.stderr:.3f}) eV as recorded, fitted")
-    return level
-
-
-def _table(found: DBand) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.DataFrame(
-        {
-            "d-band centre (eV)": [float(found.centre)],
-            "error": [float(found.stderr)],
-            "from noise": [float(found.noise_err)],
-            "from the ends": [float(found.ends_err)],
-            "width (eV)": [float(found.width)],
-        }
-    )
+    return level, f"Fermi level {as_printed(level.position, level.stderr)} eV as recorded, fitted"

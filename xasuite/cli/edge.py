@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-from ._xanes import MU, NORM, OUT, PRE, keep, normalized, show
+from ._xanes import JSON, MU, NORM, OUT, PRE, Interval, kept, normalized
+from .common import present
+
+if TYPE_CHECKING:
+    from ..records.table import Table
 
 
 def register(app: typer.Typer) -> None:
@@ -22,28 +27,45 @@ def register(app: typer.Typer) -> None:
             [0.5], "--fraction", help="Of the edge jump, for the method fraction; repeat for several."
         ),
         mu: str | None = MU,
-        pre_range: str | None = PRE,
-        norm_range: str | None = NORM,
+        pre_range: Interval | None = PRE,
+        norm_range: Interval | None = NORM,
         out: Path | None = OUT,
+        json: bool = JSON,
     ) -> None:
         """Edge energies, with errors from noise and from the choice of normalisation range."""
-        import pandas as pd
+        from dataclasses import replace
 
+        from ..records.table import joined
         from ..report.plots import xanes as plots
         from ..xanes import edge_energy
 
         records = normalized(files, mu=mu, pre_range=pre_range, norm_range=norm_range)
-        tables = []
-        several = method == "fraction" and len(fraction) > 1
-        for f in fraction if several else fraction[:1]:
-            found = [edge_energy(r, method=method, fraction=f) for r in records]
-            table = pd.concat([e.table() for e in found], ignore_index=True)
-            show(table)
-            tail = {c: f"{found[0].name} {c}" for c in table.columns[2:]}
-            tables.append(table.rename(columns=tail) if several else table)
+        fractions = fraction if method == "fraction" else fraction[:1]
+        tables = [
+            joined([edge_energy(r, method=method, fraction=f).summary() for r in records]) for f in fractions
+        ]
+        whole = side_by_side(tables)
+        written: list[Path] = []
         elements = list(dict.fromkeys(r.element for r in records))
         for element in elements:
-            rows = [i for i, r in enumerate(records) if r.element == element]
-            columns = [t.iloc[rows] if n == 0 else t.iloc[rows, 1:] for n, t in enumerate(tables)]
+            own = [r for r in records if r.element == element]
+            rows = tuple(row for row, r in zip(whole.rows, records, strict=True) if r.element == element)
             name = "edges" if len(elements) == 1 else f"edges_{element}"
-            keep(plots.edges([records[i] for i in rows]), pd.concat(columns, axis=1), out, name)
+            written += kept(out, name, replace(whole, rows=rows), lambda own=own: plots.edges(own))
+        present(json, *tables, written=written)
+
+
+def side_by_side(tables: list[Table]) -> Table:
+    """Edge energies at several fractions as one table, a row a spectrum; the parts of each error name its energy."""
+    from dataclasses import replace
+
+    if len(tables) == 1:
+        return tables[0]
+    columns = [tables[0].columns[0]]
+    for energy, *parts in (t.columns[1:] for t in tables):
+        columns += [energy, *(p.within(energy.name) for p in parts)]
+    rows = (
+        (first[0], *(cell for row in (first, *others) for cell in row[1:]))
+        for first, *others in zip(*(t.rows for t in tables), strict=True)
+    )
+    return replace(tables[0], columns=tuple(columns), rows=tuple(rows))

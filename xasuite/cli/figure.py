@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from .common import DATA_ROOT, console, print_table, spinner
+from .common import DATA_ROOT, Interval, print_table, ranged, say_written, spinner
 
 WIDTHS = ("own", "column", "double")
 
@@ -32,7 +32,7 @@ def figure(
     rows: list[str] = typer.Option([], "--row", help="Label of a row to show; may be repeated."),
     times: str | None = typer.Option(None, help="Times of the rows, with commas: colours follow them."),
     kweight: int | None = typer.Option(None, help="k weight."),
-    k: tuple[float, float] | None = typer.Option(None, help="k range, 1/A, of ft."),
+    k: Interval | None = ranged(None, "--k", help="k range in 1/Å, of ft."),
     data_root: Path | None = DATA_ROOT,
 ) -> None:
     """Draw a figure: XANES, |chi(R)|, fits, wavelets, valence, a series against time."""
@@ -55,7 +55,7 @@ def figure(
         made = figures.figure(kind, *(inputs or []), **{n: v for n, v in options.items() if v is not None})
         inches = {"own": None, "column": COLUMN, "double": DOUBLE}[width]
         written = figures.save_figure(made, output, tuple(formats), width=inches)
-    console().print(f"written: {', '.join(str(p) for p in written)}")
+    say_written(written)
 
 
 def _time(text: str) -> float:

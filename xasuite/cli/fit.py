@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from .common import DATA_ROOT, JSON, OUTPUT, console, print_json, print_table, spinner
+from .common import DATA_ROOT, JSON, OUTPUT, print_json, say, say_written, show, spinner
 
 if TYPE_CHECKING:
+    from ..specs import Spec
+    from ..specs.load import Loaded
     from ..workflow.run import SpecResult
 
 EXIT_NOT_A_FIT = 3
@@ -28,75 +30,71 @@ def fit(
     json: bool = JSON,
     figures: bool = typer.Option(True, help="Make the figures."),
 ) -> None:
-    """Fit specs and write results/<spec>/ (result.json, table.csv/.md/.tex, fit.png/.pdf).
+    """Fit specs and write results/<spec>/: result.json, tables, curves, the methods' text, figures.
 
-    Exit code 3 where a row is not a fit.
+    A spec that cannot be fitted does not stop the others; all that failed are named at the end, with exit code 1. Exit
+    code 3 where a row is not a fit.
     """
-    from .. import workflow
-    from ..errors import FitError
-    from ..report.results import fit_json, write_results
-    from ..specs import load_spec
+    from ..errors import FitError, SpecError, XasuiteError
+    from ..report.results import write_results
+    from ..workflow import run_spec
     from ..workflow.resolve import Context
     from ..workflow.verdict import NOT_A_FIT
 
     context = Context.of(data_root)
-    loaded = [load_spec(path) for path in specs]
     documents, failures = [], []
     levels: set[str] = set()
+    loaded: list[Loaded[Spec]] = []
+    for path in specs:
+        try:
+            loaded.append(load(path))
+        except SpecError as exc:
+            failures += exc.mistakes
     with spinner(json) as progress:
         for one in loaded:
-            result = workflow.run_spec(one, context, progress=progress)
+            try:
+                result = run_spec(one, context, progress=progress)
+            except XasuiteError as exc:
+                if len(specs) == 1:
+                    raise
+                failures.append(f"{one.name}: {exc}")
+                continue
             written = write_results(result, output, figures=figures, progress=progress)
-            documents.append(fit_json(result))
             levels |= {verdict.level for verdict in result.verdicts.values()}
             failures += [f"{one.name} {row}: {why}" for row, why in result.failed.items()]
-            if not json:
+            if json:
+                documents.append(result.to_dict())
+            else:
                 print_result(result)
-                console().print(f"written: {written[0].parent}/ ({', '.join(p.name for p in written)})\n")
-    if json:
-        print_json(documents[0] if len(documents) == 1 else documents)
+                say_written(written)
+    if json and documents:
+        print_json(documents[0] if len(specs) == 1 else documents)
     if failures:
-        raise FitError("; ".join(failures))
+        raise SpecError(failures) if not loaded else FitError("; ".join(failures))
     if NOT_A_FIT in levels:
         raise typer.Exit(EXIT_NOT_A_FIT)
 
 
+def load(path: Path) -> Loaded[Spec]:
+    """The spec of a file. Raises SpecError, which names the command that makes a spec from data."""
+    from ..errors import SpecError
+    from ..specs import load_spec
+
+    if path.is_file() and path.suffix.lower() != ".toml":
+        raise SpecError(f"{path} is no spec (.toml); make one from data: xasuite new {path}")
+    return load_spec(path)
+
+
 def print_result(result: SpecResult) -> None:
-    """The table, its footnotes and its warnings on a terminal."""
-    from ..report.tables import coordination_table
+    """The table, its footnotes and its warnings on a terminal, and the same data fitted in other ways."""
+    from ..workflow.summary import variants_table
 
-    table = coordination_table(result)
-    print_table(table.title, table.header, table.rows)
-    for line in table.footnotes:
-        console().print(f"  {line}", style="dim")
+    show(result.summary())
     for label, verdict in result.verdicts.items():
-        console().print(f"  {label}: {verdict.level}", style=COLOURS[verdict.level], markup=False)
+        say(f"  {label}: {verdict.level}", COLOURS[verdict.level])
         for reason in verdict.reasons:
-            console().print(f"    {reason}", markup=False)
-    for fit in result.rows:
-        for line in fit.warnings:
-            console().print(f"  {fit.label}: {line}", style="yellow")
-    for line in result.warnings:
-        console().print(f"  {line}", style="yellow")
-    print_variants(result)
-
-
-def print_variants(result: SpecResult) -> None:
-    """The variants beside the main fit: every parameter, R factor, and what was changed."""
-    if not result.variants:
-        return
-    names = [p.name for p in result.rows[0].parameters] if result.rows else []
-    rows = []
-    for label, fits in (("as the spec says", result.rows), *result.variants.items()):
-        for f in fits:
-            cells = []
-            for name in names:
-                p = next((q for q in f.parameters if q.name == name), None)
-                mark = "" if p is None else {"fixed": "*", "inherited": "*"}.get(p.kind, "")
-                state = f" ({p.state})" if p is not None and p.state else ""
-                cells.append("-" if p is None else f"{p.value}{mark}{state}")
-            rows.append((label, f.label, *cells, f"{f.rfactor:.4f}"))
-    print_table("The same data fitted in other ways", ("variant", "sample", *names, "R factor"), rows)
-    for variant in result.loaded.spec.variant:
-        if variant.note:
-            console().print(f"  {variant.label}: {variant.note}", style="dim")
+            say(f"    {reason}")
+    for line in (*(f"{f.label}: {w}" for f in result.rows for w in f.warnings), *result.warnings):
+        say(f"  {line}", "yellow")
+    if result.variants:
+        show(variants_table(result))

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import typer
 
-from ._xanes import ENERGY, FLAT, MU, NORM, OUT, PRE, keep, normalized, pair_of, show
+from ._xanes import ENERGY, FLAT, JSON, MU, NORM, OUT, PRE, Interval, kept, normalized
+from .common import present
 
 
 def register(app: typer.Typer) -> None:
@@ -16,26 +17,30 @@ def register(app: typer.Typer) -> None:
     def lcf(
         files: list[str] = typer.Argument(..., help="Spectra to be made up."),
         ref: list[str] = typer.Option(..., "--ref", help="A reference; repeat for each."),
-        energy: str = ENERGY,
+        energy: Interval = ENERGY,
         flat: bool = FLAT,
         free_sum: bool = typer.Option(False, "--free-sum", help="Do not keep the sum of the weights at one."),
         rank: bool = typer.Option(False, "--rank", help="Rank all subsets of references for each spectrum."),
         mu: str | None = MU,
-        pre_range: str | None = PRE,
-        norm_range: str | None = NORM,
+        pre_range: Interval | None = PRE,
+        norm_range: Interval | None = NORM,
         out: Path | None = OUT,
+        json: bool = JSON,
     ) -> None:
         """Weights of references in spectra, bounded from 0 to 1, their sum exactly one."""
+        from ..records.table import Table
         from ..report.plots import components as plots
         from ..xanes import linear_combination, rank_references
 
         spectra = normalized(files, mu=mu, pre_range=pre_range, norm_range=norm_range)
         references = normalized(ref, mu=mu, pre_range=pre_range, norm_range=norm_range)
-        array, within = "flat" if flat else "norm", pair_of(energy)
-        found = linear_combination(spectra, references, energy=within, array=array, sum_to_one=not free_sum)
-        show(found.table(), 4)
-        if rank:
-            for spectrum in spectra:
-                typer.echo(f"\n{spectrum.label}: subsets of references, the best first")
-                show(rank_references(spectrum, references, energy=within, array=array), 5)
-        keep(plots.lcf(found), found.table(), out, "lcf")
+        array = "flat" if flat else "norm"
+        found = linear_combination(spectra, references, energy=energy, array=array, sum_to_one=not free_sum)
+        ranks = [
+            Table.from_dataframe(
+                f"{s.label}: subsets of references, the best first",
+                rank_references(s, references, energy=energy, array=array),
+            )
+            for s in (spectra if rank else ())
+        ]
+        present(json, found, *ranks, written=kept(out, "lcf", found, lambda: plots.lcf(found)))

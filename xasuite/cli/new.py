@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from .common import console, spinner
+from .common import say, say_written, spinner
 
 if TYPE_CHECKING:
     from ..workflow.new import Amplitude
@@ -73,10 +73,11 @@ def new(
             temporary.write_text(draft.text, encoding="utf-8")
             warnings = check_spec(draft.loaded)
     for line in draft.decisions:
-        console().print(f"  {line}")
+        say(f"  {line}")
     for line in warnings:
-        console().print(f"  {line}", style="yellow")
-    typer.echo(f"written: {output}; now: xasuite fit {output}")
+        say(f"  {line}", "yellow")
+    say_written([output])
+    say(f"next: xasuite fit {output}")
 
 
 def _ask(question: str, otherwise: str) -> str:

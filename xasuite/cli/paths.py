@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from .common import JSON, console, print_json, print_table, spinner
+from .common import JSON, print_json, show, spinner
 
 if TYPE_CHECKING:
     from ..feff.paths import FeffPath
@@ -33,6 +33,8 @@ def paths(
     """List the scattering paths of a structure: number, atoms, degeneracy, reff, legs, amplitude."""
     from .. import feff
     from ..errors import CrystalError
+    from ..records.quantities import Quantity
+    from ..records.table import Table
 
     wrong = [s for s in substitute if s.count("=") != 1]
     if wrong:
@@ -54,15 +56,23 @@ def paths(
         print_json({"crystal": structure.name, "origin": found[0].origin, "paths": [_row(p) for p in found]})
         return
     shell = _shell_names(found)
-    header = ("path", "atoms", "degeneracy", "reff (A)", "legs", "amplitude (%)", "shell")
-    rows = [
-        [str(p.index), "-".join(p.scatterers), f"{p.degen:g}", f"{p.reff:.4f}", str(p.nleg),
-         f"{p.relative_amplitude:.2f}", shell.get(p.index, "")]
+    columns = (
+        "path", Quantity("atoms", "Atoms"), "degen", "reff", Quantity("legs", "Legs"),
+        Quantity("amplitude", "Amplitude", "%", form=".2f"), Quantity("shell", "Shell"),
+    )  # fmt: skip
+    rows = (
+        (
+            p.index,
+            "-".join(p.scatterers),
+            p.degen,
+            p.reff,
+            p.nleg,
+            p.relative_amplitude,
+            shell.get(p.index, ""),
+        )
         for p in found
-    ]  # fmt: skip
-    print_table(found[0].origin, header, rows, right=header[:1] + header[2:6])
-    for note in structure.notes:
-        console().print(f"  {note}", style="dim")
+    )
+    show(Table.of(found[0].origin, columns, rows, notes=structure.notes))
 
 
 def _row(path: FeffPath) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import typer
 
-from ._xanes import ENERGY, FLAT, MU, NORM, OUT, PRE, keep, normalized, pair_of, show
+from ._xanes import ENERGY, FLAT, JSON, MU, NORM, OUT, PRE, Interval, kept, normalized
+from .common import present
 
 
 def register(app: typer.Typer) -> None:
@@ -19,37 +20,26 @@ def register(app: typer.Typer) -> None:
             ..., "--peak", help="First guess of a peak's energy; repeat for each."
         ),
         width: float = typer.Option(2.0, "--width", help="First guess of the peaks' full width, eV."),
-        energy: str = ENERGY,
+        energy: Interval = ENERGY,
         step: float | None = typer.Option(None, "--step", help="First guess of the edge step's energy."),
         kind: str = typer.Option("arctan", "--kind", help="Edge step: arctan or erf."),
         flat: bool = FLAT,
         mu: str | None = MU,
-        pre_range: str | None = PRE,
-        norm_range: str | None = NORM,
+        pre_range: Interval | None = PRE,
+        norm_range: Interval | None = NORM,
         out: Path | None = OUT,
+        json: bool = JSON,
     ) -> None:
         """Peak positions, areas, centroid and splitting with their errors."""
-        import pandas as pd
-
         from ..report.plots import components as plots
         from ..xanes import EdgeStep, Peak, fit_peaks
 
-        within = pair_of(energy)
         edge = None if step is None else EdgeStep(kind, step)
-        for i, record in enumerate(normalized(files, mu=mu, pre_range=pre_range, norm_range=norm_range)):
-            fits = fit_peaks(
-                record,
-                [Peak(c, width) for c in peak],
-                energy=within,
-                step=edge,
-                array="flat" if flat else "norm",
-            )
-            fit = fits.rows[0]
-            if fit is None:
-                continue
-            typer.echo(f"{fit.label}   R factor {fit.rfactor:.2g}")
-            rows = [{"": k, "value": v, "error": fit.errors[k]} for k, v in fit.values.items()]
-            show(pd.DataFrame(rows))
-            for remark in fit.remarks:
-                typer.echo(f"  remark: {remark}")
-            keep(plots.peaks(fit), pd.DataFrame(rows), out, f"peaks_{i + 1}")
+        wanted, array = [Peak(c, width) for c in peak], "flat" if flat else "norm"
+        records = normalized(files, mu=mu, pre_range=pre_range, norm_range=norm_range)
+        fits = [fit_peaks(r, wanted, energy=energy, step=edge, array=array).rows[0] for r in records]
+        written: list[Path] = []
+        for i, fit in enumerate(fits, start=1):
+            if fit is not None:
+                written += kept(out, f"peaks_{i}", fit, lambda fit=fit: plots.peaks(fit))
+        present(json, *(fit for fit in fits if fit is not None), written=written)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from .common import console, spinner
+from .common import say, say_written, spinner
 
 
 def register(app: typer.Typer) -> None:
@@ -43,5 +43,5 @@ def report(
             raise WriteError(
                 f"{output}: name it .html for the report, or .{', .'.join(FORMATS)} for its tables"
             )
-    for path in written:
-        console().print(f"written: {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    say_written(written)
+    say(f"{sum(p.stat().st_size for p in written) / 1e6:.1f} MB")

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from .common import DATA_ROOT, JSON, OUTPUT, console, print_json, print_table, spinner
+from .common import DATA_ROOT, JSON, OUTPUT, print_json, print_table, say, show, spinner
 
 if TYPE_CHECKING:
+    from ..records.table import Table
     from ..workflow.reproduce import Reproduction
     from ..workflow.run import SpecResult
-    from ..workflow.score import Cell
 
 OUTSIDE = 2
+SAID_LINES = 8  # of doubts and failures, without --verbose
+SAID_WIDTH = 96
 
 
 def register(app: typer.Typer) -> None:
@@ -31,149 +34,130 @@ def reproduce(
     output: Path = OUTPUT,
     json: bool = JSON,
     figures: bool = typer.Option(True, help="Make the figures."),
+    verbose: bool = typer.Option(
+        False, "--verbose", "-v", help="Print every cell, variant, statement and doubt."
+    ),
 ) -> None:
-    """Make published tables again: published, ours, difference, within or outside.
+    """Make published tables again and print a line a table: how many cells are within, and the worst one.
 
-    Exit code 0 when all cells are within, 2 when one is outside or a fit failed, 1 on a mistake.
+    Everything else is in the page that is written. Exit code 0 when all cells are within, 2 when one is outside or a
+    fit failed, 1 on a mistake.
     """
-    from ..report.results import reproduction_json, write_results
+    from ..report.html import write_report
+    from ..report.results import write_results
     from ..workflow import reproduce_specs
 
-    written = []
+    written: list[Path] = []
     with spinner(json) as progress:
 
         def keep(result: SpecResult) -> None:
-            written.append(write_results(result, output, figures=figures, progress=progress)[0].parent)
+            written.append(write_results(result, output, figures=figures, progress=progress)[0])
 
         done = reproduce_specs(targets or [], data_root=data_root, keep=keep, progress=progress)
+        progress("writing the page")
+        page = (
+            write_report(written, output / "reproduce.html", title="Published tables made again")
+            if written
+            else None
+        )
     if json:
-        print_json(reproduction_json(done))
+        print_json(done.to_dict())
     else:
-        print_reproduction(done)
-        if written:
-            console().print(f"figures and tables: {', '.join(str(p) for p in written)}")
+        if verbose:
+            print_everything(done)
+        show(scoreboard(done))
+        print_lines(done, None if verbose else SAID_LINES)
+        if page is not None:
+            say(f"written: {page} and a folder a spec in {output}/")
     raise typer.Exit(0 if done.good else OUTSIDE)
 
 
-def print_reproduction(done: Reproduction) -> None:
-    """Tables of cells, variants, what cannot be told, doubts, and a summary line a table."""
-    from .fit import print_variants
+def scoreboard(done: Reproduction) -> Table:
+    """A row a table and label: cells within, and the cell that is farthest from what is published."""
+    from ..records.quantities import Quantity, quantity
+    from ..records.table import Table
+
+    rows = []
+    for key in dict.fromkeys((c.table, c.label) for c in done.cells):
+        of = [c for c in done.cells if (c.table, c.label) == key]
+        far = max(of, key=lambda c: (not c.within, abs(c.difference) if math.isfinite(c.difference) else 0.0))
+        gap = f"{far.difference:+.1f} errors" if math.isfinite(far.difference) else "no error known"
+        where = f"{far.row} {far.path} {quantity(far.quantity).symbol}: {gap}" + (
+            "" if far.within else ", OUTSIDE"
+        )
+        rows.append((*key, f"{sum(c.within for c in of)} of {len(of)}", where))
+    columns = (
+        Quantity("table", "Table"),
+        "label",
+        Quantity("within", "Within"),
+        Quantity("worst", "Farthest cell"),
+    )
+    return Table.of("Published tables made again", columns, rows)
+
+
+def print_lines(done: Reproduction, most: int | None) -> None:
+    """Doubtful published statements, data that are not there and failures, a line each."""
+    for title, lines in (
+        ("Doubtful in print", list(done.doubts)),
+        ("Data not there", [f"{k}: {v}" for k, v in done.missing.items()]),
+        ("Failed", [f"{k}: {v}" for k, v in done.failed.items()]),
+    ):
+        for line in lines[:most]:
+            short = line if most is None or len(line) <= SAID_WIDTH else line[: SAID_WIDTH - 1] + "…"
+            say(f"  {title}: {short}", "yellow" if title != "Failed" else "red")
+        if most is not None and len(lines) > most:
+            say(f"  {title}: {len(lines) - most} more (--verbose)", "dim")
+
+
+def print_everything(done: Reproduction) -> None:
+    """Every cell, variant, statement and what the data cannot determine."""
+    from ..workflow.summary import cells_table, variants_table
 
     for result in done.results:
         cells = [c for c in done.cells if c.spec == result.loaded.name]
         if cells:
-            header = ("row", "path", "quantity", "published", "ours", "diff/err", "verdict", "rule", "label")
-            print_table(
-                f"{result.loaded.name}: {result.loaded.spec.title}", header, [_line(c) for c in cells]
-            )
+            show(cells_table(f"{result.loaded.name}: {result.loaded.spec.title}", cells))
         for row in result.inputs.values():
-            console().print(f"  {row.label}: {row.kind}, {row.origin}", style="dim")
-        print_variants(result)
+            say(f"  {row.label}: {row.kind}, {row.origin}", "dim")
+        if result.variants:
+            show(variants_table(result))
         for line in result.warnings:
-            console().print(f"  {line}", style="yellow")
-    print_matched(done)
-    print_potentials(done)
-    print_claims(done)
-    for title, lines in (
-        ("What the data cannot tell", done.cannot_tell),
-        ("Published statements that are doubtful", done.doubts),
-        ("Data that are not there", [f"{k}: {v}" for k, v in done.missing.items()]),
-        ("Failed", [f"{k}: {v}" for k, v in done.failed.items()]),
-    ):
-        if lines:
-            console().print(f"\n{title}", style="bold")
-            for line in lines:
-                console().print(f"  {line}")
-    console().print()
-    for line in summary(done.cells):
-        console().print(line)
-
-
-def print_matched(done: Reproduction) -> None:
-    """The closure rows at the noise that gives N its published error."""
-    if not done.matched:
-        return
-    rows = []
-    for r in done.matched:
-        scale = 1e3 if r.quantity == "sigma2" else 1.0
-        printed = f"± {r.published_err:g}" if r.published_err else "-"
-        inside = "-" if not r.published_err else "yes" if abs(r.bias) <= r.published_err else "[red]NO[/red]"
-        rows.append(
-            (
-                r.row,
-                r.path,
-                r.quantity + (" e-3" if scale > 1 else ""),
-                f"{r.noise:.1e}",
-                f"{r.truth * scale:g} {printed}",
-                f"{(r.truth + r.bias) * scale:.3f}",
-                f"{r.spread * scale:.3f}",
-                f"{r.reported * scale:.3f}",
-                inside,
-                f"{r.coverage:.2f}" + (f" ({r.reason})" if r.reason else ""),
-            )
-        )
-    title = (
-        f"At the noise where the fit's own error of N equals the published one (median of 24 seeds; then "
-        f"{done.matched[0].seeds} seeds; closure)"
-    )
-    header = (
-        "row",
-        "path",
-        "quantity",
-        "epsilon_k",
-        "published",
-        "mean",
-        "spread",
-        "own error",
-        "mean within",
-        "coverage",
-    )
-    print_table(title, header, rows)
-
-
-def print_potentials(done: Reproduction) -> None:
-    """What fitting with other potentials than the truth's moves."""
-    rows = [
-        (c.row, c.path, f"{c.n_shift:+.2f}", f"{c.r:+.4f}", f"{c.sigma2 * 1e3:+.2f}") for c in done.potentials
-    ]
-    if rows:
-        header = ("row", "path", "N", "R (A)", "sigma2 (1e-3 A^2)")
-        print_table(
-            "What potentials cost: fit with feff8l minus fit with the truth's (noise-free closure)",
-            header,
-            rows,
-        )
-
-
-def print_claims(done: Reproduction) -> None:
-    """Statements with verdict and number."""
+            say(f"  {line}", "yellow")
+    for table in extra_tables(done):
+        show(table)
     if done.claims:
         rows = [(c.id, c.verdict, c.number, c.label) for c in done.claims]
-        print_table("Statements of the paper", ("claim", "verdict", "number", "label"), rows)
+        print_table("Statements of the paper", ("Claim", "Verdict", "Number", "Label"), rows)
         for key, text in dict.fromkeys((c.id, c.text) for c in done.claims):
-            console().print(f"  {key}: {text}", style="dim")
+            say(f"  {key}: {text}", "dim")
+    for line in done.cannot_tell:
+        say(f"  not determined: {line}")
 
 
-def summary(cells: tuple[Cell, ...]) -> list[str]:
-    """One line a table and label."""
-    lines = []
-    for key in dict.fromkeys((c.table, c.label) for c in cells):
-        of = [c for c in cells if (c.table, c.label) == key]
-        within = sum(c.within for c in of)
-        verdict = "all within" if within == len(of) else f"{len(of) - within} OUTSIDE"
-        lines.append(f"{key[0]} ({key[1]}): {within} of {len(of)} cells within; {verdict}")
-    return lines
+def extra_tables(done: Reproduction) -> Iterator[Table]:
+    """Closure at the noise that gives N its published error, and what other potentials than the truth's move."""
+    from ..records.quantities import QUANTITIES, Quantity, quantity
+    from ..records.table import Table
 
-
-def _line(cell: Cell) -> tuple[str, ...]:
-    from ..records.quantities import as_printed
-
-    scale, unit = (1e3, " e-3") if cell.quantity == "sigma2" else (1.0, "")
-    published = f"{cell.published * scale:g}"
-    published += f" ± {cell.published_err * scale:g}{unit}" if cell.published_err else unit
-    ours = as_printed(cell.ours * scale, (cell.ours_err or math.nan) * scale) + unit
-    gap = f"{cell.difference:+.1f}" if math.isfinite(cell.difference) else "-"
-    verdict = "within" if cell.within else "[red]OUTSIDE[/red]"
-    if cell.remark:
-        verdict += f" ({cell.remark})"
-    return (cell.row, cell.path, cell.quantity, published, ours, gap, verdict, cell.rule, cell.label)
+    if done.matched:
+        rows = []
+        for r in done.matched:
+            q = quantity(r.quantity)
+            scale = 10.0**q.power
+            printed = f" ± {r.published_err * scale:g}" if r.published_err else ""
+            inside = "-" if not r.published_err else "yes" if abs(r.bias) <= r.published_err else "NO"
+            numbers = (f"{x * scale:.3f}" for x in (r.truth + r.bias, r.spread, r.reported))
+            covered = f"{r.coverage:.2f}" + (f" ({r.reason})" if r.reason else "")
+            rows.append(
+                (r.row, r.path, q.head, r.noise, f"{r.truth * scale:g}{printed}", *numbers, inside, covered)
+            )
+        heads = ("mean", "spread", "own error", "mean within", "coverage")
+        columns = ("row", "path", "quantity", "epsilon_k", "published", *map(Quantity, heads))
+        title = "At the noise where the fit's own error of N equals the published one"
+        note = f"Median of 24 seeds finds the noise; then {done.matched[0].seeds} seeds."
+        yield Table.of(title, columns, rows, notes=(note,), label="closure")
+    if done.potentials:
+        signed = [Quantity(q.name, q.symbol, q.unit, power=q.power, form="+.4f" if n == "r" else "+.2f") for n in ("n", "r", "sigma2") for q in (QUANTITIES[n],)]  # fmt: skip
+        rows = [(c.row, c.path, c.n_shift, c.r, c.sigma2) for c in done.potentials]
+        title = "What potentials cost: fit with feff8l minus fit with the truth's, without noise"
+        yield Table.of(title, ("row", "path", *signed), rows, label="closure")

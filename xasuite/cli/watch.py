@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from .common import DATA_ROOT, OUTPUT
+from .common import say as say_line
 
 
 def register(app: typer.Typer) -> None:
@@ -58,4 +59,4 @@ def watch(
         look(watcher, interval=interval, until=until, idle=idle, say=say, current=draw)
     except KeyboardInterrupt:
         typer.echo("stopped", err=True)
-    typer.echo(f"{watcher.scans} scans in {target.path}/")
+    say_line(f"{watcher.scans} scans in {target.path}/")

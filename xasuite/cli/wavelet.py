@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from .common import DATA_ROOT, JSON, OUTPUT, console, print_json, print_table, spinner
+from .common import DATA_ROOT, JSON, OUTPUT, Interval, present, print_json, ranged, spinner
 
 if TYPE_CHECKING:
     from ..exafs.wavelet_transform import Lobes
     from ..records import Chi
-
-HEADER = ("sample", "k (1/A)", "R (A)", "|W|", "width in k", "width in R", "kept")
 
 
 def register(app: typer.Typer) -> None:
@@ -24,11 +22,11 @@ def register(app: typer.Typer) -> None:
 def wavelet(
     inputs: list[str] = typer.Argument(help="Scans (FILE or FILE::GROUP) and fit specs (.toml)."),
     kind: str = typer.Option("morlet", help="morlet or cauchy."),
-    k: tuple[float, float] = typer.Option((3.0, 12.0), help="k range in 1/A; a spec's own unless given."),
+    k: Interval = ranged("3,12", "--k", help="k range in 1/Å; a spec's own unless given."),
     kweight: float = typer.Option(2.0, help="Power of k; a spec's own unless given."),
     dk: float = typer.Option(1.0, help="Taper of the window, 1/A."),
     window: str = typer.Option("hanning", help="Window on k."),
-    r: tuple[float, float] = typer.Option((0.5, 4.0), help="R range in A, not corrected for phase."),
+    r: Interval = ranged("0.5,4", "--r", help="R range in Å, not corrected for phase."),
     eta: float = typer.Option(10.0, help="Morlet: frequency; resolution R / (eta sigma) in R."),
     sigma: float = typer.Option(1.0, help="Morlet: width of the Gaussian."),
     order: int = typer.Option(200, help="Cauchy: order; resolution R / sqrt(order) in R."),
@@ -51,8 +49,12 @@ def wavelet(
     ctx: typer.Context = None,  # type: ignore[assignment]
 ) -> None:
     """Wavelet maps: lobes with errors as a table, the figure and lobes.csv under results/wavelet-NAME/."""
+    from dataclasses import replace
+
     from ..exafs.wavelet_transform import find_lobes
+    from ..records.table import joined
     from ..report.plots.style import save
+    from ..report.tables import write_table
 
     given = {n for n in ("k", "kweight", "window", "dk") if _stated(ctx, n)}
     settings: dict[str, Any] = {
@@ -76,12 +78,12 @@ def wavelet(
                 maps.append((chi, used))
         figure = draw(maps, lobes, each=each, ridges=ridge, difference=difference)
         folder = output / f"wavelet-{Path(inputs[0].partition('::')[0]).stem}"
-        written = [write_table(lobes, folder / "lobes.csv"), *save(figure, folder / "wavelet")]
+        table = joined([one.summary() for one in lobes])
+        written = [write_table(table, folder / "lobes.csv"), *save(figure, folder / "wavelet")]
     if json:
         print_json(document(lobes, maps))
         return
-    print_lobes(lobes)
-    console().print(f"written: {folder}/ ({', '.join(p.name for p in written)})")
+    present(False, replace(table, title="Lobes of |W(k, R)|"), written=written)
 
 
 def _stated(ctx: typer.Context | None, name: str) -> bool:
@@ -147,23 +149,10 @@ def draw(
     return plot_wavelets(made, lobes=lobes, ridges=lines, each=each)
 
 
-def write_table(lobes: list[Lobes], target: Path) -> Path:
-    """lobes.csv: a row a lobe, values and errors in full."""
-    import pandas as pd
-
-    from ..files import write_text
-
-    return write_text(target, pd.concat([one.table() for one in lobes]).to_csv(index=False))
-
-
 def document(lobes: list[Lobes], maps: list[tuple[Chi, dict[str, Any]]]) -> list[dict[str, Any]]:
     """What --json prints: an object a map with its settings, noise and lobes; null where there is no number."""
-    import math
-
     from ..exafs.wavelet_transform.lobes import VALUES
-
-    def number(value: float) -> float | None:
-        return float(value) if math.isfinite(value) else None
+    from ..records.table import finite
 
     return [
         {
@@ -173,35 +162,11 @@ def document(lobes: list[Lobes], maps: list[tuple[Chi, dict[str, Any]]]) -> list
             "resamples": one.resamples,
             "seed": one.seed,
             "lobes": [
-                {n: number(getattr(lobe, n)) for n in VALUES}
-                | {f"{n}_err": number(lobe.error(n)) for n in VALUES}
+                {n: finite(getattr(lobe, n)) for n in VALUES}
+                | {f"{n}_err": finite(lobe.error(n)) for n in VALUES}
                 | {"found": lobe.found}
                 for lobe in one
             ],
         }
         for one, (_, settings) in zip(lobes, maps, strict=True)
     ]
-
-
-def print_lobes(lobes: list[Lobes]) -> None:
-    """The lobes of every map with their errors, as a table on the terminal."""
-    import math
-
-    from ..exafs.wavelet_transform.lobes import VALUES
-    from ..records.quantities import as_printed
-
-    rows = []
-    for one in lobes:
-        for lobe in one:
-            values = [getattr(lobe, n) for n in VALUES]
-            cells = [
-                as_printed(v, lobe.error(n)) if math.isfinite(v) else "open"
-                for n, v in zip(VALUES, values, strict=True)
-            ]
-            rows.append((one.label, *cells, f"{lobe.found:.0%}"))
-    print_table("Lobes of |W(k, R)|, R not corrected for phase", HEADER, rows, right=HEADER[1:])
-    for one in lobes:
-        console().print(
-            f"  {one.label}: noise of chi(k) {one.epsilon_k:.2g}, {one.resamples} resamples, seed {one.seed}",
-            style="dim",
-        )

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..records import Array, Shown, Source, Step
+from ..records import Array, Source, Step
 from ..records.quantities import as_printed
-from ..records.table import Entry, Table, finite, plain
+from ..records.table import Entry, Presented, Table, finite, plain
 from .model import Model
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class FittedData:
 
 
 @dataclass(frozen=True, eq=False)
-class FitResult(Shown):
+class FitResult(Presented):
     """The result of one fit, of one data set or of several together.
 
     `covar` (n, n) is the covariance of all n `parameters` in their order, inherited errors included. `step` certifies the

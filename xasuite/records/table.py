@@ -59,6 +59,18 @@ class Entry:
         return out
 
 
+class Presented(Shown):
+    """A result that presents itself: `summary` is what a reader is shown, `to_dict` plain data for JSON."""
+
+    def summary(self) -> Table:
+        """The result as a table."""
+        raise NotImplementedError
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as plain data (docs/guide/json.md)."""
+        return self.summary().to_dict()
+
+
 def finite(value: float | None) -> float | None:
     """A number for JSON, None where it is not finite."""
     return None if value is None or not math.isfinite(value) else float(value)
@@ -75,6 +87,17 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return finite(value)
     return value if isinstance(value, (str, int, type(None))) else str(value)
+
+
+def one_line(text: str) -> str:
+    """A text without control characters, line breaks and runs of blanks.
+
+    Examples
+    --------
+    >>> one_line("Pt foil\\n\\n\\x07 2")
+    'Pt foil 2'
+    """
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 Content = str | float | int | Entry | None
@@ -101,10 +124,16 @@ class Table(Shown):
     facts: tuple[tuple[str, str], ...] = ()
     label: str = ""
 
+    def __post_init__(self) -> None:
+        """Every text is one line without control characters, whatever a file's label held."""
+        object.__setattr__(self, "title", one_line(self.title))
+        object.__setattr__(self, "notes", tuple(map(one_line, self.notes)))
+        object.__setattr__(self, "facts", tuple((one_line(n), one_line(v)) for n, v in self.facts))
+        rows = (tuple(one_line(c) if isinstance(c, str) else c for c in row) for row in self.rows)
+        object.__setattr__(self, "rows", tuple(rows))
+
     @classmethod
-    def of(
-        cls, title: str, columns: Iterable[str | Quantity], rows: Iterable[Sequence[Any]], **more: Any
-    ) -> Table:
+    def of(cls, title: str, columns: Iterable[object], rows: Iterable[Sequence[Any]], **more: Any) -> Table:
         """A table whose columns are named: "r" is looked up among the quantities.
 
         Examples
@@ -114,8 +143,19 @@ class Table(Shown):
           Path   R (Å)
           Cu-Cu  2.5392(24)
         """
-        named = tuple(c if isinstance(c, Quantity) else quantity(c) for c in columns)
+        named = tuple(c if isinstance(c, Quantity) else quantity(str(c)) for c in columns)
         return cls(title, named, tuple(tuple(r) for r in rows), **more)
+
+    @classmethod
+    def from_dataframe(cls, title: str, frame: pd.DataFrame, **more: Any) -> Table:
+        """A DataFrame as a table: a column ``x_err`` is the error of its column ``x``."""
+        names = [str(c) for c in frame.columns]
+        values = [n for n in names if not (n.endswith("_err") and n[:-4] in names)]
+        rows = [
+            [Entry(r[n], r[f"{n}_err"]) if f"{n}_err" in names else _from_pandas(r[n]) for n in values]
+            for r in (dict(zip(names, row, strict=True)) for row in frame.itertuples(index=False))
+        ]
+        return cls.of(title, values, rows, **more)
 
     @property
     def header(self) -> tuple[str, ...]:
@@ -215,6 +255,17 @@ class Table(Shown):
                 "  " + "  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows
             ]
         return "\n".join([*lines, *(f"  {n}" for n in self.notes)])
+
+
+def joined(tables: Sequence[Table]) -> Table:
+    """The rows of tables with the same columns one below the other, notes once, under the first one's title."""
+    notes = dict.fromkeys(n for t in tables for n in t.notes)
+    return replace(tables[0], rows=tuple(r for t in tables for r in t.rows), notes=tuple(notes))
+
+
+def _from_pandas(value: Any) -> Content:
+    value = value.item() if hasattr(value, "item") else value
+    return value if isinstance(value, (str, int, float, type(None))) else str(value)
 
 
 def _text(cell: Content, of: Quantity, errors: str) -> str:

@@ -16,17 +16,19 @@ from ..records import Array
 if TYPE_CHECKING:
     from ..workflow.run import SpecResult
 
-NAMES = ("energy", "norm", "mu", "bkg", "k", "chi", "fit")
+NAMES = ("energy", "norm", "mu", "pre_edge", "post_edge", "bkg", "k", "chi", "fit")
 
 
 @dataclass(frozen=True, eq=False)
 class Curves:
-    """One data row: norm, mu, bkg (n,) on energy (n,) in eV; chi, fit and every path's chi (nk,) on k in 1/A."""
+    """One data row: norm, mu, pre-edge, post-edge, bkg (n,) on energy (n,) in eV; chi, fit and every path's chi (nk,) on k in 1/A."""
 
     label: str
     energy: Array
     norm: Array
     mu: Array
+    pre_edge: Array
+    post_edge: Array
     bkg: Array
     k: Array
     chi: Array
@@ -45,10 +47,13 @@ def save_curves(result: SpecResult, target: str | Path) -> Path:
                 row = result.inputs[data.label]
                 group = handle.create_group(f"{at:04d}")
                 group.attrs["label"] = data.label
-                bkg = row.chi.bkg if row.chi.bkg is not None else np.full(row.norm.energy.shape, np.nan)
+                none = np.full(row.norm.energy.shape, np.nan)
+                lines = {n: getattr(row.norm, n) for n in ("norm", "mu", "pre_edge", "post_edge")} | {
+                    "bkg": row.chi.bkg
+                }
                 held = {
-                    "energy": row.norm.energy, "norm": row.norm.norm, "mu": row.norm.mu, "bkg": bkg,
-                    "k": data.k, "chi": data.data, "fit": data.fit,
+                    "energy": row.norm.energy, "k": data.k, "chi": data.data, "fit": data.fit,
+                    **{n: none if v is None else v for n, v in lines.items()},
                 }  # fmt: skip
                 for name, values in held.items():
                     kept = "f8" if name in ("energy", "k") else "f4"

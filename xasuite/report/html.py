@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
 from .. import files
 from ..errors import ReadError
+from ..records.quantities import ERRORS
+from ..records.table import Entry, Table
 from ..version import __version__
 from .section_fit import result_section
 from .section_series import series_section
 from .sections import Section, find_inputs
-from .tables import ERRORS, PaperTable
+from .tables import write_table
 from .viewer import payload
 
 TEMPLATES = "templates"
@@ -38,34 +41,60 @@ def write_report(
 
     Returns the path. Raises ReadError, WriteError.
     """
-    sections = [section_of(p, errors) for p in find_inputs(inputs)]
+    sections = [section_of(p) for p in find_inputs(inputs)]
     if not sections:
         raise ReadError("a report needs results; name a folder of them")
     named = title or (sections[0].title if len(sections) == 1 else f"{len(sections)} analyses")
-    return files.write_text(target, render(sections, named))
+    return files.write_text(target, render(sections, named, errors))
 
 
 def write_tables(inputs: Sequence[str | Path], target: str | Path, *, errors: str = ERRORS[0]) -> list[Path]:
-    """Write the first table of every input in the format of the name; several get a number. Raises WriteError."""
-    from .tables import write_table
-
-    found: list[PaperTable] = [section_of(p, errors).tables[0] for p in find_inputs(inputs)]
+    """Write the table of every input in the format of the name; several get a number. Raises WriteError."""
+    found = [replace(s.tables[0], title=s.title) for s in map(section_of, find_inputs(inputs))]
     target = Path(target)
     if len(found) == 1:
-        return [write_table(found[0], target)]
-    return [write_table(t, target.with_stem(f"{target.stem}_{i}")) for i, t in enumerate(found, 1)]
+        return [write_table(found[0], target, errors)]
+    stems = (target.with_stem(f"{target.stem}_{i}") for i in range(1, len(found) + 1))
+    return [write_table(t, stem, errors) for t, stem in zip(found, stems, strict=True)]
 
 
-def section_of(path: Path, errors: str = ERRORS[0]) -> Section:
+def section_of(path: Path) -> Section:
     """The section of one file. Raises ReadError when it is neither."""
     if path.suffix in (".h5", ".hdf5"):
         return series_section(path)
     if path.suffix == ".json":
-        return result_section(path, errors)
+        return result_section(path)
     raise ReadError(f"{path} is no result: a report takes folders of results, result.json and series.h5")
 
 
-def render(sections: Sequence[Section], title: str) -> str:
+@dataclass(frozen=True)
+class _Shown:
+    """A table for the page's template: every cell as text with the class it is drawn in."""
+
+    title: str
+    header: tuple[tuple[str, str], ...]
+    rows: tuple[tuple[bool, tuple[tuple[str, str], ...]], ...]
+    notes: tuple[str, ...]
+    outside: bool
+
+
+def _shown(table: Table, errors: str) -> _Shown:
+    numeric = table.numeric()
+    kinds = ["number" if n else "" for n in numeric]
+    rows = []
+    for row, texts in zip(table.rows, table.cells(errors), strict=True):
+        wrong = [isinstance(c, Entry) and c.within is False for c in row]
+        cells = zip(
+            texts, (f"{k} outside" if w else k for k, w in zip(kinds, wrong, strict=True)), strict=True
+        )
+        rows.append((bool(texts[0]), tuple(cells)))
+    outside = any(isinstance(c, Entry) and c.within is False for row in table.rows for c in row)
+    return _Shown(
+        table.title, tuple(zip(table.header, kinds, strict=True)), tuple(rows), table.notes, outside
+    )
+
+
+def render(sections: Sequence[Section], title: str, errors: str = ERRORS[0]) -> str:
     """The page's text."""
     import jinja2
 
@@ -90,6 +119,8 @@ def render(sections: Sequence[Section], title: str) -> str:
         js=read["report.js"],
         plotly=_plotly() if any(v is not None for v in viewers) else "",
         data=data,
+        provenance=dict.fromkeys(line for s in sections for line in s.provenance),
+        shown=lambda table: _shown(table, errors),
         dict=dict,
     )
 

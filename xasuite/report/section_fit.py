@@ -4,178 +4,205 @@ from __future__ import annotations
 
 import json
 import math
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .._series.summary import shown_names
 from ..errors import ReadError
 from ..exafs.result import STRONG_CORRELATION
+from ..records.quantities import Quantity, quantity
+from ..records.table import Entry, Table
 from .curves import load_curves
+from .methods import WINDOWS, methods
 from .sections import CLOSURE_NOTE, GOOD_RFACTOR, Section
-from .tables import COLUMNS, ERRORS, PaperTable, number, table_of
 from .viewer import Stack, Trend, padded, together
 
+SAID_CORRELATION = 0.5  # |r| from which a correlation stands in the report's table
+CHI2_NOTE = (
+    "Reduced chi-square (χ²/ν) compares the misfit with the noise of the data; 1 would be a misfit of noise alone. For good EXAFS it "
+    "is often 10 to 100, because the theory and the background, not the noise, limit the fit. Compare it between fits of the "
+    "same data, not between samples. R factor: the share of the signal that the fit leaves; below 0.02 the field calls a fit good."
+)
+HOW = {"varied": "fitted", "fixed": "fixed in the spec", "expression": "computed"}
 
-def result_section(path: Path, errors: str = ERRORS[0]) -> Section:
-    """The section of a result.json and the curves beside it."""
+
+def result_section(path: Path) -> Section:
+    """The section of a result.json and the curves beside it. Raises ReadError."""
+    document = read_result(path)
+    good = [row for row in document["rows"] if row["paths"]]
+    table = replace(Table.from_dict(document["table"]).with_published(), title="Coordination table", label="")
+    variants = document["variants_table"]
+    return Section(
+        title=document["title"],
+        kind=" and ".join(dict.fromkeys(row["kind"] for row in good)) or "failed",
+        facts=_facts(document, good),
+        warnings=_warnings(document, good),
+        tables=(table, *([Table.from_dict(variants)] if variants else [])),
+        details=(_quality(good), _parameters(document, good), *_correlations(good)),
+        audit=_audit(good, table),
+        stack=_result_stack(path, document, good),
+        provenance=tuple(_provenance(document["provenance"])),
+        spec_text=document["spec_text"],
+        methods=methods(document) if good else "",
+    )
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """The document of a result.json. Raises ReadError when it is none of this version."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as exc:
         raise ReadError(f"{path} is no result.json: {exc}") from None
-    if not isinstance(document, dict) or "table" not in document:
+    if not isinstance(document, dict) or "variants_table" not in document:
         raise ReadError(f"{path} is no result of this version; fit its spec again")
-    good = [row for row in document["rows"] if row["paths"]]
-    kinds = list(dict.fromkeys(row["kind"] for row in good))
-    table = table_of(document, errors=errors)
-    stack = _result_stack(path, document, good)
-    return Section(
-        title=document["title"],
-        kind=" and ".join(kinds) or "failed",
-        source=str(document["spec"]),
-        facts=_facts(document, good),
-        warnings=_warnings(document, good),
-        tables=(table, *_variants(document, errors)),
-        quality=_quality(good),
-        audit=_audit(document),
-        stack=stack,
-        provenance=_provenance(document["provenance"]),
-        spec_text=document["spec_text"],
-        outside=_outside(document, table),
-    )
+    return document
 
 
-def _facts(document: dict[str, Any], good: list[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
-    fit = document["range"]
-    weights = ", ".join(str(w) for w in fit["kweight"])
+def _facts(document: Mapping[str, Any], good: list[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
     worst = max((r["rfactor"] for r in good if r["rfactor"] is not None), default=math.nan)
     return (
         ("Spectra", f"{len(good)} fitted of {len(document['rows'])}"),
         ("Edge", f"{document['sample']['element']} {document['sample']['edge']}"),
-        ("k", f"{fit['k'][0]:g} to {fit['k'][1]:g} 1/Å, weight {weights}, {fit['window']}, dk {fit['dk']:g}"),
-        ("R", f"{fit['r'][0]:g} to {fit['r'][1]:g} Å, not corrected for phase"),
-        ("Largest R factor", f"{worst:.4f}" if math.isfinite(worst) else "-"),
+        *ranges_in_words(document["range"]),
+        (
+            "R factor" if len(good) == 1 else "Largest R factor",
+            f"{worst:.4f}" if math.isfinite(worst) else "-",
+        ),
     )
 
 
-def _warnings(document: dict[str, Any], good: list[dict[str, Any]]) -> tuple[str, ...]:
+def ranges_in_words(fit: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """The ranges of a [fit] table and its choices, as a reader of a paper knows them."""
+    weights = ", ".join(str(w) for w in fit["kweight"])
+    window = f"{WINDOWS.get(fit['window'], fit['window'])} window with dk = {fit['dk']:g} 1/Å"
+    space = {"r": "R", "k": "k", "q": "back-transformed k"}[fit.get("space", "r")]
+    return (
+        ("k", f"{fit['k'][0]:g} to {fit['k'][1]:g} 1/Å, weight {weights}, {window}"),
+        ("R", f"{fit['r'][0]:g} to {fit['r'][1]:g} Å, fitted in {space} space, not corrected for phase"),
+    )
+
+
+def _warnings(document: Mapping[str, Any], good: list[dict[str, Any]]) -> tuple[str, ...]:
     said = [CLOSURE_NOTE] if any(r["kind"] == "closure" for r in good) else []
     for row in document["rows"]:
         if not row["paths"]:
             said.append(f"{row['label']} is not in the tables: {row['reason']}")
             continue
-        if row["rfactor"] is not None and row["rfactor"] > GOOD_RFACTOR:
+        verdict = row.get("verdict") or {}
+        if verdict.get("level", "good") != "good":
+            said.append(f"{row['label']}: {verdict['level']}: {'; '.join(verdict['reasons'])}")
+        elif row["rfactor"] is not None and row["rfactor"] > GOOD_RFACTOR:
             said.append(
                 f"{row['label']}: the fit leaves {100 * row['rfactor']:.1f} % of the signal unexplained (R factor); "
                 f"above {100 * GOOD_RFACTOR:g} % look at the figure before using its numbers."
             )
-        if row["status"] == "at bound" and not any("at its bound" in w for w in row["warnings"]):
-            said.append(f"{row['label']}: a parameter stopped at its limit, so its error means nothing.")
         said += [f"{row['label']}: {w}" for w in row["warnings"]]
     return tuple(dict.fromkeys([*said, *document["warnings"]]))
 
 
-def _quality(good: list[dict[str, Any]]) -> PaperTable:
+def _quality(good: list[dict[str, Any]]) -> Table:
     rows = []
     for r in good:
-        strong = max(r["correlations"], key=lambda c: abs(c["value"] or 0), default=None)
-        said = "-" if strong is None else f"{strong['a']}, {strong['b']}: {strong['value'] or 0:+.2f}"
-        mark = " !" if strong is not None and abs(strong["value"] or 0) >= STRONG_CORRELATION else ""
         noise = ", ".join(f"{d['epsilon_k'][0]:.1e}" for d in r["data"] if d["epsilon_k"][0])
-        rows.append(
-            (
-                r["label"], f"{_float(r['rfactor']):.4f}", f"{_float(r['chi2_reduced']):.3g}", str(r["n_varys"]),
-                f"{r['n_idp']:.1f}", noise, said + mark, r["status"],
-            )
-        )  # fmt: skip
-    header = (
-        "Sample",
-        "R factor",
-        "χ²/ν",
-        "Variables",
-        "Independent points",
-        "Noise ε(k)",
-        "Strongest correlation",
-        "Status",
-    )
-    return PaperTable("Fit quality", header, tuple(rows))
+        verdict = (r.get("verdict") or {}).get("level", r["status"])
+        rows.append((r["label"], r["rfactor"], r["chi2_reduced"], r["n_varys"], r["n_idp"], noise, verdict))
+    columns = ("sample", "rfactor", "chi2_reduced", "n_varys", "n_idp", "epsilon_k", "verdict")
+    return Table.of("Quality of the fit", columns, rows, notes=(CHI2_NOTE,))
 
 
-def _variants(document: dict[str, Any], errors: str) -> tuple[PaperTable, ...]:
-    """The same data fitted in other ways, beside the main fit."""
-    if not document.get("variants"):
-        return ()
-    held = [("as the spec says", r) for r in document["rows"] if r["paths"]]
-    held += [(name, r) for name, rows in document["variants"].items() for r in rows]
-    names = list(dict.fromkeys(n for _, r in held for n in r["params"]))
+def _parameters(document: Mapping[str, Any], good: list[dict[str, Any]]) -> Table:
+    """Every parameter of every row: value, how it was treated, its limits, and what its error is made of."""
+    names = shown_names(tomllib.loads(document["spec_text"])) if document["spec_text"] else {}
+    parts = list(dict.fromkeys(n for r in good for p in r["params"].values() for n in p.get("parts", {})))
+    parts = parts if len(parts) > 1 else []
     rows = []
-    for name, r in held:
-        cells = []
-        for n in names:
-            p = r["params"].get(n)
-            text = "-" if p is None else number(_float(p["value"]), _float(p["stderr"]), errors)
-            cells.append(text + ("" if p is None or p["vary"] else "*"))
-        rows.append((name, r["label"], *cells, f"{_float(r['rfactor']):.4f}"))
-    return (
-        PaperTable(
-            "The same data fitted in other ways", ("Variant", "Sample", *names, "R factor"), tuple(rows)
-        ),
-    )
+    for r in good:
+        for name, p in r["params"].items():
+            q = names.get(name) or quantity(name)
+            origin = f"from {Path(p['origin']).name}" if p["kind"] == "inherited" else p["expr"]
+            state = f" ({p['state']})" if p["state"] else ""
+            value = q.text(_float(p["value"]), _float(p["stderr"])) + state
+            made = (_part(p.get("parts", {}).get(n), q) for n in parts)
+            how = " ".join(x for x in (HOW.get(p["kind"], "taken over"), origin) if x)
+            meaning = q.title if name in names else ""
+            rows.append((r["label"], name, meaning, value, q.shown_unit, how, _limits(p, q), *made))
+    columns = (
+        "sample", "parameter", Quantity("meaning", "Is"), Quantity("value", "Value"), Quantity("unit", "Unit"),
+        Quantity("how", "How"), Quantity("limits", "Limits"), *(Quantity(f"part_{n}", f"Error: {n}") for n in parts),
+    )  # fmt: skip
+    notes = ("The parts of an error add in quadrature to the error of the value.",) if parts else ()
+    return Table.of("Parameters", columns, rows, notes=notes)
+
+
+def _part(value: float | None, of: Quantity) -> str:
+    return "" if value is None else f"{value * 10.0**of.power:.2g}"
+
+
+def _limits(p: Mapping[str, Any], of: Quantity) -> str:
+    low, high = (None if p[k] is None else f"{p[k] * 10.0**of.power:g}" for k in ("min", "max"))
+    if low is None and high is None:
+        return ""
+    return f"from {low}" if high is None else f"to {high}" if low is None else f"{low} to {high}"
+
+
+def _correlations(good: list[dict[str, Any]]) -> Iterator[Table]:
+    """The pairs of parameters that the data hardly tell apart, strongest first."""
+    rows = []
+    for r in good:
+        strong = [c for c in r["correlations"] if abs(c["value"] or 0) >= SAID_CORRELATION]
+        for c in sorted(strong, key=lambda c: -abs(c["value"])):
+            mark = "strong" if abs(c["value"]) >= STRONG_CORRELATION else ""
+            rows.append((r["label"], f"{c['a']}, {c['b']}", c["value"], mark))
+    if rows:
+        value = Quantity("correlation", "Correlation", form="+.2f")
+        columns = ("sample", Quantity("pair", "Parameters"), value, Quantity("mark", ""))
+        yield Table.of(f"Correlations of {SAID_CORRELATION:g} and more", columns, rows)
 
 
 def _float(value: float | None) -> float:
     return math.nan if value is None else float(value)
 
 
-def _outside(document: dict[str, Any], table: PaperTable) -> frozenset[tuple[int, int]]:
-    """Cells (row, column) of the table that lie outside what was published."""
-    found = set()
-    for i, line in enumerate(document["table"]["lines"]):
-        entries = {COLUMNS[q][0]: e for q, e in line["values"].items()}
-        entries |= {"R factor": line["rfactor"]} if line["rfactor"] else {}
-        found |= {(i, table.header.index(head)) for head, e in entries.items() if e["within"] is False}
-    return frozenset(found)
-
-
-def _audit(document: dict[str, Any]) -> tuple[str, ...]:
-    """What stands behind the errors and the comparison."""
-    judged = [
-        e["within"]
-        for line in document["table"]["lines"]
-        for e in (*line["values"].values(), *([line["rfactor"]] if line["rfactor"] else []))
-        if e["within"] is not None
-    ]
-    said = [next((r["errors"] for r in document["rows"] if "errors" in r), "")]
+def _audit(good: list[dict[str, Any]], table: Table) -> tuple[str, ...]:
+    """What stands behind the noise and the comparison with published values."""
+    judged = [c.within for row in table.rows for c in row if isinstance(c, Entry) and c.within is not None]
+    said = [f"Noise: {n}." for n in sorted({d["noise"] for r in good for d in r["data"] if d["noise"]})]
     if judged:
         said.append(
             f"{sum(judged)} of {len(judged)} published values lie within what is allowed; others are marked."
         )
-    noise = sorted({d["noise"] for r in document["rows"] for d in r.get("data", []) if d["noise"]})
-    said += [f"Noise: {n}" for n in noise]
-    return tuple(f"{s[0].upper()}{s[1:].rstrip('.')}." for s in said if s)
+    return tuple(said)
 
 
-def _provenance(held: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    lines = [("Spec", f"{held['spec']} (sha256 {held['spec_sha256']})"), ("Made", held["time"])]
-    lines += [("Versions", ", ".join(f"{n} {v}" for n, v in held["versions"].items()))]
-    lines += [
-        (f"Data {n}", f"{d['kind']}: {d['path']} {d['group']} (sha256 {d['sha256']})")
-        for n, d in held["data"].items()
-    ]
-    lines += [(f"FEFF path {n}", f"sha256 {h}") for n, h in held["feff"].items()]
-    return tuple(lines)
+def _provenance(held: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "Software", ", ".join(f"{n} {v}" for n, v in held["versions"].items())
+    yield "Spec", f"{Path(held['spec']).name}, fitted {held['time']} (sha256 {held['spec_sha256']})"
+    for n, d in held["data"].items():
+        name = " ".join(x for x in (Path(d["path"]).name, d["group"]) if x)
+        yield f"Data {n}", f"{d['kind']}: {name or d['origin']} (sha256 {d['sha256']})"
+    for n, h in held["feff"].items():
+        yield f"FEFF path {n}", f"sha256 {h}"
 
 
-def _result_stack(path: Path, document: dict[str, Any], good: list[dict[str, Any]]) -> Stack | None:
-    beside = path.with_name("curves.h5")
-    if not good or not beside.is_file():
+def _result_stack(path: Path, document: Mapping[str, Any], good: list[dict[str, Any]]) -> Stack | None:
+    kept = path.with_name("curves.h5")
+    if not good or not kept.is_file():
         return None
-    curves = load_curves(beside)
+    curves = load_curves(kept)
     fit = document["range"]
-    energy, norm = together([c.energy for c in curves], [c.norm for c in curves])
     longest = max(curves, key=lambda c: c.k.size)
     data = {d["label"]: r for r in good for d in r["data"]}
     labels = tuple(c.label for c in curves)
+    energy, norm = together([c.energy for c in curves], [c.norm for c in curves])
+    lines = {}
+    for name in ("mu", "pre_edge", "post_edge", "bkg"):
+        lines[name] = together([c.energy for c in curves], [getattr(c, name) for c in curves])[1]
+    names = list(dict.fromkeys(n for c in curves for n in c.paths))
     return Stack(
         x=np.arange(1.0, len(curves) + 1),
         xlabel="Row",
@@ -192,23 +219,27 @@ def _result_stack(path: Path, document: dict[str, Any], good: list[dict[str, Any
         window=fit["window"],
         dk=float(fit["dk"]),
         trends=_result_trends(document, labels),
+        paths={n: padded([c.paths.get(n, np.full(c.k.size, np.nan)) for c in curves]) for n in names},
+        lines=lines,
     )
 
 
-def _result_trends(document: dict[str, Any], labels: tuple[str, ...]) -> tuple[Trend, ...]:
+def _result_trends(document: Mapping[str, Any], labels: tuple[str, ...]) -> tuple[Trend, ...]:
     """N, R and sigma2 of every path that the fit moves, along the rows."""
-    held: dict[tuple[str, str], dict[str, tuple[float, float]]] = {}
-    sample = ""
-    for line in document["table"]["lines"]:
-        sample = line["sample"] or sample
+    held: dict[tuple[str, str], dict[str, Entry]] = {}
+    table = Table.from_dict(document["table"])
+    at = {c.name: i for i, c in enumerate(table.columns)}
+    for row in table.rows:
         for q in ("n", "r", "sigma2"):
-            e = line["values"][q]
-            if not e["held"]:
-                held.setdefault((line["path"], q), {})[sample] = (_float(e["value"]), _float(e["stderr"]))
+            entry = row[at[q]]
+            if isinstance(entry, Entry) and not entry.held:
+                held.setdefault((str(row[at["path"]]), q), {})[str(row[at["sample"]])] = entry
     out = []
-    for (path, q), values in held.items():
-        head, scale = COLUMNS[q]
-        name, _, unit = head.partition(" (")
-        pairs = np.array([values.get(n, (np.nan, np.nan)) for n in labels]) * scale
-        out.append(Trend(f"{name}({path})", unit.rstrip(")"), pairs[:, 0], pairs[:, 1]))
+    for (path, name), entries in held.items():
+        shown = quantity(name).within(path)
+        found = [entries.get(n, Entry(math.nan)) for n in labels]
+        values, errors = (
+            np.array([getattr(e, n) for e in found]) * 10.0**shown.power for n in ("value", "stderr")
+        )
+        out.append(Trend(shown.title, shown.shown_unit, values, errors))
     return tuple(out)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ReadError
-from .tables import PaperTable
+from ..records.table import Table
 from .viewer import Stack
 
 GOOD_RFACTOR = 0.02  # below, the field calls a fit good
@@ -19,20 +19,19 @@ CLOSURE_NOTE = (
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """One input of a report."""
+    """One input of a report: the first of `tables` is what it is about, `details` are those behind it."""
 
     title: str
     kind: str
-    source: str
     facts: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
-    tables: tuple[PaperTable, ...]
-    quality: PaperTable | None
-    audit: tuple[str, ...]
+    tables: tuple[Table, ...]
     stack: Stack | None
     provenance: tuple[tuple[str, str], ...]
     spec_text: str
-    outside: frozenset[tuple[int, int]] = field(default_factory=frozenset)
+    details: tuple[Table, ...] = ()
+    audit: tuple[str, ...] = ()
+    methods: str = ""
 
 
 def find_inputs(paths: Sequence[str | Path]) -> list[Path]:

@@ -39,7 +39,10 @@ class Trend:
 
 @dataclass(frozen=True, eq=False)
 class Stack:
-    """What a viewer shows: m rows of XANES, chi(k) and fit, the ranges they were fitted with, and parameters."""
+    """What a viewer shows: m rows of XANES, chi(k) and fit, the ranges they were fitted with, and parameters.
+
+    `paths` holds chi(k) of each path (m, nk); `lines` mu, pre-edge line, post-edge line and background on `energy`.
+    """
 
     x: Array
     xlabel: str
@@ -57,6 +60,7 @@ class Stack:
     dk: float
     trends: tuple[Trend, ...] = ()
     paths: Mapping[str, Array] = field(default_factory=dict)
+    lines: Mapping[str, Array] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -92,6 +96,7 @@ def payload(stack: Stack) -> dict[str, Any]:
     chi, fit = stack.chi[shown], stack.fit[shown]
     r, chir = _chir(stack, chi)
     _, chir_fit = _chir(stack, fit)
+    _, misfit = _chir(stack, chi - fit)
     map_k, map_r, height = _map(stack, chi)
     energy, norm = _xanes(stack, shown)
     return {
@@ -112,6 +117,9 @@ def payload(stack: Stack) -> dict[str, Any]:
         "r": _numbers(r, 5),
         "chir": packed(chir),
         "chirfit": packed(chir_fit),
+        "misfit": packed(misfit),
+        "paths": [{"name": n, "curves": packed(_chir(stack, c[shown])[1])} for n, c in stack.paths.items()],
+        "lines": _lines(stack, shown),
         "mapk": _numbers(map_k, 5),
         "mapr": _numbers(map_r, 5),
         "map": packed(height.reshape(len(shown), -1), 8),
@@ -191,6 +199,15 @@ def _xanes(stack: Stack, shown: Any) -> tuple[Array, Array]:
     if inside.size > MOST_ENERGIES:
         inside = inside[thinned(inside.size, MOST_ENERGIES)]
     return stack.energy[inside], stack.norm[shown][:, inside]
+
+
+def _lines(stack: Stack, shown: Any) -> dict[str, Any] | None:
+    """mu with the lines that normalise it and the background, over the whole scan; None where they were not kept."""
+    if not stack.lines:
+        return None
+    at = thinned(stack.energy.size, 2 * MOST_ENERGIES)
+    curves = {n: packed(values[shown][:, at]) for n, values in stack.lines.items()}
+    return {"energy": _numbers(stack.energy[at], 9), **curves}
 
 
 def _half(energy: Array, norm: Array) -> float:

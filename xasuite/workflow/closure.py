@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from ..errors import RangeError
 from ..exafs.engine import BatchFit, fit_stack
 from ..exafs.model import Model
 from ..records import Array, Chi
+from ..records.quantities import Quantity, quantity
+from ..records.table import Presented, Table, plain
 from ..reduce import find_e0
 from ..specs.load import LoadedSpec
 from ..specs.published import PublishedPath, table_of
@@ -123,13 +126,13 @@ def recoveries(loaded: LoadedSpec, index: int, model: Model, noise: float, seeds
     fits = fit_seeds(loaded, index, model, noise=noise, seeds=range(1, seeds + 1))
     out = []
     for line in lines_of(loaded, index):
-        for quantity in QUANTITIES:
-            truth = _truth(loaded, index, line, quantity)
-            if truth is None or quantity in line.fixed:
+        for name in QUANTITIES:
+            truth = _truth(loaded, index, line, name)
+            if truth is None or name in line.fixed:
                 continue
-            key = f"{line.path}.{quantity}"
+            key = f"{line.path}.{name}"
             if key in fits.path_values:
-                error = getattr(line, f"{quantity}_err")
+                error = getattr(line, f"{name}_err")
                 out.append(_recovery(fits, key, truth, error, loaded.spec.data[index].label, noise))
     return out
 
@@ -330,13 +333,57 @@ def _potentials(loaded: LoadedSpec, context: Context) -> list[tuple[str, Model]]
 
 
 @dataclass(frozen=True)
-class Study:
+class Study(Presented):
     """The bias study of a spec; `matching` maps a row to the noise that gives N its published error."""
 
     recoveries: tuple[Recovery, ...]
     matching: Mapping[str, float | None]
     choices: tuple[Choice, ...]
     impossible: tuple[str, ...]
+
+    def summary(self) -> Table:
+        """A row a quantity and noise level: bias, spread, the fits' own error and how often it holds the truth."""
+        rows = []
+        for r in self.recoveries:
+            q = quantity(r.quantity)
+            numbers = (
+                format(x * 10.0**q.power, "+.3f" if x is r.bias else ".3f")
+                for x in (r.bias, r.spread, r.reported)
+            )
+            rows.append(
+                (r.row, r.path, q.head, r.noise, q.text(r.truth), *numbers, r.coverage, r.failed, r.at_bound)
+            )
+        columns = (
+            "row", "path", "quantity", "epsilon_k", *(Quantity(n) for n in ("truth", "bias", "spread", "own error")),
+            Quantity("coverage", form=".2f"), Quantity("failed", form=".0%"), Quantity("at bound", form=".0%"),
+        )  # fmt: skip
+        notes = [
+            f"{r.row} {r.path} {r.quantity} at {r.noise:.1e}: coverage {r.coverage:.2f}: {r.reason}"
+            for r in self.recoveries
+            if r.reason
+        ]
+        for row, level in self.matching.items():
+            found = "none between 5e-5 and 5e-2" if level is None else f"{level:.2e}"
+            notes.append(f"{row}: the noise that gives N its published error: ε(k) {found}")
+        return Table.of(
+            "Recovery of the truth", columns, rows, notes=(*notes, *self.impossible), label="closure"
+        )
+
+    def moved(self) -> Table:
+        """Where N, R and sigma2 end with each other choice of the analyst, without noise."""
+        shift = Quantity("n_shift", "N moves by", form="+.2f")
+        rows = ((c.what, c.row, c.path, c.n, c.n_shift, c.r, c.sigma2) for c in self.choices)
+        columns = (Quantity("what", "Choice"), "row", "path", "n", shift, "r", "sigma2")
+        return Table.of("Other choices, without noise: where N ends", columns, rows, label="closure")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every number of the study (docs/guide/json.md)."""
+        return {
+            "recoveries": [plain(asdict(r)) | {"reason": r.reason} for r in self.recoveries],
+            "matching_noise": plain(self.matching),
+            "choices": [plain(asdict(c)) for c in self.choices],
+            "impossible": list(self.impossible),
+        }
 
 
 def study(

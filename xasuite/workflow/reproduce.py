@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from ..errors import SpecError, XasuiteError
 from ..exafs.result import STRONG_CORRELATION, FitResult
-from ..records import Shown
+from ..records.table import Presented, Table, plain
 from ..references import fits_dir
 from ..specs.load import LoadedSpec, load_spec
 from ..specs.published import spec_folders, table_of
@@ -18,10 +19,11 @@ from .closure import Choice, Recovery
 from .resolve import Context, Progress
 from .run import SpecResult, run_spec
 from .score import COMBINED_ERRORS, Cell, score_result
+from .summary import cells_table
 
 
 @dataclass(frozen=True, eq=False)
-class Reproduction(Shown):
+class Reproduction(Presented):
     """Specs run beside what they reproduce: cells, what the data cannot tell, doubts, failures."""
 
     results: tuple[SpecResult, ...]
@@ -34,6 +36,15 @@ class Reproduction(Shown):
     claims: tuple[ClaimCheck, ...] = ()
     potentials: tuple[Choice, ...] = ()
 
+    def summary(self) -> Table:
+        """Published, ours, difference: a row a cell."""
+        tables = ", ".join(dict.fromkeys(c.table for c in self.cells)) or "Reproduction"
+        made = cells_table(f"{tables}: published and this work", self.cells)
+        left = {"no data": self.missing, "failed": self.failed}
+        notes = tuple(f"{word}: {k}: {v}" for word, of in left.items() for k, v in of.items())
+        facts = (("cells", f"{len(self.cells)}, {self.within} within, {self.outside} outside"),)
+        return replace(made, notes=notes, facts=facts)
+
     @property
     def within(self) -> int:
         """How many cells are within."""
@@ -43,6 +54,26 @@ class Reproduction(Shown):
     def outside(self) -> int:
         """How many cells are outside."""
         return len(self.cells) - self.within
+
+    def to_dict(self) -> dict[str, Any]:
+        """Cells, what the data cannot determine, doubts and statements (docs/guide/json.md)."""
+        matched = [plain(asdict(r)) | {"reason": r.reason} for r in self.matched]
+        named: dict[str, Sequence[Any]] = {
+            "cells": self.cells,
+            "claims": self.claims,
+            "potentials": self.potentials,
+        }
+        document: dict[str, Any] = plain(
+            {n: [asdict(x) for x in of] for n, of in named.items()}
+            | {
+                "within": self.within,
+                "outside": self.outside,
+                "cannot_tell": self.cannot_tell,
+                "doubts": self.doubts,
+            }
+            | {"missing": self.missing, "failed": self.failed, "matched": matched}
+        )
+        return document
 
     @property
     def good(self) -> bool:

@@ -15,8 +15,7 @@ from ..errors import ReadError, SpecError, XasuiteError, XasuiteWarning
 from ..exafs.fit import fit_chi
 from ..exafs.model import Model
 from ..exafs.result import FitResult
-from ..records import Shown
-from ..records.table import Table
+from ..records.table import Presented, Table
 from ..specs.load import LoadedSpec, as_loaded
 from ..specs.schema import Fit, Spec
 from .resolve import Context, Progress, Resolved, Row, resolve_model, resolve_row, resolve_spec, source_fit
@@ -39,7 +38,7 @@ class Provenance:
 
 
 @dataclass(frozen=True, eq=False)
-class SpecResult(Shown):
+class SpecResult(Presented):
     """The results of a spec: one FitResult a row (or one of all rows together), and its variants.
 
     `kinds` says of each row whether it is measured or closure; `failed` holds the rows that could not be

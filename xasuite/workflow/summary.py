@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..exafs.result import PATH_COLUMNS
+from ..records.quantities import Quantity, quantity
 from ..records.table import Entry, Table
 
 if TYPE_CHECKING:
@@ -110,7 +111,11 @@ def result_dict(result: SpecResult) -> dict[str, Any]:
     from dataclasses import asdict
 
     spec = result.loaded.spec
-    rows = [f.to_dict() | {"kind": result.kinds[f.data[0].label]} for f in result.rows]
+    verdicts = result.verdicts
+    rows = [
+        f.to_dict() | {"kind": result.kinds[f.data[0].label], "verdict": asdict(verdicts[f.label])}
+        for f in result.rows
+    ]
     for label, reason in {**result.failed, **result.missing}.items():
         status = "failed" if label in result.failed else "missing"
         rows.append({"label": label, "status": status, "reason": reason, "params": {}, "paths": []})
@@ -128,3 +133,18 @@ def result_dict(result: SpecResult) -> dict[str, Any]:
         "provenance": asdict(result.provenance),
         "spec_text": result.loaded.text,
     }
+
+
+def cells_table(title: str, cells: Iterable[Cell], label: str = "") -> Table:
+    """A row a published number: printed, ours, difference in combined standard errors, verdict and rule."""
+    rows = []
+    for c in cells:
+        q = quantity(c.quantity)
+        published = Entry(math.nan, published=c.published, published_err=c.published_err or math.nan)
+        ours = q.text(c.ours, c.ours_err or math.nan)
+        verdict = ("within" if c.within else "OUTSIDE") + (f" ({c.remark})" if c.remark else "")
+        gap = c.difference if math.isfinite(c.difference) else None
+        rows.append((c.row, c.path, q.head, published.published_text(q), ours, gap, verdict, c.rule, c.label))
+    gap_column = Quantity("difference", "Difference / error", form="+.1f")
+    columns = ("row", "path", "quantity", "published", "ours", gap_column, "verdict", "rule", "label")
+    return Table.of(title, columns, rows, label=label)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import CalibrationError, XasuiteWarning
-from ..records import Normalized, Scan, Shown, Spectrum
+from ..records import Normalized, Scan, Spectrum
+from ..records.quantities import Quantity
+from ..records.table import Entry, Presented, Table
 from ..specs.load import Loaded, as_loaded
 from ..specs.valence import Measured, SimulateEdge, StandardTable, ValenceSpec
 from ..xanes.edge import EdgeEnergy, edge_energy
@@ -25,9 +26,6 @@ from ..xanes.valence import (
     predict,
 )
 from .resolve import Context, Progress
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SPREAD_WARN = 1.0  # eV, some quarter of a unit of valence: normalisation that moves an edge more is warned of
 FOIL_INFLECTION = 0.3  # of the steepest slope; a thin or noisy foil's first inflection can be that weak
@@ -84,7 +82,7 @@ class AtFraction:
 
 
 @dataclass(frozen=True)
-class ValenceResult(Shown):
+class ValenceResult(Presented):
     """Everything a valence spec gives: compounds on their scale and a calibration a fraction."""
 
     loaded: Loaded[ValenceSpec]
@@ -114,31 +112,64 @@ class ValenceResult(Shown):
             else "measured and closure"
         )
 
-    def edges_table(self) -> pd.DataFrame:
-        """A row a compound and fraction: the edge energy and each part of its error, eV."""
-        import pandas as pd
+    def summary(self) -> Table:
+        """Every unknown's valence with its interval, at each fraction of the jump."""
+        rows, notes = [], []
+        for r in self.results:
+            notes += [f"At {r.fraction:g} of the edge jump: {r.refused}"] if r.refused else []
+            for p in r.predictions:
+                energy = Entry(p.energy, p.energy_err)
+                rows.append((p.name, r.fraction, energy, p.text, p.method, p.scale))
+            if r.calibration:
+                notes += [
+                    f"At {r.fraction:g} of the edge jump: {text}" for text in _line_notes(r, self.loaded)
+                ]
+        notes += [f"Data: {'; '.join(self.sources)}."] if self.sources else []
+        columns = ("label", _FRACTION, "energy", "valence", Quantity("method", "Method"), "scale")
+        return Table.of(self.loaded.spec.title, columns, rows, notes=tuple(notes), label=self.kind)
 
-        kinds = {c.entry.label: c.scale for c in self.compounds}
-        return pd.DataFrame(
-            [
-                {
-                    "compound": e.label,
-                    "fraction": r.fraction,
-                    "E (eV)": e.value,
-                    "error": e.stderr,
-                    "noise": e.noise,
-                    "ranges, sd": e.ranges,
-                    "ranges, spread": e.spread,
-                    "scan to scan": e.scans,
-                    "scale": e.scale,
-                    "scans": e.n_scans,
-                    "shift (eV)": kinds[e.label].shift,
-                    "energy scale": kinds[e.label].kind,
-                }
-                for r in self.results
-                for e in r.edges
-            ]
+    def edges(self) -> Table:
+        """A row a compound and fraction: the edge energy and each part of its error, eV."""
+        scales = {c.entry.label: c.scale for c in self.compounds}
+        rows = [
+            (
+                e.label, r.fraction, Entry(e.value, e.stderr), e.noise, e.ranges, e.spread, e.scans, e.scale, e.n_scans,
+                scales[e.label].shift, scales[e.label].kind,
+            )
+            for r in self.results
+            for e in r.edges
+        ]  # fmt: skip
+        columns = (
+            "label", _FRACTION, "energy", "noise_err", "norm_err", "norm_spread", Quantity("scan_err", "scan to scan", "eV", form=".3f"),
+            Quantity("scale_err", "from the scale", "eV", form=".3f"), Quantity("scans", "Scans"),
+            Quantity("shift", "Shift", "eV", form=".2f"), "scale",
+        )  # fmt: skip
+        return Table.of("Edge energies and the parts of their errors", columns, rows)
+
+
+_FRACTION = Quantity("fraction", "Of the jump", form="g")
+
+
+def _line_notes(r: AtFraction, loaded: Loaded[ValenceSpec]) -> list[str]:
+    """The calibration line in words: slope, scatter, how often a standard left out is met."""
+    assert r.calibration is not None
+    line, asked = r.calibration.line, loaded.spec.calibration
+    notes = [
+        f"dE/dvalence {float(line.slope(sum(r.calibration.valence_range) / 2)):.2f} eV, scatter between compounds {line.tau:.2f} eV, "
+        f"{line.dof} residual degree{'s' * (line.dof != 1)} of freedom."
+    ]
+    if asked.slope is not None:
+        tested = "the standards test it too" if line.dof else "no standard here tests it"
+        notes.append(
+            f"slope stated, {asked.slope[0]:g}({asked.slope[1]:g}) eV ({asked.slope_source}); {tested}."
         )
+    known = [x for x in r.calibration.left_out if x.inside is not None]
+    if known:
+        inside = sum(bool(x.inside) for x in known)
+        notes.append(
+            f"left out one at a time, {inside} of {len(known)} standards lie inside their own interval."
+        )
+    return notes
 
 
 def run_valence(

@@ -13,6 +13,8 @@ import numpy as np
 
 from ..errors import DataError, FitError, RangeError
 from ..records import Array
+from ..records.quantities import Quantity
+from ..records.table import Entry, Presented, Table
 
 ENDS = 0.3  # eV of each end whose mean fixes the background there
 VARIED = (-0.5, 0.0, 0.5)  # eV by which the ends of the cut are moved for their error
@@ -21,7 +23,7 @@ KT_ROOM = 0.025  # eV
 
 
 @dataclass(frozen=True, eq=False)
-class DBand:
+class DBand(Presented):
     """d-band centre E_d (...) in eV from the Fermi level, with its error from noise and from the cut's ends.
 
     `binding` (n,) eV, `band` (..., n) what is left above the Shirley `background` (..., n) of `intensity`.
@@ -43,6 +45,17 @@ class DBand:
     def stderr(self) -> Array:
         """Noise and choice of ends in quadrature."""
         return np.hypot(self.noise_err, self.ends_err)
+
+    def summary(self) -> Table:
+        """The centre with its error, the parts of the error, and the width."""
+        centre = Quantity("centre", "E_d", "eV", "E_d")
+        ends = Quantity("ends_err", "from the ends", "eV", form=".3f")
+        width = Quantity("width", "Width", "eV", form=".3f")
+        values = np.stack(
+            [np.atleast_1d(x) for x in (self.centre, self.stderr, self.noise_err, self.ends_err, self.width)]
+        )
+        rows = ((Entry(c, e), *more) for c, e, *more in values.T)
+        return Table.of("d-band centre from the Fermi level", (centre, "noise_err", ends, width), rows)
 
 
 @dataclass(frozen=True)

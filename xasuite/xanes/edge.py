@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import DataError, RangeError, XasuiteWarning
 from ..records import Array, Normalized, Record, Series, Source, Step, axes
+from ..records.quantities import Quantity
+from ..records.table import Entry, Presented, Table
 from .positions import BELOW, crossing, estimator, noise_of, slope_at
 from .ranges import CONVENTIONS, RangeSet, range_set, varied
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 METHODS = ("fraction", "inflection", "whiteline", "integral")
 NOISE_COPIES = 24  # noisy copies of a scan from which the error of a position without a formula is taken
@@ -27,7 +25,7 @@ DIP = 0.02  # of the jump: how far below the fraction norm must have fallen in b
 
 
 @dataclass(frozen=True, eq=False)
-class EdgeEnergy(Record):
+class EdgeEnergy(Record, Presented):
     """Edge energies `value` (...) in eV with their errors (...): from noise, and from normalisation ranges.
 
     `norm_err` is the standard deviation over `ranges` and `norm_spread` the whole spread; NaN where the ranges
@@ -61,21 +59,17 @@ class EdgeEnergy(Record):
         total = np.hypot(np.nan_to_num(self.noise_err), np.nan_to_num(self.norm_err))
         return np.where(known, total, np.nan)
 
-    def table(self) -> pd.DataFrame:
-        """A row a spectrum: energy, its errors and the normalisation spread, eV."""
-        import pandas as pd
-
+    def summary(self) -> Table:
+        """A row a spectrum: the energy with its error, and the parts of the error."""
         value = np.atleast_1d(self.value)
-        labels = list(self.labels) if len(self.labels) == value.size else [self.label] * value.size
-        return pd.DataFrame(
-            {
-                "label": labels,
-                f"{self.name} (eV)": value,
-                "error (eV)": np.atleast_1d(self.stderr),
-                "from noise (eV)": np.atleast_1d(self.noise_err),
-                "from ranges, sd (eV)": np.atleast_1d(self.norm_err),
-                "from ranges, spread (eV)": np.atleast_1d(self.norm_spread),
-            }
+        labels = self.labels if len(self.labels) == value.size else (self.label,) * value.size
+        parts = (np.atleast_1d(x) for x in (self.noise_err, self.norm_err, self.norm_spread))
+        energies = map(Entry, value, np.atleast_1d(self.stderr))
+        energy = Quantity(self.name, unit="eV", form=".2f")
+        rows = zip(labels, energies, *parts, strict=True)
+        title = f"Edge energy, {self.element} {self.edge}".rstrip(", ")
+        return Table.of(
+            title, ("label", energy, "noise_err", "norm_err", "norm_spread"), rows, notes=self.notes
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,8 @@ import numpy as np
 
 from ..errors import ComponentError
 from ..records import Array, Normalized, Series
+from ..records.quantities import Quantity, quantity
+from ..records.table import Entry, Presented, Table
 from .matrix import Matrix, independent_points, matrix
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ AT_BOUND = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
-class Combination:
+class Combination(Presented):
     """Weights (m, k) of k references in m spectra with standard errors, and the quality of each fit.
 
     `rfactor` (m,) is sum (y - fit)^2 / sum y^2, `chi2_reduced` (m,) that sum over the variance of the noise and
@@ -42,18 +44,20 @@ class Combination:
     sum_to_one: bool
     bounded: bool
 
-    def table(self) -> pd.DataFrame:
-        """A row a spectrum: weights, errors, their sum, R factor, reduced chi-square."""
-        import pandas as pd
-
-        out: dict[str, object] = {"label": list(self.labels)}
-        for j, name in enumerate(self.names):
-            out[name] = self.weights[:, j]
-            out[f"{name} error"] = self.stderr[:, j]
-        out["sum"] = self.weights.sum(1)
-        out["R factor"] = self.rfactor
-        out["chi2 reduced"] = self.chi2_reduced
-        return pd.DataFrame(out)
+    def summary(self) -> Table:
+        """A row a spectrum: weights with errors, their sum, R factor, reduced chi-square."""
+        weights: list[str | Quantity] = [Quantity(name, form=".4f") for name in self.names]
+        rows = (
+            (label, *map(Entry, w, e), w.sum(), r, chi2)
+            for label, w, e, r, chi2 in zip(
+                self.labels, self.weights, self.stderr, self.rfactor, self.chi2_reduced, strict=True
+            )
+        )
+        rfactor = replace(
+            quantity("rfactor"), form=".2g"
+        )  # of normalised spectra it is far below that of chi
+        columns = ("label", *weights, Quantity("sum", "Sum", form=".4f"), rfactor, "chi2_reduced")
+        return Table.of("Weights of the references", columns, rows)
 
 
 def linear_combination(

@@ -5,24 +5,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..errors import ComponentError
 from ..records import Array, Normalized, Series
+from ..records.quantities import Quantity
+from ..records.table import Presented, Table
 from .matrix import matrix
 from .rotation import Match, bands, closest
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 STARTS = ("efa", "purest")
 PATIENCE = 50  # iterations that may go without improvement before ALS stops
 
 
 @dataclass(frozen=True, eq=False)
-class MCR:
+class MCR(Presented):
     """Spectra (k, n) and concentrations (m, k) of k components, and how well they remake the m spectra.
 
     `rms_least` is what the first k principal components leave: no bilinear model can do better. `low`, `high`
@@ -55,17 +54,24 @@ class MCR:
         """100 sqrt(sum residual^2 / sum data^2), per cent."""
         return float(100 * np.linalg.norm(self.data - self.fit) / np.linalg.norm(self.data))
 
-    def table(self) -> pd.DataFrame:
+    def summary(self) -> Table:
         """A row a spectrum: concentrations, and the bounds of their rotational freedom."""
-        import pandas as pd
-
-        out: dict[str, Any] = {"label": list(self.labels)}
+        columns: list[str | Quantity] = ["label"]
+        values: list[Any] = [self.labels]
         for j in range(self.concentrations.shape[1]):
-            out[f"c{j + 1}"] = self.concentrations[:, j]
-            if self.low is not None and self.high is not None:
-                out[f"c{j + 1} low"] = self.low[:, j]
-                out[f"c{j + 1} high"] = self.high[:, j]
-        return pd.DataFrame(out)
+            columns.append(Quantity(f"c{j + 1}", form=".3f"))
+            values.append(self.concentrations[:, j])
+            for name, bound in (("low", self.low), ("high", self.high)):
+                if bound is not None:
+                    columns.append(Quantity(f"c{j + 1}_{name}", f"c{j + 1} {name}", form=".3f"))
+                    values.append(bound[:, j])
+        facts = (
+            ("Started from", self.start),
+            ("RMS", f"{self.rms:.5f} (least possible {self.rms_least:.5f})"),
+            ("Lack of fit", f"{self.lack_of_fit:.2f} %"),
+            ("Iterations", str(self.iterations)),
+        )
+        return Table.of("Concentrations by MCR-ALS", columns, zip(*values, strict=True), facts=facts)
 
 
 def mcr_als(

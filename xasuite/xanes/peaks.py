@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..errors import ComponentError, RangeError
 from ..records import Array, Normalized, Series
+from ..records.quantities import Quantity
+from ..records.table import Entry, Presented, Table
 from .positions import noise_of
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 STEPS = {"arctan": "atan", "erf": "erf", "none": ""}
 FREE_SHIFT = 3.0  # eV that a peak or step may leave its first guess by, unless told otherwise
@@ -42,7 +41,7 @@ class EdgeStep:
 
 
 @dataclass(frozen=True, eq=False)
-class PeakFit:
+class PeakFit(Presented):
     """A fit of one spectrum: values with standard errors by name, curves (n,), and what it rests on.
 
     `values` and `errors` hold p1_center, p1_fwhm, p1_area, step_center, ...; and over all peaks
@@ -63,29 +62,30 @@ class PeakFit:
     n_free: int
     remarks: tuple[str, ...]
 
+    def summary(self) -> Table:
+        """A row a value: positions, widths and areas with their errors."""
+        value = Quantity("value", "Value", form=".4f")
+        rows = ((name, Entry(v, self.errors[name])) for name, v in self.values.items())
+        facts = (("R factor", f"{self.rfactor:.2g}"),)
+        return Table.of(f"{self.label}, peaks", ("quantity", value), rows, notes=self.remarks, facts=facts)
+
 
 @dataclass(frozen=True)
-class PeakFits:
+class PeakFits(Presented):
     """Peak fits of a series: one a row, None where a row could not be fitted, with the sentence why."""
 
     rows: tuple[PeakFit | None, ...]
     labels: tuple[str, ...]
     reasons: tuple[str, ...]
 
-    def table(self) -> pd.DataFrame:
-        """A row a spectrum: every value beside its error, and the reason where there is none."""
-        import pandas as pd
-
-        out = []
+    def summary(self) -> Table:
+        """A row a spectrum: every value with its error, and the reason where there is none."""
+        names = list(dict.fromkeys(n for fit in self.rows if fit for n in fit.values))
+        rows = []
         for fit, label, reason in zip(self.rows, self.labels, self.reasons, strict=True):
-            row: dict[str, Any] = {"label": label}
-            if fit is not None:
-                for name, value in fit.values.items():
-                    row[name] = value
-                    row[f"{name} error"] = fit.errors[name]
-                row["R factor"] = fit.rfactor
-            out.append({**row, "reason": reason})
-        return pd.DataFrame(out)
+            held = {} if fit is None else {n: Entry(v, fit.errors[n]) for n, v in fit.values.items()}
+            rows.append((label, *(held.get(n) for n in names), fit and fit.rfactor, reason))
+        return Table.of("Peaks", ("label", *names, "rfactor", "reason"), rows)
 
 
 def fit_peaks(

@@ -94,10 +94,10 @@ def predict_series(
         raise CalibrationError(
             f"the spectra are {edges.element}, the calibration is of {calibration.element}"
         )
-    table = edges.table()
+    labels = edges.summary().to_dataframe()["label"]
     rows = []
     for label, energy, err in zip(
-        table["label"], np.atleast_1d(edges.value), np.atleast_1d(edges.stderr), strict=True
+        labels, np.atleast_1d(edges.value), np.atleast_1d(edges.stderr), strict=True
     ):
         row: dict[str, object] = {"label": label, "E (eV)": energy}
         if np.isfinite(energy):

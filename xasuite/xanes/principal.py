@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import ComponentError
 from ..records import Array, Normalized, Series
+from ..records.quantities import Quantity
+from ..records.table import Presented, Table
 from .matrix import matrix
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SPOIL_GOOD, SPOIL_FAIR = 3.0, 6.0  # Malinowski's rule for target tests
 
 
 @dataclass(frozen=True, eq=False)
-class PCA:
+class PCA(Presented):
     """Abstract components (c, n) of m spectra, c = min(m, n), with singular values and Malinowski's functions.
 
     `re` (c - 1,) is the real error, `ind` the indicator function, `f_p` the p value of Malinowski's F test
@@ -56,21 +54,22 @@ class PCA:
         """The spectra (m, points) from their first n components."""
         return self.scores[:, :n] @ self.components[:n]
 
-    def table(self, most: int = 12) -> pd.DataFrame:
+    def summary(self, most: int = 12) -> Table:
         """A row a component: eigenvalue, share, RE, IND, p of the F test."""
-        import pandas as pd
-
         n = min(most, self.re.size)
-        return pd.DataFrame(
-            {
-                "components": np.arange(1, n + 1),
-                "eigenvalue": self.singular[:n] ** 2,
-                "explained": self.explained[:n],
-                "RE": self.re[:n],
-                "IND": self.ind[:n],
-                "F test p": self.f_p[:n],
-            }
+        columns = (
+            "component", Quantity("eigenvalue", "Eigenvalue"), Quantity("explained", "Explained", form=".2%"),
+            Quantity("RE", form=".3g"), Quantity("IND", form=".3g"), "p_value",
+        )  # fmt: skip
+        rows = zip(
+            range(1, n + 1), self.singular[:n] ** 2, self.explained[:n], self.re[:n], self.ind[:n], self.f_p[:n],
+            strict=True,
+        )  # fmt: skip
+        facts = (
+            ("IND is least at", f"{self.n_ind} component{'s' * (self.n_ind != 1)}"),
+            ("F test at 5 %", f"{self.n_f} significant"),
         )
+        return Table.of("Principal components", columns, rows, facts=facts)
 
 
 @dataclass(frozen=True, eq=False)

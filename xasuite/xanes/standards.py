@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import CalibrationError
+from ..records.quantities import Quantity
+from ..records.table import Entry, Presented, Table
 from .calibration import Line, fit_line
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 PROVEN, STATED, UNPROVEN = "proven", "stated", "unproven"
 LEVEL = 0.95
@@ -88,7 +86,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
-class Calibration:
+class Calibration(Presented):
     """The calibration: standards, line, leave-one-out of each, outliers named with a reason, warnings."""
 
     standards: tuple[Standard, ...]
@@ -110,36 +108,26 @@ class Calibration:
         values = [s.valence for s in self.used]
         return min(values), max(values)
 
-    def table(self) -> pd.DataFrame:
-        """A row a standard: energy, errors, scale, distance from the line and the leave-one-out prediction."""
-        import pandas as pd
-
+    def summary(self) -> Table:
+        """A row a standard: energy, scale, distance from the line and what the others predict for it."""
         left = {x.standard.name: x for x in self.left_out}
         rows = []
         for s in self.standards:
             x = left.get(s.name)
+            inside = "" if x is None else {None: "useless", True: "yes", False: "no"}[x.inside]
+            off = s.energy - float(self.line.energy(s.valence))
+            predicted = (x.prediction.value, x.prediction.low, x.prediction.high) if x else (None,) * 3
+            remark = s.reason or (x.prediction.useless if x else "")
             rows.append(
-                {
-                    "standard": s.name,
-                    "formal valence": s.valence,
-                    f"E({self.fraction:g}) (eV)": s.energy,
-                    "error (eV)": s.energy_err,
-                    "energy scale": s.scale,
-                    "off line (eV)": s.energy - float(self.line.energy(s.valence)),
-                    "left out: valence": x.prediction.value if x else np.nan,
-                    "low": x.prediction.low if x else np.nan,
-                    "high": x.prediction.high if x else np.nan,
-                    "inside": ""
-                    if x is None
-                    else "useless"
-                    if x.inside is None
-                    else "yes"
-                    if x.inside
-                    else "no",
-                    "remark": s.reason or (x.prediction.useless if x else ""),
-                }
+                (s.name, s.valence, Entry(s.energy, s.energy_err), s.scale, off, *predicted, inside, remark)
             )
-        return pd.DataFrame(rows)
+        columns = (
+            "standard", Quantity("formal", "Formal valence", form="g"), Quantity(f"E({self.fraction:g})", unit="eV"), "scale",
+            Quantity("off_line", "Off the line", "eV", form="+.2f"), Quantity("valence", "From the others", form=".2f"),
+            "low", "high", Quantity("inside", "Inside"), Quantity("remark", "Remark"),
+        )  # fmt: skip
+        title = f"{self.element} standards at {self.fraction:g} of the edge jump"
+        return Table.of(title, columns, rows, notes=self.remarks)
 
 
 def fit_standards(standards: Sequence[Standard], degree: int, slope: tuple[float, float] | None) -> Line:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError, RangeError, XasuiteWarning
-from ...records import Array, Chi, Shown, Wavelet
+from ...records import Array, Chi, Wavelet
+from ...records.table import Entry, Presented, Table
 from .transform import iter_wavelet, wavelet
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # Below this share of resamples that keep a lobe its errors describe the survivors, not the lobe.
 LASTING = 0.9
@@ -56,7 +54,7 @@ class Lobe:
 
 
 @dataclass(frozen=True, eq=False)
-class Lobes(Shown):
+class Lobes(Presented):
     """The lobes of one spectrum, highest first; `samples` (resamples, lobes, 5) in the order of VALUES.
 
     `epsilon_k` is the noise that was added in resampling, 0 without.
@@ -89,19 +87,16 @@ class Lobes(Shown):
             raise DataError(f"{self.label}: no lobe within 0.4 A of R = {r:g} A; there are {known}")
         return close[0] if k is None else min(close, key=lambda lobe: abs(lobe.k - k))
 
-    def table(self) -> pd.DataFrame:
-        """A row a lobe: values, errors and the share of resamples that keep it."""
-        import pandas as pd
-
-        units = ("1/A", "A", "", "1/A", "A")
-        rows = []
-        for lobe in self.lobes:
-            row: dict[str, Any] = {"label": self.label}
-            for name, unit, error in zip(VALUES, units, lobe.errors, strict=True):
-                head = f"{name} ({unit})" if unit else name
-                row[head], row[f"{name}_err"] = getattr(lobe, name), error
-            rows.append({**row, "found": lobe.found})
-        return pd.DataFrame(rows)
+    def summary(self) -> Table:
+        """A row a lobe: values with errors, and the share of resamples that keep it."""
+        rows = (
+            (self.label, *(Entry(getattr(x, n), x.error(n)) for n in VALUES), x.found) for x in self.lobes
+        )
+        by = (
+            f"Errors by {self.resamples} resamples with noise of χ(k) {self.epsilon_k:.2g}, seed {self.seed}."
+        )
+        notes = ("R is not corrected for phase.", *([by] if self.resamples else []))
+        return Table.of(f"{self.label}, lobes of |W(k, R)|", ("label", *VALUES, "found"), rows, notes=notes)
 
 
 def maxima(

@@ -31,6 +31,14 @@ KINDS: dict[str, str] = {
     "DBand": "components:dband",
     "SeriesRun": "series:plot_parameters",
 }
+# What is drawn of a record that holds others
+WITHIN: dict[str, Callable[[Any], Any]] = {
+    "Series": lambda x: x.data,
+    "Simulated": lambda x: x.spectrum,
+    "SpecResult": lambda x: next(iter(x.rows), None),
+    "Reproduction": lambda x: next((r for of in x.results for r in of.rows), None),
+    "ValenceResult": lambda x: next((r for r in x.results if r.calibration is not None), None),
+}
 
 
 def plot(record: Any, **options: Any) -> Any:
@@ -44,10 +52,7 @@ def plot(record: Any, **options: Any) -> Any:
 
     Raises DataError for what has no figure. Save with `xasuite.report.plots.style.save`.
     """
-    from ...records import Series
-
-    if isinstance(record, Series):
-        record = record.data
+    record = _drawn(record)
     figure = _function(record)(record, **options)
     _shown_once(figure)
     return figure
@@ -63,11 +68,26 @@ def _shown_once(figure: Any) -> None:
         plt.close(figure)
 
 
+def has_figure(record: Any) -> bool:
+    """Whether `plot` draws records of this kind."""
+    return _name(_drawn(record)) != ""
+
+
+def _drawn(record: Any) -> Any:
+    return WITHIN[type(record).__name__](record) if type(record).__name__ in WITHIN else record
+
+
+def _name(record: Any) -> str:
+    """The entry of KINDS of a record's class or of the first of its bases that has one."""
+    names = (k.__name__ for k in type(record).__mro__ if k.__module__.startswith("xasuite."))
+    return next((n for n in names if n in KINDS), "")
+
+
 def _function(record: Any) -> Callable[..., Any]:
     import importlib
 
-    for kind in type(record).__mro__:
-        if kind.__name__ in KINDS and kind.__module__.startswith("xasuite."):
-            module, _, name = KINDS[kind.__name__].partition(":")
-            return getattr(importlib.import_module(f"{__package__}.{module}"), name)
-    raise DataError(f"a {type(record).__name__} has no figure; there are figures of {', '.join(KINDS)}")
+    name = _name(record)
+    if not name:
+        raise DataError(f"a {type(record).__name__} has no figure; there are figures of {', '.join(KINDS)}")
+    module, _, function = KINDS[name].partition(":")
+    return getattr(importlib.import_module(f"{__package__}.{module}"), function)  # type: ignore[no-any-return]

@@ -1,7 +1,9 @@
 "use strict";
 (function () {
   const viewers = JSON.parse(document.getElementById("data").textContent);
-  const DATA = "#000000", FIT = "#d00000", BLUE = "#0072b2", QUIET = "#b0b0b0";
+  const DATA = "#000000", FIT = "#d00000", BLUE = "#0072b2", QUIET = "#909090";
+  const COLORS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"];
+  const LINES = [["mu", DATA, "μ(E)"], ["pre_edge", "#009e73", "pre-edge"], ["post_edge", "#e69f00", "post-edge"], ["bkg", BLUE, "background"]];
   const CONFIG = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
 
   // A stack packed by viewer.py: row(i) is an array with null where there is no value.
@@ -27,14 +29,14 @@
     const axis = { showline: true, mirror: true, ticks: "inside", linecolor: "#000", zeroline: false, gridcolor: "#eeeeee", exponentformat: "none" };
     return Object.assign({
       margin: { l: 62, r: 12, t: 34, b: 42 }, font: { size: 12, family: "system-ui, DejaVu Sans, sans-serif" },
-      separators: ".", showlegend: false, paper_bgcolor: "#fff", plot_bgcolor: "#fff", hovermode: "x",
+      separators: ".", showlegend: true, legend: { x: 1, xanchor: "right", y: 1, font: { size: 10 }, bgcolor: "rgba(255,255,255,0.7)" }, paper_bgcolor: "#fff", plot_bgcolor: "#fff", hovermode: "x",
       xaxis: Object.assign({ title: { text: x, standoff: 6 } }, axis),
       yaxis: Object.assign({ title: { text: y, standoff: 4 } }, axis),
     }, more || {});
   }
 
-  function line(x, y, color, name, width) {
-    return { x: x, y: y, mode: "lines", name: name, line: { color: color, width: width || 1.6 }, hovertemplate: "%{y:.4f}" };
+  function line(x, y, color, name, width, dash) {
+    return { x: x, y: y, mode: "lines", name: name, line: { color: color, width: width || 1.6, dash: dash || "solid" }, hovertemplate: "%{y:.4f}" };
   }
 
   function bounds(stacks, floor) {
@@ -51,9 +53,11 @@
     constructor(root, v) {
       this.root = root;
       this.v = v;
-      for (const name of ["norm", "chi", "fit", "chir", "chirfit", "map"]) this[name] = unpack(v[name]);
+      for (const name of ["norm", "chi", "fit", "chir", "chirfit", "misfit", "map"]) this[name] = unpack(v[name]);
+      this.paths = v.paths.map((p) => ({ name: p.name, curves: unpack(p.curves) }));
+      this.lines = v.lines && LINES.map(([name, color, shown]) => ({ color: color, shown: shown, curves: unpack(v.lines[name]) }));
       this.plots = {};
-      for (const name of ["xanes", "chik", "chir", "map", "trends"]) this.plots[name] = root.querySelector("." + name);
+      for (const name of ["lines", "xanes", "chik", "chir", "map", "trends"]) this.plots[name] = root.querySelector("." + name);
       this.slider = root.querySelector("input");
       this.output = root.querySelector("output");
       this.slider.max = v.labels.length - 1;
@@ -74,11 +78,16 @@
         type: "rect", xref: "x", yref: "paper", x0: range[0], x1: range[1], y0: 0, y1: 1, fillcolor: "#000", opacity: 0.05, line: { width: 0 },
       }];
       const ranged = (made, range, shapes) => { made.yaxis.range = range; made.shapes = shapes; return made; };
+      if (this.lines) {
+        P(this.plots.lines, this.lines.map((l) => line(v.lines.energy, l.curves.row(0), l.color, l.shown, 1.3)),
+          ranged(layout("Energy (eV)", "μ(E)", { legend: { x: 1, xanchor: "right", y: 0, font: { size: 10 } } }), bounds(this.lines.slice(0, 1).map((l) => l.curves)), []), CONFIG);
+      } else { this.plots.lines.remove(); delete this.plots.lines; }
       P(this.plots.xanes, [line(v.energy, this.norm.row(0), QUIET, "first", 1), line(v.energy, this.norm.row(0), DATA, "μ(E)")],
-        ranged(layout("Energy (eV)", "Normalised μ(E)"), bounds([this.norm]), []), CONFIG);
-      P(this.plots.chik, [line(v.k, this.chi.row(0), DATA, "data"), line(v.k, this.fit.row(0), FIT, "fit")],
-        ranged(layout("k (Å⁻¹)", weight(v.kweight)), bounds([this.chi, this.fit]), band(v.krange)), CONFIG);
-      P(this.plots.chir, [line(v.r, this.chir.row(0), DATA, "data"), line(v.r, this.chirfit.row(0), FIT, "fit")],
+        ranged(layout("Energy (eV)", "Normalised μ(E)", { showlegend: v.labels.length > 1, legend: { x: 1, xanchor: "right", y: 0, font: { size: 10 } } }), bounds([this.norm]), []), CONFIG);
+      P(this.plots.chik, [line(v.k, this.chi.row(0), DATA, "data"), line(v.k, this.fit.row(0), FIT, "fit"), line(v.k, this.residual(0), QUIET, "difference", 1)],
+        ranged(layout("k (Å⁻¹)", weight(v.kweight)), this.kbounds(), band(v.krange)), CONFIG);
+      P(this.plots.chir, [line(v.r, this.chir.row(0), DATA, "data"), line(v.r, this.chirfit.row(0), FIT, "fit"),
+        line(v.r, this.misfit.row(0), QUIET, "difference", 1), ...this.paths.map((p, i) => line(v.r, p.curves.row(0), COLORS[i % COLORS.length], p.name, 1.1, "dash"))],
         ranged(layout("R (Å), not corrected for phase", "|χ(R)| (Å⁻" + sup(v.kweight + 1) + ")"),
           bounds([this.chir, this.chirfit], 0), band(v.rrange)), CONFIG);
       P(this.plots.map, [{
@@ -88,6 +97,17 @@
       }], layout("k (Å⁻¹)", "R (Å)", { hovermode: "closest", margin: { l: 62, r: 4, t: 34, b: 42 } }), CONFIG);
       this.trends();
       this.words(0);
+    }
+
+    // data - fit, drawn below the curves
+    residual(i) {
+      const chi = this.chi.row(i), fit = this.fit.row(i), low = bounds([this.chi, this.fit])[0];
+      return chi.map((y, j) => (y === null || fit[j] === null ? null : low + y - fit[j]));
+    }
+
+    kbounds() {
+      const [low, high] = bounds([this.chi, this.fit]);
+      return [low - 0.2 * (high - low), high];
     }
 
     square(i) {
@@ -100,7 +120,7 @@
       const t = this.v.trends, n = t.of.length, traces = [];
       // of a single spectrum the values below say all
       if (!n || t.x.length < 2) { this.plots.trends.remove(); delete this.plots.trends; return; }
-      const lay = layout(this.v.xlabel, "", { hovermode: "x unified", margin: { l: 80, r: 12, t: 34, b: 42 } });
+      const lay = layout(this.v.xlabel, "", { showlegend: false, hovermode: "x unified", margin: { l: 80, r: 12, t: 34, b: 42 } });
       const gap = 0.025, height = (1 - gap * (n - 1)) / n;
       t.of.forEach((p, i) => {
         const a = i === 0 ? "" : String(i + 1), lost = p.lost.map((b) => b);
@@ -146,8 +166,10 @@
     show(i) {
       const v = this.v;
       Plotly.restyle(this.plots.xanes, { y: [this.norm.row(i)] }, [1]);
-      Plotly.restyle(this.plots.chik, { y: [this.chi.row(i), this.fit.row(i)] }, [0, 1]);
-      Plotly.restyle(this.plots.chir, { y: [this.chir.row(i), this.chirfit.row(i)] }, [0, 1]);
+      Plotly.restyle(this.plots.chik, { y: [this.chi.row(i), this.fit.row(i), this.residual(i)] }, [0, 1, 2]);
+      const inR = [this.chir, this.chirfit, this.misfit, ...this.paths.map((p) => p.curves)].map((c) => c.row(i));
+      Plotly.restyle(this.plots.chir, { y: inR }, inR.map((_, j) => j));
+      if (this.lines) Plotly.restyle(this.plots.lines, { y: this.lines.map((l) => l.curves.row(i)) }, this.lines.map((_, j) => j));
       Plotly.restyle(this.plots.map, { z: [this.square(i)] }, [0]);
       // shapes alone are drawn anew, not the points and their errors
       if (this.plots.trends) Plotly.relayout(this.plots.trends, { shapes: this.marks(i) });

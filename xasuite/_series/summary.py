@@ -1,0 +1,143 @@
+"""What a reader is shown of a finished series: rows along it, statistics, the audit, and what was tied along time."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..records.quantities import Quantity, as_printed, quantity
+from ..records.table import Entry, Table, finite
+
+if TYPE_CHECKING:
+    from .record import SeriesRun
+
+SHOWN_ROWS = 12
+PATH_QUANTITIES = ("n", "deltar", "sigma2", "e0", "third", "fourth")
+
+
+def shown_names(spec: Mapping[str, Any]) -> dict[str, Quantity]:
+    """Parameters as papers write them: n_o is N(Sn-O) where it is one path's n and no other's."""
+    uses: dict[str, list[Quantity]] = {}
+    for path in spec["path"]:
+        for key in PATH_QUANTITIES:
+            if str(path.get(key, "")) in spec["params"]:
+                uses.setdefault(path[key], []).append(quantity(key).within(path["label"]))
+    return {name: found[0] for name, found in uses.items() if len(found) == 1}
+
+
+def picked(run: SeriesRun, most: int) -> list[int]:
+    """At most `most` rows, evenly chosen, the first and the last among them."""
+    return [int(i) for i in np.unique(np.linspace(0, len(run) - 1, min(len(run), most)).round())]
+
+
+def series_table(run: SeriesRun, most: int = SHOWN_ROWS) -> Table:
+    """Rows along the series with what was logged, every varied parameter and its error, R factor and status."""
+    spec = tomllib.loads(run.spec_text)
+    varied = [p["name"] for p in run.parameters if p["vary"]]
+    names = {n: q for n, q in shown_names(spec).items() if n in varied}
+    times, along = run.along()
+    time = Quantity("time", along.partition(" (")[0], along.partition("(")[2].rstrip(")"), form=".4g")
+    columns = ("row", time, *run.logged, *(names.get(n, n) for n in varied), "rfactor", "status")
+    rows = []
+    for i in picked(run, most):
+        record = run.table.iloc[i]
+        lost = set(str(record["undetermined"]).split(", "))
+        values = ("-" if n in lost else Entry(record[n], record[f"{n}_err"]) for n in varied)
+        logged = (float(record[n]) for n in run.logged)
+        rows.append((i + 1, times[i], *logged, *values, record["rfactor"], record["status"]))
+    notes = [
+        f"{len(rows)} of {len(run)} rows, evenly chosen; all of them are in {run.path.with_suffix('.parquet').name}."
+    ]
+    notes += held_notes(run)
+    if any("-" in row for row in rows):
+        notes.append("- : the data do not determine it.")
+    if names:
+        notes.append(f"In the spec: {', '.join(f'{n} is {q.title}' for n, q in names.items())}.")
+    title = str(spec.get("title", run.path.parent.name))
+    facts = (("Spectra", counted(run)), ("Audit", audited(run)), *timeline_facts(run), *derived_facts(run))
+    return Table.of(title, columns, rows, notes=(*notes, *run.warnings), facts=facts, label=run.kind)
+
+
+def counted(run: SeriesRun) -> str:
+    """How many rows there are, and of which status."""
+    return f"{len(run)}: " + ", ".join(f"{n} {s}" for s, n in Counter(run.table["status"]).most_common())
+
+
+def audited(run: SeriesRun) -> str:
+    """What the refit of some rows by Larch found."""
+    a = run.audit
+    if not a["n"]:
+        return str(a["statement"])
+    return f"{a['statement']}; largest difference {a['largest']:.1e} standard errors (row {a['row'] + 1}, {a['parameter']})"
+
+
+def held_notes(run: SeriesRun) -> Iterator[str]:
+    """Parameters that were held with an error, and where they come from."""
+    for p in run.parameters:
+        if p["stderr"]:
+            value = as_printed(p["value"], p["stderr"])
+            yield f"{p['name']} held at {value} ({p['origin'] or 'given'}); its error is in every row."
+
+
+def timeline_facts(run: SeriesRun) -> Iterator[tuple[str, str]]:
+    """What the fit along time found: what was tied, how strongly, the numbers behind it."""
+    if not run.timeline:
+        return
+    facts = json.loads(run.timeline["facts"])
+    for name, strength in facts["strength"].items():
+        yield (
+            "Along time",
+            f"{name} smooth, strength {strength:.2g}, worth {facts['freedom'][name]:.1f} parameters",
+        )
+    for name, value in facts["trend"].items():
+        yield "Along time", f"{name} = {as_printed(value, facts['trend_stderr'][name])}"
+    if not facts["converged"]:
+        yield "Along time", "the fit did not converge"
+
+
+def derived_facts(run: SeriesRun) -> Iterator[tuple[str, str]]:
+    """Valence and components where the spec asks for them: the first and the last row that has them."""
+
+    def ends(column: str) -> Any:
+        have = run.table[run.table[column].notna()]
+        return have.iloc[[0, -1]].to_dict("records") if len(have) else []
+
+    if "valence" in run.table:
+        said = [
+            f"{as_printed(r['valence'], r['valence_err'])} (95 %: {r['valence_low']:.2f} to {r['valence_high']:.2f})"
+            for r in ends("valence")
+        ]
+        yield "Valence", ", at the end ".join(said) or "no row has one"
+    if run.components:
+        facts = json.loads(run.components["facts"])
+        yield "Components", f"{facts['method']}, rms {facts['rms']:.2g} of the edge step"
+        for name in facts["names"]:
+            shares = [f"{r[f'x({name})']:.3f}" for r in ends(f"x({name})")]
+            yield "Components", f"component {name}: share {', at the end '.join(shares)}"
+
+
+def series_dict(run: SeriesRun) -> dict[str, Any]:
+    """Files, audit, and every row's values with errors (docs/guide/json.md)."""
+    names = [p["name"] for p in run.parameters]
+    rows = [
+        {
+            "label": r["label"],
+            "time": finite(r["time"]),
+            "status": r["status"],
+            "reason": r["reason"],
+            "undetermined": [u for u in r["undetermined"].split(", ") if u],
+            "params": {
+                n: {k: finite(r[c]) for k, c in (("value", n), ("stderr", f"{n}_err"), ("common", f"{n}_err_common"))} for n in names
+            },
+            "rfactor": finite(r["rfactor"]),
+            "chi2_reduced": finite(r["chi2_reduced"]),
+        }
+        for r in run.table.to_dict("records")
+    ]  # fmt: skip
+    table = str(run.path.with_suffix(".parquet"))
+    return {"file": str(run.path), "table": table, "label": run.kind, "audit": dict(run.audit), "rows": rows}
