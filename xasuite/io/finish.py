@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import ChannelError, ExpressionError, ReadError
 from ..expressions import parse
 from ..records import Array, Scan, Source
-from . import clean, edges, names
+from . import clean, edges, evidence, names
 from .table import Table
 
 MIN_POINTS = 5
@@ -171,30 +171,29 @@ def _mu(
             if expr != named[0]:
                 notes.append(f"mu = {expr}: {named[0]} shows no edge")
             return expr
-    blind = (
-        [] if tried and energy.size < 2 * MIN_POINTS else names.blind_candidates(_signals(channels, energy))
-    )
-    trials = [(c, _jump(energy, channels, c, near)) for c in blind if c not in named]
-    sure = next((c for c, j in trials if j.quality >= 2 * edges.MIN_QUALITY), None)
-    if sure and not named:
-        notes.append(
-            f"no column is named as mu or as an ionisation chamber: mu = {sure}, the first by position that "
-            'shows an edge; name another with mu = "..."'
-        )
-        return sure
     lines = names.emission_lines(labels, element) if element else []
     if lines:
         notes.append(f"mu from the fluorescence of {element}: no column shows a clear edge")
         return names.over(lines, names.find_i0(labels))
+    signals = {n: channels[n] for n in _signals(channels, energy)}
+    found, why = evidence.decide(evidence.choices(energy, signals, near))
     if named:
         best = (
             max(tried, key=lambda pair: pair[1].quality)[0] if any(j.quality for _, j in tried) else named[0]
         )
-        notes.append(f"mu = {best} shows no clear edge" + (f"; {sure} shows one" if sure else ""))
+        notes.append(f"mu = {best} shows no clear edge" + (f"; {found.expr} shows one" if found else ""))
         return best
-    chosen = blind[0] if blind else labels[0]
-    notes.append(f'no column shows an edge: mu = {chosen} for want of a better one; name it with mu = "..."')
-    return chosen
+    if found is None:
+        raise ReadError(
+            f"{where}: no column is named as mu or as an ionisation chamber, and of their values {why}. "
+            f"Columns: {evidence.described(energy, channels)}. Say what mu is, such as "
+            f'mu = "ln({labels[0]}/{labels[-1]})" (--mu)'
+        )
+    notes.append(
+        f"no column is named as mu or as an ionisation chamber: mu = {found.expr}, {why}; "
+        'name another with mu = "..."'
+    )
+    return found.expr
 
 
 def _stated(expr: str, channels: dict[str, Array], where: str) -> str:

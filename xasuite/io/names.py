@@ -122,15 +122,6 @@ def find_i0(names: Sequence[str]) -> str:
     return first(names, _I0)
 
 
-def blind_candidates(names: Sequence[str]) -> list[str]:
-    """When no name says anything: a column itself, then ln of and ratios of neighbours, by position."""
-    out = list(names[:12])
-    pairs = [(a, b) for i, a in enumerate(names[:10]) for b in names[i + 1 : 10]]
-    out += [f"ln({a}/{b})" for a, b in pairs]
-    out += [f"{b}/{a}" for a, b in pairs]
-    return out
-
-
 def reference_candidate(names: Sequence[str], mu: str) -> str:
     """The reference's mu: a column of that name, or ln(It/Iref); "" when there is none."""
     named = first(names, _MU_REF)

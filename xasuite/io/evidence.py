@@ -1,0 +1,159 @@
+"""Which columns make mu where no name says so: by what the columns hold, never by where they stand.
+
+docs/decisions/reading.md states the rules in words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..records import Array
+from . import edges
+
+# A motor, an angle, a setpoint or a clock goes one way from point to point; the noise of a counter does not
+ONE_WAY = 0.98
+# and the length of a count or the width of a slit is the same from point to point
+REPEATED = 0.5
+SURE = 2 * edges.MIN_QUALITY
+# Two choices are one when what remains after a straight line through them is within so many of their noises,
+# or within this share of the edge step
+NOISES, ALIKE = 4.0, 0.01
+CLEARLY = 1.5  # times less noise: an intensity that divides the beam's own fluctuations out
+_MOST = 24  # columns looked at
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """An expression that shows an edge: where, its values (n,), step and noise of a point.
+
+    `alone` marks a column by itself where others could be the intensity that divides it.
+    """
+
+    expr: str
+    energy: float
+    values: Array
+    step: float
+    noise: float
+    alone: bool = False
+
+    @property
+    def clarity(self) -> float:
+        """The step over the noise of a point."""
+        return self.step / max(self.noise, 1e-9 * self.step)
+
+    def __str__(self) -> str:
+        return f"{self.expr} (step {self.step:.3g} at {self.energy:.0f} eV, noise {self.noise:.1g})"
+
+
+def noise_of_points(values: Array) -> float:
+    """Standard deviation of a point from third differences: a parabola gives none."""
+    return float(1.4826 * np.median(np.abs(np.diff(values, 3))) / np.sqrt(20)) if values.size > 6 else 0.0
+
+
+def one_way(values: Array) -> bool:
+    """Whether values go one way from point to point, as an angle, a setpoint or a clock does."""
+    steps = np.diff(values)
+    return bool(max((steps > 0).mean(), (steps < 0).mean()) > ONE_WAY) if steps.size else True
+
+
+def _set(values: Array) -> bool:
+    """Whether values were set and not counted: they go one way, or most of them repeat their neighbour."""
+    return one_way(values) or bool((np.diff(values) == 0).mean() > REPEATED)
+
+
+def choices(energy: Array, channels: dict[str, Array], near: float = 0.0) -> list[Choice]:
+    """What the channels can make that shows an edge, one a signal, the clearest first.
+
+    A signal rises at an edge (mu itself, or fluorescence) or falls there (the transmitted intensity). What divides it
+    is a positive channel without an edge of its own that does not go one way with the energy; of several the one
+    that leaves the least noise.
+    """
+    held = {n: v for n, v in list(channels.items())[:_MOST] if not _set(v)}
+    rises = {n: c for n, v in held.items() if (c := choice(energy, v, n, near))}
+    falls = [n for n, v in held.items() if (v > 0).all() and choice(energy, -v, f"-{n}", near)]
+    i0s = [n for n, v in held.items() if n not in rises and n not in falls and (v > 0).all()]
+    found = []
+    for signal in falls:
+        made = [choice(energy, np.log(held[i0] / held[signal]), f"ln({i0}/{signal})", near) for i0 in i0s]
+        found += _best(made)
+    for signal, alone in rises.items():
+        made = [choice(energy, held[signal] / held[i0], f"{signal}/{i0}", near) for i0 in i0s]
+        found += _best([replace(alone, alone=bool(i0s)), *made])
+    return sorted(found, key=lambda c: -c.clarity)
+
+
+def choice(energy: Array, values: Array, expr: str, near: float = 0.0) -> Choice | None:
+    """The values as a choice of mu, None where they show no clear edge."""
+    if not np.isfinite(values).all():
+        return None
+    jump = edges.find_jump(energy, values, near)
+    if jump.quality < SURE:
+        return None
+    return Choice(expr, jump.energy, values, jump.step, noise_of_points(values))
+
+
+def _best(made: list[Choice | None]) -> list[Choice]:
+    """The clearest of one signal's choices; all of them where none is clearly clearer and they are unlike."""
+    ranked = sorted((c for c in made if c), key=lambda c: -c.clarity)
+    if len(ranked) < 2 or ranked[0].clarity > CLEARLY * ranked[1].clarity:
+        return ranked[:1]
+    rivals = [c for c in ranked[1:] if c.clarity * CLEARLY >= ranked[0].clarity]
+    return [ranked[0], *(c for c in rivals if not alike(ranked[0], c))]
+
+
+def alike(a: Choice, b: Choice) -> bool:
+    """Whether two choices are one signal: equal but for a factor and a straight line, within their noise."""
+    line = np.linspace(-1, 1, a.values.size)
+    basis = np.stack([np.ones_like(line), line, b.values], axis=-1)
+    rest = a.values - basis @ np.linalg.lstsq(basis, a.values, rcond=None)[0]
+    scale = a.step / b.step
+    return bool(rest.std() < NOISES * np.hypot(a.noise, scale * b.noise) + ALIKE * a.step)
+
+
+def decide(found: list[Choice]) -> tuple[Choice | None, str]:
+    """The choice that the evidence leaves and why, or None and what is undecided.
+
+    A column that is what two others make (mu beside its intensities) is one with them, and is taken.
+    """
+    if not found:
+        return None, "none shows an edge"
+    kinds: list[list[Choice]] = []
+    for one in found:
+        same = next((k for k in kinds if alike(k[0], one)), None)
+        if same is None:
+            kinds.append([one])
+        else:
+            same.append(one)
+    if len(kinds) > 1:
+        shown = "; ".join(str(k[0]) for k in kinds[:4])
+        return None, f"several show an edge and differ by more than their noise: {shown}"
+    if all(c.alone for c in kinds[0]):
+        return (
+            None,
+            f"{kinds[0][0]} shows an edge and is divided by nothing, though others may be its intensity",
+        )
+    best = min(kinds[0], key=lambda c: (len(c.expr), -c.clarity)) if len(kinds[0]) > 1 else kinds[0][0]
+    others = [c.expr for c in kinds[0] if c is not best]
+    return best, f"it alone shows an edge, step {best.step:.3g}, noise {best.noise:.1g}" + (
+        f"; {', '.join(others[:3])} is the same signal" if others else ""
+    )
+
+
+def described(energy: Array, channels: dict[str, Array]) -> str:
+    """The columns in a sentence: their range, and what each does."""
+    out = []
+    for name, values in list(channels.items())[:_MOST]:
+        finite = values[np.isfinite(values)]
+        if not finite.size:
+            continue
+        what = (
+            "constant" if np.ptp(finite) == 0
+            else "goes one way" if one_way(finite)
+            else "rises at an edge" if choice(energy, values, name)
+            else "falls at an edge" if choice(energy, -values, name)
+            else ""
+        )  # fmt: skip
+        out.append(f"{name} ({finite.min():.4g} to {finite.max():.4g}{', ' + what if what else ''})")
+    return ", ".join(out)
