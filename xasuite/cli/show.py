@@ -24,6 +24,9 @@ def show(
     ),
     mu: str = typer.Option(None, "--mu", help='Arithmetic over channels, such as "ln(i0/it)".'),
     reference: str = typer.Option(None, "--reference", help="The same for the reference foil."),
+    i0: str = typer.Option(None, "--i0", help="Column of the incident intensity, where no name says so."),
+    energy: str = typer.Option(None, "--energy", help="Column of the energies, where no name says so."),
+    units: str = typer.Option(None, "--units", help="What --energy holds: eV, keV or angle (degrees)."),
     element: str = typer.Option(None, "--element", help="Element symbol, where the file does not say."),
     edge: str = typer.Option(None, "--edge", help="K, L3, ..."),
     as_json: bool = typer.Option(False, "--json", help="One JSON document on standard output."),
@@ -31,7 +34,9 @@ def show(
     """Print a row a group; notes below, a short summary when there is one scan."""
     from ..io import read_all
 
-    scans = read_all(file, element=element, edge=edge, mu=mu, reference=reference)
+    scans = read_all(
+        file, element=element, edge=edge, mu=mu, reference=reference, i0=i0, energy=energy, units=units
+    )
     if as_json:
         typer.echo(json.dumps(document(scans), indent=1))
         return

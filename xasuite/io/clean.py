@@ -11,6 +11,8 @@ from ..records import Array
 HC = 12398.419843320026  # eV A, CODATA 2018 exact
 # A scan in eV that stays below this has never been measured for XAFS: it is in keV.
 KEV_BELOW = 150.0
+# what an axis may hold; "" where that is to be found out
+KINDS = ("", "eV", "keV", "angle", "millidegree", "steps")
 DEAD_FRACTION = 1e-3
 SAME_ENERGY = 1e-5  # eV
 

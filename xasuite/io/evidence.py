@@ -20,6 +20,7 @@ SURE = 2 * edges.MIN_QUALITY
 # Two choices are one when what remains after a straight line through them is within so many of their noises,
 # or within this share of the edge step
 NOISES, ALIKE = 4.0, 0.01
+SAME_STEP = 0.05
 CLEARLY = 1.5  # times less noise: an intensity that divides the beam's own fluctuations out
 _MOST = 24  # columns looked at
 
@@ -59,28 +60,32 @@ def one_way(values: Array) -> bool:
 
 
 def _set(values: Array) -> bool:
-    """Whether values were set and not counted: they go one way, or most of them repeat their neighbour."""
+    """Whether values were set and not counted: they go one way, or most are their neighbour's, as a slit's width is."""
     return one_way(values) or bool((np.diff(values) == 0).mean() > REPEATED)
 
 
-def choices(energy: Array, channels: dict[str, Array], near: float = 0.0) -> list[Choice]:
+def choices(energy: Array, channels: dict[str, Array], near: float = 0.0, i0: str = "") -> list[Choice]:
     """What the channels can make that shows an edge, one a signal, the clearest first.
 
     A signal rises at an edge (mu itself, or fluorescence) or falls there (the transmitted intensity). What divides it
     is a positive channel without an edge of its own that does not go one way with the energy; of several the one
-    that leaves the least noise.
+    that leaves the least noise; `i0` says which.
     """
-    held = {n: v for n, v in list(channels.items())[:_MOST] if not _set(v)}
-    rises = {n: c for n, v in held.items() if (c := choice(energy, v, n, near))}
-    falls = [n for n, v in held.items() if (v > 0).all() and choice(energy, -v, f"-{n}", near)]
-    i0s = [n for n, v in held.items() if n not in rises and n not in falls and (v > 0).all()]
+    held = dict(list(channels.items())[:_MOST])
+    if len(held) > 1:  # the only one needs no telling apart
+        held = {n: v for n, v in held.items() if n == i0 or not _set(v)}
+    rises = {n: c for n, v in held.items() if n != i0 and (c := choice(energy, v, n, near))}
+    positive = [n for n, v in held.items() if n not in rises and (v > 0).all()]
+    falls = [n for n in positive if n != i0 and choice(energy, -held[n], f"-{n}", near)]
+    beams = [i0] if i0 else [n for n in positive if n not in falls]
     found = []
     for signal in falls:
-        made = [choice(energy, np.log(held[i0] / held[signal]), f"ln({i0}/{signal})", near) for i0 in i0s]
-        found += _best(made)
+        found += _best(
+            [choice(energy, np.log(held[b] / held[signal]), f"ln({b}/{signal})", near) for b in beams]
+        )
     for signal, alone in rises.items():
-        made = [choice(energy, held[signal] / held[i0], f"{signal}/{i0}", near) for i0 in i0s]
-        found += _best([replace(alone, alone=bool(i0s)), *made])
+        made = [choice(energy, held[signal] / held[b], f"{signal}/{b}", near) for b in beams]
+        found += _best(made if i0 else [replace(alone, alone=bool(beams)), *made])
     return sorted(found, key=lambda c: -c.clarity)
 
 
@@ -104,11 +109,16 @@ def _best(made: list[Choice | None]) -> list[Choice]:
 
 
 def alike(a: Choice, b: Choice) -> bool:
-    """Whether two choices are one signal: equal but for a factor and a straight line, within their noise."""
+    """Whether two choices are one signal: equal but for a straight line and a factor, within their noise.
+
+    Absorptions through two chambers have no factor to spare: that of a foil behind the sample is larger.
+    """
+    scale = a.step / b.step
+    if a.expr.startswith("ln(") and b.expr.startswith("ln(") and abs(scale - 1) > SAME_STEP:
+        return False
     line = np.linspace(-1, 1, a.values.size)
     basis = np.stack([np.ones_like(line), line, b.values], axis=-1)
     rest = a.values - basis @ np.linalg.lstsq(basis, a.values, rcond=None)[0]
-    scale = a.step / b.step
     return bool(rest.std() < NOISES * np.hypot(a.noise, scale * b.noise) + ALIKE * a.step)
 
 

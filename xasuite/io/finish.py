@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,6 +17,8 @@ MIN_POINTS = 5
 LOWEST, HIGHEST = 30.0, 200_000.0
 # eV that half of the step may lie below and above the tabulated edge without a note.
 OFF_BELOW, OFF_ABOVE = 8.0, 20.0
+# eV beyond which a jump is of another edge than the one asked for
+FAR = 60.0
 
 # In the order of preference: what was measured before what was asked for.
 _ENERGY = (
@@ -27,28 +30,39 @@ _NO_SIGNAL = re.compile(r"time|clock|energy|angle|encoder|epoch|current|gap|sec$
 _ANGLE = (r"angleo\w*", r"angle\w*", r"theta", r"monoangle", r"bragg")
 
 
-def finish(
-    table: Table,
-    source: Source,
-    *,
-    element: str | None = None,
-    edge: str | None = None,
-    mu: str | None = None,
-    reference: str | None = None,
-) -> Scan:
+@dataclass(frozen=True)
+class Asked:
+    """What the user says about a file, "" where nothing: `read` explains each."""
+
+    element: str = ""
+    edge: str = ""
+    mu: str = ""
+    reference: str = ""
+    i0: str = ""
+    energy: str = ""
+    units: str = ""
+
+
+def finish(table: Table, source: Source, asked: Asked = Asked()) -> Scan:  # it is frozen
     """The Scan of a Table. Raises ReadError when it cannot be XAFS, ChannelError for a wrong channel."""
     where = str(source)
     if table.refusal:
         raise ReadError(f"{where}: not XAFS: {table.refusal}")
     notes = list(table.notes)
-    axis = table.axis or find_axis(table)
+    axis = _named_axis(table, asked, where) if asked.energy else table.axis or find_axis(table)
     if not axis:
         raise ReadError(
             f"{where}: not XAFS: no column of energies between {LOWEST:g} eV and {HIGHEST / 1000:g} keV "
-            f"among {', '.join(table.names[:12])}"
+            f"among {', '.join(table.names[:12])}{_other_axis(table)}"
         )
     index = table.names.index(axis)
-    kind = table.axis_kind or _kind(axis, table.units.get(axis, ""))
+    kind = (
+        asked.units
+        or (table.axis_kind if axis == table.axis else "")
+        or _kind(axis, table.units.get(axis, ""))
+    )
+    if kind not in clean.KINDS:
+        raise ReadError(f"{where}: units = {kind!r} is not one of {', '.join(k for k in clean.KINDS if k)}")
     energy = clean.to_ev(table.columns[index], kind, table.d_spacing, table.steps_per_degree, notes, where)
     keep = [i for i in range(len(table.names)) if i != index]
     labels = [table.names[i] for i in keep]
@@ -57,12 +71,12 @@ def finish(
     energy, columns = clean.order(energy, columns, notes)
     channels = dict(zip(labels, columns, strict=True))
 
-    wanted_element = (element or table.element).strip().capitalize()
-    wanted_edge = (edge or table.edge).strip().upper()
-    mu_expr = _mu(table, energy, channels, mu, wanted_element, notes, where)
-    reference_expr = _reference(table, energy, channels, reference, mu_expr, notes, where)
+    wanted_element = (asked.element or table.element).strip().capitalize()
+    wanted_edge = (asked.edge or table.edge).strip().upper()
+    mu_expr = _mu(table, energy, channels, asked, wanted_element, notes, where)
+    reference_expr = _reference(table, energy, channels, asked.reference, mu_expr, notes, where)
     energy, channels = _drop(energy, channels, mu_expr, reference_expr, notes, where)
-    found = _element(table, energy, channels, mu_expr, wanted_element, wanted_edge, bool(element), notes)
+    found = _element(table, energy, channels, mu_expr, wanted_element, wanted_edge, asked, notes)
     return Scan(
         energy=energy,
         channels=channels,
@@ -75,6 +89,15 @@ def finish(
         meta=table.meta,
         source=source,
     )
+
+
+def _named_axis(table: Table, asked: Asked, where: str) -> str:
+    found = names.resolve(asked.energy, table.names)
+    if not found:
+        raise ChannelError(
+            f"{where}: there is no column {asked.energy!r}; there are {', '.join(table.names[:20])}"
+        )
+    return found
 
 
 def find_axis(table: Table) -> str:
@@ -93,11 +116,34 @@ def find_axis(table: Table) -> str:
     generic = all(re.fullmatch(r"col\d+", n) for n in table.names)
     if any(re.match(r"angle|theta", n, re.I) for n in table.names[:1]):
         return table.names[0]
-    if table.names and re.fullmatch(r"x|y|z|time|k|r|q", names.plain(table.names[0])):
+    if table.names and re.fullmatch(r"y|z|time|k|r|q", names.plain(table.names[0])):
         return ""
     for name in table.names[: 4 if generic else 3]:
-        if plausible(table.column(name)) and _monotonic(table.column(name)):
+        if table.units.get(name):  # millimetres, say: energies were looked for above
+            continue
+        if (
+            plausible(table.column(name))
+            and np.nanmin(table.column(name)) > 1
+            and _monotonic(table.column(name))
+        ):
             return name
+    return ""
+
+
+def _other_axis(table: Table) -> str:
+    """What the first column counts in place of energies, as the end of a sentence; "" where it cannot be said."""
+    first = table.columns[0] if table.names else np.empty(0)
+    steps = np.diff(first)
+    if (
+        first.size < MIN_POINTS
+        or not np.isfinite(first).all()
+        or not np.allclose(steps, steps[0], rtol=1e-3, atol=1e-6)
+    ):
+        return ""
+    if steps[0] == 1:
+        return "; the first column counts pixels or points: calibrate them against a foil and write energies"
+    if 0 <= first[0] < 5 and 0 < steps[0] <= 0.1 and first[-1] < 35:
+        return f"; it looks like chi(k), k from {first[0]:g} to {first[-1]:g} 1/A: read the mu(E) that it was made from"
     return ""
 
 
@@ -112,7 +158,6 @@ def plausible(values: Array) -> bool:
 
 def _monotonic(values: Array) -> bool:
     steps = np.diff(values[np.isfinite(values)])
-    steps = steps[steps != 0]
     return bool(steps.size and max((steps > 0).mean(), (steps < 0).mean()) > 0.9)
 
 
@@ -147,21 +192,24 @@ def _mu(
     table: Table,
     energy: Array,
     channels: dict[str, Array],
-    mu: str | None,
+    asked: Asked,
     element: str,
     notes: list[str],
     where: str,
 ) -> str:
-    if mu:
-        return names.resolve_expression(mu, channels, where)
+    if asked.mu:
+        return names.resolve_expression(asked.mu, channels, where)
     if not channels:
         raise ReadError(f"{where}: not XAFS: the file holds energies and nothing beside them")
-    if table.mu_expr:
+    if table.mu_expr and not asked.i0:
         return _stated(table.mu_expr, channels, where)
     labels = list(channels)
-    named = names.mu_candidates(labels, element)
+    i0 = names.resolve_expression(asked.i0, channels, where) if asked.i0 else names.find_i0(labels)
+    named = names.mu_candidates(labels, element, i0)
     for name in sorted(names.emission_elements(labels)) if not element else ():
-        named += [c for c in names.mu_candidates(labels, name) if c not in named]
+        named += [c for c in names.mu_candidates(labels, name, i0) if c not in named]
+    if asked.i0:  # a column that is mu itself is not what was asked for
+        named = [c for c in named if i0 in parse(c).names]
     near = edges.tabulated(element, table.edge) or 0.0 if element else 0.0
     near = near if near and energy[0] < near < energy[-1] else 0.0
     near = near or (table.e0 if energy[0] < table.e0 < energy[-1] else 0.0)
@@ -174,9 +222,9 @@ def _mu(
     lines = names.emission_lines(labels, element) if element else []
     if lines:
         notes.append(f"mu from the fluorescence of {element}: no column shows a clear edge")
-        return names.over(lines, names.find_i0(labels))
+        return names.over(lines, i0)
     signals = {n: channels[n] for n in _signals(channels, energy)}
-    found, why = evidence.decide(evidence.choices(energy, signals, near))
+    found, why = evidence.decide(evidence.choices(energy, signals, near, asked.i0 and i0))
     if named:
         best = (
             max(tried, key=lambda pair: pair[1].quality)[0] if any(j.quality for _, j in tried) else named[0]
@@ -186,8 +234,7 @@ def _mu(
     if found is None:
         raise ReadError(
             f"{where}: no column is named as mu or as an ionisation chamber, and of their values {why}. "
-            f"Columns: {evidence.described(energy, channels)}. Say what mu is, such as "
-            f'mu = "ln({labels[0]}/{labels[-1]})" (--mu)'
+            f'Columns: {evidence.described(energy, channels)}. Say which: mu = "..." (--mu), or i0 (--i0)'
         )
     notes.append(
         f"no column is named as mu or as an ionisation chamber: mu = {found.expr}, {why}; "
@@ -252,7 +299,7 @@ def _reference(
     table: Table,
     energy: Array,
     channels: dict[str, Array],
-    reference: str | None,
+    reference: str,
     mu: str,
     notes: list[str],
     where: str,
@@ -309,6 +356,23 @@ def _drop(
     return energy[good], {n: v[good] for n, v in channels.items()}
 
 
+def _refuse_another(
+    table: Table, energy: Array, values: Array, element: str, edge: str, line: float | None
+) -> None:
+    """Raises ReadError where the user's element and edge are not those of a clear jump of mu."""
+    what = table.label or table.group or "scan"
+    if line is None:
+        raise ReadError(f"{what}: {element} has no {edge} edge")
+    jump = edges.find_jump(energy, values)
+    if jump.quality >= evidence.SURE and abs(jump.energy - line) > FAR:
+        best, _ = edges.guess(energy, jump, 0.0, "", "")
+        seen = f", as of {best.element} {best.edge}" if best else ""
+        raise ReadError(
+            f"{what}: asked for the {element} {edge} edge ({line:.0f} eV), and mu jumps at {jump.energy:.0f} eV{seen}; "
+            "give the element and edge that were measured, or mu"
+        )
+
+
 def _element(
     table: Table,
     energy: Array,
@@ -316,7 +380,7 @@ def _element(
     mu: str,
     element: str,
     edge: str,
-    given: bool,
+    asked: Asked,
     notes: list[str],
 ) -> tuple[str, str]:
     if table.trusted:
@@ -327,6 +391,8 @@ def _element(
     inside = line is not None and energy[0] < line < energy[-1]
     values = evaluate(channels, energy, mu)
     if element and edge:
+        if asked.edge or asked.element:
+            _refuse_another(table, energy, values, element, edge, line)
         if line is None or not inside:
             notes.append(
                 f"the scan, {energy[0]:.0f}-{energy[-1]:.0f} eV, does not reach the {element} {edge} edge at {line:.0f} eV"

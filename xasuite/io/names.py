@@ -93,11 +93,11 @@ def emission_elements(names: Sequence[str]) -> set[str]:
     }
 
 
-def mu_candidates(names: Sequence[str], element: str = "") -> list[str]:
+def mu_candidates(names: Sequence[str], element: str = "", i0: str = "") -> list[str]:
     """Expressions that may give mu, in the order in which they are to be tried."""
     out = []
     out += [n for n in (first(names, _MU_TRANS), first(names, _MU_FLUOR)) if n]
-    i0 = first(names, _I0)
+    i0 = i0 or find_i0(names)
     it = first(names, _IT, [i0])
     ir = first(names, _IR, [i0, it])
     if i0 and it:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..errors import DataError, ReadError, XasuiteError
 from ..records import Scan, Source
+from .finish import Asked, finish
 from .table import Table
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -33,6 +34,9 @@ def read(
     edge: str | None = None,
     mu: str | None = None,
     reference: str | None = None,
+    i0: str | None = None,
+    energy: str | None = None,
+    units: str | None = None,
 ) -> Scan:
     """One scan of a file: XDI, an Athena project, columns of text, NXxas or plain HDF5, gzipped or not.
 
@@ -45,7 +49,12 @@ def read(
         As "Co", "K"; left out, they come from the header or from where mu jumps (a note says which).
     mu, reference
         Arithmetic over channels, such as ``"ln(i0/it)"`` or ``"ifluor/i0"``; left out, found by the
-        channels' names. Names are taken in any letter case and by role: it, itrans and I1 are one.
+        channels' names, else by what they hold. Names are taken in any letter case and by role: it, itrans and I1
+        are one.
+    i0
+        The column of the incident intensity, where no name says so.
+    energy, units
+        The column of the energies and what it holds: "eV", "keV" or "angle" (degrees).
 
     Returns
     -------
@@ -75,7 +84,8 @@ def read(
                 "or read them all with read_all"
             )
         table = usable[0]
-    return _finish(table, source, len(tables) > 1, element=element, edge=edge, mu=mu, reference=reference)
+    asked = Asked(element or "", edge or "", mu or "", reference or "", i0 or "", energy or "", units or "")
+    return _finish(table, source, len(tables) > 1, asked)
 
 
 def read_all(
@@ -85,6 +95,9 @@ def read_all(
     edge: str | None = None,
     mu: str | None = None,
     reference: str | None = None,
+    i0: str | None = None,
+    energy: str | None = None,
+    units: str | None = None,
 ) -> list[Scan]:
     """Every scan of a file, in the file's order; ``file::text`` takes the groups whose name holds the text.
 
@@ -103,13 +116,12 @@ def read_all(
         tables = (
             exact or [t for t in tables if group.lower() in t.group.lower()] or [_pick(tables, group, file)]
         )
+    asked = Asked(element or "", edge or "", mu or "", reference or "", i0 or "", energy or "", units or "")
     scans: list[Scan] = []
     refused: list[XasuiteError] = []
     for table in tables:
         try:
-            scans.append(
-                _finish(table, source, several, element=element, edge=edge, mu=mu, reference=reference)
-            )
+            scans.append(_finish(table, source, several, asked))
         except (ReadError, DataError) as exc:
             refused.append(exc)
     if not scans:
@@ -137,12 +149,9 @@ def split_group(path: str | Path) -> tuple[Path, str]:
     return Path(text), ""
 
 
-def _finish(table: Table, source: Source, several: bool, **named: str | None) -> Scan:
-    from .finish import finish
-
+def _finish(table: Table, source: Source, several: bool, asked: Asked) -> Scan:
     group = table.group if several or table.group else ""
-    origin = Source(source.path, group, source.sha256, table.format)
-    return finish(table, origin, **named)
+    return finish(table, Source(source.path, group, source.sha256, table.format), asked)
 
 
 def _pick(tables: list[Table], group: str, file: Path) -> Table:
@@ -245,8 +254,13 @@ def parse_text(text: str, name: str) -> list[Table]:
         return own.parse_own(text, name)
     if athena.is_athena(text):
         return athena.parse_athena(text, name)
-    strict = name.lower().removesuffix(".gz").endswith(".xdi")
-    if strict or xdi.is_xdi(text):
+    suffixed = name.lower().removesuffix(".gz").endswith(".xdi")
+    if xdi.is_xdi(text) or (suffixed and xdi.has_fields(text)):
         return [xdi.parse_xdi(text, name)]
-    special = beamlines.parse(text, name)
-    return special if special is not None else [parse_columns(text, name)]
+    tables = beamlines.parse(text, name) or [parse_columns(text, name)]
+    if suffixed:
+        for table in tables:
+            table.notes.insert(
+                0, "named .xdi and no XDI file (it does not begin with '# XDI/'): read as columns"
+            )
+    return tables

@@ -363,7 +363,7 @@ def _read_group(
 ) -> Scan | XasuiteError:
     import h5py
 
-    from .finish import finish
+    from .finish import Asked, finish
     from .formats.hdf5 import parse_hdf5
 
     memory = _io.BytesIO()
@@ -372,7 +372,9 @@ def _read_group(
             copy.attrs.update(source.attrs)
             source.copy(source[group] if group else source["/"], copy, name=group or "scan")
         table = parse_hdf5(memory.getvalue(), path)[0]
-        scan = finish(table, Source(path, group, "", table.format), mu=mu, reference=reference)
+        scan = finish(
+            table, Source(path, group, "", table.format), Asked(mu=mu or "", reference=reference or "")
+        )
     except XasuiteError as exc:
         return exc
     except (OSError, KeyError, RuntimeError, ValueError) as exc:

@@ -36,6 +36,9 @@ class Data(Table):
     simulate: SimulateRow | None = None
     mu: str | None = None
     reference: str | None = None
+    i0: str | None = None  # columns that no name tells: `xasuite show FILE` lists them
+    energy: str | None = None
+    units: Literal["eV", "keV", "angle"] | None = None
     e0: float | None = None  # overrides [reduce] e0 for this row
     element: str | None = None  # overrides [sample] for this row: two edges of one bond fitted together
     edge: Edge | None = None

@@ -156,7 +156,9 @@ def read_entry(loaded: LoadedSpec, index: int, context: Context) -> Spectrum:
     else:
         assert entry.example is not None
         name = example_file(entry.example, f"{loaded.at('data', index, 'example')}: {what}")
-    scan = io.read(name, mu=entry.mu, reference=entry.reference)
+    scan = io.read(
+        name, mu=entry.mu, reference=entry.reference, i0=entry.i0, energy=entry.energy, units=entry.units
+    )
     if scan.element and scan.element != element:
         raise SpecError(
             f"{loaded.at('data', index)}: {what} is a {scan.element} {scan.edge} scan, "

@@ -15,6 +15,7 @@ MIN_ROWS = 10
 _COMMENT = "#;%*!&"
 _SPLIT = re.compile(r"[,;\s]+")
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][-+]?\d+)?(?!\w)|[-+]?(?:nan|inf(?:inity)?)\b", re.I)
+_COMMA_NUMBER = re.compile(r"[-+]?\d+(,\d+)?([eE][-+]?\d+)?")
 _GLUED = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+)(?:[eEdD][-+]\d{2,3})?")
 _STAMP = re.compile(r"^\d{1,4}[-/.:]\d{1,2}[-/.:]\d{1,4}$")
 _LABVIEW_WIDTH = 21
@@ -104,12 +105,24 @@ def find_block(lines: list[str], name: str, min_rows: int = MIN_ROWS) -> Block:
     return Block(np.array(rows).T, where[0], where[-1], odd, where)
 
 
+def _decimal_commas(lines: list[str]) -> bool:
+    """Whether the numbers of a text have decimal commas: wherever semicolons, tabs or blanks part whole numbers."""
+    texts = [line.strip(" \t;") for line in lines]
+    rows = [re.split(r"[;\s]+", text) for text in texts if text and text[0] not in _COMMENT]
+    numeric = [row for row in rows if len(row) > 1 and all(_COMMA_NUMBER.fullmatch(t) for t in row)]
+    with_comma = sum(any("," in t for t in row) for row in numeric)
+    return with_comma >= MIN_ROWS and with_comma > 0.5 * len(numeric)
+
+
 def parse_columns(text: str, name: str) -> Table:
     """The single group of a text file of columns. Raises ReadError when it holds no table."""
     lines = lines_of(text)
+    commas = _decimal_commas(lines)
+    if commas:
+        lines = [re.sub(r"(?<=\d),(?=\d)", ".", line) for line in lines]
     block = find_block(lines, name)
     header = lines[: block.first - 1]
-    notes: list[str] = []
+    notes = ["decimal commas read as points"] if commas else []
     count = block.columns.shape[0]
     labels, units = find_labels(header, count)
     if labels:
@@ -205,6 +218,7 @@ def split_labels(line: str, count: int) -> list[str]:
         re.findall(r'"([^"]*)"', text) if text.count('"') >= 2 * count else [],
         [t.strip() for t in re.split(r"\t+", text)],
         [t.strip() for t in text.split(",")],
+        [t.strip() for t in text.split(";")],
         re.split(r"\s{2,}", text),
         text.split(),
         re.findall(r"[^\s(\[]+(?:\s*[(\[][^)\]]*[)\]])?", text),

@@ -33,6 +33,11 @@ def is_xdi(text: str) -> bool:
     return bool(re.match(r"\s*#\s*XDI/\d", text[:200]))
 
 
+def has_fields(text: str) -> bool:
+    """Whether the header has fields of XDI, with or without its first line."""
+    return bool(re.search(r"^#\s*(Column|Element|Mono|Beamline|Facility|Scan)\.\w+\s*:", text[:20000], re.M))
+
+
 def parse_xdi(text: str, name: str) -> Table:
     """The single group of an XDI file.
 
