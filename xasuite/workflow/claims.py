@@ -26,6 +26,7 @@ from .closure import fit_seeds, own_errors
 from .lobes import SURE, lobe_growth, lobe_order
 from .resolve import Context, resolve_model
 from .run import SpecResult
+from .score import difference_error
 
 HOLDS, FAILS, UNDECIDED = "holds", "fails", "not decided by this evidence"
 # standard errors at which two values count as different
@@ -47,18 +48,10 @@ class ClaimCheck:
     label: str = "closure"
 
 
-def check_claims(results: Sequence[SpecResult], folder: Path | None = None) -> list[ClaimCheck]:
-    """The claims of every paper that the results belong to, as far as their specs are among the results.
-
-    Parameters
-    ----------
-    results : of specs whose `reproduces` names a table of the paper.
-    folder : of the papers' files, where not beside the specs or in references/published.
-    """
+def check_claims(results: Sequence[SpecResult]) -> list[ClaimCheck]:
+    """The claims of every paper that the results reproduce a table of, as far as their specs are among the results."""
     by_name = {r.loaded.name: r for r in results if r.rows}
-    papers = {
-        p.paper: p for r in by_name.values() if r.loaded.spec.reproduces for p in [paper_of(r.loaded, folder)]
-    }
+    papers = {id(p): p for r in by_name.values() if r.loaded.spec.reproduces for p in [paper_of(r.loaded)]}
     return [
         ClaimCheck(claim.id, claim.text, *found)
         for paper in papers.values()
@@ -129,13 +122,6 @@ def _told_apart(check: kinds.ToldApart, results: Results) -> Iterable[Found]:
         yield UNDECIDED, f"{number}: only the difference is evidence", _label(result)
     else:
         yield HOLDS, number, _label(result)
-
-
-def difference_error(a: Value, b: Value) -> float:
-    """Standard error of b - a of two fits: parts but "fit" and "noise" are common, and scale with the value."""
-    own = [math.hypot(*(v.parts.get(n, 0.0) for n in ("fit", "noise"))) or v.stderr for v in (a, b)]
-    names = (set(a.parts) & set(b.parts)) - {"fit", "noise"}
-    return math.hypot(*own, *(b.parts[n] - a.parts[n] for n in names))
 
 
 def told_until(loaded: LoadedSpec, index: int, key: str, error: float) -> float:

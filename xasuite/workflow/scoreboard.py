@@ -1,0 +1,158 @@
+"""A line a table: how many cells are within, and whether such a score can tell anything (docs/decisions/scoring.md)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ..exafs.model import FitRange
+from ..exafs.result import FitResult
+from ..spec.published import PublishedTable, table_of
+from .resolve import Context
+from .run import SpecResult
+from .score import (
+    Cell,
+    Differences,
+    constant_row,
+    score_differences,
+    score_result,
+    smallest_change,
+)
+from .settings import Refits, settings
+
+
+@dataclass(frozen=True)
+class TableScore:
+    """The score of one published table, and beside it what it is worth.
+
+    constant : cells of N, R, sigma2 and S02 that the best single row for all spectra scores, and of how many.
+    noticed : smallest change of a cell that the score would have seen in 95 of 100 cases, by quantity.
+    settings : cells within under each of 30 other sensible settings, of `scored`; held_out : cells within with the
+        settings chosen on one half of the rows and scored on the other, of how many (empty for one row).
+    window : the k (1/A) that the fits use, tapers included.
+    """
+
+    table: str
+    label: str
+    cells: tuple[Cell, ...]
+    constant: tuple[int, int]
+    noticed: dict[str, float]
+    differences: Differences
+    settings: tuple[int, ...] = ()
+    held_out: tuple[int, int] = (0, 0)
+    window: tuple[float, float] = (0.0, 0.0)
+    stated: tuple[float, float] = (0.0, 0.0)
+    seconds: float = 0.0
+
+    @property
+    def within(self) -> int:
+        """How many cells are within."""
+        return sum(c.within for c in self.cells)
+
+    @property
+    def scored(self) -> int:
+        """How many cells have an error: those that another setting can move."""
+        return sum(bool(c.ours_err) for c in self.cells)
+
+    @property
+    def worst(self) -> Cell | None:
+        """The cell farthest from the published value, in errors; None where none has an error."""
+        return max((c for c in self.cells if c.ours_err), key=lambda c: abs(c.difference), default=None)
+
+
+@dataclass
+class Scorer:
+    """Scores specs one by one and gathers them by table."""
+
+    context: Context
+    scan: bool = True
+    _found: dict[tuple[str, str], list[SpecResult]] = field(default_factory=dict)
+    _seconds: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    def add(self, result: SpecResult, seconds: float = 0.0) -> tuple[Cell, ...]:
+        """The cells of a spec that reproduces a table; `seconds` it took."""
+        reference = result.loaded.spec.reproduces
+        if not reference:
+            return ()
+        cells = score_result(result, table_of(result.loaded), reference)
+        for label in dict.fromkeys(c.label for c in cells):
+            self._found.setdefault((reference, label), []).append(result)
+            self._seconds[reference, label] = self._seconds.get((reference, label), 0.0) + seconds
+        return cells
+
+    def scores(self, progress: Callable[[str], None]) -> Iterator[TableScore]:
+        """The score of each table, in the order of the specs."""
+        for (reference, label), results in self._found.items():
+            begun = time.perf_counter()
+            progress(f"{reference}: {len(settings())} other settings")
+            yield self._score(reference, label, results, self._seconds[reference, label], begun)
+
+    def _score(
+        self, reference: str, label: str, results: Sequence[SpecResult], seconds: float, begun: float
+    ) -> TableScore:
+        table = table_of(results[0].loaded)
+        cells = _cells(results, table, reference, label, [r.rows for r in results])
+        fits = {(r.loaded.name, d.label): f for r in results for f in r.rows for d in f.data}
+        scanned: list[tuple[Cell, ...]] = []
+        if self.scan:
+            refits = Refits(self.context)
+            for setting in settings():
+                under = [refits.fits(r, setting) for r in results]
+                scanned.append(_cells(results, table, reference, label, under))
+        windows = [window_ends(f.model.range) for r in results for f in r.rows]
+        return TableScore(
+            table=reference,
+            label=label,
+            cells=cells,
+            constant=constant_row(cells),
+            noticed=smallest_change(cells),
+            differences=score_differences(cells, fits),
+            settings=tuple(sum(c.within for c in of if c.ours_err) for of in scanned),
+            held_out=held_out([cells, *scanned]) if scanned else (0, 0),
+            window=(min(w[0] for w in windows), max(w[1] for w in windows)),
+            stated=table.k,
+            seconds=seconds + time.perf_counter() - begun,
+        )
+
+
+def _cells(
+    results: Sequence[SpecResult],
+    table: PublishedTable,
+    reference: str,
+    label: str,
+    fits: Sequence[Sequence[FitResult]],
+) -> tuple[Cell, ...]:
+    scored = (c for r, f in zip(results, fits, strict=True) for c in score_result(r, table, reference, f))
+    return tuple(c for c in scored if c.label == label)
+
+
+def window_ends(of: FitRange) -> tuple[float, float]:
+    """The k (1/A) at which a window becomes zero: a taper of dk is centred on each end of the range."""
+    return max(0.0, of.k[0] - of.dk / 2), of.k[1] + (of.dk if of.dk2 is None else of.dk2) / 2
+
+
+def held_out(under: Sequence[Sequence[Cell]]) -> tuple[int, int]:
+    """Cells within, and how many, when each half of the rows is scored with the setting that is best on the other.
+
+    Parameters
+    ----------
+    under : the cells of every setting. Best: most cells within, then the least mean square deviation in errors.
+    """
+    rows = list(dict.fromkeys((c.spec, c.row) for c in under[0]))
+    halves = ({*rows[::2]}, {*rows[1::2]})
+    if len(rows) < 2:
+        return 0, 0
+    within = total = 0
+    for mine, other in (halves, halves[::-1]):
+        chosen = min(under, key=lambda cells: _rank([c for c in cells if (c.spec, c.row) in other and c.ours_err]))
+        scored = [c for c in chosen if (c.spec, c.row) in mine and c.ours_err]
+        within += sum(c.within for c in scored)
+        total += len(scored)
+    return within, total
+
+
+def _rank(cells: Sequence[Cell]) -> tuple[float, float]:
+    if not cells:
+        return 0.0, float("inf")
+    return -sum(c.within for c in cells), sum(c.difference**2 for c in cells) / len(cells)
