@@ -16,8 +16,11 @@ from xasuite.specs.published import paper, table
 from xasuite.workflow import run_spec
 from xasuite.workflow.claims import check_claims
 from xasuite.workflow.reproduce import reproduce_specs
-from xasuite.workflow.score import TOLERANCE_OTHER, TOLERANCE_SAME, score_result
+from xasuite.workflow.score import score_result
 
+# How well a known truth must come back at good data, whatever error is stated: with the truth's potentials, and others
+TOLERANCE_SAME = {"n": 0.5, "r": 0.012, "sigma2": 1.5e-3, "s02": 0.05}
+TOLERANCE_OTHER = {"n": 0.8, "r": 0.02, "sigma2": 1.5e-3, "s02": 0.10}
 TABLES = ("s4b_co", "s4b_ru", "s7_co", "s8_ru", "s9_co", "s9_ru")
 
 
@@ -178,7 +181,7 @@ def test_the_fit_never_sees_the_truth() -> None:
 def test_missing_data_are_named_and_the_rest_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("XASUITE_DATA", raising=False)
     done = reproduce_specs(
-        [fits_dir() / "foils" / "co_foil.toml", fits_dir() / "ccro" / "s4b_co.toml"], noise=False
+        [fits_dir() / "foils" / "co_foil.toml", fits_dir() / "ccro" / "s4b_co.toml"], studies=False
     )
     assert any("Co foil QAS" in key for key in done.missing)
     assert {c.table for c in done.cells} == {"ccro/S4b"}
@@ -199,4 +202,6 @@ def test_two_edges_of_one_bond_share_one_r() -> None:
     assert r.stderr < run_spec(spec("comn/lco1mn1_co")).rows[0].path("Co-Mn").r.stderr
     cells = score_result(both, table("comn/models"), "comn/models")
     assert {c.row for c in cells} == {"L-Co1Mn1-NC Co", "L-Co1Mn1-NC Mn"}
-    assert all(c.within for c in cells)
+    for c in cells:
+        if c.quantity in TOLERANCE_OTHER:
+            assert abs(c.ours - c.published) <= TOLERANCE_OTHER[c.quantity], c

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -18,7 +19,8 @@ from .claims import ClaimCheck
 from .closure import Choice, Recovery
 from .resolve import Context, Progress
 from .run import SpecResult, run_spec
-from .score import COMBINED_ERRORS, Cell, score_result
+from .score import COMBINED_ERRORS, Cell
+from .scoreboard import Scorer, TableScore, scoreboard, worth
 from .summary import cells_table
 
 
@@ -35,6 +37,7 @@ class Reproduction(Presented):
     matched: tuple[Recovery, ...] = ()
     claims: tuple[ClaimCheck, ...] = ()
     potentials: tuple[Choice, ...] = ()
+    scores: tuple[TableScore, ...] = ()
 
     def summary(self) -> Table:
         """Published, ours, difference: a row a cell."""
@@ -107,18 +110,20 @@ def reproduce_specs(
     targets: Sequence[str | Path] | str | Path = (),
     *,
     data_root: str | Path | None = None,
-    noise: bool = True,
+    studies: bool = True,
     keep: Callable[[SpecResult], None] | None = None,
     progress: Progress | None = None,
 ) -> Reproduction:
     """Run every spec and score it against the published table it names.
 
-    With `noise` the simulated rows are also fitted at the noise that matches their published errors. `keep` is
-    called with each result as it is made, so that what is done is not lost to what comes after.
+    With `studies` the simulated rows are also fitted at the noise that matches their published errors, and every row
+    under other settings. `keep` is called with each result as it is made, so that what is done is not lost.
     Rows whose measured data are not there are named in `missing`. A spec that fails is named in `failed`
     while the others go on; mistakes in a spec are raised at once, before anything runs.
     """
     context = Context.of(data_root)
+    say = progress or (lambda word: None)
+    scorer = Scorer(context, scan=studies)
     results: list[SpecResult] = []
     cells: list[Cell] = []
     missing: dict[str, str] = {}
@@ -129,8 +134,8 @@ def reproduce_specs(
     for spec in [
         load_spec(path) for path in find_specs([targets] if isinstance(targets, str | Path) else targets)
     ]:
-        if progress:
-            progress(f"{spec.name}: {spec.spec.title}")
+        say(f"{spec.name}: {spec.spec.title}")
+        begun = time.perf_counter()
         try:
             result = run_spec(spec, context, skip_missing=True)
         except SpecError:
@@ -145,16 +150,16 @@ def reproduce_specs(
         results.append(result)
         if keep:
             keep(result)
-        scored, said = _scored(spec, result)
-        cells += scored
-        doubts += said
-        if noise and any(d.simulate for d in spec.spec.data) and not spec.spec.fit.together:
-            if progress:
-                progress(f"{spec.name}: the noise that matches the published errors")
+        cells += scorer.add(result, time.perf_counter() - begun)
+        doubts += _doubts(spec)
+        if studies and any(d.simulate for d in spec.spec.data) and not spec.spec.fit.together:
+            say(f"{spec.name}: the noise that matches the published errors")
             at_match = closure.matched(spec, context)
             matching += at_match
             costs += closure.potential_costs(spec, context)
             doubts += [f"{spec.spec.reproduces} {line}" for line in closure.incompatible(at_match)]
+    scores = tuple(scorer.scores(say))
+    say("statements of the papers")
     return Reproduction(
         tuple(results),
         tuple(cells),
@@ -165,18 +170,16 @@ def reproduce_specs(
         tuple(matching),
         tuple(claims.check_claims(results)),
         tuple(costs),
+        scores,
     )
 
 
-def _scored(spec: LoadedSpec, result: SpecResult) -> tuple[Sequence[Cell], Sequence[str]]:
-    """The cells of a spec that names a published table, and what is doubtful in the rows it uses."""
-    table = spec.spec.reproduces
-    if not table:
-        return [], []
-    published = table_of(spec)
+def _doubts(spec: LoadedSpec) -> list[str]:
+    """What is doubtful in the rows of the published table that a spec uses."""
+    if not spec.spec.reproduces:
+        return []
     rows = {d.published or (d.simulate.row if d.simulate else d.label) for d in spec.spec.data}
-    doubts = [f"{table} {d.row}: {d.text}" for d in published.doubt if d.row in rows]
-    return score_result(result, published, table), doubts
+    return [f"{spec.spec.reproduces} {d.row}: {d.text}" for d in table_of(spec).doubt if d.row in rows]
 
 
 def cannot_tell(result: SpecResult) -> list[str]:
@@ -195,7 +198,7 @@ def _short(fit: FitResult) -> list[str]:
         said.append(f"correlations above {STRONG_CORRELATION:g}: {', '.join(strong)}")
     for p in fit.parameters:
         if p.state:
-            said.append(f"{p.name} {p.state}; its error means nothing")
+            said.append(f"{p.name} {p.state}: its error is not valid")
     return said
 
 

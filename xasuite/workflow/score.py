@@ -59,7 +59,14 @@ def score_result(
     cells: list[Cell] = []
     for entry in result.loaded.spec.data:
         published = entry.published or (entry.simulate.row if entry.simulate else entry.label)
-        fit = next((r for r in (result.rows if fits is None else fits) if any(d.label == entry.label for d in r.data)), None)
+        fit = next(
+            (
+                r
+                for r in (result.rows if fits is None else fits)
+                if any(d.label == entry.label for d in r.data)
+            ),
+            None,
+        )
         if fit is None:
             continue
         where = (reference, entry.label, result.kinds[entry.label], result.loaded.name)
@@ -105,7 +112,10 @@ def _rfactor_cell(fit: FitResult, lines: Iterable[PublishedPath], where: Where) 
     reference, row, label, spec = where
     for line in lines:
         if line.rfactor is not None:
-            ours, limit = next(d.rfactor for d in fit.data if d.label == row), max(2 * line.rfactor, GOOD_RFACTOR)
+            ours, limit = (
+                next(d.rfactor for d in fit.data if d.label == row),
+                max(2 * line.rfactor, GOOD_RFACTOR),
+            )
             yield Cell(
                 reference, row, line.path, "rfactor", line.rfactor, None, ours, None, ours <= limit, label, math.nan,
                 f"at most {limit:g}", spec=spec, bound=limit,
@@ -174,7 +184,9 @@ def score_differences(cells: Iterable[Cell], fits: Mapping[tuple[str, str], FitR
             error = difference_error(first, second)
             if not error > 0:
                 continue  # one parameter of both
-            printed = 0.0 if a.label == CLOSURE else math.hypot(a.published_err or 0.0, b.published_err or 0.0)
+            printed = (
+                0.0 if a.label == CLOSURE else math.hypot(a.published_err or 0.0, b.published_err or 0.0)
+            )
             off = ((b.ours - a.ours) - (b.published - a.published)) / math.hypot(error, printed)
             within += abs(off) <= COMBINED_ERRORS
             decided += abs(b.ours - a.ours) > COMBINED_ERRORS * error

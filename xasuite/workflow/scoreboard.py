@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ..exafs.model import FitRange
 from ..exafs.result import FitResult
-from ..spec.published import PublishedTable, table_of
+from ..records.quantities import Quantity, quantity
+from ..records.table import Table
+from ..specs.published import PublishedTable, table_of
 from .resolve import Context
 from .run import SpecResult
 from .score import (
+    COMBINED_ERRORS,
+    SCORED,
     Cell,
     Differences,
     constant_row,
@@ -28,7 +33,8 @@ class TableScore:
 
     constant : cells of N, R, sigma2 and S02 that the best single row for all spectra scores, and of how many.
     noticed : smallest change of a cell that the score would have seen in 95 of 100 cases, by quantity.
-    settings : cells within under each of 30 other sensible settings, of `scored`; held_out : cells within with the
+    settings : cells whose value under each of 30 other sensible settings is within the errors that the spec's own
+        result prints, of `scored`; held_out : cells within with the
         settings chosen on one half of the rows and scored on the other, of how many (empty for one row).
     window : the k (1/A) that the fits use, tapers included.
     """
@@ -61,6 +67,71 @@ class TableScore:
         return max((c for c in self.cells if c.ours_err), key=lambda c: abs(c.difference), default=None)
 
 
+def scoreboard(scores: Sequence[TableScore]) -> Table:
+    """A row a table: cells within, the worst one, and what the score is worth."""
+    rows = []
+    for s in scores:
+        far = s.worst
+        where = "-"
+        if far is not None:
+            symbol = quantity(far.quantity).symbol
+            where = f"{far.difference:+.1f} {symbol}({far.path}) {far.row}"
+        rows.append(
+            (
+                s.table, s.label, f"{s.within} of {len(s.cells)}", where, _of(*s.constant),
+                f"{min(s.settings)} to {max(s.settings)} of {s.scored}" if s.settings else "-", _of(*s.held_out),
+                _of(s.differences.within, s.differences.total), f"{s.seconds:.0f} s",
+            )
+        )  # fmt: skip
+    heads = (
+        "Table",
+        "",
+        "Within",
+        "Worst, in errors",
+        "One row",
+        "Settings",
+        "Held out",
+        "Differences",
+        "Time",
+    )
+    return Table.of("Published tables made again", [Quantity(h) for h in heads], rows, notes=NOTES)
+
+
+NOTES = (
+    "One row: cells that the best single row for all spectra would score. Settings: the same cells under 30 other settings.",
+    "Held out: settings chosen on half of the rows, scored on the other. Differences: between two rows.",
+)
+
+
+def _of(within: int, total: int) -> str:
+    return f"{within} of {total}" if total else "-"
+
+
+def worth(scores: Sequence[TableScore]) -> Table:
+    """A row a table: the smallest change that its score would have noticed, differences that are seen, the k window."""
+    rows = []
+    for s in scores:
+        change = [
+            f"{s.noticed[q] * 10.0 ** quantity(q).power:.2g}" if q in s.noticed else "-" for q in SCORED
+        ]
+        window = f"{s.window[0]:g} to {s.window[1]:g}"
+        stated = f"{s.stated[0]:g} to {s.stated[1]:g}"
+        median = f"{sorted(s.settings)[len(s.settings) // 2]} of {s.scored}" if s.settings else "-"
+        seen = _of(s.differences.decided, s.differences.total)
+        rows.append((s.table, s.label, *change, seen, f"{s.differences.worst:.1f}", median, window, stated))
+    heads = ("Differences seen", "worst, in errors", "Settings, median", "k used (1/A)", "k stated (1/A)")
+    columns = (Quantity("Table"), Quantity(""), *(quantity(q) for q in SCORED), *(Quantity(h) for h in heads))
+    return Table.of("What the scores are worth", columns, rows, notes=WORTH_NOTES)
+
+
+WORTH_NOTES = (
+    "N, R, sigma2, S02: the smallest change of one cell that the score would have noticed in 95 of 100 cases "
+    "(bound of the rule and 1.645 of our error, median over the table).",
+    "Differences seen: pairs of rows whose difference is itself larger than two of its errors.",
+    "k used: where the window is not zero; a taper dk is centred on each end of the range.",
+)
+
+
 @dataclass
 class Scorer:
     """Scores specs one by one and gathers them by table."""
@@ -81,7 +152,7 @@ class Scorer:
             self._seconds[reference, label] = self._seconds.get((reference, label), 0.0) + seconds
         return cells
 
-    def scores(self, progress: Callable[[str], None]) -> Iterator[TableScore]:
+    def scores(self, progress: Callable[..., Any]) -> Iterator[TableScore]:
         """The score of each table, in the order of the specs."""
         for (reference, label), results in self._found.items():
             begun = time.perf_counter()
@@ -99,7 +170,7 @@ class Scorer:
             refits = Refits(self.context)
             for setting in settings():
                 under = [refits.fits(r, setting) for r in results]
-                scanned.append(_cells(results, table, reference, label, under))
+                scanned.append(_in_errors_of(cells, _cells(results, table, reference, label, under)))
         windows = [window_ends(f.model.range) for r in results for f in r.rows]
         return TableScore(
             table=reference,
@@ -108,8 +179,8 @@ class Scorer:
             constant=constant_row(cells),
             noticed=smallest_change(cells),
             differences=score_differences(cells, fits),
-            settings=tuple(sum(c.within for c in of if c.ours_err) for of in scanned),
-            held_out=held_out([cells, *scanned]) if scanned else (0, 0),
+            settings=tuple(sum(c.within for c in of) for of in scanned),
+            held_out=held_out([[c for c in cells if c.ours_err], *scanned]) if scanned else (0, 0),
             window=(min(w[0] for w in windows), max(w[1] for w in windows)),
             stated=table.k,
             seconds=seconds + time.perf_counter() - begun,
@@ -125,6 +196,18 @@ def _cells(
 ) -> tuple[Cell, ...]:
     scored = (c for r, f in zip(results, fits, strict=True) for c in score_result(r, table, reference, f))
     return tuple(c for c in scored if c.label == label)
+
+
+def _in_errors_of(own: Sequence[Cell], other: Sequence[Cell]) -> tuple[Cell, ...]:
+    """The cells of another setting judged by the errors that the spec's own result prints."""
+    bounds = {(c.spec, c.row, c.path, c.quantity): c.bound for c in own if c.ours_err}
+    judged = []
+    for c in other:
+        bound = bounds.get((c.spec, c.row, c.path, c.quantity))
+        if bound is not None:
+            off = c.ours - c.published
+            judged.append(replace(c, within=abs(off) <= bound, difference=COMBINED_ERRORS * off / bound))
+    return tuple(judged)
 
 
 def window_ends(of: FitRange) -> tuple[float, float]:
@@ -145,7 +228,9 @@ def held_out(under: Sequence[Sequence[Cell]]) -> tuple[int, int]:
         return 0, 0
     within = total = 0
     for mine, other in (halves, halves[::-1]):
-        chosen = min(under, key=lambda cells: _rank([c for c in cells if (c.spec, c.row) in other and c.ours_err]))
+        chosen = min(
+            under, key=lambda cells: _rank([c for c in cells if (c.spec, c.row) in other and c.ours_err])
+        )
         scored = [c for c in chosen if (c.spec, c.row) in mine and c.ours_err]
         within += sum(c.within for c in scored)
         total += len(scored)

@@ -14,7 +14,7 @@ from ..exafs.model import FitRange, Model, Parameter
 from ..exafs.result import FitResult
 from ..records import Chi
 from ..specs.schema import Reduce
-from .resolve import Context, source_fit, reduce_row
+from .resolve import Context, reduce_row, source_fit
 from .run import SpecResult
 
 COUNT = 30
