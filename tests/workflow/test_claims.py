@@ -18,7 +18,6 @@ from xasuite.workflow.claims import (
     FAILS,
     HOLDS,
     UNDECIDED,
-    ClaimCheck,
     check_claim,
     check_claims,
     difference_error,
@@ -119,13 +118,15 @@ def test_lobe_checks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_paper_of_ones_own(tmp_path: Path) -> None:
-    """The same checks on another paper's table: a file of claims beside the specs it names."""
+    """The same checks on another paper's table: a file of claims in published/ beside the specs that it names."""
     text = (references_dir() / "published/ccro.toml").read_text(encoding="utf-8")
     text = text[: text.index("[[claim]]")] + (
         '[[claim]]\nid = "mine"\ntext = "N falls."\n'
-        'check = [{ kind = "trend", spec = "ccro/s7_co", path = "Co-O", start = "OCP", end = "120 min", quantity = "n" }]\n'
+        'check = [{ kind = "trend", spec = "own/s7", path = "Co-O", start = "OCP", end = "120 min", quantity = "n" }]\n'
     )
-    (tmp_path / "ccro.toml").write_text(text, encoding="utf-8")
-    (found,) = check_claims([result("ccro/s7_co")], tmp_path)
-    assert isinstance(found, ClaimCheck)
-    assert (found.id, found.verdict) == ("mine", UNDECIDED)  # -0.2 printed, errors of 0.5
+    folder = tmp_path / "own"
+    (folder / "published").mkdir(parents=True)
+    (folder / "published/mine.toml").write_text(text, encoding="utf-8")
+    spec = (fits_dir() / "ccro/s7_co.toml").read_text(encoding="utf-8").replace('"ccro/S7"', '"mine/S7"')
+    found = check_claims([run_spec(parse_spec(spec, folder / "s7.toml"), variants=False)])
+    assert [(c.id, c.verdict) for c in found] == [("mine", UNDECIDED)]  # -0.2 printed, errors of 0.5

@@ -7,13 +7,14 @@ background removed and its chi(k) fitted as a spec says.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ..errors import RangeError
+from ..errors import RangeError, XasuiteWarning
 from ..exafs.engine import BatchFit, fit_stack
 from ..exafs.model import Model
 from ..records import Array, Chi
@@ -113,7 +114,10 @@ def fit_seeds(
     settings = reduction or loaded.spec.reduce
     if settings.e0 is None:  # found once, on the clean spectrum: E0 moves by less than a point with noise
         settings = settings.model_copy(update={"e0": _clean_e0(loaded, index)})
-    _, chi = reduce_row(spectrum, settings, loaded.spec.data[index])
+    with warnings.catch_warnings():
+        # noise beyond any measurement is tried too; what it does is in the numbers of the study
+        warnings.simplefilter("ignore", XasuiteWarning)
+        _, chi = reduce_row(spectrum, settings, loaded.spec.data[index])
     return fit_stack(model.of(loaded.spec.data[index].label), chi)
 
 
