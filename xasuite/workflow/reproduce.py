@@ -20,7 +20,7 @@ from .closure import Choice, Recovery
 from .resolve import Context, Progress
 from .run import SpecResult, run_spec
 from .score import COMBINED_ERRORS, Cell
-from .scoreboard import Scorer, TableScore, scoreboard, worth
+from .scoreboard import Scorer, TableScore
 from .summary import cells_table
 
 
@@ -75,6 +75,7 @@ class Reproduction(Presented):
                 "doubts": self.doubts,
             }
             | {"missing": self.missing, "failed": self.failed, "matched": matched}
+            | {"scores": [s.to_dict() for s in self.scores]}
         )
         return document
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ..exafs.model import FitRange
@@ -65,6 +65,11 @@ class TableScore:
     def worst(self) -> Cell | None:
         """The cell farthest from the published value, in errors; None where none has an error."""
         return max((c for c in self.cells if c.ours_err), key=lambda c: abs(c.difference), default=None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every number but the cells (docs/guide/json.md)."""
+        plain = {n: v for n, v in asdict(self).items() if n != "cells"}
+        return plain | {"within": self.within, "total": len(self.cells)}
 
 
 def scoreboard(scores: Sequence[TableScore]) -> Table:
