@@ -18,6 +18,7 @@ from ..exafs.result import FitResult
 from ..records.table import Presented, Table
 from ..specs.load import LoadedSpec, as_loaded
 from ..specs.schema import Fit, Spec
+from .audit import SpecAudit
 from .resolve import Context, Progress, Resolved, Row, resolve_model, resolve_row, resolve_spec, source_fit
 from .verdict import Verdict, energy_scale, normalised_otherwise, verdict_of
 
@@ -43,7 +44,7 @@ class SpecResult(Presented):
 
     `kinds` says of each row whether it is measured or closure; `failed` holds the rows that could not be
     fitted and `missing` those whose data are not there, each with the reason; `inherited` is the verdict on the fit that
-    a parameter was taken from, by its name.
+    a parameter was taken from, by its name; `audit` is Larch's (`audit_spec`), where it was asked for.
     """
 
     loaded: LoadedSpec
@@ -56,6 +57,7 @@ class SpecResult(Presented):
     provenance: Provenance
     warnings: tuple[str, ...] = field(default=())
     inherited: Mapping[str, Verdict] = field(default_factory=dict)
+    audit: SpecAudit | None = None
 
     @property
     def spec(self) -> Spec:
@@ -192,13 +194,16 @@ def _fit_rows(
 ) -> tuple[tuple[FitResult, ...], dict[str, XasuiteError]]:
     """A fit a row, or one of all together; and the errors of those that failed, by label."""
     if settings.together and rows:
-        return (fit_chi(model, [r.chi for r in rows], epsilon_k=settings.epsilon_k),), {}
+        together = [r.chi for r in rows]
+        return (fit_chi(model, together, epsilon_k=settings.epsilon_k, engine=settings.engine),), {}
     done: list[FitResult] = []
     failed: dict[str, XasuiteError] = {}
     for i, row in enumerate(rows):
         say(row.label, i, len(rows))
         try:
-            done.append(fit_chi(model.of(row.label), row.chi, epsilon_k=settings.epsilon_k))
+            done.append(
+                fit_chi(model.of(row.label), row.chi, epsilon_k=settings.epsilon_k, engine=settings.engine)
+            )
         except XasuiteError as exc:
             failed[row.label] = exc
     return tuple(done), failed
