@@ -1,6 +1,6 @@
 """Everything Larch gets silently wrong in reading, reduction and transforms now raises or is right.
 
-The numbers of the sections are those of docs/decisions/larch_silent_failures.md.
+The numbers of the sections are those of docs/notes/larch_silent_failures.md.
 """
 
 from __future__ import annotations
