@@ -18,7 +18,6 @@ LEVELS = [
         "choices",
         "constants",
         "cubic",
-        "edges",
         "errors",
         "hooks",
         "version",
@@ -35,7 +34,6 @@ LEVELS = [
     {"workflow"},
     {"_series"},
     {"report"},
-    {"explorer"},
     {"cli"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}

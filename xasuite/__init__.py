@@ -44,13 +44,13 @@ _PUBLIC: dict[str, str] = {
     "load_crystal": "xasuite.feff",
     "find_paths": "xasuite.feff",
     # specs: one file is one analysis
+    "spec": "xasuite.workflow.new:make_spec",
+    "load_spec": "xasuite.specs",
     "fit": "xasuite.workflow",
     "reproduce": "xasuite.workflow:reproduce_specs",
     "valence": "xasuite.workflow.valence:run_valence",
     "series": "xasuite._series",
     "open_series": "xasuite._series:open_run",
-    # the interactive page
-    "explore": "xasuite.explorer.notebook",
     # figures
     "plot": "xasuite.report",
 }

@@ -10,6 +10,7 @@ Window = Literal["hanning", "kaiser", "parzen", "welch", "gaussian", "sine"]
 KWeight = Literal[0, 1, 2, 3, 4]
 BackgroundKWeight = Literal[0, 1, 2, 3]
 Method = Literal["polynomial", "atomic", "mback"]
+Align = Literal["auto", "reference", "mu", "none"]
 PathValue = Literal["n", "s02", "e0", "deltar", "sigma2", "third", "fourth"]
 
 WINDOWS: tuple[str, ...] = get_args(Window)

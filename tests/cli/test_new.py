@@ -152,7 +152,7 @@ def test_r_range_ends_where_farther_shells_begin() -> None:
 
 def test_k_range_follows_the_noise() -> None:
     def row(usable: float) -> Measured:
-        return Measured("a.dat", "a", "Co", "K", 15.9, usable, 1e-3)
+        return Measured("a", 15.9, usable, 1e-3)
 
     assert k_range([row(15.9)], None)[0] == (3.0, 14.0)
     assert k_range([row(15.9), row(9.7)], None)[0] == (3.0, 9.5)

@@ -127,7 +127,7 @@ def test_a_good_spec_loads() -> None:
         (
             'file = "co.xdi"\n',
             "",
-            's.toml:4: data "Co foil": needs exactly one of file, simulate, example; found none',
+            's.toml:4: data "Co foil": needs exactly one of file, files, simulate, example; found none',
         ),
     ],
 )

@@ -28,7 +28,6 @@ from .common import QUIET, warn
 COMMANDS: tuple[str, ...] = (
     "new",
     "check",
-    "explore",
     "convert",
     "fit",
     "reproduce",

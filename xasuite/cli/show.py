@@ -148,8 +148,7 @@ def summary(scan: Scan) -> str:
     import numpy as np
 
     from ..constants import KTOE
-    from ..edges import tabulated
-    from ..io.edges import find_jump, rough_step
+    from ..io.edges import find_jump, rough_step, tabulated
 
     spectrum = scan.mu()
     jump = find_jump(spectrum.energy, spectrum.mu)

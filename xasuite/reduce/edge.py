@@ -7,7 +7,6 @@ from typing import Literal
 
 import numpy as np
 
-from ..edges import tabulated
 from ..errors import ReductionError
 from ..records import Array, Spectrum, name_of
 from .stacks import checked, takes_series
@@ -44,10 +43,15 @@ class Inflection:
 
 def tabulated_e0(element: str, edge: str = "K") -> float:
     """The tabulated edge energy in eV (xraydb; Elam et al. 2002). Raises ReductionError for no such edge."""
-    found = tabulated(element, edge.upper())
+    import xraydb
+
+    try:
+        found = xraydb.xray_edge(element, edge.upper())
+    except ValueError:
+        found = None
     if found is None:
         raise ReductionError(f"no tabulated energy for {element!r} {edge!r} edge; give tabulated in eV")
-    return found
+    return float(found.energy)
 
 
 @takes_series

@@ -6,7 +6,15 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+)
 
 from ..errors import ExpressionError, SpecError
 from ..expressions import parse
@@ -17,9 +25,7 @@ from .write import to_toml
 class Table(BaseModel):
     """A table of a spec: every key is known, every number is finite."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False, defer_build=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False)
 
     def one_of(self, *names: str, least: int = 1) -> list[str]:
         """Which of the keys are given. Raises ValueError unless it is exactly one (or, with least = 0, none)."""
@@ -39,6 +45,7 @@ class SpecTable(Table):
 
     xasuite: Literal[2]
     title: str
+    _held: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     @classmethod
     def checked(cls, tables: Mapping[str, Any]) -> tuple[Self | None, list[Mistake]]:
@@ -58,6 +65,14 @@ class SpecTable(Table):
     def mistakes(self) -> list[Mistake]:
         """What goes against each other in tables that are valid each by itself."""
         return []
+
+    @classmethod
+    def made(cls, tables: Mapping[str, Any]) -> Self:
+        """The spec of plain tables. Raises SpecError with every mistake."""
+        spec, mistakes = cls.checked(tables)
+        if spec is None or mistakes:
+            raise SpecError([sentence for _, sentence in mistakes])
+        return spec
 
     def replace(self, **changes: Any) -> Self:
         """A copy with changes, checked as a file is.
@@ -85,10 +100,17 @@ class SpecTable(Table):
         >>> spec.replace(fit={"k": (3, 10)}).fit.k
         (3.0, 10.0)
         """
-        spec, mistakes = self.checked(merged(self.tables(), changes))
-        if spec is None or mistakes:
-            raise SpecError([sentence for _, sentence in mistakes])
-        return spec
+        return self.made(merged(self.tables(), changes)).holding(self._held)
+
+    def holding(self, records: Mapping[str, Any]) -> Self:
+        """The spec with records given in Python, by the label of their row: they stand for the rows' files."""
+        self._held.update(records)
+        return self
+
+    @property
+    def held(self) -> Mapping[str, Any]:
+        """The records given in Python, by the label of their row."""
+        return self._held
 
     def to_toml(self) -> str:
         """The text of a file that loads as an equal spec."""

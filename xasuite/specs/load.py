@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -127,4 +128,9 @@ def as_loaded(spec: str | Path | S | Loaded[S], kind: type[S]) -> Loaded[S]:
         return load_spec(spec, kind)
     if isinstance(spec, Loaded):
         return spec if type(spec.spec) is kind else parse_spec(spec.text, spec.path, kind)
-    return replace(parse_spec(spec.to_toml(), f"{spec.title}.toml", kind), spec=spec)
+    return replace(parse_spec(spec.to_toml(), f"{slug(spec.title)}.toml", kind), spec=spec)
+
+
+def slug(text: str) -> str:
+    """A text as the name of a file."""
+    return re.sub(r"[^\w.+-]+", "_", text).strip("_.")[:60] or "spec"

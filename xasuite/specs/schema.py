@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from ..choices import BackgroundKWeight, Edge, KWeight, Method, PathValue, Program, Window
+from ..choices import Align, BackgroundKWeight, Edge, KWeight, Method, PathValue, Program, Window
 from ..constants import independent_points
-from .base import Listed, NotNegative, Pair, Positive, SpecTable, Table, Text, Value, merged
+from .base import Listed, NotNegative, Pair, Positive, SpecTable, Table, Text, Texts, Value, merged
 from .meaning import names_mistakes
 from .mistakes import Mistake, validation_mistakes
 
@@ -33,6 +33,8 @@ class Data(Table):
 
     label: str
     file: str | None = None
+    files: Texts = ()  # scans of one sample, globs too: aligned and merged
+    align: Align = "auto"  # of `files`, to the first of them
     simulate: SimulateRow | None = None
     mu: str | None = None
     reference: str | None = None
@@ -48,7 +50,7 @@ class Data(Table):
 
     @model_validator(mode="after")
     def _one_origin(self) -> Data:
-        self.one_of("file", "simulate", "example")
+        self.one_of("file", "files", "simulate", "example")
         return self
 
 
@@ -96,7 +98,6 @@ class Fit(Table):
     rwindow: Window = "hanning"
     together: bool = False
     epsilon_k: Positive | None = None
-    engine: Literal["xasuite", "larch"] = "xasuite"
 
     @model_validator(mode="after")
     def _taper(self) -> Fit:

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import tomlkit
-from tomlkit.items import InlineTable, Table
+from tomlkit.items import InlineTable, Item, Table
 
 from .toml import Key
+
+COLUMN = 38  # where comments begin
 
 
 def to_toml(tables: Mapping[str, Any], comments: Mapping[Key, str] | None = None) -> str:
@@ -38,14 +40,20 @@ def to_toml(tables: Mapping[str, Any], comments: Mapping[Key, str] | None = None
 def _table(values: Mapping[str, Any], key: Key, said: Mapping[Key, str]) -> Table:
     table = tomlkit.table()
     if key in said:
-        table.comment(said[key])
+        _comment(table, said[key], len(str(key[0])) + (4 if len(key) > 1 else 2))
     for name, value in values.items():
         if value is None:
             continue
         table.add(name, _plain(value))
         if (*key, name) in said:
-            table[name].comment(said[(*key, name)])
+            _comment(table[name], said[(*key, name)], len(f"{name} = {table[name].as_string()}"))
     return table
+
+
+def _comment(item: Item, text: str, width: int) -> None:
+    """Write a comment behind an item whose own text is `width` long, all of them from one column on."""
+    item.comment(text)
+    item.trivia.comment_ws = " " * max(2, COLUMN - width)
 
 
 def _plain(value: Any) -> Any:

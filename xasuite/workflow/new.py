@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ..errors import CrystalError, DataError
+from ..errors import CrystalError, DataError, SpecError
+from ..exafs.result import FitResult, Value
 from ..feff.crystal import Crystal, load_crystal
 from ..feff.search import find_paths
-from ..specs.load import LoadedSpec, parse_spec
-from .draft import RADIUS, Amplitude, Sketch, beside, write
+from ..specs.load import Loaded, load_spec, parse_spec
+from ..specs.schema import FORMAT, Spec
+from ..specs.toml import Key
+from ..specs.write import to_toml
+from . import draft
+from .draft import RADIUS, Amplitude, beside
+from .given import Given, Input, inputs, reduction
 from .ranges import Measured, k_range, matter, r_range
 
 METAL = 2.3  # A; nearest distances above are a metal's, for which a larger rbkg does no harm
@@ -24,8 +31,84 @@ class Draft:
     """A spec's text, its check, and what was decided, a sentence each."""
 
     text: str
-    loaded: LoadedSpec
+    loaded: Loaded[Spec]
     decisions: tuple[str, ...]
+
+
+def make_spec(
+    data: Given | Sequence[Given],
+    *,
+    crystal: str,
+    shells: int | None = None,
+    k: tuple[float, float] | None = None,
+    r: tuple[float, float] | None = None,
+    kweight: int | Sequence[int] | None = None,
+    s02: Any = None,
+    foil: bool | None = None,
+    absorber: str | None = None,
+    edge: str | None = None,
+    mu: str | None = None,
+    rmax: float | None = None,
+    radius: float = RADIUS,
+    title: str = "",
+    **tables: Any,
+) -> Spec:
+    """A spec from data and a crystal, without a file.
+
+    Parameters
+    ----------
+    data : str, Path, Scan, Spectrum, Normalized, Chi, or several
+        A row each. What a record was reduced with becomes [reduce].
+    crystal : str
+        What `load_crystal` takes.
+    shells : int, optional
+        How many shells to fit, nearest first; left out, those that overlap with the first, or all out to `rmax` (A).
+    k, r : (low, high), optional
+        Ranges in 1/A and A (not corrected for phase); left out, from the noise and from the paths.
+    kweight : int or several, optional
+        k weights of the fit; left out, 2, or the foil's.
+    s02 : float, (value, error), ufloat, Value, result or path of a foil's fit, optional
+        S02 of a sample; its error goes into every N. Left out, 0.85(10), which is a guess.
+    foil : bool, optional
+        N of the crystal and S02 free; left out, whether the crystal is the absorber's metal and no `s02` is given.
+    absorber, edge, mu : str, optional
+        Found from the data where left out.
+    radius : float
+        Half the longest path, A.
+    title : str, optional
+        Printed over the table.
+    **tables
+        Changes by table, as `Spec.replace` takes them: ``reduce={"rbkg": 1.0}``, ``params={"ss_1": {"max": 0.02}}``.
+
+    Returns
+    -------
+    Spec
+        What `xasuite.fit` takes; `to_toml()` gives the file.
+
+    Raises
+    ------
+    ReadError, DataError, CrystalError, FeffError, SpecError
+        Each names the file, the record or the key.
+
+    Examples
+    --------
+    >>> import xasuite as xs
+    >>> paths = [p for p in xs.find_paths("Cu", absorber="Cu") if p.nleg == 2]
+    >>> made = xs.simulate.spectrum([xs.simulate.TruthPath(p, n=p.degen, sigma2=8e-3) for p in paths], element="Cu", noise=3e-4)
+    >>> spec = xs.spec(made.spectrum, crystal="Cu", k=(3, 12), r=(1.4, 3.0))
+    >>> spec.fit.k, spec.path[0].label, spec.params["s02"].guess
+    ((3.0, 12.0), 'Cu-Cu', 0.8)
+    """
+    rows = inputs(data, element=absorber, edge=edge, mu=mu)
+    plan = _plan(
+        rows, crystal, Path("spec.toml"), absorber, edge, shells=shells, rmax=rmax, radius=radius, foil=foil, k=k, r=r,
+        amplitude=_amplitude(s02),
+    )  # fmt: skip
+    changes = dict(tables)
+    if kweight is not None:
+        changes["fit"] = {"kweight": kweight, **dict(changes.get("fit", {}))}
+    spec = Spec.made(plan.tables | ({"title": title} if title else {})).replace(**changes)
+    return spec.holding({row.data["label"]: row for row in rows if row.held or row.chi is not None})
 
 
 def new_spec(
@@ -41,46 +124,115 @@ def new_spec(
     rmax: float | None = None,
     radius: float = RADIUS,
 ) -> Draft:
-    """A commented spec that passes `check_spec` and fits sensibly.
+    """The commented text of a spec that is to lie at `target`; arguments as of `make_spec`.
 
-    Parameters
-    ----------
-    files: data, one row each; all of one element and edge.
-    crystal: what load_crystal takes.
-    target: where the spec is to lie; data are named relative to it where they lie beside or below.
-    absorber, edge, mu: found from the data where left out.
-    foil: N of the crystal and S02 free; left out, whether the crystal is the absorber's metal.
-    amplitude: S02 of a sample that is no foil.
-    rmax: shells out to this distance (A) instead of the first group alone.
-    radius: half the longest path, A.
-
-    Returns
-    -------
-    Draft. Raises ReadError, DataError, CrystalError, FeffError, SpecError.
+    Data are named relative to it where they lie beside or below. Raises ReadError, DataError, CrystalError, FeffError,
+    SpecError.
     """
-    if not files:
-        raise DataError("a spec needs a data file; name one")
     target = Path(target)
+    rows = inputs(list(files), element=absorber, edge=edge, mu=mu)
+    for row, file in zip(rows, files, strict=True):
+        row.data["file"] = beside(str(file), target)
+    plan = _plan(
+        rows,
+        crystal,
+        target,
+        absorber,
+        edge,
+        rmax=rmax,
+        radius=radius,
+        foil=foil,
+        amplitude=amplitude or Amplitude(),
+    )
+    text = to_toml(plan.tables, plan.comments)
+    return Draft(text, parse_spec(text, target), tuple(plan.decisions))
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    tables: dict[str, Any]
+    comments: dict[Key, str]
+    decisions: list[str]
+
+
+def _plan(
+    rows: list[Input],
+    crystal: str,
+    target: Path,
+    absorber: str | None,
+    edge: str | None,
+    *,
+    amplitude: Amplitude,
+    foil: bool | None,
+    radius: float,
+    rmax: float | None,
+    shells: int | None = None,
+    k: tuple[float, float] | None = None,
+    r: tuple[float, float] | None = None,
+) -> _Plan:
+    element, edge = absorber or rows[0].spectrum.element, edge or rows[0].spectrum.edge or "K"
+    if not element:
+        raise DataError(
+            f"{rows[0].data['label']}: no edge was found in it; name the absorber with --absorber"
+        )
     local = target.parent / crystal
-    first = _element(str(files[0]), absorber, edge, mu)
-    structure = _structure(str(local) if local.is_file() else crystal, first[0], given=absorber is not None)
-    paths = find_paths(structure, absorber=first[0], edge=first[1], radius=radius)
-    chosen = matter(paths, rmax)
+    structure = _structure(str(local) if local.is_file() else crystal, element, given=absorber is not None)
+    found = find_paths(structure, absorber=element, edge=edge, radius=radius)
+    chosen = matter(found, rmax, shells)
     if foil is None:
-        foil = structure.elements == (first[0],)
+        foil = structure.elements == (element,) and amplitude == Amplitude()
     rbkg, weight = (1.0, 2) if chosen[0].reff > METAL else (0.8, 3)
-    rows = [_measure(str(f), first, mu, rbkg, weight) for f in files]
-    amplitude = amplitude or Amplitude()
-    k, kweight, why_k = k_range(rows, None if foil else amplitude.foil)
-    r, others = r_range(chosen, paths, k, kweight)
-    r = (max(r[0], rbkg), r[1])
-    sketch = Sketch(
-        files=[beside(str(f), target) for f in files], rows=rows, crystal=crystal, chosen=chosen, foil=foil,
-        amplitude=amplitude, rbkg=rbkg, bkg_kweight=weight, k=k, kweight=kweight, r=r, why_k=why_k, others=others,
-        mu=mu, radius=radius, target=target, sites=len(structure.sites(first[0])),
-    )  # fmt: skip
-    text = write(sketch)
-    return Draft(text, parse_spec(text, target), tuple(sketch.decisions))
+    reduce = {"rbkg": rbkg, "bkg_kweight": weight} | reduction(rows)
+    measured = [_measure(row, element, edge, reduce) for row in rows]
+    of_foil = None if foil else amplitude.foil
+    if k is None:
+        k, kweight, why_k = k_range(measured, of_foil)
+    else:
+        kweight, why_k = load_spec(of_foil).spec.fit.kweight[-1] if of_foil else 2, "as given"
+    if r is None:
+        (low, high), why_r = r_range(chosen, found, k, kweight)
+        r = (max(low, float(reduce["rbkg"])), high)
+    else:
+        why_r = "as given"
+    fit, said = draft.ranges(k, kweight, r, why_k, why_r)
+    params, of_params = draft.parameters(element, chosen, foil, amplitude, target)
+    is_file = Path(crystal).is_file()
+    shared: dict[str, Any] = {"crystal": beside(crystal, target) if is_file else crystal}
+    shared |= {"radius": radius} if radius != RADIUS else {}
+    paths, of_paths = draft.paths(element, chosen, foil, shared)
+    what = "first shell" if len(chosen) == 1 else f"{len(chosen)} shells"
+    first = rows[0].data["label"]
+    tables = {
+        "xasuite": FORMAT,
+        "title": f"{first}: {element} {edge} edge, {what} of {Path(crystal).stem}",
+        "data": [row.data for row in rows],
+        "sample": {"element": element, "edge": edge},
+        "reduce": reduce,
+        "fit": fit,
+        "params": params,
+        "path": paths,
+    }
+    comments: dict[Key, str] = {
+        ("data", i): f"noise of chi(k) {m.epsilon:.1e}, usable to k = {m.usable:.1f} 1/A"
+        for i, m in enumerate(measured)
+    }
+    comments[("reduce",)] = (
+        "E0 and the pre- and post-edge ranges are found; e0 = ..., pre_range = [...] set them"
+    )
+    comments["reduce", "rbkg"] = "A; the background takes what lies below: keep it under the first shell"
+    names = ", ".join(f"{element}-{s.element} at {s.reff:.3f} A ({s.n:g} atoms)" for s in chosen)
+    decisions = [
+        f"{element} {edge} edge; fitted: {names}",
+        f"k = {k[0]:g} to {k[1]:g} 1/A: {why_k}",
+        f"R = {r[0]:g} to {r[1]:g} A: {why_r}",
+        "N is the crystal's and S02 free (a foil)" if foil else f"N is free and S02 {amplitude.text}",
+    ]
+    if (sites := len(structure.sites(element))) > 1:
+        decisions.append(
+            f"{Path(crystal).stem} has {element} on {sites} different sites and the spec holds one of them: "
+            "its N, or a foil's S02, is not the sample's"
+        )
+    return _Plan(tables, comments | said | of_params | of_paths, decisions)
 
 
 def _structure(crystal: str, absorber: str, *, given: bool) -> Crystal:
@@ -95,26 +247,37 @@ def _structure(crystal: str, absorber: str, *, given: bool) -> Crystal:
     return structure
 
 
-def _element(file: str, absorber: str | None, edge: str | None, mu: str | None) -> tuple[str, str]:
-    from .. import io
+def _measure(row: Input, element: str, edge: str, settings: Mapping[str, Any]) -> Measured:
+    """What the k range depends on: where chi(k) ends, or another edge comes, and where its signal does."""
+    from .. import reduce
 
-    scan = io.read(file, element=absorber, edge=edge, mu=mu)
-    if not scan.element:
-        raise DataError(f"{file}: no edge was found in it; name the absorber with --absorber")
-    return scan.element, scan.edge or "K"
-
-
-def _measure(file: str, of: tuple[str, str], mu: str | None, rbkg: float, weight: int) -> Measured:
-    """What the range depends on: where chi(k) ends and where its signal does."""
-    from .. import io, reduce
-
-    scan = io.read(file, element=of[0], edge=of[1], mu=mu)
-    spectrum = replace(scan.mu(), element=of[0], edge=of[1])
-    norm = reduce.normalize(spectrum)
-    chi = reduce.background(norm, rbkg=rbkg, kweight=weight)
+    norm = reduce.normalize(replace(row.spectrum, element=element, edge=edge), e0=row.data.get("e0"))
+    chi = row.chi or reduce.background(norm, rbkg=settings["rbkg"], kweight=settings["bkg_kweight"])
     others = reduce.other_edges(norm)
     end, stop = (others[0].k, str(others[0])) if others else (float(chi.k[-1]), "")
-    label = Path(file.partition("::")[0]).name.split(".")[0]
-    label = file.partition("::")[2] or label
     epsilon = float(np.asarray(chi.epsilon_k)) if chi.epsilon_k is not None else math.nan
-    return Measured(file, label, *of, end, float(reduce.usable_k(chi)), epsilon, stop)
+    return Measured(row.data["label"], end, float(reduce.usable_k(chi)), epsilon, stop)
+
+
+def _amplitude(s02: Any) -> Amplitude:
+    """S02 from a number, a number with its error, or a foil: its spec's file, or its result. Raises SpecError."""
+    if s02 is None:
+        return Amplitude()
+    if isinstance(s02, str | Path):
+        return Amplitude(foil=Path(s02))
+    if (loaded := getattr(s02, "loaded", None)) is not None:  # a spec's result
+        if loaded.path.is_file():
+            return Amplitude(foil=loaded.path)
+        s02 = s02.rows[0]
+    if isinstance(s02, FitResult):
+        name = str(s02.model.paths[0].s02.text)
+        s02 = next((p.value for p in s02.parameters if p.name == name), s02.paths[0].s02)
+    if isinstance(s02, Value):
+        return Amplitude(value=s02.value, stderr=s02.stderr)
+    if hasattr(s02, "nominal_value"):
+        return Amplitude(value=float(s02.nominal_value), stderr=float(s02.std_dev))
+    try:
+        value, stderr = s02 if isinstance(s02, Sequence) else (s02, 0.0)
+        return Amplitude(value=float(value), stderr=float(stderr))
+    except (TypeError, ValueError):
+        raise SpecError(f"s02 = {s02!r} is no number, no (value, error) and no foil's fit") from None

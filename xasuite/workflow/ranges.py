@@ -32,27 +32,32 @@ LEAST_R = 0.8  # A; a narrower range cuts a peak
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What the ranges depend on: where chi(k) of a file ends (1/A), where its signal does, and its noise.
+    """What the ranges depend on: where chi(k) of a row ends (1/A), where its signal does, and its noise.
 
     `stop` says what ends it where that is not the scan: another element's edge.
     """
 
-    file: str
     label: str
-    element: str
-    edge: str
     end: float
     usable: float
     epsilon: float
     stop: str = ""
 
 
-def matter(paths: Sequence[FeffPath], rmax: float | None = None) -> tuple[Shell, ...]:
-    """The shells to fit: all whose peaks overlap with the nearest one's, or all out to `rmax`; none that is weak."""
+def matter(
+    paths: Sequence[FeffPath], rmax: float | None = None, number: int | None = None
+) -> tuple[Shell, ...]:
+    """The shells to fit: the nearest `number`, or all whose peaks overlap with the first's or lie within `rmax`; none weak."""
     elements = dict.fromkeys(p.scatterers[0].strip() for p in paths if p.nleg == 2)
     found = sorted((s for e in elements for s in shells(paths, e)), key=lambda s: s.reff)
     if not found:
         raise CrystalError("no single-scattering path within the radius; take a larger radius")
+    if number is not None:
+        if not 1 <= number <= len(found):
+            raise CrystalError(
+                f"shells = {number}: there are {len(found)} within the radius; take fewer, or a larger radius"
+            )
+        return tuple(found[:number])
     end = rmax if rmax is not None else found[0].reff + OVERLAP
     chosen = tuple(s for s in found if s.reff <= end and max(p.relative_amplitude for p in s.paths) >= WEAK)
     if not chosen:
@@ -68,7 +73,7 @@ def k_range(rows: Sequence[Measured], foil: Path | None) -> tuple[tuple[float, f
     kmax = math.floor(2 * min(end, KMAX)) / 2
     if kmax - KMIN < SHORTEST:
         raise DataError(
-            f"{rows[0].file}: chi(k) can be used to k = {end:.1f} 1/A only, too short for a fit; "
+            f"{rows[0].label}: chi(k) can be used to k = {end:.1f} 1/A only, too short for a fit; "
             "measure longer, merge more scans, or use the XANES alone"
         )
     why = (

@@ -17,7 +17,8 @@ from ..specs.published import spec_folders, table_of
 from . import claims, closure
 from .claims import ClaimCheck
 from .closure import Choice, Recovery
-from .resolve import Context, Progress
+from .fits import Progress
+from .resolve import Context
 from .run import SpecResult, run_spec
 from .score import COMBINED_ERRORS, Cell
 from .scoreboard import Scorer, TableScore

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
-from ..choices import PATH_VALUES
+from ..choices import PATH_VALUES, Align
 from ..errors import ReadError, SpecError, XasuiteError, XasuiteWarning
 from ..exafs.model import FitRange, Model, Parameter, PathModel
+from ..exafs.result import FitResult
 from ..expressions import parse as parse_expression
 from ..feff.crystal import Crystal, load_crystal
 from ..feff.paths import FeffPath, read_feff_dat
@@ -21,20 +22,12 @@ from ..references import fits_dir
 from ..specs.load import Loaded, LoadedSpec, load_spec
 from ..specs.schema import Data, Fit, Param, Reduce, Variant
 from ..specs.schema import Path as PathTable
-from .verdict import edge_mismatch
-
-if TYPE_CHECKING:
-    from ..exafs.result import FitResult
-    from .run import SpecResult
+from .fits import Fitted, Row, fit_rows
+from .given import same_chi
+from .verdict import Verdict, edge_mismatch
 
 NORMALIZATION = ("method", "pre_range", "norm_range", "nnorm")  # keys of [reduce]
 MEASURED, CLOSURE, THEORY = "measured", "closure", "theory"
-
-
-class Progress(Protocol):
-    """What a runner calls with a word on each step, and how much is done of how much where that is known."""
-
-    def __call__(self, word: str, done: int = 0, total: int = 0, /) -> object: ...
 
 
 @dataclass(frozen=True)
@@ -56,31 +49,23 @@ class Context:
         given = self.data_root or (Path(v) if (v := os.environ.get("XASUITE_DATA")) else None)
         return (Path(given),) if given else ()
 
+    def places(self, loaded: Loaded[Any]) -> list[Path]:
+        """Where a spec's files are looked for, in order."""
+        return list(dict.fromkeys([loaded.path.parent, *self.roots, Path.cwd()]))
+
     def find(self, loaded: Loaded[Any], name: str, what: str, *key: str | int) -> str:
         """The path ("file::group") of a data file that a spec names.
 
         Looked for beside the spec, in `roots` and in the working folder. Raises ReadError naming every place.
         """
         file, _, group = name.partition("::")
-        places = dict.fromkeys([loaded.path.parent, *self.roots, Path.cwd()])
+        places = self.places(loaded)
         for place in places:
             if (place / file).exists():
                 return f"{place / file}::{group}" if group else str(place / file)
         tried = ", ".join(str(p) for p in places)
         hint = "" if self.roots else "; name the folder of measured spectra with --data-root or XASUITE_DATA"
         raise ReadError(f"{loaded.at(*key)}: {what}: no file {file} in {tried}{hint}")
-
-
-@dataclass(frozen=True, eq=False)
-class Row:
-    """One data row ready to be fitted: its spectrum, chi(k), and whether it is measured or closure."""
-
-    label: str
-    kind: str
-    chi: Chi
-    norm: Normalized
-    origin: str
-    truth: Any = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +92,8 @@ def resolve_spec(
     for i, entry in enumerate(loaded.spec.data):
         try:
             rows.append(resolve_row(loaded, i, settings, context))
+            if entry.label in loaded.spec.held:
+                same_chi(loaded.spec.held[entry.label], rows[-1].chi)
         except ReadError as exc:
             if not skip_missing or entry.simulate is not None:
                 raise
@@ -136,8 +123,12 @@ def resolve_row(loaded: LoadedSpec, index: int, settings: Reduce, context: Conte
         simulated = simulate_row(loaded, index)
         spectrum, truth, kind, origin = simulated.spectrum, simulated.truth, CLOSURE, "simulated"
     else:
-        spectrum = read_entry(loaded, index, context)
-        kind, origin = MEASURED, entry.source or str(spectrum.source)
+        held = loaded.spec.held.get(entry.label)
+        spectrum = (
+            read_entry(loaded, index, context) if held is None else _labelled(held.spectrum, loaded, index)
+        )
+        kind = CLOSURE if spectrum.source.format == "simulated" else MEASURED
+        origin = entry.source or str(spectrum.source)
     norm, chi = reduce_row(spectrum, settings, entry)
     if why := edge_mismatch(norm):
         raise SpecError(f'{loaded.at("data", index)}: data "{entry.label}": {why}')
@@ -145,26 +136,42 @@ def resolve_row(loaded: LoadedSpec, index: int, settings: Reduce, context: Conte
 
 
 def read_entry(loaded: LoadedSpec, index: int, context: Context) -> Spectrum:
-    """The measured spectrum of a row."""
+    """The measured spectrum of a row; several scans of it aligned and merged."""
     from .. import io
+    from ..io.sources import find_files
 
     entry = loaded.spec.data[index]
-    element, edge = loaded.spec.absorber(index)
     what = f'data "{entry.label}"'
-    if entry.file is not None:
-        name = context.find(loaded, entry.file, what, "data", index, "file")
+    if entry.example is not None:
+        names = [example_file(entry.example, f"{loaded.at('data', index, 'example')}: {what}")]
+    elif entry.file is not None:
+        names = [context.find(loaded, entry.file, what, "data", index, "file")]
     else:
-        assert entry.example is not None
-        name = example_file(entry.example, f"{loaded.at('data', index, 'example')}: {what}")
-    scan = io.read(
-        name, mu=entry.mu, reference=entry.reference, i0=entry.i0, energy=entry.energy, units=entry.units
-    )
-    if scan.element and scan.element != element:
+        names = [str(p) for p in find_files(entry.files, context.places(loaded))]
+    how = {key: getattr(entry, key) for key in ("mu", "reference", "i0", "energy", "units")}
+    spectra = [_labelled(io.read(n, **how).mu(), loaded, index) for n in names]
+    return merged(spectra, entry.align, entry.label) if len(spectra) > 1 else spectra[0]
+
+
+def _labelled(spectrum: Spectrum, loaded: LoadedSpec, index: int) -> Spectrum:
+    """The spectrum with a row's label and absorber. Raises SpecError when it is of another element."""
+    entry, (element, edge) = loaded.spec.data[index], loaded.spec.absorber(index)
+    if spectrum.element and spectrum.element != element:
         raise SpecError(
-            f"{loaded.at('data', index)}: {what} is a {scan.element} {scan.edge} scan, "
+            f'{loaded.at("data", index)}: data "{entry.label}" is a {spectrum.element} {spectrum.edge} scan, '
             f"the spec says {element} {edge}"
         )
-    return replace(scan.mu(), element=element, edge=edge, label=entry.label)
+    return replace(spectrum, element=element, edge=edge, label=entry.label)
+
+
+def merged(spectra: Sequence[Spectrum], align: Align, label: str) -> Spectrum:
+    """Scans of one sample on the energy scale of the first, averaged."""
+    from .. import reduce
+
+    first, *others = spectra
+    if align != "none":
+        others = [reduce.align(s, first, use=align).spectrum for s in others]
+    return reduce.merge([first, *others], label=label)
 
 
 def example_file(example: str, what: str) -> str:
@@ -277,16 +284,16 @@ def ancestor(loaded: LoadedSpec, name: str, p: Param, trail: tuple[str, ...] = (
     return other
 
 
-def source_fit(loaded: LoadedSpec, name: str, p: Param, context: Context) -> tuple[SpecResult, FitResult]:
-    """The result that a parameter with `from` comes from, and its row. Raises SpecError, and what fitting raises."""
-    result = _fitted(ancestor(loaded, name, p).path, context)
-    return result, result.rows[0] if p.row is None else result.row(p.row)
+def source_fit(loaded: LoadedSpec, name: str, p: Param, context: Context) -> tuple[Fitted, FitResult]:
+    """The fits of the spec that a parameter with `from` comes from, and its row. Raises SpecError, and what fitting raises."""
+    source = _fitted(ancestor(loaded, name, p).path, context)
+    return source, source.rows[0] if p.row is None else source.row(p.row)
 
 
 def inherited(loaded: LoadedSpec, name: str, p: Param, context: Context, fit: Fit) -> Parameter:
     """A parameter that another spec's fit determines, with its standard error. Raises SpecError where it is not good."""
-    result, row = source_fit(loaded, name, p, context)
-    path, verdict = result.loaded.path, result.verdicts[row.label]
+    source, row = source_fit(loaded, name, p, context)
+    path, verdict = source.loaded.path, source.verdicts[row.label]
     _warn_of_ranges(loaded, name, row.model.range, fit, path)
     found = row.parameter(p.param or "").value
     if not verdict.good:
@@ -317,10 +324,29 @@ def _warn_of_ranges(loaded: LoadedSpec, name: str, foil: FitRange, fit: Fit, pat
 
 
 @lru_cache(maxsize=64)
-def _fitted(path: Path, context: Context) -> SpecResult:
-    from .run import run_spec
+def _fitted(path: Path, context: Context) -> Fitted:
+    """The fits of a spec's rows."""
+    other = load_spec(path)
+    resolved = resolve_spec(other, context)
+    fits, failed = fit_rows(resolved.model, resolved.rows, other.spec.fit)
+    if failed and not fits:
+        raise next(iter(failed.values()))
+    return Fitted(
+        loaded=other,
+        rows=fits,
+        inputs={r.label: r for r in resolved.rows},
+        inherited={n: v for n, (v, _) in sources(other, context).items()},
+    )
 
-    return run_spec(load_spec(path), context, variants=False)
+
+def sources(loaded: LoadedSpec, context: Context) -> dict[str, tuple[Verdict, Normalized]]:
+    """By parameter with `from`: the verdict on the fit that it comes from, and that fit's spectrum."""
+    found = {}
+    for name, p in loaded.spec.params.items():
+        if p.from_ is not None:
+            source, fit = source_fit(loaded, name, p, context)
+            found[name] = source.verdicts[fit.label], source.inputs[fit.data[0].label].norm
+    return found
 
 
 def _path(loaded: LoadedSpec, index: int, table: PathTable, context: Context) -> PathModel:

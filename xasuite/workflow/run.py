@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ReadError, SpecError, XasuiteError, XasuiteWarning
-from ..exafs.fit import fit_chi
-from ..exafs.model import Model
 from ..exafs.result import FitResult
 from ..records.table import Presented, Table
-from ..specs.load import LoadedSpec, as_loaded
-from ..specs.schema import Fit, Spec
-from .audit import SpecAudit
-from .resolve import Context, Progress, Resolved, Row, resolve_model, resolve_row, resolve_spec, source_fit
-from .verdict import Verdict, energy_scale, normalised_otherwise, verdict_of
+from ..specs.load import Loaded, LoadedSpec, as_loaded
+from ..specs.schema import Spec
+from .fits import Fitted, Progress, fit_rows, silent
+from .given import Given
+from .resolve import Context, Resolved, resolve_model, resolve_row, resolve_spec, sources
+from .verdict import Verdict, energy_scale, normalised_otherwise
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,44 +38,24 @@ class Provenance:
 
 
 @dataclass(frozen=True, eq=False)
-class SpecResult(Presented):
+class SpecResult(Fitted, Presented):
     """The results of a spec: one FitResult a row (or one of all rows together), and its variants.
 
     `kinds` says of each row whether it is measured or closure; `failed` holds the rows that could not be
-    fitted and `missing` those whose data are not there, each with the reason; `inherited` is the verdict on the fit that
-    a parameter was taken from, by its name; `audit` is Larch's (`audit_spec`), where it was asked for.
+    fitted and `missing` those whose data are not there, each with the reason.
     """
 
-    loaded: LoadedSpec
-    rows: tuple[FitResult, ...]
     kinds: Mapping[str, str]
-    inputs: Mapping[str, Row]
     variants: Mapping[str, tuple[FitResult, ...]]
     failed: Mapping[str, str]
     missing: Mapping[str, str]
     provenance: Provenance
     warnings: tuple[str, ...] = field(default=())
-    inherited: Mapping[str, Verdict] = field(default_factory=dict)
-    audit: SpecAudit | None = None
 
     @property
     def spec(self) -> Spec:
         """The spec that was fitted."""
         return self.loaded.spec
-
-    def row(self, label: str) -> FitResult:
-        """The result of the row with that label. Raises SpecError naming the rows there are."""
-        for r in self.rows:
-            if r.label == label or any(d.label == label for d in r.data):
-                return r
-        known = ", ".join(d.label for r in self.rows for d in r.data)
-        raise SpecError(f'{self.loaded.path.name}: no row "{label}"; there are {known or "none"}')
-
-    @property
-    def verdicts(self) -> dict[str, Verdict]:
-        """What each row's fit is worth, by the row's label: good, doubtful or not a fit, with the reasons."""
-        spectra = {label: row.norm for label, row in self.inputs.items()}
-        return {f.label: verdict_of(f, self.inherited, spectra) for f in self.rows}
 
     @property
     def params(self) -> dict[str, Any]:
@@ -106,21 +85,25 @@ class SpecResult(Presented):
 
 
 def fit(
-    spec: str | Path | Spec | LoadedSpec,
+    spec: str | Path | Spec | LoadedSpec | Given | Sequence[Given],
     *,
     data_root: str | Path | None = None,
     progress: Progress | None = None,
+    **keywords: Any,
 ) -> SpecResult:
-    """Fit a spec: the library's one-line form of ``xasuite fit``.
+    """Fit a spec, or data with a crystal.
 
     Parameters
     ----------
-    spec : str, Path, Spec or Loaded
-        The file, or a spec made in Python.
+    spec : str, Path, Spec, Loaded, or data
+        A spec's file, or a spec made in Python; with keywords, data files or records (Scan, Spectrum, Normalized, Chi).
     data_root : str or Path, optional
         Where data are looked for beside the spec's folder; left out, the environment variable XASUITE_DATA.
     progress : callable, optional
         Called with a word on each step, rows done and rows in all.
+    **keywords
+        Those of `xasuite.spec`: ``crystal="CoO", shells=2, k=(3, 12), r=(1, 3.2), s02=foil``. What is fitted is the
+        spec that it makes, which is the result's `spec`.
 
     Returns
     -------
@@ -131,8 +114,28 @@ def fit(
     ------
     SpecError, ReadError
         And the other errors of this package when not a single row could be fitted.
+
+    Examples
+    --------
+    >>> import xasuite as xs
+    >>> paths = [p for p in xs.find_paths("Cu", absorber="Cu") if p.nleg == 2]
+    >>> truth = [xs.simulate.TruthPath(p, n=p.degen, s02=0.9, sigma2=8e-3) for p in paths]
+    >>> made = xs.simulate.spectrum(truth, element="Cu", noise=3e-4, seed=1)
+    >>> result = xs.fit(made.spectrum, crystal="Cu", shells=1, k=(3, 12), r=(1.4, 2.8))
+    >>> abs(result.params["s02"].n - 0.9) < 0.05
+    True
+    >>> print(result.spec.replace(fit={"k": (3, 11)}).fit.k)
+    (3.0, 11.0)
     """
-    return run_spec(as_loaded(spec, Spec), Context.of(data_root), progress=progress)
+    if not keywords and isinstance(spec, str | Path | Spec | Loaded):
+        return run_spec(as_loaded(spec, Spec), Context.of(data_root), progress=progress)
+    if isinstance(spec, Spec | Loaded):
+        raise SpecError(f"a spec takes no {', '.join(keywords)}; change it with spec.replace(...)")
+    if "crystal" not in keywords:
+        raise SpecError('data need a crystal to be fitted: xs.fit(data, crystal="CoO", ...)')
+    from .new import make_spec
+
+    return run_spec(as_loaded(make_spec(spec, **keywords), Spec), Context.of(data_root), progress=progress)
 
 
 def run_spec(
@@ -149,11 +152,11 @@ def run_spec(
     is raised.
     """
     context = context or Context()
-    say = progress or (lambda word, done=0, total=0: None)
+    say = progress or silent
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", XasuiteWarning)
         resolved = resolve_spec(loaded, context, skip_missing=skip_missing)
-        fits, errors = _fit_rows(resolved.model, resolved.rows, loaded.spec.fit, say)
+        fits, errors = fit_rows(resolved.model, resolved.rows, loaded.spec.fit, say)
         if errors and not fits:
             raise next(iter(errors.values()))
         extra = dict(_variants(resolved, context, say)) if variants else {}
@@ -177,36 +180,12 @@ def run_spec(
 
 def _inherited(resolved: Resolved, context: Context) -> dict[str, Verdict]:
     """The verdict on each fit that a parameter was taken from; warns where foil and sample were normalised otherwise."""
-    found = {}
-    for name, p in resolved.loaded.spec.params.items():
-        if p.from_ is None:
-            continue
-        result, fit = source_fit(resolved.loaded, name, p, context)
-        found[name] = result.verdicts[fit.label]
+    found = sources(resolved.loaded, context)
+    for name, (_, norm) in found.items():
         for row in resolved.rows:
-            if sentence := normalised_otherwise(row.norm, result.inputs[fit.data[0].label].norm):
+            if sentence := normalised_otherwise(row.norm, norm):
                 warnings.warn(f"{name}, {row.label}: {sentence}", XasuiteWarning, stacklevel=2)
-    return found
-
-
-def _fit_rows(
-    model: Model, rows: Sequence[Row], settings: Fit, say: Progress
-) -> tuple[tuple[FitResult, ...], dict[str, XasuiteError]]:
-    """A fit a row, or one of all together; and the errors of those that failed, by label."""
-    if settings.together and rows:
-        together = [r.chi for r in rows]
-        return (fit_chi(model, together, epsilon_k=settings.epsilon_k, engine=settings.engine),), {}
-    done: list[FitResult] = []
-    failed: dict[str, XasuiteError] = {}
-    for i, row in enumerate(rows):
-        say(row.label, i, len(rows))
-        try:
-            done.append(
-                fit_chi(model.of(row.label), row.chi, epsilon_k=settings.epsilon_k, engine=settings.engine)
-            )
-        except XasuiteError as exc:
-            failed[row.label] = exc
-    return tuple(done), failed
+    return {name: verdict for name, (verdict, _) in found.items()}
 
 
 def _variants(
@@ -222,7 +201,7 @@ def _variants(
             model = resolve_model(loaded, context, variant)
             if variant.reduce:
                 rows = tuple(resolve_row(loaded, at[r.label], spec.reduce, context) for r in rows)
-            fits, failed = _fit_rows(model, rows, spec.fit, lambda word, done=0, total=0: None)
+            fits, failed = fit_rows(model, rows, spec.fit)
         except ReadError as exc:
             warnings.warn(f'variant "{variant.label}" left out: {exc}', XasuiteWarning, stacklevel=2)
             continue

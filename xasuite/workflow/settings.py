@@ -14,8 +14,8 @@ from ..exafs.model import FitRange, Model, Parameter
 from ..exafs.result import FitResult
 from ..records import Chi
 from ..specs.schema import Reduce
+from .fits import Fitted
 from .resolve import Context, reduce_row, source_fit
-from .run import SpecResult
 
 COUNT = 30
 # What is drawn from: a background, the normalisation's degree (None: by the scan's length), k weight, taper of the
@@ -76,7 +76,7 @@ class Refits:
     _foils: dict[tuple[str, str, Setting], Parameter] = field(default_factory=dict)
     _chis: dict[tuple[str, str, Reduce], Chi] = field(default_factory=dict)
 
-    def fits(self, result: SpecResult, setting: Setting) -> tuple[FitResult, ...]:
+    def fits(self, result: Fitted, setting: Setting) -> tuple[FitResult, ...]:
         """The rows of a spec under a setting; a row that cannot be fitted so is left out."""
         found = []
         for fit in result.rows:
@@ -89,7 +89,7 @@ class Refits:
                 continue
         return tuple(found)
 
-    def _chi(self, result: SpecResult, label: str, setting: Setting) -> Chi:
+    def _chi(self, result: Fitted, label: str, setting: Setting) -> Chi:
         norm = result.inputs[label].norm
         reduction = setting.reduced(result.loaded.spec.reduce, float(norm.e0))
         key = (str(result.loaded.path), label, reduction)
@@ -98,11 +98,11 @@ class Refits:
             self._chis[key] = replace(reduce_row(norm, reduction, entry)[1], label=label)
         return self._chis[key]
 
-    def _params(self, result: SpecResult, model: Model, setting: Setting) -> tuple[Parameter, ...]:
+    def _params(self, result: Fitted, model: Model, setting: Setting) -> tuple[Parameter, ...]:
         """The model's parameters, what it takes over from a foil being the foil's under the same setting."""
         return tuple(self._inherited(result, p, setting) or p for p in model.params)
 
-    def _inherited(self, result: SpecResult, p: Parameter, setting: Setting) -> Parameter | None:
+    def _inherited(self, result: Fitted, p: Parameter, setting: Setting) -> Parameter | None:
         table = result.loaded.spec.params.get(p.name)
         if table is None or table.from_ is None:
             return None

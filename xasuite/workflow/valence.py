@@ -25,7 +25,8 @@ from ..xanes.valence import (
     calibrate_valence,
     predict,
 )
-from .resolve import Context, Progress
+from .fits import Progress
+from .resolve import Context
 
 SPREAD_WARN = 1.0  # eV, some quarter of a unit of valence: normalisation that moves an edge more is warned of
 FOIL_INFLECTION = 0.3  # of the steepest slope; a thin or noisy foil's first inflection can be that weak

@@ -1,0 +1,79 @@
+"""Rows of data fitted with a model: the step that a spec's main fit, its variants and the fit of its foil share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ..errors import SpecError, XasuiteError
+from ..exafs.fit import fit_chi
+from ..exafs.model import Model
+from ..exafs.result import FitResult
+from ..records import Chi, Normalized
+from ..specs.load import LoadedSpec
+from ..specs.schema import Fit
+from .verdict import Verdict, verdict_of
+
+
+class Progress(Protocol):
+    """What a runner calls with a word on each step, and how much is done of how much where that is known."""
+
+    def __call__(self, word: str, done: int = 0, total: int = 0, /) -> object: ...
+
+
+def silent(word: str, done: int = 0, total: int = 0, /) -> None:
+    """Progress that nobody follows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One data row ready to be fitted: its spectrum, chi(k), and whether it is measured or closure."""
+
+    label: str
+    kind: str
+    chi: Chi
+    norm: Normalized
+    origin: str
+    truth: Any = None
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """The fits of a spec's rows, with what was fitted; `inherited` is the verdict on each fit that a parameter was taken from."""
+
+    loaded: LoadedSpec
+    rows: tuple[FitResult, ...]
+    inputs: Mapping[str, Row]
+    inherited: Mapping[str, Verdict]
+
+    def row(self, label: str) -> FitResult:
+        """The result of the row with that label. Raises SpecError naming the rows there are."""
+        for r in self.rows:
+            if r.label == label or any(d.label == label for d in r.data):
+                return r
+        known = ", ".join(d.label for r in self.rows for d in r.data)
+        raise SpecError(f'{self.loaded.path.name}: no row "{label}"; there are {known or "none"}')
+
+    @property
+    def verdicts(self) -> dict[str, Verdict]:
+        """What each row's fit is worth, by the row's label: good, doubtful or not a fit, with the reasons."""
+        spectra = {label: row.norm for label, row in self.inputs.items()}
+        return {f.label: verdict_of(f, self.inherited, spectra) for f in self.rows}
+
+
+def fit_rows(
+    model: Model, rows: Sequence[Row], settings: Fit, say: Progress = silent
+) -> tuple[tuple[FitResult, ...], dict[str, XasuiteError]]:
+    """A fit a row, or one of all together; and the errors of those that failed, by label."""
+    if settings.together and rows:
+        return (fit_chi(model, [r.chi for r in rows], epsilon_k=settings.epsilon_k),), {}
+    done: list[FitResult] = []
+    failed: dict[str, XasuiteError] = {}
+    for i, row in enumerate(rows):
+        say(row.label, i, len(rows))
+        try:
+            done.append(fit_chi(model.of(row.label), row.chi, epsilon_k=settings.epsilon_k))
+        except XasuiteError as exc:
+            failed[row.label] = exc
+    return tuple(done), failed
