@@ -136,6 +136,22 @@ def test_outside_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert all(wanted <= set(c) for c in document["cells"])
 
 
+def test_the_scoreboard_fits_a_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line a table with the row of time, doubts a line each, the page: 30 lines of 100 columns at most."""
+    out = tmp_path / "out"
+    with pytest.raises(SystemExit) as caught:
+        main(["reproduce", "fits/ccro/s9_ru.toml", "-o", str(out), "--no-figures"])
+    assert caught.value.code == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 30
+    assert max(map(len, (x for x in lines if not x.startswith("written:")))) <= 100
+    assert any("ccro/S9" in x and "7 of 7" in x and x.rstrip().endswith(" s") for x in lines)
+    assert any("printed +-3.2" in x for x in lines)
+    page = (out / "reproduce.html").read_text(encoding="utf-8")
+    for held in ("What the scores are worth", "Every cell", "What potentials cost", "printed +-3.2"):
+        assert held in page, held
+
+
 def test_a_published_foil_distance_changed_by_04_is_outside(
     data_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -231,29 +231,28 @@ def matched(loaded: LoadedSpec, context: Context | None = None, *, seeds: int = 
 
 
 def incompatible(found: Sequence[Recovery]) -> list[str]:
-    """Printed errors that cannot belong together under white noise, with the numbers that show it."""
+    """Printed errors that cannot belong together under white noise, with the numbers that show it.
+
+    In brackets stands the epsilon_k at which the fit's own error of N is the printed one.
+    """
     lines = []
     for row in dict.fromkeys(r.row for r in found):
         of = [r for r in found if r.row == row]
         first = next(r for r in of if r.quantity == "n")
-        level = f"at epsilon_k {first.noise:.1e}, which gives N({first.path}) its printed +- {first.published_err:g}"
+        level = f"noise for N({first.path}) +-{first.published_err:g} ({first.noise:.1e})"
         for r in of:
             if r.published_err is None or r is first:
                 continue
             if r.quantity == "r" and r.within_published < 0.5:
                 lines.append(
-                    f"{row}: {level}, R({r.path}) lies within its printed +- {r.published_err:g} A in "
-                    f"{r.within_published:.0%} of {r.seeds} seeds"
+                    f"{row}: {level} leaves R({r.path}) within +-{r.published_err:g} A in {r.within_published:.0%} of seeds"
                 )
             if r.quantity == "n" and not 0.5 < r.reported / r.published_err < 2:
                 lines.append(
-                    f"{row}: {level}, N({r.path}) has an error of {r.reported:.1f}, not the printed "
-                    f"{r.published_err:g}"
+                    f"{row}: {level} gives N({r.path}) +-{r.reported:.1f}, printed +-{r.published_err:g}"
                 )
         if first.at_bound > 0.1:
-            lines.append(
-                f"{row}: {level}, a sigma2 ends at its bound of 0 in {first.at_bound:.0%} of the seeds"
-            )
+            lines.append(f"{row}: {level} puts a sigma2 at its bound of 0 in {first.at_bound:.0%} of seeds")
     return lines
 
 

@@ -12,7 +12,7 @@ from ..exafs.result import FitResult
 from ..records.quantities import Quantity, quantity
 from ..records.table import Table
 from ..specs.published import PublishedTable, table_of
-from .resolve import Context
+from .resolve import MEASURED, Context
 from .run import SpecResult
 from .score import (
     COMBINED_ERRORS,
@@ -73,38 +73,27 @@ class TableScore:
 
 
 def scoreboard(scores: Sequence[TableScore]) -> Table:
-    """A row a table: cells within, the worst one, and what the score is worth."""
+    """A row a table: cells within, the worst one, what one constant row and other settings would score."""
     rows = []
     for s in scores:
         far = s.worst
-        where = "-"
-        if far is not None:
-            symbol = quantity(far.quantity).symbol
-            where = f"{far.difference:+.1f} {symbol}({far.path}) {far.row}"
+        where = (
+            "-"
+            if far is None
+            else f"{far.difference:+.1f} {quantity(far.quantity).symbol}({far.path}) {far.row}"
+        )
+        scanned = f"{min(s.settings)}-{max(s.settings)} of {s.scored}" if s.settings else "-"
+        name = s.table + (" *" if s.label == MEASURED else "")
         rows.append(
-            (
-                s.table, s.label, f"{s.within} of {len(s.cells)}", where, _of(*s.constant),
-                f"{min(s.settings)} to {max(s.settings)} of {s.scored}" if s.settings else "-", _of(*s.held_out),
-                _of(s.differences.within, s.differences.total), f"{s.seconds:.0f} s",
-            )
-        )  # fmt: skip
-    heads = (
-        "Table",
-        "",
-        "Within",
-        "Worst, in errors",
-        "One row",
-        "Settings",
-        "Held out",
-        "Differences",
-        "Time",
-    )
+            (name, _of(s.within, len(s.cells)), where, _of(*s.constant), scanned, f"{s.seconds:.0f} s")
+        )
+    heads = ("Table", "Within", "Worst, in errors", "One row", "Settings", "Time")
     return Table.of("Published tables made again", [Quantity(h) for h in heads], rows, notes=NOTES)
 
 
 NOTES = (
-    "One row: cells that the best single row for all spectra would score. Settings: the same cells under 30 other settings.",
-    "Held out: settings chosen on half of the rows, scored on the other. Differences: between two rows.",
+    "Closure, * measured. One row: what the best single row for all spectra would score.",
+    "Settings: least and most cells within the same errors under 30 other settings.",
 )
 
 
@@ -113,26 +102,48 @@ def _of(within: int, total: int) -> str:
 
 
 def worth(scores: Sequence[TableScore]) -> Table:
-    """A row a table: the smallest change that its score would have noticed, differences that are seen, the k window."""
+    """A row a table: what its score would have noticed, differences between rows, settings held out, the k window."""
     rows = []
     for s in scores:
         change = [
             f"{s.noticed[q] * 10.0 ** quantity(q).power:.2g}" if q in s.noticed else "-" for q in SCORED
         ]
-        window = f"{s.window[0]:g} to {s.window[1]:g}"
-        stated = f"{s.stated[0]:g} to {s.stated[1]:g}"
-        median = f"{sorted(s.settings)[len(s.settings) // 2]} of {s.scored}" if s.settings else "-"
-        seen = _of(s.differences.decided, s.differences.total)
-        rows.append((s.table, s.label, *change, seen, f"{s.differences.worst:.1f}", median, window, stated))
-    heads = ("Differences seen", "worst, in errors", "Settings, median", "k used (1/A)", "k stated (1/A)")
-    columns = (Quantity("Table"), Quantity(""), *(quantity(q) for q in SCORED), *(Quantity(h) for h in heads))
+        pairs = s.differences
+        agree = _of(pairs.within, pairs.total) + (f", worst {pairs.worst:.1f}" if pairs.total else "")
+        median = _of(sorted(s.settings)[len(s.settings) // 2], s.scored) if s.settings else "-"
+        used, stated = (f"{low:g} to {high:g}" for low, high in (s.window, s.stated))
+        rows.append(
+            (
+                s.table,
+                s.label,
+                *change,
+                agree,
+                _of(pairs.decided, pairs.total),
+                median,
+                _of(*s.held_out),
+                used,
+                stated,
+            )
+        )
+    heads = (
+        "Differences agree", "seen", "Settings, median", "Held out", "k used (1/A)", "k stated (1/A)",
+    )  # fmt: skip
+    columns = (
+        Quantity("Table"),
+        Quantity("Label"),
+        *(quantity(q) for q in SCORED),
+        *(Quantity(h) for h in heads),
+    )
     return Table.of("What the scores are worth", columns, rows, notes=WORTH_NOTES)
 
 
 WORTH_NOTES = (
-    "N, R, sigma2, S02: the smallest change of one cell that the score would have noticed in 95 of 100 cases "
-    "(bound of the rule and 1.645 of our error, median over the table).",
-    "Differences seen: pairs of rows whose difference is itself larger than two of its errors.",
+    "N, R, sigma2, S02: the smallest change of one cell that the score would have noticed in 95 of 100 cases (the "
+    "rule's bound and 1.645 of our error, median over the table).",
+    "Differences agree: pairs of rows whose difference is the printed one within two errors of a difference, and the "
+    "worst in errors; seen: pairs whose difference is itself larger than two of its errors.",
+    "Settings: cells within the errors that the result prints under 30 other settings. Held out: the settings that are "
+    "best on half of the rows, scored on the other half.",
     "k used: where the window is not zero; a taper dk is centred on each end of the range.",
 )
 
