@@ -192,7 +192,7 @@ def test_foils_on_measured_data(data_root: Path, tmp_path: Path, capsys: pytest.
     for foil in ("Ru foil QAS", "Ru foil CLS"):
         assert cells[foil, "Ru-Ru 1", "s02"]["within"]
         assert cells[foil, "Ru-Ru 2", "sigma2"]["within"] is False
-        assert "its error means nothing" in cells[foil, "Ru-Ru 2", "sigma2"]["remark"]
+        assert "its error is not valid" in cells[foil, "Ru-Ru 2", "sigma2"]["remark"]
         said = next(d for d in document["doubts"] if d.startswith(foil))
         assert "do not hold together" in said
         assert "s02 1.1" in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -30,6 +31,19 @@ def shown_names(spec: Mapping[str, Any]) -> dict[str, Quantity]:
     return {name: found[0] for name, found in uses.items() if len(found) == 1}
 
 
+def varied_columns(run: SeriesRun, spec: Mapping[str, Any]) -> dict[str, tuple[str, Quantity]]:
+    """Of every varied parameter the column that shows it and its quantity: R(Co-O) for what moves the distance."""
+    names = shown_names(spec)
+    out = {}
+    for name in (p["name"] for p in run.parameters if p["vary"]):
+        q = names.get(name) or quantity(name)
+        if q.name == "deltar" and f"{q.of}.r" in run.table:
+            out[name] = f"{q.of}.r", quantity("r").within(q.of)
+        else:
+            out[name] = name, q
+    return out
+
+
 def picked(run: SeriesRun, most: int) -> list[int]:
     """At most `most` rows, evenly chosen, the first and the last among them."""
     return [int(i) for i in np.unique(np.linspace(0, len(run) - 1, min(len(run), most)).round())]
@@ -38,26 +52,29 @@ def picked(run: SeriesRun, most: int) -> list[int]:
 def series_table(run: SeriesRun, most: int = SHOWN_ROWS) -> Table:
     """Rows along the series with what was logged, every varied parameter and its error, R factor and status."""
     spec = tomllib.loads(run.spec_text)
-    varied = [p["name"] for p in run.parameters if p["vary"]]
-    names = {n: q for n, q in shown_names(spec).items() if n in varied}
+    varied = varied_columns(run, spec)
     times, along = run.along()
     time = Quantity("time", along.partition(" (")[0], along.partition("(")[2].rstrip(")"), form=".4g")
-    columns = ("row", time, *run.logged, *(names.get(n, n) for n in varied), "rfactor", "status")
+    columns = ("row", time, *run.logged, *(q for _, q in varied.values()), "rfactor", "status")
     rows = []
     for i in picked(run, most):
         record = run.table.iloc[i]
         lost = set(str(record["undetermined"]).split(", "))
-        values = ("-" if n in lost else Entry(record[n], record[f"{n}_err"]) for n in varied)
+        values = (
+            Entry(math.nan) if n in lost else Entry(record[c], record[f"{c}_err"])
+            for n, (c, _) in varied.items()
+        )
         logged = (float(record[n]) for n in run.logged)
         rows.append((i + 1, times[i], *logged, *values, record["rfactor"], record["status"]))
     notes = [
         f"{len(rows)} of {len(run)} rows, evenly chosen; all of them are in {run.path.with_suffix('.parquet').name}."
     ]
     notes += held_notes(run)
-    if any("-" in row for row in rows):
+    if any(isinstance(c, Entry) and math.isnan(c.value) for row in rows for c in row):
         notes.append("- : the data do not determine it.")
-    if names:
-        notes.append(f"In the spec: {', '.join(f'{n} is {q.title}' for n, q in names.items())}.")
+    named = [f"{n} is {q.title}" for n, (_, q) in varied.items() if q.title != n]
+    if named:
+        notes.append(f"Parameters of the spec: {', '.join(named)}.")
     title = str(spec.get("title", run.path.parent.name))
     facts = (("Spectra", counted(run)), ("Audit", audited(run)), *timeline_facts(run), *derived_facts(run))
     return Table.of(title, columns, rows, notes=(*notes, *run.warnings), facts=facts, label=run.kind)

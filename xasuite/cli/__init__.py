@@ -150,8 +150,10 @@ def main(argv: list[str] | None = None) -> None:
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     os.environ.pop(QUIET, None)
-    with insistent():
-        sys.exit(_run(argv))
+    with insistent() as ended:
+        code = _run(argv)
+        ended.set()
+    sys.exit(code)
 
 
 def _run(argv: list[str] | None) -> int:
@@ -189,7 +191,7 @@ def _sentence(exc: Any) -> str:
     near = difflib.get_close_matches(name.lower(), [*ELSEWHERE, *COMMANDS], 1)
     if near and near[0] in ELSEWHERE:
         return f'there is no command "{name}"; for that: {ELSEWHERE[near[0]]}'
-    if Path(name).exists():
+    if Path(name).is_file():
         return f'"{name}" is no command; to see what a file holds: xasuite show {name}'
     meant = f'did you mean "{near[0]}"?' if near else f"there are {', '.join(COMMANDS)}"
     return f'there is no command "{name}"; {meant}'

@@ -90,10 +90,13 @@ def print_result(result: SpecResult) -> None:
     from ..workflow.summary import variants_table
 
     show(result.summary())
-    for label, verdict in result.verdicts.items():
-        say(f"  {label}: {verdict.level}", COLOURS[verdict.level])
-        for reason in verdict.reasons:
-            say(f"    {reason}")
+    verdicts = result.verdicts
+    if verdicts and all(v.level == "good" for v in verdicts.values()):
+        say("  verdict: good" + (f", all {len(verdicts)} rows" if len(verdicts) > 1 else ""), COLOURS["good"])
+    else:
+        for label, verdict in verdicts.items():
+            reasons = f": {'; '.join(verdict.reasons)}" if verdict.reasons else ""
+            say(f"  {label}: {verdict.level}{reasons}", COLOURS[verdict.level])
     for line in (*(f"{f.label}: {w}" for f in result.rows for w in f.warnings), *result.warnings):
         say(f"  {line}", "yellow")
     if result.variants:

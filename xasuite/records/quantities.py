@@ -101,11 +101,14 @@ def as_printed(value: float, stderr: float, errors: str = ERRORS[0]) -> str:
         return f"{value:.4g}"
     from uncertainties import ufloat, ufloat_fromstr
 
-    text = f"{ufloat(value, stderr):.{1 if int(f'{stderr:.1e}'[0]) >= 3 else 2}uS}"
+    digits = (
+        1 if f"{stderr:.1e}"[0] >= "3" and f"{stderr:.0e}"[0] != "1" else 2
+    )  # 0.0096 is not printed as 0.01(1)
+    text = f"{ufloat(value, stderr):.{digits}uS}"
     if errors == ERRORS[0] or "(" not in text:
         return text
-    parsed, digits = ufloat_fromstr(text), len(text.partition("(")[0].partition(".")[2])
-    return f"{parsed.n:.{digits}f} ± {parsed.s:.{digits}f}"
+    parsed, after = ufloat_fromstr(text), len(text.partition("(")[0].partition(".")[2])
+    return f"{parsed.n:.{after}f} ± {parsed.s:.{after}f}"
 
 
 QUANTITIES: dict[str, Quantity] = {

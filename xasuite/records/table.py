@@ -164,16 +164,15 @@ class Table(Shown):
 
     def cells(self, errors: str = ERRORS[0]) -> tuple[tuple[str, ...], ...]:
         """Every row as text; `errors` is "parentheses" for 5.8(6), "plus-minus" for 5.8 ± 0.6."""
-        out, above = [], None
+        names = [c.name for c in self.columns]
+        upto = names.index("sample") + 1 if "sample" in names else 0  # what names a row's sample
+        out: list[tuple[str, ...]] = []
+        above: tuple[Content, ...] = ()
         for row in self.rows:
-            texts = [_text(cell, c, errors) for cell, c in zip(row, self.columns, strict=True)]
-            sample = next(
-                (cell for cell, c in zip(row, self.columns, strict=True) if c.name == "sample"), None
-            )
-            if sample is not None and sample == above:
-                texts = ["" if c.once else t for t, c in zip(texts, self.columns, strict=True)]
-            above = sample
-            out.append(tuple(texts))
+            again = upto > 0 and row[:upto] == above
+            cells = zip(row, self.columns, strict=True)
+            out.append(tuple("" if again and c.once else _text(cell, c, errors) for cell, c in cells))
+            above = row[:upto]
         return tuple(out)
 
     def numeric(self) -> tuple[bool, ...]:

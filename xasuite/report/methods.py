@@ -89,7 +89,10 @@ def _reduction(document: Mapping[str, Any]) -> str:
     if not steps:
         return text
     degree = {0: "constant", 1: "line", 2: "quadratic polynomial", 3: "cubic polynomial"}
-    pre, norm = _pair([s.get("pre") for s in steps], "eV"), _pair([s.get("norm") for s in steps], "eV")
+    pre, norm = (
+        _pair([s.get("pre_range") for s in steps], "eV"),
+        _pair([s.get("norm_range") for s in steps], "eV"),
+    )
     posts = " or ".join(dict.fromkeys(degree.get(s.get("nnorm", -1), "polynomial") for s in steps))
     rule = any(s.get("method") not in (None, "polynomial") for s in steps)
     text += f" Spectra were normalised with a pre-edge line {pre}" if pre else " Spectra were normalised"

@@ -129,7 +129,7 @@ def _parameters(document: Mapping[str, Any], good: list[dict[str, Any]]) -> Tabl
             value = q.text(_float(p["value"]), _float(p["stderr"])) + state
             made = (_part(p.get("parts", {}).get(n), q) for n in parts)
             how = " ".join(x for x in (HOW.get(p["kind"], "taken over"), origin) if x)
-            meaning = q.title if name in names else ""
+            meaning = q.title if q.symbol else ""
             rows.append((r["label"], name, meaning, value, q.shown_unit, how, _limits(p, q), *made))
     columns = (
         "sample", "parameter", Quantity("meaning", "Is"), Quantity("value", "Value"), Quantity("unit", "Unit"),
@@ -160,7 +160,7 @@ def _correlations(good: list[dict[str, Any]]) -> Iterator[Table]:
             rows.append((r["label"], f"{c['a']}, {c['b']}", c["value"], mark))
     if rows:
         value = Quantity("correlation", "Correlation", form="+.2f")
-        columns = ("sample", Quantity("pair", "Parameters"), value, Quantity("mark", ""))
+        columns = ("sample", Quantity("pair", "Parameters"), value, Quantity("mark", " "))
         yield Table.of(f"Correlations of {SAID_CORRELATION:g} and more", columns, rows)
 
 
@@ -173,9 +173,8 @@ def _audit(good: list[dict[str, Any]], table: Table) -> tuple[str, ...]:
     judged = [c.within for row in table.rows for c in row if isinstance(c, Entry) and c.within is not None]
     said = [f"Noise: {n}." for n in sorted({d["noise"] for r in good for d in r["data"] if d["noise"]})]
     if judged:
-        said.append(
-            f"{sum(judged)} of {len(judged)} published values lie within what is allowed; others are marked."
-        )
+        marked = "" if all(judged) else "; the others are marked"
+        said.append(f"{sum(judged)} of {len(judged)} published values lie within what is allowed{marked}.")
     return tuple(said)
 
 

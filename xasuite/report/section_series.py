@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._series.summary import audited, series_table
+from .._series.summary import audited, series_table, varied_columns
 from ..records import OK
 from ..records.quantities import Quantity, quantity
 from ..records.table import Table
@@ -132,22 +132,10 @@ def _stack(run: SeriesRun, spec: Mapping[str, Any]) -> Stack | None:
 
 
 def _trends(run: SeriesRun, spec: Mapping[str, Any]) -> Iterator[Trend]:
-    """N, R and sigma2 of every path that move, other varied parameters, the edge's energy, then what was logged."""
+    """Varied parameters (a distance as R, not its change), the edge's energy, then what was logged."""
     table = run.table
-    varied = {p["name"] for p in run.parameters if p["vary"]}
-    shown = set()
-    for path in spec["path"]:
-        for name, key in (("n", "n"), ("r", "deltar"), ("sigma2", "sigma2")):
-            column, source = f"{path['label']}.{name}", str(path.get(key, ""))
-            if column not in table or source not in varied or (source, name) in shown:
-                continue
-            shown.add((source, name))
-            q = quantity(name).within(path["label"])
-            yield _trend(run, column, q, source)
-    done = {source for source, _ in shown}
-    for name in [p["name"] for p in run.parameters if p["vary"] and p["name"] not in done]:
-        q = quantity("e0") if any(p.get("e0") == name for p in spec["path"]) else quantity(name)
-        yield _trend(run, name, q, name)
+    for name, (column, q) in varied_columns(run, spec).items():
+        yield _trend(run, column, q, name)
     for name in [c for c in table.columns if c.startswith("E(") and c.endswith(")")][:1]:
         yield _trend(run, name, Quantity(name, unit="eV"), name)
     for name in run.logged:

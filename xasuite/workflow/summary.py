@@ -93,12 +93,14 @@ def footnotes(result: SpecResult) -> Iterable[str]:
 
 
 def _parts(result: SpecResult) -> Iterable[str]:
-    """What the error of each N is made of, where it has several parts."""
-    for fit in result.rows:
-        for p in fit.paths:
-            if len(p.n.parts) > 1:
-                parts = ", ".join(f"{name} {part:.2g}" for name, part in p.n.parts.items())
-                yield f"{p.data}, N({p.label}): the error {p.n.stderr:.2g} is made of {parts} (in quadrature)."
+    """What the errors of N are made of, where they have several parts."""
+    of: dict[str, list[float]] = {}
+    for n in (p.n for fit in result.rows for p in fit.paths if len(p.n.parts) > 1):
+        for name, part in n.parts.items():
+            of.setdefault(name, []).append(part)
+    if of:
+        parts = (f"{n} {min(v):.2g}" + (f" to {max(v):.2g}" if len(v) > 1 else "") for n, v in of.items())
+        yield f"Parts of the errors of N, which add in quadrature: {'; '.join(parts)}."
 
 
 def _public(origin: str, path: str) -> str:

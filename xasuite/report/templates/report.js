@@ -134,7 +134,7 @@
           marker: { color: "#fff", size: many ? 3 : 5, line: { color: QUIET, width: 1 } } });
         const top = 1 - i * (height + gap);
         lay["yaxis" + a] = Object.assign({}, lay.yaxis, {
-          domain: [Math.max(0, top - height), top], title: { text: p.name + (p.unit ? "<br>(" + p.unit + ")" : ""), font: { size: 11 } }, nticks: 4,
+          domain: [Math.max(0, top - height), top], title: { text: p.name + (p.unit ? "<br>(" + p.unit + ")" : ""), font: { size: 11 } }, nticks: 4, exponentformat: "power",
         });
         const known = good.filter((y) => y !== null).sort((a, b) => a - b);
         if (known.length > 4) {

@@ -1,0 +1,146 @@
+"""What every command shares: --quiet, --json, wrong commands, a batch that goes on, Ctrl-C that is not lost."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from xasuite.cli import COMMANDS, ELSEWHERE, main
+from xasuite.cli._interrupts import insistent
+from xasuite.references import fits_dir
+
+CLOSURE = fits_dir() / "foils" / "co_foil_closure.toml"
+
+
+def run(capsys: pytest.CaptureFixture[str], *argv: str | Path) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as caught:
+        main([str(a) for a in argv])
+    said = capsys.readouterr()
+    return int(caught.value.code or 0), said.out, said.err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_can_be_quiet(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, command, "--help")
+    assert code == 0
+    assert "--quiet" in out
+
+
+def test_quiet_prints_nothing_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "fit", CLOSURE, "-o", tmp_path, "--no-figures", "--quiet")
+    assert (code, out, err) == (0, "", "")
+    assert (tmp_path / "foils" / "co_foil_closure" / "methods.md").is_file()
+    _, out, _ = run(capsys, "fit", CLOSURE, "-o", tmp_path, "--no-figures")
+    assert out.count("written:") == 1, "a run that is not quiet prints again"
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("merge", "xasuite.merge"),
+        ("plot", "xasuite figure"),
+        ("fits", '"fit"'),
+        ("serie", '"series"'),
+        ("x", "there are new"),
+    ],
+)
+def test_a_wrong_command_names_the_right_one(
+    typed: str, meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = run(capsys, typed)
+    assert code == 1
+    assert meant in err
+    assert len(err.splitlines()) == 1
+
+
+def test_no_word_for_elsewhere_is_a_command() -> None:
+    assert not set(ELSEWHERE) & set(COMMANDS)
+
+
+def test_data_in_place_of_a_spec_name_new(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "foil.dat").write_text("1 2\n")
+    code, _, err = run(capsys, "fit", tmp_path / "foil.dat")
+    assert code == 1
+    assert f"xasuite new {tmp_path / 'foil.dat'}" in err
+
+
+def test_the_spec_of_a_series_names_series(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "fit", fits_dir() / "ccro_series" / "co.toml")
+    assert code == 1
+    assert "xasuite series" in err
+
+
+def test_a_batch_goes_on_after_a_bad_spec(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bad = tmp_path / "bad.toml"
+    bad.write_text("xasuite = 2\n[fit\n")
+    code, out, err = run(capsys, "fit", bad, CLOSURE, "-o", tmp_path, "--no-figures")
+    assert code == 1
+    assert "bad.toml" in err
+    assert "written:" in out
+
+
+def test_brackets_of_a_title_are_text(capsys: pytest.CaptureFixture[str]) -> None:
+    from xasuite.cli.common import show
+    from xasuite.records.table import Table
+
+    show(
+        Table.of(
+            "Pt [ref] foil", ("sample", "n"), [("[/red]", "[bold]5")], notes=("[/]",), facts=(("[a]", "[b]"),)
+        )
+    )
+    out = capsys.readouterr().out
+    for text in ("Pt [ref] foil", "[/red]", "[bold]5", "[/]", "[a]", "[b]"):
+        assert text in out
+
+
+def test_json_of_a_table_is_the_documented_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "valence", fits_dir() / "valence" / "ccro_co.toml", "--json")
+    assert code == 0
+    for document in json.loads(out):
+        assert set(document) == {"title", "label", "facts", "columns", "rows", "notes"}
+
+
+@pytest.mark.skipif(
+    signal.getsignal(signal.SIGINT) != signal.default_int_handler,
+    reason="Ctrl-C is ignored here, as in a background job",
+)
+def test_an_interrupt_that_is_swallowed_comes_again() -> None:
+    """As where a bare except within a library's import catches the first."""
+    swallowed = []
+
+    def library() -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            swallowed.append(1)
+        for _ in range(400):
+            time.sleep(0.05)
+
+    with pytest.raises(KeyboardInterrupt), insistent():
+        library()
+    assert swallowed
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.skipif(
+    signal.getsignal(signal.SIGINT) != signal.default_int_handler,
+    reason="Ctrl-C is ignored here, as in a background job",
+)
+def test_what_an_interrupted_run_keeps_is_not_disturbed() -> None:
+    kept = []
+
+    def run_and_keep() -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        finally:
+            for _ in range(30):
+                time.sleep(0.05)
+            kept.append(1)
+
+    with pytest.raises(KeyboardInterrupt), insistent():
+        run_and_keep()
+    assert kept
