@@ -1,0 +1,150 @@
+"""The four plots of the page. Data go in as columns; the axes keep a reader's zoom over an update."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from bokeh.models import BoxAnnotation, ColumnDataSource, Legend, Span
+from bokeh.plotting import figure
+
+from .analysis import View
+
+DATA, FIT, LINES = "#111111", "#c8102e", "#2a6fbb"
+PATHS = ("#2a9d5c", "#b46a00", "#7b3fa0", "#00838f", "#8d6e63", "#5c6bc0", "#ad1457", "#558b2f")
+
+
+class Plots:
+    """Figures with their sources and the boxes that a user drags."""
+
+    def __init__(self, height: int = 260) -> None:
+        self.mu = _figure("mu(E)", "energy (eV)", "absorption", height)
+        self.norm = _figure("normalised", "energy (eV)", "normalised absorption", height)
+        self.k = _figure("chi(k)", "k (1/\u212b)", "k\u207f \u03c7(k)", height)
+        self.r = _figure("|chi(R)|", "R (\u212b), not corrected for phase", "|\u03c7(R)|", height)
+        self.sources: dict[str, ColumnDataSource] = {}
+        self._lines(self.mu, "mu", (("mu", DATA, "data"), ("pre", LINES, "pre-edge"), ("post", "#2a9d5c", "post-edge"), ("bkg", FIT, "background")))  # fmt: skip
+        self._lines(self.norm, "norm", (("norm", DATA, "norm"), ("flat", LINES, "flat")))
+        self._lines(self.k, "k", (("data", DATA, "data"), ("fit", FIT, "fit"), ("window", "#999999", "window")))
+        self._lines(self.r, "r", (("data", DATA, "data"), ("fit", FIT, "fit")))
+        self.paths = ColumnDataSource({"xs": [], "ys": [], "color": [], "label": []})
+        self.r.multi_line("xs", "ys", color="color", source=self.paths, line_width=1.2, legend_field="label")
+        self.overlay = ColumnDataSource({"xs": [], "ys": [], "label": []})
+        self.norm.multi_line("xs", "ys", color="#9bb7d4", source=self.overlay, line_width=1.0)
+        self.e0 = Span(dimension="height", line_color=LINES, line_dash="dashed")
+        self.tabulated = Span(dimension="height", line_color="#999999", line_dash="dotted")
+        for f in (self.mu, self.norm):
+            f.add_layout(self.e0)
+            f.add_layout(self.tabulated)
+        self.k_range = _box(self.k)
+        self.r_range = _box(self.r)
+        for f in (self.mu, self.norm, self.k, self.r):
+            for legend in f.legend:
+                _small(legend)
+
+    @property
+    def all(self) -> tuple[Any, ...]:
+        """The four figures."""
+        return self.mu, self.norm, self.k, self.r
+
+    def _lines(self, f: Any, name: str, lines: tuple[tuple[str, str, str], ...]) -> None:
+        source = ColumnDataSource({"x": [], **{column: [] for column, _, _ in lines}}, name=f"{name}-data")
+        for column, color, label in lines:
+            f.line("x", column, source=source, color=color, line_width=1.6, legend_label=label)
+        self.sources[name] = source
+
+    def show(self, view: View) -> None:
+        """Draw a view. A step that failed leaves its plot empty, so that nothing old stands for something new."""
+        self._mu(view)
+        self._k(view)
+        self._r(view)
+
+    def _mu(self, view: View) -> None:
+        norm, chi = view.norm, view.chi
+        if norm is None:
+            s = view.spectrum
+            empty = np.full(0 if s is None else s.energy.size, np.nan)
+            self.sources["mu"].data = {"x": [] if s is None else s.energy, "mu": [] if s is None else s.mu, "pre": empty, "post": empty, "bkg": empty}  # fmt: skip
+            self.sources["norm"].data = {"x": [], "norm": [], "flat": []}
+            return
+        gap = np.full(norm.energy.size, np.nan)
+        bkg = gap if chi is None or chi.bkg is None or chi.energy is None else np.interp(norm.energy, chi.energy, chi.bkg, left=np.nan, right=np.nan)  # fmt: skip
+        self.sources["mu"].data = {
+            "x": norm.energy, "mu": norm.mu, "pre": gap if norm.pre_edge is None else norm.pre_edge,
+            "post": gap if norm.post_edge is None else norm.post_edge, "bkg": bkg,
+        }  # fmt: skip
+        self.sources["norm"].data = {"x": norm.energy, "norm": norm.norm, "flat": norm.flat}
+        self.e0.location = float(norm.e0)
+
+    def _k(self, view: View) -> None:
+        chi, t = view.chi, view.transform
+        if chi is None or t is None:
+            self.sources["k"].data = {"x": [], "data": [], "fit": [], "window": []}
+            return
+        weight = t.kweight
+        data = chi.chi * chi.k**weight
+        fit = np.full(chi.k.size, np.nan)
+        if view.fit is not None:
+            d = view.fit.data[0]
+            fit = np.interp(chi.k, d.k, d.fit, left=np.nan, right=np.nan) * chi.k**weight
+        inside = (chi.k >= view.loaded.spec.fit.k[0]) & (chi.k <= view.loaded.spec.fit.k[1])
+        top = float(np.abs(data[inside]).max()) if inside.any() else 1.0
+        window = np.interp(chi.k, t.k, t.window) * top
+        self.sources["k"].data = {"x": chi.k, "data": data, "fit": fit, "window": window}
+        self.k.yaxis.axis_label = f"k{weight:g} \u03c7(k)"
+        self.k_range.left, self.k_range.right = view.loaded.spec.fit.k
+
+    def _r(self, view: View) -> None:
+        t = view.transform
+        if t is None:
+            self.sources["r"].data = {"x": [], "data": [], "fit": []}
+            self.paths.data = {"xs": [], "ys": [], "color": [], "label": []}
+            return
+        curves: dict[str, Any] = {}
+        if view.fit is not None:
+            curves = fit_transforms(view)
+        gap = np.full(t.r.size, np.nan)
+        self.sources["r"].data = {"x": t.r, "data": t.magnitude, "fit": curves.pop("fit", gap)}
+        labels = list(curves)
+        self.paths.data = {
+            "xs": [t.r] * len(labels), "ys": [curves[n] for n in labels], "label": labels,
+            "color": [PATHS[i % len(PATHS)] for i in range(len(labels))],
+        }  # fmt: skip
+        self.r_range.left, self.r_range.right = view.loaded.spec.fit.r
+
+
+def fit_transforms(view: View) -> dict[str, Any]:
+    """|chi(R)| of the fit ("fit") and of each path, on the data's R."""
+    from dataclasses import replace
+
+    from .analysis import transform
+
+    assert view.fit is not None
+    assert view.chi is not None
+    d = view.fit.data[0]
+    out = {}
+    for label, curve in {"fit": d.fit, **d.paths}.items():
+        record = replace(view.chi, k=d.k, chi=curve, energy=None, mu=None, bkg=None)
+        out[label] = transform(record, view.loaded.spec.fit).magnitude
+    return out
+
+
+def _figure(title: str, x: str, y: str, height: int) -> Any:
+    return figure(
+        title=title, x_axis_label=x, y_axis_label=y, height=height, sizing_mode="stretch_width",
+        tools="pan,wheel_zoom,box_zoom,reset,save", active_scroll="wheel_zoom", output_backend="canvas",
+    )  # fmt: skip
+
+
+def _box(f: Any) -> BoxAnnotation:
+    box = BoxAnnotation(left=0, right=1, fill_color=LINES, fill_alpha=0.07, line_color=LINES, line_alpha=0.5, editable=True, resizable="x", movable="x")  # fmt: skip
+    f.add_layout(box)
+    return box
+
+
+def _small(legend: Legend) -> None:
+    legend.label_text_font_size = "8pt"
+    legend.glyph_height = legend.glyph_width = 12
+    legend.padding = legend.spacing = 2
+    legend.background_fill_alpha = 0.6
+    legend.click_policy = "hide"

@@ -1,0 +1,93 @@
+"""The page's server: loopback only, a port and a token of its own, ended by Ctrl-C."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from bokeh.application import Application
+from bokeh.application.handlers.function import FunctionHandler
+from bokeh.server.auth_provider import AuthProvider
+from bokeh.server.server import Server
+from tornado.web import RequestHandler
+
+HOST = "127.0.0.1"
+
+
+def serve(make: Callable[[], Any], *, port: int = 0, title: str = "xasuite explore") -> tuple[Server, str]:
+    """Start serving; gives the server (call `run_until_shutdown`) and the address with its token.
+
+    Parameters
+    ----------
+    make : callable
+        Gives the layout of a new page; called for each tab that is opened.
+    port : int
+        0 takes a free one.
+    """
+
+    def document(doc: Any) -> None:
+        doc.title = title
+        doc.add_root(make())
+
+    token = secrets.token_urlsafe(16)
+    server = Server(
+        {"/": Application(FunctionHandler(document))}, port=port, address=HOST, auth_provider=_Token(token),
+        allow_websocket_origin=None, num_procs=1,
+    )  # fmt: skip
+    tornado: Any = server._tornado
+    tornado.websocket_origins = {f"{HOST}:{server.port}", f"localhost:{server.port}"}
+    server.start()
+    return server, f"http://{HOST}:{server.port}/?token={token}"
+
+
+class _Token(AuthProvider):
+    """Lets in who brings the token in the address, and remembers him by a cookie."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+        super().__init__()
+
+    @property
+    def get_user(self) -> Callable[[Any], str | None]:
+        def user(handler: Any) -> str | None:
+            given = handler.get_argument("token", "") or handler.get_cookie("xasuite-token", "")
+            if not secrets.compare_digest(str(given), self._token):
+                return None
+            handler.set_cookie("xasuite-token", self._token, httponly=True, samesite="Strict")
+            return "reader"
+
+        return user
+
+    @property
+    def get_user_async(self) -> None:
+        return None
+
+    @property
+    def login_url(self) -> str:
+        return "/refused"
+
+    @property
+    def get_login_url(self) -> None:
+        return None
+
+    @property
+    def login_handler(self) -> type[RequestHandler]:
+        return _Refused
+
+    @property
+    def logout_url(self) -> None:
+        return None
+
+    @property
+    def logout_handler(self) -> None:
+        return None
+
+
+class _Refused(RequestHandler):
+    """What a request without the token gets."""
+
+    def get(self) -> None:
+        self.set_status(403)
+        self.set_header("Content-Type", "text/plain")
+        self.finish("The address lacks its token. Open the address that xasuite explore printed.")

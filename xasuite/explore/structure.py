@@ -1,0 +1,72 @@
+"""Crystals found, their paths as rows of a table, and the paths that were ticked as tables of a spec."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import feff
+from ..errors import CrystalError
+from ..feff.paths import FeffPath
+
+COLUMNS = ("path", "atoms", "N", "R", "legs", "amplitude")
+# ranges that a first fit of any shell may need; the fit says when a value stands at one
+STARTS = {"s02": {"guess": 0.9, "min": 0.0}, "enot": {"guess": 0.0}}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A path that may be ticked: the crystal it is of, and FEFF's result."""
+
+    crystal: str
+    path: FeffPath
+
+
+def crystals(text: str) -> list[tuple[str, str]]:
+    """Names for a spec and what they are, of the crystals that match a text or of the file that it names."""
+    if Path(text).suffix.lower() in (".cif", ".xyz"):
+        return [(text, Path(text).name)]
+    found = [(c.name, f"{c.name}: {c.title}") for c in feff.shipped_crystals(text)]
+    try:
+        entries = feff.search_crystals(text)
+    except CrystalError:
+        if not found:
+            raise
+        entries = ()
+    return found + [(f"amcsd:{e.number}", f"amcsd:{e.number} {e.name} {e.formula} {e.space_group}") for e in entries[:40]]
+
+
+def paths(crystal: str, absorber: str, edge: str) -> list[Choice]:
+    """The paths of a crystal around an absorber, nearest first (FEFF, cached)."""
+    structure = feff.load_crystal(crystal)
+    return [Choice(crystal, p) for p in feff.find_paths(structure, absorber=absorber, edge=edge)]
+
+
+def columns(found: list[Choice]) -> dict[str, list[Any]]:
+    """The table of paths; the bar says how strong a path is against the strongest."""
+    return {
+        "path": [c.path.index for c in found],
+        "atoms": ["-".join(c.path.scatterers) for c in found],
+        "N": [f"{c.path.degen:g}" for c in found],
+        "R": [f"{c.path.reff:.3f}" for c in found],
+        "legs": [c.path.nleg for c in found],
+        "amplitude": [f"{'\u2588' * max(1, round(c.path.relative_amplitude / 10))} {c.path.relative_amplitude:.0f}" for c in found],
+    }
+
+
+def with_paths(tables: dict[str, Any], chosen: list[Choice]) -> dict[str, Any]:
+    """The spec with these paths fitted: N held at the crystal's, R and sigma2 of each its own, one S02 and E0."""
+    params: dict[str, Any] = {name: dict(start) for name, start in STARTS.items()}
+    out = []
+    for i, c in enumerate(chosen, 1):
+        params[f"dr{i}"] = {"guess": 0.0}
+        params[f"ss{i}"] = {"guess": 0.005, "min": 0.0}
+        where = {"amcsd": int(c.crystal[6:])} if c.crystal.startswith("amcsd:") else {"crystal": c.crystal}
+        out.append(
+            {
+                "label": f"{'-'.join(c.path.scatterers)} {c.path.reff:.2f}", **where, "path": c.path.index,
+                "n": float(c.path.degen), "s02": "s02", "e0": "enot", "deltar": f"dr{i}", "sigma2": f"ss{i}",
+            }  # fmt: skip
+        )
+    return tables | {"params": params, "path": out}
