@@ -26,7 +26,7 @@ ARGUMENTS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1280,720", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",
 )  # fmt: skip
-R_DATA = "return Array.from(Bokeh.documents[0].get_model_by_name('r-data').data.get('data'))"
+R_DATA = "return Array.from(Bokeh.documents[0].get_model_by_name('r-data').get_array('data'))"
 
 
 @pytest.fixture(scope="module")

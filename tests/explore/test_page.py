@@ -50,7 +50,7 @@ def test_a_whole_move_is_one_step_of_undo(page: Page) -> None:
     before = page.history.text
     for value in (0.9, 1.0, 1.1):
         page.rbkg.value = value
-    page.rbkg.value_throttled = 1.1
+    page._settled("value_throttled", 0.8, 1.1)
     assert len(page.history.past) == 1
     page._step(page.history.undo)
     assert page.history.text == before

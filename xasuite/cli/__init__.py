@@ -28,6 +28,7 @@ from .common import QUIET, warn
 COMMANDS: tuple[str, ...] = (
     "new",
     "check",
+    "explore",
     "convert",
     "fit",
     "reproduce",

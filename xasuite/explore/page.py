@@ -116,7 +116,6 @@ class Page:
         fit = bool(loaded.spec.path) and (self.live.active or self._fit_asked)
         self._fit_asked = False
         self.view = self.analysis.view(loaded, fit=fit)
-        self.plots.show(self.view)
         self._follow()
         problems = "; ".join(self.view.problems)
         self.say(problems or self._notes(), bad=bool(problems))
@@ -177,7 +176,7 @@ class Page:
     def _make_controls(self) -> None:
         self._fit_asked = False
         self.live = Toggle(label="Fit while changing", active=False, button_type="light")
-        self.live.on_change("active", lambda *_: self.refresh())
+        self.live.on_change("active", self._on(lambda _: self.refresh()))
         self.e0 = Slider(title="E0 (eV)", start=0, end=1, value=0.5, step=0.1)
         self.pre = RangeSlider(title="pre-edge range (eV from E0)", start=-300, end=-5, value=(-150, -30), step=1)
         self.post = RangeSlider(title="post-edge range (eV from E0)", start=10, end=1000, value=(150, 500), step=5)
@@ -212,16 +211,17 @@ class Page:
             number = [round(v, 4) for v in value] if isinstance(value, tuple) else round(value, 4)
             self.later(lambda: self.change(table, key, number, merge=merge))
 
-        def ended(*_: Any) -> None:
-            self._moving = False
-
         widget.on_change("value", self._on(moved))
-        widget.on_change("value_throttled", ended)
+        widget.on_change("value_throttled", self._settled)
+
+    def _settled(self, attr: str, old: Any, new: Any) -> None:
+        """The end of a slider's move: the next change is a step of its own."""
+        self._moving = False
 
     def _on(self, action: Callable[[Any], Any]) -> Callable[[str, Any, Any], None]:
         """A callback that a widget's own following of the spec does not set off."""
 
-        def changed(_: str, old: Any, new: Any) -> None:
+        def changed(attr: str, old: Any, new: Any) -> None:
             if not self._quiet and old != new:
                 action(new)
 
@@ -237,6 +237,7 @@ class Page:
         spec, norm = self.view.loaded.spec, self.view.norm
         self._quiet = True
         try:
+            self.plots.show(self.view)
             if norm is not None:
                 e0 = float(norm.e0)
                 self.e0.start, self.e0.end = round(e0 - 30, 1), round(e0 + 30, 1)
@@ -466,7 +467,7 @@ class Page:
                 TabPanel(title="Fit", child=column(self.r, self.kweight, self.param_table, row(self.fit_button, self.live))),
                 TabPanel(title="Spec", child=column(self.toml, row(self.apply, self.undo, self.redo), row(self.save, self.python))),
             ],
-            width=420,
+            width=420, name="tabs",
         )  # fmt: skip
         p = self.plots
         plots = column(row(p.mu, p.norm, sizing_mode="stretch_width"), row(p.k, p.r, sizing_mode="stretch_width"), self.message, self.table, sizing_mode="stretch_width")  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from bokeh.application.handlers.function import FunctionHandler
 from bokeh.server.auth_provider import AuthProvider
 from bokeh.server.server import Server
 from tornado.web import RequestHandler
+from tornado.websocket import WebSocketHandler
 
 HOST = "127.0.0.1"
 
@@ -30,15 +32,20 @@ def serve(make: Callable[[], Any], *, port: int = 0, title: str = "xasuite explo
         doc.title = title
         doc.add_root(make())
 
-    token = secrets.token_urlsafe(16)
+    token, port = secrets.token_urlsafe(16), port or _free_port()
     server = Server(
         {"/": Application(FunctionHandler(document))}, port=port, address=HOST, auth_provider=_Token(token),
-        allow_websocket_origin=None, num_procs=1,
+        allow_websocket_origin=[f"{HOST}:{port}", f"localhost:{port}"], num_procs=1,
     )  # fmt: skip
-    tornado: Any = server._tornado
-    tornado.websocket_origins = {f"{HOST}:{server.port}", f"localhost:{server.port}"}
     server.start()
-    return server, f"http://{HOST}:{server.port}/?token={token}"
+    return server, f"http://{HOST}:{port}/?token={token}"
+
+
+def _free_port() -> int:
+    """A port that is free now; Bokeh wants to know it before it starts, for its check of origins."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
 
 
 class _Token(AuthProvider):
@@ -54,7 +61,8 @@ class _Token(AuthProvider):
             given = handler.get_argument("token", "") or handler.get_cookie("xasuite-token", "")
             if not secrets.compare_digest(str(given), self._token):
                 return None
-            handler.set_cookie("xasuite-token", self._token, httponly=True, samesite="Strict")
+            if not isinstance(handler, WebSocketHandler):
+                handler.set_cookie("xasuite-token", self._token, httponly=True, samesite="Strict")
             return "reader"
 
         return user

@@ -51,7 +51,7 @@ def columns(found: list[Choice]) -> dict[str, list[Any]]:
         "N": [f"{c.path.degen:g}" for c in found],
         "R": [f"{c.path.reff:.3f}" for c in found],
         "legs": [c.path.nleg for c in found],
-        "amplitude": [f"{'\u2588' * max(1, round(c.path.relative_amplitude / 10))} {c.path.relative_amplitude:.0f}" for c in found],
+        "amplitude": [_bar(c.path.relative_amplitude) for c in found],
     }
 
 
@@ -70,3 +70,7 @@ def with_paths(tables: dict[str, Any], chosen: list[Choice]) -> dict[str, Any]:
             }  # fmt: skip
         )
     return tables | {"params": params, "path": out}
+
+
+def _bar(percent: float) -> str:
+    return "\u2588" * max(1, round(percent / 10)) + f" {percent:.0f}"
