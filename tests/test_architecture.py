@@ -34,6 +34,7 @@ LEVELS = [
     {"workflow"},
     {"_series"},
     {"report"},
+    {"explorer"},
     {"cli"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}

@@ -51,6 +51,8 @@ _PUBLIC: dict[str, str] = {
     "valence": "xasuite.workflow.valence:run_valence",
     "series": "xasuite._series",
     "open_series": "xasuite._series:open_run",
+    # the interactive page
+    "explore": "xasuite.explorer.notebook",
     # figures
     "plot": "xasuite.report",
 }

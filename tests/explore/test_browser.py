@@ -32,8 +32,8 @@ R_DATA = "return Array.from(Bokeh.documents[0].get_model_by_name('r-data').get_a
 @pytest.fixture(scope="module")
 def address(scan: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:  # noqa: F811
     """A running server's address, in a thread of its own."""
-    from xasuite.explore import page_maker
-    from xasuite.explore.server import serve
+    from xasuite.explorer import page_maker
+    from xasuite.explorer.server import serve
 
     ready, held = threading.Event(), {}
     target = tmp_path_factory.mktemp("out") / "explore.toml"
@@ -67,7 +67,11 @@ def driver(address: str) -> Iterator[Any]:
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     browser = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
     browser.get(address)
-    wait(lambda: browser.execute_script("return window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].get_model_by_name('r-data') != null"))
+    wait(
+        lambda: browser.execute_script(
+            "return window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].get_model_by_name('r-data') != null"
+        )
+    )
     yield browser
     browser.quit()
 
@@ -103,7 +107,9 @@ def test_a_slider_redraws_what_the_library_gives(driver: Any, scan: Path) -> Non
 def test_nothing_is_asked_of_the_network_and_the_console_is_clean(driver: Any) -> None:
     import json
 
-    errors = [e for e in driver.get_log("browser") if e["level"] == "SEVERE" and "favicon" not in e["message"]]
+    errors = [
+        e for e in driver.get_log("browser") if e["level"] == "SEVERE" and "favicon" not in e["message"]
+    ]
     assert errors == []
     hosts = set()
     for entry in driver.get_log("performance"):

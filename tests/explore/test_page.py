@@ -11,9 +11,9 @@ pytest.importorskip("bokeh", reason="needs the extra xasuite[explore]")
 
 import xasuite as xs
 from xasuite.errors import ReadError
-from xasuite.explore import inputs
-from xasuite.explore.history import History
-from xasuite.explore.page import Page, thumbnails
+from xasuite.explorer import inputs
+from xasuite.explorer.history import History
+from xasuite.explorer.page import Page, thumbnails
 from xasuite.feff import find_paths, select
 from xasuite.io import write
 from xasuite.workflow import fit
@@ -80,7 +80,7 @@ def test_an_edited_text_is_taken_or_refused(page: Page) -> None:
     assert page.k.value == (3.0, 10.0)
     page.put_text("k = [")
     assert "k = [3.0, 10.0]" in page.history.text, "a text that is no spec changes nothing"
-    assert 'color:#b00020' in page.message.text
+    assert "color:#b00020" in page.message.text
 
 
 def test_what_is_on_disk_is_not_overwritten_unasked(page: Page) -> None:

@@ -19,10 +19,10 @@ def explore(
     browser: bool = typer.Option(True, help="Open the page in the default browser."),
 ) -> None:
     """Look at scans, move ranges, fit, and save what you did as a spec. Served to this machine only; Ctrl-C ends it."""
-    from ..explore import page_maker
+    from ..explorer import page_maker
 
     make = page_maker(inputs, save_as)
-    from ..explore.server import serve
+    from ..explorer.server import serve
 
     server, address = serve(make, port=port)
     typer.echo(f"open {address}\nCtrl-C ends it.")

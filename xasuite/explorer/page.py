@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import tomllib
 from collections.abc import Callable
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,8 @@ from pydantic import ValidationError
 from .. import files, io
 from ..errors import XasuiteError
 from ..records import Spectrum
-from ..spec.write import to_toml
+from ..specs.load import LoadedSpec
+from ..specs.write import to_toml
 from ..workflow.resolve import Context
 from ..workflow.verdict import verdict_of
 from . import structure
@@ -42,7 +44,7 @@ from .analysis import Analysis, View, first_spec, load_draft
 from .history import History
 from .plots import Plots
 
-PARAMETER_COLUMNS = ("name", "kind", "value", "min", "max", "result")
+PARAMETER_COLUMNS = ("name", "kind", "value", "min", "max")
 KINDS = ("guess", "value", "expr")
 
 
@@ -64,6 +66,7 @@ class Page:
         self.analysis = Analysis(Context())
         self.history = History(text or self._new(scans[0]))
         self.view: View | None = None
+        self._fit_asked = False
         self.plots = Plots()
         self.found: list[structure.Choice] = []
         self._pending: Callable[[], None] | None = None
@@ -72,7 +75,9 @@ class Page:
         self._seen = save_as.stat().st_mtime_ns if save_as.exists() else None
         self.message = Div(sizing_mode="stretch_width", render_as_text=False)
         self.table = Div(sizing_mode="stretch_width")
-        self.toml = TextAreaInput(title="The spec (TOML); edit and press Apply", rows=24, sizing_mode="stretch_width")
+        self.toml = TextAreaInput(
+            title="The spec (TOML); edit and press Apply", rows=24, sizing_mode="stretch_width"
+        )
         self._make_controls()
         self.refresh()
 
@@ -94,12 +99,12 @@ class Page:
     def put_text(self, text: str, *, merge: bool = False) -> None:
         """Make a text the spec, if it is one; a mistake is shown and nothing is changed."""
         try:
-            load_draft(text, self.target)
+            loaded = load_draft(text, self.target)
         except (XasuiteError, ValidationError, tomllib.TOMLDecodeError, KeyError) as exc:
             self.say(str(exc), bad=True)
             return
         self.history.put(text, merge=merge)
-        self.refresh()
+        self.refresh(loaded)
 
     def change(self, table: str, key: str, value: Any, *, merge: bool = False) -> None:
         """Set one key of the spec (None takes it out)."""
@@ -110,9 +115,9 @@ class Page:
             part[key] = value
         self.put(tables, merge=merge)
 
-    def refresh(self) -> None:
+    def refresh(self, loaded: LoadedSpec | None = None) -> None:
         """Compute and draw the present spec; widgets follow it."""
-        loaded = load_draft(self.history.text, self.target)
+        loaded = loaded or load_draft(self.history.text, self.target)
         fit = bool(loaded.spec.path) and (self.live.active or self._fit_asked)
         self._fit_asked = False
         self.view = self.analysis.view(loaded, fit=fit)
@@ -150,7 +155,7 @@ class Page:
     def _notes(self) -> str:
         assert self.view is not None
         notes = self.view.spectrum.notes if self.view.spectrum is not None else ()
-        return " | ".join(notes[:3])
+        return " | ".join([*self.view.warnings, *notes][:3])
 
     def _show_result(self) -> None:
         assert self.view is not None
@@ -161,11 +166,15 @@ class Page:
         verdict = verdict_of(fit)
         head = "".join(f"<th>{c}</th>" for c in ("path", "N", "R (\u212b)", "\u03c3\u00b2 (\u212b\u00b2)", "S\u2080\u00b2", "\u0394E\u2080 (eV)"))  # fmt: skip
         rows = "".join(
-            "<tr>" + "".join(f"<td>{escape(str(c))}</td>" for c in (p.label, p.n, p.r, p.sigma2, p.s02, p.e0)) + "</tr>"
+            "<tr>"
+            + "".join(f"<td>{escape(str(c))}</td>" for c in (p.label, p.n, p.r, p.sigma2, p.s02, p.e0))
+            + "</tr>"
             for p in fit.paths
         )
         reasons = "; ".join(verdict.reasons)
+        params = ", ".join(f"{p.name} = {p.value}" for p in fit.parameters)
         self.table.text = (
+            f'<div style="font-size:12px">{escape(params)}</div>'
             f'<table style="font-size:13px;border-spacing:10px 2px">{"<tr>" + head + "</tr>"}{rows}</table>'
             f'<div style="font-size:12px">R factor {fit.rfactor:.4f}; {fit.n_varys} variables, {fit.n_idp:.1f} independent '
             f"points. Verdict: <b>{escape(verdict.level)}</b>{'. ' + escape(reasons) if reasons else ''}</div>"
@@ -174,14 +183,19 @@ class Page:
     # ----------------------------------------------------------------------------------------------- controls
 
     def _make_controls(self) -> None:
-        self._fit_asked = False
         self.live = Toggle(label="Fit while changing", active=False, button_type="light")
         self.live.on_change("active", self._on(lambda _: self.refresh()))
         self.e0 = Slider(title="E0 (eV)", start=0, end=1, value=0.5, step=0.1)
-        self.pre = RangeSlider(title="pre-edge range (eV from E0)", start=-300, end=-5, value=(-150, -30), step=1)
-        self.post = RangeSlider(title="post-edge range (eV from E0)", start=10, end=1000, value=(150, 500), step=5)
+        self.pre = RangeSlider(
+            title="pre-edge range (eV from E0)", start=-300, end=-5, value=(-150, -30), step=1
+        )
+        self.post = RangeSlider(
+            title="post-edge range (eV from E0)", start=10, end=1000, value=(150, 500), step=5
+        )
         self.rbkg = Slider(name="rbkg", title="rbkg (\u212b)", start=0.4, end=2.0, value=0.8, step=0.05)
-        self.bkg_kweight = RadioButtonGroup(labels=["0", "1", "2", "3"], active=3, name="k weight of the background")
+        self.bkg_kweight = RadioButtonGroup(
+            labels=["0", "1", "2", "3"], active=3, name="k weight of the background"
+        )
         self.k = RangeSlider(title="k range (1/\u212b)", start=0, end=20, value=(3, 12), step=0.1)
         self.r = RangeSlider(title="R range of the fit (\u212b)", start=0, end=6, value=(1, 3), step=0.05)
         self.dk = Slider(title="dk (1/\u212b)", start=0, end=4, value=1, step=0.25)
@@ -192,12 +206,14 @@ class Page:
             (self.rbkg, "reduce", "rbkg"), (self.k, "fit", "k"), (self.r, "fit", "r"), (self.dk, "fit", "dk"),
         ):  # fmt: skip
             self._bind(widget, table, key)
-        self.bkg_kweight.on_change("active", self._on(lambda new: self.change("reduce", "bkg_kweight", int(new))))
+        self.bkg_kweight.on_change(
+            "active", self._on(lambda new: self.change("reduce", "bkg_kweight", int(new)))
+        )
         self.window.on_change("value", self._on(lambda new: self.change("fit", "window", new)))
         self.kweight.on_change("active", self._on(lambda new: self.change("fit", "kweight", [i + 1 for i in sorted(new)] or [2])))  # fmt: skip
         for box, key in ((self.plots.k_range, "k"), (self.plots.r_range, "r")):
             for side in ("left", "right"):
-                box.on_change(side, self._on(lambda _, b=box, k=key: self._dragged(b, k)))
+                box.on_change(side, self._on(partial(self._dragged, box, key)))
         self._data_controls()
         self._structure_controls()
         self._fit_controls()
@@ -227,7 +243,7 @@ class Page:
 
         return changed
 
-    def _dragged(self, box: Any, key: str) -> None:
+    def _dragged(self, box: Any, key: str, new: float) -> None:
         low, high = sorted((float(box.left), float(box.right)))
         self.later(lambda: self.change("fit", key, [round(low, 2), round(high, 2)], merge=False))
 
@@ -261,9 +277,15 @@ class Page:
 
     def _ranges(self, norm: Any, below: float, above: float) -> None:
         used = norm.history[-1].settings if norm.history else {}
-        for slider, key, default in ((self.pre, "pre_range", (below, -30.0)), (self.post, "norm_range", (50.0, above))):
+        for slider, key, default in (
+            (self.pre, "pre_range", (below, -30.0)),
+            (self.post, "norm_range", (50.0, above)),
+        ):
             value = used.get(key) or default
-            slider.value = (round(max(float(value[0]), slider.start), 1), round(min(float(value[1]), slider.end), 1))
+            slider.value = (
+                round(max(float(value[0]), slider.start), 1),
+                round(min(float(value[1]), slider.end), 1),
+            )
 
     # --------------------------------------------------------------------------------------------------- data
 
@@ -398,22 +420,17 @@ class Page:
     def _follow_params(self) -> None:
         assert self.view is not None
         rows: dict[str, list[str]] = {c: [] for c in PARAMETER_COLUMNS}
-        fit = self.view.fit
         for name, p in tomllib.loads(self.history.text).get("params", {}).items():
             kind = next((k for k in (*KINDS, "from") if k in p), "")
-            result = next((str(q.value) for q in fit.parameters if q.name == name), "") if fit else ""
-            for key, value in zip(
-                PARAMETER_COLUMNS,
-                (name, kind, p.get(kind, ""), p.get("min", ""), p.get("max", ""), result),
-                strict=True,
-            ):
+            cells = (name, kind, p.get(kind, ""), p.get("min", ""), p.get("max", ""))
+            for key, value in zip(PARAMETER_COLUMNS, cells, strict=True):
                 rows[key].append(str(value))
         self.params.data = rows
 
     def _edited(self, data: dict[str, list[Any]]) -> None:
         tables = self.tables
         changed: dict[str, Any] = {}
-        for name, kind, value, low, high, _ in zip(*(data[c] for c in PARAMETER_COLUMNS), strict=True):
+        for name, kind, value, low, high in zip(*(data[c] for c in PARAMETER_COLUMNS), strict=True):
             if kind not in KINDS:
                 changed[name] = tables["params"][name]
                 continue
@@ -453,7 +470,9 @@ class Page:
 
     def _as_python(self) -> None:
         text = self.history.text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-        self.toml.value = f'import xasuite as xs\n\nresult = xs.fit(xs.spec(text="""\n{text}"""))\nprint(result.table())\n'
+        self.toml.value = (
+            f'import xasuite as xs\n\nresult = xs.fit(xs.spec(text="""\n{text}"""))\nprint(result.table())\n'
+        )
 
     # ------------------------------------------------------------------------------------------------- layout
 
@@ -461,11 +480,11 @@ class Page:
         """The page as one Bokeh layout, legible at 1280 x 720 and in a notebook's width."""
         tabs = Tabs(
             tabs=[
-                TabPanel(title="Data", child=column(self.files, self.mu, self.thumbnails, self.shown, self.merge, self.deglitch)),
-                TabPanel(title="Reduction", child=column(self.e0, self.pre, self.post, self.rbkg, Div(text="k weight of the background"), self.bkg_kweight, self.k, self.dk, self.window)),
-                TabPanel(title="Structure", child=column(self.query, self.crystals, self.list_paths, self.path_table, self.take_paths)),
-                TabPanel(title="Fit", child=column(self.r, self.kweight, self.param_table, row(self.fit_button, self.live))),
-                TabPanel(title="Spec", child=column(self.toml, row(self.apply, self.undo, self.redo), row(self.save, self.python))),
+                TabPanel(title="Data", child=_stack(self.files, self.mu, self.thumbnails, self.shown, self.merge, self.deglitch)),
+                TabPanel(title="Reduction", child=_stack(self.e0, self.pre, self.post, self.rbkg, Div(text="k weight of the background"), self.bkg_kweight, self.k, self.dk, self.window)),
+                TabPanel(title="Structure", child=_stack(self.query, self.crystals, self.list_paths, self.path_table, self.take_paths)),
+                TabPanel(title="Fit", child=_stack(self.r, self.kweight, self.param_table, row(self.fit_button, self.live))),
+                TabPanel(title="Spec", child=_stack(self.toml, row(self.apply, self.undo, self.redo), row(self.save, self.python))),
             ],
             width=420, name="tabs",
         )  # fmt: skip
@@ -482,7 +501,9 @@ def thumbnails(scans: tuple[Path, ...], most: int = 40) -> str:
             drawing = _svg(io.read(path).mu())
         except XasuiteError as exc:
             drawing = f'<span style="color:#b00020;font-size:10px">{escape(str(exc)[:90])}</span>'
-        out.append(f'<div style="display:inline-block;width:120px;font-size:10px">{drawing}<br>{escape(path.name)}</div>')
+        out.append(
+            f'<div style="display:inline-block;width:120px;font-size:10px">{drawing}<br>{escape(path.name)}</div>'
+        )
     return "".join(out)
 
 
@@ -509,3 +530,10 @@ def _tabulated(element: str, edge: str) -> float | None:
     except ValueError:
         return None
     return float(found.energy) if found is not None else None
+
+
+def _stack(*widgets: Any) -> Any:
+    """Controls one below the other, as wide as their tab."""
+    for widget in widgets:
+        widget.sizing_mode = "stretch_width"
+    return column(*widgets, sizing_mode="stretch_width")

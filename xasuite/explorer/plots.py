@@ -25,7 +25,9 @@ class Plots:
         self.sources: dict[str, ColumnDataSource] = {}
         self._lines(self.mu, "mu", (("mu", DATA, "data"), ("pre", LINES, "pre-edge"), ("post", "#2a9d5c", "post-edge"), ("bkg", FIT, "background")))  # fmt: skip
         self._lines(self.norm, "norm", (("norm", DATA, "norm"), ("flat", LINES, "flat")))
-        self._lines(self.k, "k", (("data", DATA, "data"), ("fit", FIT, "fit"), ("window", "#999999", "window")))
+        self._lines(
+            self.k, "k", (("data", DATA, "data"), ("fit", FIT, "fit"), ("window", "#999999", "window"))
+        )
         self._lines(self.r, "r", (("data", DATA, "data"), ("fit", FIT, "fit")))
         self.paths = ColumnDataSource({"xs": [], "ys": [], "color": [], "label": []})
         self.r.multi_line("xs", "ys", color="color", source=self.paths, line_width=1.2, legend_field="label")
@@ -49,9 +51,22 @@ class Plots:
 
     def _lines(self, f: Any, name: str, lines: tuple[tuple[str, str, str], ...]) -> None:
         source = ColumnDataSource({"x": [], **{column: [] for column, _, _ in lines}}, name=f"{name}-data")
+        drawn = {}
         for column, color, label in lines:
-            f.line("x", column, source=source, color=color, line_width=1.6, legend_label=label)
+            drawn[column] = f.line(
+                "x", column, source=source, color=color, line_width=1.6, legend_label=label
+            )
+        # the background may run far off at E0 and must not set the axis
+        f.y_range.renderers = [line for column, line in drawn.items() if column != "bkg"]
         self.sources[name] = source
+
+    def _put(self, name: str, data: dict[str, Any]) -> None:
+        """New columns for a plot; what has not changed is not sent."""
+        held = self.sources[name].data
+        if any(
+            not np.array_equal(np.asarray(held[c]), np.asarray(v), equal_nan=True) for c, v in data.items()
+        ):
+            self.sources[name].data = data
 
     def show(self, view: View) -> None:
         """Draw a view. A step that failed leaves its plot empty, so that nothing old stands for something new."""
@@ -64,22 +79,22 @@ class Plots:
         if norm is None:
             s = view.spectrum
             empty = np.full(0 if s is None else s.energy.size, np.nan)
-            self.sources["mu"].data = {"x": [] if s is None else s.energy, "mu": [] if s is None else s.mu, "pre": empty, "post": empty, "bkg": empty}  # fmt: skip
-            self.sources["norm"].data = {"x": [], "norm": [], "flat": []}
+            self._put("mu", {"x": [] if s is None else s.energy, "mu": [] if s is None else s.mu, "pre": empty, "post": empty, "bkg": empty})  # fmt: skip
+            self._put("norm", {"x": [], "norm": [], "flat": []})
             return
         gap = np.full(norm.energy.size, np.nan)
         bkg = gap if chi is None or chi.bkg is None or chi.energy is None else np.interp(norm.energy, chi.energy, chi.bkg, left=np.nan, right=np.nan)  # fmt: skip
-        self.sources["mu"].data = {
+        self._put("mu", {
             "x": norm.energy, "mu": norm.mu, "pre": gap if norm.pre_edge is None else norm.pre_edge,
             "post": gap if norm.post_edge is None else norm.post_edge, "bkg": bkg,
-        }  # fmt: skip
-        self.sources["norm"].data = {"x": norm.energy, "norm": norm.norm, "flat": norm.flat}
+        })  # fmt: skip
+        self._put("norm", {"x": norm.energy, "norm": norm.norm, "flat": norm.flat})
         self.e0.location = float(norm.e0)
 
     def _k(self, view: View) -> None:
         chi, t = view.chi, view.transform
         if chi is None or t is None:
-            self.sources["k"].data = {"x": [], "data": [], "fit": [], "window": []}
+            self._put("k", {"x": [], "data": [], "fit": [], "window": []})
             return
         weight = t.kweight
         data = chi.chi * chi.k**weight
@@ -90,21 +105,21 @@ class Plots:
         inside = (chi.k >= view.loaded.spec.fit.k[0]) & (chi.k <= view.loaded.spec.fit.k[1])
         top = float(np.abs(data[inside]).max()) if inside.any() else 1.0
         window = np.interp(chi.k, t.k, t.window) * top
-        self.sources["k"].data = {"x": chi.k, "data": data, "fit": fit, "window": window}
+        self._put("k", {"x": chi.k, "data": data, "fit": fit, "window": window})
         self.k.yaxis.axis_label = f"k{weight:g} \u03c7(k)"
         self.k_range.left, self.k_range.right = view.loaded.spec.fit.k
 
     def _r(self, view: View) -> None:
         t = view.transform
         if t is None:
-            self.sources["r"].data = {"x": [], "data": [], "fit": []}
+            self._put("r", {"x": [], "data": [], "fit": []})
             self.paths.data = {"xs": [], "ys": [], "color": [], "label": []}
             return
         curves: dict[str, Any] = {}
         if view.fit is not None:
             curves = fit_transforms(view)
         gap = np.full(t.r.size, np.nan)
-        self.sources["r"].data = {"x": t.r, "data": t.magnitude, "fit": curves.pop("fit", gap)}
+        self._put("r", {"x": t.r, "data": t.magnitude, "fit": curves.pop("fit", gap)})
         labels = list(curves)
         self.paths.data = {
             "xs": [t.r] * len(labels), "ys": [curves[n] for n in labels], "label": labels,

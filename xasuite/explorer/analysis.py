@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import tomllib
+import warnings
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import XasuiteError
+from ..errors import XasuiteError, XasuiteWarning
 from ..exafs import fourier
 from ..exafs.fit import fit_chi
 from ..exafs.result import FitResult
 from ..records import Chi, Normalized, Spectrum, Transform
-from ..spec.load import LoadedSpec, parse_spec
-from ..spec.schema import Data, Fit, Reduce, Sample, Spec
+from ..specs.load import LoadedSpec, parse_spec
+from ..specs.schema import Data, Fit, Reduce, Sample, Spec
 from ..workflow.resolve import Context, read_entry, reduce_row, resolve_model
 
 T = TypeVar("T")
@@ -31,6 +32,7 @@ class View:
     transform: Transform | None = None
     fit: FitResult | None = None
     problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass
@@ -47,16 +49,19 @@ class Analysis:
         """
         found: dict[str, Any] = {}
         problems: list[str] = []
-        for name, step in self._steps(loaded, row, fit, found):
-            try:
-                found[name] = step()
-            except XasuiteError as exc:
-                problems.append(str(exc))
-                break
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", XasuiteWarning)
+            for name, step in self._steps(loaded, row, fit, found):
+                try:
+                    found[name] = step()
+                except XasuiteError as exc:
+                    problems.append(str(exc))
+                    break
         norm, chi = found.get("reduced", (None, None))
         return View(
-            loaded, found.get("spectrum"), norm, chi, found.get("transform"), found.get("fit"), tuple(problems)
-        )
+            loaded, found.get("spectrum"), norm, chi, found.get("transform"), found.get("fit"), tuple(problems),
+            tuple(dict.fromkeys(str(w.message) for w in caught)),
+        )  # fmt: skip
 
     def _steps(
         self, loaded: LoadedSpec, row: int, fit: bool, found: dict[str, Any]
@@ -68,7 +73,10 @@ class Analysis:
         reduced = ("reduced", (*data[1], spec.reduce))
         steps: list[tuple[str, Callable[[], Any]]] = [
             ("spectrum", lambda: self._keep(*data, lambda: read_entry(loaded, row, self.context))),
-            ("reduced", lambda: self._keep(*reduced, lambda: reduce_row(found["spectrum"], spec.reduce, entry))),
+            (
+                "reduced",
+                lambda: self._keep(*reduced, lambda: reduce_row(found["spectrum"], spec.reduce, entry)),
+            ),
             ("transform", lambda: transform(found["reduced"][1], ranges)),
         ]
         if fit and spec.path:

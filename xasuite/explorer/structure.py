@@ -34,7 +34,9 @@ def crystals(text: str) -> list[tuple[str, str]]:
         if not found:
             raise
         entries = ()
-    return found + [(f"amcsd:{e.number}", f"amcsd:{e.number} {e.name} {e.formula} {e.space_group}") for e in entries[:40]]
+    return found + [
+        (f"amcsd:{e.number}", f"amcsd:{e.number} {e.name} {e.formula} {e.space_group}") for e in entries[:40]
+    ]
 
 
 def paths(crystal: str, absorber: str, edge: str) -> list[Choice]:
@@ -65,9 +67,15 @@ def with_paths(tables: dict[str, Any], chosen: list[Choice]) -> dict[str, Any]:
         where = {"amcsd": int(c.crystal[6:])} if c.crystal.startswith("amcsd:") else {"crystal": c.crystal}
         out.append(
             {
-                "label": f"{'-'.join(c.path.scatterers)} {c.path.reff:.2f}", **where, "path": c.path.index,
-                "n": float(c.path.degen), "s02": "s02", "e0": "enot", "deltar": f"dr{i}", "sigma2": f"ss{i}",
-            }  # fmt: skip
+                "label": f"{'-'.join(c.path.scatterers)} {c.path.reff:.2f}",
+                **where,
+                "path": c.path.index,
+                "n": float(c.path.degen),
+                "s02": "s02",
+                "e0": "enot",
+                "deltar": f"dr{i}",
+                "sigma2": f"ss{i}",
+            }
         )
     return tables | {"params": params, "path": out}
 
