@@ -18,6 +18,7 @@ LEVELS = [
         "choices",
         "constants",
         "cubic",
+        "edges",
         "errors",
         "hooks",
         "version",

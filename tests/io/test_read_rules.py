@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from xasuite import io
+from xasuite.edges import tabulated
 from xasuite.errors import ChannelError, ReadError
 from xasuite.io import edges, names
 from xasuite.io.table import clean_names
@@ -277,7 +278,7 @@ def test_edge_table_is_xraydb() -> None:
     import xraydb
 
     for element, edge in (("Co", "K"), ("Ru", "K"), ("Au", "L3"), ("S", "K")):
-        assert edges.tabulated(element, edge) == xraydb.xray_edge(element, edge).energy
+        assert tabulated(element, edge) == xraydb.xray_edge(element, edge).energy
 
 
 def test_names() -> None:

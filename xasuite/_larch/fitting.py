@@ -11,6 +11,7 @@ import contextlib
 import io
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,7 +104,12 @@ def fit(
             else param(p.value, vary=p.vary, min=p.min, max=p.max, name=p.name)
         )
         setattr(group, p.name, given)
-    with tempfile.TemporaryDirectory(prefix="xasuite-fit-") as folder, _encoded_stdout():
+    with (
+        tempfile.TemporaryDirectory(prefix="xasuite-fit-") as folder,
+        _encoded_stdout(),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
         made = [_dataset(s, ranges, epsilon_k, i, Path(folder)) for i, s in enumerate(sets)]
         result = feffit(group, made, tol=TOLERANCE)
     if result is None:

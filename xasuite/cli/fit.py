@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from ..specs.load import Loaded
     from ..workflow.run import SpecResult
 
-EXIT_NOT_A_FIT = 3
+EXIT_UNCONFIRMED, EXIT_NOT_A_FIT = 2, 3
 COLOURS = {"good": "green", "doubtful": "yellow", "not a fit": "bold red"}
 
 
@@ -29,21 +30,24 @@ def fit(
     output: Path = OUTPUT,
     json: bool = JSON,
     figures: bool = typer.Option(True, help="Make the figures."),
+    audit: bool | None = typer.Option(
+        None, help="Repeat the fits by Larch; left out, once for each spec, data and versions."
+    ),
 ) -> None:
     """Fit specs and write results/<spec>/: result.json, tables, curves, the methods' text, figures.
 
     A spec that cannot be fitted does not stop the others; all that failed are named at the end, with exit code 1. Exit
-    code 3 where a row is not a fit.
+    code 2 where Larch, asked to repeat a fit, does not find the same, 3 where a row is not a fit.
     """
     from ..errors import FitError, SpecError, XasuiteError
-    from ..report.results import write_results
-    from ..workflow import run_spec
+    from ..workflow import audit_spec, run_spec
     from ..workflow.resolve import Context
     from ..workflow.verdict import NOT_A_FIT
 
     context = Context.of(data_root)
     documents, failures = [], []
     levels: set[str] = set()
+    unconfirmed = False
     loaded: list[Loaded[Spec]] = []
     for path in specs:
         try:
@@ -59,18 +63,30 @@ def fit(
                     raise
                 failures.append(f"{one.name}: {exc}")
                 continue
-            written = write_results(result, output, figures=figures, progress=progress)
             levels |= {verdict.level for verdict in result.verdicts.values()}
             failures += [f"{one.name} {row}: {why}" for row, why in result.failed.items()]
+            if not json:
+                print_result(result)
+            if audit is not False:
+                progress("Larch repeats the fit")
+                result = replace(result, audit=audit_spec(result, again=audit is True))
+            # what writes files takes seconds to import: the table is on the screen by now
+            from ..report.results import write_results
+
+            written = write_results(result, output, figures=figures, progress=progress)
             if json:
                 documents.append(result.to_dict())
             else:
-                print_result(result)
+                if result.audit is not None:
+                    say(f"  {result.audit}", style="dim" if result.audit.passed else "red")
                 say_written(written)
+            unconfirmed |= result.audit is not None and not result.audit.passed
     if json and documents:
         print_json(documents[0] if len(specs) == 1 else documents)
     if failures:
         raise SpecError(failures) if not loaded else FitError("; ".join(failures))
+    if unconfirmed:
+        raise typer.Exit(EXIT_UNCONFIRMED)
     if NOT_A_FIT in levels:
         raise typer.Exit(EXIT_NOT_A_FIT)
 

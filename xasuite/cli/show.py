@@ -148,7 +148,8 @@ def summary(scan: Scan) -> str:
     import numpy as np
 
     from ..constants import KTOE
-    from ..io.edges import find_jump, rough_step, tabulated
+    from ..edges import tabulated
+    from ..io.edges import find_jump, rough_step
 
     spectrum = scan.mu()
     jump = find_jump(spectrum.energy, spectrum.mu)

@@ -1,8 +1,9 @@
-"""The audit: a sample of a batch's rows fitted again by Larch, and how far apart the two are."""
+"""Fits repeated by Larch, single ones and a sample of a batch's rows, and how far apart the two are."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,22 @@ if TYPE_CHECKING:
 
 # largest difference in standard errors that passes; at tight tolerance 1e-4 is usual
 ALLOWED = 0.01
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far a fit lies from Larch's of the same data.
+
+    `difference` is the largest of a varied parameter in its standard errors, `parameter` its name; `stderr` (of the
+    errors) and `rfactor` are relative. `elsewhere`: Larch, from the model's start, stopped at a higher minimum, and was
+    started again from the fit's.
+    """
+
+    difference: float
+    parameter: str
+    stderr: float
+    rfactor: float
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,40 +127,70 @@ def compare(
     found = [_one(model, record, fit, int(row), allowed) for row in rows]
     return Audit(
         rows=np.asarray(rows, np.int64),
-        difference=np.array([f[0] for f in found]),
-        parameter=tuple(f[1] for f in found),
-        stderr_difference=np.array([f[2] for f in found]),
-        rfactor_difference=np.array([f[3] for f in found]),
-        elsewhere=np.array([f[4] for f in found], bool),
+        difference=np.array([f.difference for f in found]),
+        parameter=tuple(f.parameter for f in found),
+        stderr_difference=np.array([f.stderr for f in found]),
+        rfactor_difference=np.array([f.rfactor for f in found]),
+        elsewhere=np.array([f.elsewhere for f in found], bool),
         allowed=allowed,
     )
 
 
-def _one(
-    model: Model, chi: Chi, fit: BatchFit, row: int, allowed: float
-) -> tuple[float, str, float, float, bool]:
+def _one(model: Model, chi: Chi, fit: BatchFit, row: int, allowed: float) -> Difference:
     single = replace(
         chi.take(row) if chi.stacked else chi, mu=None, bkg=None, epsilon_k=None, label=f"row {row}"
     )
     epsilon = None if fit.epsilon_given is None else float(fit.epsilon_given[row])
-    one = fit_chi(model, single, epsilon_k=epsilon, engine="larch")
-    result = _difference(fit, row, one)
-    elsewhere = result[0] > allowed and one.chi2 > fit.chi2[row]
-    if elsewhere:
+    values = {n: (float(fit.values[n][row]), float(fit.stderr_fit[n][row])) for n in fit.names}
+    return _against_larch(
+        model, single, epsilon, values, float(fit.chi2[row]), float(fit.rfactor[row]), allowed
+    )
+
+
+def audit_fit(
+    fit: FitResult, chi: Chi | Sequence[Chi], *, epsilon_k: float | None = None, allowed: float = ALLOWED
+) -> Difference:
+    """A fit of one or several data sets repeated by Larch at tight tolerance.
+
+    Parameters
+    ----------
+    fit : FitResult
+        What fit_chi gave.
+    chi, epsilon_k : what it took.
+    allowed : difference in standard errors beyond which Larch is started again from the fit's own solution.
+    """
+    values = {
+        p.name: (p.value.value, p.value.parts.get("fit", math.nan))
+        for p in fit.parameters
+        if p.kind == "varied"
+    }
+    return _against_larch(fit.model, chi, epsilon_k, values, fit.chi2, fit.rfactor, allowed)
+
+
+def _against_larch(
+    model: Model, chi: Chi | Sequence[Chi], epsilon_k: float | None, values: Mapping[str, tuple[float, float]],
+    chi2: float, rfactor: float, allowed: float,
+) -> Difference:  # fmt: skip
+    larch = fit_chi(model, chi, epsilon_k=epsilon_k, engine="larch")
+    found = _difference(values, rfactor, larch)
+    if found.difference > allowed and larch.chi2 > chi2:
         # Larch's own minimum lies higher: is the engine's one of Larch's too?
-        start = {name: float(fit.values[name][row]) for name in fit.names}
-        result = _difference(fit, row, fit_chi(model, single, epsilon_k=epsilon, start=start, engine="larch"))
-    return (*result, elsewhere)
+        start = {name: value for name, (value, _) in values.items()}
+        larch = fit_chi(model, chi, epsilon_k=epsilon_k, start=start, engine="larch")
+        found = replace(_difference(values, rfactor, larch), elsewhere=True)
+    return found
 
 
-def _difference(fit: BatchFit, row: int, one: FitResult) -> tuple[float, str, float, float]:
-    """Largest difference in standard errors and whose, of the errors, and of the R factor."""
-    worst, name_of, errors = 0.0, fit.names[0], 0.0
-    for name in fit.names:
-        larch = one.parameter(name).value
-        unit = larch.parts.get("fit", float(fit.stderr_fit[name][row]))
-        apart = abs(float(fit.values[name][row]) - larch.value) / unit
+def _difference(values: Mapping[str, tuple[float, float]], rfactor: float, larch: FitResult) -> Difference:
+    worst, name_of, errors = 0.0, next(iter(values)), 0.0
+    for name, (value, own) in values.items():
+        other = larch.parameter(name).value
+        unit = other.parts.get("fit", own)
+        # held at a bound by both: there is no error to measure in
+        unit = unit if math.isfinite(unit) else max(abs(value), 1e-3)
+        apart = abs(value - other.value) / unit
         if not apart <= worst:
             worst, name_of = apart, name
-        errors = max(errors, abs(float(fit.stderr_fit[name][row]) / unit - 1))
-    return worst, name_of, errors, abs(float(fit.rfactor[row]) / one.rfactor - 1)
+        if math.isfinite(own):
+            errors = max(errors, abs(own / unit - 1))
+    return Difference(worst, name_of, errors, abs(rfactor / larch.rfactor - 1))

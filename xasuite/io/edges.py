@@ -1,19 +1,13 @@
-"""Which element and edge a scan is of: from the header, or from where in the scan the absorption jumps.
-
-The table of edges is xraydb's own file, read with sqlite3: importing xraydb takes a second, this a few ms.
-"""
+"""Which element and edge a scan is of: from the header, or from where in the scan the absorption jumps."""
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sqlite3
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
+from ..edges import Edge, symbols, table
 from ..records import Array
 
 # eV that half of the step may lie above and below the tabulated edge: it lies 0-10 eV above on a K edge
@@ -26,54 +20,6 @@ MIN_QUALITY = 6.0
 _EDGE_COST = {"K": 0.0, "L3": 0.3, "L2": 1.5, "L1": 3.0, "M5": 2.5, "M4": 4.0}
 _RARE = {"He", "Ne", "Ar", "Kr", "Xe", "Rn", "Tc", "Pm", "Po", "At", "Fr", "Ra", "Ac", "Pa"}
 _NAMED = 2.5
-
-
-@dataclass(frozen=True)
-class Edge:
-    """A tabulated absorption edge, its energy in eV."""
-
-    element: str
-    edge: str
-    energy: float
-
-
-@lru_cache(maxsize=1)
-def table() -> tuple[Edge, ...]:
-    """All K, L and M edges of xraydb, from 100 eV up."""
-    spec = importlib.util.find_spec("xraydb")
-    path = Path(spec.origin).parent / "xraydb.sqlite" if spec and spec.origin else None
-    if path is not None and path.is_file():
-        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
-        try:
-            rows = connection.execute(
-                "select element, iupac_symbol, absorption_edge from xray_levels"
-            ).fetchall()
-        finally:
-            connection.close()
-    else:
-        import xraydb
-
-        rows = [
-            (symbol, name, level.energy)
-            for symbol in map(xraydb.atomic_symbol, range(3, 96))
-            for name, level in xraydb.xray_edges(symbol).items()
-        ]
-    return tuple(Edge(str(s), str(n), float(e)) for s, n, e in rows if e > 100)
-
-
-@lru_cache(maxsize=1)
-def _symbols() -> frozenset[str]:
-    return frozenset(e.element for e in table())
-
-
-def is_element(symbol: str) -> bool:
-    """Whether a symbol is an element with an edge above 100 eV."""
-    return symbol in _symbols()
-
-
-def tabulated(element: str, edge: str) -> float | None:
-    """The tabulated energy of an edge in eV, or None."""
-    return next((e.energy for e in table() if e.element == element and e.edge == edge), None)
 
 
 @dataclass(frozen=True)
@@ -182,9 +128,9 @@ def named_elements(text: str) -> set[str]:
     for word in re.findall(r"[A-Za-z0-9]+", text.replace("_", " ")):
         formula = re.fullmatch(r"((?:[A-Z][a-z]?\d*)+)", word)
         if formula and not (word.isupper() and len(word) > 2):
-            found |= {s for s in re.findall(r"[A-Z][a-z]?", word) if s in _symbols()}
+            found |= {s for s in re.findall(r"[A-Z][a-z]?", word) if s in symbols()}
         for line in re.findall(r"^([A-Z][a-z]?)(?:K|L)(?:[ab]\d?|edge)", word):
-            found |= {line} & _symbols()
+            found |= {line} & symbols()
     return found - {"H", "C", "N", "O", "F", "S", "P", "B", "I", "V", "K", "W", "Y", "U"} | (
         set(re.findall(r"(?<![A-Za-z])([SPVKWYUI])(?= ?(?:K|L3|foil|edge))", text))
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..edges import is_element, tabulated
 from ..errors import ChannelError, ExpressionError, ReadError
 from ..expressions import parse
 from ..records import Array, Scan, Source
@@ -210,7 +211,7 @@ def _mu(
         named += [c for c in names.mu_candidates(labels, name, i0) if c not in named]
     if asked.i0:  # a column that is mu itself is not what was asked for
         named = [c for c in named if i0 in parse(c).names]
-    near = edges.tabulated(element, table.edge) or 0.0 if element else 0.0
+    near = tabulated(element, table.edge) or 0.0 if element else 0.0
     near = near if near and energy[0] < near < energy[-1] else 0.0
     near = near or (table.e0 if energy[0] < table.e0 < energy[-1] else 0.0)
     tried = [(c, _jump(energy, channels, c, near)) for c in named]
@@ -385,9 +386,9 @@ def _element(
 ) -> tuple[str, str]:
     if table.trusted:
         return element, edge
-    if element and not edges.is_element(element):
+    if element and not is_element(element):
         raise ReadError(f"{table.label or table.group or 'scan'}: element {element!r} is none")
-    line = edges.tabulated(element, edge) if element and edge else None
+    line = tabulated(element, edge) if element and edge else None
     inside = line is not None and energy[0] < line < energy[-1]
     values = evaluate(channels, energy, mu)
     if element and edge:

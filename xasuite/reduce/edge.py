@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from ..edges import tabulated
 from ..errors import ReductionError
 from ..records import Array, Spectrum, name_of
 from .stacks import checked, takes_series
@@ -43,15 +44,10 @@ class Inflection:
 
 def tabulated_e0(element: str, edge: str = "K") -> float:
     """The tabulated edge energy in eV (xraydb; Elam et al. 2002). Raises ReductionError for no such edge."""
-    import xraydb
-
-    try:
-        found = xraydb.xray_edge(element, edge.upper())
-    except ValueError:
-        found = None
+    found = tabulated(element, edge.upper())
     if found is None:
         raise ReductionError(f"no tabulated energy for {element!r} {edge!r} edge; give tabulated in eV")
-    return float(found.energy)
+    return found
 
 
 @takes_series

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..constants import ETOK
+from ..constants import ELEMENTS, ETOK
+from ..edges import tabulated
 from ..records import Array, Normalized
 
 HEAVIER = 3  # K edges of the next elements: what occurs with a metal, and what its scan reaches
@@ -37,14 +38,11 @@ def other_edges(data: Normalized) -> tuple[OtherEdge, ...]:
 
     At each tabulated energy a cubic is fitted with and without an arctangent.
     """
-    import xraydb
-
     if not data.element or (data.edge or "K") != "K" or data.norm.ndim > 1:
         return ()
-    first, found = int(xraydb.atomic_number(data.element)), []
-    for z in range(first + 1, first + 1 + HEAVIER):
-        element = xraydb.atomic_symbol(z)
-        energy = float(xraydb.xray_edge(element, "K").energy)
+    first, found = ELEMENTS.index(data.element) + 1, []
+    for element in ELEMENTS[first : first + HEAVIER]:
+        energy = tabulated(element, "K") or 0.0
         near = np.abs(data.energy - energy) < WITHIN
         if (
             energy < float(data.e0) + 2 * WITHIN

@@ -25,7 +25,9 @@ from .write import to_toml
 class Table(BaseModel):
     """A table of a spec: every key is known, every number is finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False, defer_build=True
+    )
 
     def one_of(self, *names: str, least: int = 1) -> list[str]:
         """Which of the keys are given. Raises ValueError unless it is exactly one (or, with least = 0, none)."""

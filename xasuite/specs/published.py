@@ -19,7 +19,7 @@ QUANTITIES = ("n", "r", "sigma2", "s02", "rfactor")
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class PublishedPath(_Table):

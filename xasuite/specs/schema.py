@@ -98,6 +98,7 @@ class Fit(Table):
     rwindow: Window = "hanning"
     together: bool = False
     epsilon_k: Positive | None = None
+    engine: Literal["xasuite", "larch"] = "xasuite"
 
     @model_validator(mode="after")
     def _taper(self) -> Fit:

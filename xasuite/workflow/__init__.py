@@ -5,6 +5,8 @@ from __future__ import annotations
 from ..lazy import loader
 
 _PUBLIC = {
+    "audit_spec": "audit",
+    "SpecAudit": "audit",
     "check_spec": "check",
     "Context": "resolve",
     "resolve_spec": "resolve",

@@ -67,13 +67,17 @@ def fit_rows(
 ) -> tuple[tuple[FitResult, ...], dict[str, XasuiteError]]:
     """A fit a row, or one of all together; and the errors of those that failed, by label."""
     if settings.together and rows:
-        return (fit_chi(model, [r.chi for r in rows], epsilon_k=settings.epsilon_k),), {}
+        return (
+            fit_chi(model, [r.chi for r in rows], epsilon_k=settings.epsilon_k, engine=settings.engine),
+        ), {}
     done: list[FitResult] = []
     failed: dict[str, XasuiteError] = {}
     for i, row in enumerate(rows):
         say(row.label, i, len(rows))
         try:
-            done.append(fit_chi(model.of(row.label), row.chi, epsilon_k=settings.epsilon_k))
+            done.append(
+                fit_chi(model.of(row.label), row.chi, epsilon_k=settings.epsilon_k, engine=settings.engine)
+            )
         except XasuiteError as exc:
             failed[row.label] = exc
     return tuple(done), failed

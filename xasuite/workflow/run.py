@@ -16,6 +16,7 @@ from ..exafs.result import FitResult
 from ..records.table import Presented, Table
 from ..specs.load import Loaded, LoadedSpec, as_loaded
 from ..specs.schema import Spec
+from .audit import SpecAudit
 from .fits import Fitted, Progress, fit_rows, silent
 from .given import Given
 from .resolve import Context, Resolved, resolve_model, resolve_row, resolve_spec, sources
@@ -42,7 +43,8 @@ class SpecResult(Fitted, Presented):
     """The results of a spec: one FitResult a row (or one of all rows together), and its variants.
 
     `kinds` says of each row whether it is measured or closure; `failed` holds the rows that could not be
-    fitted and `missing` those whose data are not there, each with the reason.
+    fitted and `missing` those whose data are not there, each with the reason; `audit` is Larch's (`audit_spec`), where it
+    was asked for.
     """
 
     kinds: Mapping[str, str]
@@ -51,6 +53,7 @@ class SpecResult(Fitted, Presented):
     missing: Mapping[str, str]
     provenance: Provenance
     warnings: tuple[str, ...] = field(default=())
+    audit: SpecAudit | None = None
 
     @property
     def spec(self) -> Spec:

@@ -90,6 +90,8 @@ def footnotes(result: SpecResult) -> Iterable[str]:
     for row in result.inputs.values():
         if row.kind == "measured":
             yield f"{row.label}: {_public(row.origin, row.chi.source.path)}."
+    if result.audit is not None:
+        yield f"{result.audit}."
 
 
 def _parts(result: SpecResult) -> Iterable[str]:
@@ -132,6 +134,7 @@ def result_dict(result: SpecResult) -> dict[str, Any]:
         "variants": {name: [f.to_dict() for f in fits] for name, fits in result.variants.items()},
         "variants_table": variants_table(result).to_dict() if result.variants else None,
         "warnings": list(result.warnings),
+        "audit": None if result.audit is None else asdict(result.audit) | {"passed": result.audit.passed},
         "provenance": asdict(result.provenance),
         "spec_text": result.loaded.text,
     }

@@ -172,7 +172,7 @@ def _table(tag: str, record: dict[str, Any], taken: list[str]) -> Table:
     if str(args.get("is_chi", "0")) == "1" or "chi" in kind.lower():
         table.refusal = f"the Athena group {label!r} is {kind or 'chi(k)'}, which has no energies"
     table.element, table.edge = str(args.get("bkg_z", "")).capitalize(), str(args.get("fft_edge", "")).upper()
-    from ..edges import is_element
+    from ...edges import is_element
 
     if not is_element(table.element):
         table.element = table.edge = ""

@@ -235,7 +235,7 @@ def _json(text: str) -> dict[str, Any]:
 
 def _facts(table: Table, group: Any) -> None:
     """Element, edge and d-spacing where an NXxas entry keeps them."""
-    from ..edges import is_element
+    from ...edges import is_element
     from .xdi import leading_number
 
     for path in ("element/symbol", "element", "absorbed_beam/element"):

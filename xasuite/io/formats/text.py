@@ -153,7 +153,7 @@ def _hints(header: list[str]) -> str:
 
 def header_facts(table: Table, header: list[str]) -> None:
     """Element, edge, edge energy and d-spacing where a header states them in so many words."""
-    from ..edges import is_element
+    from ...edges import is_element
 
     facts: dict[str, str] = {}
     for line in header:

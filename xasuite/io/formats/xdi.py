@@ -208,7 +208,7 @@ def _spans(numbers: list[int]) -> str:
 def _metadata(table: Table, fields: dict[str, str]) -> None:
     """Element, edge, d-spacing and the checks of required and recommended metadata, as notes."""
     lower = {k.lower(): v for k, v in fields.items()}
-    from ..edges import is_element
+    from ...edges import is_element
 
     symbol = lower.get("element.symbol", lower.get("scanparameters.element", ""))
     edge = lower.get("element.edge", lower.get("scanparameters.edge", ""))
