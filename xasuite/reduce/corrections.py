@@ -28,7 +28,7 @@ CROSS_SECTION_ERR = 0.03  # of a ratio of tabulated absorptions away from edges 
 ANGLE_ERR = 1.0  # degrees, of each angle
 DEAD_TIME_ERR = 0.1  # of a detector's dead time
 _NEWTON = 30
-_DEAD = 1 / np.e  # largest rate times dead time that a paralysable detector shows
+_DEAD = float(np.exp(-1.0))  # largest rate times dead time that a paralysable detector shows
 
 
 @dataclass(frozen=True)
