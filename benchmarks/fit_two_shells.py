@@ -7,4 +7,4 @@ from benchmarks._shells import fit_benchmark
 
 def run() -> dict:
     """See benchmarks/__init__.py."""
-    return fit_benchmark(2, "numba", ">= 500")
+    return fit_benchmark(2, "numba", ">= 1000")

@@ -36,4 +36,4 @@ def run() -> dict:
 
     out = by_turns(ours, peer)
     out["work"] = f"{N_SPECTRA} scans of {data.energy.size} points to two shells, 7 variables"
-    return out | {"peer": "a loop over Larch's pre_edge, autobk, feffit", "wanted": ">= 450"}
+    return out | {"peer": "a loop over Larch's pre_edge, autobk, feffit", "wanted": ">= 1200"}

@@ -54,7 +54,7 @@ def run() -> dict:
     out["work"] = (
         f"{N_SPECTRA} scans of {data.energy.size} points to chi(R); chi(k) within {out['chi_difference']:.0e} of Larch's"
     )
-    return out | {"peer": "rexafs 0.2.14", "wanted": ">= 3"}
+    return out | {"peer": "rexafs 0.2.14", "wanted": ">= 6"}
 
 
 def _from_larch(data, chi) -> float:  # type: ignore[no-untyped-def]

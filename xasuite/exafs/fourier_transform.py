@@ -38,6 +38,8 @@ NFFT = 2048
 _CHUNK = 4096
 # Rows from which a matrix product takes the FFT's place, and rows multiplied at once.
 _MANY, _ROWS = 16, 512
+# Rows from which the product is worth taking apart, and the part of the largest singular value that is kept.
+_VERY_MANY, _RANK = 2000, 1e-15
 # A range's end may pass the last point by this part of a step (k grids carry rounding errors).
 _SLACK = 1e-3
 
@@ -94,10 +96,13 @@ def forward(chik: Array, kstep: float, *, nfft: int = NFFT, nr: int | None = Non
     if flat.shape[0] >= _MANY and nr <= nfft // 4:
         # few of the FFT's points are wanted: a product with their columns is sooner done
         used = np.flatnonzero(flat.any(axis=0))
-        span = slice(used[0], used[-1] + 1) if used.size else slice(0, 0)
-        turns = _turns(flat.shape[1], nfft, nr)[span] * (kstep / np.sqrt(np.pi))
+        first, last = (int(used[0]), int(used[-1]) + 1) if used.size else (0, 0)
+        factors = _turns(first, last, nfft, nr, flat.shape[0] >= _VERY_MANY)
         for i in range(0, flat.shape[0], _ROWS):
-            np.matmul(flat[i : i + _ROWS, span], turns, out=out[i : i + _ROWS].view(float))
+            part = flat[i : i + _ROWS, first:last] * (kstep / np.sqrt(np.pi))
+            for factor in factors[:-1]:
+                part = part @ factor
+            np.matmul(part, factors[-1], out=out[i : i + _ROWS].view(float))
         return out.reshape(*chik.shape[:-1], nr)
     for i in range(0, flat.shape[0], _CHUNK):
         out[i : i + _CHUNK] = np.fft.rfft(flat[i : i + _CHUNK], nfft, axis=-1)[:, :nr]
@@ -106,10 +111,19 @@ def forward(chik: Array, kstep: float, *, nfft: int = NFFT, nr: int | None = Non
 
 
 @lru_cache(maxsize=8)
-def _turns(nk: int, nfft: int, nr: int) -> Array:
-    """Real and imaginary parts (nk, 2 nr), side by side, of exp(-2 pi i j l / nfft)."""
+def _turns(first: int, last: int, nfft: int, nr: int, narrow: bool) -> tuple[Array, ...]:
+    """Real and imaginary parts (nk, 2 nr), side by side, of exp(-2 pi i j l / nfft), j from `first` to below `last`.
+
+    With `narrow` two matrices whose product it is, to rounding: chi(R) up to rmax has no more than about 2 dk rmax / pi
+    independent values.
+    """
     circle = np.exp(-2j * np.pi / nfft * np.arange(nfft))
-    return circle[np.outer(np.arange(nk), np.arange(nr)) % nfft].view(float)
+    turns = circle[np.outer(np.arange(first, last), np.arange(nr)) % nfft].view(float)
+    if not narrow or not turns.size:
+        return (turns,)
+    left, size, right = np.linalg.svd(turns, full_matrices=False)
+    kept = size > _RANK * size[0]
+    return np.ascontiguousarray(left[:, kept] * size[kept]), np.ascontiguousarray(right[kept])
 
 
 def backward(chir: ComplexArray, kstep: float, *, nfft: int = NFFT, nk: int | None = None) -> ComplexArray:

@@ -33,19 +33,24 @@ def noise_of(k: Array, chi: Array) -> Array:
     k = checks.axis(k, "k", "chi")
     to_high_r = _high_r(k.tobytes())
     out = chi @ to_high_r
-    # white noise of variance 1 has the mean of the squares of the matrix' columns
-    return np.sqrt(np.mean(out**2, axis=-1) / np.mean(np.sum(to_high_r**2, axis=0)))
+    # white noise of variance 1 has the sum of the squares of the matrix
+    return np.sqrt(np.einsum("...i,...i->...", out, out) / np.sum(to_high_r**2))
 
 
 @lru_cache(maxsize=8)
 def _high_r(k_bytes: bytes) -> Array:
-    """The matrix (nk, 2 nr) from chi to Re and Im of its windowed transform at R of 15 to 30 A, pi/(2 kmax) apart.
+    """A matrix (nk, n) with |chi @ matrix| that of the windowed transform at R of 15 to 30 A, pi/(2 kmax) apart.
 
-    Closer points in R hold nothing new: that is the resolution of data that end at kmax.
+    Closer points in R hold nothing new: that is the resolution of data that end at kmax. Of Re and Im at those R
+    half are independent, and only those are kept (singular values above 1e-12 of the largest).
     """
     k = np.frombuffer(k_bytes)
     phase = 2 * np.outer(k, np.arange(*R_NOISE, np.pi / (2 * k[-1])))
-    return _weight(k)[:, None] * np.hstack([np.cos(phase), np.sin(phase)])
+    left, size, _ = np.linalg.svd(
+        _weight(k)[:, None] * np.hstack([np.cos(phase), np.sin(phase)]), full_matrices=False
+    )
+    kept = size > 1e-12 * size[0]
+    return np.ascontiguousarray(left[:, kept] * size[kept])
 
 
 def usable_k(chi: Chi | Series) -> Array:
