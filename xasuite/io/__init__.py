@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..lazy import loader
 
 _PUBLIC = {
-    "read": ".reader",
+    "read": ".several",
     "read_all": ".reader",
     "groups": ".reader",
     "write": ".writer",

@@ -27,7 +27,7 @@ _BINARY = {
 MAX_BYTES = 2_000_000_000
 
 
-def read(
+def read_one(
     path: str | Path,
     *,
     element: str | None = None,
@@ -38,37 +38,7 @@ def read(
     energy: str | None = None,
     units: str | None = None,
 ) -> Scan:
-    """One scan of a file: XDI, an Athena project, columns of text, NXxas or plain HDF5, gzipped or not.
-
-    Parameters
-    ----------
-    path
-        The file; ``file::group`` picks one of several groups by its name, its number from 1, or a unique
-        part of its name.
-    element, edge
-        As "Co", "K"; left out, they come from the header or from where mu jumps (a note says which).
-    mu, reference
-        Arithmetic over channels, such as ``"ln(i0/it)"`` or ``"ifluor/i0"``; left out, found by the
-        channels' names, else by what they hold. Names are taken in any letter case and by role: it, itrans and I1
-        are one.
-    i0
-        The column of the incident intensity, where no name says so.
-    energy, units
-        The column of the energies and what it holds: "eV", "keV" or "angle" (degrees).
-
-    Returns
-    -------
-    Scan
-        Energy (n,) in eV, ascending; `notes` says everything that was changed on the way in.
-
-    Raises
-    ------
-    ReadError
-        The file is missing, a folder, empty, binary, damaged or not XAFS, or it holds several groups and
-        none was named.
-    ChannelError
-        `mu` or `reference` names a channel the file does not hold.
-    """
+    """One scan of one file; `read` has the arguments and the errors."""
     file, group = split_group(path)
     tables, source = _load(file)
     if group:

@@ -9,9 +9,11 @@ from typing import Literal
 import numpy as np
 
 from .._larch import checks
+from ..choices import Align
 from ..errors import DataError, ReductionError, XasuiteWarning
-from ..records import Array, Normalized, Series, Source, Spectrum, Step, name_of
+from ..records import Array, Normalized, Scan, Series, Source, Spectrum, Step, name_of
 from .edge import find_e0
+from .energy import align as align_to
 from .stacks import checked
 
 On = Literal["mu", "norm"]
@@ -19,8 +21,9 @@ UNALIGNED = 0.5  # eV between the E0 of scans: more smears the edge
 
 
 def merge(
-    spectra: Sequence[Spectrum] | Spectrum | Series,
+    spectra: Sequence[Spectrum | Scan] | Spectrum | Series,
     *,
+    align: Align = "none",
     weights: Sequence[float] | Literal["mu_err"] | None = None,
     energy: Array | None = None,
     on: On = "mu",
@@ -30,7 +33,9 @@ def merge(
 
     Parameters
     ----------
-    spectra : two or more spectra, a stack (..., n) or a Series (its ok rows).
+    spectra : two or more spectra or scans, a stack (..., n) or a Series (its ok rows).
+    align : "reference", "mu" or "auto" put the scans on the energy scale of the first before (as `align`); "none" takes
+        their energies as they are.
     weights : one number a scan; "mu_err" for the inverse variance of each point; left out, all equal.
     energy : common grid (m,) in eV within all scans; left out, the first scan's energies that all scans cover.
         Scans on other energies come to it by cubic interpolation.
@@ -43,6 +48,8 @@ def merge(
     more than 0.5 eV.
     """
     scans = _scans(spectra)
+    if align != "none":
+        scans = [scans[0], *(align_to(s, scans[0], use=align).spectrum for s in scans[1:])]
     if on not in ("mu", "norm"):
         raise ReductionError(f"on = {on!r} is not one of mu, norm")
     if on == "norm" and not all(isinstance(s, Normalized) for s in scans):
@@ -78,12 +85,12 @@ def merge(
     )
 
 
-def _scans(spectra: Sequence[Spectrum] | Spectrum | Series) -> list[Spectrum]:
+def _scans(spectra: Sequence[Spectrum | Scan] | Spectrum | Series) -> list[Spectrum]:
     if isinstance(spectra, Series):
         found = [spectra.row(int(i)) for i in np.flatnonzero(spectra.ok)]
     else:
         stacks = [spectra] if isinstance(spectra, Spectrum) else spectra
-        found = [row for s in stacks for row in s.rows()]
+        found = [row for s in stacks for row in (s.mu() if isinstance(s, Scan) else s).rows()]
     if len(found) < 2:
         raise ReductionError(f"a merge needs two spectra or more, found {len(found)}: one has no scatter")
     return found

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ..choices import PATH_VALUES, Align
+from ..choices import PATH_VALUES
 from ..errors import ReadError, SpecError, XasuiteError, XasuiteWarning
 from ..exafs.model import FitRange, Model, Parameter, PathModel
 from ..exafs.result import FitResult
@@ -150,7 +150,11 @@ def read_entry(loaded: LoadedSpec, index: int, context: Context) -> Spectrum:
         names = [str(p) for p in find_files(entry.files, context.places(loaded))]
     how = {key: getattr(entry, key) for key in ("mu", "reference", "i0", "energy", "units")}
     spectra = [_labelled(io.read(n, **how).mu(), loaded, index) for n in names]
-    return merged(spectra, entry.align, entry.label) if len(spectra) > 1 else spectra[0]
+    if len(spectra) == 1:
+        return spectra[0]
+    from ..reduce import merge
+
+    return merge(spectra, align=entry.align, label=entry.label)
 
 
 def _labelled(spectrum: Spectrum, loaded: LoadedSpec, index: int) -> Spectrum:
@@ -162,16 +166,6 @@ def _labelled(spectrum: Spectrum, loaded: LoadedSpec, index: int) -> Spectrum:
             f"the spec says {element} {edge}"
         )
     return replace(spectrum, element=element, edge=edge, label=entry.label)
-
-
-def merged(spectra: Sequence[Spectrum], align: Align, label: str) -> Spectrum:
-    """Scans of one sample on the energy scale of the first, averaged."""
-    from .. import reduce
-
-    first, *others = spectra
-    if align != "none":
-        others = [reduce.align(s, first, use=align).spectrum for s in others]
-    return reduce.merge([first, *others], label=label)
 
 
 def example_file(example: str, what: str) -> str:

@@ -1,0 +1,96 @@
+"""`read`: one scan of a file, or the scans of several files, named in a list or by a pattern."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, overload
+
+from ..records import Scan
+from .reader import read_one, split_group
+
+_PATTERN = frozenset("*?[")
+
+
+@overload
+def read(path: str | Path, *, element: str | None = ..., edge: str | None = ..., mu: str | None = ...,
+         reference: str | None = ..., i0: str | None = ..., energy: str | None = ..., units: str | None = ...) -> Scan: ...  # fmt: skip
+@overload
+def read(path: list[Any] | tuple[Any, ...], *, element: str | None = ..., edge: str | None = ..., mu: str | None = ...,
+         reference: str | None = ..., i0: str | None = ..., energy: str | None = ..., units: str | None = ...) -> list[Scan]: ...  # fmt: skip
+def read(
+    path: str | Path | list[Any] | tuple[Any, ...],
+    *,
+    element: str | None = None,
+    edge: str | None = None,
+    mu: str | None = None,
+    reference: str | None = None,
+    i0: str | None = None,
+    energy: str | None = None,
+    units: str | None = None,
+) -> Any:
+    """One scan of a file: XDI, an Athena project, columns of text, NXxas or plain HDF5, gzipped or not.
+
+    Parameters
+    ----------
+    path
+        The file; ``file::group`` picks one of several groups by its name, its number from 1, or a unique
+        part of its name. A list of files, or a pattern such as ``"scans/*.dat"``, gives a list of scans, those of a
+        pattern in natural order (scan_9 before scan_10).
+    element, edge
+        As "Co", "K"; left out, they come from the header or from where mu jumps (a note says which).
+    mu, reference
+        Arithmetic over channels, such as ``"ln(i0/it)"`` or ``"ifluor/i0"``; left out, found by the
+        channels' names, else by what they hold. Names are taken in any letter case and by role: it, itrans and I1
+        are one.
+    i0
+        The column of the incident intensity, where no name says so.
+    energy, units
+        The column of the energies and what it holds: "eV", "keV" or "angle" (degrees).
+
+    Returns
+    -------
+    Scan, or a list of them
+        Energy (n,) in eV, ascending; `notes` says everything that was changed on the way in.
+
+    Raises
+    ------
+    ReadError
+        The file is missing, a folder, empty, binary, damaged or not XAFS, it holds several groups and
+        none was named, or no file matches the pattern.
+    ChannelError
+        `mu` or `reference` names a channel the file does not hold.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> import xasuite as xs
+    >>> energy = np.arange(8800.0, 9800.0, 2.0)
+    >>> spectrum = xs.Spectrum(energy=energy, mu=np.arctan((energy - 8979) / 2), element="Cu", edge="K")
+    >>> folder = tempfile.mkdtemp()
+    >>> for i in (2, 10):
+    ...     _ = xs.write(f"{folder}/scan_{i}.xdi", spectrum)
+    >>> [Path(scan.source.path).name for scan in xs.read(f"{folder}/*.xdi")]
+    ['scan_2.xdi', 'scan_10.xdi']
+    """
+    how: dict[str, Any] = {
+        "element": element, "edge": edge, "mu": mu, "reference": reference, "i0": i0, "energy": energy, "units": units,
+    }  # fmt: skip
+    if not isinstance(path, str | Path):
+        return [scan for one in path for scan in _each(one, how)]
+    return _each(path, how) if _is_pattern(path) else read_one(path, **how)
+
+
+def _is_pattern(path: str | Path) -> bool:
+    return bool(_PATTERN & set(str(path))) and not split_group(path)[0].exists()
+
+
+def _each(path: str | Path, how: dict[str, Any]) -> list[Scan]:
+    from .sources import find_files
+
+    if not _is_pattern(path):
+        return [read_one(path, **how)]
+    pattern, group = split_group(path)
+    found = find_files([str(pattern)], [Path.cwd()])
+    return [read_one(f"{file}::{group}" if group else file, **how) for file in found]
