@@ -46,6 +46,7 @@ _PUBLIC: dict[str, str] = {
     # specs: one file is one analysis
     "spec": "xasuite.workflow.new:make_spec",
     "load_spec": "xasuite.specs",
+    "save_spec": "xasuite.workflow.save",
     "fit": "xasuite.workflow",
     "reproduce": "xasuite.workflow:reproduce_specs",
     "valence": "xasuite.workflow.valence:run_valence",

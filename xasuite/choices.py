@@ -15,5 +15,6 @@ PathValue = Literal["n", "s02", "e0", "deltar", "sigma2", "third", "fourth"]
 
 WINDOWS: tuple[str, ...] = get_args(Window)
 BACKGROUND_KWEIGHTS: tuple[int, ...] = get_args(BackgroundKWeight)
+ALIGNS: tuple[str, ...] = get_args(Align)
 METHODS: tuple[str, ...] = get_args(Method)
 PATH_VALUES: tuple[str, ...] = get_args(PathValue)

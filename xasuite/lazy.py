@@ -9,7 +9,7 @@ from typing import Any
 
 
 def loader(room: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
-    """The ``__getattr__`` of a package: name -> the module of the package that holds it.
+    """The ``__getattr__`` of a package: name -> the module of the package that holds it; ``dir`` lists the names.
 
     A module must not bear the name of its own function: importing it would hide the function.
     """
@@ -21,4 +21,5 @@ def loader(room: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
         setattr(sys.modules[room], name, value)
         return value
 
+    sys.modules[room].__dict__["__dir__"] = lambda: sorted(modules)
     return load

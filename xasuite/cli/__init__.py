@@ -34,6 +34,8 @@ COMMANDS: tuple[str, ...] = (
     "reproduce",
     "closure",
     "show",
+    "merge",
+    "plot",
     "crystals",
     "paths",
     "wavelet",

@@ -40,7 +40,7 @@ def normalized(
     from .. import io, reduce
 
     records, stems = [], []
-    for name in names:
+    for name in [file for pattern in names for file in io.expanded(pattern)]:
         scans = [io.read(name, mu=mu)] if "::" in name else io.read_all(name, mu=mu)
         records += [reduce.normalize(s.mu(), pre_range=pre_range, norm_range=norm_range) for s in scans]
         stems += [Path(name.partition("::")[0]).stem] * len(scans)

@@ -9,8 +9,9 @@ _PUBLIC = {
     "read_all": ".reader",
     "groups": ".reader",
     "write": ".writer",
+    "expanded": ".several",
 }
-__all__ = ["groups", "read", "read_all", "write"]
+__all__ = ["expanded", "groups", "read", "read_all", "write"]
 
 
 __getattr__ = loader(__name__, _PUBLIC)

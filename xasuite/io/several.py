@@ -78,19 +78,20 @@ def read(
         "element": element, "edge": edge, "mu": mu, "reference": reference, "i0": i0, "energy": energy, "units": units,
     }  # fmt: skip
     if not isinstance(path, str | Path):
-        return [scan for one in path for scan in _each(one, how)]
-    return _each(path, how) if _is_pattern(path) else read_one(path, **how)
+        return [read_one(file, **how) for one in path for file in expanded(one)]
+    return [read_one(file, **how) for file in expanded(path)] if is_pattern(path) else read_one(path, **how)
 
 
-def _is_pattern(path: str | Path) -> bool:
+def is_pattern(path: str | Path) -> bool:
+    """Whether a name stands for the files that match it."""
     return bool(_PATTERN & set(str(path))) and not split_group(path)[0].exists()
 
 
-def _each(path: str | Path, how: dict[str, Any]) -> list[Scan]:
+def expanded(path: str | Path) -> list[str]:
+    """The files that a name stands for, in natural order, each with the group named behind it. Raises ReadError."""
     from .sources import find_files
 
-    if not _is_pattern(path):
-        return [read_one(path, **how)]
+    if not is_pattern(path):
+        return [str(path)]
     pattern, group = split_group(path)
-    found = find_files([str(pattern)], [Path.cwd()])
-    return [read_one(f"{file}::{group}" if group else file, **how) for file in found]
+    return [f"{file}::{group}" if group else str(file) for file in find_files([str(pattern)], [Path.cwd()])]

@@ -368,6 +368,10 @@ class Shown:
     def _repr_html_(self) -> str:
         return self._repr_mimebundle_()["text/html"]
 
+    def plot(self, *args: Any, **options: Any) -> Any:
+        """The figure of the record: `xasuite.plot` of it, which has the options (``kind="norm"``, ``ax=ax``)."""
+        return hooks.call("plot", self, *args, **options)
+
 
 class Record(Rows, Shown):
     """A frozen dataclass whose arrays are read-only and agree along their axes."""

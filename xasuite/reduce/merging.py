@@ -48,8 +48,10 @@ def merge(
     more than 0.5 eV.
     """
     scans = _scans(spectra)
+    shifts = [0.0] * len(scans)
     if align != "none":
-        scans = [scans[0], *(align_to(s, scans[0], use=align).spectrum for s in scans[1:])]
+        moved = [align_to(s, scans[0], use=align) for s in scans[1:]]
+        scans, shifts = [scans[0], *(m.spectrum for m in moved)], [0.0, *(float(m.shift) for m in moved)]
     if on not in ("mu", "norm"):
         raise ReductionError(f"on = {on!r} is not one of mu, norm")
     if on == "norm" and not all(isinstance(s, Normalized) for s in scans):
@@ -65,7 +67,7 @@ def merge(
     scatter2 = (w * (values - mean) ** 2).sum(axis=0) / (1 - (w**2).sum(axis=0))
     _warn_unaligned(scans)
     settings = {
-        "n": len(scans), "labels": tuple(name_of(s) for s in scans), "on": on,
+        "n": len(scans), "labels": tuple(name_of(s) for s in scans), "on": on, "align": align, "shifts": tuple(shifts),
         "weights": "equal" if weights is None else weights if isinstance(weights, str) else tuple(map(float, weights)),
         "effective": float(effective.mean()), "sources": tuple(str(s.source) for s in scans),
     }  # fmt: skip

@@ -41,17 +41,45 @@ WITHIN: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def plot(record: Any, **options: Any) -> Any:
-    """The figure of a record, as a matplotlib Figure.
+def plot(record: Any, *, kind: str | None = None, ax: Any = None, **options: Any) -> Any:
+    """The figure of a record, or one curve of each of several records on one pair of axes.
 
     Parameters
     ----------
-    record : any record of the package (Scan, Spectrum, Normalized, Chi, Transform, Wavelet, fit results, ...) or
-        a Series of them.
-    options : those of the kind's own function in `xasuite.report.plots`.
+    record : any record of the package (Scan, Spectrum, Normalized, Chi, Transform, Wavelet, fit results, ...), a Series
+        of them, or a list of records to be overlaid.
+    kind : of an overlay: "mu", "norm", "flat", "derivative", "chi" or "chir"; left out, the records' usual curve.
+    ax : matplotlib axes that an overlay is drawn on; left out, a new figure.
+    options : those of the kind's own function in `xasuite.report.plots`; of an overlay kweight, offset, xlim.
 
-    Raises DataError for what has no figure. Save with `xasuite.report.plots.style.save`.
+    Returns
+    -------
+    matplotlib Figure
+        Save it with `xasuite.report.save_figure`.
+
+    Raises
+    ------
+    DataError
+        For what has no figure, or no such curve.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xasuite as xs
+    >>> energy = np.arange(8800.0, 9800.0, 2.0)
+    >>> spectrum = xs.Spectrum(energy=energy, mu=np.arctan((energy - 8979) / 2), element="Cu", edge="K", label="a")
+    >>> figure = xs.plot([spectrum, spectrum], kind="mu", offset=0.5)
+    >>> len(figure.axes[0].lines)
+    2
     """
+    if isinstance(record, list | tuple) or kind is not None or ax is not None:
+        from .overlay import plot_overlay
+
+        records = record if isinstance(record, list | tuple) else [record]
+        figure = plot_overlay([_drawn(r) for r in records], kind=kind, ax=ax, **options)
+        if ax is None:
+            _shown_once(figure)
+        return figure
     record = _drawn(record)
     figure = _function(record)(record, **options)
     _shown_once(figure)

@@ -1,0 +1,40 @@
+"""``xasuite plot``: one curve of each file on one pair of axes, without a spec."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from ._xanes import MU, NORM, PRE, normalized
+from .common import Interval, ranged, say_written
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("plot")(plot)
+
+
+def plot(
+    files: list[str] = typer.Argument(help="Scans, a curve each; FILE::GROUP for one group."),
+    kind: str = typer.Option("norm", help="mu, norm, flat, derivative, chi or chir."),
+    mu: str | None = MU,
+    pre_range: Interval | None = PRE,
+    norm_range: Interval | None = NORM,
+    kweight: int = typer.Option(2, help="Power of k that chi(k) is multiplied with."),
+    k: Interval = ranged((3.0, 12.0), "--k", help="Range of the transform in 1/A, as in --k 3,12."),
+    xlim: Interval | None = ranged(None, "--xlim", help="What is shown of the abscissa."),
+    offset: float = typer.Option(0.0, help="Added from curve to curve."),
+    output: Path = typer.Option(Path("plot"), "--output", "-o", help="Stem of the .png and .pdf files."),
+) -> None:
+    """Draw files over each other: mu(E), normalised, chi(k) or |chi(R)|."""
+    from .. import exafs, reduce
+    from ..report import plot as draw
+    from ..report.plots import style
+
+    records: list[object] = list(normalized(files, mu=mu, pre_range=pre_range, norm_range=norm_range))
+    if kind in ("chi", "chir"):
+        records = [reduce.background(r) for r in records]  # type: ignore[arg-type]
+    if kind == "chir":
+        records = [exafs.fourier(r, k=k, kweight=kweight) for r in records]  # type: ignore[call-overload]
+    say_written(style.save(draw(records, kind=kind, kweight=kweight, offset=offset, xlim=xlim), output))
