@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic_core import PydanticUndefined
 
-from xasuite.specs import schema, series, valence
+from xasuite.specs import claims, figures, published, schema, series, studies, valence
 
 GUIDE = Path(__file__).resolve().parents[1] / "docs" / "guide"
 PAGES = {
@@ -21,6 +21,11 @@ PAGES = {
     "series.md": (
         series.SeriesTable, series.Time, series.Log, series.Align, series.Bin, series.Average, series.Checks, series.Hold,
         series.SimulatedSeries, series.Timeline, series.Valence, series.Components,
+    ),
+    "published.md": (
+        published.Paper, published.PublishedTable, published.PublishedPath, claims.Claim, claims.Trend, claims.ToldApart,
+        claims.Peaks, claims.Distance, claims.LobeOrder, claims.LobeGrowth, claims.ValenceClosure, claims.Undecided,
+        studies.StructuresStudy, studies.StandardsStudy, figures.Figure,
     ),
     "valence.md": (valence.CalibrationTable, valence.StandardTable, valence.SimulateEdge),
 }  # fmt: skip

@@ -117,6 +117,19 @@ def test_lobe_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     assert verdicts(grows | {"before": ("ccro/s9_co", "Co-30 h")}, *both) == [FAILS]
 
 
+def test_a_simulated_valence_is_arithmetic() -> None:
+    """The 3 that was put in comes back, which decides nothing; had 4 been claimed of the same edges, it would fail."""
+    check = {
+        "kind": "valence",
+        "spec": "ccro/s4b_co",
+        "valence": "valence/ccro_co.toml",
+        "unknown": "Ca2CoRuO6, Co",
+        "value": 3,
+    }
+    assert verdicts(check, result("ccro/s4b_co")) == [UNDECIDED]
+    assert verdicts(check | {"value": 4}, result("ccro/s4b_co")) == [FAILS]
+
+
 def test_a_paper_of_ones_own(tmp_path: Path) -> None:
     """The same checks on another paper's table: a file of claims in published/ beside the specs that it names."""
     text = (references_dir() / "published/ccro.toml").read_text(encoding="utf-8")

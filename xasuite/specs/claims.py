@@ -118,6 +118,19 @@ class LobeGrowth(_Check):
     noise: float = 3e-4
 
 
+class ValenceClosure(_Check):
+    """An unknown's valence read off simulated edges: the arithmetic alone. `measured` are specs of measured standards.
+
+    valence, measured : valence specs below fits/. What measured standards can determine stands beside the check.
+    """
+
+    kind: Literal["valence"]
+    valence: str
+    unknown: str
+    value: float
+    measured: tuple[str, ...] = ()
+
+
 class Undecided(_Check):
     """A statement that nothing here can test, and why."""
 
@@ -126,7 +139,8 @@ class Undecided(_Check):
 
 
 Check = Annotated[
-    Trend | ToldApart | Peaks | Distance | LobeOrder | LobeGrowth | Undecided, Field(discriminator="kind")
+    Trend | ToldApart | Peaks | Distance | LobeOrder | LobeGrowth | ValenceClosure | Undecided,
+    Field(discriminator="kind"),
 ]
 
 

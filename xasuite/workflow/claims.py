@@ -7,16 +7,19 @@ that it names. A verdict says "holds" or "fails" where the evidence lies two sta
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ..errors import ReadError, XasuiteWarning
 from ..exafs.fourier_transform import fourier
 from ..exafs.result import Value
 from ..records import Chi
 from ..records.quantities import as_printed
+from ..references import fits_dir
 from ..specs import claims as kinds
 from ..specs.claims import Claim
 from ..specs.load import LoadedSpec
@@ -26,6 +29,7 @@ from .lobes import SURE, lobe_growth, lobe_order
 from .resolve import Context, resolve_model
 from .run import SpecResult
 from .score import difference_error
+from .valence import run_valence
 
 HOLDS, FAILS, UNDECIDED = "holds", "fails", "not decided by this evidence"
 # standard errors at which two values count as different
@@ -47,7 +51,7 @@ class ClaimCheck:
     label: str = "closure"
 
 
-def check_claims(results: Sequence[SpecResult]) -> list[ClaimCheck]:
+def check_claims(results: Sequence[SpecResult], context: Context | None = None) -> list[ClaimCheck]:
     """The claims of every paper that the results reproduce a table of, as far as their specs are among the results."""
     by_name = {r.loaded.name: r for r in results if r.rows}
     papers = {id(p): p for r in by_name.values() if r.loaded.spec.reproduces for p in [paper_of(r.loaded)]}
@@ -55,16 +59,16 @@ def check_claims(results: Sequence[SpecResult]) -> list[ClaimCheck]:
         ClaimCheck(claim.id, claim.text, *found)
         for paper in papers.values()
         for claim in paper.claim
-        for found in check_claim(claim, by_name)
+        for found in check_claim(claim, by_name, context)
     ]
 
 
-def check_claim(claim: Claim, results: Results) -> list[Found]:
+def check_claim(claim: Claim, results: Results, context: Context | None = None) -> list[Found]:
     """Verdict, number and label of each check of a claim whose spec is among the results, by name."""
     found: list[Found] = []
     for check in claim.check:
         if check.spec in results:
-            found += _CHECKS[type(check)](check, results)
+            found += _CHECKS[type(check)](check, results, context or Context())
     return found
 
 
@@ -72,7 +76,7 @@ def _label(result: SpecResult) -> str:
     return " and ".join(dict.fromkeys(result.kinds.values()))
 
 
-def _trend(check: kinds.Trend, results: Results) -> Iterable[Found]:
+def _trend(check: kinds.Trend, results: Results, context: Context) -> Iterable[Found]:
     """How far a value moves from one row of a table to another, ours beside the printed."""
     result, q = results[check.spec], check.quantity
     first, last = (getattr(result.row(r).path(check.path), q) for r in (check.start, check.end))
@@ -92,13 +96,13 @@ def _trend(check: kinds.Trend, results: Results) -> Iterable[Found]:
     yield verdict, number, _label(result)
 
 
-def _told_apart(check: kinds.ToldApart, results: Results) -> Iterable[Found]:
+def _told_apart(check: kinds.ToldApart, results: Results, context: Context) -> Iterable[Found]:
     """A value against that of another model, whose own fit is the control: what it passes too is no evidence."""
     result, q = results[check.spec], check.quantity
     fit = result.rows[0]
     value: Value = getattr(fit.path(check.path), q)
     apart = abs(check.other - value.value) / value.stderr
-    limit = told_until(result.loaded, 0, f"{check.path}.{q}", 1 / APART)
+    limit = told_until(result.loaded, 0, f"{check.path}.{q}", 1 / APART, context)
     ends = "at no noise up to 5e-2" if math.isnan(limit) else f"from epsilon_k {limit:.1e} on"
     number = (
         f"{fit.label}: {q.upper()}({check.path}) = {value}, {check.other:g} lies {apart:.1f} standard errors away; "
@@ -123,9 +127,9 @@ def _told_apart(check: kinds.ToldApart, results: Results) -> Iterable[Found]:
         yield HOLDS, number, _label(result)
 
 
-def told_until(loaded: LoadedSpec, index: int, key: str, error: float) -> float:
+def told_until(loaded: LoadedSpec, index: int, key: str, error: float, context: Context) -> float:
     """epsilon_k at which the fit's own error of a path quantity reaches `error`; nan where none does."""
-    model = resolve_model(loaded, Context())
+    model = resolve_model(loaded, context)
     low, high = math.log(5e-5), math.log(5e-2)
 
     def median(log_noise: float) -> float:
@@ -156,7 +160,7 @@ def peaks_of(
     return [(float(r[i]), float(height[i])) for i in at]
 
 
-def _peaks(check: kinds.Peaks, results: Results) -> Iterable[Found]:
+def _peaks(check: kinds.Peaks, results: Results, context: Context) -> Iterable[Found]:
     result = results[check.spec]
     for data in (d for fit in result.rows for d in fit.data):
         found = [p for p, _ in peaks_of(data.k, data.data, check.k, check.kweight, check.between)]
@@ -169,7 +173,7 @@ def _peaks(check: kinds.Peaks, results: Results) -> Iterable[Found]:
         yield HOLDS if max(near) <= check.within else FAILS, number, result.kinds[data.label]
 
 
-def _distance(check: kinds.Distance, results: Results) -> Iterable[Found]:
+def _distance(check: kinds.Distance, results: Results, context: Context) -> Iterable[Found]:
     result, (low, high) = results[check.spec], check.range
     fit = result.rows[0]
     r = fit.path(check.path).r
@@ -183,7 +187,7 @@ def _distance(check: kinds.Distance, results: Results) -> Iterable[Found]:
         yield HOLDS if inside else FAILS, number, _label(result)
 
 
-def _lobe_order(check: kinds.LobeOrder, results: Results) -> Iterable[Found]:
+def _lobe_order(check: kinds.LobeOrder, results: Results, context: Context) -> Iterable[Found]:
     wave = f"Morlet {check.eta:g}" if check.wavelet == "morlet" else f"Cauchy {check.cauchy_order}"
     alone = [s.structure for s in check.site if s.alone]
     what = f"k^{check.kweight}, {wave}" + (f", {alone[0]}, the pair's path alone" if alone else "")
@@ -197,7 +201,7 @@ def _lobe_order(check: kinds.LobeOrder, results: Results) -> Iterable[Found]:
         yield HOLDS if order.holds else FAILS if contradicted else UNDECIDED, number, "closure"
 
 
-def _lobe_growth(check: kinds.LobeGrowth, results: Results) -> Iterable[Found]:
+def _lobe_growth(check: kinds.LobeGrowth, results: Results, context: Context) -> Iterable[Found]:
     if check.before[0] not in results:
         return
     grown = lobe_growth(check, results[check.before[0]].loaded, results[check.spec].loaded, seeds=_LOBE_SEEDS)
@@ -212,16 +216,53 @@ def _lobe_growth(check: kinds.LobeGrowth, results: Results) -> Iterable[Found]:
     yield HOLDS if absent and there and sure else FAILS, number, "closure"
 
 
-def _undecided(check: kinds.Undecided, results: Results) -> Iterable[Found]:
+def _valence(check: kinds.ValenceClosure, results: Results, context: Context) -> Iterable[Found]:
+    """What comes back of simulated edges is what was put in: no evidence, and said so with what measured ones can do."""
+    found = next(
+        p
+        for r in run_valence(fits_dir() / check.valence).results
+        for p in r.predictions
+        if p.name == check.unknown
+    )
+    said = [
+        f"arithmetic check: edges simulated with stated shifts give {as_printed(found.value, found.stderr)} back for "
+        f"the {check.value:g} that was put in"
+    ]
+    for name in check.measured:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter(
+                    "ignore", XasuiteWarning
+                )  # of single standards, told by xasuite valence
+                lines = [
+                    r.calibration
+                    for r in run_valence(fits_dir() / name, data_root=context.data_root).results
+                    if r.calibration
+                ]
+        except ReadError:
+            said.append(f"measured standards ({name}) are not at hand")
+            continue
+        left = [x for x in lines[0].left_out if x.inside is not None]
+        wide = float(np.median([(x.prediction.high - x.prediction.low) / 2 for x in left]))
+        inside = sum(bool(x.inside) for x in left)
+        said.append(
+            f"measured standards ({name}) give a valence to +-{wide:.1f} at 95 %, {inside} of {len(left)} left out lie inside"
+        )
+    off = abs(found.value - check.value) > max(APART * found.stderr, 0.05)
+    yield FAILS if off else UNDECIDED, "; ".join(said), "closure"
+
+
+def _undecided(check: kinds.Undecided, results: Results, context: Context) -> Iterable[Found]:
     yield UNDECIDED, check.why, "-"
 
 
-_CHECKS: Mapping[type, Callable[[Any, Results], Iterable[Found]]] = {
+_CHECKS: Mapping[type, Callable[[Any, Results, Context], Iterable[Found]]] = {
     kinds.Trend: _trend,
     kinds.ToldApart: _told_apart,
     kinds.Peaks: _peaks,
     kinds.Distance: _distance,
     kinds.LobeOrder: _lobe_order,
     kinds.LobeGrowth: _lobe_growth,
+    kinds.ValenceClosure: _valence,
     kinds.Undecided: _undecided,
 }

@@ -170,7 +170,7 @@ def reproduce_specs(
         missing,
         failed,
         tuple(matching),
-        tuple(claims.check_claims(results)),
+        tuple(claims.check_claims(results, context)),
         tuple(costs),
         scores,
     )

@@ -126,6 +126,10 @@ class ValenceResult(Presented):
                     f"At {r.fraction:g} of the edge jump: {text}" for text in _line_notes(r, self.loaded)
                 ]
         notes += [f"Data: {'; '.join(self.sources)}."] if self.sources else []
+        if self.kind != "measured":
+            notes.append(
+                "Arithmetic check: a simulated edge gives back the shift that was put in, and nothing of a sample."
+            )
         columns = ("label", _FRACTION, "energy", "valence", Quantity("method", "Method"), "scale")
         return Table.of(self.loaded.spec.title, columns, rows, notes=tuple(notes), label=self.kind)
 
