@@ -138,6 +138,110 @@ def test_valence_is_live(make_series, tmp_path):
     np.testing.assert_allclose(watcher.run().table["valence"], plain["valence"], rtol=1e-8)
 
 
+def put(measured, folder, number, name=""):
+    target = folder / (name or f"scan_{number}.txt")
+    shutil.copy(measured.parent / "scans" / f"scan_{number}.txt", target)
+    stamp(target, 1e9)
+    return target
+
+
+def test_a_scan_that_is_moved_away_hides_no_other(measured, beamline):
+    """Scans 1-3 taken, the first moved away, a fourth arrives: it is taken, and after a restart the fifth is."""
+    folder, watcher = beamline
+    for i in (1, 2, 3):
+        put(measured, folder, i)
+    assert watcher.step(1e9 + 10) == 3
+    (folder / "scan_1.txt").unlink()
+    put(measured, folder, 4)
+    assert watcher.step(1e9 + 20) == 1
+    again = Watch(folder, watcher.loaded, watcher.output)
+    assert (again.scans, again.rows) == (4, 4)
+    put(measured, folder, 5)
+    assert again.step(1e9 + 30) == 1
+    assert list(again.run().table["label"]) == [f"scan_{i}.txt" for i in (1, 2, 3, 4, 5)]
+    assert (again.run().table["status"] == "ok").all()
+
+
+def test_a_replaced_scan_is_said(measured, beamline):
+    """The row keeps what was read first; the same content under another name is not taken twice."""
+    folder, watcher = beamline
+    put(measured, folder, 1)
+    put(measured, folder, 2)
+    assert watcher.step(1e9 + 10) == 2
+    put(measured, folder, 3, name="scan_2.txt")
+    assert watcher.step(1e9 + 20) == 0
+    assert watcher.said == [
+        "scan_2.txt was replaced after it was taken up as scan 2: the row keeps what was read first; give the new scan "
+        "another name to have it taken up too"
+    ]
+    assert watcher.step(1e9 + 30) == 0
+    assert watcher.said == []
+    put(measured, folder, 1, name="copy.txt")
+    assert watcher.step(1e9 + 40) == 0
+    assert watcher.said == ["copy.txt holds what scan_1.txt holds and is not taken up again"]
+    assert len(watcher.run()) == 2
+
+
+@pytest.mark.parametrize("cut", ["line", "part"])
+def test_a_watch_that_was_killed_goes_on(measured, beamline, cut, tmp_path):
+    """The last line of its journal is half there, or a part is damaged: what is missing is taken up again."""
+    folder, watcher = beamline
+    for i in (1, 2, 3):
+        put(measured, folder, i)
+        watcher.step(1e9 + 10 * i)
+    parts = watcher.output.parts
+    if cut == "line":
+        journal = parts / "live.jsonl"
+        journal.write_text(journal.read_text()[:-20])
+        again = Watch(folder, watcher.loaded, watcher.output)
+        assert again.rows == 2
+        assert again.step(1e9 + 50) == 1
+    else:
+        (parts / "000000.part").write_bytes(b"")
+        with pytest.warns(match="part 0 of the run is damaged; it is done again"):
+            again = Watch(folder, watcher.loaded, watcher.output)
+    plain = series(measured, output=tmp_path / "plain").table
+    np.testing.assert_allclose(again.run().table["Co-O.r"], plain["Co-O.r"][:3], rtol=1e-8)
+
+
+def test_one_more_scan_costs_the_same(co_o, make_series, tmp_path):
+    """Files opened and bytes written while a scan is taken up: as many for the 150th as for the 10th.
+
+    Counted and not timed. Only the files that are written anew when the rows have grown by a hundredth grow with the
+    series; their share of a scan does not.
+    """
+    import sys
+
+    from .conftest import scan_of
+    from .damage import write_scan
+
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    watcher = Watch(folder, load_spec(make_series(1), SeriesSpec), Folder(tmp_path / "out"))
+    events = []
+    watching = [False]
+    sys.addaudithook(lambda name, args: events.append(args[0]) if watching[0] and name == "open" else None)
+
+    def opened(i):
+        path = write_scan(folder / f"scan_{i + 1}.txt", scan_of(co_o, i))
+        stamp(path, 1e9)
+        events.clear()
+        watching[0] = True
+        assert watcher.step(1e9 + 10) == 1
+        watching[0] = False
+        return sum(str(folder.parent) in str(e) for e in events), watcher.output.part(
+            (watcher.rows - 1) // 64
+        ).stat().st_size
+
+    early = [opened(i) for i in range(20)][10:]
+    watcher.write()
+    watcher.written = 10**6  # no files anew from here on
+    for i in range(20, 150):
+        last = opened(i)
+    assert last[0] <= early[0][0]
+    assert len(list(watcher.output.parts.glob("*.part"))) == 3
+
+
 def test_an_idle_watch_ends_and_says_why(beamline):
     _, watcher = beamline
     with pytest.raises(SeriesError, match=r"no usable scan \*\.txt appeared in .* within 0.1 s"):

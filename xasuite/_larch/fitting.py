@@ -72,6 +72,15 @@ def python_text(expression: Expression) -> str:
     return stack[0]
 
 
+def values_only() -> None:
+    """From now on, fits of this process have no standard errors, which take half of Larch's time: for a process that audits."""
+    from larch.xafs import feffit
+    from lmfit.minimizer import Minimizer
+
+    sys.modules[feffit.__module__].propagate_uncertainties = lambda *args, **options: None  # type: ignore[attr-defined]
+    Minimizer._calculate_uncertainties_correlations = lambda self: None
+
+
 @contextlib.contextmanager
 def _encoded_stdout() -> Iterator[None]:
     """feffit asks sys.stdout for its encoding and dies where there is none (LARCH.md, crashes)."""

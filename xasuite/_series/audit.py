@@ -1,19 +1,17 @@
 """The audit of a series: an acceptance sample of its rows fitted again by Larch (docs/decisions/series_audit.md).
 
-A chunk's good rows are put in the order of their leverage and cut into equal strata, and one row is drawn from each:
-the sample is spread over the run and over what its rows are like. Which rows, follows from the plan alone.
+A chunk's good rows are halved by their leverage, and an equal share of each half is drawn at random: the sample is
+spread over the run and over what its rows are like. Which rows, follows from the plan alone.
 """
 
 from __future__ import annotations
 
-import heapq
+import math
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import lru_cache
-from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -23,6 +21,7 @@ from ..exafs.engine import BatchFit
 from ..records import OK, Array, Chi
 from .fitting import RowFit
 from .plan import Plan
+from .processes import pool
 
 LIMIT = 0.01  # standard errors between the engine and Larch
 AGREE, CONFIDENCE = 0.99, 0.95  # the share of rows that must agree, and how sure the sample has to make that
@@ -31,16 +30,19 @@ ALONE = 16  # rows from which on a process of its own is worth its start
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Rows of a chunk for Larch: their numbers in the series, their chi(k) and fits, by model; the sizes of the strata."""
+    """Rows of a chunk for Larch: their numbers in the series, their chi(k) and fits, by model; the smallest share of a stratum.
+
+    `start` is where Larch begins, as the engine did: at the mean of the rows, or (None) at the model's values.
+    """
 
     batches: tuple[tuple[NDArray[np.intp], Chi, BatchFit], ...]
-    strata: tuple[int, ...]
+    fraction: float
+    start: Mapping[str, float] | None = None
 
     def __len__(self) -> int:
-        return len(self.strata)
+        return sum(len(rows) for rows, _, _ in self.batches)
 
 
-@lru_cache
 def sample_size(rows: int) -> int:
     """How many of so many rows must agree with Larch for the statement: about 300, fewer of a small series.
 
@@ -50,48 +52,38 @@ def sample_size(rows: int) -> int:
     (299, 239, 48)
     """
     bad = int((1 - AGREE) * rows + 1e-9) + 1
-    for n in range(1, rows):
-        each, more = divmod(bad, n)  # bad rows a stratum of rows / n, spread as evenly as they can be hidden
-        worst = np.maximum(1 - np.array([each, each + 1]) * n / rows, 0.0) ** [n - more, more]
-        if worst.prod() <= 1 - CONFIDENCE:
-            return n
-    return rows
+    return min(rows, math.ceil(rows * (1 - (1 - CONFIDENCE) ** (1 / bad)) - 1e-9))
 
 
-def shown(strata: Sequence[int]) -> int:
-    """The smallest number of bad rows of which one drawn from each stratum finds at least one, at 95 % confidence.
+def hidden(fraction: float) -> int:
+    """The largest number of bad rows that a sample of no bad one leaves possible, at 95 % confidence.
 
-    The probability to miss them all, the product of 1 - D/N over the strata, is largest when each further bad row
-    goes where it lowers it least: into the stratum with most good rows left.
+    `fraction` is the smallest share of a stratum that was drawn, without replacement. Each bad row more is missed with
+    a probability of 1 - n/(N - D) at most 1 - fraction, wherever it lies: all D are missed with (1 - fraction)^D.
     """
-    left = [-n for n in strata]
-    heapq.heapify(left)
-    missed, bad = 0.0, 0  # logarithm of the probability
-    while missed > np.log(1 - CONFIDENCE):
-        bad += 1
-        if left[0] >= -1:
-            return bad
-        missed += np.log1p(1 / left[0])
-        heapq.heapreplace(left, left[0] + 1)
-    return bad
+    return 0 if fraction >= 1 else math.ceil(math.log(1 - CONFIDENCE) / math.log(1 - fraction)) - 1
 
 
 def draw(plan: Plan, chunk: int, fit: RowFit, rows: NDArray[np.intp]) -> Sample | None:
     """The rows of a chunk that are to be fitted again; `rows` are the numbers in the series of the fitted ones."""
     good = np.flatnonzero(np.array(fit.status, object) == OK)
-    start, end = plan.rows_of(chunk)
-    wanted = min(good.size, -(-sample_size(len(plan)) * (end - start) // len(plan)))
-    if not plan.series.audit or not wanted:
+    if not plan.series.audit or not good.size:
         return None
+    share = sample_size(len(plan)) / len(plan)
     by_leverage = good[np.argsort(leverage(fit)[good], kind="stable")]
-    strata = np.array_split(by_leverage, wanted)
     rng = np.random.default_rng([int(plan.fingerprint[:15] or "0", 16), chunk])
-    chosen = np.sort([rng.choice(s) for s in strata])
-    return sample_of(fit, rows, chosen, tuple(len(s) for s in strata))
+    halves = [h for h in np.array_split(by_leverage, 2) if h.size]
+    drawn = [rng.choice(h, math.ceil(share * h.size - 1e-9), replace=False) for h in halves]
+    fraction = min(d.size / h.size for d, h in zip(drawn, halves, strict=True))
+    return sample_of(fit, rows, np.sort(np.concatenate(drawn)), fraction, plan.series.start)
 
 
 def sample_of(
-    fit: RowFit, rows: NDArray[np.intp], chosen: NDArray[np.intp], strata: tuple[int, ...]
+    fit: RowFit,
+    rows: NDArray[np.intp],
+    chosen: NDArray[np.intp],
+    fraction: float = 0.0,
+    start: str = "model",
 ) -> Sample:
     """The rows `chosen` of a fit with all that Larch needs; `rows` are the numbers in the series of the fitted ones."""
     batches = []
@@ -99,7 +91,8 @@ def sample_of(
         own = np.flatnonzero(np.isin(batch.rows, chosen))
         if own.size:
             batches.append((rows[batch.rows[own]], batch.chi.take(own), batch.fit.take(own)))
-    return Sample(tuple(batches), strata)
+    mean = {n: float(np.nanmean(v)) for n, v in fit.values.items()} if start == "mean" else None
+    return Sample(tuple(batches), fraction, mean)
 
 
 def leverage(fit: RowFit) -> Array:
@@ -114,17 +107,17 @@ def leverage(fit: RowFit) -> Array:
 
 
 def refit(sample: Sample) -> dict[str, Any]:
-    """{"rows": [{row, difference, parameter}], "strata"}: each row's largest difference from Larch in standard errors."""
+    """{"rows": [{row, difference, parameter}], "fraction"}: each row's largest difference from Larch in standard errors."""
     from ..exafs.audits import compare
 
     # Larch's own correlations divide by errors of 0
     warnings.filterwarnings("ignore", message="Using UFloat objects with std_dev==0")
     found = []
     for rows, chi, fit in sample.batches:
-        made = compare(fit.model, chi, fit, np.arange(len(rows)))
+        made = compare(fit.model, chi, fit, np.arange(len(rows)), start=sample.start, errors=False)
         for row, away, name in zip(rows, made.difference, made.parameter, strict=True):
             found.append({"row": int(row), "difference": float(away), "parameter": name})
-    return {"rows": sorted(found, key=lambda r: r["row"]), "strata": list(sample.strata)}
+    return {"rows": sorted(found, key=lambda r: r["row"]), "fraction": sample.fraction}
 
 
 class Auditor:
@@ -135,8 +128,7 @@ class Auditor:
         self._waiting: dict[int, Future[dict[str, Any]] | Sample] = {}
         self._pool = None
         if rows >= ALONE and (os.cpu_count() or 1) > 1:
-            self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_begin)
-            self._pool.submit(int)  # so that it starts, and loads Larch, now
+            self._pool = pool(1, _begin)  # it starts, and loads Larch, now
 
     def add(self, chunk: int, sample: Sample) -> None:
         """Take a chunk's sample; keep what others have given."""
@@ -161,18 +153,16 @@ class Auditor:
 
 
 def _begin() -> None:
-    import signal
+    from .._larch.fitting import values_only
 
-    from .._larch import fitting  # noqa: F401
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that was started
+    values_only()
 
 
 def summary(found: Iterable[Mapping[str, Any]], rows: int) -> dict[str, Any]:
     """How many of `rows` good rows were refitted, the worst of them, and what that says of the others."""
     found = list(found)
     refitted = [r for chunk in found for r in chunk["rows"]]
-    strata = [s for chunk in found for s in chunk["strata"]]
+    fraction = min((chunk["fraction"] for chunk in found), default=0.0)
     nothing: dict[str, Any] = {"row": -1, "difference": 0.0, "parameter": ""}
     worst = max(refitted, key=lambda r: float(r["difference"]), default=nothing)
     out = {"n": len(refitted), "largest": worst["difference"], "row": worst["row"], "parameter": worst["parameter"]}  # fmt: skip
@@ -180,19 +170,19 @@ def summary(found: Iterable[Mapping[str, Any]], rows: int) -> dict[str, Any]:
         return out | {"agree": None, "statement": "no row was fitted again with Larch"}
     if worst["difference"] > LIMIT:
         return out | {"agree": None, "statement": f"{len(refitted)} rows were fitted again with Larch and not all agree"}  # fmt: skip
-    if not strata:  # rows that were chosen as they came say nothing of the others
+    if not fraction:  # rows that were chosen as they came say nothing of the others
         return out | {"agree": None, "statement": f"{len(refitted)} of {rows} rows fitted again with Larch, and all agree"}  # fmt: skip
-    return out | statement(strata, rows)
+    return out | statement(len(refitted), fraction, rows)
 
 
-def statement(strata: Sequence[int], rows: int) -> dict[str, Any]:
-    """What no disagreement in one row a stratum says of all rows: {"agree": share, "statement": sentence}."""
-    share = 1 - (shown(strata) - 1) / rows
+def statement(n: int, fraction: float, rows: int) -> dict[str, Any]:
+    """What n rows without disagreement say of all rows: {"agree": share, "statement": sentence}."""
+    share = 1 - hidden(fraction) / rows
     confident = (
-        f"with {CONFIDENCE:.0%} confidence at least {np.floor(1e4 * share) / 100:g} % of {rows} rows agree"
+        f"with {CONFIDENCE:.0%} confidence at least {math.floor(1e4 * share) / 100:g} % of {rows} rows agree"
     )
     return {
         "agree": share,
-        "statement": f"{len(strata)} of {rows} rows fitted again with Larch: "
+        "statement": f"{n} of {rows} rows fitted again with Larch: "
         f"{'every row agrees' if share == 1 else confident} with it within {LIMIT:g} standard errors",
     }

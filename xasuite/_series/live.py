@@ -16,7 +16,7 @@ import numpy as np
 
 from .. import files
 from ..errors import SeriesError, XasuiteError, XasuiteWarning
-from ..io.sources import Entry, Scans, find_entries, natural, read_scans, scan_content
+from ..io.sources import Entry, Scans, content_of, find_entries, natural, read_scans
 from ..records import OK
 from ..specs.load import LoadedSpec
 from ..specs.series import SeriesSpec
@@ -87,7 +87,9 @@ class Watch:
         self.waiting, self.said = "", list[str]()
         self.rows = 0
         self._seen: dict[Path, Seen] = {}
-        self._taken: dict[str, dict[str, Any]] = {}  # by the file's name: its content, size, mtime, number
+        self._taken: dict[
+            str, dict[str, Any]
+        ] = {}  # by the file's name: its content, when it changed, its number
         self._contents: dict[str, str] = {}  # the name of the file with a content
         self._open: Part | None = None  # the last part, while it grows
         self._audits: list[dict[str, Any]] = []
@@ -113,7 +115,7 @@ class Watch:
         new: list[Entry] = []
         for path in ready:
             entries = find_entries([path]).entries
-            if all(self._complete(e, now) for e in entries) and self._is_new(path, entries):
+            if all(self._complete(e, now) for e in entries) and self._is_new(path):
                 new += entries
                 taken += 1
         if new:
@@ -148,10 +150,10 @@ class Watch:
             known = self._taken[name] = self._taken.pop(name)  # to the end: the others come first next time
             try:
                 stat = (self.folder / name).stat()
-                if (stat.st_size, stat.st_mtime_ns) == (known["size"], known["mtime"]):
+                if stat.st_ctime_ns == known["changed"]:
                     continue
-                known |= {"size": stat.st_size, "mtime": stat.st_mtime_ns}
-                content = self._content(find_entries([self.folder / name]).entries)
+                known["changed"] = stat.st_ctime_ns
+                content = _content(self.folder / name)
             except OSError:
                 continue  # moved away: its row stays
             if content != known["content"]:
@@ -160,10 +162,6 @@ class Watch:
                     "first; give the new scan another name to have it taken up too"
                 )
                 known["content"] = content
-
-    def _content(self, entries: tuple[Entry, ...]) -> str:
-        scans = read_scans(entries, self.spec.series.mu, self.spec.series.reference)
-        return " ".join(scan_content(e, s) for e, s in zip(entries, scans, strict=True))
 
     def _planned(self, entries: tuple[Entry, ...]) -> bool:
         """Make the plan when there are scans enough for it; says in `waiting` what it waits for."""
@@ -212,10 +210,10 @@ class Watch:
             short = fault is not None and fault[0] == quality.SHORT
         return not short or now - self._seen[Path(entry.path)].mtime > self.patience
 
-    def _is_new(self, path: Path, entries: tuple[Entry, ...]) -> bool:
+    def _is_new(self, path: Path) -> bool:
         """Take note of a file, unless its content was taken up under another name."""
-        content = self._content(entries)
-        known = {"content": content, "size": entries[0].size, "mtime": entries[0].mtime, "number": len(self._taken) + 1}  # fmt: skip
+        content = _content(path)
+        known = {"content": content, "changed": path.stat().st_ctime_ns, "number": len(self._taken) + 1}
         other = self._contents.setdefault(content, path.name)
         if other != path.name:
             if path.name not in self._contents.values():
@@ -242,7 +240,7 @@ class Watch:
                 wanted = (here < FIRST_AUDITED) | (here % AUDIT_EVERY == 0)
                 chosen = np.flatnonzero(wanted & (np.array(fit.status, object) == OK))
                 if chosen.size:
-                    self._audits.append(refit(sample_of(fit, here, chosen, ())))
+                    self._audits.append(refit(sample_of(fit, here, chosen)))
                     lines.append({"audit": self._audits[-1]})
             self._open = part if self._open is None or part.start % CHUNK == 0 else _joined(self._open, part)
             self.output.save(plan, chunk, self._open)
@@ -330,6 +328,11 @@ class Watch:
         if self.rows:
             self._open = self._load(self.plan, self.plan.chunks - 1)
             self.written = -1
+
+
+def _content(path: Path) -> str:
+    scans = find_entries([path])
+    return content_of(scans, np.arange(len(scans)))
 
 
 def _joined(a: Part, b: Part) -> Part:

@@ -15,10 +15,8 @@ from .fitting import RowFit
 from .plan import Plan
 
 UNDETERMINED = "undetermined"
-NOT_A_MINIMUM = "not at a minimum"
 # a distance known worse than this says nothing of a shell (neighbouring shells lie 0.1-0.5 A apart)
 R_LIMIT = 0.1
-STEP_LIMIT = 1e-2  # standard errors to the next Gauss-Newton step, beyond which a row is not at a minimum
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,23 +45,18 @@ def mark(plan: Plan, fit: RowFit) -> Marks:
         with np.errstate(all="ignore"):
             found = np.isfinite(err) & (n >= plan.series.seen * err)
         seen[path.label] = found if path.n.names & depends else np.ones(m, bool)
-    far = np.nan_to_num(np.nan_to_num(fit.step) > STEP_LIMIT)
     vague = {
         p.label: fit.path_stderr[f"{p.label}.r"] > R_LIMIT for p in model.paths if p.deltar.names & {*varied}
     }
     doubtful = ~np.all([*seen.values(), *(np.isfinite(fit.stderr_fit[n]) for n in varied)], axis=0)
-    doubtful |= far | np.any([np.zeros(m, bool), *vague.values()], axis=0)
+    doubtful |= np.any([np.zeros(m, bool), *vague.values()], axis=0)
     undetermined: list[tuple[str, ...]] = [()] * m
     status, reason = list(fit.status), list(fit.reason)
     for i in np.flatnonzero(doubtful):
         names, why = _row(plan, fit, seen, varied, int(i))
         undetermined[i] = tuple(names)
-        if status[i] == OK:
-            status[i] = NOT_A_MINIMUM if far[i] else UNDETERMINED if names else OK
-        if far[i]:
-            why.insert(
-                0, f"the next step of the fit would be {fit.step[i]:.2g} standard errors, from every start"
-            )
+        if status[i] == OK and names:
+            status[i] = UNDETERMINED
         reason[i] = "; ".join(w for w in (reason[i], *why) if w)
     return Marks(seen, tuple(undetermined), tuple(status), tuple(reason))
 

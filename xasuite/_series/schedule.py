@@ -15,6 +15,7 @@ from typing import Any
 from ..errors import SeriesError, XasuiteWarning
 from .audit import Sample
 from .plan import Plan
+from .processes import pool
 from .work import Part, process
 
 ATTEMPTS = 3  # pools that may break before the run gives up
@@ -73,11 +74,8 @@ def hand_over(plan: Plan) -> Plan:
 
 
 def _start(plan: Plan) -> None:
-    import signal
-
     global _PLAN
     _PLAN = plan
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that was started
 
 
 def _work(chunk: int) -> Done:
@@ -105,22 +103,21 @@ def _processes(plan: Plan, chunks: Sequence[int], workers: int) -> Iterator[tupl
 
 
 def _pool(plan: Plan, todo: Sequence[int], workers: int) -> Iterator[tuple[int, Done]]:
-    from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-    from multiprocessing import get_context
+    from concurrent.futures import FIRST_COMPLETED, Future, wait
 
     waiting = deque(todo)
     running: dict[Future[Done], int] = {}
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start, initargs=(plan,))
+    workers_of = pool(workers, _start, plan)
     try:
         while waiting or running:
             while waiting and len(running) < AHEAD * workers:
                 chunk = waiting.popleft()
-                running[pool.submit(_work, chunk)] = chunk
+                running[workers_of.submit(_work, chunk)] = chunk
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 yield running.pop(future), future.result()
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        workers_of.shutdown(wait=False, cancel_futures=True)
 
 
 def _dask(plan: Plan, chunks: Sequence[int], address: str) -> Iterator[tuple[int, Done]]:

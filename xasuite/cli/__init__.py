@@ -12,7 +12,9 @@ import inspect
 import logging
 import os
 import re
+import signal
 import sys
+import threading
 import warnings
 from pathlib import Path
 from typing import Any
@@ -160,7 +162,15 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _run(argv: list[str] | None) -> int:
-    """The exit code of a command line."""
+    """The exit code of a command line. A batch system's SIGTERM ends it as Ctrl-C does, with SIGTERM's code."""
+    terminated: list[int] = []
+
+    def terminate(number: int, _: Any) -> None:
+        terminated.append(number)
+        raise KeyboardInterrupt
+
+    in_front = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, terminate) if in_front else None
     try:
         code = app(args=argv, prog_name="xasuite", standalone_mode=False)
         if code == INTERRUPTED:  # typer turns Ctrl-C into this code without a word
@@ -172,12 +182,16 @@ def _run(argv: list[str] | None) -> int:
     except _CLICK_ERROR as exc:
         return _mistake(_sentence(exc))
     except (typer.Abort, KeyboardInterrupt):
-        typer.secho("xasuite: interrupted; what was done is kept", fg="yellow", err=True)
-        return INTERRUPTED
+        word = "terminated" if terminated else "interrupted"
+        typer.secho(f"xasuite: {word}; what was done is kept", fg="yellow", err=True)
+        return 128 + terminated[0] if terminated else INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
         return 0
-    return code if isinstance(code, int) else 0
+    finally:
+        if in_front:
+            signal.signal(signal.SIGTERM, before)
+    return 128 + terminated[0] if terminated else code if isinstance(code, int) else 0
 
 
 def _mistake(sentence: str) -> int:

@@ -120,11 +120,12 @@ def audit(
 
 
 def compare(
-    model: Model, chi: Chi | Series, fit: BatchFit, rows: NDArray[Any], *, allowed: float = ALLOWED
-) -> Audit:
-    """The audit of chosen rows."""
+    model: Model, chi: Chi | Series, fit: BatchFit, rows: NDArray[Any], *, allowed: float = ALLOWED,
+    start: Mapping[str, float] | None = None, errors: bool = True,
+) -> Audit:  # fmt: skip
+    """The audit of chosen rows. Larch begins at `start`, else at the model's values; without `errors` the unit is the engine's."""
     record = chi.data if isinstance(chi, Series) else chi
-    found = [_one(model, record, fit, int(row), allowed) for row in rows]
+    found = [_one(model, record, fit, int(row), allowed, start, errors) for row in rows]
     return Audit(
         rows=np.asarray(rows, np.int64),
         difference=np.array([f.difference for f in found]),
@@ -136,15 +137,22 @@ def compare(
     )
 
 
-def _one(model: Model, chi: Chi, fit: BatchFit, row: int, allowed: float) -> Difference:
+def _one(
+    model: Model,
+    chi: Chi,
+    fit: BatchFit,
+    row: int,
+    allowed: float,
+    start: Mapping[str, float] | None,
+    errors: bool,
+) -> Difference:
     single = replace(
         chi.take(row) if chi.stacked else chi, mu=None, bkg=None, epsilon_k=None, label=f"row {row}"
     )
     epsilon = None if fit.epsilon_given is None else float(fit.epsilon_given[row])
     values = {n: (float(fit.values[n][row]), float(fit.stderr_fit[n][row])) for n in fit.names}
-    return _against_larch(
-        model, single, epsilon, values, float(fit.chi2[row]), float(fit.rfactor[row]), allowed
-    )
+    chi2, rfactor = float(fit.chi2[row]), float(fit.rfactor[row])
+    return _against_larch(model, single, epsilon, values, chi2, rfactor, allowed, start, errors)
 
 
 def audit_fit(
@@ -169,23 +177,25 @@ def audit_fit(
 
 def _against_larch(
     model: Model, chi: Chi | Sequence[Chi], epsilon_k: float | None, values: Mapping[str, tuple[float, float]],
-    chi2: float, rfactor: float, allowed: float,
+    chi2: float, rfactor: float, allowed: float, start: Mapping[str, float] | None = None, errors: bool = True,
 ) -> Difference:  # fmt: skip
-    larch = fit_chi(model, chi, epsilon_k=epsilon_k, engine="larch")
-    found = _difference(values, rfactor, larch)
+    larch = fit_chi(model, chi, epsilon_k=epsilon_k, start=start, engine="larch")
+    found = _difference(values, rfactor, larch, errors)
     if found.difference > allowed and larch.chi2 > chi2:
         # Larch's own minimum lies higher: is the engine's one of Larch's too?
         start = {name: value for name, (value, _) in values.items()}
         larch = fit_chi(model, chi, epsilon_k=epsilon_k, start=start, engine="larch")
-        found = replace(_difference(values, rfactor, larch), elsewhere=True)
+        found = replace(_difference(values, rfactor, larch, errors), elsewhere=True)
     return found
 
 
-def _difference(values: Mapping[str, tuple[float, float]], rfactor: float, larch: FitResult) -> Difference:
+def _difference(
+    values: Mapping[str, tuple[float, float]], rfactor: float, larch: FitResult, theirs: bool
+) -> Difference:
     worst, name_of, errors = 0.0, next(iter(values)), 0.0
     for name, (value, own) in values.items():
         other = larch.parameter(name).value
-        unit = other.parts.get("fit", own)
+        unit = other.parts.get("fit", own) if theirs else own
         # held at a bound by both: there is no error to measure in
         unit = unit if math.isfinite(unit) else max(abs(value), 1e-3)
         apart = abs(value - other.value) / unit

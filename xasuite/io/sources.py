@@ -136,6 +136,8 @@ def find_scans(patterns: Sequence[str], places: Iterable[Path]) -> Scans:
 
     Raises ReadError when a pattern matches no file, SeriesError when no group.
     """
+    _read_one.cache_clear()  # a file may be another by now, with the same size and time
+    _members_of.cache_clear()
     places = list(places)
     out: dict[Entry, None] = {}
     for text in patterns:
@@ -194,10 +196,10 @@ def find_entries(found: Iterable[Path]) -> Scans:
 
 
 def _members(file: Entry) -> list[Entry]:
-    from .. import io
+    from .reader import groups
 
     try:
-        names = io.groups(file.path)
+        names = groups(file.path)
     except XasuiteError:
         return [file]
     return [file] if len(names) == 1 else [replace(file, kind=MEMBER, group=name) for name in names]
@@ -326,13 +328,13 @@ def read_scans(
 @lru_cache(maxsize=16)
 def _read_one(entry: Entry, mu: str | None, reference: str | None) -> Scan | XasuiteError:
     """A file's scan; the last few are remembered, so that what a plan or a running average saw is not opened again."""
-    from .. import io
+    from .reader import read
 
     try:
         if entry.kind == MEMBER:
             found = _members_of(replace(entry, group=""), mu, reference).get(entry.group)
             return found or ReadError(f"{entry.path}::{entry.group} is no XAFS scan")
-        return io.read(entry.path, mu=mu, reference=reference)
+        return read(entry.path, mu=mu, reference=reference)
     except XasuiteError as exc:
         return exc
 
@@ -340,9 +342,9 @@ def _read_one(entry: Entry, mu: str | None, reference: str | None) -> Scan | Xas
 @lru_cache(maxsize=2)
 def _members_of(file: Entry, mu: str | None, reference: str | None) -> dict[str, Scan]:
     """Every scan of an Athena project: its text is one whole, so it is read as one."""
-    from .. import io
+    from .reader import read_all
 
-    return {s.source.group: s for s in io.read_all(file.path, mu=mu, reference=reference)}
+    return {s.source.group: s for s in read_all(file.path, mu=mu, reference=reference)}
 
 
 def _read_groups(

@@ -35,20 +35,21 @@ def crossing(energy: Array, norm: Array, fraction: float, *, start: Array | floa
 
 def slope_at(energy: Array, norm: Array, at: Array, width: float = 1.0) -> Array:
     """Slope (...) in 1/eV of norm (..., n) over `width` eV around energies `at` (...)."""
-    shape = norm.shape[:-1]
     flat = norm.reshape(-1, energy.size)
-    centre = np.broadcast_to(at, shape).reshape(-1)
-    step = np.array([max(width, _step(energy, e)) for e in centre])
-    up = np.array([np.interp(e + s / 2, energy, y) for e, s, y in zip(centre, step, flat, strict=True)])
-    down = np.array([np.interp(e - s / 2, energy, y) for e, s, y in zip(centre, step, flat, strict=True)])
-    return ((up - down) / step).reshape(shape)
+    centre = np.ravel(np.broadcast_to(at, norm.shape[:-1]))
+    i = np.clip(np.searchsorted(energy, centre), 1, energy.size - 1)
+    step = np.maximum(width, energy[i] - energy[i - 1])
+    return ((_read(energy, flat, centre + step / 2) - _read(energy, flat, centre - step / 2)) / step).reshape(
+        norm.shape[:-1]
+    )
 
 
-def _step(energy: Array, at: float) -> float:
-    if not np.isfinite(at):
-        return 0.0
-    i = int(np.clip(np.searchsorted(energy, at), 1, energy.size - 1))
-    return float(energy[i] - energy[i - 1])
+def _read(energy: Array, rows: Array, at: Array) -> Array:
+    """Each of the rows (m, n) at its own energy (m,), by linear interpolation; the end values beyond the ends."""
+    i = np.clip(np.searchsorted(energy, at) - 1, 0, energy.size - 2)
+    share = np.clip((at - energy[i]) / (energy[i + 1] - energy[i]), 0, 1)
+    row = np.arange(len(rows))
+    return (1 - share) * rows[row, i] + share * rows[row, i + 1]
 
 
 def noise_of(energy: Array, values: Array, below: Array | float) -> Array:

@@ -9,11 +9,11 @@ import numpy as np
 from numba import njit
 
 from ...records import Array
-from ..equation import N_VALUES
+from ..equation import N_VALUES, PathTables
 from . import kernel_numpy as twin
 from .compiled_model import N_COLUMNS, _columns, _project, _run, _slopes
 from .kernel_numpy import Solution, Work
-from .program import CAPS, RELATIVE_CAP
+from .program import CAPS, RELATIVE_CAP, Program
 
 CONVERGED, AT_LIMIT, SINGULAR, STUCK = twin.CONVERGED, twin.AT_LIMIT, twin.SINGULAR, twin.STUCK
 STEP2, SMALL2 = twin.STEP_TOLERANCE**2, twin.SMALL_STEP**2
@@ -391,3 +391,34 @@ def fit_rows(
             for future in wait:
                 future.result()
     return Solution(x, covar, carried, chisq, step, ended, calls)
+
+
+@njit(cache=True, nogil=True)
+def _add_curves(x, k, tables, program, n_paths, depth, out):
+    """chi of all paths at x (m, nv + nc) added to out (m, nk)."""
+    coef, left, cell, width, reff = tables
+    ops, args, first, target, start = program
+    slots, slopes, values, grads, stack, dstack, col, rows, _ = _workspace(
+        start.shape[0], 0, n_paths, depth, k.shape[0], 0
+    )
+    none = np.zeros(N_VALUES, np.bool_)
+    for row in range(x.shape[0]):
+        for i in range(start.shape[0]):
+            slots[i] = x[row, i] if i < x.shape[1] else start[i]
+        _run(ops, args, first, target, slots, slopes, values, grads, stack, dstack, 0)
+        for p in range(n_paths):
+            value = values[p * N_VALUES : (p + 1) * N_VALUES]
+            _columns(k, value[1], coef[p], left[p], cell[p], width[p], col)
+            _slopes(value, reff[p], none, col, rows)
+            for j in range(k.shape[0]):
+                out[row, j] += value[0] * rows[0, j]
+
+
+def curves(program: Program, tables: PathTables, k: Array, x: Array) -> Array:
+    """chi(k) (m, nk) of the model at x (m, nv + nc)."""
+    out = np.zeros((len(x), k.size))
+    _add_curves(
+        np.ascontiguousarray(x), k, (tables.coef, tables.left, tables.cell, tables.width, tables.reff),
+        (program.ops, program.args, program.first, program.target, program.start), program.n_paths, program.depth, out,
+    )  # fmt: skip
+    return out

@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...records import OK, Array, Rows, axes
-from ..equation import at_zero, build_tables, path_wave
+from ..equation import at_zero, build_tables
 from ..model import Model
-from .kernel_numpy import CHUNK
-from .program import compile_model, run
+from .program import compile_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,17 +106,15 @@ class BatchFit(RowFits):
 
     def chi(self, rows: slice | Array | None = None) -> Array:
         """The fitted chi(k) (m, nk) on `k`, of all rows or of some."""
+        from .compiled_fit import curves
+
         program = compile_model(self.model)
         carried = program.start[program.n_varied : len(program.names)]
         x = np.atleast_2d(self.x[slice(None) if rows is None else rows])
+        x = np.hstack([x, np.broadcast_to(carried, (len(x), carried.size))])
         inner = self.k[1:] if self.k[0] == 0 else self.k
         out = np.zeros((len(x), self.k.size))
-        tables = build_tables([p.feff for p in self.model.paths])
-        for i in range(0, len(x), CHUNK):
-            part = x[i : i + CHUNK]
-            values, _ = run(program, np.hstack([part, np.broadcast_to(carried, (len(part), carried.size))]))
-            for path in range(program.n_paths):
-                out[i : i + CHUNK, -inner.size :] += path_wave(tables, path, inner, values[:, path])[0].imag
+        out[:, -inner.size :] = curves(program, build_tables([p.feff for p in self.model.paths]), inner, x)
         return at_zero(self.k, out)
 
     def table(self) -> pd.DataFrame:
