@@ -13,6 +13,7 @@ import warnings
 from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from xasuite import io
@@ -164,3 +165,35 @@ def test_references_of_nio(data_root: Path) -> None:
     assert len(scans) == 24
     assert len(own) == 12
     assert all(s.mu().reference is not None for s in own)
+
+
+def test_unnamed_columns_are_right_or_asked_for(data_root: Path) -> None:
+    """Every measured scan again, its columns without names, an angle, a gap and a slit beside them: none is read wrong.
+
+    What is right is the expression that the names give: the same curve but for a straight line and a factor.
+    """
+    from xasuite.io import evidence, finish
+
+    found = {"right": 0, "asked": 0}
+    for name, rows in BY_FILE.items():
+        if rows[0]["verdict"] == "refused":
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            scans = io.read_all(data_root / name)
+        for s in scans if len(scans) < 7 else scans[:2]:
+            named = np.asarray(s.channel(s.mu_expr))
+            truth = evidence.choice(s.energy, named, s.mu_expr) if s.energy.size >= 50 else None
+            if truth is None or len(s.channels) < 2:
+                continue
+            with np.errstate(all="ignore"):
+                angle = np.degrees(np.arcsin(12398.42 / (2 * 3.1356 * s.energy)))
+            jitter = np.random.default_rng(0).random(s.energy.size) > 0.5
+            more = (np.nan_to_num(angle), 10 + 0.002 * (s.energy - s.energy[0]), 2.0 + 0.01 * jitter)
+            columns = {f"col{i}": v for i, v in enumerate((*s.channels.values(), *more), start=2)}
+            signals = {n: columns[n] for n in finish._signals(columns, s.energy)}
+            chosen, _ = evidence.decide(evidence.choices(s.energy, signals))
+            assert chosen is None or evidence.alike(chosen, truth), (name, s.label, chosen)
+            found["right" if chosen else "asked"] += 1
+    assert found["right"] >= 20
+    assert sum(found.values()) > 90
