@@ -10,7 +10,8 @@ from pathlib import Path
 
 from ..errors import DataError, ReadError, XasuiteError
 from ..records import Scan, Source
-from .finish import Asked, finish
+from .axis import Asked
+from .finish import finish
 from .table import Table
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"

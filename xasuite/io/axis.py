@@ -1,0 +1,153 @@
+"""Which column holds the energies, and the energies in eV."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import ChannelError, ReadError
+from ..records import Array
+from . import clean, names
+from .table import Table
+
+MIN_POINTS = 5
+LOWEST, HIGHEST = 30.0, 200_000.0
+
+# In the order of preference: what was measured before what was asked for.
+_ENERGY = (
+    r"(achieved|measured|encoder|real|mono)?energy(achieved|readback|rbv|feedback|fbk|encoder)", r"(achieved|measured)energy",
+    r"energysetpointx", r"ebraggenergy", r"zapenergy", r"energy", r"energyev", r"e", r"en", r"ev", r"xenergy", r"energie", r"energia",
+    r"monoenergy(alt)?", r"bragg_?energy", r"energy\w*", r"\w*energy", r"mononrg", r"enkev",
+)  # fmt: skip
+_ANGLE = (r"angleo\w*", r"angle\w*", r"theta", r"monoangle", r"bragg")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user says about a file, "" where nothing: `read` explains each."""
+
+    element: str = ""
+    edge: str = ""
+    mu: str = ""
+    reference: str = ""
+    i0: str = ""
+    energy: str = ""
+    units: str = ""
+
+
+def energies(table: Table, asked: Asked, notes: list[str], where: str) -> tuple[int, Array]:
+    """The number of the column of energies, and the energies in eV. Raises ReadError, ChannelError."""
+    if asked.energy:
+        axis = names.resolve(asked.energy, table.names)
+        if not axis:
+            raise ChannelError(
+                f"{where}: there is no column {asked.energy!r}; there are {', '.join(table.names[:20])}"
+            )
+    else:
+        axis = table.axis or find_axis(table)
+    if not axis:
+        raise ReadError(
+            f"{where}: not XAFS: no column of energies between {LOWEST:g} eV and {HIGHEST / 1000:g} keV "
+            f"among {', '.join(table.names[:12])}{_other_axis(table)}"
+        )
+    kind = (
+        asked.units
+        or (table.axis_kind if axis == table.axis else "")
+        or _kind(axis, table.units.get(axis, ""))
+    )
+    if kind not in clean.KINDS:
+        raise ReadError(f"{where}: units = {kind!r} is not one of {', '.join(k for k in clean.KINDS if k)}")
+    index = table.names.index(axis)
+    return index, clean.to_ev(
+        table.columns[index], kind, table.d_spacing, table.steps_per_degree, notes, where
+    )
+
+
+def find_axis(table: Table) -> str:
+    """The column of energies (or angles), by name and unit, else the first that can be one; "" if none."""
+    for name in table.names:
+        unit = table.units.get(name, "").lower().split()
+        if unit and unit[0] in {"ev", "kev"} and plausible(table.column(name)):
+            return name
+    for patterns in (_ENERGY, _ANGLE if table.d_spacing else ()):
+        for pattern in patterns:
+            for name in table.names:
+                if re.fullmatch(pattern, names.plain(name)) and (
+                    patterns is _ANGLE or plausible(table.column(name))
+                ):
+                    return name
+    generic = all(re.fullmatch(r"col\d+", n) for n in table.names)
+    if any(re.match(r"angle|theta", n, re.I) for n in table.names[:1]):
+        return table.names[0]
+    if table.names and re.fullmatch(r"y|z|time|k|r|q", names.plain(table.names[0])):
+        return ""
+    for name in table.names[: 4 if generic else 3]:
+        if table.units.get(name):  # millimetres, say: energies were looked for above
+            continue
+        if (
+            plausible(table.column(name))
+            and np.nanmin(table.column(name)) > 1
+            and _monotonic(table.column(name))
+        ):
+            return name
+    return ""
+
+
+def _other_axis(table: Table) -> str:
+    """What the first column counts in place of energies, as the end of a sentence; "" where it cannot be said."""
+    first = table.columns[0] if table.names else np.empty(0)
+    steps = np.diff(first)
+    if (
+        first.size < MIN_POINTS
+        or not np.isfinite(first).all()
+        or not np.allclose(steps, steps[0], rtol=1e-3, atol=1e-6)
+    ):
+        return ""
+    if steps[0] == 1:
+        return "; the first column counts pixels or points: calibrate them against a foil and write energies"
+    if 0 <= first[0] < 5 and 0 < steps[0] <= 0.1 and first[-1] < 35:
+        return f"; it looks like chi(k), k from {first[0]:g} to {first[-1]:g} 1/A: read the mu(E) that it was made from"
+    return ""
+
+
+def plausible(values: Array) -> bool:
+    """Whether values can be energies of an XAFS scan, in eV or keV."""
+    finite = values[np.isfinite(values)]
+    if finite.size < 2:
+        return False
+    low, high = np.percentile(finite, [2, 98])
+    return bool(low > 0.03 and high < HIGHEST and high > low and high - low < 0.8 * high)
+
+
+def _monotonic(values: Array) -> bool:
+    steps = np.diff(values[np.isfinite(values)])
+    return bool(steps.size and max((steps > 0).mean(), (steps < 0).mean()) > 0.9)
+
+
+def _kind(name: str, unit: str) -> str:
+    word = unit.lower().split()[0] if unit.split() else ""
+    if word in {"ev", "kev"}:
+        return "keV" if word == "kev" else "eV"
+    if word.startswith(("deg", "rad")) or re.match(r"angle|theta|bragg_?angle", name, re.I):
+        return "angle"
+    if re.search(r"kev", name, re.I):
+        return "keV"
+    return ""
+
+
+def usable(energy: Array, columns: Array, notes: list[str], where: str) -> tuple[Array, Array]:
+    good = np.isfinite(energy) & (energy > LOWEST) & (energy < HIGHEST)
+    if not good.all():
+        inside = np.flatnonzero(good)
+        lost = int(np.count_nonzero(~good))
+        ends = inside.size and lost == energy.size - (inside[-1] - inside[0] + 1)
+        place = "at an end of the scan " if ends else ""
+        notes.append(f"{lost} points {place}without an energy dropped")
+        energy, columns = energy[good], columns[:, good]
+    if energy.size < MIN_POINTS:
+        raise ReadError(
+            f"{where}: only {energy.size} points with an energy; a scan needs at least {MIN_POINTS}"
+        )
+    return energy, columns
