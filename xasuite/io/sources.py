@@ -328,13 +328,13 @@ def read_scans(
 @lru_cache(maxsize=16)
 def _read_one(entry: Entry, mu: str | None, reference: str | None) -> Scan | XasuiteError:
     """A file's scan; the last few are remembered, so that what a plan or a running average saw is not opened again."""
-    from .reader import read
+    from .reader import read_one
 
     try:
         if entry.kind == MEMBER:
             found = _members_of(replace(entry, group=""), mu, reference).get(entry.group)
             return found or ReadError(f"{entry.path}::{entry.group} is no XAFS scan")
-        return read(entry.path, mu=mu, reference=reference)
+        return read_one(entry.path, mu=mu, reference=reference)
     except XasuiteError as exc:
         return exc
 
@@ -365,7 +365,8 @@ def _read_group(
 ) -> Scan | XasuiteError:
     import h5py
 
-    from .finish import Asked, finish
+    from .axis import Asked
+    from .finish import finish
     from .formats.hdf5 import parse_hdf5
 
     memory = _io.BytesIO()
