@@ -22,9 +22,8 @@ from ..records.quantities import as_printed
 from ..references import fits_dir
 from ..specs import claims as kinds
 from ..specs.claims import Claim
-from ..specs.load import LoadedSpec
 from ..specs.published import paper_of, table_of
-from .closure import fit_seeds, own_errors
+from .closure import noise_reaching
 from .lobes import SURE, lobe_growth, lobe_order
 from .resolve import Context, resolve_model
 from .run import SpecResult
@@ -34,7 +33,7 @@ from .valence import run_valence
 HOLDS, FAILS, UNDECIDED = "holds", "fails", "not decided by this evidence"
 # standard errors at which two values count as different
 APART = 2.0
-_SEEDS, _LOBE_SEEDS = 24, 60
+_LOBE_SEEDS = 60
 
 Results = Mapping[str, SpecResult]
 Found = tuple[str, str, str]  # verdict, number, label
@@ -102,8 +101,9 @@ def _told_apart(check: kinds.ToldApart, results: Results, context: Context) -> I
     fit = result.rows[0]
     value: Value = getattr(fit.path(check.path), q)
     apart = abs(check.other - value.value) / value.stderr
-    limit = told_until(result.loaded, 0, f"{check.path}.{q}", 1 / APART, context)
-    ends = "at no noise up to 5e-2" if math.isnan(limit) else f"from epsilon_k {limit:.1e} on"
+    model = resolve_model(result.loaded, context)
+    limit = noise_reaching(result.loaded, 0, model, f"{check.path}.{q}", 1 / APART)
+    ends = "at no noise from 5e-5 to 5e-2" if limit is None else f"from epsilon_k {limit:.1e} on"
     number = (
         f"{fit.label}: {q.upper()}({check.path}) = {value}, {check.other:g} lies {apart:.1f} standard errors away; "
         f"not told apart (own error above {1 / APART:g}) {ends}"
@@ -125,25 +125,6 @@ def _told_apart(check: kinds.ToldApart, results: Results, context: Context) -> I
         yield UNDECIDED, f"{number}: only the difference is evidence", _label(result)
     else:
         yield HOLDS, number, _label(result)
-
-
-def told_until(loaded: LoadedSpec, index: int, key: str, error: float, context: Context) -> float:
-    """epsilon_k at which the fit's own error of a path quantity reaches `error`; nan where none does."""
-    model = resolve_model(loaded, context)
-    low, high = math.log(5e-5), math.log(5e-2)
-
-    def median(log_noise: float) -> float:
-        fits = fit_seeds(loaded, index, model, noise=math.exp(log_noise), seeds=range(1, _SEEDS + 1))
-        return float(np.nanmedian(own_errors(fits, key)))
-
-    if median(high) < error:
-        return math.nan
-    if median(low) > error:
-        return math.exp(low)
-    while high - low > 0.05:
-        middle = (low + high) / 2
-        low, high = (low, middle) if median(middle) > error else (middle, high)
-    return math.exp((low + high) / 2)
 
 
 def peaks_of(

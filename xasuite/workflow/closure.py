@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import RangeError, XasuiteWarning
 from ..exafs.engine import BatchFit, fit_stack
 from ..exafs.model import Model
-from ..records import Array, Chi
+from ..records import Array
 from ..records.quantities import Quantity, quantity
 from ..records.table import Presented, Table, plain
 from ..reduce import find_e0
@@ -189,32 +189,32 @@ def _recovery(
     )
 
 
-def matching_noise(loaded: LoadedSpec, index: int, model: Model) -> float | None:
-    """epsilon_k at which the fit's own standard error of N equals the published one.
+def noise_reaching(loaded: LoadedSpec, index: int, model: Model, key: str, error: float) -> float | None:
+    """epsilon_k at which the fit's own standard error of a path quantity reaches `error`.
 
-    The rule: the median, over 24 seeds, of the fit's own standard error of N of the row's first shell (the foil's
-    share left out), by bisection in log noise to 2 %. None where the row has no published error of N, or where no
-    noise between 5e-5 and 5e-2 reaches it.
+    The median over 24 seeds, by bisection in log noise to 2 %; None where no noise between 5e-5 and 5e-2 reaches it.
     """
-    line = lines_of(loaded, index)[0]
-    if line.n_err is None:
-        return None
-    wanted = line.n_err
 
     def excess(log_noise: float) -> float:
         fits = fit_seeds(loaded, index, model, noise=math.exp(log_noise), seeds=range(1, _NOISE_SEEDS + 1))
-        return float(np.nanmedian(own_errors(fits, f"{line.path}.n"))) - wanted
+        return float(np.nanmedian(own_errors(fits, key))) - error
 
     low, high = (math.log(x) for x in _NOISE_RANGE)
     if excess(low) > 0 or excess(high) < 0:
         return None
     while high - low > _NOISE_PRECISION:
         middle = (low + high) / 2
-        if excess(middle) > 0:
-            high = middle
-        else:
-            low = middle
+        low, high = (low, middle) if excess(middle) > 0 else (middle, high)
     return math.exp((low + high) / 2)
+
+
+def matching_noise(loaded: LoadedSpec, index: int, model: Model) -> float | None:
+    """epsilon_k at which the fit's own error of N of the row's first shell (the foil's share left out) is the published.
+
+    None where the row has no published error of N, or where no noise reaches it.
+    """
+    line = lines_of(loaded, index)[0]
+    return None if line.n_err is None else noise_reaching(loaded, index, model, f"{line.path}.n", line.n_err)
 
 
 def matched(loaded: LoadedSpec, context: Context | None = None, *, seeds: int = 50) -> list[Recovery]:
@@ -278,24 +278,22 @@ def choices(loaded: LoadedSpec, index: int, context: Context) -> list[Choice]:
     reference: dict[str, float] = {}
     for what, reduction, model in plans:
         try:
-            fits = fit_seeds(loaded, index, model, noise=0.0, seeds=(0,), reduction=reduction)
+            found = _noise_free(loaded, index, model, reduction)
         except RangeError:
             continue  # a k range beyond the data is no choice
-        for line in lines_of(loaded, index):
-            n = float(fits.path_values[f"{line.path}.n"][0])
-            reference.setdefault(line.path, n)
-            out.append(
-                Choice(
-                    what,
-                    spec.data[index].label,
-                    line.path,
-                    n,
-                    float(fits.path_values[f"{line.path}.r"][0]),
-                    float(fits.path_values[f"{line.path}.sigma2"][0]),
-                    n - reference[line.path],
-                )
-            )
+        for path, (n, r, sigma2) in found.items():
+            shift = n - reference.setdefault(path, n)
+            out.append(Choice(what, spec.data[index].label, path, n, r, sigma2, shift))
     return out
+
+
+def _noise_free(
+    loaded: LoadedSpec, index: int, model: Model, reduction: Reduce | None = None
+) -> dict[str, Array]:
+    """N, R and sigma2 of each published path of a row without noise."""
+    values = fit_seeds(loaded, index, model, noise=0.0, seeds=(0,), reduction=reduction).path_values
+    paths = [line.path for line in lines_of(loaded, index)]
+    return {p: np.array([float(values[f"{p}.{q}"][0]) for q in QUANTITIES]) for p in paths}
 
 
 def potential_costs(loaded: LoadedSpec, context: Context) -> list[Choice]:
@@ -303,20 +301,14 @@ def potential_costs(loaded: LoadedSpec, context: Context) -> list[Choice]:
     how = loaded.spec.simulate
     if how is None or all(p.program == how.program and p.scf == how.scf for p in loaded.spec.path):
         return []
-    truth = _potentials(loaded, context)[0][1]
-    own = resolve_model(loaded, context)
+    models = resolve_model(loaded, context), _potentials(loaded, context)[0][1]
     out = []
     for i, entry in enumerate(loaded.spec.data):
-        if entry.simulate is None:
-            continue
-        ours, theirs = (fit_seeds(loaded, i, m, noise=0.0, seeds=(0,)).path_values for m in (own, truth))
-        for line in lines_of(loaded, i):
-            n, r, sigma2 = (
-                float(ours[f"{line.path}.{q}"][0] - theirs[f"{line.path}.{q}"][0]) for q in QUANTITIES
-            )
-            out.append(
-                Choice("potentials", entry.label, line.path, float(ours[f"{line.path}.n"][0]), r, sigma2, n)
-            )
+        if entry.simulate is not None:
+            ours, truth = (_noise_free(loaded, i, m) for m in models)
+            for path, values in ours.items():
+                n, r, sigma2 = values - truth[path]
+                out.append(Choice("potentials", entry.label, path, values[0], r, sigma2, n))
     return out
 
 
@@ -416,9 +408,3 @@ def study(
         say(f"{entry.label}: other choices")
         scans += choices(loaded, i, context)
     return Study((*good, *at_match), matching, tuple(scans), tuple(incompatible(at_match)))
-
-
-def clean_chi(loaded: LoadedSpec, index: int) -> Chi:
-    """chi(k) of a row without noise, as its reduction gives it."""
-    spectrum = simulate_stack(loaded, index, noise=0.0, seeds=(0,))
-    return reduce_row(spectrum, loaded.spec.reduce, loaded.spec.data[index])[1]

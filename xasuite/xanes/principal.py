@@ -50,10 +50,6 @@ class PCA(Presented):
         """Share of the total variance (about zero) that each component takes, (c,)."""
         return self.singular**2 / np.sum(self.singular**2)
 
-    def reconstruct(self, n: int) -> Array:
-        """The spectra (m, points) from their first n components."""
-        return self.scores[:, :n] @ self.components[:n]
-
     def summary(self, most: int = 12) -> Table:
         """A row a component: eigenvalue, share, RE, IND, p of the F test."""
         n = min(most, self.re.size)
