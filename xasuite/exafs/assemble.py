@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..choices import PATH_VALUES
 from ..records import Array, Chi
 from .engine.kernel_numpy import evaluate
 from .engine.program import run
 from .engine.spread import Spread, everything
 from .equation import at_zero, path_wave
-from .model import PATH_VALUES, Model, Parameter, PathModel
+from .model import Model, Parameter, PathModel
 from .result import STRONG_CORRELATION, FitResult, FittedData, FittedParameter, FittedPath, Value
 
 if TYPE_CHECKING:

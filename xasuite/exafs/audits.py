@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import AuditError
 from ..records import Array, Chi, Series
 from .engine.result import BatchFit
 from .fit import fit_chi
 from .model import Model
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from .result import FitResult
 
 # largest difference in standard errors that passes; at tight tolerance 1e-4 is usual
@@ -67,56 +64,6 @@ class Audit:
     def passed(self) -> bool:
         """Whether every audited row agrees."""
         return bool((self.difference <= self.allowed).all())
-
-    def check(self) -> Audit:
-        """Itself. Raises AuditError naming the worst row when one differs by more than is allowed."""
-        if not self.passed:
-            i = int(np.argmax(np.where(np.isnan(self.difference), np.inf, self.difference)))
-            raise AuditError(
-                f"row {self.rows[i]}: the engine and Larch differ by {self.difference[i]:.3g} standard errors in "
-                f"{self.parameter[i]!r} ({self.allowed:g} is allowed); fit this series with Larch and report the row"
-            )
-        return self
-
-    def table(self) -> pd.DataFrame:
-        """A row an audited spectrum."""
-        import pandas as pd
-
-        return pd.DataFrame(
-            {
-                "row": self.rows,
-                "difference (standard errors)": self.difference,
-                "parameter": self.parameter,
-                "stderr (relative)": self.stderr_difference,
-                "R factor (relative)": self.rfactor_difference,
-            }
-        )
-
-
-def audit(
-    model: Model,
-    chi: Chi | Series,
-    fit: BatchFit,
-    *,
-    fraction: float = 0.01,
-    at_least: int = 5,
-    seed: int = 0,
-    allowed: float = ALLOWED,
-) -> Audit:
-    """Fit max(at_least, fraction) of the rows that are ok again with Larch, at tight tolerance.
-
-    Parameters
-    ----------
-    model, chi, fit : what fit_stack took and gave.
-    fraction, at_least : how many rows; drawn at random with `seed`.
-    allowed : largest difference in standard errors that passes.
-
-    Returns Audit; its `check()` raises AuditError naming the row.
-    """
-    good = np.flatnonzero(fit.ok)
-    n = min(len(good), max(at_least, math.ceil(fraction * len(fit))))
-    rows = np.sort(np.random.default_rng(seed).choice(good, n, replace=False)) if n else good[:0]
-    return compare(model, chi, fit, rows, allowed=allowed)
 
 
 def compare(

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..choices import PATH_VALUES
 from ..errors import FitError
 from ..expressions import Expression
 from ..records import OK, Array, Chi
@@ -20,7 +21,7 @@ from . import assemble
 from .engine import kernel_numpy, objective, result
 from .engine.minimise import solve, status_of
 from .engine.program import Program, compile_model, start_values
-from .model import PATH_VALUES, Model, Parameter, PathModel
+from .model import Model, Parameter, PathModel
 from .result import FitResult
 
 Engine = Literal["xasuite", "larch"]

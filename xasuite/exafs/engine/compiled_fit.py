@@ -246,20 +246,6 @@ def _step(x, trial, lower, upper, normal, pull, lam, nv, values, grads, chol, sc
 
 
 @njit(cache=True, nogil=True)
-def _left(x, lower, upper, normal, pull, nv, chol, scale, free, step):
-    """The square of the undamped Gauss-Newton step in the metric of the normal matrix; NaN where there is none."""
-    for i in range(nv):
-        free[i] = not ((x[i] <= lower[i] and pull[i] <= 0) or (x[i] >= upper[i] and pull[i] >= 0))
-    if not _factor(normal, free, 0.0, nv, chol, scale):
-        return np.nan
-    _solve(chol, scale, pull, free, nv, step)
-    moved = 0.0
-    for i in range(nv):
-        moved += step[i] * pull[i]
-    return moved
-
-
-@njit(cache=True, nogil=True)
 def _keep(trial, new_normal, new_pull, new_values, new_grads, x, normal, pull, values, grads):
     """Make the trial the point to go on from."""
     _copy(trial, x)
@@ -352,9 +338,11 @@ def _fit_rows(
                     chisq = max(chisq - moved, 0.0)
                 ended = CONVERGED
                 break
-        moved = _left(x, lower, upper, normal, pull, nv, chol, scale, free, step)
+        good, lam, moved, _ = _step(
+            x, trial, lower, upper, normal, pull, 0.0, nv, values, grads, chol, scale, free, step
+        )
         out_step[row] = np.nan
-        if np.isfinite(chisq):
+        if good and lam == 0 and np.isfinite(chisq):
             out_step[row] = math.sqrt(moved * max(n_idp - nv, 1e-9) / max(chisq, ROUNDING * size))
         if not _errors(
             x, lower, upper, normal, pull, nv, nd, out_covar[row], out_carried[row], chol, scale, free, unit, step

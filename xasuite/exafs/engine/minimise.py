@@ -53,7 +53,7 @@ def solve(work: Work, data: Array, weights: Array, start: Start, threads: int, b
 
 def settled(s: Solution) -> NDArray[np.bool_]:
     """Rows (m,) that are within `AT_MINIMUM` standard errors of a minimum."""
-    return (s.ended != kernel_numpy.SINGULAR) & (s.step <= AT_MINIMUM)
+    return np.asarray((s.ended != kernel_numpy.SINGULAR) & (s.step <= AT_MINIMUM))
 
 
 def _aside(work: Work, own: Array) -> Iterator[Array]:

@@ -168,4 +168,4 @@ def _noise_rows(transform: Array, step: float) -> Array:
 def _reduced(rows: Array) -> Array:
     _, size, right = np.linalg.svd(rows, full_matrices=False)
     keep = size > _RANK * size[0]
-    return size[keep, None] * right[keep]
+    return np.asarray(size[keep, None] * right[keep])

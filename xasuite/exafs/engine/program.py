@@ -7,16 +7,18 @@ over all rows, and once in the compiled kernel; both read the same arrays.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from ...choices import PATH_VALUES
 from ...errors import FitError
 from ...expressions import Expression
 from ...records import Array
 from ..equation import N_VALUES
-from ..model import PATH_VALUES, Model, Parameter
+from ..model import Model, Parameter
 
 # the largest step of each in one iteration, beyond which chi is no longer linear: half the
 # amplitude or 1, 5 eV, a phase of some 1 rad at k = 10 for deltar and the cumulants (docs/decisions/engine.md)
@@ -223,12 +225,16 @@ def _dense(slope: Array | None, x: Array) -> Array:
     return np.zeros_like(x) if slope is None else np.broadcast_to(slope, x.shape)
 
 
-def _slots(program: Program, x: Array):  # type: ignore[no-untyped-def]
+Slopes = list[Array | None]
+
+
+def _slots(program: Program, x: Array) -> tuple[list[Any], Slopes, list[tuple[Any, Array | None]]]:
+    """Values and slopes of every slot, and of the path values; a slope of None is zero."""
     m, nd = x.shape
-    slots: list = [x[:, i] if i < nd else program.start[i] for i in range(len(program.slots))]
+    slots: list[Any] = [x[:, i] if i < nd else program.start[i] for i in range(len(program.slots))]
     eye = np.eye(nd)
-    slopes: list = [np.broadcast_to(eye[i], (m, nd)) if i < nd else None for i in range(len(program.slots))]
-    values: list = []
+    slopes: Slopes = [np.broadcast_to(eye[i], (m, nd)) if i < nd else None for i in range(len(program.slots))]
+    values: list[tuple[Any, Array | None]] = []
     for i, target in enumerate(program.target):
         part = slice(program.first[i], program.first[i + 1])
         value, slope = _run_codes(zip(program.ops[part], program.args[part], strict=True), slots, slopes)
@@ -239,72 +245,50 @@ def _slots(program: Program, x: Array):  # type: ignore[no-untyped-def]
     return slots, slopes, values
 
 
-def _run_codes(codes: Iterable[tuple[int, float]], slots: list, slopes: list):  # type: ignore[no-untyped-def]
-    """One program over all rows; a slope of None is zero."""
-    stack: list = []
+@np.errstate(all="ignore")
+def _run_codes(
+    codes: Iterable[tuple[int, float]], slots: list[Any], slopes: Slopes
+) -> tuple[Any, Array | None]:
+    """One program over all rows."""
+    stack: list[tuple[Any, Array | None]] = []
     for op, arg in codes:
         if op == CONST:
             stack.append((arg, None))
         elif op == NAME:
             stack.append((slots[int(arg)], slopes[int(arg)]))
-        elif op in (ADD, SUB, MUL, DIV, POW, MIN, MAX):
-            b, db = stack.pop()
-            a, da = stack.pop()
-            value, fa, fb = _binary(op, a, b)
-            stack.append((value, _plus(_times(fa, da), _times(fb, db))))
+        elif op in _BINARY:
+            (a, da), (b, db) = stack[-2:]
+            value, by_a, by_b = _BINARY[op](np.asarray(a, float), np.asarray(b, float))
+            parts = [np.asarray(f)[..., None] * d for f, d in ((by_a, da), (by_b, db)) if d is not None]
+            stack[-2:] = [(value, sum(parts[1:], parts[0]) if parts else None)]
         else:
             a, da = stack.pop()
-            value, fa = _unary(op, a)
-            stack.append((value, _times(fa, da)))
+            value, by_a = _UNARY[op](np.asarray(a, float))
+            stack.append((value, None if da is None else np.asarray(by_a)[..., None] * da))
     return stack[0]
 
 
-def _times(factor, slope):  # type: ignore[no-untyped-def]
-    return None if slope is None else np.asarray(factor)[..., None] * slope
-
-
-def _plus(a, b):  # type: ignore[no-untyped-def]
-    return b if a is None else a if b is None else a + b
-
-
-def _binary(op: int, a, b):  # type: ignore[no-untyped-def]
-    """Value and partial derivatives of a binary operation."""
-    with np.errstate(all="ignore"):
-        if op == ADD:
-            return a + b, 1.0, 1.0
-        if op == SUB:
-            return a - b, 1.0, -1.0
-        if op == MUL:
-            return a * b, b, a
-        if op == DIV:
-            return a / b, 1 / b, -a / b**2
-        if op == POW:
-            base = np.where(np.asarray(a) > 0, a, 1.0)
-            value = np.asarray(a, float) ** b
-            return value, b * np.asarray(a, float) ** (b - 1), value * np.log(base)
-        first = (np.asarray(a) <= b) if op == MIN else (np.asarray(a) >= b)
-        return np.where(first, a, b), np.where(first, 1.0, 0.0), np.where(first, 0.0, 1.0)
-
-
-def _unary(op: int, a):  # type: ignore[no-untyped-def]
-    with np.errstate(all="ignore"):
-        if op == NEG:
-            return -a, -1.0
-        if op == SQRT:
-            return np.sqrt(a), 0.5 / np.sqrt(a)
-        if op == EXP:
-            return np.exp(a), np.exp(a)
-        if op == LOG:
-            return np.log(a), 1 / a
-        if op == LOG10:
-            return np.log10(a), 1 / (a * math.log(10))
-        if op == SIN:
-            return np.sin(a), np.cos(a)
-        if op == COS:
-            return np.cos(a), -np.sin(a)
-        if op == TAN:
-            return np.tan(a), 1 / np.cos(a) ** 2
-        return np.abs(a), np.sign(a)
+# what each operation gives, and its derivatives by its arguments
+_BINARY: dict[int, Callable[[Array, Array], tuple[Any, Any, Any]]] = {
+    ADD: lambda a, b: (a + b, 1.0, 1.0),
+    SUB: lambda a, b: (a - b, 1.0, -1.0),
+    MUL: lambda a, b: (a * b, b, a),
+    DIV: lambda a, b: (a / b, 1 / b, -a / b**2),
+    POW: lambda a, b: (a**b, b * a ** (b - 1), a**b * np.log(np.where(a > 0, a, 1.0))),
+    MIN: lambda a, b: (np.minimum(a, b), a <= b, a > b),
+    MAX: lambda a, b: (np.maximum(a, b), a >= b, a < b),
+}
+_UNARY: dict[int, Callable[[Array], tuple[Any, Any]]] = {
+    NEG: lambda a: (-a, -1.0),
+    SQRT: lambda a: (np.sqrt(a), 0.5 / np.sqrt(a)),
+    EXP: lambda a: (np.exp(a), np.exp(a)),
+    LOG: lambda a: (np.log(a), 1 / a),
+    LOG10: lambda a: (np.log10(a), 1 / (a * math.log(10))),
+    SIN: lambda a: (np.sin(a), np.cos(a)),
+    COS: lambda a: (np.cos(a), -np.sin(a)),
+    TAN: lambda a: (np.tan(a), 1 / np.cos(a) ** 2),
+    ABS: lambda a: (np.abs(a), np.sign(a)),
+}
 
 
 def start_values(program: Program, values: Mapping[str, float] | None = None) -> Array:

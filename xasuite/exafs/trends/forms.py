@@ -159,7 +159,7 @@ class Linear:
     def values(self, theta: Array) -> Array:
         """(m, nn)."""
         ends = theta.reshape(-1, 2)
-        return ends[:, 0] + (ends[:, 1] - ends[:, 0]) * self._x[:, None]
+        return np.asarray(ends[:, 0] + (ends[:, 1] - ends[:, 0]) * self._x[:, None])
 
     def slopes(self, theta: Array) -> Array:
         """(m, nn, 2 nn)."""

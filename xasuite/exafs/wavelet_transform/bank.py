@@ -113,7 +113,7 @@ def _build(kernel: Kernel, kstep: float, nk: int, r_bytes: bytes, norm: str) -> 
 @lru_cache(maxsize=64)
 def _roots(points: int) -> ComplexArray:
     """The roots of unity (points,): every wave of that period is picked from them."""
-    return np.exp(2j * np.pi / points * np.arange(points))
+    return np.asarray(np.exp(2j * np.pi / points * np.arange(points)))
 
 
 def _points(r: float, reach: float, kstep: float, nk: int) -> int:

@@ -303,7 +303,7 @@ def _tops(part: Array, row: int, column: int) -> NDArray[np.int_]:
             if (i, j) != (1, 1):
                 near = part[i : i + centre.shape[0], j : j + centre.shape[1]]
                 top &= centre > near if (i, j) < (1, 1) else centre >= near
-    return np.argwhere(top) + np.array([row + 1, column + 1])
+    return np.asarray(np.argwhere(top) + np.array([row + 1, column + 1]))
 
 
 def _climb(k: Array, r: Array, z: Any, i: int, j: int) -> Lobe | None:

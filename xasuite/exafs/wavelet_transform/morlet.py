@@ -67,7 +67,7 @@ class Morlet:
 
         low, high = self.band()
         total = quad(weight, max(low, 0.0), 1.0, limit=200)[0] + quad(weight, 1.0, high, limit=200)[0]
-        return total + (quad(weight, low, 0.0, limit=200)[0] if low < 0 else 0.0)
+        return float(total) + (quad(weight, low, 0.0, limit=200)[0] if low < 0 else 0.0)
 
     def larch_factor(self) -> float:
         """Raises DataError: Larch has no Morlet wavelet."""
