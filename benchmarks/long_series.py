@@ -28,8 +28,8 @@ start = "mean"
 
 [reduce]
 e0 = {E0}
-pre = [-140, -40]
-norm = [100, 800]
+pre_range = [-140, -40]
+norm_range = [100, 800]
 rbkg = 1.0
 bkg_kweight = 2
 
