@@ -16,7 +16,12 @@ def command() -> Any:
 
 
 def test_what_takes_minutes_runs_only_when_named(command: Any) -> None:
-    assert set(command.names()) - set(command.usual()) == {"long_series", "many_files", "watch_scans"}
+    assert set(command.names()) - set(command.usual()) == {
+        "explore",
+        "long_series",
+        "many_files",
+        "watch_scans",
+    }
 
 
 def test_the_page_keeps_what_was_not_measured_again(command: Any) -> None:
