@@ -82,7 +82,26 @@ def tabulated_edge(element: str, edge: str) -> tuple[float, float]:
 
 
 def scan_grid(e0: float, kmax: float = 14.0) -> Array:
-    """Energies (n,) of a usual scan in eV: 10 eV before the edge, 0.25-0.5 eV across it, 0.05 1/A beyond."""
+    """Energies of a usual scan: 10 eV steps before the edge, 0.25 to 0.5 eV across it, 0.05 1/A beyond.
+
+    Parameters
+    ----------
+    e0 : float
+        Edge energy, eV.
+    kmax : float
+        End of the scan, 1/A.
+
+    Returns
+    -------
+    array, shape (n,)
+        Energies in eV.
+
+    Examples
+    --------
+    >>> energy = scan_grid(8979.0, kmax=12.0)
+    >>> bool(energy[0] < 8979.0 < energy[-1])
+    True
+    """
     if not 3 < kmax <= 25:
         raise DataError(f"kmax = {kmax:g} 1/A of a simulated scan is not between 3 and 25")
     parts = [np.arange(a, b, step) for a, b, step in _PRE]

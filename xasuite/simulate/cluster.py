@@ -34,11 +34,46 @@ def shell(
 
     Parameters
     ----------
-    paths: of the structure; scatterer, number: which of its distances of that element comes first.
-    distances: how many successive distances share the atoms in proportion to the structure's; their splitting
-        is kept, and its variance taken off each one's sigma2, so that the whole has r and sigma2 as given.
+    paths : sequence of FeffPath
+        Paths of the structure.
+    scatterer : str
+        Element of the shell.
+    n : float
+        Coordination number.
+    r : float
+        Mean distance, A.
+    sigma2 : float
+        Mean square spread of the whole shell, A^2.
+    number : int
+        Which of the structure's distances of that element comes first.
+    distances : int
+        How many successive distances share the atoms in proportion to the structure's. Their splitting is kept, and its variance taken off
+        each one's sigma2.
+    s02 : float
+        Amplitude reduction factor.
+    e0 : float
+        Energy shift, eV.
+    third, fourth : float
+        Cumulants, A^3 and A^4.
 
-    Raises CrystalError: no such shell. DataError: the splitting alone exceeds sigma2.
+    Returns
+    -------
+    tuple of TruthPath
+        One for each distance.
+
+    Raises
+    ------
+    CrystalError
+        There is no such shell.
+    DataError
+        The splitting alone exceeds sigma2.
+
+    Examples
+    --------
+    >>> paths = xs.find_paths("Cu", absorber="Cu", program="feff6l", radius=4.0)
+    >>> [first] = shell(paths, "Cu", n=12, r=2.56, sigma2=0.008)
+    >>> round(float(first.deltar + first.feff.reff), 3)
+    2.56
     """
     found = [s.path for s in shells(paths, scatterer, within=0)]
     chosen = found[number - 1 : number - 1 + distances]
@@ -79,8 +114,33 @@ def rest(
 
     Parameters
     ----------
-    but: paths left out (those a shell stands for); beyond: only paths of reff above this, A.
-    temperature, theta: K; without a Debye temperature the element's where all atoms of a path are one, else 500.
+    paths : sequence of FeffPath
+        Paths of the structure.
+    but : collection of FeffPath
+        Paths left out (those a shell stands for).
+    beyond : float
+        Only paths of reff above this, A.
+    scale : float
+        Factor on the degeneracies.
+    s02 : float
+        Amplitude reduction factor.
+    e0 : float
+        Energy shift of each path, eV.
+    temperature : float
+        K.
+    theta : float, optional
+        Debye temperature in K; left out, the element's where all atoms of a path are one, else 500.
+
+    Returns
+    -------
+    tuple of TruthPath
+        One for each path.
+
+    Examples
+    --------
+    >>> paths = xs.find_paths("Cu", absorber="Cu", program="feff6l", radius=4.0)
+    >>> all(p.sigma2 > 0 for p in rest(paths, beyond=3.0))
+    True
     """
     left_out = {p.index for p in but}
     out = []

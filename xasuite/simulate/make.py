@@ -67,17 +67,46 @@ def spectrum(
 
     Parameters
     ----------
-    paths: every path of the truth.
-    noise: epsilon_k, the standard deviation of chi(k), of Gaussian noise white in mu; counts: photons before the
-        sample at each energy, for Poisson noise. One of the two, or neither.
-    seed: of noise and glitches; the same seed gives the same spectrum.
-    e0: eV, k = 0; left out, the tabulated edge. edge_step: as `normalize` finds it.
-    energy: (n,) in eV; left out, a usual scan to `kmax` in 1/A.
-    setup: sample and beamline.
+    paths : sequence of TruthPath
+        Every path of the truth.
+    element, edge : str
+        The absorber.
+    noise : float, optional
+        epsilon_k, the standard deviation of chi(k), of Gaussian noise that is white in mu.
+    counts : float, optional
+        Photons before the sample at each energy, for Poisson noise; one of noise and counts, or neither.
+    seed : int
+        Of noise and glitches; the same seed gives the same spectrum.
+    e0 : float, optional
+        k = 0, in eV; left out, the tabulated edge.
+    edge_step : float
+        As `normalize` finds it.
+    kmax : float
+        End of the scan, 1/A.
+    energy : array, shape (n,), optional
+        Energies in eV; left out, a usual scan to `kmax`.
+    setup : Setup, optional
+        Sample and beamline.
+    label : str
+        Name of the spectrum.
 
     Returns
     -------
-    Simulated, its spectrum a Spectrum whose mu_err is the noise that was put in. Raises DataError.
+    Simulated
+        Its spectrum is a Spectrum whose mu_err is the noise that was put in; its truth says what went in.
+
+    Raises
+    ------
+    DataError
+        No path, both kinds of noise, or energies that do not cover the edge.
+
+    Examples
+    --------
+    >>> paths = xs.find_paths("Cu", absorber="Cu", program="feff6l", radius=4.0)
+    >>> first = xs.simulate.shell(paths, "Cu", n=12, r=2.55, sigma2=0.008)
+    >>> made = xs.simulate.spectrum(first, element="Cu", noise=3e-4)
+    >>> made.spectrum.element
+    'Cu'
     """
     if rows_of(paths, np.asarray(edge_step), (setup or Setup()).drift) is not None:
         raise DataError("the truth has values for several rows; simulate.series makes them")
@@ -104,17 +133,49 @@ def series(
     setup: Setup | None = None,
     label: str = "simulated",
 ) -> Simulated:
-    """A Series of mu(E) whose values change from row to row: any of the paths' values, e0, step, noise, drift.
+    """A Series of mu(E) whose values change from row to row: any of the paths' values, E0, edge step, noise or drift.
 
     Parameters
     ----------
-    As for `spectrum`, each number or one a row (m,); in addition
-    rows: m, where nothing else says it. table: columns (m,) beside the spectra (time in s, ...).
-    seed: row i has seed + i, or one seed a row. Row i equals `spectrum` of its values and seed.
+    paths : sequence of TruthPath
+        Every path of the truth; each value a number or one a row (m,).
+    element, edge : str
+        The absorber.
+    rows : int, optional
+        m, where nothing else says it.
+    table : mapping, optional
+        Columns (m,) of the series' table (time in s, ...).
+    noise, counts : float or array, shape (m,), optional
+        As for `spectrum`.
+    seed : int or sequence of int
+        Row i has seed + i, or one seed a row. Row i equals `spectrum` of its values and seed.
+    e0, edge_step : float or array, shape (m,)
+        As for `spectrum`.
+    kmax : float
+        End of the scan, 1/A.
+    energy : array, shape (n,), optional
+        Energies in eV.
+    setup : Setup, optional
+        Sample and beamline.
+    label : str
+        Name of the series.
 
     Returns
     -------
-    Simulated, its spectrum a Series of one Spectrum (m, n). Raises DataError.
+    Simulated
+        Its spectrum is a Series of one Spectrum (m, n).
+
+    Raises
+    ------
+    DataError
+        Values of different lengths.
+
+    Examples
+    --------
+    >>> paths = xs.find_paths("Cu", absorber="Cu", program="feff6l", radius=4.0)
+    >>> grows = xs.simulate.shell(paths, "Cu", n=np.array([4.0, 8.0, 12.0]), r=2.55, sigma2=0.008)
+    >>> len(xs.simulate.series(grows, element="Cu", noise=1e-3).spectrum)
+    3
     """
     import pandas as pd
 

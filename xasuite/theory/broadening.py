@@ -96,14 +96,26 @@ def broaden(energy: Array, mu: Array, *, gauss: float = 0.0, lorentz: float = 0.
 
     Parameters
     ----------
-    energy: (n,) eV from the Fermi level, equal steps.
-    mu: (..., n).
-    gauss: standard deviation of the monochromator's Gaussian, eV.
-    lorentz: growth of the Lorentzian's full width, eV for each eV above the Fermi level.
+    energy : array, shape (n,)
+        eV from the Fermi level, in equal steps.
+    mu : array, shape (..., n)
+        Absorption.
+    gauss : float
+        Standard deviation of the monochromator's Gaussian, eV.
+    lorentz : float
+        Growth of the Lorentzian's full width, eV for each eV above the Fermi level.
 
     Returns
     -------
-    Array (..., n); outside the grid mu is taken to stay what it is at the ends.
+    array, shape (..., n)
+        Broadened; outside the grid mu is taken to stay what it is at the ends.
+
+    Examples
+    --------
+    >>> energy = np.arange(-20.0, 60.0, 0.5)
+    >>> step = (energy > 0).astype(float)
+    >>> bool(np.diff(broaden(energy, step, gauss=2.0)).max() < np.diff(step).max())
+    True
     """
     return mu @ broadening_matrix(energy, gauss, lorentz).T
 

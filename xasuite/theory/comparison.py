@@ -100,14 +100,44 @@ def compare(
 
     Parameters
     ----------
-    measured: normalised (or normalised here by defaults).
-    fit_range: eV from the measured E0.
-    free: which of gauss, lorentz, stretch are fitted beside the scale and, unless it is given, the shift.
-    shift: eV, held: where the theory's Fermi level lies from the measured E0.
-    gauss, lorentz, stretch: values of those that are not fitted: Gaussian sigma in eV, growth of the
-        Lorentzian's width in eV/eV, factor on the theory's energies.
+    theory : TheoryXanes
+        The computed spectrum.
+    measured : Spectrum or Normalized
+        Normalised here by defaults where it is not.
+    fit_range : tuple of float
+        eV from the measured E0.
+    free : sequence of str
+        Which of gauss, lorentz, stretch are fitted with the scale and, unless it is given, the shift.
+    gauss : float
+        Gaussian sigma in eV, where not fitted.
+    lorentz : float
+        Growth of the Lorentzian's width in eV/eV, where not fitted.
+    stretch : float
+        Factor on the theory's energies, where not fitted.
+    shift : float, optional
+        eV, held: where the theory's Fermi level lies from the measured E0.
 
-    Raises TheoryError, RangeError.
+    Returns
+    -------
+    Comparison
+        Fitted values, R, the bare atom's R with the same freedom, and the correlation.
+
+    Raises
+    ------
+    TheoryError
+        An unknown parameter, or a stack.
+    RangeError
+        The measured spectrum does not cover the range.
+
+    Examples
+    --------
+    >>> theory = xs.theory.theory_xanes("Cu", absorber="Cu", radius=3.0, scf=False)
+    >>> energy = 8979.0 + np.arange(-200.0, 300.0, 0.5)
+    >>> mu = np.interp(energy - 8979.0, theory.energy, theory.mu)
+    >>> made = xs.normalize(xs.Spectrum(energy, mu, "Cu", "K"), e0=8979.0, norm_range=(60, 290))
+    >>> found = compare(theory, made)
+    >>> found.rfactor < found.rfactor_atom
+    True
     """
     unknown = [name for name in free if name not in FREE]
     if unknown:
@@ -208,13 +238,37 @@ def rank(
 ) -> tuple[Ranked, ...]:
     """Candidate structures in the order of their R, with what noise could make of the differences.
 
+    R_a - R_b moves with noise e in the data d by 2 e |r_a - r_b| / sum d^2, r the residuals.
+
     Parameters
     ----------
-    noise: standard deviation of the measured points, in units of the edge jump; by default found from what
-        a smooth curve through five points leaves.
-    settings: as for compare, the same for all.
+    candidates : sequence of TheoryXanes
+        The structures.
+    measured : Spectrum or Normalized
+        The measured spectrum.
+    noise : float, optional
+        Standard deviation of the measured points in edge steps; left out, from what a smooth curve through five points leaves.
+    **settings
+        As for `compare`, the same for all.
 
-    R_a - R_b moves with noise e in the data d by 2 e |r_a - r_b| / sum d^2, r the residuals.
+    Returns
+    -------
+    tuple of Ranked
+        The best first.
+
+    Raises
+    ------
+    TheoryError
+        No candidate.
+
+    Examples
+    --------
+    >>> candidates = [xs.theory.theory_xanes(name, absorber="Cu", radius=3.0, scf=False) for name in ("Cu", "Cu2O")]
+    >>> energy = 8979.0 + np.arange(-200.0, 300.0, 0.5)
+    >>> mu = np.interp(energy - 8979.0, candidates[1].energy, candidates[1].mu)
+    >>> made = xs.normalize(xs.Spectrum(energy, mu, "Cu", "K"), e0=8979.0, norm_range=(60, 290))
+    >>> rank(candidates, made)[0].comparison.label
+    'Cu2O'
     """
     if not candidates:
         raise TheoryError("no structure to rank; give at least one")
@@ -241,7 +295,28 @@ def estimate_noise(values: Array) -> float:
 def difference(
     a: TheoryXanes, b: TheoryXanes, *, fit_range: tuple[float, float] = RANGE, gauss: float = GAUSS
 ) -> Difference:
-    """How far two computed spectra lie apart once shift and scale are given away, and what noise hides it."""
+    """How far two computed spectra lie apart after the best shift and scale, and what noise hides it.
+
+    Parameters
+    ----------
+    a, b : TheoryXanes
+        The two spectra.
+    fit_range : tuple of float
+        eV from the edge.
+    gauss : float
+        Gaussian sigma in eV for both.
+
+    Returns
+    -------
+    Difference
+        Root mean square and largest difference in edge steps, R, and the noise of a point up to which they are told apart.
+
+    Examples
+    --------
+    >>> one = xs.theory.theory_xanes("Cu", absorber="Cu", radius=3.0, scf=False)
+    >>> difference(one, one).rms < 1e-6
+    True
+    """
     energy = np.arange(fit_range[0] + 10, fit_range[1] + STEP / 2, STEP) - 5
     one = a.broadened(gauss=gauss).mu
     data = np.interp(energy, a.energy, one)
@@ -259,9 +334,34 @@ def difference(
 
 
 def measured_apart(data: Spectrum, other: Spectrum, *, fit_range: tuple[float, float] = RANGE) -> float:
-    """R between two measured spectra once shift and scale are given away, as theory gives them away.
+    """R between two measured spectra after the best shift and scale, the freedom that theory has.
 
-    A theory whose own R is larger cannot tell the two by shape. Raises RangeError.
+    A theory whose own R is larger cannot tell the two apart by shape.
+
+    Parameters
+    ----------
+    data, other : Spectrum or Normalized
+        The two spectra.
+    fit_range : tuple of float
+        eV from E0.
+
+    Returns
+    -------
+    float
+        R of the second as a model of the first.
+
+    Raises
+    ------
+    RangeError
+        A spectrum does not cover the range.
+
+    Examples
+    --------
+    >>> energy = np.arange(7600.0, 8000.0, 0.5)
+    >>> mu = 0.5 + np.arctan((energy - 7709.0) / 1.5) / np.pi
+    >>> norm = xs.normalize(xs.Spectrum(energy, mu, "Co", "K"), e0=7709.0, norm_range=(60, 280))
+    >>> measured_apart(norm, norm) < 1e-9
+    True
     """
     energy, values = measured_grid(data, fit_range)
     reach = (fit_range[0] - 5, fit_range[1] + 10)  # the other is moved by some eV

@@ -32,9 +32,48 @@ def write_feff(
     nohole: bool = False,
     site: int | str | None = None,
 ) -> list[Path]:
-    """feff.inp for a FEFF9 or FEFF10 XANES by full multiple scattering. Raises TheoryError, CrystalError.
+    """feff.inp for a FEFF9 or FEFF10 XANES by full multiple scattering.
 
     The screened core hole (COREHOLE RPA), which the theory here lacks, is asked for unless `nohole`.
+
+    Parameters
+    ----------
+    structure : str, Path, Lattice or Crystal
+        As for `theory_xanes`.
+    target : str or Path
+        The file to write (feff.inp, job.inp).
+    absorber : str
+        The absorbing element.
+    program : str
+        "feff9" or "feff10".
+    edge : str
+        The edge.
+    radius : float
+        Radius of the cluster, A.
+    scf : bool
+        Self-consistent potentials.
+    nohole : bool
+        Without the core hole.
+    site : int or str, optional
+        The absorbing site.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+
+    Raises
+    ------
+    TheoryError
+        An unknown program.
+    CrystalError
+        No such structure.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> [p.name for p in write_feff("Cu", f"{mkdtemp()}/feff.inp", absorber="Cu")]
+    ['feff.inp']
     """
     if program not in FEFF_PROGRAMS:
         raise TheoryError(f"no input for {program!r}; there are {', '.join(FEFF_PROGRAMS)} and fdmnes")
@@ -74,9 +113,38 @@ def write_fdmnes(
 
     Parameters
     ----------
-    green: multiple scattering on muffin tins in place of finite differences (full potential).
+    structure : str, Path, Lattice or Crystal
+        As for `theory_xanes`.
+    target : str or Path
+        The file to write (feff.inp, job.inp).
+    absorber : str
+        The absorbing element.
+    radius : float
+        Radius of the cluster, A.
+    scf : bool
+        Self-consistent potentials.
+    green : bool
+        Multiple scattering on muffin tins in place of finite differences (full potential).
+    spectrum_range : str
+        FDMNES's own range.
 
-    Raises TheoryError, CrystalError.
+    Returns
+    -------
+    list of Path
+        The files written.
+
+    Raises
+    ------
+    TheoryError
+        FDMNES's input cannot be made of the structure.
+    CrystalError
+        No such structure.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> sorted(p.name for p in write_fdmnes("Cu", f"{mkdtemp()}/job.inp", absorber="Cu"))
+    ['fdmfile.txt', 'job.inp']
     """
     import tempfile
 
@@ -126,20 +194,75 @@ _PHOTON = 400.0  # eV: no spectrum relative to its edge begins this far above it
 
 
 def read_xmu(path: str | Path, *, label: str = "", absorber: str = "") -> TheoryXanes:
-    """FEFF's xmu.dat (omega, e, k, mu, mu0, chi) as a theory record; e is from the Fermi level.
+    r"""FEFF's xmu.dat (omega, e, k, mu, mu0, chi) as a theory record; e is from the Fermi level.
 
-    Raises ReadError when it is none.
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    label : str
+        Name of the record; "" takes the file's.
+    absorber : str
+        The absorbing element.
+
+    Returns
+    -------
+    TheoryXanes
+        On energies from the Fermi level.
+
+    Raises
+    ------
+    ReadError
+        The file is no xmu.dat.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import mkdtemp
+    >>> rows = [f"{8979 + e:.3f} {e:.3f} 1.0 {float(e > 0):.4f} {float(e > 0):.4f} 0.0" for e in np.arange(-10.0, 60.0, 0.5)]
+    >>> file = Path(mkdtemp()) / "xmu.dat"
+    >>> _ = file.write_text("# FEFF\n" + "\n".join(rows))
+    >>> read_xmu(file, absorber="Cu").energy[0]
+    -10.0
     """
     table = _numbers(path, 6, "a FEFF xmu.dat (six columns: omega, e, k, mu, mu0, chi)")
     return _record(table[:, 1], table[:, 3], table[:, 4], label or Path(path).stem, absorber, "FEFF xmu.dat")
 
 
 def read_fdmnes(path: str | Path, *, label: str = "", absorber: str = "") -> TheoryXanes:
-    """FDMNES's output (energy from the Fermi level, absorption; convoluted or not) as a theory record.
+    r"""FDMNES's output (energy from the Fermi level, absorption; convoluted or not) as a theory record.
 
-    FDMNES gives no bare atom: a straight line under the spectrum's last third, from the Fermi level on, stands
-    for it. Photon energies (its keyword Energpho) are made relative by the E_edge of the file's first line.
-    Raises ReadError when it is none.
+    FDMNES gives no bare atom: a straight line under the spectrum's last third, from the Fermi level on, stands for it. Photon energies (its keyword
+    Energpho) are made relative by the E_edge of the file's first line.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    label : str
+        Name of the record; "" takes the file's.
+    absorber : str
+        The absorbing element.
+
+    Returns
+    -------
+    TheoryXanes
+        On energies from the Fermi level.
+
+    Raises
+    ------
+    ReadError
+        The file is no output of FDMNES.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import mkdtemp
+    >>> lines = ["    Energy    <xanes>"] + [f"{e:10.3f} {1e-3 * (e > 0):.4e}" for e in np.arange(-10.0, 60.0, 0.5)]
+    >>> file = Path(mkdtemp()) / "cu_conv.txt"
+    >>> _ = file.write_text("\n".join(lines))
+    >>> read_fdmnes(file, absorber="Cu").energy[0]
+    -10.0
     """
     what = "an FDMNES spectrum (columns: energy, absorption)"
     table = _numbers(path, 2, what)

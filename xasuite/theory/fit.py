@@ -122,11 +122,37 @@ def compute_grid(
 
     Parameters
     ----------
-    build: gives the structure for keyword arguments named as the axes.
-    axes: parameter -> rising values (two or more); at most three parameters.
-    settings: as for theory_xanes.
+    build : callable
+        Gives the structure for keyword arguments named as the axes.
+    axes : mapping
+        Parameter to rising values, two or more; at most three parameters.
+    absorber : str
+        The absorbing element.
+    label : str
+        Name of the model.
+    progress : callable, optional
+        Called with what is being done, steps done and steps in all.
+    **settings
+        As for `theory_xanes`.
 
-    Raises TheoryError and what theory_xanes raises.
+    Returns
+    -------
+    StructureGrid
+        mu (..., n) on one energy grid.
+
+    Raises
+    ------
+    TheoryError
+        Axes that do not rise, or too many.
+
+    Examples
+    --------
+    >>> from xasuite.feff import Lattice
+    >>> def copper(a):
+    ...     return xs.load_crystal(Lattice("F m -3 m", a, ("Cu",), ((0, 0, 0),)))
+    >>> grid = compute_grid(copper, {"a": (3.55, 3.65)}, absorber="Cu", label="fcc", radius=3.0, scf=False)
+    >>> grid.mu.shape[0]
+    2
     """
     if not 1 <= len(axes) <= 3 or any(len(v) < 2 or (np.diff(v) <= 0).any() for v in axes.values()):
         raise TheoryError(
@@ -153,14 +179,42 @@ def fit_structure(
     fit_range: tuple[float, float] = RANGE,
     gauss: float = GAUSS,
 ) -> StructureFit:
-    """Geometry from a XANES: posterior over each grid's parameters and over the grids (N = 3 or 4).
+    """Geometry from a XANES: posterior over each grid's parameters and over the grids.
 
     Parameters
     ----------
-    grids: one model or several, all equally probable beforehand, parameters uniform over their grids.
-    measured: normalised, or normalised by defaults.
+    grids : StructureGrid or sequence of it
+        One model or several, all equally probable beforehand, parameters uniform over their grids.
+    measured : Spectrum or Normalized
+        Normalised by defaults where it is not.
+    fit_range : tuple of float
+        eV from the measured E0.
+    gauss : float
+        Gaussian sigma, eV.
 
-    Raises TheoryError, RangeError.
+    Returns
+    -------
+    StructureFit
+        The models in the order of their probability, and what XANES cannot tell.
+
+    Raises
+    ------
+    TheoryError
+        No grid, or grids of another absorber.
+    RangeError
+        The measured spectrum does not cover the range.
+
+    Examples
+    --------
+    >>> from xasuite.feff import Lattice
+    >>> def copper(a):
+    ...     return xs.load_crystal(Lattice("F m -3 m", a, ("Cu",), ((0, 0, 0),)))
+    >>> grid = compute_grid(copper, {"a": (3.55, 3.60, 3.65)}, absorber="Cu", label="fcc", radius=3.0, scf=False)
+    >>> energy = 8979.0 + np.arange(-200.0, 300.0, 0.5)
+    >>> mu = np.interp(energy - 8979.0, grid.energy, grid.mu[1])
+    >>> made = xs.normalize(xs.Spectrum(energy, mu, "Cu", "K"), e0=8979.0, norm_range=(60, 290))
+    >>> len(fit_structure(grid, made).models)
+    1
     """
     models = [grids] if isinstance(grids, StructureGrid) else list(grids)
     if not models:

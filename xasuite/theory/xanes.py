@@ -99,17 +99,55 @@ def theory_xanes(
 
     Parameters
     ----------
-    structure: what load_crystal takes: a shipped name, a CIF or xyz file, ``amcsd:11296``, a Lattice.
-    absorber: element; put on the absorbing site if the structure has another there.
-    radius: A, atoms that scatter.
-    lmax: largest angular momentum (2 is not enough, 3 serves to 60 eV).
-    scf: self-consistent potentials (minutes, once for a structure); nohole: without the core hole.
-    site: one site (number, label, element); by default a crystal's inequivalent sites of the absorber are
-        averaged by multiplicity, and a cluster's first atom of it absorbs.
-    sigma2: A^2, mean square relative displacement of every pair of atoms; 0 leaves them at rest.
-    progress: called with what is being done, steps done and steps in all.
+    structure : str, Path, Lattice or Crystal
+        What `load_crystal` takes: a shipped name, a CIF or xyz file, ``"amcsd:11296"``, a Lattice.
+    absorber : str
+        Element; put on the absorbing site if the structure has another there.
+    edge : str
+        "K".
+    radius : float
+        Radius in A of the atoms that scatter.
+    lmax : int
+        Largest angular momentum; 2 is not enough, 3 serves to 60 eV.
+    scf : bool
+        Self-consistent potentials (minutes, once for a structure).
+    nohole : bool
+        Without the core hole.
+    site : int or str, optional
+        One site (number, label, element). Left out, a crystal's inequivalent sites of the absorber are averaged by multiplicity, and a
+        cluster's first atom of it absorbs.
+    substitute : mapping, optional
+        Another element on every atom of an element or site.
+    scf_radius : float
+        Radius in A of the self-consistency.
+    sigma2 : float
+        Mean square relative displacement of every pair of atoms in A^2; 0 leaves them at rest.
+    dtype : numpy dtype
+        complex64, or complex128 for a check.
+    workers : int, optional
+        Threads; left out, one for each core.
+    progress : callable, optional
+        Called with what is being done, steps done and steps in all.
 
-    Raises CrystalError, FeffError, TheoryError.
+    Returns
+    -------
+    TheoryXanes
+        mu on energies from the Fermi level, with the bare atom's and the limits (docs/decisions/xanes_theory.md).
+
+    Raises
+    ------
+    CrystalError
+        No such structure or site.
+    FeffError
+        FEFF failed.
+    TheoryError
+        Another edge than K, or an impossible setting.
+
+    Examples
+    --------
+    >>> theory = theory_xanes("Cu", absorber="Cu", radius=3.0, scf=False)
+    >>> theory.atoms
+    13
     """
     crystal = load_crystal(structure)
     if not radius > 0:
@@ -287,15 +325,38 @@ def converge(
     shells: int = 8,
     **settings: Any,
 ) -> Convergence:
-    """The spectrum shell by shell out to `most` A, and from which radius it no longer changes.
+    """The spectrum shell by shell, and from which radius it no longer changes.
 
     Parameters
     ----------
-    tolerance: root mean square change, in units of the edge jump, that counts as none.
-    shells: radii tried, spread over the shells that there are.
-    settings: as for `theory_xanes`.
+    structure : str, Path, Lattice or Crystal
+        As for `theory_xanes`.
+    absorber : str
+        The absorbing element.
+    most : float
+        Largest radius, A.
+    tolerance : float
+        Root mean square change, in units of the edge step, that counts as none.
+    shells : int
+        Radii tried, spread over the shells that there are.
+    **settings
+        As for `theory_xanes`.
 
-    Raises what theory_xanes raises.
+    Returns
+    -------
+    Convergence
+        Radii, numbers of atoms, and the change of the spectrum at each.
+
+    Raises
+    ------
+    TheoryError
+        What `theory_xanes` raises.
+
+    Examples
+    --------
+    >>> study = converge("Cu", absorber="Cu", most=4.0, shells=2, scf=False)
+    >>> len(study.radii)
+    2
     """
     crystal = load_crystal(structure)
     cluster = make_cluster(

@@ -74,10 +74,33 @@ def fermi_level(
 
     Parameters
     ----------
-    binding : (n,) eV as recorded; intensity : (n,)
-    fit_range : eV in which the edge is fitted; kt : k_B T in eV
+    binding : array, shape (n,)
+        Binding energies in eV as recorded.
+    intensity : array, shape (n,)
+        The spectrum.
+    fit_range : tuple of float
+        Range in eV in which the edge is fitted.
+    kt : float
+        k_B T in eV.
 
-    Raises RangeError when the range holds fewer than eight points, FitError when there is no edge.
+    Returns
+    -------
+    FermiEdge
+        Position with its standard error, and the width of the instrument, eV.
+
+    Raises
+    ------
+    RangeError
+        The range holds fewer than eight points.
+    FitError
+        There is no edge.
+
+    Examples
+    --------
+    >>> binding = np.arange(-2.0, 2.0, 0.02)
+    >>> edge = 1 / (1 + np.exp(-(binding - 0.1) / 0.05))
+    >>> round(fermi_level(binding, edge).position, 2)
+    0.1
     """
     from lmfit import Model
 
@@ -114,11 +137,37 @@ def fermi_level(
 def shirley(
     binding: Array, intensity: Array, *, ends: float = ENDS, tolerance: float = 1e-7, most: int = 100
 ) -> Array:
-    """Shirley background (..., n): at each energy proportional to the band's area at lower binding energy.
+    """Shirley background: at each energy proportional to the band's area at lower binding energy.
 
-    The two ends are means over `ends` eV; iterated until it changes by less than `tolerance` of the step
-    (Shirley, Phys. Rev. B 5 (1972) 4709; Proctor & Sherwood, Anal. Chem. 54 (1982) 13). Raises FitError when
-    the iteration does not settle.
+    Parameters
+    ----------
+    binding : array, shape (n,)
+        Binding energies, eV.
+    intensity : array, shape (..., n)
+        A spectrum or a stack.
+    ends : float
+        Width of each end that is averaged, eV.
+    tolerance : float
+        The iteration ends when the background changes by less than this part of the step.
+    most : int
+        Iterations at most.
+
+    Returns
+    -------
+    array, shape (..., n)
+        The background (Shirley, Phys. Rev. B 5, 4709 (1972); Proctor and Sherwood, Anal. Chem. 54, 13 (1982)).
+
+    Raises
+    ------
+    FitError
+        The iteration does not settle.
+
+    Examples
+    --------
+    >>> binding = np.arange(-2.0, 10.0, 0.1)
+    >>> background = shirley(binding, np.exp(-((binding - 3.0) ** 2) / 2) + (binding > 3.0) * 0.1)
+    >>> bool(background[0] < background[-1])
+    True
     """
     e = np.asarray(binding, float)
     y = np.asarray(intensity, float)
@@ -157,18 +206,40 @@ def d_band_centre(
 
     Parameters
     ----------
-    binding : (n,) eV, either direction; intensity : (..., n), a spectrum or a stack
-    fermi : recorded binding energy of the Fermi level, or a fitted FermiEdge
-    cut : binding energies from the Fermi level that are kept, eV
-    ends : eV of each end that is averaged
-    sigma : standard deviation of the intensity, (n,) or one number; left out, estimated from the data
+    binding : array, shape (n,)
+        Binding energies in eV, in either direction.
+    intensity : array, shape (..., n)
+        A spectrum or a stack of them.
+    fermi : float or FermiEdge
+        Recorded binding energy of the Fermi level in eV, or a fitted edge.
+    cut : tuple of float
+        Binding energies from the Fermi level that are kept, eV.
+    ends : float
+        Width of each end that is averaged, eV.
+    sigma : float or array, shape (n,), optional
+        Standard deviation of the intensity; left out, estimated from the data.
 
     Returns
     -------
-    DBand; errors from noise (40 noisy copies through the whole treatment) and from moving either end of the
-    cut by 0.5 eV (standard deviation of the nine choices).
+    DBand
+        The centre in eV with its error from noise (40 noisy copies through the whole treatment) and from moving either end of the cut by
+        0.5 eV (standard deviation of the nine choices).
 
-    Raises DataError (NaN, negative sigma), RangeError (the cut lies outside the data), FitError (no band).
+    Raises
+    ------
+    DataError
+        NaN in the data, or a negative sigma.
+    RangeError
+        The cut lies outside the data.
+    FitError
+        There is no band above the background.
+
+    Examples
+    --------
+    >>> binding = np.arange(-4.0, 12.0, 0.05)
+    >>> band = np.exp(-((binding - 3.0) ** 2) / 2)
+    >>> round(float(d_band_centre(binding, band, sigma=1e-3).centre), 2)
+    -3.0
     """
     if sigma is not None and np.any(np.asarray(sigma) < 0):
         raise DataError("sigma is negative; a standard deviation of the intensity cannot be")

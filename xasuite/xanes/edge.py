@@ -109,20 +109,36 @@ def edge_energy(
 
     Parameters
     ----------
-    normalized : Normalized with norm (..., n), or a Series of it; transmission, fluorescence or XANES alone
-    method : "fraction" of the jump, first "inflection", "whiteline" maximum, or "integral" (0.15 to 1.0)
-    fraction : of the normalised jump, for method "fraction"
-    ranges : normalisation choices to vary over; left out, `range_set` of the scan
-    vary : whether to vary them at all (norm_err is NaN otherwise)
+    normalized : Normalized or Series of it
+        norm of shape (..., n); transmission, fluorescence or XANES alone.
+    method : str
+        "fraction" of the edge step, first "inflection", maximum of the "whiteline", or "integral" (0.15 to 1.0).
+    fraction : float
+        Fraction of the edge step for method "fraction".
+    ranges : tuple of RangeSet, optional
+        Normalisation choices to vary over; left out, `range_set` of the scan.
+    vary : bool
+        Vary the ranges; without, `norm_err` is NaN.
 
     Returns
     -------
-    EdgeEnergy with arrays (...) in eV. A row of a Series that never reaches the fraction is NaN.
+    EdgeEnergy
+        Arrays (...) in eV. A row of a Series that never reaches the fraction is NaN.
 
     Raises
     ------
-    RangeError when a single spectrum never reaches the fraction or holds no pre-edge or post-edge
-    DataError for an unknown method, a fraction outside 0-1 or a negative mu_err
+    RangeError
+        A single spectrum never reaches the fraction, or holds no pre-edge or post-edge.
+    DataError
+        An unknown method, a fraction outside 0 to 1, or a negative mu_err.
+
+    Examples
+    --------
+    >>> energy = np.arange(7600.0, 8000.0, 0.5)
+    >>> mu = 0.5 + np.arctan((energy - 7709.0) / 1.5) / np.pi
+    >>> norm = xs.normalize(xs.Spectrum(energy, mu, "Co", "K"), e0=7709.0, norm_range=(60, 280))
+    >>> abs(float(edge_energy(norm).value) - 7709.0) < 0.2
+    True
     """
     if isinstance(normalized, Series):
         found = edge_energy(normalized.data, method=method, fraction=fraction, ranges=ranges, vary=vary)

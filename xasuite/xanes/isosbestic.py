@@ -50,16 +50,40 @@ def isosbestic_points(
 ) -> tuple[Isosbestic, ...]:
     """Energies in a range where the spectra of a series cross, each tested.
 
-    A candidate is where the first principal change of the series (the mean taken off) passes through zero
-    between two lobes. There the variance over the m spectra is compared with that of the noise by chi-square
-    with m - 1 degrees of freedom. Two species alone make every candidate hold.
+    A candidate is where the first principal change of the series (the mean taken off) passes through zero between two lobes. There the variance
+    over the m spectra is compared with that of the noise by chi-square with m - 1 degrees of freedom. Two species alone make every candidate hold.
 
     Parameters
     ----------
-    energy : range in eV, absolute; array : "norm" or "flat"
-    noise : standard deviation of a point, one or one a spectrum; left out, from the pre-edge of each
+    records : Normalized, Series or sequence of Normalized
+        Three spectra or more.
+    energy : tuple of float
+        Range in eV, absolute.
+    array : str
+        "norm" or "flat".
+    noise : float or array, shape (m,), optional
+        Standard deviation of a point; left out, from the pre-edge of each spectrum.
 
-    Raises ComponentError for fewer than three spectra or a noise that is not positive.
+    Returns
+    -------
+    tuple of Isosbestic
+        Each crossing with its error and whether it holds.
+
+    Raises
+    ------
+    ComponentError
+        Fewer than three spectra, or a noise that is not positive.
+
+    Examples
+    --------
+    >>> energy = np.arange(7600.0, 8000.0, 0.5)
+    >>> def mix(x):
+    ...     two = [0.5 + np.arctan((energy - e) / 1.5) / np.pi + h * np.exp(-((energy - 7725) / 6) ** 2) for e, h in ((7708, 0), (7711, 0.4))]
+    ...     mu = (1 - x) * two[0] + x * two[1]
+    ...     return xs.normalize(xs.Spectrum(energy, mu, "Co", "K"), e0=7709.0, norm_range=(80, 280))
+    >>> points = isosbestic_points([mix(x) for x in (0.0, 0.3, 0.6, 1.0)], energy=(7705, 7740), noise=1e-3)
+    >>> all(p.holds for p in points), len(points) > 0
+    (True, True)
     """
     from scipy.stats import chi2
 

@@ -73,11 +73,36 @@ def linear_combination(
 
     Parameters
     ----------
-    spectra, references : normalised records; the references are interpolated onto the spectra's energies
-    energy : range in eV, absolute; array : "norm" or "flat"
-    sum_to_one : whether the weights sum to one; bounded : whether each is kept from 0 to 1
+    spectra, references : Normalized, Series or sequence of Normalized
+        The references are interpolated onto the spectra's energies.
+    energy : tuple of float, optional
+        Range in eV, absolute.
+    array : str
+        "norm" or "flat".
+    sum_to_one : bool
+        The weights sum to one.
+    bounded : bool
+        Each weight lies between 0 and 1.
 
-    Raises ComponentError: no reference, more than ten, two that cannot be told apart, or one of another edge.
+    Returns
+    -------
+    Combination
+        Weights (m, k) with standard errors, R factor and reduced chi-square of each spectrum (docs/decisions/linear_combination.md).
+
+    Raises
+    ------
+    ComponentError
+        No reference, more than ten, two that cannot be told apart, or one of another edge.
+
+    Examples
+    --------
+    >>> energy = np.arange(7600.0, 8000.0, 0.5)
+    >>> def edge(e0):
+    ...     mu = 0.5 + np.arctan((energy - e0) / 1.5) / np.pi
+    ...     return xs.normalize(xs.Spectrum(energy, mu, "Co", "K", label=f"{e0:g}"), e0=7710.0, norm_range=(80, 280))
+    >>> found = linear_combination(edge(7708.0), [edge(7708.0), edge(7712.0)], energy=(7690, 7740))
+    >>> [round(float(w), 3) for w in found.weights[0]]
+    [1.0, 0.0]
     """
     y = matrix(spectra, energy=energy, array=array)
     return _combine(y, _references(references, y, array), sum_to_one, bounded)
@@ -190,10 +215,38 @@ def rank_references(
 ) -> pd.DataFrame:
     """All subsets of up to `most` references for one spectrum, the best first, with Hamilton's test.
 
-    Returns a DataFrame, a row a subset: references, weights, R factor, reduced chi-square, and
-    `needed` (p): the probability by Hamilton's test (Acta Cryst. 18 (1965) 502) that the best subset of one
-    reference less is as good, so that a small number says the last reference is needed. Subsets are ordered
-    by reduced chi-square; one that needs a weight at zero is marked, as its smaller subset says the same.
+    Parameters
+    ----------
+    spectrum : Normalized
+        One spectrum.
+    references : Normalized, Series or sequence of Normalized
+        The candidates.
+    energy : tuple of float, optional
+        Range in eV, absolute.
+    array : str
+        "norm" or "flat".
+    most : int
+        References in a subset at most.
+
+    Returns
+    -------
+    DataFrame
+        A row a subset: references, weights, R factor, reduced chi-square, and the probability by Hamilton's test (Acta Cryst. 18, 502 (1965)) that the
+        best subset of one reference less is as good. A subset that needs a weight at zero is marked.
+
+    Raises
+    ------
+    ComponentError
+        More than one spectrum.
+
+    Examples
+    --------
+    >>> energy = np.arange(7600.0, 8000.0, 0.5)
+    >>> def edge(e0):
+    ...     mu = 0.5 + np.arctan((energy - e0) / 1.5) / np.pi
+    ...     return xs.normalize(xs.Spectrum(energy, mu, "Co", "K", label=f"{e0:g}"), e0=7710.0, norm_range=(80, 280))
+    >>> rank_references(edge(7708.0), [edge(7708.0), edge(7712.0)], energy=(7690, 7740))["references"][0]
+    '7708'
     """
     import pandas as pd
     from scipy.special import betainc

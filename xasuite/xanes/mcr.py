@@ -88,19 +88,53 @@ def mcr_als(
     max_iterations: int = 300,
     tolerance: float = 1e-9,
 ) -> MCR:
-    """Multivariate curve resolution by alternating least squares (Tauler, Chemom. Intell. Lab. Syst. 30 (1995) 133).
+    """Multivariate curve resolution by alternating least squares (Tauler, Chemom. Intell. Lab. Syst. 30, 133 (1995)).
 
     Parameters
     ----------
-    records : m normalised spectra; n : number of components (2 or more)
-    energy (a range), grid : eV, absolute; array : "norm" or "flat"
-    start : "efa" (evolving factor analysis: for spectra in the order of a process), "purest" (the spectra that
-        span the largest simplex, as SIMPLISMA chooses), row numbers, or spectra (n, points)
-    closure : whether concentrations sum to one; unimodal : whether each has one maximum along the series
-    freedom : whether the bounds of the rotation are worked out as well
-    max_iterations, tolerance : ALS stops when the mean squared residual changes by less
+    records : Normalized, Series or sequence of Normalized
+        m normalised spectra.
+    n : int
+        Number of components, 2 or more.
+    energy : tuple of float, optional
+        Range in eV, absolute.
+    array : str
+        "norm" or "flat".
+    grid : array, shape (points,), optional
+        Energies in eV to interpolate onto.
+    start : str, sequence of int, or array, shape (n, points)
+        "efa" (evolving factor analysis: for spectra in the order of a process), "purest" (the spectra that span the largest simplex), row
+        numbers, or spectra.
+    closure : bool
+        Concentrations sum to one.
+    unimodal : bool
+        Each concentration has one maximum along the series.
+    freedom : bool
+        Find the bounds that the same fit allows each concentration.
+    max_iterations : int
+        Iterations at most.
+    tolerance : float
+        Iterations stop when the mean squared residual changes by less.
 
-    Both matrices are non-negative. Raises ComponentError for too few spectra or a start that does not fit.
+    Returns
+    -------
+    MCR
+        Spectra (n, points) and concentrations (m, n), both non-negative.
+
+    Raises
+    ------
+    ComponentError
+        Too few spectra, or a start that does not fit.
+
+    Examples
+    --------
+    >>> energy = np.arange(7600.0, 8000.0, 2.0)
+    >>> def edge(e0):
+    ...     mu = 0.5 + np.arctan((energy - e0) / 1.5) / np.pi
+    ...     return xs.normalize(xs.Spectrum(energy, mu, "Co", "K"), e0=7710.0, norm_range=(80, 280))
+    >>> found = mcr_als([edge(e) for e in (7707.0, 7708.0, 7710.0, 7712.0, 7713.0)], 2, max_iterations=20)
+    >>> found.concentrations.shape
+    (5, 2)
     """
     m = matrix(records, energy=energy, array=array, grid=grid)
     if not 2 <= n <= min(m.rows.shape) - 1:
@@ -166,10 +200,34 @@ def _quiet(record: logging.LogRecord) -> bool:
 
 
 def match(found: MCR, concentrations: Array) -> Match:
-    """How the concentrations agree with another program's (m, k), the components matched one to one.
+    """How concentrations agree with another program's, the components matched one to one.
 
-    Correlations as they are, and after the rotation within the freedom (closure, non-negativity, the same fit)
-    that comes closest: what is left then is no matter of rotation. Raises ComponentError for other shapes.
+    Parameters
+    ----------
+    found : MCR
+        The result of `mcr_als`.
+    concentrations : array, shape (m, k)
+        The other program's.
+
+    Returns
+    -------
+    Match
+        Correlations as found, and for the rotation with closure, non-negativity and the same fit that comes closest.
+
+    Raises
+    ------
+    ComponentError
+        Another shape than (m, k).
+
+    Examples
+    --------
+    >>> energy = np.arange(7600.0, 8000.0, 2.0)
+    >>> def edge(e0):
+    ...     mu = 0.5 + np.arctan((energy - e0) / 1.5) / np.pi
+    ...     return xs.normalize(xs.Spectrum(energy, mu, "Co", "K"), e0=7710.0, norm_range=(80, 280))
+    >>> found = mcr_als([edge(e) for e in (7707.0, 7708.0, 7710.0, 7712.0, 7713.0)], 2, max_iterations=20)
+    >>> bool(min(match(found, found.concentrations).correlations) > 0.999)
+    True
     """
     other = np.asarray(concentrations, float)
     if other.shape != found.concentrations.shape:

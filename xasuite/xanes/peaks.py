@@ -101,19 +101,40 @@ def fit_peaks(
 
     Parameters
     ----------
-    normalized : Normalized (..., n) or a Series of it
-    peaks : first guesses; all energies in eV, absolute
-    energy : range fitted in eV, absolute
-    step : the edge under the peaks: arctangent or error function; left out, no step
-    array : "norm" or "flat"; slope : whether a straight line is added to the constant
+    normalized : Normalized or Series of it
+        norm and flat of shape (..., n).
+    peaks : sequence of Peak
+        First guesses; all energies in eV, absolute.
+    energy : tuple of float
+        Range that is fitted, in eV, absolute.
+    step : EdgeStep, optional
+        The edge under the peaks: arctangent or error function. Left out, no step.
+    array : str
+        "norm" or "flat".
+    slope : bool
+        Add a straight line to the constant.
 
     Returns
     -------
-    PeakFits with one PeakFit a spectrum. Errors hold the correlations between parameters (sigma from the
-    covariance of the fit, scaled to chi-square), propagated to centroid, area and splitting.
+    PeakFits
+        One PeakFit a spectrum. Errors hold the correlations between parameters (from the covariance of the fit, scaled to chi-square) and
+        are carried to centroid, area and splitting.
 
-    Raises ComponentError for no peak or an unknown step, RangeError for a peak outside the range or a range without
-    enough points; a row of a series that fails is marked and the rest goes on.
+    Raises
+    ------
+    ComponentError
+        No peak, or an unknown step.
+    RangeError
+        A peak outside the range, or a range without enough points. A row of a series that fails is marked and the rest goes on.
+
+    Examples
+    --------
+    >>> energy = np.arange(7000.0, 7400.0, 0.25)
+    >>> mu = 0.5 + np.arctan((energy - 7120.0) / 1.5) / np.pi + 0.1 * np.exp(-((energy - 7113.0) ** 2) / 2)
+    >>> norm = xs.normalize(xs.Spectrum(energy, mu, "Fe", "K"), e0=7120.0, norm_range=(60, 270))
+    >>> found = fit_peaks(norm, [Peak(7113.0, 2.0, 0.2)], energy=(7105.0, 7130.0), step=EdgeStep("arctan", 7120.0, 2.0))
+    >>> round(found.rows[0].values["p1_center"], 1)
+    7113.0
     """
     if not peaks:
         raise ComponentError("there is no peak to fit; give at least one Peak(center=...)")

@@ -28,9 +28,43 @@ def predict(
 ) -> Prediction:
     """Valence of an unknown from its edge energy, with Fieller's interval or the reason why there is none.
 
-    The interval holds the unknown's own error, the scatter between compounds and the line's error, with
-    Student's t for the residual degrees of freedom. With fewer than two of those it is not given. Raises
-    CalibrationError for an energy or error that is no number, or negative.
+    The interval holds the unknown's own error, the scatter between compounds and the line's error, with Student's t for the residual degrees of
+    freedom. With fewer than two of those it is not given.
+
+    Parameters
+    ----------
+    calibration : Calibration
+        Of `calibrate_valence`.
+    energy, energy_err : float
+        Edge energy of the unknown and its whole error, eV.
+    name : str
+        Name of the unknown.
+    level : float
+        Level of the interval.
+    scale : str
+        How the energy scale is known: "proven", "stated" or "unproven".
+    evidence : str
+        The sentence that says why.
+
+    Returns
+    -------
+    Prediction
+        The valence with its standard error and interval; `useless` says why there is no interval.
+
+    Raises
+    ------
+    CalibrationError
+        An energy or error that is no number, or negative.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> warnings.simplefilter("ignore")
+    >>> from xasuite.xanes import Standard, calibrate_valence, edge_energy
+    >>> oxides = [Standard(f"oxide {v}", v, 7120.0 + 2.0 * v, 0.1, element="Fe") for v in (0.0, 1.0, 2.0, 3.0)]
+    >>> found = predict(calibrate_valence(oxides, element="Fe"), 7125.0, 0.1)
+    >>> round(found.value, 2), bool(found.low < 2.5 < found.high)
+    (2.5, True)
     """
     if not np.isfinite(energy) or not energy_err >= 0:
         raise CalibrationError(
@@ -81,8 +115,38 @@ def predict_series(
 ) -> pd.DataFrame:
     """Valence of every spectrum of a series from its edge energies, a row a spectrum.
 
-    `scale_err` (eV) is the error of the energy scale, common to all rows. A row without an edge energy is NaN
-    with the reason. Raises CalibrationError when the edge energies are at another fraction or of another element.
+    Parameters
+    ----------
+    calibration : Calibration
+        Of `calibrate_valence`.
+    edges : EdgeEnergy
+        Edge energies (m,) at the calibration's fraction.
+    level : float
+        Level of the intervals.
+    scale_err : float
+        Error of the energy scale in eV, common to all rows.
+
+    Returns
+    -------
+    DataFrame
+        Valence, error and interval of each row; a row without an edge energy is NaN with the reason.
+
+    Raises
+    ------
+    CalibrationError
+        Edge energies at another fraction, or of another element.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> warnings.simplefilter("ignore")
+    >>> from xasuite.xanes import Standard, calibrate_valence, edge_energy
+    >>> oxides = [Standard(f"oxide {v}", v, 7120.0 + 2.0 * v, 0.1, element="Co") for v in (0.0, 1.0, 2.0, 3.0)]
+    >>> energy = np.arange(7000.0, 7400.0, 0.5)
+    >>> mu = np.array([0.5 + np.arctan((energy - e) / 1.5) / np.pi for e in (7122.0, 7124.0)])
+    >>> norm = xs.normalize(xs.Spectrum(energy, mu, "Co", "K"), e0=7123.0, norm_range=(80, 270))
+    >>> len(predict_series(calibrate_valence(oxides, element="Co"), edge_energy(norm)))
+    2
     """
     import pandas as pd
 

@@ -88,10 +88,37 @@ def pca(
 ) -> PCA:
     """Principal components of normalised spectra (m of them), by singular value decomposition, not centred.
 
-    RE = sqrt(sum of the eigenvalues left / (r (c - k))), IND = RE / (c - k)^2 with r the larger and c the
-    smaller of points and spectra (Malinowski, Anal. Chem. 49 (1977) 612); F test: the next reduced eigenvalue
-    against the pool of those after it.
-    Raises ComponentError for fewer than three spectra.
+    RE = sqrt(sum of the eigenvalues left / (r (c - k))), IND = RE / (c - k)^2 with r the larger and c the smaller of points and spectra (Malinowski,
+    Anal. Chem. 49, 612 (1977)). The F test compares the next reduced eigenvalue with the pool of those after it.
+
+    Parameters
+    ----------
+    records : Normalized, Series or sequence of Normalized
+        Three spectra or more.
+    energy : tuple of float, optional
+        Range in eV, absolute.
+    array : str
+        "norm" or "flat".
+
+    Returns
+    -------
+    PCA
+        Components, singular values, and Malinowski's functions.
+
+    Raises
+    ------
+    ComponentError
+        Fewer than three spectra.
+
+    Examples
+    --------
+    >>> energy = np.arange(7600.0, 8000.0, 1.0)
+    >>> def mix(x):
+    ...     mu = sum(w * (0.5 + np.arctan((energy - e) / 1.5) / np.pi) for w, e in ((x, 7708), (1 - x, 7712)))
+    ...     return xs.normalize(xs.Spectrum(energy, mu, "Co", "K"), e0=7710.0, norm_range=(80, 280))
+    >>> found = pca([mix(x) for x in (0.0, 0.3, 0.6, 1.0)])
+    >>> bool(found.explained[:2].sum() > 0.999999)
+    True
     """
     m = matrix(records, energy=energy, array=array)
     if len(m.rows) < 3:
@@ -122,9 +149,40 @@ def target_test(
 ) -> tuple[Target, ...]:
     """Whether each reference lies in the space of the first n components.
 
-    SPOIL = sqrt(AET^2 - REP^2) / REP: below 3 the reference belongs, 3 to 6 it may, above 6 it does not
-    (Malinowski's rule). AET is the apparent error of the target, REP = RE |t| the error that the components
-    carry into it. Raises ComponentError when n leaves no component for the error.
+    SPOIL = sqrt(AET^2 - REP^2) / REP: below 3 the reference belongs, 3 to 6 it may, above 6 it does not (Malinowski's rule). AET is the apparent
+    error of the target, REP = RE |t| the error that the components carry into it.
+
+    Parameters
+    ----------
+    found : PCA
+        Of `pca`.
+    references : Normalized, Series or sequence of Normalized
+        What is tested.
+    n : int
+        Number of components.
+    array : str
+        "norm" or "flat".
+
+    Returns
+    -------
+    tuple of Target
+        Verdict, SPOIL and R factor of each reference.
+
+    Raises
+    ------
+    ComponentError
+        n leaves no component for the error.
+
+    Examples
+    --------
+    >>> energy = np.arange(7600.0, 8000.0, 1.0)
+    >>> rng = np.random.default_rng(0)
+    >>> def mix(x):
+    ...     mu = sum(w * (0.5 + np.arctan((energy - e) / 1.5) / np.pi) for w, e in ((x, 7708), (1 - x, 7712)))
+    ...     return xs.normalize(xs.Spectrum(energy, mu + rng.normal(0, 1e-3, energy.size), "Co", "K"), e0=7710.0, norm_range=(80, 280))
+    >>> found = pca([mix(x) for x in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)])
+    >>> target_test(found, mix(0.5), 2)[0].verdict
+    'belongs'
     """
     if not 1 <= n < found.singular.size:
         raise ComponentError(

@@ -35,13 +35,29 @@ class RangeSet:
 
 
 def range_set(energy: Array, e0: Array | float) -> tuple[RangeSet, ...]:
-    """The stated set of normalisation choices for a scan on `energy` (n,) with edge(s) `e0`, up to 48 of them.
+    """The stated set of normalisation choices for a scan, up to 48 of them (docs/decisions/edge_energy.md).
 
-    Pre-edge from 1 or 0.7 of what is measured (at most 200 eV) to 0.5 or 0.33 of it; post-edge from three
-    starts to the end or 0.75 of it; the degree usual for its width (2 from 350 eV, 1 from 50 eV, else 0) and
-    one less. A scan that ends less than 150 eV above the edge (XANES alone) has no usual range: from 15, 20,
-    30 or 40 eV to its end, of degree 0 and 1, and 2 where 50 eV are left. Raises RangeError when the scan
-    holds no pre-edge or no post-edge.
+    Parameters
+    ----------
+    energy : array, shape (n,)
+        Energies of the scan, eV.
+    e0 : float or array, shape (m,)
+        Edge energy or energies, eV.
+
+    Returns
+    -------
+    tuple of RangeSet
+        Pre-edge and post-edge ranges in eV from E0, and the degree of the post-edge.
+
+    Raises
+    ------
+    RangeError
+        The scan holds no pre-edge or no post-edge.
+
+    Examples
+    --------
+    >>> len(range_set(np.arange(6900.0, 7900.0, 1.0), 7112.0)) > 10
+    True
     """
     before = min(float(np.max(e0)) - energy[0], 200.0)
     after = energy[-1] - float(np.max(e0))

@@ -38,16 +38,42 @@ def calibrate_valence(
 
     Parameters
     ----------
-    standards : each with formal valence, edge energy and the whole error of that energy
-    degree : 1 for a line, 2 for a parabola
-    slope : a stated dE/dv in eV with its error, where standards of two valences are not at hand
-    leave_out_outliers : whether a named outlier is shown but not fitted
+    standards : sequence of Standard
+        Each with formal valence, edge energy (eV) and the whole error of that energy.
+    fraction : float
+        Fraction of the edge step at which the energies were taken.
+    degree : int
+        1 for a line, 2 for a parabola.
+    element : str
+        Element of all standards; "" takes theirs.
+    slope : tuple of float, optional
+        A stated dE/dv in eV with its error, where standards of two valences are not at hand.
+    leave_out_outliers : bool
+        Show a named outlier and do not fit it.
+
+    Returns
+    -------
+    Calibration
+        The line (York, Am. J. Phys. 72, 367 (2004)), the scatter between compounds, and each standard predicted from the others.
 
     Raises
     ------
-    CalibrationError: one valence only, another element, negative errors, two standards of one name
+    CalibrationError
+        One valence only, another element, negative errors, or two standards of one name.
 
-    Warns (XasuiteWarning) of outliers, of a line that bends, and of standards with an unproven energy scale.
+    Warns
+    -----
+    XasuiteWarning
+        Of outliers, of a line that bends, and of standards whose energy scale is unproven.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> warnings.simplefilter("ignore")
+    >>> oxides = [Standard(f"oxide {v}", v, 7120.0 + 2.0 * v, 0.1, element="Fe") for v in (0.0, 1.0, 2.0, 3.0)]
+    >>> found = calibrate_valence(oxides, element="Fe")
+    >>> round(float(found.line.coef[1]), 2)
+    2.0
     """
     standards = tuple(standards)
     _check(standards, element, degree)
