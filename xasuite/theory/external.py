@@ -222,7 +222,7 @@ def read_xmu(path: str | Path, *, label: str = "", absorber: str = "") -> Theory
     >>> rows = [f"{8979 + e:.3f} {e:.3f} 1.0 {float(e > 0):.4f} {float(e > 0):.4f} 0.0" for e in np.arange(-10.0, 60.0, 0.5)]
     >>> file = Path(mkdtemp()) / "xmu.dat"
     >>> _ = file.write_text("# FEFF\n" + "\n".join(rows))
-    >>> read_xmu(file, absorber="Cu").energy[0]
+    >>> float(read_xmu(file, absorber="Cu").energy[0])
     -10.0
     """
     table = _numbers(path, 6, "a FEFF xmu.dat (six columns: omega, e, k, mu, mu0, chi)")
@@ -261,7 +261,7 @@ def read_fdmnes(path: str | Path, *, label: str = "", absorber: str = "") -> The
     >>> lines = ["    Energy    <xanes>"] + [f"{e:10.3f} {1e-3 * (e > 0):.4e}" for e in np.arange(-10.0, 60.0, 0.5)]
     >>> file = Path(mkdtemp()) / "cu_conv.txt"
     >>> _ = file.write_text("\n".join(lines))
-    >>> read_fdmnes(file, absorber="Cu").energy[0]
+    >>> float(read_fdmnes(file, absorber="Cu").energy[0])
     -10.0
     """
     what = "an FDMNES spectrum (columns: energy, absorption)"
