@@ -10,7 +10,7 @@ import pytest
 
 import xasuite as xs
 from xasuite.cli import main
-from xasuite.errors import DataError, ReadError, SpecError
+from xasuite.errors import DataError, RangeError, ReadError, SpecError
 from xasuite.specs import parse_spec
 
 # The truth of the simulated foil and of the oxide
@@ -201,3 +201,14 @@ def test_examples_in_docstrings_run(module: str) -> None:
     found = doctest.testmod(importlib.import_module(f"xasuite.{module}"))
     assert found.attempted > 0
     assert found.failed == 0
+
+
+def test_a_range_that_ends_at_a_rounded_number_is_accepted(foil: xs.Spectrum) -> None:
+    """18.06 for data to 18.0599 is their end; a grid step (0.05 1/A) more is not."""
+    end = float(xs.background(xs.normalize(foil), rbkg=1.0, kweight=2).k[-1])
+    at_end = xs.fit(foil, crystal="Cu", shells=1, k=(3, end), r=(1.4, 2.8))
+    rounded = xs.fit(foil, crystal="Cu", shells=1, k=(3, end + 0.01), r=(1.4, 2.8))
+    value, error = numbers(at_end)["s02"]
+    assert numbers(rounded)["s02"][0] == pytest.approx(value, abs=0.1 * error)
+    with pytest.raises(RangeError, match="goes beyond the data"):
+        xs.fit(foil, crystal="Cu", shells=1, k=(3, end + 0.2), r=(1.4, 2.8))

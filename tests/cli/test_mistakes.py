@@ -226,3 +226,18 @@ def test_check_as_one_document(tmp_path: Path, capsys: pytest.CaptureFixture[str
     code, out, _ = run(capsys, "check", str(good), "--json")
     assert code == 0
     assert json.loads(out)["specs"][0]["spec"] == str(good)
+
+
+def test_check_rewrites_an_old_spec_in_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "old.toml"
+    text = (fits_dir() / "foils/co_foil_closure.toml").read_text()
+    old = text.replace("xasuite = 2", "xasuite = 1", 1).replace(
+        "rbkg = 1.0", "rbkg = 1.0   # kept\npre = [-150, -50]"
+    )
+    path.write_text(old)
+    code, _, err = run(capsys, "check", "--upgrade", str(path))
+    assert code == 0, err
+    assert "rewritten in format 2" in err
+    new = path.read_text()
+    assert new == old.replace("xasuite = 1", "xasuite = 2").replace("pre = ", "pre_range = ")
+    assert run(capsys, "check", str(path))[0] == 0

@@ -79,3 +79,55 @@ def test_an_inherited_parameter_of_other_ranges_is_warned_of() -> None:
 def test_an_inherited_parameter_that_is_not_there() -> None:
     with pytest.raises(SpecError, match='has no parameter "s20"; there are s02'):
         run_spec(changed("ccro/s4b_co.toml", 'param = "s02"', 'param = "s20"'), variants=False)
+
+
+def test_missing_files_and_groups_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both rows are said at once, and the path that cannot be found too."""
+    import numpy as np
+
+    import xasuite as xs
+
+    monkeypatch.delenv("XASUITE_DATA", raising=False)
+    energy = np.arange(7500.0, 8500.0, 2.0)
+    scan = xs.Spectrum(energy=energy, mu=np.arctan((energy - 7709) / 2), element="Co", edge="K", label="a")
+    xs.write(tmp_path / "two.h5", [scan, scan])
+    text = (fits_dir() / "foils/co_foil.toml").read_text().replace('reproduces = "ccro/S4a"', "")
+    text = text.replace("foils/Co_foil_APS13ID.xdi", "two.h5::third").replace(
+        'crystal = "Co_hcp"', 'crystal = "Co_hpc"'
+    )
+    with pytest.raises(SpecError) as caught:
+        check_spec(parse_spec(text, tmp_path / "co.toml"))
+    said = caught.value.mistakes
+    for needle in ("no file foils/Co_foil_QAS.dat", "no group 'third'", 'path "Co-Co"'):
+        assert any(needle in m and m.startswith("co.toml:") for m in said), (needle, said)
+
+
+@pytest.mark.parametrize(
+    ("foil", "message"),
+    [
+        ("xasuite = 2\ntitle = ", "b.toml:2: not TOML"),
+        (
+            'xasuite = 2\ntitle = "x"\n[calibration]\nelement = "Co"\n',
+            "this is the spec of a valence calibration",
+        ),
+        (None, 'from = "b.toml" is no spec beside this one'),
+    ],
+)
+def test_from_is_followed_to_its_end(tmp_path: Path, foil: str | None, message: str) -> None:
+    text = (fits_dir() / "ccro/s4b_co.toml").read_text()
+    (tmp_path / "a.toml").write_text(text.replace("foils/co_foil_closure.toml", "b.toml"))
+    if foil is not None:
+        (tmp_path / "b.toml").write_text(foil)
+    with pytest.raises(SpecError) as caught:
+        check_spec(load_spec(tmp_path / "a.toml"))
+    assert any(m.startswith("a.toml:") and message in m for m in caught.value.mistakes), caught.value.mistakes
+
+
+def test_a_variant_is_fitted_with_the_noise_and_the_rows_of_the_main_fit() -> None:
+    """Stated noise and `together` go for variants too: chi-square of a variant that changes nothing is the main fit's."""
+    spec = load_spec(fits_dir() / "comn/lco1mn1_both.toml").spec
+    changed = spec.replace(fit={"epsilon_k": 1e-3}, variant=[{"label": "same", "note": "nothing changed"}])
+    result = run_spec(parse_spec(changed.to_toml(), fits_dir() / "comn/both.toml"))
+    (same,) = result.variants["same"]
+    assert len(same.data) == 2
+    assert same.chi2 == pytest.approx(result.rows[0].chi2, rel=1e-9)

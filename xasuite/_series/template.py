@@ -144,7 +144,7 @@ def k_end(loaded: LoadedSpec, spec: SeriesSpec, energy: Array, e0: float) -> flo
     if spec.reduce.bkg_k is not None:
         end = min(end, spec.reduce.bkg_k[1])
     end = KSTEP * int(end / KSTEP + 1e-9)
-    if spec.fit.k[1] > end + 1e-9:
+    if spec.fit.k[1] > end + KSTEP + 1e-9:
         raise SpecError(
             f"{loaded.at('fit', 'k')}: [fit]: k = [{spec.fit.k[0]:g}, {spec.fit.k[1]:g}] goes beyond the data, "
             f"which end at {end:.2f} 1/A; set kmax to {int(end * 10) / 10:g} or less"

@@ -40,6 +40,7 @@ def fit(
     code 2 where Larch, asked to repeat a fit, does not find the same, 3 where a row is not a fit.
     """
     from ..errors import FitError, SpecError, XasuiteError
+    from ..specs import load_spec
     from ..workflow import audit_spec, run_spec
     from ..workflow.resolve import Context
     from ..workflow.verdict import NOT_A_FIT
@@ -51,7 +52,7 @@ def fit(
     loaded: list[Loaded[Spec]] = []
     for path in specs:
         try:
-            loaded.append(load(path))
+            loaded.append(load_spec(path))
         except SpecError as exc:
             failures += exc.mistakes
     with spinner(json) as progress:
@@ -89,16 +90,6 @@ def fit(
         raise typer.Exit(EXIT_UNCONFIRMED)
     if NOT_A_FIT in levels:
         raise typer.Exit(EXIT_NOT_A_FIT)
-
-
-def load(path: Path) -> Loaded[Spec]:
-    """The spec of a file. Raises SpecError, which names the command that makes a spec from data."""
-    from ..errors import SpecError
-    from ..specs import load_spec
-
-    if path.is_file() and path.suffix.lower() != ".toml":
-        raise SpecError(f"{path} is no spec (.toml); make one from data: xasuite new {path}")
-    return load_spec(path)
 
 
 def print_result(result: SpecResult) -> None:

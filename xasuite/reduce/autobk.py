@@ -14,7 +14,7 @@ from .._larch import checks
 from ..constants import KTOE
 from ..errors import RangeError, ReductionError, XasuiteWarning
 from ..records import Array, Chi, Normalized, Series, Step, name_of, sealed
-from .autobk_matrices import Settings, SplineMatrices, clamped, spline_matrices
+from .autobk_matrices import KSTEP, Settings, SplineMatrices, clamped, spline_matrices
 from .lines import CHUNK
 from .noise import noise_of
 from .stacks import over_series, per_row, plain
@@ -126,7 +126,7 @@ def _k_range(energy: Array, e0s: Array, settings: Settings, what: str) -> tuple[
     if settings.k is None:
         return 0.0, end
     low, high = checks.ordered(settings.k, "k", what, "1/A")
-    if low < 0 or high > end * (1 + 1e-6):
+    if low < 0 or high > end + KSTEP:
         raise RangeError(
             f"{what}: k = ({low:g}, {high:g}) 1/A is outside the data, which reach from 0 to {end:.2f} 1/A"
         )

@@ -43,7 +43,7 @@ def read_text(path: str | Path) -> str:
         )
         raise SpecError(f"{path}: there is no such spec{hint}") from None
     except UnicodeDecodeError:
-        raise SpecError(f"{path} is not UTF-8 text, so it is no spec") from None
+        raise SpecError(f"{path} is not UTF-8 text, so it is no spec{_of_data(path)}") from None
     except OSError as exc:
         raise SpecError(f"{path} cannot be read: {exc.strerror}") from None
 
@@ -53,6 +53,8 @@ def parse_toml(text: str, path: str | Path) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as exc:
+        if hint := _of_data(Path(path)):
+            raise SpecError(f"{path} is no spec{hint}") from None
         what, _, where = str(exc).partition(" (at ")
         lines, at = text.splitlines() or [""], re.findall(r"\d+", where)
         if not at:
@@ -61,6 +63,13 @@ def parse_toml(text: str, path: str | Path) -> dict[str, Any]:
         raise SpecError(f"{Path(path).name}:{':'.join(at)}: not TOML: {what} in {shown!r}") from None
     except (RecursionError, ValueError) as exc:
         raise SpecError(f"{Path(path).name}: not TOML that can be read: {exc}") from None
+
+
+def _of_data(path: Path) -> str:
+    """What to do with a file that does not bear the name of a spec."""
+    if path.suffix.lower() in (".toml", ""):
+        return ""
+    return f"; where it holds data, xasuite new {path} --crystal NAME makes a spec of them"
 
 
 def holds(tables: Any, key: Sequence[str | int]) -> bool:

@@ -93,7 +93,7 @@ def build(k: Array, ranges: FitRange) -> Objective:
 def _build(k_bytes: bytes, ranges: FitRange) -> Objective:
     k = np.frombuffer(k_bytes)
     step = float(k[1] - k[0])
-    if ranges.k[1] > k[-1] + 1e-6 * step:
+    if ranges.k[1] > k[-1] + step * (1 + 1e-6):  # a rounded end, 18.06 for data to 18.0599, is the data's end
         raise RangeError(
             f"k = [{ranges.k[0]:g}, {ranges.k[1]:g}] 1/A goes beyond the data, which end at {k[-1]:.2f} 1/A; "
             f"set kmax to {math.floor(k[-1] * 10) / 10:g} or less"
