@@ -15,7 +15,7 @@ install = ($(BIN)/python -m pip install -q uv && VIRTUAL_ENV=$(VENV) $(BIN)/uv p
 compile = $(BIN)/python -m compileall -q xasuite \
 	$(addprefix $(VENV)/lib/python3*/site-packages/,typer rich pygments markdown_it mdurl)
 
-.PHONY: install reproduce test lint format clean
+.PHONY: install reproduce test slow lint format clean
 
 $(VENV)/.python:
 	$(PYTHON) -m venv $(VENV)
@@ -39,10 +39,16 @@ reproduce: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q $(ARGS)
 
+# studies of more than half a minute each
+slow: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n 2 --dist loadfile -q -m slow $(ARGS)
+
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry xasuite
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
