@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -303,3 +305,43 @@ def test_bad_input_is_refused(feffcu: FeffPath) -> None:
     renamed = (Parameter("reff", 1.0), *base.params)
     with pytest.raises(FitError, match="'reff' cannot name a parameter"):
         fit_chi(Model(renamed, base.paths, base.range), data)
+
+
+@pytest.mark.parametrize("text", ["1/0", "9**9**9", "(-8)**0.5", "ln(0 - sig2)", "1e308*10"])
+def test_a_value_that_is_no_number_is_named(feffcu: FeffPath, text: str) -> None:
+    base = model(feffcu)
+    paths = (replace(base.paths[0], third=parse(text)),)
+    with pytest.raises(FitError, match=r"path 'synthetic/Cu-Cu': third is (inf|nan) at the start"):
+        fit_chi(Model(base.params, paths, base.range), synthetic(feffcu, **TRUE))
+
+
+def test_what_is_no_fit_is_not_ok(feffcu: FeffPath) -> None:
+    """Identical paths, an atom behind the absorber, a start far away, ranges without a point."""
+    base, data = model(feffcu), synthetic(feffcu, noise=1e-3, **TRUE)
+    second = replace(base.paths[0], label="same", s02=parse("more"))
+    out = fit_chi(Model((*base.params, Parameter("more", 0.5)), (base.paths[0], second), base.range), data)
+    assert out.status != "ok"
+    assert not out.success
+    for name, value in (("del_e0", 1e6), ("sig2", 1e3)):
+        far = tuple(replace(p, value=value) if p.name == name else p for p in base.params)
+        assert fit_chi(Model(far, base.paths, base.range), data).status != "ok"
+    behind = tuple(replace(p, value=-5.0) if p.name == "del_r" else p for p in base.params)
+    with pytest.raises(FitError, match="behind the absorber"):
+        fit_chi(Model(behind, base.paths, base.range), data)
+    with pytest.raises((FitError, RangeError), match=r"2\.01\] A hold no point|independent points"):
+        fit_chi(model(feffcu, r=(2.0, 2.01)), data)
+
+
+def test_threads_give_the_numbers_of_one_and_change_nothing_else(feffcu: FeffPath) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    base = model(feffcu)
+    spectra = [synthetic(feffcu, noise=1e-3, seed=s, **TRUE) for s in range(8)]
+    alone = [fit_chi(base, s) for s in spectra]
+    before = sys.stdout, list(warnings.filters)
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda s: fit_chi(base, s), spectra * 4))
+    assert (sys.stdout, list(warnings.filters)) == before
+    for i, fit in enumerate(together):
+        for p in fit.parameters:
+            assert p.value == alone[i % 8].parameter(p.name).value

@@ -106,6 +106,11 @@ def _build(k_bytes: bytes, ranges: FitRange) -> Objective:
     for weight in ranges.kweight:
         transform = phases * (window * long_k**weight)[: k.size] * (step / math.sqrt(math.pi))
         parts.append(_rows(transform, k, weight, ranges, step))
+        if not parts[-1].size:
+            raise RangeError(
+                f"k = [{ranges.k[0]:g}, {ranges.k[1]:g}] 1/A and r = [{ranges.r[0]:g}, {ranges.r[1]:g}] A hold no point to "
+                "fit; widen them"
+            )
         noise.append(_noise_rows(transform, step) / (window.sum() * step / (ranges.k[1] - ranges.k[0])))
         lengths.append(len(parts[-1]))
     used = np.zeros(k.size, bool)

@@ -17,7 +17,7 @@ from ...choices import PATH_VALUES
 from ...errors import FitError
 from ...expressions import Expression
 from ...records import Array
-from ..equation import N_VALUES
+from ..equation import N_VALUES, VALUES
 from ..model import Model, Parameter
 
 # the largest step of each in one iteration, beyond which chi is no longer linear: half the
@@ -108,7 +108,7 @@ def compile_model(model: Model, n_idp: float | None = None) -> Program:
     codes = [_codes(e, slot) for e in programs]
     n_slots = len(everything)
     target = [slot[p.name] for p in derived] + [n_slots + j for j in range(uses.size)]
-    return Program(
+    program = Program(
         names=tuple(p.name for p in (*varied, *carried)),
         n_varied=len(varied),
         slots=tuple(p.name for p in everything),
@@ -123,6 +123,25 @@ def compile_model(model: Model, n_idp: float | None = None) -> Program:
         uses=uses,
         depth=max(len(e.program) for e in programs),
     )
+    _check_start(program, model)
+    return program
+
+
+def _check_start(program: Program, model: Model) -> None:
+    """Every value of every path is a number at the start, and no atom lies behind the absorber."""
+    values, _ = run(program, start_values(program)[None])
+    for path, row in zip(model.paths, values[0], strict=True):
+        for name, value in zip(VALUES, row, strict=True):
+            if not math.isfinite(value):
+                raise FitError(
+                    f"path {path.label!r}: {name} is {value:g} at the start of the fit; check its expression and the "
+                    "parameters in it"
+                )
+        if path.feff.reff + row[VALUES.index("deltar")] <= 0:
+            raise FitError(
+                f"path {path.label!r}: deltar = {row[VALUES.index('deltar')]:g} A at the start puts the atom behind the "
+                f"absorber (reff = {path.feff.reff:.3f} A)"
+            )
 
 
 def _codes(expression: Expression, slot: Mapping[str, int]) -> list[tuple[int, float]]:
