@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import WriteError
 from ..files import replacing, write_text
 from ..records import Array, Chi, Normalized, Scan, Series, Spectrum, Transform
+from ..records.base import declared
 from .table import unique
 
 FORMATS = {".prj": "athena", ".h5": "nxxas", ".hdf5": "nxxas", ".nxs": "nxxas", ".csv": "csv", ".xdi": "xdi"}
@@ -110,41 +111,29 @@ def _columns(record: Any) -> _Entry:
             record.reference_expr, record.channel(record.mu_expr),
             record.channel(record.reference_expr) if spectrum.reference is not None else None, facts,
         )  # fmt: skip
+    about = tuple(getattr(record, n, "") for n in ("label", "element", "edge"))
     if isinstance(record, Spectrum):
-        columns: dict[str, Array] = {"energy": record.energy, "mu": record.mu}
-        for name in ("mu_err", "reference", "norm", "flat", "pre_edge", "post_edge"):
-            values = getattr(record, name, None)
-            if values is not None and np.shape(values) == record.energy.shape:
-                columns[name] = values
         if isinstance(record, Normalized):
             facts |= {"e0": float(record.e0), "edge_step": float(record.edge_step)}
+        columns = _sampled(record, "energy")
         reference = "reference" if "reference" in columns else ""
-        return _Entry(
-            columns,
-            record.label,
-            record.element,
-            record.edge,
-            "mu",
-            reference,
-            record.mu,
-            record.reference,
-            facts,
-        )
-    if isinstance(record, Chi) and record.chi.ndim == 1:
-        return _Entry(
-            {"k": record.k, "chi": record.chi}, record.label, record.element, record.edge, facts=facts
-        )
-    if isinstance(record, Transform) and np.ndim(record.chir) == 1:
-        columns = {
-            "r": record.r,
-            "chir_mag": np.abs(record.chir),
-            "chir_re": record.chir.real,
-            "chir_im": record.chir.imag,
-        }
-        return _Entry(columns, record.label, facts=facts)
+        return _Entry(columns, *about, "mu", reference, record.mu, record.reference, facts)
+    if isinstance(record, Chi) and not record.stacked:
+        return _Entry(_sampled(record, "k"), *about, facts=facts)
+    if isinstance(record, Transform) and not record.stacked:
+        chir = record.chir
+        parts = {"chir_mag": np.abs(chir), "chir_re": chir.real, "chir_im": chir.imag}
+        return _Entry({"r": record.r, **parts}, record.label, facts=facts)
     raise WriteError(
         f"{type(record).__name__} is no record that can be written; give a Scan, Spectrum or Series"
     )
+
+
+def _sampled(record: Any, axis: str) -> dict[str, Array]:
+    """The arrays of a single record along one axis, the axis first."""
+    found = {n: getattr(record, n) for n, dims in declared(type(record)).items() if dims[-1] == axis}
+    held = {n: v for n, v in found.items() if v is not None and v.size}
+    return {axis: held.pop(axis), **held}
 
 
 def _plain(settings: Any) -> dict[str, Any]:

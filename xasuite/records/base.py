@@ -96,26 +96,31 @@ class Rows:
 
         What all rows share stays as it is.
         """
-        lead = self.lead
-        if not lead:
+        if not self.lead:
             raise DataError(f"{name_of(self)} is a single record and has no rows to take")
         at = np.asarray(rows) if isinstance(rows, list) else rows
+        return self._with_rows(lambda a: a[at], lambda r: r.take(at), lambda table: table.iloc[at])
 
-        def cut(value: Any, dims: tuple[str, ...]) -> Any:
+    def _with_rows(
+        self,
+        array: Callable[[NDArray[Any]], Any],
+        record: Callable[[Any], Any],
+        table: Callable[[Any], Any],
+    ) -> Self:
+        """The record with its rows changed: arrays and tuples by one function, records in it and tables by others."""
+
+        def made(value: Any, dims: tuple[str, ...]) -> Any:
             if not _lead(value, dims):
                 return value
             if isinstance(value, Mapping):
-                return {name: cut(v, dims) for name, v in value.items()}
-            if isinstance(value, Rows):
-                return value.take(at)
+                return {name: made(v, dims) for name, v in value.items()}
             if isinstance(value, tuple):
-                chosen = np.arange(len(value))[at]
-                return value[int(chosen)] if chosen.ndim == 0 else tuple(value[i] for i in chosen)
-            if not isinstance(value, np.ndarray):
-                return value.iloc[at]
-            return np.asarray(value[at])
+                out = array(np.fromiter(value, object, len(value)))
+                return tuple(out) if isinstance(out, np.ndarray) else out
+            kind = record if isinstance(value, Rows) else array if isinstance(value, np.ndarray) else table
+            return kind(value)
 
-        return _replaced(self, {n: cut(getattr(self, n), d) for n, d in declared(type(self)).items()})
+        return _replaced(self, {n: made(getattr(self, n), d) for n, d in declared(type(self)).items()})
 
     def rows(self) -> Iterator[Self]:
         """Every row as a single record, in C order, named by its label and index; itself where there are none."""
@@ -145,26 +150,11 @@ class Rows:
         """The record with m rows: its own at `rows`, and NaN (or "") in the others."""
         if len(rows) == m:
             return self
-
-        def out(value: Any, dims: tuple[str, ...]) -> Any:
-            if not _lead(value, dims):
-                return value
-            if isinstance(value, Mapping):
-                return {name: out(v, dims) for name, v in value.items()}
-            if isinstance(value, Rows):
-                return value.spread(rows, m)
-            if isinstance(value, tuple):
-                words = [""] * m
-                for i, word in zip(rows, value, strict=True):
-                    words[i] = word
-                return tuple(words)
-            return (
-                spread(value, rows, m)
-                if isinstance(value, np.ndarray)
-                else value.set_axis(rows).reindex(range(m))
-            )
-
-        return _replaced(self, {n: out(getattr(self, n), d) for n, d in declared(type(self)).items()})
+        return self._with_rows(
+            lambda a: spread(a, rows, m),
+            lambda r: r.spread(rows, m),
+            lambda table: table.set_axis(rows).reindex(range(m)),
+        )
 
     def to_dataframe(self, of: str = "") -> pd.DataFrame:
         """A row a sampled point: the axes, and every field on them.
@@ -281,10 +271,11 @@ def name_of(record: Any) -> str:
 
 
 def spread(values: NDArray[Any], rows: NDArray[np.intp], m: int) -> NDArray[Any]:
-    """An array (m, ...) with `values` at `rows` and NaN elsewhere."""
+    """An array (m, ...) with `values` at `rows` and NaN (of words, "") elsewhere."""
     if len(rows) == m:
         return values
-    out = np.full((m, *values.shape[1:]), np.nan, np.result_type(values, np.float64))
+    words = values.dtype == object
+    out = np.full((m, *values.shape[1:]), "" if words else np.nan, np.result_type(values, np.float64))
     out[rows] = values
     return out
 
