@@ -36,6 +36,7 @@ COMMANDS: tuple[str, ...] = (
     "reproduce",
     "closure",
     "show",
+    "layouts",
     "merge",
     "plot",
     "crystals",

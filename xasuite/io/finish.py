@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from ..edges import is_element, tabulated
 from ..errors import ChannelError, ExpressionError, ReadError
 from ..expressions import parse
 from ..records import Array, Scan, Source
-from . import clean, edges, evidence, names
+from . import clean, edges, evidence, layouts, names
 from .axis import MIN_POINTS, Asked, energies, usable
 from .table import Table
 
@@ -19,6 +20,9 @@ from .table import Table
 OFF_BELOW, OFF_ABOVE = 8.0, 20.0
 # eV beyond which a jump is of another edge than the one asked for
 FAR = 60.0
+_COMBINED = {"L23", "L2,3", "L3,2", "L32"}
+# symbols that are words in the names of files
+_WORDS = {"In", "As", "At", "He", "No", "Be", "Es", "La"}
 
 _NO_SIGNAL = re.compile(r"time|clock|energy|angle|encoder|epoch|current|gap|sec$|second", re.I)
 
@@ -52,6 +56,8 @@ def finish(table: Table, source: Source, asked: Asked) -> Scan:
     if table.refusal:
         raise ReadError(f"{where}: not XAFS: {table.refusal}")
     notes = list(table.notes)
+    if not table.trusted:
+        asked = layouts.completed(asked, table.names, notes)
     index, energy = energies(table, asked, notes, where)
     keep = [i for i in range(len(table.names)) if i != index]
     labels = [table.names[i] for i in keep]
@@ -232,6 +238,9 @@ def _element(raw: _Raw, mu: str, element: str, edge: str) -> tuple[str, str]:
     if table.trusted:
         return element, edge
     element, edge = element.strip().capitalize(), edge.strip().upper()
+    if edge in _COMBINED:
+        notes.append(f"edge {edge}: the L3 edge is taken, the L2 edge lies in the same scan")
+        edge = "L3"
     what = table.label or table.group or "scan"
     if element and not is_element(element):
         raise ReadError(f"{what}: element {element!r} is none")
@@ -240,7 +249,13 @@ def _element(raw: _Raw, mu: str, element: str, edge: str) -> tuple[str, str]:
         hints = [table.hints, table.label, *names.emission_elements(list(raw.channels)), mu.replace("_", " ")]
         best, note = edges.guess(energy, jump, table.e0, " ".join(hints), element)
         notes.append(note)
-        return (best.element, best.edge) if best else (element, edge)
+        element, edge = (best.element, best.edge) if best else (element, edge)
+        named = edges.named_elements(Path(raw.where.split("::")[0]).stem) - _WORDS
+        if element and named and element not in named and jump.quality >= edges.MIN_QUALITY:
+            notes.append(
+                f"the file's name speaks of {', '.join(sorted(named))}, and mu jumps at the {element} {edge} edge"
+            )
+        return element, edge
     line, clear = tabulated(element, edge), jump.quality >= edges.MIN_QUALITY
     if raw.asked.element or raw.asked.edge:
         _refuse_another(what, energy, jump, element, edge, line)

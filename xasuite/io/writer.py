@@ -111,15 +111,15 @@ def _columns(record: Any) -> _Entry:
             record.reference_expr, record.channel(record.mu_expr),
             record.channel(record.reference_expr) if spectrum.reference is not None else None, facts,
         )  # fmt: skip
-    about = tuple(getattr(record, n, "") for n in ("label", "element", "edge"))
+    label, element, edge = (str(getattr(record, n, "")) for n in ("label", "element", "edge"))
     if isinstance(record, Spectrum):
         if isinstance(record, Normalized):
             facts |= {"e0": float(record.e0), "edge_step": float(record.edge_step)}
         columns = _sampled(record, "energy")
         reference = "reference" if "reference" in columns else ""
-        return _Entry(columns, *about, "mu", reference, record.mu, record.reference, facts)
+        return _Entry(columns, label, element, edge, "mu", reference, record.mu, record.reference, facts)
     if isinstance(record, Chi) and not record.stacked:
-        return _Entry(_sampled(record, "k"), *about, facts=facts)
+        return _Entry(_sampled(record, "k"), label, element, edge, facts=facts)
     if isinstance(record, Transform) and not record.stacked:
         chir = record.chir
         parts = {"chir_mag": np.abs(chir), "chir_re": chir.real, "chir_im": chir.imag}

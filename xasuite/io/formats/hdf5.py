@@ -245,7 +245,7 @@ def _facts(table: Table, group: Any) -> None:
             break
     for path in ("edge/name", "edge", "absorbed_beam/edge"):
         edge = _text(group, path).upper()
-        if re.fullmatch(r"K|[LM][1-5]", edge):
+        if re.fullmatch(r"K|[LM][1-5]|L2,?3|L3,?2", edge):
             table.edge = edge
             break
     table.d_spacing = leading_number(_text(group, "instrument/monochromator/crystal/d_spacing"))

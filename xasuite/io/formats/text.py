@@ -167,7 +167,7 @@ def header_facts(table: Table, header: list[str]) -> None:
     if is_element(symbol):
         table.element = symbol
     edge = (facts.get("element.edge") or facts.get("edge") or "").strip().upper()
-    if re.fullmatch(r"K|[LM][1-5]", edge):
+    if re.fullmatch(r"K|[LM][1-5]|L2,?3|L3,?2", edge):
         table.edge = edge
     whole = "\n".join(header)
     stated = re.search(

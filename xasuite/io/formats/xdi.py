@@ -18,7 +18,27 @@ from ..table import Table, clean_names, generic_names, lines_of
 
 _FIELD = re.compile(r"^([A-Za-z][\w\-]*)\.([\w\-]+)\s*:(.*)$")
 _DATE = re.compile(r"^(\d{4})-(\d{1,2})-(\d{1,2})[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?")
-_EDGES = {"K", "L", "L1", "L2", "L3", "M", "M1", "M2", "M3", "M4", "M5", "N", "N1", "N2", "N3", "N4", "N5"}
+_EDGES = {
+    "K",
+    "L",
+    "L23",
+    "L2,3",
+    "L1",
+    "L2",
+    "L3",
+    "M",
+    "M1",
+    "M2",
+    "M3",
+    "M4",
+    "M5",
+    "N",
+    "N1",
+    "N2",
+    "N3",
+    "N4",
+    "N5",
+}
 _NUMBER = re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)([eEdD][-+]?\d+)?$")
 _UNITS = {
     "Facility.energy": ("gev", "mev"),

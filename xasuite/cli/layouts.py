@@ -1,0 +1,28 @@
+"""`xasuite layouts`: what the user has written down about the columns of a beamline's files, and where."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    app.command("layouts", help="List your layouts of column files, and the file that holds them.")(layouts)
+
+
+def layouts() -> None:
+    """Print the file's place and a line a layout."""
+    from ..io.layouts import layouts as found
+    from ..io.layouts import path
+
+    typer.echo(str(path()))
+    listed = found()
+    for one in listed:
+        says = ", ".join(f"{k} = {v}" for k, v in asdict(one.says).items() if v)
+        typer.echo(f"  {one.name}: columns {', '.join(one.columns)}: {says}")
+    if not listed:
+        typer.echo(
+            '  no layouts yet; write [[layout]] with name, columns = ["det1", "det2"] and mu = "ln(det1/det2)"'
+        )
