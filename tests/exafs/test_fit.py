@@ -31,7 +31,7 @@ def feffcu() -> FeffPath:
 @pytest.fixture(scope="module")
 def chi(data_root: Path) -> Chi:
     scan = io.read(data_root / "formats/xdi/cu_metal_rt.xdi")
-    return reduce.background(reduce.normalize(scan.mu()), rbkg=1.0, kweight=2)
+    return reduce.background(reduce.normalize(scan.mu(), method="polynomial"), rbkg=1.0, kweight=2)
 
 
 def model(feff: FeffPath, **changes: object) -> Model:

@@ -292,4 +292,4 @@ def test_the_command_says_it_and_ends_with_3(
     with pytest.raises(SystemExit) as caught:
         main(["fit", str(tmp_path / "b.toml"), "-o", str(tmp_path / "out"), "--no-figures"])
     assert caught.value.code == 0
-    assert "foil: good" in capsys.readouterr().out
+    assert "verdict: good" in capsys.readouterr().out

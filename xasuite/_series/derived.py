@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..choices import Method
 from ..errors import ComponentError, SeriesError, SpecError
 from ..records import Array, Normalized, spread
 from ..references import fits_dir
@@ -59,7 +60,7 @@ def find_calibration(loaded: LoadedSpec, context: Context) -> Calibration | None
     return at.calibration
 
 
-def find_references(loaded: LoadedSpec, context: Context) -> tuple[Normalized, ...]:
+def find_references(loaded: LoadedSpec, context: Context, method: Method | None) -> tuple[Normalized, ...]:
     """The reference spectra of [series.components], normalised as the series is. Raises what reading and reduction raise."""
     from ..io.sources import find_scans, read_scans
     from .reduction import normalized
@@ -75,7 +76,7 @@ def find_references(loaded: LoadedSpec, context: Context) -> tuple[Normalized, .
         if isinstance(scan, Exception):
             raise scan
         spectrum = replace(scan.mu(), element=sample.element, edge=sample.edge, label=entry.label)
-        out.append(normalized(spectrum, spec, spec.reduce.e0))
+        out.append(normalized(spectrum, spec, spec.reduce.e0, method))
     return tuple(out)
 
 

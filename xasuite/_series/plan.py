@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ..choices import Method
 from ..exafs.model import Model
 from ..io.sources import Scans
 from ..records import Array, Normalized, Spectrum
@@ -33,6 +34,7 @@ class Plan:
     e0: float
     kmax: float
     model: Model
+    method: Method | None = None  # of normalisation, one for all rows
     width: int = 1
     step: int = 1
     template: Spectrum | None = None  # that scans are aligned to

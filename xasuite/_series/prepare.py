@@ -21,6 +21,7 @@ from .derived import find_calibration, find_references
 from .hold import hold
 from .ingest import name_columns, scan_time, shift_of
 from .plan import Plan
+from .reduction import method_of
 from .simulated import simulated_plan
 from .template import e0_of, find_template, first_scan, k_end, make_grid, places_of
 
@@ -92,8 +93,9 @@ def completed(plan: Plan, context: Context) -> Plan:
 
     Raises SpecError, ReadError, SeriesError.
     """
-    plan = hold(plan)
-    calibration, references = find_calibration(plan.loaded, context), find_references(plan.loaded, context)
+    plan = hold(replace(plan, method=method_of(plan)))
+    calibration = find_calibration(plan.loaded, context)
+    references = find_references(plan.loaded, context, plan.method)
     return replace(plan, calibration=calibration, references=references)
 
 

@@ -7,27 +7,46 @@ from dataclasses import replace
 from typing import Any
 
 from .. import reduce
+from ..choices import Method
 from ..errors import XasuiteError
 from ..records import OK, Series
+from ..reduce.normalization import atomic_or_not
 from ..specs.series import SeriesSpec
 from .ingest import ingest
 from .plan import Plan
 
 FAILED = "failed"
+LOOKED_AT = 5  # rows that decide for all
 
 
-def normalized(spectrum: Any, spec: SeriesSpec, e0: float | None) -> Any:
+def normalized(spectrum: Any, spec: SeriesSpec, e0: float | None, method: Method | None) -> Any:
     """The spectrum, or series of them, normalised as the spec's [reduce] says."""
     r = spec.reduce
     return reduce.normalize(
-        spectrum, e0=e0, method=r.method, pre_range=r.pre_range, norm_range=r.norm_range, nnorm=r.nnorm
+        spectrum, e0=e0, method=method, pre_range=r.pre_range, norm_range=r.norm_range, nnorm=r.nnorm
     )
+
+
+def method_of(plan: Plan) -> Method | None:
+    """How all rows are normalised: as the spec says, or as the first good ones allow; None leaves it to given ranges.
+
+    A valence is read off a calibration whose standards were normalised by polynomials, and so is its series.
+    """
+    r = plan.spec.reduce
+    if r.method is not None or (r.pre_range, r.norm_range, r.nnorm) != (None, None, None):
+        return r.method
+    if plan.series.valence is not None:
+        return "polynomial"
+    first = ingest(plan, 0, min(len(plan), LOOKED_AT))
+    if not first.ok.any():
+        return "polynomial"
+    return atomic_or_not(first.data.take(first.ok), plan.e0)[0]
 
 
 def reduce_rows(series: Series, plan: Plan) -> tuple[Series, Series]:
     """Normalized and Chi of a series of spectra; rows that fail are marked, and the others go on."""
     r, e0 = plan.spec.reduce, plan.e0 if plan.series.e0 == "shared" else None
-    norm = _each(series, lambda s: normalized(s, plan.spec, e0))
+    norm = _each(series, lambda s: normalized(s, plan.spec, e0, plan.method))
     return norm, _each(
         norm,
         lambda s: reduce.background(

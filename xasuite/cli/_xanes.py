@@ -42,7 +42,10 @@ def normalized(
     records, stems = [], []
     for name in [file for pattern in names for file in io.expanded(pattern)]:
         scans = [io.read(name, mu=mu)] if "::" in name else io.read_all(name, mu=mu)
-        records += [reduce.normalize(s.mu(), pre_range=pre_range, norm_range=norm_range) for s in scans]
+        records += [
+            reduce.normalize(s.mu(), pre_range=pre_range, norm_range=norm_range, method="polynomial")
+            for s in scans
+        ]
         stems += [Path(name.partition("::")[0]).stem] * len(scans)
     labels = [" ".join(r.label.split()) or stem for r, stem in zip(records, stems, strict=True)]
     often = Counter(labels)

@@ -98,7 +98,7 @@ def _one(
     from ..io import read
     from ..reduce import normalize
 
-    ranked = rank(found, normalize(read(measured).mu()), gauss=gauss, free=tuple(fit))
+    ranked = rank(found, normalize(read(measured).mu(), method="polynomial"), gauss=gauss, free=tuple(fit))
     mine = next(r.comparison for r in ranked if r.comparison.label == own.label)
     if json:
         from .common import print_json

@@ -179,7 +179,7 @@ def _fit_structures(
     from ..theory.fit import fit_structure
     from ..workflow.structures import study_grids
 
-    data = normalize(read(measured).mu())
+    data = normalize(read(measured).mu(), method="polynomial")
     with progress(json) as said:
         grids = study_grids(study, progress=said, **settings)
     fit = fit_structure(grids, data, gauss=gauss)

@@ -8,10 +8,10 @@ import numpy as np
 
 from .._larch import checks
 from ..choices import METHODS, Method
-from ..errors import ReductionError
+from ..errors import RangeError, ReductionError
 from ..records import Array, Normalized, Spectrum, Step, name_of, sealed
 from .edge import find_e0
-from .edge_step import EdgeShape, atomic_lines, atomic_ranges, edge_shape, misfit
+from .edge_step import MISFIT, EdgeShape, atomic_lines, atomic_ranges, edge_shape, misfit
 from .lines import polynomial_lines
 from .norm_ranges import Range, Ranges, ranges
 from .stacks import checked, per_row, plain, recast, takes_series
@@ -29,7 +29,7 @@ def normalize(
     pre_range: Range | None = None,
     norm_range: Range | None = None,
     nnorm: int | None = None,
-    method: Method = "polynomial",
+    method: Method | None = None,
 ) -> Normalized:
     """A spectrum with E0, edge step, pre- and post-edge lines, normalised and flattened mu.
 
@@ -37,11 +37,13 @@ def normalize(
     ----------
     spectrum : mu (..., n) on energy (n,) in eV.
     e0 : eV, one number or one a row (...); found by `find_e0` when left out.
-    pre_range, norm_range : ranges in eV from e0 of the pre-edge line and the post-edge polynomial; left out, as Larch
-        chooses them from the range of the data. The ranges used are in the last Step of the history.
+    pre_range, norm_range : ranges in eV from e0 of the pre-edge and the post-edge; left out, as the method chooses
+        them from the range of the data. The ranges used are in the last Step of the history.
     nnorm : order of the post-edge polynomial (0-5); left out 2, or 1 for a range below 300 eV, 0 below 30 eV.
-    method : "polynomial"; "atomic", the step from the shape of the tabulated cross section (element needed), which
-        depends least on where the scan ends; "mback", from a match to the tabulated f'' (Weng et al. 2005).
+    method : "atomic", the step from the shape of the tabulated cross section (element needed), which depends least on
+        where the scan ends; "polynomial", with Larch's ranges where none are given; "mback", from a match to the
+        tabulated f'' (Weng et al. 2005). Left out, "polynomial" where a range or nnorm is given, else "atomic", else,
+        with a note that says why, "polynomial".
 
     Raises DataError, RangeError (E0 outside the scan, empty ranges), ReductionError (no edge, mu upside down).
     norm = (mu - pre_edge) / edge_step; flat is norm with the post-edge's slope and curvature taken off above
@@ -49,7 +51,7 @@ def normalize(
     """
     energy, _ = checked(spectrum)
     what, lead = name_of(spectrum), spectrum.lead
-    if method not in METHODS:
+    if method not in (None, *METHODS):
         raise ReductionError(f"method = {method!r} is not one of {', '.join(METHODS)}")
     if method == "atomic" and nnorm is not None:
         raise ReductionError(
@@ -58,6 +60,13 @@ def normalize(
     found = e0 is None
     e0s = find_e0(spectrum) if e0 is None else per_row(e0, lead, "e0", what)
     checks.inside(e0s, energy[1], energy[-2], "E0", what, "eV")
+    notes = spectrum.notes
+    if method is None and (pre_range, norm_range, nnorm) == (None, None, None):
+        method, why = atomic_or_not(spectrum, e0s)
+        notes += (
+            (f"edge step by polynomial ranges, not by the tabulated cross section: {why}",) if why else ()
+        )
+    method = method or "polynomial"
     shape = shape_of(spectrum) if method == "atomic" else None
     per_e0 = {
         e: ranges(energy, e, pre_range, norm_range, nnorm, what)
@@ -78,7 +87,28 @@ def normalize(
     parts = {name: sealed(v.reshape(lead + v.shape[1:])) for name, v in lines.items()} | {"e0": e0s}
     _check_edge(energy, spectrum.mu, parts, e0s, chosen, what)
     settings = {"e0": plain(parts["e0"]), "e0_found": found, **how, **_shown(chosen)}
-    return recast(Normalized, spectrum, **parts, history=(*spectrum.history, Step("normalize", settings)))
+    return recast(
+        Normalized, spectrum, **parts, notes=notes, history=(*spectrum.history, Step("normalize", settings))
+    )
+
+
+def atomic_or_not(spectrum: Spectrum, e0: Array | float) -> tuple[Method, str]:
+    """The method that a spectrum, or a stack as one, is normalised by where none is asked for, and why not "atomic".
+
+    It is "polynomial" without a known edge, without enough of a scan, and where the pre-edge (of half of a stack) lies off
+    the tabulated curve.
+    """
+    energy, mu = spectrum.energy, spectrum.mu.reshape(-1, spectrum.energy.size)
+    e0s = np.broadcast_to(e0, spectrum.lead).ravel()
+    try:
+        shape = shape_of(spectrum)
+        per_e0 = {float(e): atomic_ranges(energy, float(e), shape) for e in np.unique(e0s)}
+    except (ReductionError, RangeError) as exc:
+        return "polynomial", str(exc).removeprefix(f"{name_of(spectrum)}: ")
+    off = float(np.median(_atomic(energy, mu, e0s, per_e0, shape)["misfit"]))
+    if not off <= MISFIT:
+        return "polynomial", f"the pre-edge lies {off:.1%} of the edge step off it, above {MISFIT:.1%}"
+    return "atomic", ""
 
 
 def _mback(spectrum: Spectrum, mu: Array, e0s: Array, chosen: list[Ranges]) -> dict[str, Array]:

@@ -68,7 +68,7 @@ class Reduce(Table):
     pre_range: Pair | None = None
     norm_range: Pair | None = None
     nnorm: int | None = Field(None, ge=0, le=3)
-    method: Method = "polynomial"
+    method: Method | None = None  # found: docs/decisions/edge_step.md
     rbkg: float = Field(0.8, gt=0, lt=3)
     bkg_kweight: BackgroundKWeight = 3
     bkg_k: Pair | None = None

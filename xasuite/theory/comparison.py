@@ -67,12 +67,12 @@ def measured_grid(
 ) -> tuple[Array, Array]:
     """The measured normalised absorption on equal steps of energy from its E0. Raises RangeError.
 
-    A Spectrum that is not normalised yet is normalised by the defaults of reduce.normalize.
+    A Spectrum that is not normalised yet is normalised by polynomial ranges.
     """
     if not isinstance(measured, Normalized):
         from ..reduce import normalize
 
-        measured = normalize(measured)
+        measured = normalize(measured, method="polynomial")
     if measured.stacked:
         raise TheoryError(f"{measured.label}: compare one spectrum at a time; take a row of the series")
     relative = measured.energy - float(measured.e0)

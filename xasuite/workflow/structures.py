@@ -246,7 +246,7 @@ def measured(data_root: Path, s: MeasuredStandard) -> Normalized:
     with warnings.catch_warnings():
         # What reading cleaned is noted on the record; the table is not the place to repeat it.
         warnings.simplefilter("ignore", XasuiteWarning)
-        return normalize(read(f"{data_root / path}{'::' + group if group else ''}").mu())
+        return normalize(read(f"{data_root / path}{'::' + group if group else ''}").mu(), method="polynomial")
 
 
 def computed(s: MeasuredStandard, *, progress: Said | None = None, **settings: Any) -> TheoryXanes:

@@ -275,6 +275,7 @@ def _normalized(loaded: Loaded[ValenceSpec], entry: Measured, spectrum: Spectrum
         pre_range=entry.pre_range or c.pre_range,
         norm_range=entry.norm_range or c.norm_range,
         nnorm=c.nnorm if entry.nnorm is None else entry.nnorm,
+        method="polynomial",
     )
 
 
