@@ -108,8 +108,8 @@ def valence_columns(
         fraction=calibration.fraction,
     )  # fmt: skip
     table = predict_series(calibration, edges, scale_err=scale_err)
-    found = {"valence": "valence", "error": "valence_err", "low": "valence_low", "high": "valence_high"}
-    return {new: table.reindex(columns=[old])[old].to_numpy(float) for old, new in found.items()}
+    names = ["valence", "valence_err", "valence_low", "valence_high"]
+    return {name: column.to_numpy(float) for name, column in table.reindex(columns=names).items()}
 
 
 def components_of(plan: Plan, parts: Iterable[Part]) -> tuple[dict[str, Array], dict[str, Any]]:

@@ -163,7 +163,7 @@ def predict_series(
     for label, energy, err in zip(
         labels, np.atleast_1d(edges.value), np.atleast_1d(edges.stderr), strict=True
     ):
-        row: dict[str, object] = {"label": label, "E (eV)": energy}
+        row: dict[str, object] = {"label": label, "energy": energy}
         if np.isfinite(energy):
             p = predict(
                 calibration,
@@ -172,7 +172,7 @@ def predict_series(
                 name=str(label),
                 level=level,
             )
-            row |= {"valence": p.value, "error": p.stderr, "low": p.low, "high": p.high}
+            row |= {"valence": p.value, "valence_err": p.stderr, "valence_low": p.low, "valence_high": p.high}
             row |= {"extrapolated": p.extrapolated, "remark": p.useless}
         else:
             row |= {"valence": np.nan, "remark": "no edge energy"}

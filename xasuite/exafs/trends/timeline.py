@@ -81,7 +81,7 @@ class Timeline:
         """A row a spectrum: time, values and standard errors."""
         import pandas as pd
 
-        columns: dict[str, Any] = {"time (s)": self.time}
+        columns: dict[str, Any] = {"time": self.time}
         for name in self.names:
             columns[name], columns[f"{name}_err"] = self.values[name], self.stderr[name]
         columns["used"] = self.used
