@@ -109,7 +109,7 @@ def valence_columns(
     )  # fmt: skip
     table = predict_series(calibration, edges, scale_err=scale_err)
     names = ["valence", "valence_err", "valence_low", "valence_high"]
-    return {name: column.to_numpy(float) for name, column in table.reindex(columns=names).items()}
+    return {name: table.reindex(columns=[name])[name].to_numpy(float) for name in names}
 
 
 def components_of(plan: Plan, parts: Iterable[Part]) -> tuple[dict[str, Array], dict[str, Any]]:

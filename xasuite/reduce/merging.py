@@ -80,7 +80,10 @@ def merge(
         element=first.element,
         edge=first.edge,
         label=label or f"merge of {len(scans)}",
-        notes=(f"merged {len(scans)} scans, {name_of(first)} to {name_of(scans[-1])}",),
+        notes=(
+            *dict.fromkeys(note for s in scans for note in s.notes),
+            f"merged {len(scans)} scans, {name_of(first)} to {name_of(scans[-1])}",
+        ),
         meta=first.meta,
         source=first.source if len({s.source.path for s in scans}) == 1 else Source(),
         history=(*first.history, Step("merge", settings)),

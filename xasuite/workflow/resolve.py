@@ -127,7 +127,7 @@ def resolve_row(loaded: LoadedSpec, index: int, settings: Reduce, context: Conte
         spectrum = (
             read_entry(loaded, index, context) if held is None else _labelled(held.spectrum, loaded, index)
         )
-        kind = CLOSURE if spectrum.source.format == "simulated" else MEASURED
+        kind = CLOSURE if "simulated" in spectrum.notes else MEASURED
         origin = entry.source or str(spectrum.source)
     norm, chi = reduce_row(spectrum, settings, entry)
     if why := edge_mismatch(norm):
