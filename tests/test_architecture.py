@@ -26,6 +26,7 @@ LEVELS = [
         "files",
         "lazy",
         "references",
+        "scatter",
     },
     {"_larch"},
     {"io", "reduce", "feff"},

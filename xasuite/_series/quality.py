@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..records import Array, Scan
+from ..scatter import local_scatter, point_noise
 
 if TYPE_CHECKING:
     from ..specs.series import Checks
@@ -39,7 +40,6 @@ FOREIGN_ABOVE = 0.6  # and normalised mu leave 1 by so much above the white line
 PRE_END, POST_START = -30.0, 60.0  # eV from E0: outside these mu is near 0 and near 1
 STEP_ABOVE_NOISE = 5.0
 LEAST_GLITCH = 0.01  # of the edge step: what is smaller does no harm to a fit
-SCATTER_POINTS = 61
 
 
 def scan_fault(scan: Scan, checks: Checks, element: str, edge: str, grid: Array) -> Fault | None:
@@ -180,7 +180,7 @@ def quick_norm(energy: Array, mu: Array, e0: float) -> tuple[Array, Array, Array
     line = _robust_line(x[pre], mu[:, pre])
     above = mu - (line[0][:, None] + line[1][:, None] * x)
     step, slope = _robust_line(x[post], above[:, post])
-    noise = 1.4826 * np.median(np.abs(np.diff(above[:, post], 3, axis=1)), axis=1) / np.sqrt(20)
+    noise = point_noise(above[:, post])
     above -= slope[:, None] * np.maximum(x, 0)
     with np.errstate(all="ignore"):
         above /= np.where(np.abs(step) > 0, step, np.nan)[:, None]
@@ -208,8 +208,6 @@ def find_spikes(energy: Array, norm: Array, e0: float, threshold: float) -> Arra
     The rule of `reduce.find_glitches`, its first pass on all rows at once: more than `threshold` times the local
     scatter of such differences, and more than a hundredth of the edge step; the edge itself is left out.
     """
-    from scipy.ndimage import median_filter
-
     away = (_outlier(energy.tobytes()) @ norm.T).T
     free = (energy < e0 + PRE_END) | (energy > e0 + 40)
     large = (np.abs(away) > LEAST_GLITCH) & free
@@ -218,7 +216,7 @@ def find_spikes(energy: Array, norm: Array, e0: float, threshold: float) -> Arra
     if not rows.size:
         return out
     # the local scatter is dear: only rows that hold a large difference need it
-    scatter = 1.4826 * median_filter(np.abs(away[rows]), size=(1, SCATTER_POINTS), mode="reflect")
+    scatter = local_scatter(away[rows])
     spike = large[rows] & (np.abs(away[rows]) > threshold * np.maximum(scatter, 1e-12))
     out[rows] = np.where(spike, away[rows], 0.0)
     return out

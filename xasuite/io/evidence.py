@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..records import Array
+from ..scatter import point_noise
 from . import edges
 
 # A motor, an angle, a setpoint or a clock goes one way from point to point; the noise of a counter does not
@@ -46,11 +47,6 @@ class Choice:
 
     def __str__(self) -> str:
         return f"{self.expr} (step {self.step:.3g} at {self.energy:.0f} eV, noise {self.noise:.1g})"
-
-
-def noise_of_points(values: Array) -> float:
-    """Standard deviation of a point from third differences: a parabola gives none."""
-    return float(1.4826 * np.median(np.abs(np.diff(values, 3))) / np.sqrt(20)) if values.size > 6 else 0.0
 
 
 def one_way(values: Array) -> bool:
@@ -96,7 +92,7 @@ def choice(energy: Array, values: Array, expr: str, near: float = 0.0) -> Choice
     jump = edges.find_jump(energy, values, near)
     if jump.quality < SURE:
         return None
-    return Choice(expr, jump.energy, values, jump.step, noise_of_points(values))
+    return Choice(expr, jump.energy, values, jump.step, float(point_noise(values)))
 
 
 def _best(made: list[Choice | None]) -> list[Choice]:

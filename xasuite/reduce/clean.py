@@ -12,6 +12,7 @@ from .._larch import checks
 from ..constants import KTOE
 from ..errors import DataError, RangeError, ReductionError
 from ..records import Array, Spectrum, Step, name_of
+from ..scatter import local_scatter
 from .edge import find_e0
 from .stacks import checked, interpolable, recast, takes_series
 
@@ -23,7 +24,6 @@ NEIGHBOURS = (
     6  # points on each side that make the prediction: 0.3 1/A, less than half an oscillation of any shell
 )
 LEFT_OUT = 2  # of them nearest to the point, so that a glitch of up to 5 points does not predict itself
-SCATTER = 30  # points on each side that give the local scatter (median absolute deviation)
 MAX_PASSES = 50
 LEAST_GLITCH = 0.002  # of the range of mu: what is smaller does no harm
 
@@ -212,7 +212,7 @@ def _glitches(energy: Array, mu: Array, predict: csr_array, free: Any, threshold
     for _ in range(MAX_PASSES):
         difference = work - predict @ work
         # protected points count in the scatter: next to the edge its curvature is real, and the rule careful
-        score = np.abs(difference) / _scatter(difference)
+        score = np.abs(difference) / local_scatter(difference)
         score[~free | flags | (np.abs(difference) < least)] = 0
         worst = int(np.argmax(score))
         if score[worst] <= threshold:
@@ -240,16 +240,6 @@ def _predictor(energy: Array) -> csr_array:
     powers = np.where(whole[:, None, None] | (np.arange(4) < 2), x[..., None] ** np.arange(4), 0.0)
     weights = np.linalg.pinv(powers * used[..., None])[:, 0]
     return csr_array((weights.ravel(), near.ravel(), np.arange(n + 1) * width), shape=(n, n))
-
-
-def _scatter(difference: Array) -> Array:
-    """Local scatter (n,) of differences, from medians: glitches do not raise it."""
-    n = difference.size
-    padded = np.pad(np.abs(difference), SCATTER, mode="reflect") if n > SCATTER else np.abs(difference)
-    if n <= SCATTER:
-        return np.full(n, 1.4826 * max(float(np.median(padded)), np.finfo(float).tiny))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * SCATTER + 1)
-    return np.maximum(1.4826 * np.median(windows, axis=-1), np.finfo(float).tiny)
 
 
 def _named(energy: Array, at: Sequence[float | tuple[float, float]], width: float, what: str) -> Any:

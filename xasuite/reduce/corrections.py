@@ -15,6 +15,7 @@ import numpy as np
 from ..constants import KTOE
 from ..errors import ReductionError
 from ..records import Array, Chi, Normalized, Scan, Spectrum, Step, name_of
+from ..scatter import point_noise
 from .edge import find_e0
 from .edge_step import edge_shape
 from .merging import merge
@@ -305,8 +306,7 @@ def merge_elements(
     e0 = float(find_e0(replace(first, energy=scan.energy, mu=ratios.sum(axis=0))))
     elements = normalize(replace(first, energy=scan.energy, mu=ratios), e0=e0)
     if weights is None:
-        above = elements.norm[:, scan.energy > e0]
-        noise = 1.4826 * np.median(np.abs(np.diff(above, 3, axis=1)), axis=1) / np.sqrt(20)
+        noise = point_noise(elements.norm[:, scan.energy > e0])
         weights = (1 / np.maximum(noise, 1e-12) ** 2).tolist()
     return merge(elements, weights=weights, on="norm", label=scan.label)
 

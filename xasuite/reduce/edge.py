@@ -10,6 +10,7 @@ import numpy as np
 from ..edges import tabulated
 from ..errors import ReductionError
 from ..records import Array, Spectrum, name_of
+from ..scatter import point_noise
 from .stacks import checked, takes_series
 from .steepest import steepest
 
@@ -213,12 +214,9 @@ def _gaussian_slope(y: Array, sigma: float) -> Array:
 def _slope_noise(mu: Array, step: float, sigma: float) -> Array:
     """Standard deviation (m,) of the smoothed derivative, from that of mu (m, n).
 
-    The noise of mu is the median of its third differences (their variance is 20 times that of white noise, a
-    parabola gives none); a Gaussian's derivative passes sigma_mu^2 step / (4 sqrt(pi) sigma^3) of it.
+    A Gaussian's derivative passes sigma_mu^2 step / (4 sqrt(pi) sigma^3) of it.
     """
-    third = np.diff(mu, 3, axis=1)
-    noise = 1.4826 * np.median(np.abs(third), axis=1) / np.sqrt(20)
-    return np.asarray(noise * np.sqrt(step / (4 * np.sqrt(np.pi) * sigma**3)))
+    return np.asarray(point_noise(mu) * np.sqrt(step / (4 * np.sqrt(np.pi) * sigma**3)))
 
 
 def _vertex(grid: Array, y: Array, i: int) -> tuple[float, float]:

@@ -15,6 +15,7 @@ from ..errors import DataError, FitError, RangeError
 from ..records import Array
 from ..records.quantities import Quantity
 from ..records.table import Entry, Presented, Table
+from ..scatter import point_noise
 
 ENDS = 0.3  # eV of each end whose mean fixes the background there
 VARIED = (-0.5, 0.0, 0.5)  # eV by which the ends of the cut are moved for their error
@@ -254,7 +255,7 @@ def d_band_centre(
     x, v, background, band = _cut(e, y, cut, ends)
     centre, width = _moments(x, band)
     noise = (
-        _noise(x, v)
+        point_noise(v)[..., None]
         if sigma is None
         else np.broadcast_to(np.asarray(sigma, float), y.shape)[..., : v.shape[-1]]
     )
@@ -318,9 +319,3 @@ def _moments(x: Array, band: Array) -> tuple[Array, Array]:
     mean = np.asarray(np.trapezoid(band * x, x, axis=-1) / area, np.float64)
     second = np.trapezoid(band * (x - mean[..., None]) ** 2, x, axis=-1) / area
     return -mean, np.sqrt(np.clip(second, 0, None))
-
-
-def _noise(x: Array, v: Array) -> Array:
-    """Standard deviation of a point (..., 1), from third differences (1.4826 x median; 20 = 1 + 9 + 9 + 1)."""
-    d = np.diff(v, 3, axis=-1) / np.sqrt(20.0)
-    return 1.4826 * np.median(np.abs(d), axis=-1)[..., None]
