@@ -16,7 +16,7 @@ GUIDE = Path(__file__).resolve().parents[1] / "docs" / "guide"
 PAGES = {
     "spec.md": (
         schema.Spec, schema.Data, schema.SimulateRow, schema.Sample, schema.Reduce, schema.Fit, schema.Param, schema.Path,
-        schema.Simulate, schema.TruthShell, schema.TruthRest, schema.Variant,
+        schema.DeadTime, schema.Elements, schema.Overabsorption, schema.Simulate, schema.TruthShell, schema.TruthRest, schema.Variant,
     ),
     "series.md": (
         series.SeriesTable, series.Time, series.Log, series.Align, series.Bin, series.Average, series.Checks, series.Hold,

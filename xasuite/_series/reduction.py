@@ -9,7 +9,7 @@ from typing import Any
 from .. import reduce
 from ..choices import Method
 from ..errors import XasuiteError
-from ..records import OK, Series
+from ..records import OK, Chi, Series
 from ..reduce.normalization import atomic_or_not
 from ..specs.series import SeriesSpec
 from .ingest import ingest
@@ -47,13 +47,17 @@ def reduce_rows(series: Series, plan: Plan) -> tuple[Series, Series]:
     """Normalized and Chi of a series of spectra; rows that fail are marked, and the others go on."""
     r, e0 = plan.spec.reduce, plan.e0 if plan.series.e0 == "shared" else None
     norm = _each(series, lambda s: normalized(s, plan.spec, e0, plan.method))
-    return norm, _each(
+    chi = _each(
         norm,
         lambda s: reduce.background(
             s, rbkg=r.rbkg, kweight=r.bkg_kweight, k=r.bkg_k or (0.0, plan.kmax), dk=r.bkg_dk,
             window=r.bkg_window, clamp=r.clamp,
         ),
     )  # fmt: skip
+    if r.overabsorption is None or not isinstance(chi.data, Chi):
+        return norm, chi
+    geometry = reduce.Geometry(**r.overabsorption.model_dump())
+    return norm, _each(chi, lambda s: replace(s, data=reduce.correct_overabsorption(s.data, geometry)))
 
 
 def reduced(plan: Plan, start: int, end: int) -> Series:

@@ -187,7 +187,7 @@ def _booth(data: Chi, geometry: Geometry, element: str, edge: str) -> Array:
             seen, slope = signal.relative(chi)
             step = (data.chi - seen) / slope
             chi = chi + step
-            if np.abs(step).max() < 1e-12:
+            if np.nanmax(np.abs(step)) < 1e-12:  # rows of a series that failed are nan
                 return chi
     raise ReductionError(
         f"{name_of(data)}: no chi(k) has this fluorescence over {geometry.formula}: the signal is larger than a "
@@ -308,7 +308,8 @@ def merge_elements(
     if weights is None:
         noise = point_noise(elements.norm[:, scan.energy > e0])
         weights = (1 / np.maximum(noise, 1e-12) ** 2).tolist()
-    return merge(elements, weights=weights, on="norm", label=scan.label)
+    merged = merge(elements, weights=weights, on="norm", label=scan.label)
+    return replace(merged, notes=(*first.notes, *merged.notes))
 
 
 def correction_error(data: Spectrum | Chi) -> float:

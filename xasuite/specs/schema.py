@@ -28,6 +28,39 @@ class SimulateRow(Table):
     change: dict[str, dict[Literal["n", "r", "sigma2"], float]] = Field(default_factory=dict)
 
 
+class DeadTime(Table):
+    """A fluorescence detector's dead time: the channels it counts, their input rates, and how it fails."""
+
+    channels: tuple[str, ...] = Field(min_length=1)
+    rates: tuple[str, ...] = Field(min_length=1)  # input count rate (1/s) of each channel, or one of all
+    tau: Positive  # s
+    model: Literal["paralysable", "nonparalysable"] = "paralysable"
+
+
+class Elements(Table):
+    """A fluorescence detector's elements, merged by weight over I0."""
+
+    channels: tuple[str, ...] = Field(min_length=2)
+    i0: str = "i0"
+    weights: tuple[NotNegative, ...] = ()  # found from their noise
+
+
+class Overabsorption(Table):
+    """A sample in fluorescence that is not thin: its formula, and beam and detector against its surface."""
+
+    formula: str
+    angle_in: float = Field(45.0, gt=0, le=90)  # degrees
+    angle_out: float = Field(45.0, gt=0, le=90)
+    thickness: Positive | None = None  # um; left out, it lets no beam through
+    density: Positive | None = None  # g/cm^3
+
+    @model_validator(mode="after")
+    def _both(self) -> Overabsorption:
+        if (self.thickness is None) != (self.density is None):
+            raise ValueError("a thin sample needs thickness (um) and density (g/cm^3), both")
+        return self
+
+
 class Data(Table):
     """One row: a measured file, or a simulated spectrum."""
 
@@ -47,10 +80,14 @@ class Data(Table):
     published: str | None = None  # the published row it is scored against; the label where left out
     source: str = ""  # citation and licence of the data, printed in the output
     example: str | None = None  # package data of an installed package: "PyMca5:EXAFS_Cu.dat"
+    deadtime: DeadTime | None = None
+    elements: Elements | None = None
 
     @model_validator(mode="after")
     def _one_origin(self) -> Data:
         self.one_of("file", "files", "simulate", "example")
+        if self.elements is not None and self.mu is not None:
+            raise ValueError("elements are mu: leave mu out")
         return self
 
 
@@ -77,6 +114,7 @@ class Reduce(Table):
     clamp: tuple[int, int] = (0, 1)
     deglitch: tuple[float, ...] = ()
     rebin: bool = False
+    overabsorption: Overabsorption | None = None
 
     @model_validator(mode="after")
     def _taper(self) -> Reduce:

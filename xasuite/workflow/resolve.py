@@ -17,7 +17,7 @@ from ..exafs.result import FitResult
 from ..expressions import parse as parse_expression
 from ..feff.crystal import Crystal, load_crystal
 from ..feff.paths import FeffPath, read_feff_dat
-from ..records import Chi, Normalized, Spectrum
+from ..records import Chi, Normalized, Scan, Spectrum
 from ..references import fits_dir
 from ..specs.load import Loaded, LoadedSpec, load_spec
 from ..specs.schema import Data, Fit, Param, Reduce, Variant
@@ -149,12 +149,23 @@ def read_entry(loaded: LoadedSpec, index: int, context: Context) -> Spectrum:
     else:
         names = [str(p) for p in find_files(entry.files, context.places(loaded))]
     how = {key: getattr(entry, key) for key in ("mu", "reference", "i0", "energy", "units")}
-    spectra = [_labelled(io.read(n, **how).mu(), loaded, index) for n in names]
+    spectra = [_labelled(_mu(io.read(n, **how), entry), loaded, index) for n in names]
     if len(spectra) == 1:
         return spectra[0]
     from ..reduce import merge
 
     return merge(spectra, align=entry.align, label=entry.label)
+
+
+def _mu(scan: Scan, entry: Data) -> Spectrum:
+    """A scan's mu, its detector's dead time taken off and its elements merged where the row says so."""
+    from ..reduce import correct_deadtime, merge_elements
+
+    if (d := entry.deadtime) is not None:
+        scan = correct_deadtime(scan, d.channels, rates=d.rates, tau=d.tau, model=d.model)
+    if (e := entry.elements) is not None:
+        return merge_elements(scan, e.channels, i0=e.i0, weights=e.weights or None)
+    return scan.mu()
 
 
 def _labelled(spectrum: Spectrum, loaded: LoadedSpec, index: int) -> Spectrum:
@@ -214,6 +225,8 @@ def reduce_row(spectrum: Spectrum, settings: Reduce, entry: Data) -> tuple[Norma
         window=settings.bkg_window,
         clamp=settings.clamp,
     )
+    if settings.overabsorption is not None:
+        chi = steps.correct_overabsorption(chi, steps.Geometry(**settings.overabsorption.model_dump()))
     return norm, chi
 
 
