@@ -56,11 +56,35 @@ def scale() -> Any:
     return image
 
 
+SHEET = "contact_sheet"
+COLUMNS, CELL, NAME = 5, 256, 14  # of the contact sheet; pixels
+
+
+def contact_sheet() -> None:
+    """Every figure of the gallery, small, with its name: what a look over all of them needs."""
+    from PIL import Image, ImageDraw
+
+    small = []
+    for path in sorted(p for p in (DOCS / "gallery").glob("*.png") if p.stem != SHEET):
+        image = Image.open(path).convert("RGB")
+        image.thumbnail((CELL, CELL))
+        small.append((path.stem, image))
+    rows = [small[i : i + COLUMNS] for i in range(0, len(small), COLUMNS)]
+    heights = [max(image.height for _, image in row) + NAME for row in rows]
+    sheet = Image.new("RGB", (COLUMNS * (CELL + 8), sum(heights)), "white")
+    draw = ImageDraw.Draw(sheet)
+    for i, row in enumerate(rows):
+        for j, (name, image) in enumerate(row):
+            draw.text((j * (CELL + 8) + 4, sum(heights[:i]) + 2), name, fill="black")
+            sheet.paste(image, (j * (CELL + 8), sum(heights[:i]) + NAME))
+    sheet.quantize(COLOURS).save(DOCS / "gallery" / f"{SHEET}.png", optimize=True)
+
+
 def main(chosen: list[str]) -> None:
     """Run the blocks, or those that save one of the names."""
     for block in blocks(PAGE.read_text(encoding="utf-8")):
         made = names(block)
-        if chosen and not set(chosen) & set(made):
+        if not made or (chosen and not set(chosen) & set(made)):
             continue
         begun = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
@@ -76,6 +100,7 @@ def main(chosen: list[str]) -> None:
                 sys.stdout.write(
                     f"{name}: {target.stat().st_size / 1e3:.0f} kB, {time.perf_counter() - begun:.1f} s\n"
                 )
+    contact_sheet()
 
 
 if __name__ == "__main__":

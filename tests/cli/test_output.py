@@ -41,8 +41,8 @@ def test_quiet_prints_nothing_and_writes(tmp_path: Path, capsys: pytest.CaptureF
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [
-        ("merge", "xasuite.merge"),
-        ("plot", "xasuite figure"),
+        ("autobk", "xasuite.background"),
+        ("draw", "xasuite figure"),
         ("fits", '"fit"'),
         ("serie", '"series"'),
         ("x", "there are new"),

@@ -104,7 +104,7 @@ def test_images_are_small_and_not_blank(page: str) -> None:
         path = DOCS / "gallery" / name
         size = path.stat().st_size
         total += size
-        assert size < 150_000, f"{name}: {size / 1e3:.0f} kB"
+        assert size < (200_000 if name == "contact_sheet.png" else 150_000), f"{name}: {size / 1e3:.0f} kB"
         pixels = np.asarray(Image.open(path).convert("L"))
         assert pixels.shape[1] >= 700, name
         assert 0.005 < (pixels < 200).mean() < 0.8, name

@@ -19,7 +19,7 @@ def run(make_series, tmp_path_factory):
 
 def test_a_panel_a_parameter(run):
     figure = run.plot("n_o", "Co-O.r")
-    assert [a.get_ylabel() for a in figure.axes] == ["n_o", "R(Co-O) (Å)"]
+    assert [a.get_ylabel() for a in figure.axes] == ["N(Co-O)", "R(Co-O) (Å)"]
     assert figure.axes[-1].get_xlabel() == "Time (min)"
     drawn = figure.axes[0].collections[-1].get_offsets()
     assert len(drawn) == 10  # the two damaged rows are not

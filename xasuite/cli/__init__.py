@@ -62,8 +62,7 @@ _CLICK_ERROR: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == 
 
 # What people type who come from other programs, and what does it here
 ELSEWHERE = {
-    "merge": "give a [[data]] row several files in its spec (docs/guide/spec.md), or use xasuite.merge in Python",
-    "plot": "xasuite figure",
+    "draw": "xasuite plot, or xasuite figure",
     "view": "xasuite explore, or xasuite show FILE",
     "info": "xasuite show FILE",
     "read": "xasuite show FILE",

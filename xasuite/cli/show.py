@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from .common import JSON, print_json
+from .common import show as show_table
+
 if TYPE_CHECKING:
     from ..records import Scan
+    from ..records.table import Table
 
 _MANY_CHANNELS = 12
 
@@ -29,7 +33,7 @@ def show(
     units: str = typer.Option(None, "--units", help="What --energy holds: eV, keV or angle (degrees)."),
     element: str = typer.Option(None, "--element", help="Element symbol, where the file does not say."),
     edge: str = typer.Option(None, "--edge", help="K, L3, ..."),
-    as_json: bool = typer.Option(False, "--json", help="One JSON document on standard output."),
+    as_json: bool = JSON,
 ) -> None:
     """Print a row a group; notes below, a short summary when there is one scan."""
     from ..io import read_all
@@ -38,9 +42,9 @@ def show(
         file, element=element, edge=edge, mu=mu, reference=reference, i0=i0, energy=energy, units=units
     )
     if as_json:
-        typer.echo(json.dumps(document(scans), indent=1))
+        print_json(document(scans))
         return
-    _print(scans)
+    show_table(_table(scans))
 
 
 def document(scans: list[Scan]) -> dict[str, Any]:
@@ -69,56 +73,38 @@ def _group(scan: Scan) -> dict[str, Any]:
     }
 
 
-def _print(scans: list[Scan]) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+def _table(scans: list[Scan]) -> Table:
+    """A row a group; channels once where all have the same; every note once, with the rows it is true of."""
+    from ..records.quantities import Quantity
+    from ..records.table import Table
 
-    console = Console(highlight=False)
-    table = Table(box=None, header_style="bold", pad_edge=False)
     several = len(scans) > 1
     shared = len({tuple(s.channels) for s in scans}) == 1
-    for name, right in (
-        (("#", True), ("group", False)) if several else (("scan", False),)
-    ) + (("edge", False), ("points", True), ("from eV", True), ("to eV", True), ("mu", False)):  # fmt: skip
-        table.add_column(name, justify="right" if right else "left", overflow="fold")
-    if not shared:
-        table.add_column("channels", overflow="fold")
-    for i, scan in enumerate(scans, start=1):
-        label = scan.source.group or scan.label
-        row = [*([str(i)] if several else []), escape(label), f"{scan.element or '?'} {scan.edge}".strip()]
-        row += [
-            str(scan.energy.size),
-            f"{scan.energy[0]:.1f}",
-            f"{scan.energy[-1]:.1f}",
-            escape(_short(scan.mu_expr)),
-        ]
-        table.add_row(*row, *([] if shared else [escape(_channels(scan))]))
-    console.print(table)
-    if shared:
-        console.print(f"[dim]channels[/dim]  {escape(_channels(scans[0]))}", soft_wrap=True)
+    rows: list[tuple[Any, ...]] = [
+        (
+            i, s.source.group or s.label, f"{s.element or '?'} {s.edge}".strip(), int(s.energy.size), float(s.energy[0]),
+            float(s.energy[-1]), _short(s.mu_expr), _channels(s),
+        )
+        for i, s in enumerate(scans, start=1)
+    ]  # fmt: skip
+    columns: tuple[Quantity, ...] = (
+        Quantity("#"), Quantity("group", "Group" if several else "Scan"), Quantity("edge", "Edge"), Quantity("points", "Points"),
+        Quantity("from", "From", "eV", form=".1f"), Quantity("to", "To", "eV", form=".1f"), Quantity("mu", "mu"),
+        Quantity("channels", "Channels"),
+    )  # fmt: skip
+    shown = slice(0 if several else 1, len(columns) - shared)
+    facts = [("Channels", _channels(scans[0]))] if shared else []
     references = sorted({s.reference_expr for s in scans if s.reference_expr})
-    if references:
-        console.print(f"[dim]reference[/dim] {escape(', '.join(references))}", soft_wrap=True)
-    if not several:
-        console.print(f"[dim]summary[/dim]   {escape(summary(scans[0]))}", soft_wrap=True)
-    _print_notes(console, scans)
-
-
-def _print_notes(console: Any, scans: list[Scan]) -> None:
-    """Every note once, with the groups it is true of."""
-    from rich.markup import escape
-
+    facts += [("Reference", ", ".join(references))] if references else []
+    facts += [] if several else [("Summary", summary(scans[0]))]
     where: dict[str, list[int]] = {}
     for i, scan in enumerate(scans, start=1):
         for note in scan.notes:
             where.setdefault(note, []).append(i)
-    for note, rows in where.items():
-        if len(scans) == 1 or len(rows) == len(scans):
-            prefix = ""
-        else:
-            prefix = f"#{_ranges(rows)}: "
-        console.print(f"[dim]note[/dim]      {escape(prefix + note)}", soft_wrap=True)
+    notes = (n if len(of) == len(scans) else f"#{_ranges(of)}: {n}" for n, of in where.items())
+    first = scans[0].source
+    title = f"{Path(first.path).name}, {first.format}".rstrip(", ")
+    return Table.of(title, columns[shown], [r[shown] for r in rows], facts=tuple(facts), notes=tuple(notes))
 
 
 def _ranges(rows: list[int]) -> str:

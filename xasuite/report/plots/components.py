@@ -41,7 +41,7 @@ def lcf(c: Combination, row: int = 0) -> Any:
         residual = c.data[row] - c.fit[row]
         left.plot(c.energy, residual - 0.12, color="0.5", lw=0.8, label="residual, shifted by -0.12")
         left.set(xlabel=style.ENERGY, ylabel=style.NORM, ylim=(-0.25, None), xlim=(c.energy[0], c.energy[-1]))
-        left.legend(loc="upper right", fontsize=5.5)
+        left.legend(loc="upper right", fontsize=style.SMALL)
         left.set_ylim(-0.25, 1.7 * float(c.data[row].max()))
         if series:
             right = axes[0, 1]
@@ -58,7 +58,7 @@ def lcf(c: Combination, row: int = 0) -> Any:
                     label=name,
                 )
             right.set(xlabel="Spectrum", ylabel="Weight", ylim=(-0.05, 1.25))
-            right.legend(loc="upper right", ncols=min(3, len(c.names)), fontsize=5.5)
+            right.legend(loc="upper right", ncols=min(3, len(c.names)), fontsize=style.SMALL)
     return figure
 
 
@@ -81,7 +81,7 @@ def pca(found: PCA, most: int = 10) -> Any:
         right.set(
             xlabel=style.ENERGY, ylabel="Component, scaled and shifted", yticks=[], xlim=found.energy[[0, -1]]
         )
-        right.legend(loc="upper right", fontsize=6)
+        right.legend(loc="upper right", fontsize=style.SMALL)
         for axes in (left, middle):
             axes.xaxis.set_major_locator(plt.MaxNLocator(integer=True))
     return figure
@@ -113,16 +113,18 @@ def isosbestic(m: Matrix, points: Sequence[Isosbestic]) -> Any:
     """The series with its crossings: filled where they hold against the noise, open where they do not."""
     with style.style() as plt:
         figure, axes = plt.subplots(figsize=(style.COLUMN, 2.6), layout="constrained")
-        for y, color in zip(
-            m.rows, plt.get_cmap(style.SEQUENTIAL)(np.linspace(0, 0.95, len(m.rows))), strict=True
-        ):
+        for y, color in zip(m.rows, style.along(np.linspace(0, 1, len(m.rows))), strict=True):
             axes.plot(m.energy, y, color=color, lw=0.7)
         for p in points:
             axes.plot(
                 p.energy, p.value, "o", color=style.FIT, mfc=style.FIT if p.holds else "white", ms=5, zorder=5
             )
             axes.annotate(
-                f"{p.energy:.1f}", (p.energy, p.value), xytext=(5, -9), textcoords="offset points", fontsize=6
+                f"{p.energy:.1f}",
+                (p.energy, p.value),
+                xytext=(5, -9),
+                textcoords="offset points",
+                fontsize=style.SMALL,
             )
         axes.set(xlabel=style.ENERGY, ylabel=style.NORM, xlim=m.energy[[0, -1]])
         axes.set_title("filled: holds; open: does not", loc="left")
@@ -147,7 +149,7 @@ def peaks(fit: PeakFit) -> Any:
         bottom.plot(fit.energy, fit.data - fit.fit, color=style.DATA, lw=0.8)
         bottom.axhline(0, color="0.7", lw=0.6)
         top.set(ylabel=style.NORM, ylim=(None, 1.5 * float(fit.data.max())))
-        top.legend(loc="upper left", fontsize=6)
+        top.legend(loc="upper left", fontsize=style.SMALL)
         bottom.set(xlabel=style.ENERGY, ylabel="residual", xlim=fit.energy[[0, -1]])
         bottom.ticklabel_format(useOffset=False)
     return figure
@@ -169,5 +171,5 @@ def dband(found: DBand, row: int = 0) -> Any:
             xlabel="Binding energy (eV, Fermi level at 0)", ylabel="Intensity", xlim=found.binding[[-1, 0]]
         )
         axes.set_ylim(top=float(v.max()) * 1.35)
-        axes.legend(loc="upper left", fontsize=6)
+        axes.legend(loc="upper left", fontsize=style.SMALL)
     return figure

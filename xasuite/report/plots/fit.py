@@ -9,7 +9,7 @@ import numpy as np
 from ...exafs.fourier_transform import fourier
 from ...exafs.result import FitResult, FittedData
 from ...records import Chi, Transform
-from .style import COLORS, DATA, DOUBLE, FIT, K, R, chik_label, chir_label, style
+from .style import COLORS, DATA, DOUBLE, FIT, K, R, chik_label, chir_label, formula, letters, style
 
 RMAX = 6.0  # A, where first-shell figures end
 
@@ -40,7 +40,8 @@ def plot_fit(result: FitResult, data: FittedData | None = None, kweight: int | N
         )
         _k_space(axes["k"], data, curves["data"], kweight, ranges)
         _r_space(axes["magnitude"], axes["real"], curves, ranges, kweight)
-        figure.suptitle(f"{data.label}   R factor {data.rfactor:.4f}", fontsize=8)
+        letters(axes[n] for n in ("k", "magnitude", "real"))
+        figure.suptitle(f"{formula(data.label)}   R factor {data.rfactor:.4f}", fontsize=8)
     return figure
 
 

@@ -38,7 +38,7 @@ def xanes(
     times: Sequence[float] | None = None,
     unit: str = "min",
     span: tuple[float, float] = (-25, 75),
-    enlarged: tuple[float, float] = (-6, 12),
+    enlarged: tuple[float, float] = (-8, 24),
 ) -> Any:
     """XANES, the edge enlarged beside it; with `times` coloured by time, else by sample."""
     e0 = float(np.asarray(samples[0].norm.e0))
@@ -52,12 +52,13 @@ def xanes(
             for s, color in zip(samples, colors, strict=True):
                 inside = (s.norm.energy >= e0 + low) & (s.norm.energy <= e0 + high)
                 y = s.norm.norm[inside]
-                axis.plot(s.norm.energy[inside], y, color=color, lw=0.9, label=s.label)
+                axis.plot(s.norm.energy[inside], y, color=color, lw=0.9, label=style.formula(s.label))
                 top, bottom = max(top, float(y.max())), min(bottom, float(y.min()))
             axis.set(xlim=(e0 + low, e0 + high), ylim=(bottom - 0.04, 1.06 * top), xlabel=style.ENERGY)
             axis.xaxis.set_major_locator(plt.MaxNLocator(5))
         left.set_ylabel(style.NORM)
         right.set_title("edge enlarged", loc="left")
+        style.letters((left, right))
         if times is None:
             left.legend(loc="lower right")
         else:
@@ -76,23 +77,19 @@ def _colors(plt: Any, samples: Sequence[Sample], times: Sequence[float] | None) 
     if len(times) != len(samples):
         raise DataError(f"{len(samples)} spectra and {len(times)} times; give as many of both")
     place = (np.asarray(times) - min(times)) / ((max(times) - min(times)) or 1.0)
-    return plt.get_cmap(style.SEQUENTIAL)(0.93 * place)
+    return style.along(place)
 
 
 def _bar(figure: Any, plt: Any, axis: Any, times: Sequence[float], unit: str) -> None:
-    shades = plt.get_cmap(style.SEQUENTIAL)(np.linspace(0, 0.93, 256))
-    from matplotlib.colors import ListedColormap
-
     scale = plt.Normalize(min(times), max(times))
-    figure.colorbar(plt.cm.ScalarMappable(scale, ListedColormap(shades)), ax=axis, pad=0.02).set_label(
-        f"Time ({unit})"
-    )
+    shades = plt.cm.ScalarMappable(scale, style.along_map())
+    figure.colorbar(shades, ax=axis, pad=0.02).set_label(f"Time ({unit})")
 
 
 def _kind(axis: Any, samples: Sequence[Sample]) -> None:
     """Measured or closure, never mixed unmarked."""
     kinds = dict.fromkeys(s.kind for s in samples)
-    axis.set_title(" and ".join(kinds), loc="right", fontsize=5.5, color="0.45")
+    axis.set_title(" and ".join(kinds), loc="right", fontsize=style.SMALL, color="0.45")
 
 
 def ft(
@@ -113,11 +110,13 @@ def ft(
     first = samples[0].range
     weight, limits = first.kweight[-1] if kweight is None else kweight, k or first.k
     made = [transform_of(s, kweight=weight, k=limits) for s in samples]
+    # a few named curves are told apart by their order, many by their time
+    shades = times if times is None or len(samples) > 8 else range(len(samples))
     with style.style() as plt:
         height = min(6.5, max(2.6, 0.55 * len(samples) + 0.8)) if stacked else 2.6
         figure, axis = plt.subplots(figsize=(style.COLUMN, height), layout="constrained")
         inside = made[0].r <= RMAX
-        r, colors = made[0].r[inside], _colors(plt, samples, times)
+        r, colors = made[0].r[inside], _colors(plt, samples, shades)
         curves, names = _curves(made, samples, inside, each)
         step = _step(curves) if stacked else 0.0
         for i, (y, name, color) in enumerate(zip(curves, names, colors, strict=True)):
@@ -127,23 +126,25 @@ def ft(
                 axis.text(
                     RMAX - 0.08,
                     i * step + end + 0.04 * step,
-                    name,
+                    style.formula(name),
                     ha="right",
                     va="bottom",
-                    fontsize=7,
                     color=color,
+                    fontsize=style.SMALL,
                 )
         top = max(float(y.max()) + i * step for i, y in enumerate(curves))
         ylabel = "|χ(R)| over its maximum" if each else style.chir_label(weight)
         ylabel += ", offset" if stacked else ""
-        axis.set(
-            xlabel=f"{style.R}, not corrected for phase", ylabel=ylabel, xlim=(0, RMAX), ylim=(0, 1.05 * top)
-        )
-        if not stacked:
+        axis.set(xlabel=style.R, ylabel=ylabel, xlim=(0, RMAX), ylim=(0, 1.05 * top))
+        if stacked:
+            axis.set_yticks([])  # of curves above each other a height says nothing
+        else:
             axis.legend(loc="upper right")
         if times is not None and len(samples) > 8:
             _bar(figure, plt, axis, times, unit)
-        axis.set_title(f"k = {limits[0]:g} to {limits[1]:g} Å$^{{-1}}$", loc="left", fontsize=7)
+        axis.set_title(
+            f"k = {limits[0]:g} to {limits[1]:g} Å$^{{-1}}$, k weight {weight:g}", loc="left", fontsize=7
+        )
         _kind(axis, samples)
     return figure
 
@@ -178,10 +179,14 @@ def k_and_r(samples: Sequence[Sample], *, kweight: int | None = None) -> Any:
         for (left, right), s in zip(axes, samples, strict=True):
             _k_panel(left, s, kweight)
             _r_panel(right, s, "magnitude", kweight)
-            left.text(0.02, 0.95, s.label, transform=left.transAxes, va="top", fontweight="bold")
+            left.text(
+                0.02, 0.95, style.formula(s.label), transform=left.transAxes, va="top", fontweight="bold"
+            )
         axes[-1, 0].set_xlabel(style.K)
         axes[-1, 1].set_xlabel(style.R)
-        axes[0, 1].legend(loc="upper right", ncols=2)
+        for axis in axes[0]:
+            axis.legend(loc="upper right", ncols=2)
+        style.letters(axes.flat)
         figure.align_ylabels()
         _kind(axes[0, 1], samples)
     return figure
@@ -195,8 +200,8 @@ def _k_panel(axis: Any, s: Sample, kweight: int | None) -> None:
     data, fit = s.fit.data * k**weight, s.fit.fit * k**weight
     top = 1.45 * float(np.abs(data[inside & (k >= low)]).max())
     axis.axvspan(low, high, color="0.94", lw=0, zorder=0)
-    axis.plot(k[inside], data[inside], color=style.DATA)
-    axis.plot(k[inside], fit[inside], color=style.FIT)
+    axis.plot(k[inside], data[inside], color=style.DATA, label="data")
+    axis.plot(k[inside], fit[inside], color=style.FIT, label="fit")
     axis.set(ylabel=style.chik_label(weight), ylim=(-top, top), xlim=(1.5, k[inside][-1]))
 
 
@@ -233,16 +238,16 @@ def fits(samples: Sequence[Sample], *, kweight: int | None = None, columns: int 
             _r_panel(above, s, "magnitude", kweight)
             _r_panel(below, s, "real", kweight)
             tallest = max(tallest, above.get_ylim()[1])
-            above.set_title(s.label)
-            below.set_xlabel(style.R)
+            above.set_title(style.formula(s.label))
             below.set_xticks([0, 2, 4])
+        figure.supxlabel(style.R, fontsize=8)
         axes[0, 0].set_ylim(0, tallest)
         axes[0, 0].legend(loc="upper right", handlelength=1.0)
         for axis in axes[:, 1:].flat:
             axis.set_ylabel("")
         kinds = " and ".join(dict.fromkeys(s.kind for s in samples))
         axes[1, -1].text(
-            0.97, 0.03, kinds, transform=axes[1, -1].transAxes, ha="right", fontsize=5.5, color="0.45"
+            0.97, 0.03, kinds, transform=axes[1, -1].transAxes, ha="right", fontsize=style.SMALL, color="0.45"
         )
     return figure
 
@@ -322,7 +327,7 @@ def lines(
             curves = [_scaled(s) for s in of]
             step = LINES_APART * max(float(y.max()) for y in curves)
             for j, (s, y) in enumerate(zip(of, curves, strict=True)):
-                axis.plot(s.energy, y + j * step, color=style.COLORS[j % 8], label=s.label)
+                axis.plot(s.energy, y + j * step, color=style.COLORS[j % 8], label=style.formula(s.label))
             axis.set(
                 xlabel=style.ENERGY,
                 title=titles[i] if titles else name,
@@ -330,6 +335,8 @@ def lines(
             )
             axis.set_ylim(-0.05 * step, 1.08 * (float(curves[-1].max()) + (len(of) - 1) * step))
             axis.legend(loc="upper right")
+            axis.set_yticks([])
+        style.letters(axes[0])
         axes[0, 0].set_ylabel("μ(E) over the step, offset")
     return figure
 

@@ -128,7 +128,7 @@ def plot_transform(transform: Transform, rmax: float = 6.0) -> Any:
             _rows(ax, r, transform.magnitude[..., shown])
             ax.set_ylabel(style.chir_label(transform.kweight))
             ax.set_ylim(bottom=0)
-        ax.set(xlabel=f"{style.R}, not corrected for phase", xlim=(0, rmax))
+        ax.set(xlabel=style.R, xlim=(0, rmax))
         _title(ax, transform)
         figure.tight_layout()
     return figure
@@ -182,9 +182,9 @@ def _rows(ax: Any, x: Array, y: Array) -> None:
     good = np.flatnonzero(np.isfinite(curves).all(axis=-1))
     chosen = good[np.unique(np.linspace(0, good.size - 1, min(MOST_ROWS, good.size)).astype(int))]
     norm = mpl.colors.Normalize(0, max(len(curves) - 1, 1))
-    colours = mpl.colormaps[style.SEQUENTIAL]
+    colours = style.along_map()
     for i in chosen:
-        ax.plot(x, curves[i], color=colours(0.95 * norm(i)), lw=0.7)
+        ax.plot(x, curves[i], color=colours(norm(i)), lw=0.7)
     bar = ax.figure.colorbar(mpl.cm.ScalarMappable(norm, colours), ax=ax, pad=0.02)
     bar.set_label("Row")
     bar.ax.tick_params(direction="in")

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..._series.summary import shown_names
 from ...records import Array, Chi
+from ...records.quantities import Quantity, quantity
 from . import style
 
 if TYPE_CHECKING:
@@ -18,10 +20,9 @@ if TYPE_CHECKING:
 WATERFALL = 16  # curves that can still be told apart
 XANES = (-30.0, 90.0)  # eV from E(0.5)
 RMAX = 6.0  # A
+LONG = 16  # characters of an axis label that take one line
 PANEL = 1.35  # inches, height of one parameter
 PAPER = ("parameters", "fits", "edge", "components", "chir_waterfall")  # also as PDF
-UNITS = {"n": "", "r": " (Å)", "sigma2": " (Å$^2$)", "e0": " (eV)"}
-NAMES = {"n": "N", "r": "R", "sigma2": "σ$^2$"}
 
 
 def plot_parameters(run: SeriesRun, names: Sequence[str] = (), against: str = "time") -> Any:
@@ -40,7 +41,7 @@ def plot_parameters(run: SeriesRun, names: Sequence[str] = (), against: str = "t
         for axis, name in zip(axes[:, 0], chosen, strict=True):
             draw_column(axis, run, name, x, against == "time")
         axes[-1, 0].set_xlabel(label)
-        figure.suptitle(run.kind, x=0.99, ha="right", fontsize=6, color="0.4")
+        figure.suptitle(run.kind, x=0.99, ha="right", fontsize=style.SMALL, color="0.4")
     return figure
 
 
@@ -72,12 +73,14 @@ def undetermined(run: SeriesRun, name: str) -> Any:
     return out
 
 
-def axis_name(name: str) -> str:
-    """How a column is called on an axis."""
-    path, _, quantity = name.rpartition(".")
-    if path and quantity in NAMES:
-        return f"{NAMES[quantity]}({path}){UNITS[quantity]}"
-    return "Formal valence" if name == "valence" else f"{name} (eV)" if name.startswith("E(") else name
+def quantity_of(run: SeriesRun, name: str) -> Quantity:
+    """What a column holds: its symbol, unit and the power of ten that it is drawn with."""
+    import tomllib
+
+    path, _, last = name.rpartition(".")
+    if path:
+        return quantity(last).within(path)
+    return shown_names(tomllib.loads(run.spec_text)).get(name) or quantity(name)
 
 
 def draw_column(axis: Any, run: SeriesRun, name: str, x: Array, along_time: bool) -> None:
@@ -90,8 +93,10 @@ def draw_column(axis: Any, run: SeriesRun, name: str, x: Array, along_time: bool
         from ...errors import SeriesError, nearest
 
         raise SeriesError(f"there is no column {name!r} to plot{nearest(name, table.columns)}")
-    y = table[name].to_numpy(float)
-    err = table[f"{name}_err"].to_numpy(float) if f"{name}_err" in table else np.full(y.shape, np.nan)
+    shown = Quantity(name, unit="eV") if name.startswith("E(") else quantity_of(run, name)
+    scale = 10.0**shown.power
+    y = table[name].to_numpy(float) * scale
+    err = table[f"{name}_err"].to_numpy(float) * scale if f"{name}_err" in table else np.full(y.shape, np.nan)
     lost = undetermined(run, name) & np.isfinite(y)
     good = np.isfinite(y) & ~lost & np.isfinite(x)
     color = style.COLORS[0]
@@ -114,15 +119,16 @@ def draw_column(axis: Any, run: SeriesRun, name: str, x: Array, along_time: bool
         )
     smooth = run.timeline.get(name) if name in run.linked else None
     if smooth is not None and along_time:
-        t, e = x[np.argsort(x)], run.timeline.get(f"{name}_err", np.zeros(len(x)))
+        t, e = x[np.argsort(x)], run.timeline.get(f"{name}_err", np.zeros(len(x))) * scale
+        smooth = smooth * scale
         axis.fill_between(t, smooth - e, smooth + e, color=style.FIT, alpha=0.25, lw=0)
         axis.plot(t, smooth, color=style.FIT, lw=1.2, label="fit along time")
     if name in run.truth and along_time:
-        axis.plot(x, run.truth[name], color="black", lw=0.8, ls="--", label="truth")
-    axis.set_ylabel(axis_name(name))
+        axis.plot(x, run.truth[name] * scale, color="black", lw=0.8, ls="--", label="truth")
+    axis.set_ylabel(shown.head.replace(" (", "\n(") if len(shown.head) > LONG else shown.head)
     axis.ticklabel_format(axis="y", useOffset=False)
-    shown = np.nan_to_num(err[lost]) if name.endswith(".n") else 0.0
-    set_limits(axis, np.concatenate([gy - ge, gy + ge, y[lost] - shown, y[lost] + shown]))
+    reach = np.nan_to_num(err[lost]) if name.endswith(".n") else 0.0
+    set_limits(axis, np.concatenate([gy - ge, gy + ge, y[lost] - reach, y[lost] + reach]))
     if axis.get_legend_handles_labels()[0] and (lost.any() or smooth is not None):
         axis.legend(loc="best")
 
@@ -136,11 +142,13 @@ def _repeats(x: Array) -> bool:
 
 def _band(axis: Any, gx: Array, gy: Array, ge: Array, x: Array, color: str) -> None:
     """The band, broken where rows are missing between two good ones."""
-    if gx.size < 2:
+    if gx.size < 1:
         return
     step = np.median(np.diff(np.sort(x[np.isfinite(x)])))
     breaks = np.flatnonzero(np.diff(gx) > 3.5 * max(step, 1e-12)) + 1
     for part in np.split(np.arange(gx.size), breaks):
+        if part.size == 1:  # a band has no width there
+            axis.errorbar(gx[part], gy[part], ge[part], fmt="none", ecolor=color, elinewidth=0.6, capsize=1.5)
         axis.fill_between(gx[part], gy[part] - ge[part], gy[part] + ge[part], color=color, alpha=0.25, lw=0)
 
 
@@ -201,11 +209,11 @@ def plot_waterfall(run: SeriesRun, what: str = "xanes", many: int = WATERFALL) -
     offset = (0.06 if what == "xanes" else 0.28) * float(np.nanmax(y))
     with style.style() as plt:
         figure, axis = plt.subplots(figsize=(style.COLUMN, 3.6), layout="constrained")
-        colors = plt.get_cmap(style.SEQUENTIAL)(np.linspace(0, 0.92, len(rows)))
+        colors = style.along((times[rows] - times[rows].min()) / (np.ptp(times[rows]) or 1.0))
         for i in range(len(rows)):
             axis.plot(x, y[i] + i * offset, color=colors[i], lw=0.8, zorder=len(rows) - i)
         scale = plt.Normalize(times[rows].min(), times[rows].max())
-        bar = figure.colorbar(plt.cm.ScalarMappable(scale, style.SEQUENTIAL), ax=axis, pad=0.02)
+        bar = figure.colorbar(plt.cm.ScalarMappable(scale, style.along_map()), ax=axis, pad=0.02)
         bar.set_label(time_label)
         axis.set(xlabel=xlabel, ylabel=f"{ylabel}, offset by {offset:.2g}", xlim=(x[0], x[-1]))
     return figure
@@ -274,7 +282,7 @@ def plot_fits(run: SeriesRun, times: Sequence[float] | None = None) -> Any:
                 axis.plot(r, parts[part, "chi"][at[row]], color=style.DATA, lw=1, label="data")
                 axis.plot(r, parts[part, "fit"][at[row]], color=style.FIT, lw=1, label="fit")
             axes[0, column].set_title(f"{x[row]:.4g} {unit}")
-            axes[1, column].set_xlabel(style.R)
+        figure.supxlabel(style.R, fontsize=8)
         axes[0, 0].set(ylabel=style.chir_label(weight), xlim=(0, RMAX))
         axes[1, 0].set_ylabel(style.chir_label(weight, "real"))
         axes[0, 0].legend(loc="upper right")

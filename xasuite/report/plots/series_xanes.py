@@ -38,7 +38,7 @@ def plot_edges(run: SeriesRun, calibration: Calibration | None = None) -> Any:
         if valence:
             _valence(axes[-1, 0], x, valence)
         axes[-1, 0].set_xlabel(label)
-        figure.suptitle(run.kind, x=0.99, ha="right", fontsize=6, color="0.4")
+        figure.suptitle(run.kind, x=0.99, ha="right", fontsize=style.SMALL, color="0.4")
     return figure
 
 
@@ -81,9 +81,9 @@ def _valence(axis: Any, x: Array, valence: Mapping[str, Array]) -> None:
     ends = (low, high) if known else (value - error, value + error)
     set_limits(axis, np.concatenate([e[good] for e in ends]))
     if not known and good.any():
-        axis.set_title("too few standards for an interval", loc="left", fontsize=6)
+        axis.set_title("too few standards for an interval", loc="left", fontsize=style.SMALL)
     if known:
-        axis.legend(loc="best", fontsize=6)
+        axis.legend(loc="best", fontsize=style.SMALL)
 
 
 def plot_components(run: SeriesRun, found: MCR | Combination | None = None) -> Any:
@@ -137,5 +137,5 @@ def plot_components(run: SeriesRun, found: MCR | Combination | None = None) -> A
         right.set_title(
             "bands: standard errors" if measured else "bands: rotations that fit as well", loc="left"
         )
-        figure.suptitle(run.kind, x=0.99, ha="right", fontsize=6, color="0.4")
+        figure.suptitle(run.kind, x=0.99, ha="right", fontsize=style.SMALL, color="0.4")
     return figure

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from ...constants import ELEMENTS
 
 COLUMN = 3.35  # inches, one column (85 mm)
 DOUBLE = 7.0  # inches, two columns (178 mm)
@@ -14,17 +17,23 @@ FIT = "#D00000"
 # Okabe and Ito's palette, told apart by all common kinds of colour vision
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999", "#F0E442")
 SEQUENTIAL = "viridis"
+ALONG, ALONG_END = "plasma", 0.82  # curves along a series: no yellow, which is lost on white
 DIVERGING = "RdBu_r"
 
 ENERGY = "Energy (eV)"
 K = "k (Å$^{-1}$)"
-R = "R (Å)"
+R = "R (Å), not corrected for phase"
+R_UP = "R (Å),\nnot corrected for phase"  # along a short vertical axis
+SMALL = 6.5  # points: names within a panel, marks in a corner
 NORM = "Normalised μ(E)"
 
 _RC: dict[str, Any] = {
     "figure.dpi": 110,
     "savefig.dpi": 300,
-    "font.family": "DejaVu Sans",
+    # what journals ask for, the first that is there; DejaVu has every character that the others lack
+    "font.family": ["sans-serif", "DejaVu Sans"],
+    "font.sans-serif": ["Arial", "Helvetica", "Liberation Sans", "Nimbus Sans", "DejaVu Sans"],
+    "mathtext.default": "regular",
     "font.size": 8,
     "axes.labelsize": 8,
     "axes.titlesize": 8,
@@ -55,6 +64,45 @@ def style() -> Iterator[Any]:
         import matplotlib.pyplot as plt
 
         yield plt
+
+
+def along(places: Iterable[float]) -> Any:
+    """Colours (m, 4) of curves along a series; `places` from 0 to 1."""
+    import matplotlib as mpl
+
+    return mpl.colormaps[ALONG]([ALONG_END * p for p in places])
+
+
+def along_map() -> Any:
+    """The colour map of `along`, for a colour bar."""
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap(along(i / 255 for i in range(256)))
+
+
+def letters(axes: Iterable[Any]) -> None:
+    """(a), (b), ... before the titles at the left of panels, as journals ask for."""
+    for letter, axis in zip("abcdefghijklmnop", axes, strict=False):
+        axis.set_title(f"({letter}) {axis.get_title(loc='left')}".rstrip(), loc="left")
+
+
+def formula(label: str) -> str:
+    """A label with the numbers of its chemical formulas as subscripts: Co3O4 in "Co3O4 film", not 2 in "scan 2".
+
+    Examples
+    --------
+    >>> formula("LiFePO4, pristine"), formula("scan 2b")
+    ('LiFePO$_4$, pristine', 'scan 2b')
+    """
+    return re.sub(r"[A-Za-z0-9.]+", lambda word: _subscripts(word[0]), label)
+
+
+def _subscripts(word: str) -> str:
+    parts = re.findall(r"([A-Z][a-z]?)(\d+(?:\.\d+)?)?", word)
+    whole = "".join(a + b for a, b in parts) == word and len(parts) > 1
+    if not whole or not all(a in ELEMENTS for a, _ in parts):
+        return word
+    return "".join(a + (f"$_{{{b}}}$" if len(b) > 1 else f"$_{b}$" if b else "") for a, b in parts)
 
 
 def chik_label(kweight: float) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .style import COLORS, COLUMN, DATA, DOUBLE, FIT, NORM, style
+from .style import COLORS, COLUMN, DATA, DOUBLE, FIT, NORM, SMALL, style
 
 if TYPE_CHECKING:
     from ...theory.comparison import Comparison
@@ -75,7 +75,7 @@ def plot_standards(comparisons: Sequence[Comparison]) -> Any:
             axis.set(xlim=(-10, 60), ylim=(-0.1, top))
             axis.text(0.05, 0.93, c.label, transform=axis.transAxes, va="top", weight="bold")
             said = f"R {c.rfactor:.4f}\natom {c.rfactor_atom:.4f}"
-            axis.text(0.96, 0.06, said, transform=axis.transAxes, va="bottom", ha="right", fontsize=6)
+            axis.text(0.96, 0.06, said, transform=axis.transAxes, va="bottom", ha="right", fontsize=SMALL)
         for i, axis in enumerate(axes.flat):
             axis.set_visible(i < len(comparisons))
             axis.tick_params(labelbottom=i + across >= len(comparisons))

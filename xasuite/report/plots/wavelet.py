@@ -12,7 +12,20 @@ from ...errors import DataError
 from ...exafs.fourier_transform import forward
 from ...exafs.wavelet_transform import Lobes, Ridge
 from ...records import Array, Wavelet
-from .style import DATA, DIVERGING, DOUBLE, FIT, SEQUENTIAL, K, R, chir_label, style
+from .style import (
+    DATA,
+    DIVERGING,
+    DOUBLE,
+    FIT,
+    R_UP,
+    SEQUENTIAL,
+    SMALL,
+    K,
+    chir_label,
+    formula,
+    letters,
+    style,
+)
 
 LEVELS = 128
 _SIDE = 0.28  # width of the |chi(R)| panel over that of a map
@@ -101,7 +114,7 @@ def plot_wavelets(
             own = float(w.magnitude.max())
             mesh = _map(axis, w, own if each else top, k)
             _side(side, w, float(side_ft(w)[1].max()) if each else highest, label=column == 0)
-            axis.set_title(titles[i] if titles else w.label)
+            axis.set_title(formula(titles[i] if titles else w.label))
             if each:
                 _corner(axis, f"max {own:.3g}{unit}")
             if row < rows - 1 and i + columns < n:
@@ -146,6 +159,7 @@ def plot_film(
     # Larger of the chosen frames only: rows that are not shown (or NaN) do not set the scale
     top = float(np.nanmax(np.abs(wavelet.wt[shown])))
     highest = float(np.nanmax(chir[shown]))
+    unit = f" Å$^{{-{wavelet.kweight + 1:g}}}$"
     with style() as plt:
         figure, axes = plt.subplots(
             rows, columns, figsize=(DOUBLE, 0.5 + rows * 1.65), sharex=True, sharey=True,
@@ -160,13 +174,13 @@ def plot_film(
             )  # fmt: skip
             axis.plot(low + 0.3 * (high - low) * chir[m] / highest, r, color="w", lw=0.9)
             axis.set(xlim=(low, high), ylim=(wavelet.r[0], wavelet.r[-1]))
-            _corner(axis, labels[m])
+            _corner(axis, formula(labels[m]))
         for axis in axes.flat[len(shown) :]:
             axis.set_axis_off()
         figure.supxlabel(K, fontsize=8)
-        figure.supylabel(R, fontsize=8)
+        figure.supylabel(R_UP, fontsize=8)
         figure.colorbar(mesh, ax=axes, label=wavelet_label(wavelet), pad=0.01, aspect=30)
-        figure.suptitle(f"{wavelet.label}   white: |χ(R)|", fontsize=8)
+        figure.suptitle(f"{formula(wavelet.label)}   white: |χ(R)|, at most {highest:.2g}{unit}", fontsize=8)
     return figure
 
 
@@ -187,15 +201,16 @@ def plot_difference(a: Wavelet, b: Wavelet, *, k: tuple[float, float] | None = N
         mesh = None
         for axis, w in zip(axes, (a, b), strict=False):
             mesh = _map(axis, w, top, k)
-            axis.set_title(w.label)
-        axes[0].set_ylabel(R)
+            axis.set_title(formula(w.label))
+        axes[0].set_ylabel(R_UP)
+        letters(axes)
         axes[0].tick_params(labelleft=True)
         figure.colorbar(mesh, ax=axes[:2], label=wavelet_label(a), pad=0.02)
         last = axes[2].pcolormesh(
             a.k[:n], a.r, change, vmin=-most, vmax=most, cmap=DIVERGING, shading="gouraud", rasterized=True
         )
         axes[2].set(xlabel=K, xlim=k_range(a, k))
-        axes[2].set_title(f"{a.label} − {b.label}")
+        axes[2].set_title(formula(f"{a.label} − {b.label}"))
         figure.colorbar(last, ax=axes[2], label=f"Δ{wavelet_label(a)}", pad=0.04)
     return figure
 
@@ -235,9 +250,9 @@ def _side(axis: Any, w: Wavelet, highest: float, label: bool) -> None:
     axis.set(xlim=(1.08 * (highest or 1.0), 0))
     if label:
         axis.set_xlabel(chir_label(w.kweight).replace(" ", "\n"), fontsize=7)
-    axis.set_xticks([])
+    axis.set_xticks([0, highest], ["0", f"{highest:.2g}"], fontsize=SMALL)
     if label:
-        axis.set_ylabel(R)
+        axis.set_ylabel(R_UP)
     else:
         axis.tick_params(labelleft=False)
 

@@ -22,7 +22,7 @@ def edges(
     records: Normalized | Series | Sequence[Normalized],
     *,
     span: tuple[float, float] = (-30, 90),
-    enlarged: tuple[float, float] = (-8, 14),
+    enlarged: tuple[float, float] = (-8, 26),
 ) -> Any:
     """Normalised XANES with the edge enlarged in a panel of its own (spans in eV from the first E(0.5)).
 
@@ -38,7 +38,7 @@ def edges(
             1, 2, figsize=(style.DOUBLE, 2.7), width_ratios=(1.5, 1), layout="constrained"
         )
         colors: Any = (
-            plt.get_cmap(style.SEQUENTIAL)(np.linspace(0, 0.95, len(curves)))
+            style.along(np.linspace(0, 1, len(curves)))
             if many
             else style.COLORS[:-1] * (len(curves) // 7 + 1)
         )
@@ -46,20 +46,21 @@ def edges(
             top = 0.0
             for i, ((e, y, label), color) in enumerate(zip(curves, colors, strict=False)):
                 inside = (e >= half + low) & (e <= half + high)
-                axes.plot(e[inside], y[inside], color=color, lw=0.8 if many else 1.1, label=label,
+                axes.plot(e[inside], y[inside], color=color, lw=0.8 if many else 1.1, label=style.formula(label),
                           ls="-" if many else lines[i // 7 % 3])  # fmt: skip
                 top = max(top, float(y[inside].max(initial=0)))
             axes.set(xlim=(half + low, half + high), ylim=(-0.05, top * 1.06), xlabel=style.ENERGY)
         left.set_ylabel(style.NORM)
         right.set_title("edge enlarged", loc="left")
+        style.letters((left, right))
         if many:
             bar = figure.colorbar(
-                plt.cm.ScalarMappable(plt.Normalize(1, len(curves)), style.SEQUENTIAL), ax=right, pad=0.02
+                plt.cm.ScalarMappable(plt.Normalize(1, len(curves)), style.along_map()), ax=right, pad=0.02
             )
             bar.set_label("spectrum")
         else:
             if len(curves) > MANY - 1:
-                figure.legend(*left.get_legend_handles_labels(), loc="outside right upper", fontsize=6)
+                figure.legend(*left.get_legend_handles_labels(), loc="outside right upper")
             else:
                 left.legend(loc="lower right")
     return figure
@@ -120,11 +121,11 @@ def _line(axes: Any, calibration: Calibration, unknown: Sequence[Prediction]) ->
     values = [s.valence for s in calibration.used] + [p.value for p in unknown]
     grid = np.linspace(min(values) - 0.35, max(values) + 0.35, 200)
     line = calibration.line
-    axes.plot(line.energy(grid), grid, color=style.FIT, zorder=2)
+    axes.plot(line.energy(grid), grid, color=style.FIT, lw=0.8, zorder=2)
     if line.dof >= 2:
         half = student.ppf(0.975, line.dof) * np.sqrt(line.tau**2 + line.variance(grid))
         axes.fill_betweenx(
-            grid, line.energy(grid) - half, line.energy(grid) + half, color=style.FIT, alpha=0.1, lw=0
+            grid, line.energy(grid) - half, line.energy(grid) + half, color=style.FIT, alpha=0.25, lw=0
         )
 
 
@@ -145,8 +146,8 @@ def _unknown(axes: Any, p: Prediction, color: str) -> None:
     else:
         yerr = [[p.value - p.low], [p.high - p.value]]
     axes.errorbar(
-        p.energy, p.value, xerr=p.energy_err, yerr=yerr, fmt="*", ms=9, color=color, capsize=2, lw=1, zorder=5,
-        mfc="white" if p.scale == "unproven" else color, label=f"{p.name}: {p.text.split(',')[0]}",
+        p.energy, p.value, xerr=p.energy_err, yerr=yerr, fmt="*", ms=13, color=color, capsize=2, lw=1, zorder=3,
+        mfc="white", mew=1.2, alpha=0.6 if p.scale == "unproven" else 1.0, label=f"{style.formula(p.name)}: {p.text.split(',')[0]}",
     )  # fmt: skip
 
 
@@ -168,12 +169,12 @@ def _labels(axes: Any, shown: Sequence[Standard]) -> None:
             y += step / 2 if is_left else -step / 2  # away from the line, which rises to the right
         taken.append((x, y))
         axes.text(
-            x, y, str(i + 1) if numbered else s.name, fontsize=6, ha="right" if is_left else "left", va="center",
+            x, y, str(i + 1) if numbered else style.formula(s.name), fontsize=style.SMALL, ha="right" if is_left else "left", va="center",
             color=style.DATA if s.used else "0.45",
         )  # fmt: skip
     if numbered:
-        key = "\n".join(f"{i + 1}  {s.name}" for i, s in enumerate(ordered))
-        axes.text(1.02, 1.0, key, transform=axes.transAxes, fontsize=6, va="top", linespacing=1.3)
+        key = "\n".join(f"{i + 1}  {style.formula(s.name)}" for i, s in enumerate(ordered))
+        axes.text(1.02, 1.0, key, transform=axes.transAxes, fontsize=style.SMALL, va="top", linespacing=1.3)
 
 
 def _legend(axes: Any, calibration: Calibration, far: list[str]) -> None:
@@ -198,4 +199,4 @@ def _legend(axes: Any, calibration: Calibration, far: list[str]) -> None:
         )
     if far:
         handles.append(Line2D([], [], ls="", label=f"off the figure: {', '.join(far)}"))
-    axes.legend(handles=handles, loc="upper left", fontsize=6, handlelength=1.2)
+    axes.legend(handles=handles, loc="upper left", handlelength=1.2)
