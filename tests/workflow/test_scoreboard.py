@@ -115,3 +115,16 @@ def test_a_constant_row_nearly_passes_a_published_table(table) -> None:  # type:
     # every row's R replaced by the mean: the largest differences, of R from first to last, are no longer there
     flat = [replace(c, ours=1.985, difference=0.0) if c.quantity == "r" else c for c in cells]
     assert score_differences(flat, fits).within < 45
+
+
+def test_cells_of_a_model_do_not_decide() -> None:
+    """A model's truth is no published number: its cells are scored, and a reproduction is good without them."""
+    from xasuite.workflow.reproduce import Reproduction
+
+    wrong = cell("a", 5.0, 6.0, 0.1)
+    assert not Reproduction((), (wrong,), (), (), {}).good
+    assert Reproduction((), (replace(wrong, counted=False),), (), (), {}).good
+    result = run_spec(load_spec(fits_dir() / "comn/co1_co.toml"), variants=False)
+    from xasuite.specs.published import table_of
+
+    assert not any(c.counted for c in score_result(result, table_of(result.loaded), "comn/models"))

@@ -36,7 +36,7 @@ def reproduce(
 ) -> None:
     """Make published tables again and print a line a table: how many cells are within, and the worst one.
 
-    Everything else is in the page that is written. Exit code 0 when all cells are within, 2 when one is outside or a
+    Everything else is in the page that is written. Exit code 0 when all published cells are within, 2 when one is outside or a
     fit failed, 1 on a mistake.
     """
     from ..report.reproduction import write_reproduction

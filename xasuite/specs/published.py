@@ -48,13 +48,17 @@ class Doubt(_Table):
 
 
 class PublishedTable(_Table):
-    """A printed table: k range (1/A), k weight by edge, and its lines."""
+    """A printed table: k range (1/A), k weight by edge, and its lines.
+
+    `model` marks truths of models that no paper printed: their cells are scored and shown, and do not decide.
+    """
 
     title: str
     k: tuple[float, float]
     kweight: dict[str, int]
     cell: tuple[PublishedPath, ...]
     doubt: tuple[Doubt, ...] = ()
+    model: bool = False
 
     def lines(self, row: str) -> tuple[PublishedPath, ...]:
         """The lines of a row (a sample)."""

@@ -82,8 +82,8 @@ class Reproduction(Presented):
 
     @property
     def good(self) -> bool:
-        """Whether every cell is within and nothing failed."""
-        return not self.outside and not self.failed
+        """Whether every published cell is within and nothing failed; cells of models do not count."""
+        return all(c.within for c in self.cells if c.counted) and not self.failed
 
 
 def find_specs(targets: Sequence[str | Path]) -> list[Path]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -32,7 +32,8 @@ _SEEN = 1.645
 class Cell:
     """One published number beside ours; `difference` is in the errors of the rule (nan without any).
 
-    `bound` is the largest difference that counts as within, in the quantity's own unit.
+    `bound` is the largest difference that counts as within, in the quantity's own unit; `counted` is false for the
+    cells of a model that no paper printed.
     """
 
     table: str
@@ -50,6 +51,7 @@ class Cell:
     remark: str = ""
     spec: str = ""
     bound: float = math.nan
+    counted: bool = True
 
 
 def score_result(
@@ -73,7 +75,7 @@ def score_result(
         lines = table.lines(published)
         cells += [c for line in lines for c in _line_cells(fit, line, where)]
         cells += _rfactor_cell(fit, lines, where)
-    return tuple(cells)
+    return tuple(replace(c, counted=not table.model) for c in cells)
 
 
 Where = tuple[str, str, str, str]  # table, row, label (measured, closure), spec
