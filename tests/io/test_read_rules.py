@@ -353,3 +353,24 @@ def test_nxxas_of_beams(tmp_path: Path) -> None:
     scan = io.read(tmp_path / "n.nxs")
     assert (scan.label, scan.element, scan.mu_expr) == ("Fe foil", "Fe", "ln(i0/absorbed_beam)")
     assert np.allclose(scan.mu().mu, mu_of(ENERGY))
+
+
+def test_a_stack_of_nxxas_keeps_its_detectors(tmp_path: Path) -> None:
+    """NXxas_trans with [nP, nEnergy]: the chambers of every spectrum, not its normalised intensity alone."""
+    import h5py
+
+    rng = np.random.default_rng(4)
+    i0 = 1e6 * (1 + 0.01 * rng.normal(size=(3, ENERGY.size)))
+    mu = np.array([0.5, 1.0, 1.5])[:, None] * mu_of(ENERGY)
+    with h5py.File(tmp_path / "s.nxs", "w") as handle:
+        entry = handle.create_group("entry")
+        entry.attrs["NX_class"] = "NXentry"
+        entry["definition"], entry["mode/name"] = "NXxas_trans", "Transmission"
+        entry["instrument/i0/data"], entry["instrument/itrans/data"] = i0, i0 * np.exp(-mu)
+        data = entry.create_group("data")
+        data.attrs["NX_class"] = "NXdata"
+        data["energy"], data["intensity"] = ENERGY, mu / mu.max(axis=1, keepdims=True)
+    scans = io.read_all(tmp_path / "s.nxs")
+    assert [s.mu_expr for s in scans] == ["ln(i0/itrans)"] * 3
+    for scan, expected in zip(scans, mu, strict=True):
+        assert np.allclose(scan.mu().mu, expected, atol=1e-9)

@@ -241,7 +241,7 @@ def _element(raw: _Raw, mu: str, element: str, edge: str) -> tuple[str, str]:
     if edge in _COMBINED:
         notes.append(f"edge {edge}: the L3 edge is taken, the L2 edge lies in the same scan")
         edge = "L3"
-    what = table.label or table.group or "scan"
+    what = raw.where
     if element and not is_element(element):
         raise ReadError(f"{what}: element {element!r} is none")
     jump = edges.find_jump(energy, raw.values(mu))

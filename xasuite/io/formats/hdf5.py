@@ -107,8 +107,11 @@ def _tables(group: Any, path: str, axis: str, datasets: dict[str, Any], root: An
                 stacks[key] = values
     for key, name in _DETECTORS.items():
         detector = _entry(group).get(f"instrument/{key}/data")
-        if detector is not None and getattr(detector, "shape", None) == (n,):
+        shape = getattr(detector, "shape", None)
+        if shape == (n,):
             columns[name or key] = np.asarray(detector[()], float)
+        elif shape is not None and len(shape) == 2 and shape[1] == n:
+            stacks[name or key] = np.asarray(detector[()], float)
     if not stacks:
         return [_table(group, path, columns, datasets)]
     rows = next(iter(stacks.values())).shape[0]
