@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from .common import DATA_ROOT, JSON, print_json
+from .common import DATA_ROOT, JSON, print_json, say
 
 if TYPE_CHECKING:
     from ..workflow.resolve import Context
@@ -48,7 +48,7 @@ def check(
             for warning in said:
                 typer.secho(f"warning: {warning}", fg="yellow", err=True)
             if not wrong:
-                typer.echo(f"{path}: ok")
+                say(f"{path}: ok")
     if json:
         print_json({"specs": document})
     if mistakes:

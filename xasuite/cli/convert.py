@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from .common import JSON, print_json
+from .common import JSON, print_json, say
 
 
 def register(app: typer.Typer) -> None:
@@ -33,9 +33,9 @@ def convert(
         )
         return
     for path in done.specs:
-        typer.echo(f"written: {path}")
+        say(f"written: {path}")
     for name, reason in done.refused.items():
         typer.secho(f"not converted: fit {name}: {reason}", fg="yellow", err=True)
-    typer.echo(f"Next: xasuite fit {done.specs[-1]}")
+    say(f"Next: xasuite fit {done.specs[-1]}")
     if done.published:
-        typer.echo(f"      xasuite reproduce {output} scores the fits against what the project logged")
+        say(f"      xasuite reproduce {output} scores the fits against what the project logged")

@@ -6,6 +6,8 @@ from dataclasses import asdict
 
 import typer
 
+from .common import say
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
@@ -17,12 +19,12 @@ def layouts() -> None:
     from ..io.layouts import layouts as found
     from ..io.layouts import path
 
-    typer.echo(str(path()))
+    say(str(path()))
     listed = found()
     for one in listed:
         says = ", ".join(f"{k} = {v}" for k, v in asdict(one.says).items() if v)
-        typer.echo(f"  {one.name}: columns {', '.join(one.columns)}: {says}")
+        say(f"  {one.name}: columns {', '.join(one.columns)}: {says}")
     if not listed:
-        typer.echo(
+        say(
             '  no layouts yet; write [[layout]] with name, columns = ["det1", "det2"] and mu = "ln(det1/det2)"'
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from .common import DATA_ROOT, JSON
+from .common import DATA_ROOT, JSON, say
 
 if TYPE_CHECKING:
     from ..theory.comparison import Comparison, Ranked
@@ -134,13 +134,11 @@ def _print_spectrum(theory: TheoryXanes, gauss: float, json: bool) -> None:
             }
         )
         return
-    typer.echo(
+    say(
         f"theory: {theory.label}, {theory.absorber} {theory.edge} edge, {theory.atoms} atoms within "
         f"{theory.radius:g} A, lmax {theory.lmax}, {'no core hole' if theory.nohole else 'core hole'}"
     )
-    typer.echo(
-        f"peaks (eV from the Fermi level, Gaussian {gauss:g} eV): " + " ".join(f"{p:.1f}" for p in peaks)
-    )
+    say(f"peaks (eV from the Fermi level, Gaussian {gauss:g} eV): " + " ".join(f"{p:.1f}" for p in peaks))
     print_notes(theory)
 
 
@@ -185,10 +183,10 @@ def _print_ranked(ranked: tuple[Ranked, ...], own: TheoryXanes) -> None:
         )
     print_table("theory against measured", header, rows)
     if not any(r.told for r in ranked) and len(ranked) > 1:
-        typer.echo("XANES does not tell these structures apart: no R is twice the best one's")
+        say("XANES does not tell these structures apart: no R is twice the best one's")
     best = ranked[0].comparison
-    typer.echo("peaks measured (eV): " + " ".join(f"{p:.1f}" for p in best.peaks_data))
-    typer.echo(f"peaks {best.label} (eV): " + " ".join(f"{p:.1f}" for p in best.peaks_theory))
+    say("peaks measured (eV): " + " ".join(f"{p:.1f}" for p in best.peaks_data))
+    say(f"peaks {best.label} (eV): " + " ".join(f"{p:.1f}" for p in best.peaks_theory))
     print_notes(own)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from .common import print_json, print_table
+from .common import print_json, print_table, say
 
 if TYPE_CHECKING:
     from ..specs.studies import StandardsStudy, StructuresStudy
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 def _say(sentences: Sequence[str], limits: Sequence[str]) -> None:
     for sentence in sentences:
-        typer.echo(sentence)
-    typer.echo("limits: " + "; ".join(limits))
+        say(sentence)
+    say("limits: " + "; ".join(limits))
 
 
 def _save(figure: Any, output: Path) -> None:
@@ -76,7 +76,7 @@ def run_converge(structure: str, absorber: str, settings: dict[str, Any], json: 
             }
         )
     else:
-        typer.echo(str(study))
+        say(str(study))
         print_notes(study.spectra[-1])
 
 
@@ -189,7 +189,7 @@ def _fit_structures(
         print_json({"kind": "theory against measured", "models": models, "sentences": list(fit.sentences)})
     else:
         for m in fit.models:
-            typer.echo(f"{m.label}: probability {m.probability:.3f}, R {m.rfactor:.5f}")
+            say(f"{m.label}: probability {m.probability:.3f}, R {m.rfactor:.5f}")
         _say(fit.sentences, fit.limits)
     if output is not None:
         from ..report.plots.theory import plot_structure_fit
@@ -217,4 +217,4 @@ def write_input(
             **{k: settings[k] for k in ("radius", "scf", "nohole", "site") if k in settings},
         )
     for path in paths:
-        typer.echo(str(path))
+        say(str(path))

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..._series.summary import shown_names
 from ...records import Array, Chi
-from ...records.quantities import Quantity, quantity
-from . import style
+from . import series_xanes, style
+from .column import draw_column
 
 if TYPE_CHECKING:
     from ..._series.record import SeriesRun
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 WATERFALL = 16  # curves that can still be told apart
 XANES = (-30.0, 90.0)  # eV from E(0.5)
 RMAX = 6.0  # A
-LONG = 16  # characters of an axis label that take one line
 PANEL = 1.35  # inches, height of one parameter
 PAPER = ("parameters", "fits", "edge", "components", "chir_waterfall")  # also as PDF
 
@@ -59,107 +57,6 @@ def default_names(run: SeriesRun) -> list[str]:
         seen.append(values / scale)
         found.append(name)
     return found or [p["name"] for p in run.parameters if p["vary"]][:4]
-
-
-def undetermined(run: SeriesRun, name: str) -> Any:
-    """Rows (m,) in which a column's value means nothing, or whose path is not seen."""
-    table = run.table
-    out = np.array(table[name].isna())
-    path, _, _quantity = name.rpartition(".")
-    if path and f"{path}.seen" in table:
-        out |= (table[f"{path}.seen"] == 0).to_numpy()
-    elif not path:
-        out |= np.array([name in u.split(", ") for u in table["undetermined"]])
-    return out
-
-
-def quantity_of(run: SeriesRun, name: str) -> Quantity:
-    """What a column holds: its symbol, unit and the power of ten that it is drawn with."""
-    import tomllib
-
-    path, _, last = name.rpartition(".")
-    if path:
-        return quantity(last).within(path)
-    return shown_names(tomllib.loads(run.spec_text)).get(name) or quantity(name)
-
-
-def draw_column(axis: Any, run: SeriesRun, name: str, x: Array, along_time: bool) -> None:
-    """One column against x (m,): values with a band of one standard error, what is not determined hollow.
-
-    Raises SeriesError for a column that is not there.
-    """
-    table = run.table
-    if name not in table:
-        from ...errors import SeriesError, nearest
-
-        raise SeriesError(f"there is no column {name!r} to plot{nearest(name, table.columns)}")
-    shown = Quantity(name, unit="eV") if name.startswith("E(") else quantity_of(run, name)
-    scale = 10.0**shown.power
-    y = table[name].to_numpy(float) * scale
-    err = table[f"{name}_err"].to_numpy(float) * scale if f"{name}_err" in table else np.full(y.shape, np.nan)
-    lost = undetermined(run, name) & np.isfinite(y)
-    good = np.isfinite(y) & ~lost & np.isfinite(x)
-    color = style.COLORS[0]
-    order = np.argsort(x[good], kind="stable")
-    gx, gy, ge = x[good][order], y[good][order], np.nan_to_num(err[good][order])
-    size = 8 if y.size < 150 else 2
-    if along_time or not _repeats(gx):
-        _band(axis, gx, gy, ge, x, color)
-    elif gx.size:
-        axis.errorbar(gx, gy, ge, fmt="none", ecolor=color, elinewidth=0.5, alpha=0.5)
-    axis.scatter(gx, gy, s=size, color=color, lw=0, zorder=3)
-    word = "not seen" if name.endswith(".n") else "not determined"
-    if name.endswith(".n"):  # an N that cannot be told from zero still has its limit
-        axis.errorbar(
-            x[lost], y[lost], np.nan_to_num(err[lost]), fmt="none", ecolor="0.8", elinewidth=0.6, zorder=1
-        )
-    if lost.any():
-        axis.scatter(
-            x[lost], y[lost], s=size + 4, facecolor="white", edgecolor="0.55", lw=0.7, zorder=2, label=word
-        )
-    smooth = run.timeline.get(name) if name in run.linked else None
-    if smooth is not None and along_time:
-        t, e = x[np.argsort(x)], run.timeline.get(f"{name}_err", np.zeros(len(x))) * scale
-        smooth = smooth * scale
-        axis.fill_between(t, smooth - e, smooth + e, color=style.FIT, alpha=0.25, lw=0)
-        axis.plot(t, smooth, color=style.FIT, lw=1.2, label="fit along time")
-    if name in run.truth and along_time:
-        axis.plot(x, run.truth[name] * scale, color="black", lw=0.8, ls="--", label="truth")
-    axis.set_ylabel(shown.head.replace(" (", "\n(") if len(shown.head) > LONG else shown.head)
-    axis.ticklabel_format(axis="y", useOffset=False)
-    reach = np.nan_to_num(err[lost]) if name.endswith(".n") else 0.0
-    set_limits(axis, np.concatenate([gy - ge, gy + ge, y[lost] - reach, y[lost] + reach]))
-    if axis.get_legend_handles_labels()[0] and (lost.any() or smooth is not None):
-        axis.legend(loc="best")
-
-
-def _repeats(x: Array) -> bool:
-    """Whether an abscissa stands still so that a band along it would fold (a furnace that holds)."""
-    return x.size > 2 and bool(
-        np.median(np.diff(x)) <= 1e-3 * np.ptp(x) or (np.diff(x) < 1e-3 * np.ptp(x)).mean() > 0.2
-    )
-
-
-def _band(axis: Any, gx: Array, gy: Array, ge: Array, x: Array, color: str) -> None:
-    """The band, broken where rows are missing between two good ones."""
-    if gx.size < 1:
-        return
-    step = np.median(np.diff(np.sort(x[np.isfinite(x)])))
-    breaks = np.flatnonzero(np.diff(gx) > 3.5 * max(step, 1e-12)) + 1
-    for part in np.split(np.arange(gx.size), breaks):
-        if part.size == 1:  # a band has no width there
-            axis.errorbar(gx[part], gy[part], ge[part], fmt="none", ecolor=color, elinewidth=0.6, capsize=1.5)
-        axis.fill_between(gx[part], gy[part] - ge[part], gy[part] + ge[part], color=color, alpha=0.25, lw=0)
-
-
-def set_limits(axis: Any, values: Array) -> None:
-    """Limits that a few wild values do not set."""
-    good = values[np.isfinite(values)]
-    if not good.size:
-        return
-    low, high = np.percentile(good, [1, 99])
-    room = 0.12 * (high - low) or 0.1 * max(abs(high), 1e-12)
-    axis.set_ylim(low - room, high + room)
 
 
 def rows_shown(run: SeriesRun, many: int) -> Any:
@@ -295,8 +192,6 @@ def write_figures(run: SeriesRun, folder: str | Path) -> list[Path]:
     wanted: dict[str, Callable[[], Any]] = {"parameters": lambda: plot_parameters(run)}
     varied = [p["name"] for p in run.parameters if p["vary"]]
     wanted["parameters_all"] = lambda: plot_parameters(run, varied)
-    from . import series_xanes
-
     if any(c.startswith("E(") for c in run.table.columns):
         wanted["edge"] = lambda: series_xanes.plot_edges(run)
     if run.components:

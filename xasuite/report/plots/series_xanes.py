@@ -10,7 +10,7 @@ import numpy as np
 
 from ...records import Array
 from . import style
-from .series import draw_column, set_limits
+from .column import draw_column, set_limits
 
 if TYPE_CHECKING:
     from ..._series.record import SeriesRun
