@@ -158,7 +158,32 @@ class SeriesRun(Presented):
 
 
 def open_run(path: str | Path) -> SeriesRun:
-    """The record of a finished series from its HDF5 file or its folder. Raises SeriesError."""
+    """The record of a finished series from its HDF5 file or its folder.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    SeriesRun
+        The record of a finished series from its HDF5 file or its folder.
+
+    Raises
+    ------
+    SeriesError
+        The folder belongs to another run.
+
+    Examples
+    --------
+    >>> from xasuite.errors import SeriesError
+    >>> try:
+    ...     xs.open_series("no/such/run")
+    ... except SeriesError as exc:
+    ...     print("not there")
+    not there
+    """
     import h5py
 
     path = Path(path)

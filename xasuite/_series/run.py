@@ -42,19 +42,43 @@ def series(
 ) -> SeriesRun:
     """Run a series spec: the library's one-line form of ``xasuite series``.
 
+    Raises SpecError, ReadError, SeriesError; AuditError when the engine and Larch differ by more than 0.01
+    standard errors on an audited row (the results are written before).
+
     Parameters
     ----------
-    spec : the file, or a spec made in Python.
-    data_root : where data are looked for beside the spec's folder.
-    output : folder of results; this series' own is output/<folder of the spec>/<its stem>/.
-    resume : take up what an earlier run of the same spec and scans left, or its finished result; when either changed
-        since, begin anew.
-    workers, scheduler, threads : who works (`schedule.run_chunks`).
-    progress : left out, a bar on a terminal or in a notebook; nothing (False), or what is called with a word, rows done and
-        rows in all.
+    spec : str or Path or SeriesSpec or Loaded SeriesSpec
+        the file, or a spec made in Python.
+    data_root : str or Path, optional
+        where data are looked for beside the spec's folder.
+    output : str or Path
+        folder of results; this series' own is output/<folder of the spec>/<its stem>/.
+    resume : bool
+        take up what an earlier run of the same spec and scans left, or its finished result; when either
+        changed since, begin anew.
+    workers : int
+        who works (`schedule.run_chunks`).
+    scheduler : str, optional
+        who works (`schedule.run_chunks`).
+    threads : int, optional
+        who works (`schedule.run_chunks`).
+    progress : Progress or bool, optional
+        left out, a bar on a terminal or in a notebook; nothing (False), or what is called with a word, rows
+        done and rows in all.
 
-    Returns SeriesRun. Raises SpecError, ReadError, SeriesError; AuditError when the engine and Larch differ by more
-    than 0.01 standard errors on an audited row (the results are written before).
+    Returns
+    -------
+    SeriesRun
+        Run a series spec: the library's one-line form of ``xasuite series``.
+
+    Examples
+    --------
+    >>> from xasuite.errors import XasuiteError
+    >>> try:
+    ...     xs.series("no_such.toml")
+    ... except XasuiteError as exc:
+    ...     print("not there")
+    not there
     """
     loaded = as_loaded(spec, SeriesSpec)
     context = Context.of(data_root)
@@ -80,9 +104,47 @@ def run_series(
 ) -> SeriesRun:
     """Plan a series, work on what is not done yet, and write its results into `folder`.
 
-    `resume`: True (or "must") takes up an earlier run and raises SeriesError when it was of another spec or other
-    scans; "if same" begins anew then; False (or "no") always does. Raises SeriesError too when another process
-    writes into the folder, or when files are changed or removed while the series runs.
+    `resume`: True (or "must") takes up an earlier run and raises SeriesError when it was of another spec or
+    other scans; "if same" begins anew then; False (or "no") always does.
+
+    Parameters
+    ----------
+    loaded : LoadedSpec
+        Of `load_spec`.
+    context : Context, optional
+        Where data are looked for; left out, the spec's folder and XASUITE_DATA.
+    folder : Folder
+        Folder of the results.
+    resume : bool or Resume
+        Take up an earlier run.
+    workers : int
+        Processes.
+    scheduler : str, optional
+        Address of a Dask scheduler.
+    threads : int, optional
+        Threads of a process.
+    progress : Progress, optional
+        Called with a word on each step.
+
+    Returns
+    -------
+    SeriesRun
+        Plan a series, work on what is not done yet, and write its results into `folder`.
+
+    Raises
+    ------
+    SeriesError
+        Too when another process writes into the folder, or when files are changed or removed while the series
+        runs.
+
+    Examples
+    --------
+    >>> from xasuite.errors import XasuiteError
+    >>> try:
+    ...     xs.series("no_such.toml")  # the function that calls it
+    ... except XasuiteError as exc:
+    ...     print("not there")
+    not there
     """
     say = progress or (lambda word, done, total: None)
     begun = time.perf_counter()

@@ -159,18 +159,42 @@ def fourier(
 
     Parameters
     ----------
-    chi : Chi with chi (..., nk) on k from 0 in equal steps, or a Series of it.
-    k : range in 1/A: the middles of the window's tapers.
-    kweight : power of k that chi is multiplied with.
-    window, dk, dk2 : see `ft_window`.
-    rmax : R is kept up to here, A.
-    nfft : points of the FFT; sets the step in R, not the resolution.
+    chi : Chi or Series
+        Chi with chi (..., nk) on k from 0 in equal steps, or a Series of it.
+    k : tuple of float
+        range in 1/A: the middles of the window's tapers.
+    kweight : float
+        power of k that chi is multiplied with.
+    window : str
+        see `ft_window`.
+    dk : float
+        see `ft_window`.
+    dk2 : float, optional
+        see `ft_window`.
+    rmax : float
+        R is kept up to here, A.
+    nfft : int
+        points of the FFT; sets the step in R, not the resolution.
 
     Returns
     -------
-    Transform with chir (..., nr) in A^-(kweight + 1), or a Series of it. Rows that hold NaN give NaN.
+    Transform or Series
+        Transform with chir (..., nr) in A^-(kweight + 1), or a Series of it. Rows that hold NaN give NaN.
 
-    Raises RangeError when `k` is empty or passes the data, DataError for a k grid that is not even.
+    Raises
+    ------
+    RangeError
+        When `k` is empty or passes the data.
+    DataError
+        For a k grid that is not even.
+
+    Examples
+    --------
+    >>> k = np.arange(0.0, 16.0, 0.05)
+    >>> chi = xs.Chi(k=k, chi=np.sin(5.0 * k) * np.exp(-0.016 * k**2), e0=8979.0, edge_step=1.0)
+    >>> ft = xs.fourier(chi, k=(3, 14), kweight=2)
+    >>> round(float(ft.r[np.argmax(ft.magnitude)]), 1)
+    2.5
     """
     if isinstance(chi, Series):
         made = fourier(chi.data, k=k, kweight=kweight, window=window, dk=dk, dk2=dk2, rmax=rmax, nfft=nfft)
@@ -256,17 +280,34 @@ def back_fourier(
 
     Parameters
     ----------
-    transform : Transform, or a Series of it.
-    r : range in A (not corrected for phase): the middles of the window's tapers.
-    dr, window : taper in A and kind, see `ft_window`.
+    transform : Transform or Series
+        Transform, or a Series of it.
+    r : tuple of float
+        range in A (not corrected for phase): the middles of the window's tapers.
+    dr : float
+        taper in A and kind, see `ft_window`.
+    window : str
+        taper in A and kind, see `ft_window`.
 
     Returns
     -------
-    Chi on the transform's k grid. The k weight is divided out again (chi(0) is 0), the k window is not:
-    `k**kweight * chi` is the real part of Larch's ``chiq``. `meta["kweight"]` holds the weight.
-    e0 and edge_step are not known to a Transform and are NaN.
+    Chi or Series
+        Chi on the transform's k grid. The k weight is divided out again (chi(0) is 0), the k window is not:
+        `k**kweight * chi` is the real part of Larch's ``chiq``. `meta["kweight"]` holds the weight. e0 and
+        edge_step are not known to a Transform and are NaN.
 
-    Raises RangeError when `r` is empty or passes the transform's rmax.
+    Raises
+    ------
+    RangeError
+        When `r` is empty or passes the transform's rmax.
+
+    Examples
+    --------
+    >>> k = np.arange(0.0, 16.0, 0.05)
+    >>> chi = xs.Chi(k=k, chi=np.sin(5.0 * k) * np.exp(-0.016 * k**2), e0=8979.0, edge_step=1.0)
+    >>> filtered = xs.back_fourier(xs.fourier(chi), r=(1.5, 3.5))
+    >>> filtered.chi.shape == filtered.k.shape
+    True
     """
     if isinstance(transform, Series):
         return replace(transform, data=back_fourier(transform.data, r=r, dr=dr, window=window))

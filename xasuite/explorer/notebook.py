@@ -16,22 +16,34 @@ def explore(what: Any, *, save_as: str | Path | None = None, port: int = 0) -> A
 
     Parameters
     ----------
-    what : str, Path, sequence of these, Scan or Spectrum
-        Data files, a folder of them, a spec (.toml), or a record that was read from a file.
+    what : object
+        str, Path, sequence of these, Scan or Spectrum Data files, a folder of them, a spec (.toml), or a
+        record that was read from a file.
     save_as : str or Path, optional
-        The spec that Save writes; for a spec its own file, else explore.toml in the working folder.
+        str or Path, optional The spec that Save writes; for a spec its own file, else explore.toml in the
+        working folder.
     port : int
-        Port on this machine; 0 takes a free one.
+        int Port on this machine; 0 takes a free one.
 
     Returns
     -------
-    None
-        The page is shown.
+    object
+        None The page is shown.
 
     Raises
     ------
     ReadError
         No such file, or a folder without data files.
+
+    Examples
+    --------
+    >>> from xasuite.errors import ReadError
+    >>> from xasuite.explorer import inputs
+    >>> try:
+    ...     inputs("no_such.dat")
+    ... except ReadError as exc:
+    ...     print(exc)
+    there is no file no_such.dat
     """
     from bokeh.io import output_notebook, show
 

@@ -121,7 +121,18 @@ class Crystal:
 
 
 def available() -> tuple[str, ...]:
-    """Names of the crystals and clusters that this project ships."""
+    """Names of the crystals and clusters that this project ships.
+
+    Returns
+    -------
+    tuple of str
+        Names of the crystals and clusters that this project ships.
+
+    Examples
+    --------
+    >>> "Cu" in xs.feff.available()
+    True
+    """
     folder = references.references_dir()
     found = [*folder.glob("crystals/*.cif"), *folder.glob("clusters/*.xyz")]
     return tuple(sorted(p.stem for p in found))
@@ -132,9 +143,23 @@ def load_crystal(crystal: str | Path | Lattice | Crystal) -> Crystal:
 
     Parameters
     ----------
-    crystal: a shipped name (Co_hcp), a CIF or xyz file, ``amcsd:11296``, or a Lattice.
+    crystal : str or Path or Lattice or Crystal
+        a shipped name (Co_hcp), a CIF or xyz file, ``amcsd:11296``, or a Lattice.
 
-    Raises CrystalError: absent (with the nearest names), unreadable, or atoms that overlap.
+    Returns
+    -------
+    Crystal
+        The structure of that name or file.
+
+    Raises
+    ------
+    CrystalError
+        Absent (with the nearest names), unreadable, or atoms that overlap.
+
+    Examples
+    --------
+    >>> xs.load_crystal("Cu").formula
+    'Cu4'
     """
     if isinstance(crystal, Crystal):
         return crystal

@@ -67,11 +67,33 @@ def make_cluster(
 
     Parameters
     ----------
-    site: number (from 1) or label (Co2) of an inequivalent site, or an element: the first site of it. Left
-        out: the first site of `absorber`; if the crystal has none, the only metal's site.
-    substitute: element or site label -> the element that takes its place, on every such atom.
+    crystal : Crystal
+        The structure.
+    absorber : str
+        The absorbing element.
+    radius : float
+        Half the longest path, A.
+    site : int or str, optional
+        number (from 1) or label (Co2) of an inequivalent site, or an element: the first site of it. Left out:
+        the first site of `absorber`; if the crystal has none, the only metal's site.
+    substitute : Mapping str, str, optional
+        element or site label -> the element that takes its place, on every such atom.
 
-    Raises CrystalError: no such absorber or site, or atoms that overlap.
+    Returns
+    -------
+    Cluster
+        The atoms within `radius` A of the absorbing site, `absorber` put on it.
+
+    Raises
+    ------
+    CrystalError
+        No such absorber or site, or atoms that overlap.
+
+    Examples
+    --------
+    >>> cluster = xs.feff.make_cluster(xs.load_crystal("Cu"), absorber="Cu", radius=4.0)
+    >>> len(cluster.symbols) > 12
+    True
     """
     absorber = _element(absorber)
     symbols = _substituted(crystal, substitute or {})
@@ -97,7 +119,34 @@ def feff_inp(
 ) -> str:
     """The text of feff.inp: FEFF8's cards, or FEFF6's for feff6l.
 
-    Raises FeffError for an edge FEFF does not know, SCF with feff6l, or more atoms than FEFF takes.
+    Parameters
+    ----------
+    cluster : Cluster
+        Atoms about the absorber.
+    edge : str
+        The edge, as "K" or "L3".
+    radius : float
+        Half the longest path, A.
+    program : str
+        feff8l or feff6l.
+    scf : bool
+        Self-consistent potentials (feff8l only, minutes).
+
+    Returns
+    -------
+    str
+        The text of feff.inp: FEFF8's cards, or FEFF6's for feff6l.
+
+    Raises
+    ------
+    FeffError
+        For an edge FEFF does not know, SCF with feff6l, or more atoms than FEFF takes.
+
+    Examples
+    --------
+    >>> cluster = xs.feff.make_cluster(xs.load_crystal("Cu"), absorber="Cu", radius=4.0)
+    >>> "POTENTIALS" in xs.feff.feff_inp(cluster, radius=4.0)
+    True
     """
     if edge not in HOLES:
         raise FeffError(f"{cluster.title}: no edge {edge!r}; FEFF knows {', '.join(HOLES)}")

@@ -90,7 +90,34 @@ class FeffPath:
 
 
 def parse_feff_dat(text: str, origin: str = "", relative_amplitude: float = 0.0) -> FeffPath:
-    """The path of a feffNNNN.dat's text. Raises FeffError naming `origin` when it is not one."""
+    """The path of a feffNNNN.dat's text.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+    origin : str
+        Named in messages.
+    relative_amplitude : float
+        In % of the strongest path.
+
+    Returns
+    -------
+    FeffPath
+        The path of a feffNNNN.dat's text.
+
+    Raises
+    ------
+    FeffError
+        Naming `origin` when it is not one.
+
+    Examples
+    --------
+    >>> paths = xs.find_paths("Cu", absorber="Cu", program="feff6l", radius=4.0)
+    >>> again = xs.feff.parse_feff_dat(paths[0].text)
+    >>> again.reff == paths[0].reff
+    True
+    """
     lines = text.splitlines()
     try:
         rule = next(i for i, line in enumerate(lines) if line.strip().startswith("-----"))
@@ -131,7 +158,33 @@ def parse_feff_dat(text: str, origin: str = "", relative_amplitude: float = 0.0)
 
 
 def read_feff_dat(path: str | Path) -> FeffPath:
-    """The path of a feffNNNN.dat on disk. Raises FeffError."""
+    """The path of a feffNNNN.dat on disk.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    FeffPath
+        The path of a feffNNNN.dat on disk.
+
+    Raises
+    ------
+    FeffError
+        FEFF failed, with its own words.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> paths = xs.find_paths("Cu", absorber="Cu", program="feff6l", radius=4.0)
+    >>> from pathlib import Path
+    >>> file = Path(mkdtemp()) / "feff0001.dat"
+    >>> _ = file.write_text(paths[0].text)
+    >>> xs.feff.read_feff_dat(file).nleg
+    2
+    """
     try:
         text = Path(path).read_text()
     except (OSError, UnicodeDecodeError) as exc:

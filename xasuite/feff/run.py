@@ -66,14 +66,35 @@ def run_feff(
 
     Parameters
     ----------
-    inputs: the text of feff.inp, or files by name.
-    program: feff8l or feff6l (see PROGRAMS).
-    steps: other programs than PROGRAMS[program], each with the file that it has to leave.
-    keep: patterns of the files that are kept.
-    timeout: s, for all programs together.
-    label: what the run is for, used in messages.
+    inputs : str or Mapping str, str
+        the text of feff.inp, or files by name.
+    program : str
+        feff8l or feff6l (see PROGRAMS).
+    steps : sequence of tuple str, str, optional
+        other programs than PROGRAMS[program], each with the file that it has to leave.
+    keep : sequence of str
+        patterns of the files that are kept.
+    timeout : float
+        s, for all programs together.
+    label : str
+        what the run is for, used in messages.
 
-    Raises FeffError: program missing, time limit, or FEFF's failure with its own words.
+    Returns
+    -------
+    FeffRun
+        FEFF's output for an input, from the cache when the same input was run by the same programs.
+
+    Raises
+    ------
+    FeffError
+        Program missing, time limit, or FEFF's failure with its own words.
+
+    Examples
+    --------
+    >>> cluster = xs.feff.make_cluster(xs.load_crystal("Cu"), absorber="Cu", radius=4.0)
+    >>> run = xs.feff.run_feff(xs.feff.feff_inp(cluster, radius=4.0, program="feff6l"), program="feff6l")
+    >>> "feff0001.dat" in run.files
+    True
     """
     if program not in PROGRAMS:
         raise FeffError(f"no FEFF program {program!r}; there are {', '.join(PROGRAMS)}")

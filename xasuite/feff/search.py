@@ -34,17 +34,35 @@ def find_paths(
 
     Parameters
     ----------
-    crystal: what load_crystal takes.
-    absorber: element; put on the absorbing site if the crystal has another there.
-    radius: half the longest path, A.
-    site: number, label or element of the absorbing site (see make_cluster).
-    substitute: element or site label -> element in its place, on every such atom.
-    program: feff8l or feff6l; scf: self-consistent potentials (feff8l only, minutes).
-    timeout: s; by default 300, with scf 1200.
+    crystal : str or Path or Lattice or Crystal
+        what load_crystal takes.
+    absorber : str
+        element; put on the absorbing site if the crystal has another there.
+    edge : str
+        The edge, as "K" or "L3".
+    radius : float
+        half the longest path, A.
+    site : int or str, optional
+        number, label or element of the absorbing site (see make_cluster).
+    substitute : Mapping str, str, optional
+        element or site label -> element in its place, on every such atom.
+    program : str
+        feff8l or feff6l.
+    scf : bool
+        self-consistent potentials (feff8l only, minutes).
+    timeout : float, optional
+        s; by default 300, with scf 1200.
 
     Returns
     -------
-    Each path with `relative_amplitude` in % of the strongest. Raises CrystalError, FeffError.
+    tuple of FeffPath
+        Each path with `relative_amplitude` in % of the strongest. Raises CrystalError, FeffError.
+
+    Examples
+    --------
+    >>> paths = xs.find_paths("Cu", absorber="Cu", program="feff6l", radius=4.0)
+    >>> round(paths[0].reff, 3)
+    2.556
     """
     structure = load_crystal(crystal)
     if not radius > 0:
@@ -120,7 +138,28 @@ class Shell:
 
 
 def shells(paths: Sequence[FeffPath], scatterer: str, *, within: float = SHELL_GAP) -> tuple[Shell, ...]:
-    """The shells of an element: a gap above `within` A starts a new one; 0 makes each distance its own."""
+    """The shells of an element: a gap above `within` A starts a new one; 0 makes each distance its own.
+
+    Parameters
+    ----------
+    paths : sequence of FeffPath
+        Of `find_paths`.
+    scatterer : str
+        The scattering element.
+    within : float
+        Distances closer than this (A) are one shell.
+
+    Returns
+    -------
+    tuple of Shell
+        The shells of an element: a gap above `within` A starts a new one; 0 makes each distance its own.
+
+    Examples
+    --------
+    >>> paths = xs.find_paths("Cu", absorber="Cu", program="feff6l", radius=4.0)
+    >>> [round(s.reff, 2) for s in xs.feff.shells(paths, "Cu")]
+    [2.56, 3.61]
+    """
     single = sorted(
         (p for p in paths if p.nleg == 2 and p.scatterers[0].strip() == scatterer), key=lambda p: p.reff
     )
@@ -143,8 +182,37 @@ def select(
 ) -> FeffPath:
     """One path: by FEFF's own number (`path`), or the one that stands for a shell of an element.
 
-    `shell` counts the element's shells from the absorber; a split shell (2+2+2 oxygen of a distorted perovskite, hcp's 6+6) is
-    one unless `within` is 0 or the path is named by its number. Raises CrystalError naming what there is.
+    `shell` counts the element's shells from the absorber; a split shell (2+2+2 oxygen of a distorted
+    perovskite, hcp's 6+6) is one unless `within` is 0 or the path is named by its number.
+
+    Parameters
+    ----------
+    paths : sequence of FeffPath
+        Of `find_paths`.
+    scatterer : str, optional
+        The scattering element.
+    shell : int
+        Which shell of the element, from the absorber.
+    path : int, optional
+        The file.
+    within : float
+        Distances closer than this (A) are one shell.
+
+    Returns
+    -------
+    FeffPath
+        One path: by FEFF's own number (`path`), or the one that stands for a shell of an element.
+
+    Raises
+    ------
+    CrystalError
+        Naming what there is.
+
+    Examples
+    --------
+    >>> paths = xs.find_paths("Cu", absorber="Cu", program="feff6l", radius=4.0)
+    >>> round(xs.feff.select(paths, scatterer="Cu", shell=1).reff, 3)
+    2.556
     """
     origin = paths[0].origin if paths else "no structure"
     if path is not None:

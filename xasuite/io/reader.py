@@ -72,8 +72,47 @@ def read_all(
 ) -> list[Scan]:
     """Every scan of a file, in the file's order; ``file::text`` takes the groups whose name holds the text.
 
-    Groups that are not XAFS (chi(k), tables of something else) are left out with a warning. Raises
-    ReadError when nothing is left, ChannelError as `read`.
+    Groups that are not XAFS (chi(k), tables of something else) are left out with a warning.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    element : str, optional
+        Element of the absorber; left out, from the header or from where mu jumps.
+    edge : str, optional
+        The edge, as "K" or "L3".
+    mu : str, optional
+        Arithmetic over channels that gives mu.
+    reference : str, optional
+        Arithmetic over channels that gives the reference's mu.
+    i0 : str, optional
+        The column of the incident intensity.
+    energy : str, optional
+        The column of the energies.
+    units : str, optional
+        What the energy column holds: "eV", "keV" or "angle".
+
+    Returns
+    -------
+    list of Scan
+        Every scan of a file, in the file's order; ``file::text`` takes the groups whose name holds the text.
+
+    Raises
+    ------
+    ReadError
+        When nothing is left.
+    ChannelError
+        As `read`.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> energy = np.arange(8800.0, 9800.0, 1.0)
+    >>> spectrum = xs.Spectrum(energy, 0.5 + np.arctan((energy - 8979.0) / 1.5) / np.pi, "Cu", "K")
+    >>> path = xs.write(f"{mkdtemp()}/cu.xdi", spectrum)
+    >>> len(xs.read_all(path))
+    1
     """
     import warnings
 
@@ -103,7 +142,31 @@ def read_all(
 
 
 def groups(path: str | Path) -> list[str]:
-    """Names of the groups of a file, in its order; [""] for a file of a single scan. Raises ReadError."""
+    """Names of the groups of a file, in its order; [""] for a file of a single scan.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    list of str
+        Names of the groups of a file, in its order; [""] for a file of a single scan.
+
+    Raises
+    ------
+    ReadError
+        A file that is missing or damaged.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> energy = np.arange(8800.0, 9800.0, 1.0)
+    >>> spectrum = xs.Spectrum(energy, 0.5 + np.arctan((energy - 8979.0) / 1.5) / np.pi, "Cu", "K")
+    >>> xs.io.groups(xs.write(f"{mkdtemp()}/cu.xdi", spectrum))
+    ['']
+    """
     file, _ = split_group(path)
     return [t.group for t in _load(file)[0]]
 

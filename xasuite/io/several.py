@@ -32,19 +32,18 @@ def read(
 
     Parameters
     ----------
-    path
-        The file; ``file::group`` picks one of several groups by its name, its number from 1, or a unique
-        part of its name. A list of files, or a pattern such as ``"scans/*.dat"``, gives a list of scans, those of a
-        pattern in natural order (scan_9 before scan_10).
-    element, edge
+    path : str, Path, or list of these
+        The file; ``file::group`` picks one of several groups by its name, its number from 1, or a unique part of its name. A
+        list of files, or a pattern such as ``"scans/*.dat"``, gives a list of scans, those of a pattern in natural order
+        (scan_9 before scan_10).
+    element, edge : str, optional
         As "Co", "K"; left out, they come from the header or from where mu jumps (a note says which).
-    mu, reference
-        Arithmetic over channels, such as ``"ln(i0/it)"`` or ``"ifluor/i0"``; left out, found by the
-        channels' names, else by what they hold. Names are taken in any letter case and by role: it, itrans and I1
-        are one.
-    i0
+    mu, reference : str, optional
+        Arithmetic over channels, such as ``"ln(i0/it)"`` or ``"ifluor/i0"``; left out, found by the channels' names, else by
+        what they hold. Names are taken in any letter case and by role: it, itrans and I1 are one.
+    i0 : str, optional
         The column of the incident intensity, where no name says so.
-    energy, units
+    energy, units : str, optional
         The column of the energies and what it holds: "eV", "keV" or "angle" (degrees).
 
     Returns
@@ -88,7 +87,34 @@ def is_pattern(path: str | Path) -> bool:
 
 
 def expanded(path: str | Path) -> list[str]:
-    """The files that a name stands for, in natural order, each with the group named behind it. Raises ReadError."""
+    """The files that a name stands for, in natural order, each with the group named behind it.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    list of str
+        The files that a name stands for, in natural order, each with the group named behind it.
+
+    Raises
+    ------
+    ReadError
+        A file that is missing or damaged.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> energy = np.arange(8800.0, 9800.0, 1.0)
+    >>> spectrum = xs.Spectrum(energy, 0.5 + np.arctan((energy - 8979.0) / 1.5) / np.pi, "Cu", "K")
+    >>> folder = mkdtemp()
+    >>> for i in (10, 2):
+    ...     _ = xs.write(f"{folder}/scan_{i}.xdi", spectrum)
+    >>> [name.rsplit("_")[-1] for name in xs.io.expanded(f"{folder}/*.xdi")]
+    ['2.xdi', '10.xdi']
+    """
     from .sources import find_files
 
     if not is_pattern(path):

@@ -41,22 +41,30 @@ def write(path: str | Path, records: Any, format: str | None = None) -> Path:
 
     Parameters
     ----------
-    path
+    path : str or Path
         The target; its suffix gives the format: .prj (Athena project), .h5 .hdf5 .nxs (NXxas), .csv, .xdi.
-    records
+    records : object
         A Scan, Spectrum, Normalized, a Series of them, or a list; CSV takes a Chi or a Transform too.
-    format
+    format : str, optional
         "athena", "nxxas", "csv" or "xdi", where the suffix does not say.
 
     Returns
     -------
     Path
-        The file written.
+        Path The file written.
 
     Raises
     ------
     WriteError
         Unknown format, nothing to write, several records where the format holds one, or an unwritable place.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> energy = np.arange(8800.0, 9800.0, 1.0)
+    >>> spectrum = xs.Spectrum(energy, 0.5 + np.arctan((energy - 8979.0) / 1.5) / np.pi, "Cu", "K")
+    >>> xs.write(f"{mkdtemp()}/cu.xdi", spectrum).name
+    'cu.xdi'
     """
     target = Path(path)
     kind = format or FORMATS.get(target.suffix.lower(), "")

@@ -42,21 +42,55 @@ def background(
 ) -> Any:
     """chi(k) and the background mu0(E), the spline that leaves least in |chi(R)| below rbkg.
 
+    05 1/A, chi (..., nk), bkg (..., n), and epsilon_k (...), the noise by the usual estimate
+    (docs/decisions/noise.md). Newville et al. 1993, Phys. Rev. B 47, 14126.
+
     Parameters
     ----------
-    normalized : what `normalize` gives, mu (..., n); or a Series of it.
-    rbkg : A, the R below which chi(R) is taken for background.
-    kweight : power of k in the transform that is made small; 3 with rbkg 0.8 keeps N (docs/decisions/background.md).
-    e0 : eV, origin of k, one number or one a row; left out, the normalisation's.
-    k : range in 1/A of the spline and the transform; left out, from 0 to the end of the data.
-    dk, window : the transform's window.
-    clamp, nclamp : how strongly, and over how many points, chi is drawn to 0 at its low and high end.
-    clamp_scale : "edge_step" divides mu by the edge step first, so that the clamp's strength does not depend on
-        the sample's thickness; "mu" is Larch's own behaviour.
+    normalized : Normalized or Series
+        what `normalize` gives, mu (..., n); or a Series of it.
+    rbkg : float
+        A, the R below which chi(R) is taken for background.
+    kweight : int
+        power of k in the transform that is made small; 3 with rbkg 0.8 keeps N
+        (docs/decisions/background.md).
+    e0 : float or array, optional
+        eV, origin of k, one number or one a row; left out, the normalisation's.
+    k : tuple of float, optional
+        range in 1/A of the spline and the transform; left out, from 0 to the end of the data.
+    dk : float
+        the transform's window.
+    window : str
+        the transform's window.
+    clamp : tuple of float
+        how strongly, and over how many points, chi is drawn to 0 at its low and high end.
+    nclamp : int
+        how strongly, and over how many points, chi is drawn to 0 at its low and high end.
+    clamp_scale : str
+        "edge_step" divides mu by the edge step first, so that the clamp's strength does not depend on the
+        sample's thickness; "mu" is Larch's own behaviour.
 
-    Returns Chi: k (nk,) from 0 in steps of 0.05 1/A, chi (..., nk), bkg (..., n), and epsilon_k (...), the noise
-    by the usual estimate (docs/decisions/noise.md). Raises DataError, RangeError (k beyond the data, E0 outside
-    the scan), ReductionError. Newville et al. 1993, Phys. Rev. B 47, 14126.
+    Returns
+    -------
+    object
+        Chi: k (nk,) from 0 in steps of 0.
+
+    Raises
+    ------
+    DataError
+        Data that are not finite, not ascending, or of the wrong shape.
+    RangeError
+        K beyond the data, E0 outside the scan.
+    ReductionError
+        No edge, or mu upside down.
+
+    Examples
+    --------
+    >>> energy = np.arange(8800.0, 9800.0, 1.0)
+    >>> spectrum = xs.Spectrum(energy, 0.5 + np.arctan((energy - 8979.0) / 1.5) / np.pi, "Cu", "K")
+    >>> chi = xs.background(xs.normalize(spectrum), rbkg=1.0, kweight=2)
+    >>> float(chi.k[1])
+    0.05
     """
     settings = Settings(rbkg, kweight, k, dk, window, clamp, nclamp)
     if isinstance(normalized, Series):

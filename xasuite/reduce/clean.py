@@ -32,12 +32,31 @@ LEAST_GLITCH = 0.002  # of the range of mu: what is smaller does no harm
 def average_repeats(spectrum: Spectrum, *, within: float = 1e-6) -> Spectrum:
     """The spectrum in ascending energy, with points of one energy averaged.
 
+    mu_err of an average of m points is the root of the sum of squares over m.
+
     Parameters
     ----------
-    spectrum : mu (..., n); energies may repeat and be in any order.
-    within : eV; neighbours closer than this are one energy.
+    spectrum : Spectrum
+        mu (..., n); energies may repeat and be in any order.
+    within : float
+        eV; neighbours closer than this are one energy.
 
-    mu_err of an average of m points is the root of the sum of squares over m. Raises DataError.
+    Returns
+    -------
+    Spectrum
+        The spectrum in ascending energy, with points of one energy averaged.
+
+    Raises
+    ------
+    DataError
+        Data that are not finite, not ascending, or of the wrong shape.
+
+    Examples
+    --------
+    >>> from xasuite.reduce import average_repeats
+    >>> energy = np.repeat(np.arange(8800.0, 9000.0, 1.0), 2)
+    >>> average_repeats(xs.Spectrum(energy, np.ones(energy.size), "Cu", "K")).energy.size
+    200
     """
     what = name_of(spectrum)
     checks.finite(spectrum.energy, "energy", what)
@@ -68,18 +87,47 @@ def rebin(
 ) -> Spectrum:
     """The spectrum on a grid of three regions: pre-edge, XANES, and EXAFS in constant steps of k.
 
+    Every point goes into the bin of its nearest grid energy; a bin's mean belongs to the mean of its
+    energies, and a cubic spline through these brings it to the grid: no point is lost, no slope turned into a
+    shift. mu_err goes along (root of the sum of squares over the count).
+
     Parameters
     ----------
-    spectrum : mu (..., n); repeated energies are averaged on the way.
-    e0 : eV; left out, found (for a stack, the median of its rows: they share one grid).
-    pre_step, xanes_step : eV; xanes_step left out is e0/25000 cut to a multiple of 0.05.
-    xanes : eV from e0, where the XANES region starts and ends.
-    kstep : 1/A above it.
-    energy : a grid (m,) in eV to use instead; it must lie within the data.
+    spectrum : Spectrum
+        mu (..., n); repeated energies are averaged on the way.
+    e0 : float, optional
+        eV; left out, found (for a stack, the median of its rows: they share one grid).
+    pre_step : float
+        eV; xanes_step left out is e0/25000 cut to a multiple of 0.05.
+    xanes : tuple of float
+        eV from e0, where the XANES region starts and ends.
+    xanes_step : float, optional
+        eV; xanes_step left out is e0/25000 cut to a multiple of 0.05.
+    kstep : float
+        1/A above it.
+    energy : array, optional
+        a grid (m,) in eV to use instead; it must lie within the data.
 
-    Every point goes into the bin of its nearest grid energy; a bin's mean belongs to the mean of its energies,
-    and a cubic spline through these brings it to the grid: no point is lost, no slope turned into a shift.
-    mu_err goes along (root of the sum of squares over the count). Raises DataError, RangeError, ReductionError.
+    Returns
+    -------
+    Spectrum
+        The spectrum on a grid of three regions: pre-edge, XANES, and EXAFS in constant steps of k.
+
+    Raises
+    ------
+    DataError
+        Data that are not finite, not ascending, or of the wrong shape.
+    RangeError
+        A range outside the data.
+    ReductionError
+        No edge, or mu upside down.
+
+    Examples
+    --------
+    >>> energy = np.arange(8800.0, 9800.0, 1.0)
+    >>> spectrum = xs.Spectrum(energy, 0.5 + np.arctan((energy - 8979.0) / 1.5) / np.pi, "Cu", "K")
+    >>> xs.rebin(spectrum).energy.size < energy.size
+    True
     """
     spectrum = average_repeats(spectrum)
     data, _ = checked(spectrum)
@@ -145,15 +193,43 @@ def deglitch(
 ) -> Spectrum:
     """The spectrum with glitches replaced by the straight line between their neighbours.
 
+    Each replaced point is named in the notes.
+
     Parameters
     ----------
-    spectrum : mu (..., n); the axis stays as it is, named points are replaced in every row of a stack.
-    at : the glitches in eV: energies (points within `width` are replaced; the nearest if none is) or ranges
+    spectrum : Spectrum
+        mu (..., n); the axis stays as it is, named points are replaced in every row of a stack.
+    at : sequence of float or tuple of float, optional
+        the glitches in eV: energies (points within `width` are replaced; the nearest if none is) or ranges
         (low, high). Left out, they are found in each row.
-    width : eV.
-    threshold, protect : the rule of `find_glitches`.
+    width : float
+        eV.
+    threshold : float
+        the rule of `find_glitches`.
+    protect : tuple of float
+        the rule of `find_glitches`.
 
-    Raises DataError, RangeError for an energy outside the scan. Each replaced point is named in the notes.
+    Returns
+    -------
+    Spectrum
+        The spectrum with glitches replaced by the straight line between their neighbours.
+
+    Raises
+    ------
+    DataError
+        Data that are not finite, not ascending, or of the wrong shape.
+    RangeError
+        For an energy outside the scan.
+
+    Examples
+    --------
+    >>> energy = np.arange(8800.0, 9800.0, 1.0)
+    >>> spectrum = xs.Spectrum(energy, 0.5 + np.arctan((energy - 8979.0) / 1.5) / np.pi, "Cu", "K")
+    >>> mu = spectrum.mu.copy()
+    >>> mu[700] += 0.5
+    >>> bad = xs.Spectrum(energy, mu, "Cu", "K")
+    >>> bool(xs.deglitch(bad).mu[700] < mu[700] - 0.4)
+    True
     """
     energy, mu = checked(spectrum)
     if at is None:
@@ -187,8 +263,30 @@ def find_glitches(
 
     A point is one when it differs from the cubic through its 6 neighbours on either side (the nearest 2 left
     out) by more than `threshold` times the local scatter of such differences (1.4826 times their median
-    absolute deviation over 61 points) and by more than 0.2 % of the range of mu. The worst goes first, and what
-    is left is judged again without it. Points from `protect` (eV about E0) are never called glitches.
+    absolute deviation over 61 points) and by more than 0.2 % of the range of mu. The worst goes first, and
+    what is left is judged again without it. Points from `protect` (eV about E0) are never called glitches.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+        mu (..., n) on energy (n,) in eV.
+    threshold : float
+        In local scatters.
+    protect : tuple of float
+        eV about E0 that are never called glitches.
+
+    Returns
+    -------
+    object
+        Which points (..., n) are glitches, as booleans.
+
+    Examples
+    --------
+    >>> energy = np.arange(8800.0, 9800.0, 1.0)
+    >>> spectrum = xs.Spectrum(energy, 0.5 + np.arctan((energy - 8979.0) / 1.5) / np.pi, "Cu", "K")
+    >>> from xasuite.reduce import find_glitches
+    >>> int(find_glitches(spectrum).sum())
+    0
     """
     energy, mu = checked(spectrum)
     if threshold <= 0:

@@ -100,21 +100,32 @@ def correct_overabsorption(data: Normalized | Chi, geometry: Geometry) -> Any:
     Parameters
     ----------
     data : Normalized or Chi
-        Of a Normalized the XANES is corrected for an infinitely thick sample (Haskel's FLUO, as Larch's
-        fluo_corr); of a Chi the amplitude, for a sample of any thickness (Booth and Bridges 2005).
+        Normalized or Chi Of a Normalized the XANES is corrected for an infinitely thick sample (Haskel's
+        FLUO, as Larch's fluo_corr); of a Chi the amplitude, for a sample of any thickness (Booth and Bridges
+        2005).
     geometry : Geometry
-        Composition, angles and thickness.
+        Geometry Composition, angles and thickness.
 
     Returns
     -------
-    Spectrum or Chi
-        A Spectrum has to be normalised again. The last Step holds the factor on a small chi 100 eV above the edge
-        and its relative error, `amplitude_err`; a note says both.
+    object
+        Spectrum or Chi A Spectrum has to be normalised again. The last Step holds the factor on a small chi
+        100 eV above the edge and its relative error, `amplitude_err`; a note says both.
 
     Raises
     ------
     ReductionError
         Element not in the formula, a thin sample for a XANES, an edge without a fluorescence line.
+
+    Examples
+    --------
+    >>> from xasuite.reduce import Geometry, correct_overabsorption
+    >>> k = np.arange(0.0, 16.0, 0.05)
+    >>> measured = 0.05 * np.sin(5.0 * k) * np.exp(-0.016 * k**2)
+    >>> chi = xs.Chi(k=k, chi=measured, e0=8979.0, edge_step=1.0, element="Cu", edge="K")
+    >>> foil = Geometry("Cu", angle_in=45.0, angle_out=45.0, thickness=4.0, density=8.96)
+    >>> bool(np.abs(correct_overabsorption(chi, foil).chi).max() > np.abs(measured).max())
+    True
     """
     element, edge = data.element, (data.edge or "K").upper()
     if element not in _atoms(geometry.formula) or edge not in LINES:
@@ -221,26 +232,42 @@ def correct_deadtime(
     Parameters
     ----------
     scan : Scan
-    channels : names of the counts that are corrected.
-    rates : names of the channels with the input count rate as measured (1/s), one for each of `channels`, or one
+        Scan.
+    channels : sequence of str
+        names of the counts that are corrected.
+    rates : sequence of str
+        names of the channels with the input count rate as measured (1/s), one for each of `channels`, or one
         for all.
-    tau : dead time, s.
-    model : "paralysable", measured = true exp(-true tau); or "nonparalysable", true = measured / (1 - measured tau).
+    tau : float
+        dead time, s.
+    model : str
+        "paralysable", measured = true exp(-true tau); or "nonparalysable", true = measured / (1 - measured
+        tau).
 
     Returns
     -------
     Scan
-        With a note, and `amplitude_err`: what 10 % of the dead time change between the smallest and the largest
-        factor of the scan.
+        Scan With a note, and `amplitude_err`: what 10 % of the dead time change between the smallest and the
+        largest factor of the scan.
 
     Raises
     ------
-    ChannelError, ReductionError
+    ChannelError
+        No such channel; a rate that no detector with this dead time shows.
+    ReductionError
         No such channel; a rate that no detector with this dead time shows.
 
-    Notes
-    -----
-    Knoll, Radiation Detection and Measurement (4th ed. 2010), section 4.VII.
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> energy = np.arange(8800.0, 9800.0, 2.0)
+    >>> mu = 0.5 + np.arctan((energy - 8979.0) / 1.5) / np.pi
+    >>> counts = {n: 1e5 * mu * (1 + rng.normal(0, 1e-3, mu.size)) for n in ("f1", "f2")}
+    >>> scan = xs.Scan(energy, {"i0": np.full(mu.size, 1e6), "rate": 1e4 * mu, **counts}, "Cu", "K", mu_expr="f1/i0")
+    >>> from xasuite.reduce import correct_deadtime
+    >>> fixed = correct_deadtime(scan, ["f1"], rates=["rate"], tau=1e-6)
+    >>> bool((fixed.channels["f1"] > scan.channels["f1"]).all())
+    True
     """
     names = list(rates) * len(channels) if len(rates) == 1 else list(rates)
     if len(names) != len(channels):
@@ -286,20 +313,38 @@ def merge_elements(
     Parameters
     ----------
     scan : Scan
-    channels : the elements' channels, two or more.
-    i0 : the channel that each is divided by.
-    weights : one a channel; left out, the inverse variance of each element's normalised mu (its third differences
+        Scan.
+    channels : sequence of str
+        the elements' channels, two or more.
+    i0 : str
+        the channel that each is divided by.
+    weights : sequence of float, optional
+        one a channel; left out, the inverse variance of each element's normalised mu (its third differences
         above the edge), so that an element counts by its edge over its noise and not by its counts.
 
     Returns
     -------
     Spectrum
-        mu is normalised and has mu_err, the standard deviation of the mean by the elements' scatter (`merge`).
+        Spectrum mu is normalised and has mu_err, the standard deviation of the mean by the elements' scatter
+        (`merge`).
 
     Raises
     ------
-    ChannelError, ReductionError
+    ChannelError
         No such channel; an element without an edge.
+    ReductionError
+        No such channel; an element without an edge.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> energy = np.arange(8800.0, 9800.0, 2.0)
+    >>> mu = 0.5 + np.arctan((energy - 8979.0) / 1.5) / np.pi
+    >>> counts = {n: 1e5 * mu * (1 + rng.normal(0, 1e-3, mu.size)) for n in ("f1", "f2")}
+    >>> scan = xs.Scan(energy, {"i0": np.full(mu.size, 1e6), "rate": 1e4 * mu, **counts}, "Cu", "K", mu_expr="f1/i0")
+    >>> from xasuite.reduce import merge_elements
+    >>> merge_elements(scan, ["f1", "f2"]).mu_err is not None
+    True
     """
     first = scan.mu(f"{channels[0]} / {i0}")
     ratios = np.stack([scan.channel(f"{name} / {i0}") for name in channels])
@@ -313,7 +358,26 @@ def merge_elements(
 
 
 def correction_error(data: Spectrum | Chi) -> float:
-    """The relative standard error that the corrections of a record's history add to its amplitudes."""
+    """The relative standard error that the corrections of a record's history add to its amplitudes.
+
+    Parameters
+    ----------
+    data : Spectrum or Chi
+        A record whose history is looked at.
+
+    Returns
+    -------
+    float
+        The relative standard error that the corrections of a record's history add to its amplitudes.
+
+    Examples
+    --------
+    >>> energy = np.arange(8800.0, 9800.0, 1.0)
+    >>> spectrum = xs.Spectrum(energy, 0.5 + np.arctan((energy - 8979.0) / 1.5) / np.pi, "Cu", "K")
+    >>> from xasuite.reduce import correction_error
+    >>> correction_error(spectrum)
+    0.0
+    """
     found = [
         float(step.settings["amplitude_err"]) for step in data.history if "amplitude_err" in step.settings
     ]

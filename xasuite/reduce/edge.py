@@ -44,7 +44,31 @@ class Inflection:
 
 
 def tabulated_e0(element: str, edge: str = "K") -> float:
-    """The tabulated edge energy in eV (xraydb; Elam et al. 2002). Raises ReductionError for no such edge."""
+    """The tabulated edge energy in eV (xraydb; Elam et al. 2002).
+
+    Parameters
+    ----------
+    element : str
+        Element of the absorber; left out, from the header or from where mu jumps.
+    edge : str
+        The edge, as "K" or "L3".
+
+    Returns
+    -------
+    float
+        The tabulated edge energy in eV (xraydb; Elam et al. 2002).
+
+    Raises
+    ------
+    ReductionError
+        For no such edge.
+
+    Examples
+    --------
+    >>> from xasuite.reduce import tabulated_e0
+    >>> tabulated_e0("Cu")
+    8979.0
+    """
     found = tabulated(element, edge.upper())
     if found is None:
         raise ReductionError(f"no tabulated energy for {element!r} {edge!r} edge; give tabulated in eV")
@@ -55,15 +79,35 @@ def tabulated_e0(element: str, edge: str = "K") -> float:
 def find_e0(spectrum: Spectrum, *, which: Which = "auto") -> Array:
     """E0 (...) in eV of each spectrum.
 
+    Tabulated energies are first inflections (Kraft et al. 1996; Bearden and Burr 1967): docs/decisions/e0.md.
+
     Parameters
     ----------
-    spectrum : mu (..., n) on energy (n,) in eV.
-    which : "maximum", the maximum of the smoothed derivative as Larch finds it; "first", the first significant
+    spectrum : Spectrum
+        mu (..., n) on energy (n,) in eV.
+    which : str
+        "maximum", the maximum of the smoothed derivative as Larch finds it; "first", the first significant
         inflection; "auto", the first for a metal (element known, two inflections 5-15 eV apart with mu rising
         between, the first within 8 eV of the tabulated energy), the maximum for all else.
 
-    Raises DataError, ReductionError. Tabulated energies are first inflections (Kraft et al. 1996; Bearden and
-    Burr 1967): docs/decisions/e0.md.
+    Returns
+    -------
+    array
+        E0 (...) in eV of each spectrum.
+
+    Raises
+    ------
+    DataError
+        Data that are not finite, not ascending, or of the wrong shape.
+    ReductionError
+        No edge, or mu upside down.
+
+    Examples
+    --------
+    >>> energy = np.arange(8800.0, 9800.0, 1.0)
+    >>> spectrum = xs.Spectrum(energy, 0.5 + np.arctan((energy - 8979.0) / 1.5) / np.pi, "Cu", "K")
+    >>> round(float(xs.find_e0(spectrum)))
+    8979
     """
     if which not in ("auto", "maximum", "first"):
         raise ReductionError(f"which = {which!r} is not one of auto, maximum, first")
@@ -90,10 +134,32 @@ def inflections(
 
     Parameters
     ----------
-    significant : smallest derivative that counts, as a share of the largest.
-    width : standard deviation (eV) of the Gaussian that smooths; E0/30000 but at least 0.5 and the step.
+    spectrum : Spectrum
+        mu (..., n) on energy (n,) in eV.
+    significant : float
+        smallest derivative that counts, as a share of the largest.
+    width : float, optional
+        standard deviation (eV) of the Gaussian that smooths; E0/30000 but at least 0.5 and the step.
 
-    Raises DataError, ReductionError.
+    Returns
+    -------
+    tuple of Inflection or tuple[tuple of Inflection, ...]
+        Every significant inflection of the edge region, ascending; a tuple a row for a stack.
+
+    Raises
+    ------
+    DataError
+        Data that are not finite, not ascending, or of the wrong shape.
+    ReductionError
+        No edge, or mu upside down.
+
+    Examples
+    --------
+    >>> energy = np.arange(8800.0, 9800.0, 1.0)
+    >>> spectrum = xs.Spectrum(energy, 0.5 + np.arctan((energy - 8979.0) / 1.5) / np.pi, "Cu", "K")
+    >>> from xasuite.reduce import inflections
+    >>> round(inflections(spectrum)[0].energy)
+    8979
     """
     energy, mu = checked(spectrum)
     rows = mu.reshape(-1, energy.size)

@@ -171,25 +171,28 @@ def edge_step_error(normalized: Normalized, foil: Normalized | None = None) -> A
     Parameters
     ----------
     normalized : Normalized
-        What `normalize` gave; one spectrum or a stack.
+        Normalized What `normalize` gave; one spectrum or a stack.
     foil : Normalized, optional
-        A foil whose S02 the sample's N is divided by: the error is then that of the ratio of the two steps. What
-        is common to both cancels only where both were normalised by one method.
+        Normalized, optional A foil whose S02 the sample's N is divided by: the error is then that of the
+        ratio of the two steps. What is common to both cancels only where both were normalised by one method.
 
     Returns
     -------
-    Array
-        Relative errors: 0.01 is one per cent. The noise of the spectrum is not in them.
+    array
+        Array Relative errors: 0.01 is one per cent. The noise of the spectrum is not in them.
 
     Raises
     ------
     ReductionError
         A spectrum that `normalize` did not make.
 
-    Notes
-    -----
-    The sizes are measured: steps of known height, scans of foils and oxides cut short, foils of several beamlines
-    (docs/decisions/edge_step.md).
+    Examples
+    --------
+    >>> energy = np.arange(8800.0, 9800.0, 1.0)
+    >>> spectrum = xs.Spectrum(energy, 0.5 + np.arctan((energy - 8979.0) / 1.5) / np.pi, "Cu", "K")
+    >>> from xasuite.reduce import edge_step_error
+    >>> 0 < float(edge_step_error(xs.normalize(spectrum))) < 0.1
+    True
     """
     method, given, alone, ratio = _errors(normalized)
     if foil is None:

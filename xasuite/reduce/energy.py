@@ -47,11 +47,28 @@ def shift(spectrum: Spectrum, by: float | Array) -> Spectrum:
 
     Parameters
     ----------
-    spectrum : mu (..., n); what a Normalized holds beyond a Spectrum is dropped, as E0 moved.
-    by : eV, one number, or one a row (...): rows of a stack then go by cubic interpolation onto the axis they
+    spectrum : Spectrum
+        mu (..., n); what a Normalized holds beyond a Spectrum is dropped, as E0 moved.
+    by : float or array
+        eV, one number, or one a row (...): rows of a stack then go by cubic interpolation onto the axis they
         share, cut to the energies that all of them cover.
 
-    Raises DataError for shifts that are not finite or not one a row.
+    Returns
+    -------
+    Spectrum
+        The spectrum with `by` eV added to its energy.
+
+    Raises
+    ------
+    DataError
+        For shifts that are not finite or not one a row.
+
+    Examples
+    --------
+    >>> energy = np.arange(8800.0, 9800.0, 1.0)
+    >>> spectrum = xs.Spectrum(energy, 0.5 + np.arctan((energy - 8979.0) / 1.5) / np.pi, "Cu", "K")
+    >>> float(xs.shift(spectrum, 2.0).energy[0])
+    8802.0
     """
     by = per_row(by, spectrum.lead, "by", name_of(spectrum)) if np.ndim(by) else np.asarray(by, float)
     checks.finite(by, "by", name_of(spectrum))
@@ -72,15 +89,44 @@ def calibrate(
 ) -> Spectrum:
     """The spectrum on the scale on which its foil's E0 has the tabulated value.
 
+    docs/decisions/e0.md.
+
     Parameters
     ----------
-    spectrum : a foil, or a sample measured together with one (`reference`).
-    e0 : eV, the foil's E0 on the measured scale, one number or one a row; left out, the first significant
+    spectrum : Spectrum
+        a foil, or a sample measured together with one (`reference`).
+    e0 : float or array, optional
+        eV, the foil's E0 on the measured scale, one number or one a row; left out, the first significant
         inflection to a fraction of a point (for Ru the first of two, 8-10 eV apart).
-    tabulated : eV; left out, xraydb's for the spectrum's element and edge.
-    use : the foil's signal: "reference", "mu", or "auto", the reference where there is one.
+    tabulated : float, optional
+        eV; left out, xraydb's for the spectrum's element and edge.
+    use : str
+        the foil's signal: "reference", "mu", or "auto", the reference where there is one.
 
-    Raises DataError, ReductionError. Warns when the shift exceeds 15 eV. docs/decisions/e0.md.
+    Returns
+    -------
+    Spectrum
+        The spectrum on the scale on which its foil's E0 has the tabulated value.
+
+    Raises
+    ------
+    DataError
+        Data that are not finite, not ascending, or of the wrong shape.
+    ReductionError
+        No edge, or mu upside down.
+
+    Warns
+    -----
+    XasuiteWarning
+        When the shift exceeds 15 ev.
+
+    Examples
+    --------
+    >>> energy = np.arange(8800.0, 9800.0, 1.0)
+    >>> spectrum = xs.Spectrum(energy, 0.5 + np.arctan((energy - 8979.0) / 1.5) / np.pi, "Cu", "K")
+    >>> moved = xs.calibrate(xs.shift(spectrum, 2.0), tabulated=8979.0)
+    >>> round(float(xs.find_e0(moved)))
+    8979
     """
     checked(spectrum)
     what = name_of(spectrum)
@@ -114,18 +160,44 @@ def align(
 ) -> Alignment:
     """The spectrum on the energy scale of `to`, by the shift that lays one foil's edge on the other's.
 
+    Least squares of y_to(E) = a + b E + s y(E - shift); the standard error is that of the fit, widened by the
+    residual's correlation from point to point. docs/decisions/alignment.md.
+
     Parameters
     ----------
-    spectrum : mu (..., n), each row aligned by itself; or a Series (the Alignment's spectrum is then a Series).
-    to : the single spectrum whose scale is kept.
-    use : what is compared: "reference" (the foils' channels), "mu", or "auto", the references if both have one.
-    fit_range : eV about the E0 of `to` in which the two are compared.
-    max_shift : eV; the largest shift looked for.
+    spectrum : Spectrum or Series
+        mu (..., n), each row aligned by itself; or a Series (the Alignment's spectrum is then a Series).
+    to : Spectrum
+        the single spectrum whose scale is kept.
+    use : str
+        what is compared: "reference" (the foils' channels), "mu", or "auto", the references if both have one.
+    fit_range : tuple of float
+        eV about the E0 of `to` in which the two are compared.
+    max_shift : float
+        eV; the largest shift looked for.
 
-    Returns Alignment. Raises DataError, RangeError, ReductionError when no shift within max_shift makes the two
-    alike (another element, a dead channel): nothing is set to zero in silence. Least squares of
-    y_to(E) = a + b E + s y(E - shift); the standard error is that of the fit, widened by the residual's
-    correlation from point to point. docs/decisions/alignment.md.
+    Returns
+    -------
+    Alignment
+        The spectrum on the energy scale of `to`, by the shift that lays one foil's edge on the other's.
+
+    Raises
+    ------
+    DataError
+        Data that are not finite, not ascending, or of the wrong shape.
+    RangeError
+        A range outside the data.
+    ReductionError
+        When no shift within max_shift makes the two alike (another element, a dead channel): nothing is set
+        to zero in silence.
+
+    Examples
+    --------
+    >>> energy = np.arange(8800.0, 9800.0, 1.0)
+    >>> spectrum = xs.Spectrum(energy, 0.5 + np.arctan((energy - 8979.0) / 1.5) / np.pi, "Cu", "K")
+    >>> aligned = xs.align(xs.shift(spectrum, 2.0), spectrum)
+    >>> round(float(aligned.shift), 2)
+    -2.0
     """
     if to.lead:
         raise DataError(f"{name_of(to)}: `to` is a stack; give one spectrum to align with")

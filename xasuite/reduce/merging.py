@@ -31,21 +31,51 @@ def merge(
 ) -> Spectrum:
     """The weighted mean of scans, with its standard deviation in mu_err (n,).
 
+    mu_err is the standard deviation of the mean: scatter of the scans about it (weighted, N - 1) over the
+    root of the effective number (sum w)^2 / sum w^2; both are in the last Step. The scans' own mu_err gives
+    the weights and nothing else: the scatter holds it. 5 eV.
+
     Parameters
     ----------
-    spectra : two or more spectra or scans, a stack (..., n) or a Series (its ok rows).
-    align : "reference", "mu" or "auto" put the scans on the energy scale of the first before (as `align`); "none" takes
-        their energies as they are.
-    weights : one number a scan; "mu_err" for the inverse variance of each point; left out, all equal.
-    energy : common grid (m,) in eV within all scans; left out, the first scan's energies that all scans cover.
+    spectra : sequence of Spectrum or Scan or Spectrum or Series
+        two or more spectra or scans, a stack (..., n) or a Series (its ok rows).
+    align : str
+        "reference", "mu" or "auto" put the scans on the energy scale of the first before (as `align`); "none"
+        takes their energies as they are.
+    weights : sequence of float or str, optional
+        one number a scan; "mu_err" for the inverse variance of each point; left out, all equal.
+    energy : array, optional
+        common grid (m,) in eV within all scans; left out, the first scan's energies that all scans cover.
         Scans on other energies come to it by cubic interpolation.
-    on : "mu", or "norm" for scans of different thickness or gain (Normalized only).
-    label : of the result.
+    on : str
+        "mu", or "norm" for scans of different thickness or gain (Normalized only).
+    label : str
+        of the result.
 
-    mu_err is the standard deviation of the mean: scatter of the scans about it (weighted, N - 1) over the root of
-    the effective number (sum w)^2 / sum w^2; both are in the last Step. The scans' own mu_err gives the weights
-    and nothing else: the scatter holds it. Raises DataError, ReductionError. Warns when E0 of the scans differ by
-    more than 0.5 eV.
+    Returns
+    -------
+    Spectrum
+        The weighted mean of scans, with its standard deviation in mu_err (n,).
+
+    Raises
+    ------
+    DataError
+        Data that are not finite, not ascending, or of the wrong shape.
+    ReductionError
+        No edge, or mu upside down.
+
+    Warns
+    -----
+    XasuiteWarning
+        When e0 of the scans differ by more than 0.
+
+    Examples
+    --------
+    >>> energy = np.arange(8800.0, 9800.0, 1.0)
+    >>> spectrum = xs.Spectrum(energy, 0.5 + np.arctan((energy - 8979.0) / 1.5) / np.pi, "Cu", "K")
+    >>> merged = xs.merge([spectrum, spectrum, spectrum])
+    >>> merged.mu_err is not None
+    True
     """
     scans = _scans(spectra)
     shifts = [0.0] * len(scans)

@@ -25,10 +25,36 @@ LASTING = 1.0  # 1/A
 def noise_of(k: Array, chi: Array) -> Array:
     """Standard deviation epsilon_k (...) of chi (..., nk) on k (nk,) in 1/A.
 
-    The root mean square of the real and imaginary parts of chi(R) between 15 and 30 A, where no shell is seen,
-    over what unit white noise gives there through the same weight and window (Newville, Boyanov and Sayers
-    1999, J. Synchrotron Rad. 6, 264). White noise of standard deviation s gives epsilon_k = s:
-    docs/decisions/noise.md. Raises DataError.
+    The root mean square of the real and imaginary parts of chi(R) between 15 and 30 A, where no shell is
+    seen, over what unit white noise gives there through the same weight and window (Newville, Boyanov and
+    Sayers 1999, J. Synchrotron Rad. 6, 264). White noise of standard deviation s gives epsilon_k = s:
+    docs/decisions/noise.md.
+
+    Parameters
+    ----------
+    k : array
+        Range in 1/A.
+    chi : array
+        chi(k) (..., nk).
+
+    Returns
+    -------
+    array
+        Standard deviation epsilon_k (...) of chi (..., nk) on k (nk,) in 1/A.
+
+    Raises
+    ------
+    DataError
+        Data that are not finite, not ascending, or of the wrong shape.
+
+    Examples
+    --------
+    >>> k = np.arange(0.0, 16.0, 0.05)
+    >>> chi = xs.Chi(k=k, chi=np.sin(5.0 * k) * np.exp(-0.016 * k**2), e0=8979.0, edge_step=1.0)
+    >>> from xasuite.reduce import noise_of
+    >>> noisy = np.random.default_rng(0).normal(0, 1e-3, k.size)
+    >>> 5e-4 < float(noise_of(k, noisy)) < 2e-3
+    True
     """
     k = checks.axis(k, "k", "chi")
     to_high_r = _high_r(k.tobytes())
@@ -57,7 +83,31 @@ def usable_k(chi: Chi | Series) -> Array:
     """The k (...) in 1/A from which the signal lies below the noise; the end of the data where it never does.
 
     The envelope of chi(k) is the modulus of its transform back from 1 to 6 A, the noise `noise_of`'s over the
-    whole of R; the signal has fallen when the envelope stays below epsilon_k for 1 1/A or to the end. Raises DataError.
+    whole of R; the signal has fallen when the envelope stays below epsilon_k for 1 1/A or to the end.
+
+    Parameters
+    ----------
+    chi : Chi or Series
+        chi(k) (..., nk).
+
+    Returns
+    -------
+    array
+        The k (...) in 1/A from which the signal lies below the noise; the end of the data where it never
+        does.
+
+    Raises
+    ------
+    DataError
+        Data that are not finite, not ascending, or of the wrong shape.
+
+    Examples
+    --------
+    >>> k = np.arange(0.0, 16.0, 0.05)
+    >>> chi = xs.Chi(k=k, chi=np.sin(5.0 * k) * np.exp(-0.016 * k**2), e0=8979.0, edge_step=1.0)
+    >>> from xasuite.reduce import usable_k
+    >>> 4 < float(usable_k(chi)) < 16
+    True
     """
     if isinstance(chi, Series):
         return over_series(chi, usable_k, (), {})

@@ -33,21 +33,50 @@ def normalize(
 ) -> Normalized:
     """A spectrum with E0, edge step, pre- and post-edge lines, normalised and flattened mu.
 
-    Parameters
-    ----------
-    spectrum : mu (..., n) on energy (n,) in eV.
-    e0 : eV, one number or one a row (...); found by `find_e0` when left out.
-    pre_range, norm_range : ranges in eV from e0 of the pre-edge and the post-edge; left out, as the method chooses
-        them from the range of the data. The ranges used are in the last Step of the history.
-    nnorm : order of the post-edge polynomial (0-5); left out 2, or 1 for a range below 300 eV, 0 below 30 eV.
-    method : "atomic", the step from the shape of the tabulated cross section (element needed), which depends least on
-        where the scan ends; "polynomial", with Larch's ranges where none are given; "mback", from a match to the
-        tabulated f'' (Weng et al. 2005). Left out, "polynomial" where a range or nnorm is given, else "atomic", else,
-        with a note that says why, "polynomial".
-
-    Raises DataError, RangeError (E0 outside the scan, empty ranges), ReductionError (no edge, mu upside down).
     norm = (mu - pre_edge) / edge_step; flat is norm with the post-edge's slope and curvature taken off above
     E0. `edge_step_error` says how well the step is known. docs/decisions/normalisation.md, edge_step.md.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+        mu (..., n) on energy (n,) in eV.
+    e0 : float or array, optional
+        eV, one number or one a row (...); found by `find_e0` when left out.
+    pre_range : tuple of float, optional
+        range in eV from e0 of the pre-edge or of the post-edge; left out, as the method chooses it from the
+        range of the data. The ranges used are in the last Step of the history.
+    norm_range : tuple of float, optional
+        range in eV from e0 of the pre-edge or of the post-edge; left out, as the method chooses it from the
+        range of the data. The ranges used are in the last Step of the history.
+    nnorm : int, optional
+        order of the post-edge polynomial (0-5); left out 2, or 1 for a range below 300 eV, 0 below 30 eV.
+    method : str, optional
+        "atomic", the step from the shape of the tabulated cross section (element needed), which depends least on
+        where the scan ends; "polynomial", with Larch's ranges where none are given; "mback", from a match to the
+        tabulated f'' (Weng et al. 2005). Left out, "polynomial" where a range or nnorm is given, else "atomic",
+        else, with a note that says why, "polynomial".
+
+    Returns
+    -------
+    Normalized
+        A spectrum with E0, edge step, pre- and post-edge lines, normalised and flattened mu.
+
+    Raises
+    ------
+    DataError
+        Data that are not finite, not ascending, or of the wrong shape.
+    RangeError
+        E0 outside the scan, empty ranges.
+    ReductionError
+        No edge, mu upside down.
+
+    Examples
+    --------
+    >>> energy = np.arange(8800.0, 9800.0, 1.0)
+    >>> spectrum = xs.Spectrum(energy, 0.5 + np.arctan((energy - 8979.0) / 1.5) / np.pi, "Cu", "K")
+    >>> norm = xs.normalize(spectrum, norm_range=(100, 800))
+    >>> abs(float(norm.edge_step) - 1.0) < 0.02
+    True
     """
     energy, _ = checked(spectrum)
     what, lead = name_of(spectrum), spectrum.lead

@@ -37,6 +37,25 @@ def other_edges(data: Normalized) -> tuple[OtherEdge, ...]:
     """K edges of the next heavier elements that a normalised spectrum (n,) shows, by energy; none where its own is not K.
 
     At each tabulated energy a cubic is fitted with and without an arctangent.
+
+    Parameters
+    ----------
+    data : Normalized
+        A record whose history is looked at.
+
+    Returns
+    -------
+    tuple of OtherEdge
+        K edges of the next heavier elements that a normalised spectrum (n,) shows, by energy; none where its
+        own is not K.
+
+    Examples
+    --------
+    >>> energy = np.arange(8800.0, 9800.0, 1.0)
+    >>> spectrum = xs.Spectrum(energy, 0.5 + np.arctan((energy - 8979.0) / 1.5) / np.pi, "Cu", "K")
+    >>> from xasuite.reduce import other_edges
+    >>> other_edges(xs.normalize(spectrum))
+    ()
     """
     if not data.element or (data.edge or "K") != "K" or data.norm.ndim > 1:
         return ()

@@ -49,11 +49,33 @@ def figure(kind: str, /, *inputs: Any, **options: Any) -> Any:
 
     Parameters
     ----------
-    kind : one of KINDS, or PAPER/NAME of a figure of references/published, which brings its inputs and options.
-    inputs : specs (.toml), data files, folders of results, series.h5, or records.
-    options : rows=, data_root= (see `samples`), and those of the kind's own function.
+    kind : str
+        one of KINDS, or PAPER/NAME of a figure of references/published, which brings its inputs and options.
+    *inputs
+        specs (.toml), data files, folders of results, series.h5, or records.
+    **options
+        rows=, data_root= (see `samples`), and those of the kind's own function.
 
-    Raises DataError for an unknown kind or no input, SpecError for an unknown published figure.
+    Returns
+    -------
+    object
+        A figure as a matplotlib Figure; save it with `save_figure`.
+
+    Raises
+    ------
+    DataError
+        For an unknown kind or no input.
+    SpecError
+        For an unknown published figure.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> energy = np.arange(8800.0, 9800.0, 1.0)
+    >>> spectrum = xs.Spectrum(energy, 0.5 + np.arctan((energy - 8979.0) / 1.5) / np.pi, "Cu", "K")
+    >>> made = xs.report.figure("ft", xs.write(f"{mkdtemp()}/cu.xdi", spectrum), k=(3, 12), kweight=2)
+    >>> type(made).__name__
+    'Figure'
     """
     from ..errors import nearest
 
@@ -136,7 +158,37 @@ def save_figure(
 ) -> list[Path]:
     """Write a figure as stem.pdf, stem.svg, stem.png; `width` in inches scales it to another column.
 
-    Raises DataError for another format, WriteError.
+    Parameters
+    ----------
+    made : object
+        Of `figure`.
+    stem : str or Path
+        Path without suffix.
+    formats : tuple of str
+        Of pdf, svg, png.
+    width : float, optional
+        Width in inches.
+
+    Returns
+    -------
+    list of Path
+        Write a figure as stem.pdf, stem.svg, stem.png; `width` in inches scales it to another column.
+
+    Raises
+    ------
+    DataError
+        For another format.
+    WriteError
+        A place that cannot be written.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> k = np.arange(0.0, 16.0, 0.05)
+    >>> chi = xs.Chi(k=k, chi=np.sin(5.0 * k) * np.exp(-0.016 * k**2), e0=8979.0, edge_step=1.0)
+    >>> from xasuite.report import save_figure
+    >>> [p.suffix for p in save_figure(xs.plot(chi), f"{mkdtemp()}/chi", formats=("png",))]
+    ['.png']
     """
     from .plots.style import save
 

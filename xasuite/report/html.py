@@ -35,11 +35,35 @@ def write_report(
 
     Parameters
     ----------
-    inputs : folders of results (of fit, reproduce, series), result.json or series.h5 files.
-    title : by default the first analysis' own.
-    errors : "parentheses" or "plus-minus".
+    inputs : sequence of str or Path
+        folders of results (of fit, reproduce, series), result.json or series.h5 files.
+    target : str or Path
+        The file to write.
+    title : str
+        by default the first analysis' own.
+    errors : str
+        "parentheses" or "plus-minus".
 
-    Returns the path. Raises ReadError, WriteError.
+    Returns
+    -------
+    Path
+        the path.
+
+    Raises
+    ------
+    ReadError
+        A file that is missing or damaged.
+    WriteError
+        A place that cannot be written.
+
+    Examples
+    --------
+    >>> from xasuite.errors import ReadError
+    >>> try:
+    ...     xs.report.write_report(["no_such_results"])
+    ... except ReadError as exc:
+    ...     print("not there")
+    not there
     """
     sections = [section_of(p) for p in find_inputs(inputs)]
     if not sections:

@@ -99,7 +99,37 @@ def parse_spec(text: str, path: str | Path, kind: type[S]) -> Loaded[S]: ...
 @overload
 def parse_spec(text: str, path: str | Path, kind: None) -> Loaded[Any]: ...
 def parse_spec(text: str, path: str | Path = "spec.toml", kind: type[Any] | None = Spec) -> Loaded[Any]:
-    """Check a spec given as text; `load_spec` says the rest. Raises SpecError with every mistake."""
+    """Check a spec given as text; `load_spec` says the rest.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+    path : str or Path
+        The file.
+    kind : type object, optional
+        The kind of spec.
+
+    Returns
+    -------
+    Loaded[object]
+        Check a spec given as text; `load_spec` says the rest.
+
+    Raises
+    ------
+    SpecError
+        With every mistake.
+
+    Examples
+    --------
+    >>> from xasuite.errors import SpecError
+    >>> from xasuite.specs import parse_spec
+    >>> try:
+    ...     parse_spec("xasuite = 2")
+    ... except SpecError as exc:
+    ...     print(len(exc.mistakes) > 1)
+    True
+    """
     path = Path(path)
     raw = parse_toml(text, path)
     if raw.get("xasuite") == 1:

@@ -51,13 +51,23 @@ def audit_spec(result: SpecResult, *, again: bool = False) -> SpecAudit | None:
     Parameters
     ----------
     result : SpecResult
-        Rows whose fit has no minimum or no errors are left out.
+        SpecResult Rows whose fit has no minimum or no errors are left out.
     again : bool
-        Repeat the fits even so.
+        bool Repeat the fits even so.
 
     Returns
     -------
-    SpecAudit, or None where there is nothing to audit, or Larch itself was the spec's engine.
+    SpecAudit or None
+        SpecAudit, or None where there is nothing to audit, or Larch itself was the spec's engine.
+
+    Examples
+    --------
+    >>> from xasuite.references import fits_dir
+    >>> from xasuite.specs import load_spec
+    >>> from xasuite.workflow import audit_spec, run_spec
+    >>> found = audit_spec(run_spec(load_spec(fits_dir() / "foils" / "co_foil_closure.toml"), variants=False))
+    >>> found is not None
+    True
     """
     fits = [f for f in result.rows if f.engine != "larch" and f.status in ("ok", "at bound")]
     if not fits:

@@ -18,9 +18,30 @@ ROUNDED = 0.05
 def check_spec(loaded: LoadedSpec, context: Context | None = None) -> list[str]:
     """Everything that would stop a spec or mislead its reader; raises SpecError with all of the first kind.
 
-    Checked beyond the text: the published table and its rows, the specs that parameters come from (each to its end, and
-    whether its fit is good), crystals, data files and their groups, k ranges against the data. Returned are the warnings:
-    ranges that differ from a foil's, a foil whose data are not there, choices that bias.
+    Checked beyond the text: the published table and its rows, the specs that parameters come from (each to
+    its end, and whether its fit is good), crystals, data files and their groups, k ranges against the data.
+    Returned are the warnings: ranges that differ from a foil's, a foil whose data are not there, choices that
+    bias.
+
+    Parameters
+    ----------
+    loaded : LoadedSpec
+        Of `load_spec`.
+    context : Context, optional
+        Where data are looked for; left out, the spec's folder and XASUITE_DATA.
+
+    Returns
+    -------
+    list of str
+        Everything that would stop a spec or mislead its reader; raises SpecError with all of the first kind.
+
+    Examples
+    --------
+    >>> from xasuite.references import fits_dir
+    >>> from xasuite.specs import load_spec
+    >>> from xasuite.workflow import check_spec
+    >>> check_spec(load_spec(fits_dir() / "foils" / "co_foil_closure.toml"))
+    []
     """
     context = context or Context()
     spec, mistakes = loaded.spec, _published(loaded)

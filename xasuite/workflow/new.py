@@ -73,6 +73,8 @@ def make_spec(
         N of the crystal and S02 free; left out, whether the crystal is the absorber's metal and no `s02` is given.
     absorber, edge, mu : str, optional
         Found from the data where left out.
+    rmax : float, optional
+        Shells out to this distance (A) are fitted.
     radius : float
         Half the longest path, A.
     title : str, optional

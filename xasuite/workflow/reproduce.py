@@ -118,10 +118,37 @@ def reproduce_specs(
 ) -> Reproduction:
     """Run every spec and score it against the published table it names.
 
-    With `studies` the simulated rows are also fitted at the noise that matches their published errors, and every row
-    under other settings. `keep` is called with each result as it is made, so that what is done is not lost.
-    Rows whose measured data are not there are named in `missing`. A spec that fails is named in `failed`
-    while the others go on; mistakes in a spec are raised at once, before anything runs.
+    With `studies` the simulated rows are also fitted at the noise that matches their published errors, and
+    every row under other settings. `keep` is called with each result as it is made, so that what is done is
+    not lost. Rows whose measured data are not there are named in `missing`. A spec that fails is named in
+    `failed` while the others go on; mistakes in a spec are raised at once, before anything runs.
+
+    Parameters
+    ----------
+    targets : sequence of str or Path or str or Path
+        Specs or folders of specs; left out, those of the shipped papers.
+    data_root : str or Path, optional
+        Where data are looked for beside the spec's folder.
+    studies : bool
+        Fit the simulated rows at matching noise and under other settings as well.
+    keep : Callable SpecResult , None, optional
+        Called with each result as it is made.
+    progress : Progress, optional
+        Called with a word on each step.
+
+    Returns
+    -------
+    Reproduction
+        Run every spec and score it against the published table it names.
+
+    Examples
+    --------
+    >>> from xasuite.errors import SpecError
+    >>> try:
+    ...     xs.reproduce("no_such.toml")
+    ... except SpecError as exc:
+    ...     print("not there")
+    not there
     """
     context = Context.of(data_root)
     say = progress or (lambda word: None)

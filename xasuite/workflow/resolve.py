@@ -84,7 +84,36 @@ def resolve_spec(
     """Read and reduce the data, run FEFF (cached), take inherited parameters over.
 
     With `skip_missing` rows whose file is not there are named in `missing` in place of an error.
-    Raises SpecError, ReadError, and whatever reading, reducing and FEFF raise.
+
+    Parameters
+    ----------
+    loaded : LoadedSpec
+        Of `load_spec`.
+    context : Context, optional
+        Where data are looked for; left out, the spec's folder and XASUITE_DATA.
+    skip_missing : bool
+        Name rows whose file is not there in place of an error.
+
+    Returns
+    -------
+    Resolved
+        Read and reduce the data, run FEFF (cached), take inherited parameters over.
+
+    Raises
+    ------
+    SpecError
+        Mistakes in the spec, all at once.
+    ReadError
+        And whatever reading, reducing and FEFF raise.
+
+    Examples
+    --------
+    >>> from xasuite.references import fits_dir
+    >>> from xasuite.specs import load_spec
+    >>> from xasuite.workflow import resolve_spec
+    >>> resolved = resolve_spec(load_spec(fits_dir() / "foils" / "co_foil_closure.toml"))
+    >>> resolved.rows[0].kind
+    'closure'
     """
     context = context or Context()
     settings = reduction_of(loaded)

@@ -153,6 +153,33 @@ def run_spec(
 
     A row that fails is kept in `failed` with its reason while the others go on; when none is left, its error
     is raised.
+
+    Parameters
+    ----------
+    loaded : LoadedSpec
+        Of `load_spec`.
+    context : Context, optional
+        Where data are looked for; left out, the spec's folder and XASUITE_DATA.
+    variants : bool
+        Fit the [[variant]] tables as well.
+    skip_missing : bool
+        Name rows whose file is not there in place of an error.
+    progress : Progress, optional
+        Called with a word on each step.
+
+    Returns
+    -------
+    SpecResult
+        Fit every row of a spec (all at once where [fit] together = true).
+
+    Examples
+    --------
+    >>> from xasuite.references import fits_dir
+    >>> from xasuite.specs import load_spec
+    >>> from xasuite.workflow import run_spec
+    >>> result = run_spec(load_spec(fits_dir() / "foils" / "co_foil_closure.toml"), variants=False)
+    >>> round(result.params["s02"].n, 1)
+    0.8
     """
     context = context or Context()
     say = progress or silent

@@ -57,7 +57,35 @@ class Cell:
 def score_result(
     result: SpecResult, table: PublishedTable, reference: str, fits: Sequence[FitResult] | None = None
 ) -> tuple[Cell, ...]:
-    """Every published number of the rows that the spec fits, beside ours; `fits` are other fits of its rows."""
+    """Every published number of the rows that the spec fits, beside ours; `fits` are other fits of its rows.
+
+    Parameters
+    ----------
+    result : SpecResult
+        Of `run_spec`.
+    table : PublishedTable
+        The published table.
+    reference : str
+        Arithmetic over channels that gives the reference's mu.
+    fits : sequence of FitResult, optional
+        Other fits of the rows; left out, the result's own.
+
+    Returns
+    -------
+    tuple of Cell
+        Every published number of the rows that the spec fits, beside ours; `fits` are other fits of its rows.
+
+    Examples
+    --------
+    >>> from xasuite.references import fits_dir
+    >>> from xasuite.specs import load_spec
+    >>> from xasuite.specs.published import table_of
+    >>> from xasuite.workflow import run_spec, score_result
+    >>> loaded = load_spec(fits_dir() / "foils" / "co_foil_closure.toml")
+    >>> cells = score_result(run_spec(loaded, variants=False), table_of(loaded), loaded.spec.reproduces)
+    >>> len(cells) > 0
+    True
+    """
     cells: list[Cell] = []
     for entry in result.loaded.spec.data:
         published = entry.published or (entry.simulate.row if entry.simulate else entry.label)

@@ -187,22 +187,50 @@ def run_valence(
 
     Parameters
     ----------
-    spec : str, Path, ValenceSpec or Loaded
-        The file, or a spec made in Python.
+    spec : str or Path or ValenceSpec or Loaded ValenceSpec
+        str, Path, ValenceSpec or Loaded The file, or a spec made in Python.
     data_root : str or Path, optional
-        Where data are looked for beside the spec's folder; left out, the environment variable XASUITE_DATA.
-    progress : callable, optional
-        Called with a compound's name, how many are done and how many there are.
+        str or Path, optional Where data are looked for beside the spec's folder; left out, the environment
+        variable XASUITE_DATA.
+    progress : Progress, optional
+        callable, optional Called with a compound's name, how many are done and how many there are.
 
     Returns
     -------
     ValenceResult
+        Run a valence spec at each of its fractions.
 
     Raises
     ------
-    SpecError, ReadError, ChannelError, CalibrationError, RangeError
-        Each names the spec's line or the compound. A fraction at which the normalisation range alone moves a fitted
-        standard by more than `max_spread` is refused with a sentence; when every fraction is, CalibrationError.
+    SpecError
+        Each names the spec's line or the compound. A fraction at which the normalisation range alone moves a
+        fitted standard by more than `max_spread` is refused with a sentence; when every fraction is,
+        CalibrationError.
+    ReadError
+        Each names the spec's line or the compound. A fraction at which the normalisation range alone moves a
+        fitted standard by more than `max_spread` is refused with a sentence; when every fraction is,
+        CalibrationError.
+    ChannelError
+        Each names the spec's line or the compound. A fraction at which the normalisation range alone moves a
+        fitted standard by more than `max_spread` is refused with a sentence; when every fraction is,
+        CalibrationError.
+    CalibrationError
+        Each names the spec's line or the compound. A fraction at which the normalisation range alone moves a
+        fitted standard by more than `max_spread` is refused with a sentence; when every fraction is,
+        CalibrationError.
+    RangeError
+        Each names the spec's line or the compound. A fraction at which the normalisation range alone moves a
+        fitted standard by more than `max_spread` is refused with a sentence; when every fraction is,
+        CalibrationError.
+
+    Examples
+    --------
+    >>> from xasuite.errors import XasuiteError
+    >>> try:
+    ...     xs.valence("no_such.toml")
+    ... except XasuiteError as exc:
+    ...     print("not there")
+    not there
     """
     loaded = as_loaded(spec, ValenceSpec)
     context = Context.of(data_root)

@@ -156,24 +156,48 @@ def find_lobes(
 ) -> Lobes:
     """The lobes of one chi(k)'s wavelet, with errors from noise.
 
-    White noise of standard deviation `epsilon_k` is added to chi(k) `resamples` times and each lobe is followed
-    to its maximum within its own half width; the standard deviation over the resamples is the error.
+    White noise of standard deviation `epsilon_k` is added to chi(k) `resamples` times and each lobe is
+    followed to its maximum within its own half width; the standard deviation over the resamples is the error.
 
     Parameters
     ----------
-    chi : Chi of one spectrum.
-    epsilon_k : noise of chi(k); None: the record's own, or estimated from chi(R) at 15-30 A where it has none.
-    resamples : how often; 0 leaves the errors NaN.
-    seed : of numpy's generator: the same seed gives the same errors.
-    threshold, limit : as in `maxima`; within_k, within_r : its k and r.
-    settings : those of `wavelet`.
+    chi : Chi
+        Chi of one spectrum.
+    epsilon_k : float, optional
+        noise of chi(k).
+    resamples : int
+        how often; 0 leaves the errors NaN.
+    seed : int
+        of numpy's generator: the same seed gives the same errors.
+    threshold : float
+        as in `maxima`; within_k, within_r : its k and r.
+    within_k : tuple of float, optional
+        Range in 1/A in which lobes are looked for.
+    within_r : tuple of float, optional
+        Range in A in which lobes are looked for.
+    limit : int
+        as in `maxima`; within_k, within_r : its k and r.
+    **settings
+        those of `wavelet`.
 
     Returns
     -------
-    Lobes, highest first. Warns of a lobe that is less than 4 standard errors high, or that less than 90 % of
-    the resamples keep.
+    Lobes
+        Lobes, highest first. Warns of a lobe that is less than 4 standard errors high, or that less than 90 %
+        of the resamples keep.
 
-    Raises DataError for a stack or a negative noise, and what `wavelet` raises.
+    Raises
+    ------
+    DataError
+        For a stack or a negative noise, and what `wavelet` raises.
+
+    Examples
+    --------
+    >>> k = np.arange(0.0, 16.0, 0.05)
+    >>> chi = xs.Chi(k=k, chi=np.sin(5.0 * k) * np.exp(-0.016 * k**2), e0=8979.0, edge_step=1.0)
+    >>> lobes = xs.find_lobes(chi, epsilon_k=1e-3, resamples=20, k=(3, 12), r=(1, 4))
+    >>> round(float(lobes.lobes[0].r), 1)
+    2.5
     """
     if chi.chi.ndim != 1:
         raise DataError(f"{chi.label}: lobes are found one spectrum at a time, chi is {chi.chi.shape}")
@@ -250,8 +274,34 @@ class Ridge:
 def ridge(transform: Wavelet, *, k: tuple[float, float] | None = None) -> Ridge:
     """The ridge along R: where in k the contributions at each distance lie.
 
-    `k` limits the search; without, the whole axis counts. A maximum on the search's edge gives NaN in k: there
-    is none inside. Raises RangeError when `k` holds no three points.
+    `k` limits the search; without, the whole axis counts. A maximum on the search's edge gives NaN in k:
+    there is none inside.
+
+    Parameters
+    ----------
+    transform : Wavelet
+        Of `wavelet`.
+    k : tuple of float, optional
+        Range in 1/A.
+
+    Returns
+    -------
+    Ridge
+        The ridge along R: where in k the contributions at each distance lie.
+
+    Raises
+    ------
+    RangeError
+        When `k` holds no three points.
+
+    Examples
+    --------
+    >>> k = np.arange(0.0, 16.0, 0.05)
+    >>> chi = xs.Chi(k=k, chi=np.sin(5.0 * k) * np.exp(-0.016 * k**2), e0=8979.0, edge_step=1.0)
+    >>> from xasuite.exafs.wavelet_transform import ridge
+    >>> found = ridge(xs.wavelet(chi, r=(1, 4)), k=(3, 12))
+    >>> found.k.shape == found.r.shape
+    True
     """
     cols = _inside(transform.k, k, "k")
     z = np.abs(transform.wt[..., cols])

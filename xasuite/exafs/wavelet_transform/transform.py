@@ -128,24 +128,54 @@ def wavelet(  # type: ignore[misc]
 
     Parameters
     ----------
-    chi : Chi with chi (..., nk) on k from 0 in equal steps, or a Series of it.
-    kind : "morlet" or "cauchy".
-    k : range in 1/A with a window of kind `window` and taper `dk` (1/A); None: all of the data, no window.
-    kweight : power of k that chi is multiplied with.
-    r : range in A, not corrected for phase: the same scale as |chi(R)|, a wave sin(2kR) lies at R.
-    dr, nr : step in A or number of points; neither: the points of |chi(R)|.
-    eta, sigma : Morlet's frequency and Gaussian width; resolution R / (eta sigma) in R whatever `r` is.
-    order : Cauchy's order; resolution R / sqrt(order) in R whatever `r` is.
-    norm : "energy" (the double integral of |W|^2 is the integral of |chi(R)|^2; Morlet's default),
-        "amplitude" (a wave of amplitude 1 gives 1) or "larch" (Cauchy's default).
+    chi : Chi or Series
+        Chi with chi (..., nk) on k from 0 in equal steps, or a Series of it.
+    kind : str
+        "morlet" or "cauchy".
+    k : tuple of float, optional
+        range in 1/A with a window of kind `window` and taper `dk` (1/A).
+    kweight : float
+        power of k that chi is multiplied with.
+    window : str
+        Window of the transform in k.
+    dk : float
+        Taper of the window, 1/A.
+    r : tuple of float
+        range in A, not corrected for phase: the same scale as |chi(R)|, a wave sin(2kR) lies at R.
+    dr : float, optional
+        step in A or number of points.
+    nr : int, optional
+        step in A or number of points.
+    eta : float
+        Morlet's frequency and Gaussian width; resolution R / (eta sigma) in R whatever `r` is.
+    sigma : float
+        Morlet's frequency and Gaussian width; resolution R / (eta sigma) in R whatever `r` is.
+    order : int
+        Cauchy's order; resolution R / sqrt(order) in R whatever `r` is.
+    norm : str, optional
+        "energy" (the double integral of |W|^2 is the integral of |chi(R)|^2; Morlet's default), "amplitude"
+        (a wave of amplitude 1 gives 1) or "larch" (Cauchy's default).
 
     Returns
     -------
-    Wavelet with wt (..., nr, nk), complex, and `chik` the weighted, windowed chi; or a Series of it. Rows that
-    hold NaN give NaN.
+    Wavelet or Series
+        Wavelet with wt (..., nr, nk), complex, and `chik` the weighted, windowed chi; or a Series of it. Rows
+        that hold NaN give NaN.
 
-    Raises RangeError for ranges that are empty or pass the data, DataError for unusable grids, unknown names,
-    or a stack whose result would take more than 2 GB (see `iter_wavelet`).
+    Raises
+    ------
+    RangeError
+        For ranges that are empty or pass the data.
+    DataError
+        For unusable grids, unknown names, or a stack whose result would take more than 2 GB (see
+        `iter_wavelet`.
+
+    Examples
+    --------
+    >>> k = np.arange(0.0, 16.0, 0.05)
+    >>> chi = xs.Chi(k=k, chi=np.sin(5.0 * k) * np.exp(-0.016 * k**2), e0=8979.0, edge_step=1.0)
+    >>> xs.wavelet(chi, k=(3, 12), r=(1, 4)).wt.ndim
+    2
     """
     settings: dict[str, Any] = {
         "kind": kind, "k": k, "kweight": kweight, "window": window, "dk": dk, "r": r, "dr": dr, "nr": nr,
@@ -170,15 +200,33 @@ def iter_wavelet(
 
     Parameters
     ----------
-    chi : Chi with chi (m, nk), or a Series of it.
-    rows : spectra a chunk; by default as many as fill 64 MB.
-    settings : those of `wavelet`.
+    chi : Chi or Series
+        Chi with chi (m, nk), or a Series of it.
+    rows : int, optional
+        spectra a chunk; by default as many as fill 64 MB.
+    **settings
+        those of `wavelet`.
 
     Yields
     ------
-    (slice of the rows, Wavelet with wt (rows, nr, nk)).
+    Iterator[tuple[slice, Wavelet]]
+        (slice of the rows, Wavelet with wt (rows, nr, nk)).
 
-    Raises DataError, RangeError as `wavelet` does.
+    Raises
+    ------
+    DataError
+        Data that are not finite, not ascending, or of the wrong shape.
+    RangeError
+        As `wavelet` does.
+
+    Examples
+    --------
+    >>> k = np.arange(0.0, 16.0, 0.05)
+    >>> chi = xs.Chi(k=k, chi=np.sin(5.0 * k) * np.exp(-0.016 * k**2), e0=8979.0, edge_step=1.0)
+    >>> from xasuite.exafs.wavelet_transform import iter_wavelet
+    >>> stack = xs.Chi(k=k, chi=np.vstack([chi.chi, chi.chi]), e0=np.full(2, 8979.0), edge_step=np.ones(2))
+    >>> len(list(iter_wavelet(stack, rows=1, r=(1, 4))))
+    2
     """
     data: Chi = chi.data if isinstance(chi, Series) else chi
     if data.chi.ndim != 2:
@@ -193,7 +241,32 @@ def iter_wavelet(
 def wavelets(chis: Sequence[Chi], **settings: Any) -> tuple[Wavelet, ...]:
     """The wavelets of several chi(k) under one set of settings: data, fit, each path; or several samples.
 
-    Each chi keeps its own k grid. Raises DataError when the list is empty, else as `wavelet` does.
+    Each chi keeps its own k grid.
+
+    Parameters
+    ----------
+    chis : sequence of Chi
+        Several chi(k), each on its own k grid.
+    **settings
+        Those of `wavelet`.
+
+    Returns
+    -------
+    tuple of Wavelet
+        The wavelets of several chi(k) under one set of settings: data, fit, each path; or several samples.
+
+    Raises
+    ------
+    DataError
+        When the list is empty, else as `wavelet` does.
+
+    Examples
+    --------
+    >>> k = np.arange(0.0, 16.0, 0.05)
+    >>> chi = xs.Chi(k=k, chi=np.sin(5.0 * k) * np.exp(-0.016 * k**2), e0=8979.0, edge_step=1.0)
+    >>> from xasuite.exafs.wavelet_transform import wavelets
+    >>> len(wavelets([chi, chi], r=(1, 4)))
+    2
     """
     if not chis:
         raise DataError("no chi(k) given to transform; give at least one Chi record")
@@ -204,7 +277,33 @@ def difference(a: Wavelet, b: Wavelet) -> Wavelet:
     """The wavelet of a less that of b, phases included: the wavelet of chi_a - chi_b, where both have data.
 
     The magnitude of the difference, not the difference of magnitudes: two lobes of equal height at shifted
-    distances do not cancel. Raises DataError when R axes, kind, weight or normalisation differ.
+    distances do not cancel.
+
+    Parameters
+    ----------
+    a : Wavelet
+        The first.
+    b : Wavelet
+        The second.
+
+    Returns
+    -------
+    Wavelet
+        The wavelet of a less that of b, phases included: the wavelet of chi_a - chi_b, where both have data.
+
+    Raises
+    ------
+    DataError
+        When R axes, kind, weight or normalisation differ.
+
+    Examples
+    --------
+    >>> k = np.arange(0.0, 16.0, 0.05)
+    >>> chi = xs.Chi(k=k, chi=np.sin(5.0 * k) * np.exp(-0.016 * k**2), e0=8979.0, edge_step=1.0)
+    >>> from xasuite.exafs.wavelet_transform import difference
+    >>> w = xs.wavelet(chi, r=(1, 4))
+    >>> float(difference(w, w).magnitude.max())
+    0.0
     """
     settings = [dict(w.history[-1].settings) if w.history else {} for w in (a, b)]
     for name in ("kind", "kweight", "norm", "eta", "sigma", "order"):

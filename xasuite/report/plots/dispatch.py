@@ -46,11 +46,15 @@ def plot(record: Any, *, kind: str | None = None, ax: Any = None, **options: Any
 
     Parameters
     ----------
-    record : any record of the package (Scan, Spectrum, Normalized, Chi, Transform, Wavelet, fit results, ...), a Series
-        of them, or a list of records to be overlaid.
-    kind : of an overlay: "mu", "norm", "flat", "derivative", "chi" or "chir"; left out, the records' usual curve.
-    ax : matplotlib axes that an overlay is drawn on; left out, a new figure.
-    options : those of the kind's own function in `xasuite.report.plots`; of an overlay kweight, offset, xlim.
+    record : record, Series or list of records
+        Any record of the package (Scan, Spectrum, Normalized, Chi, Transform, Wavelet, fit results, ...), a Series of them, or
+        a list of records to be overlaid.
+    kind : str, optional
+        Of an overlay: "mu", "norm", "flat", "derivative", "chi" or "chir"; left out, the records' usual curve.
+    ax : matplotlib axes, optional
+        Axes that an overlay is drawn on; left out, a new figure.
+    **options
+        Those of the kind's own function in `xasuite.report.plots`; of an overlay kweight, offset, xlim.
 
     Returns
     -------
