@@ -1,4 +1,4 @@
-"""Tabulated absorption edges (Elam, Ravel and Sieber 2002, as xraydb holds them).
+"""Tabulated absorption edges (Elam, Ravel and Sieber 2002) and atomic masses, as xraydb holds them.
 
 xraydb's own file is read with sqlite3: importing xraydb takes a second, this a few ms.
 """
@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import importlib.util
 import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -21,27 +23,30 @@ class Edge:
     energy: float
 
 
+def _rows(query: str) -> list[tuple[Any, ...]]:
+    """Rows of xraydb's file."""
+    spec = importlib.util.find_spec("xraydb")
+    assert spec is not None
+    assert spec.origin is not None
+    path = Path(spec.origin).parent / "xraydb.sqlite"
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+        return connection.execute(query).fetchall()
+
+
+@lru_cache(maxsize=1)
+def _masses() -> dict[str, float]:
+    return {str(symbol): float(mass) for symbol, mass in _rows("select element, molar_mass from elements")}
+
+
+def atomic_mass(symbol: str) -> float:
+    """The atomic mass in u. Raises KeyError for no element."""
+    return _masses()[symbol]
+
+
 @lru_cache(maxsize=1)
 def table() -> tuple[Edge, ...]:
     """All K, L and M edges of xraydb, from 100 eV up."""
-    spec = importlib.util.find_spec("xraydb")
-    path = Path(spec.origin).parent / "xraydb.sqlite" if spec and spec.origin else None
-    if path is not None and path.is_file():
-        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
-        try:
-            rows = connection.execute(
-                "select element, iupac_symbol, absorption_edge from xray_levels"
-            ).fetchall()
-        finally:
-            connection.close()
-    else:
-        import xraydb
-
-        rows = [
-            (symbol, name, level.energy)
-            for symbol in map(xraydb.atomic_symbol, range(3, 96))
-            for name, level in xraydb.xray_edges(symbol).items()
-        ]
+    rows = _rows("select element, iupac_symbol, absorption_edge from xray_levels")
     return tuple(Edge(str(s), str(n), float(e)) for s, n, e in rows if e > 100)
 
 

@@ -27,11 +27,23 @@ FUNCTIONS: dict[str, str] = {
     "sin": "sin",
     "cos": "cos",
     "tan": "tan",
+    "asin": "asin",
+    "acos": "acos",
+    "atan": "atan",
+    "atan2": "atan2",
+    "sinh": "sinh",
+    "cosh": "cosh",
+    "tanh": "tanh",
     "abs": "abs",
     "min": "min",
     "max": "max",
+    "einstein": "einstein",
+    "debye": "debye",
 }
-_ARITY = {"min": 2, "max": 2}
+ARITY = {"min": 2, "max": 2, "atan2": 2, "einstein": 2, "debye": 2}
+# what means something for a path only (exafs.tokens puts it in)
+PATH_TOKENS = frozenset({"reff", "degen", "nleg"})
+PATH_FUNCTIONS = frozenset({"einstein", "debye"})
 _BINARY: dict[type[ast.operator], str] = {
     ast.Add: "add",
     ast.Sub: "sub",
@@ -63,7 +75,7 @@ class Expression:
             elif op == "neg":
                 stack.append(-stack.pop())
             elif op == "call":
-                stack.append(_call(argument, [stack.pop() for _ in range(_ARITY.get(argument, 1))][::-1]))
+                stack.append(_call(argument, [stack.pop() for _ in range(ARITY.get(argument, 1))][::-1]))
             else:
                 b, a = stack.pop(), stack.pop()
                 stack.append(_binary(op, a, b))
@@ -73,6 +85,11 @@ class Expression:
     def is_name(self) -> bool:
         """Whether the expression is a single name."""
         return len(self.program) == 1 and self.program[0][0] == "name"
+
+    @property
+    def calls(self) -> frozenset[str]:
+        """The functions that it calls."""
+        return frozenset(argument for op, argument in self.program if op == "call")
 
     @property
     def is_constant(self) -> bool:
@@ -164,7 +181,7 @@ def _compile_call(
 ) -> None:
     if name not in FUNCTIONS:
         raise ExpressionError(f"{text!r} calls {name!r}; allowed functions are {', '.join(FUNCTIONS)}")
-    wanted = _ARITY.get(name, 1)
+    wanted = ARITY.get(name, 1)
     if len(node.args) != wanted:
         raise ExpressionError(f"{text!r}: {name} takes {wanted} argument(s), found {len(node.args)}")
     for argument in node.args:

@@ -102,12 +102,12 @@ def test_a_good_spec_loads() -> None:
         (
             '"dr"',
             '"dr * __import__(1)"',
-            "s.toml:30: path \"Co-Co\": deltar: 'dr * __import__(1)' calls '__import__'; allowed functions are sqrt, exp, ln, log, log10, sin, cos, tan, abs, min, max",
+            "s.toml:30: path \"Co-Co\": deltar: 'dr * __import__(1)' calls '__import__'; allowed functions are sqrt, exp, ln, log, log10, sin, cos, tan, asin, acos, atan, atan2, sinh, cosh, tanh, abs, min, max, einstein, debye",
         ),
         (
             '"dr"',
             '"dr.real"',
-            "s.toml:30: path \"Co-Co\": deltar: 'dr.real' holds 'dr.real', which is not arithmetic; allowed are + - * / **, names, numbers and sqrt, exp, ln, log, log10, sin, cos, tan, abs, min, max",
+            "s.toml:30: path \"Co-Co\": deltar: 'dr.real' holds 'dr.real', which is not arithmetic; allowed are + - * / **, names, numbers and sqrt, exp, ln, log, log10, sin, cos, tan, asin, acos, atan, atan2, sinh, cosh, tanh, abs, min, max, einstein, debye",
         ),
         (
             '[sample]\nelement = "Co"',

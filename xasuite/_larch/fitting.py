@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import FitError
-from ..expressions import Expression
+from ..expressions import ARITY, Expression
 from ..records import Array
 from . import heeding_interrupts
 
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 # feffit's own tolerance of 1e-6 stops up to 5e-4 standard errors early
 TOLERANCE = 1e-12
 _OPERATORS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**"}
-_FUNCTIONS = {"ln": "log", "min": "minimum", "max": "maximum"}
+_FUNCTIONS = {
+    "ln": "log", "min": "minimum", "max": "maximum", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2",
+}  # fmt: skip
 
 DataSet = tuple[Array, Array, Sequence["PathModel"]]
 
@@ -61,7 +63,7 @@ def python_text(expression: Expression) -> str:
             stack.append(f"(-{stack.pop()})")
         elif op == "call":
             name = _FUNCTIONS.get(argument, argument)
-            if argument in {"min", "max"}:
+            if ARITY.get(argument, 1) == 2:
                 b, a = stack.pop(), stack.pop()
                 stack.append(f"{name}({a}, {b})")
             else:

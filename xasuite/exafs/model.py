@@ -12,6 +12,7 @@ from ..constants import independent_points
 from ..errors import FitError
 from ..expressions import Expression, parse
 from ..feff.paths import FeffPath
+from .tokens import bound
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,10 @@ class PathModel:
     third: Expression = field(default_factory=lambda: parse(0.0))
     fourth: Expression = field(default_factory=lambda: parse(0.0))
     data: str = ""
+
+    def __post_init__(self) -> None:
+        for value in PATH_VALUES:
+            object.__setattr__(self, value, bound(getattr(self, value), self.feff))
 
     @property
     def names(self) -> frozenset[str]:

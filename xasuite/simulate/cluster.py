@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from functools import lru_cache
 
-from ..errors import CrystalError, DataError, FeffError
+from ..errors import CrystalError, DataError
+from ..feff.disorder import debye_terms, sigma2
 from ..feff.paths import FeffPath
 from ..feff.search import shells
 from .truth import TruthPath
@@ -164,15 +165,4 @@ def debye(path: FeffPath, temperature: float, theta: float) -> float:
 
     Raises FeffError when the path's text lacks FEFF's mean Norman radius.
     """
-    from .._larch.debye import sigma2_debye
-
-    for line in path.text.splitlines():
-        if "rnrmav" in line:
-            norman_radius = float(line.split()[3])
-            break
-    else:
-        raise FeffError(f"{path.origin or 'path'}: its feff.dat has no Norman radius, so no Debye model")
-    legs = path.legs
-    return sigma2_debye(
-        [leg.symbol for leg in legs], [leg.xyz for leg in legs], norman_radius, temperature, theta
-    )
+    return sigma2(debye_terms(path), temperature, theta)

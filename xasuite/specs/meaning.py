@@ -9,7 +9,7 @@ from typing import Any
 
 from ..choices import PATH_VALUES
 from ..errors import ExpressionError, nearest
-from ..expressions import CONSTANTS, FUNCTIONS, parse
+from ..expressions import CONSTANTS, FUNCTIONS, PATH_FUNCTIONS, PATH_TOKENS, parse
 from .mistakes import Mistake
 from .toml import Key
 
@@ -34,7 +34,11 @@ def names_mistakes(raw: Mapping[str, Any]) -> list[Mistake]:
             found += _unknown(("path", i, value), f"{what}: {value}", entry.get(value), names, params)
     needs: dict[str, set[str]] = {}
     for name, p in params.items():
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or name in FUNCTIONS or name in CONSTANTS:
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or name in {
+            *FUNCTIONS,
+            *CONSTANTS,
+            *PATH_TOKENS,
+        }:
             found.append(
                 (("params", name), f"[params]: {name!r} cannot name a parameter; use letters, digits and _")
             )
@@ -42,6 +46,13 @@ def names_mistakes(raw: Mapping[str, Any]) -> list[Mistake]:
         names = _names(text)
         used |= names
         found += _unknown(("params", name), f"[params]: {name}: expr", text, names, params)
+        found += [
+            (
+                ("params", name),
+                f'[params]: {name}: expr = "{text}": {f} belongs to a path; write it in a [[path]]',
+            )
+            for f in sorted(_calls(text) & PATH_FUNCTIONS)
+        ]
         needs[name] = names & params.keys()
     found += _ring(needs)
     found += [
@@ -84,8 +95,17 @@ def _names(text: Any) -> set[str]:
         return set()
 
 
+def _calls(text: Any) -> frozenset[str]:
+    """The functions that an expression calls."""
+    try:
+        return parse(text).calls if isinstance(text, str) else frozenset()
+    except ExpressionError:
+        return frozenset()
+
+
 def _unknown(key: Key, what: str, text: Any, names: set[str], params: Mapping[str, Any]) -> Iterator[Mistake]:
-    for name in sorted(names - params.keys()):
+    known = params.keys() | (PATH_TOKENS if key[0] == "path" else frozenset())
+    for name in sorted(names - known):
         which = "" if name == str(text).strip() else f": {name}"
         yield key, f'{what} = "{text}"{which} is no parameter{nearest(name, params)}'
 

@@ -15,9 +15,14 @@ from numba import njit
 from ...constants import ETOK
 from ..equation import SMALL_ENERGY
 from .program import (  # fmt: skip
+    ACOS,
     ADD,
+    ASIN,
+    ATAN,
+    ATAN2,
     CONST,
     COS,
+    COSH,
     DIV,
     EXP,
     LOG,
@@ -29,9 +34,11 @@ from .program import (  # fmt: skip
     NEG,
     POW,
     SIN,
+    SINH,
     SQRT,
     SUB,
     TAN,
+    TANH,
 )
 
 # nnan and ninf are left out: a NaN must stay one. reassoc only where sums are taken.
@@ -294,6 +301,8 @@ def _binary(op, a, b):
             return (1.0 if b == 0 else 0.0 if b > 0 else np.inf), (0.0 if b == 0 else np.inf), 0.0
         value = a**b
         return value, b * a ** (b - 1), (value * math.log(a) if a > 0 else 0.0)
+    if op == ATAN2:
+        return math.atan2(a, b), b / (a * a + b * b), -a / (a * a + b * b)
     first = (a <= b) if op == MIN else (a >= b)
     return (a, 1.0, 0.0) if first else (b, 0.0, 1.0)
 
@@ -316,6 +325,19 @@ def _unary(op, a):
         return math.cos(a), -math.sin(a)
     if op == TAN:
         return math.tan(a), 1 / math.cos(a) ** 2
+    if op == TANH:
+        return math.tanh(a), 1 / math.cosh(min(abs(a), 300.0)) ** 2
+    if op == SINH:
+        return math.sinh(min(max(a, -700.0), 700.0)), math.cosh(min(abs(a), 700.0))
+    if op == COSH:
+        return math.cosh(min(abs(a), 700.0)), math.sinh(min(max(a, -700.0), 700.0))
+    if op == ATAN:
+        return math.atan(a), 1 / (1 + a * a)
+    if op in (ASIN, ACOS):
+        if abs(a) > 1:
+            return np.nan, np.nan
+        slope = 1 / math.sqrt(1 - a * a) if abs(a) < 1 else np.inf
+        return (math.asin(a), slope) if op == ASIN else (math.acos(a), -slope)
     return abs(a), (1.0 if a > 0 else -1.0 if a < 0 else 0.0)
 
 
@@ -338,7 +360,7 @@ def _run(ops, args, first, target, slots, slopes, values, grads, stack, dstack, 
                 for d in range(nd):
                     dstack[top, d] = slopes[slot, d]
                 top += 1
-            elif op in (ADD, SUB, MUL, DIV, POW, MIN, MAX):
+            elif op in (ADD, SUB, MUL, DIV, POW, MIN, MAX, ATAN2):
                 value, fa, fb = _binary(op, stack[top - 2], stack[top - 1])
                 top -= 1
                 stack[top - 1] = value

@@ -15,7 +15,7 @@ import numpy as np
 
 from ...choices import PATH_VALUES
 from ...errors import FitError
-from ...expressions import Expression
+from ...expressions import PATH_FUNCTIONS, PATH_TOKENS, Expression
 from ...records import Array
 from ..equation import N_VALUES, VALUES
 from ..model import Model, Parameter
@@ -26,16 +26,17 @@ CAPS = np.array([1.0, 5.0, 0.06, 0.005, 5e-4, 5e-5])
 RELATIVE_CAP = 0.5
 
 CONST, NAME, ADD, SUB, MUL, DIV, POW, NEG = range(8)
-SQRT, EXP, LOG, LOG10, SIN, COS, TAN, ABS, MIN, MAX = range(8, 18)
+SQRT, EXP, LOG, LOG10, SIN, COS, TAN, ABS, MIN, MAX, ASIN, ACOS, ATAN, ATAN2, SINH, COSH, TANH = range(8, 25)
 _OPS = {"const": CONST, "name": NAME, "add": ADD, "sub": SUB, "mul": MUL, "div": DIV, "pow": POW, "neg": NEG}
 # what FEFF and Larch call a path's own values in expressions
-RESERVED = frozenset(
-    {"reff", "nleg", "degen", "rmass", "rnorman", "gam_ch", "rs_int", "vint", "vmu", "vfermi", "feffpath"}
+RESERVED = PATH_TOKENS | frozenset(
+    {"rmass", "rnorman", "gam_ch", "rs_int", "vint", "vmu", "vfermi", "feffpath"}
 )
 SPACES = ("r", "k", "q")
 _CALLS = {
     "sqrt": SQRT, "exp": EXP, "ln": LOG, "log": LOG, "log10": LOG10, "sin": SIN, "cos": COS, "tan": TAN,
-    "abs": ABS, "min": MIN, "max": MAX,
+    "abs": ABS, "min": MIN, "max": MAX, "asin": ASIN, "acos": ACOS, "atan": ATAN, "atan2": ATAN2,
+    "sinh": SINH, "cosh": COSH, "tanh": TANH,
 }  # fmt: skip
 
 
@@ -165,6 +166,12 @@ def _refuse(model: Model) -> None:
         raise FitError(
             f"{reserved[0]!r} cannot name a parameter: it is a value of FEFF's path; choose another name"
         )
+    for p in model.params:
+        foreign = sorted(p.expr.calls & PATH_FUNCTIONS) if p.expr is not None else []
+        if foreign:
+            raise FitError(
+                f"parameter {p.name!r}: {foreign[0]} belongs to a path; use it in one of a path's values"
+            )
     for path in model.paths:
         missing = sorted(path.names - known)
         if missing:
@@ -296,6 +303,7 @@ _BINARY: dict[int, Callable[[Array, Array], tuple[Any, Any, Any]]] = {
     POW: lambda a, b: (a**b, b * a ** (b - 1), a**b * np.log(np.where(a > 0, a, 1.0))),
     MIN: lambda a, b: (np.minimum(a, b), a <= b, a > b),
     MAX: lambda a, b: (np.maximum(a, b), a >= b, a < b),
+    ATAN2: lambda a, b: (np.arctan2(a, b), b / (a**2 + b**2), -a / (a**2 + b**2)),
 }
 _UNARY: dict[int, Callable[[Array], tuple[Any, Any]]] = {
     NEG: lambda a: (-a, -1.0),
@@ -307,6 +315,12 @@ _UNARY: dict[int, Callable[[Array], tuple[Any, Any]]] = {
     COS: lambda a: (np.cos(a), -np.sin(a)),
     TAN: lambda a: (np.tan(a), 1 / np.cos(a) ** 2),
     ABS: lambda a: (np.abs(a), np.sign(a)),
+    ASIN: lambda a: (np.arcsin(a), 1 / np.sqrt(1 - a**2)),
+    ACOS: lambda a: (np.arccos(a), -1 / np.sqrt(1 - a**2)),
+    ATAN: lambda a: (np.arctan(a), 1 / (1 + a**2)),
+    SINH: lambda a: (np.sinh(a), np.cosh(a)),
+    COSH: lambda a: (np.cosh(a), np.sinh(a)),
+    TANH: lambda a: (np.tanh(a), 1 / np.cosh(np.minimum(np.abs(a), 300.0)) ** 2),
 }
 
 

@@ -1,0 +1,80 @@
+"""sigma2 of a path from one temperature: the Einstein and the correlated Debye model.
+
+Both are sums of a / (theta tanh(w theta / 2 T)) with numbers a, w of the path alone, so that expressions of a fit
+carry their derivatives.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from ..edges import atomic_mass
+from ..errors import FeffError
+from ..records import Array
+from .paths import FeffPath
+
+# hbar^2 / (2 k_B u) in A^2 K, CODATA 2022
+EINSTEIN = 24.2543670566
+# FEFF's 3 hbar^2 / (2 k_B u) in A^2 K, and (9 pi / 2)^(1/3) / bohr in 1/A: the constants of its own code
+_DEBYE, _WAVE = 72.7630804732553, 4.5693349700844
+# points of the integral over the Debye spectrum: 1e-8 down to T = theta / 30
+_NODES = 48
+
+Terms = tuple[tuple[float, float], ...]
+
+
+@lru_cache(maxsize=4096)
+def einstein_terms(path: FeffPath) -> Terms:
+    """(a, w) of the Einstein model, sigma2 = hbar^2 / (2 k_B mu theta) coth(theta / 2 T), 1/mu the sum of 1/m of the atoms."""
+    return ((EINSTEIN * sum(1 / atomic_mass(leg.symbol) for leg in path.legs), 1.0),)
+
+
+@lru_cache(maxsize=4096)
+def debye_terms(path: FeffPath) -> Terms:
+    """(a, w) of the correlated Debye model (Sevillano, Meuth and Rehr 1979, Phys. Rev. B 20, 4908), as FEFF has it.
+
+    Correlations C_ij = 3 hbar^2 / (2 k_B theta sqrt(m_i m_j)) int_0^1 sin(w k_D r) / (k_D r) coth(w theta / 2 T) dw
+    of every pair of atoms, k_D from FEFF's mean Norman radius. Raises FeffError where the path's text lacks it.
+    """
+    radius = _norman_radius(path)
+    at = np.array([leg.xyz for leg in path.legs])
+    mass = np.array([atomic_mass(leg.symbol) for leg in path.legs])
+    nodes, weight = np.polynomial.legendre.leggauss(_NODES)
+    w, weight = 0.5 * (nodes + 1), 0.5 * weight
+
+    def correlation(i: int, j: int) -> Array:
+        x = _WAVE * float(np.linalg.norm(at[i] - at[j])) / radius
+        return np.asarray(_DEBYE / np.sqrt(mass[i] * mass[j]) * w * np.sinc(w * x / np.pi))
+
+    n, total = len(at), np.zeros(_NODES)
+    legs = [(i, (i + 1) % n) for i in range(n)]
+    for one, (i0, i1) in enumerate(legs):
+        for two, (j0, j1) in enumerate(legs[one:], one):
+            u, v = at[i0] - at[i1], at[j0] - at[j1]
+            cosine = float(u @ v / np.linalg.norm(u) / np.linalg.norm(v))
+            pair = correlation(i0, j0) + correlation(i1, j1) - correlation(i0, j1) - correlation(i1, j0)
+            total += cosine * pair * (0.5 if one == two else 1.0)
+    return tuple(zip((0.5 * weight * total).tolist(), w.tolist(), strict=True))
+
+
+def sigma2(terms: Terms, temperature: float, theta: float) -> float:
+    """sigma2 in A^2 at a temperature and an Einstein or Debye temperature in K.
+
+    Raises FeffError where one of them is not positive.
+    """
+    if not (temperature > 0 and theta > 0):
+        raise FeffError(
+            f"sigma2 needs temperatures above 0 K, found T = {temperature:g} and theta = {theta:g}"
+        )
+    a, w = np.array(terms).T
+    return float((a / np.tanh(0.5 * w * theta / temperature)).sum() / theta)
+
+
+def _norman_radius(path: FeffPath) -> float:
+    """FEFF's mean Norman radius in bohr."""
+    for line in path.text.splitlines():
+        if "rnrmav" in line:
+            return float(line.split()[3])
+    raise FeffError(f"{path.origin or 'path'}: its feff.dat has no Norman radius, so no Debye model")
