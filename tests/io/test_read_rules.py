@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from xasuite import io
-from xasuite.edges import tabulated
+from xasuite.edges import atomic_mass, core_width, photoabsorption, tabulated
 from xasuite.errors import ChannelError, ReadError
 from xasuite.io import edges, names
 from xasuite.io.table import clean_names
@@ -279,6 +279,12 @@ def test_edge_table_is_xraydb() -> None:
 
     for element, edge in (("Co", "K"), ("Ru", "K"), ("Au", "L3"), ("S", "K")):
         assert tabulated(element, edge) == xraydb.xray_edge(element, edge).energy
+        assert core_width(element, edge) == xraydb.core_width(element, edge)
+        assert atomic_mass(element) == xraydb.atomic_mass(element)
+        energy = np.geomspace(500.0, 60000.0, 400)
+        np.testing.assert_allclose(
+            photoabsorption(element, energy), xraydb.mu_elam(element, energy, kind="photo"), rtol=1e-12
+        )
 
 
 def test_names() -> None:

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from ..edges import core_width, edges_of, photoabsorption
 from ..errors import RangeError, ReductionError
 from ..records import Array, Normalized, Step
 from .norm_ranges import Range, Ranges, cut, holding
@@ -62,29 +63,26 @@ class EdgeShape:
 
 @lru_cache(maxsize=64)
 def edge_shape(element: str, edge: str) -> EdgeShape:
-    """The shape of an edge from Elam's photoabsorption (Elam, Ravel and Sieber 2002, by xraydb).
+    """The shape of an edge from Elam's photoabsorption (Elam, Ravel and Sieber 2002, as xraydb holds it).
 
     Raises ReductionError when no such edge is tabulated.
     """
-    import xraydb
-
-    try:
-        edges = {name: found.energy for name, found in xraydb.xray_edges(element).items()}
-        e0 = float(edges[edge])
-    except (ValueError, KeyError, AttributeError):
-        raise ReductionError(f"no tabulated cross section for {element!r} {edge!r} edge") from None
+    edges = edges_of(element)
+    if edge not in edges:
+        raise ReductionError(f"no tabulated cross section for {element!r} {edge!r} edge")
+    e0 = edges[edge]
     below = max((e - e0 for e in edges.values() if e < e0), default=-e0)
     above = min((e - e0 for e in edges.values() if e > e0), default=np.inf)
     low = e0 + np.linspace(max(-_TABLE_BELOW, below + _TABLE_GAP), -_TABLE_GAP, 60)
     high = e0 + np.linspace(_TABLE_GAP, min(_TABLE_ABOVE, above - _TABLE_GAP), 100)
-    lower = np.polyfit(np.log(low / e0), np.log(xraydb.mu_elam(element, low, kind="photo")), 1)
-    own = xraydb.mu_elam(element, high, kind="photo") - np.exp(np.polyval(lower, np.log(high / e0)))
+    lower = np.polyfit(np.log(low / e0), np.log(photoabsorption(element, low)), 1)
+    own = photoabsorption(element, high) - np.exp(np.polyval(lower, np.log(high / e0)))
     if not (own > 0).all():
         raise ReductionError(f"no tabulated jump of the {element} {edge} edge")
     jump = np.polyfit(np.log(high / e0), np.log(own), 2)
     return EdgeShape(
         e0,
-        float(xraydb.core_width(element, edge)),
+        core_width(element, edge) or 0.0,
         (float(below) + _NEXT_EDGE, float(above) - _NEXT_EDGE),
         (float(lower[0]), float(lower[1] - jump[2])),
         (float(jump[0]), float(jump[1])),
