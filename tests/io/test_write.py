@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from xasuite import io
-from xasuite.errors import WriteError
+from xasuite.errors import ReadError, WriteError
 from xasuite.records import Chi, Normalized, Scan, Series, Spectrum
 
 ENERGY = np.linspace(7500.0, 8500.0, 301)
@@ -180,3 +180,24 @@ def test_mistakes(tmp_path: Path) -> None:
     with pytest.raises(WriteError, match="cannot be written"):
         io.write(tmp_path / "file" / "x.prj", scan())
     assert not list(tmp_path.glob("x.*"))
+
+
+def test_xdi_written_and_read_loses_no_key(data_root: Path, tmp_path: Path) -> None:
+    """Every field and comment of the XDI files that are XAFS, but for the numbers of the columns."""
+    found = 0
+    for path in sorted((data_root / "formats/xdi").glob("*.xdi")):
+        try:
+            before = io.read(path)
+        except ReadError:
+            continue
+        if any(not np.isfinite(v).all() for v in before.channels.values()):
+            continue
+        after = io.read(io.write(tmp_path / "again.xdi", before))
+        kept = {k: v for k, v in before.meta.items() if not k.startswith("Column.") and k != "xdi_version"}
+        for key, value in kept.items():
+            if key not in {"Element.symbol", "Element.edge", "Sample.name"}:
+                assert str(after.meta[key]).split() == str(value).split(), (path.name, key)
+        assert set(kept) <= set(after.meta)
+        assert after.notes == before.notes
+        found += 1
+    assert found > 10

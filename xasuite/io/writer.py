@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from ..records.base import declared
 from .table import unique
 
 FORMATS = {".prj": "athena", ".h5": "nxxas", ".hdf5": "nxxas", ".nxs": "nxxas", ".csv": "csv", ".xdi": "xdi"}
+
+_FIELD = re.compile(r"[A-Z][\w-]*\.[\w-]+")  # a key of XDI's
 
 
 @dataclass
@@ -34,6 +36,7 @@ class _Entry:
     mu: Array | None = None
     reference: Array | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    meta: Mapping[str, Any] = field(default_factory=dict)
 
 
 def write(path: str | Path, records: Any, format: str | None = None) -> Path:
@@ -101,6 +104,7 @@ def _flatten(records: Any) -> Iterable[Any]:
 def _entry(record: Any) -> _Entry:
     """A record as columns, its label free of control characters that no format holds."""
     entry = _columns(record)
+    entry.meta = getattr(record, "meta", {})
     entry.label = "".join(c if c.isprintable() else " " for c in entry.label).strip()
     return entry
 
@@ -343,6 +347,12 @@ def _write_xdi(target: Path, entries: Sequence[_Entry]) -> None:
         raise WriteError(f"{target}: XDI holds finite numbers only, and a channel of {entry.label} is not")
     names = [re.sub(r"\s+", "_", n) for n in entry.columns]
     fields = {f"Column.{i}": n + (" eV" if n == "energy" else "") for i, n in enumerate(names, start=1)}
+    # what an XDI file said stays said; its columns, element and name are the record's
+    fields |= {
+        k: v
+        for k, v in entry.meta.items()
+        if _FIELD.fullmatch(k) and not k.startswith(("Column.", "Xasuite."))
+    }
     fields |= {
         "Element.symbol": entry.element,
         "Element.edge": entry.edge,
@@ -350,9 +360,10 @@ def _write_xdi(target: Path, entries: Sequence[_Entry]) -> None:
         "Xasuite.mu": entry.mu_expr,
         "Xasuite.reference": entry.reference_expr,
         "Xasuite.source": entry.facts["source"],
-    }
-    lines = [f"# XDI/1.0 xasuite/{__version__}", *(f"# {k}: {v}" for k, v in fields.items() if v), "# ///"]
-    lines += ["# " + " ".join(note.split()) for note in entry.facts["notes"]]
+    } | {f"Xasuite.note{i}": note for i, note in enumerate(entry.facts["notes"], start=1)}
+    said = {k: " ".join(str(v).split()) for k, v in fields.items()}
+    lines = [f"# XDI/1.0 xasuite/{__version__}", *(f"# {k}: {v}" for k, v in said.items() if v), "# ///"]
+    lines += [f"# {line}".rstrip() for line in str(entry.meta.get("comments", "")).splitlines()]
     lines += ["# " + "-" * 20, "# " + " ".join(names)]
     lines += [" ".join(row) for row in zip(*(_numbers(v) for v in entry.columns.values()), strict=True)]
     write_text(target, "\n".join(lines) + "\n")

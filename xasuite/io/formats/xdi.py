@@ -91,7 +91,7 @@ def parse_xdi(text: str, name: str) -> Table:
         table.trusted = True
         table.mu_expr = fields["Xasuite.mu"]
         table.reference_expr = fields.get("Xasuite.reference", "")
-        notes[:] = [c for c in comments if c]
+        notes[:] = [v for k, v in fields.items() if re.fullmatch(r"Xasuite\.note\d+", k)]
         table.element, table.edge = fields.get("Element.symbol", ""), fields.get("Element.edge", "")
         return table
     _metadata(table, fields)
