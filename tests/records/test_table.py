@@ -20,6 +20,10 @@ from xasuite.records.table import Entry, Table
         (0.7921, 0.0142, "0.792(14)", "0.792 ± 0.014"),
         (5.6, 1.3, "5.6(1.3)", "5.6 ± 1.3"),
         (0.77, math.nan, "0.77", "0.77"),
+        (8.113, 0.988, "8.1(1.0)", "8.1 ± 1.0"),  # what rounds to 1.0 has two digits
+        (0.0131, 0.0096, "0.013(10)", "0.013 ± 0.010"),
+        (1.234, 0.144, "1.23(14)", "1.23 ± 0.14"),
+        (1.234, 0.0294, "1.234(29)", "1.234 ± 0.029"),
     ],
 )
 def test_errors_as_papers_print_them(value: float, stderr: float, parentheses: str, plus_minus: str) -> None:

@@ -101,10 +101,9 @@ def as_printed(value: float, stderr: float, errors: str = ERRORS[0]) -> str:
         return f"{value:.4g}"
     from uncertainties import ufloat, ufloat_fromstr
 
-    digits = (
-        1 if f"{stderr:.1e}"[0] >= "3" and f"{stderr:.0e}"[0] != "1" else 2
-    )  # 0.0096 is not printed as 0.01(1)
-    text = f"{ufloat(value, stderr):.{digits}uS}"
+    if f"{stderr:.1e}"[0] >= "3" and f"{stderr:.0e}"[0] == "1":
+        stderr = float(f"{stderr:.0e}")  # 0.96 rounds to 1.0, which has two digits
+    text = f"{ufloat(value, stderr):.{1 if f'{stderr:.1e}'[0] >= '3' else 2}uS}"
     if errors == ERRORS[0] or "(" not in text:
         return text
     parsed, after = ufloat_fromstr(text), len(text.partition("(")[0].partition(".")[2])
