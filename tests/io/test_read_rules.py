@@ -380,3 +380,22 @@ def test_a_stack_of_nxxas_keeps_its_detectors(tmp_path: Path) -> None:
     assert [s.mu_expr for s in scans] == ["ln(i0/itrans)"] * 3
     for scan, expected in zip(scans, mu, strict=True):
         assert np.allclose(scan.mu().mu, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("first", [1, -1])
+def test_quick_scans_are_cut_where_the_energy_turns(tmp_path: Path, first: int) -> None:
+    """Up and down differ by the backlash, here 1.2 eV: averaged, the edge would be smeared."""
+    up, jitter = ENERGY, 0.3 * np.random.default_rng(0).normal(size=ENERGY.size)
+    sweeps = [up[::first] + jitter, up[::-first] + jitter, up[::first] + jitter]
+    shift = [0.0, 1.2, 0.0]
+    mu = [mu_of(e - s) for e, s in zip(sweeps, shift, strict=True)]
+    path = columns(tmp_path / "q.dat", np.concatenate(sweeps), np.concatenate(mu), labels="energy mu")
+    scans = io.read_all(path)
+    assert [s.source.group for s in scans] == ["1", "2", "3"]
+    for scan, s in zip(scans, shift, strict=True):
+        # the one point where it turns may go to either
+        assert np.allclose(scan.mu().mu[2:-2], mu_of(scan.energy - s)[2:-2], atol=1e-6)
+        assert any("of 3 sweeps of the energy in this file, cut where it turns" in n for n in scan.notes)
+    with pytest.raises(ReadError, match=r"holds 3 groups \(1, 2, 3\); name one as q.dat::1"):
+        io.read(path)
+    assert abs(io.read(f"{path}::2").energy.size - ENERGY.size) <= 2

@@ -12,6 +12,7 @@ from ..errors import DataError, ReadError, XasuiteError
 from ..records import Scan, Source
 from .axis import Asked
 from .finish import finish
+from .sweeps import split
 from .table import Table
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -253,11 +254,11 @@ def _load(file: Path) -> tuple[list[Table], Source]:
     if content[:8] == _HDF5:
         from .formats.hdf5 import parse_hdf5
 
-        return parse_hdf5(content, str(file)), source
+        return [t for table in parse_hdf5(content, str(file)) for t in split(table)], source
     for magic, what in _BINARY.items():
         if content.startswith(magic):
             raise ReadError(f"{file} is {what}, not XAFS data")
-    return parse_text(decode(content, file), str(file)), source
+    return [t for table in parse_text(decode(content, file), str(file)) for t in split(table)], source
 
 
 def decode(content: bytes, file: Path) -> str:
