@@ -21,10 +21,7 @@ LOOKED_AT = 5  # rows that decide for all
 
 def normalized(spectrum: Any, spec: SeriesSpec, e0: float | None, method: Method | None) -> Any:
     """The spectrum, or series of them, normalised as the spec's [reduce] says."""
-    r = spec.reduce
-    return reduce.normalize(
-        spectrum, e0=e0, method=method, pre_range=r.pre_range, norm_range=r.norm_range, nnorm=r.nnorm
-    )
+    return reduce.normalize(spectrum, e0=e0, **(spec.reduce.normalization() | {"method": method}))
 
 
 def method_of(plan: Plan) -> Method | None:
@@ -47,13 +44,8 @@ def reduce_rows(series: Series, plan: Plan) -> tuple[Series, Series]:
     """Normalized and Chi of a series of spectra; rows that fail are marked, and the others go on."""
     r, e0 = plan.spec.reduce, plan.e0 if plan.series.e0 == "shared" else None
     norm = _each(series, lambda s: normalized(s, plan.spec, e0, plan.method))
-    chi = _each(
-        norm,
-        lambda s: reduce.background(
-            s, rbkg=r.rbkg, kweight=r.bkg_kweight, k=r.bkg_k or (0.0, plan.kmax), dk=r.bkg_dk,
-            window=r.bkg_window, clamp=r.clamp,
-        ),
-    )  # fmt: skip
+    settings = r.background() | {"k": r.bkg_k or (0.0, plan.kmax)}
+    chi = _each(norm, lambda s: reduce.background(s, **settings))
     if r.overabsorption is None or not isinstance(chi.data, Chi):
         return norm, chi
     geometry = reduce.Geometry(**r.overabsorption.model_dump())

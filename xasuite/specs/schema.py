@@ -15,6 +15,11 @@ from .meaning import names_mistakes
 from .mistakes import Mistake, validation_mistakes
 
 FORMAT = 2
+# Keys of [reduce]: those that `reduce.normalize` takes, and those of `reduce.background` by its arguments
+NORMALIZATION = ("method", "pre_range", "norm_range", "nnorm")
+BACKGROUND = {
+    "rbkg": "rbkg", "kweight": "bkg_kweight", "k": "bkg_k", "dk": "bkg_dk", "window": "bkg_window", "clamp": "clamp",
+}  # fmt: skip
 
 
 class SimulateRow(Table):
@@ -115,6 +120,14 @@ class Reduce(Table):
     deglitch: tuple[float, ...] = ()
     rebin: bool = False
     overabsorption: Overabsorption | None = None
+
+    def normalization(self) -> dict[str, Any]:
+        """The arguments of `reduce.normalize`, E0 apart."""
+        return {name: getattr(self, name) for name in NORMALIZATION}
+
+    def background(self) -> dict[str, Any]:
+        """The arguments of `reduce.background`."""
+        return {name: getattr(self, key) for name, key in BACKGROUND.items()}
 
     @model_validator(mode="after")
     def _taper(self) -> Reduce:

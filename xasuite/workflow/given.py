@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import DataError, SpecError
 from ..records import Chi, Scan, Spectrum, Step
 from ..specs.load import slug
+from ..specs.schema import BACKGROUND
 
 # Steps that a spec repeats from the file; a record with others is held in memory, and written beside the spec
 REPEATED = {"mu", "normalize", "background"}
@@ -116,7 +117,7 @@ def _spectrum(record: Spectrum | Chi) -> Spectrum:
 
 def _normalized(used: Any) -> dict[str, Any]:
     """[reduce] of a Step of normalize."""
-    out = {"method": used["method"]} if used["method"] != "polynomial" else {}
+    out = {"method": used["method"]}
     if used["method"] != "atomic":
         out["nnorm"] = used["nnorm"]
     if used.get("ranges_given", True):
@@ -134,13 +135,7 @@ def _background(used: Any, chi: Chi) -> dict[str, Any]:
         raise SpecError(
             f"{chi.label}: nclamp, clamp_scale and an e0 of the background alone have no key in a spec; leave them"
         )
-    out = {
-        "rbkg": used["rbkg"],
-        "bkg_kweight": used["kweight"],
-        "bkg_dk": used["dk"],
-        "bkg_window": used["window"],
-    }
-    out["clamp"] = tuple(used["clamp"])
+    out = {key: used[name] for name, key in BACKGROUND.items() if name != "k"}
     low, high = used["k"]
     if low > 0 or high < float(chi.k[-1]) - 0.05:
         out["bkg_k"] = (low, high)

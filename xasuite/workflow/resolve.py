@@ -20,13 +20,12 @@ from ..feff.paths import FeffPath, read_feff_dat
 from ..records import Chi, Normalized, Scan, Spectrum
 from ..references import fits_dir
 from ..specs.load import Loaded, LoadedSpec, load_spec
-from ..specs.schema import Data, Fit, Param, Reduce, Variant
+from ..specs.schema import NORMALIZATION, Data, Fit, Param, Reduce, Variant
 from ..specs.schema import Path as PathTable
 from .fits import Fitted, Row, fit_rows
 from .given import same_chi
 from .verdict import Verdict, edge_mismatch
 
-NORMALIZATION = ("method", "pre_range", "norm_range", "nnorm")  # keys of [reduce]
 MEASURED, CLOSURE, THEORY = "measured", "closure", "theory"
 
 
@@ -237,23 +236,9 @@ def reduce_row(spectrum: Spectrum, settings: Reduce, entry: Data) -> tuple[Norma
         spectrum = steps.deglitch(spectrum, settings.deglitch)
     if settings.rebin:
         spectrum = steps.rebin(spectrum)
-    norm = steps.normalize(
-        spectrum,
-        e0=entry.e0 if entry.e0 is not None else settings.e0,
-        pre_range=settings.pre_range,
-        norm_range=settings.norm_range,
-        nnorm=settings.nnorm,
-        method=settings.method,
-    )
-    chi = steps.background(
-        norm,
-        rbkg=settings.rbkg,
-        kweight=settings.bkg_kweight,
-        k=settings.bkg_k,
-        dk=settings.bkg_dk,
-        window=settings.bkg_window,
-        clamp=settings.clamp,
-    )
+    e0 = entry.e0 if entry.e0 is not None else settings.e0
+    norm = steps.normalize(spectrum, e0=e0, **settings.normalization())
+    chi = steps.background(norm, **settings.background())
     if settings.overabsorption is not None:
         chi = steps.correct_overabsorption(chi, steps.Geometry(**settings.overabsorption.model_dump()))
     return norm, chi
