@@ -182,27 +182,6 @@ def test_tab_completion_lists_the_public_names() -> None:
     assert "edge_energy" in dir(xs.xanes)
 
 
-@pytest.mark.parametrize(
-    "module",
-    [
-        "io.several",
-        "specs.base",
-        "specs.load",
-        "workflow.new",
-        "workflow.run",
-        "workflow.save",
-        "report.plots.dispatch",
-    ],
-)
-def test_examples_in_docstrings_run(module: str) -> None:
-    import doctest
-    import importlib
-
-    found = doctest.testmod(importlib.import_module(f"xasuite.{module}"))
-    assert found.attempted > 0
-    assert found.failed == 0
-
-
 def test_a_range_that_ends_at_a_rounded_number_is_accepted(foil: xs.Spectrum) -> None:
     """18.06 for data to 18.0599 is their end; a grid step (0.05 1/A) more is not."""
     end = float(xs.background(xs.normalize(foil), rbkg=1.0, kweight=2).k[-1])
