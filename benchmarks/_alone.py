@@ -25,7 +25,7 @@ def peak_memory() -> float:
 
 
 def series_alone(spec: Path, data: Path, output: Path) -> dict[str, Any]:
-    """{"seconds", "rows", "ok", "audited", "audit_largest", "file", "peak_mb"} of a run from scans to the table."""
+    """{"seconds", "rows", "ok", "audited", "audit_largest", "file", "peak_mb", "processor_s", "audit_processor_s"} of a run from scans to the table."""
     if not STATUS.exists():
         raise Skipped("peak memory is read from /proc/self/status, which this system does not have")
     seconds, printed = seconds_of(python("-m", "benchmarks._alone", str(spec), str(data), str(output)))
@@ -34,6 +34,8 @@ def series_alone(spec: Path, data: Path, output: Path) -> dict[str, Any]:
 
 def main(spec: str, data: str, output: str) -> None:
     """Run the series and print what came of it."""
+    import resource
+    import time
     import warnings
 
     from xasuite._series import series
@@ -48,6 +50,8 @@ def main(spec: str, data: str, output: str) -> None:
         "audit_largest": run.audit["largest"],
         "file": str(run.path),
         "peak_mb": peak,
+        "processor_s": time.process_time(),
+        "audit_processor_s": resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime,
     }
     print(json.dumps(found))
 
