@@ -77,6 +77,23 @@ def test_rows_are_spread_over_the_run_and_over_leverage(make_series):
     np.testing.assert_allclose(far, expected)
 
 
+@pytest.mark.parametrize("wanted", [1, 3])
+def test_of_a_long_run_one_row_a_stretch_is_drawn(make_series, monkeypatch, wanted):
+    """Where a chunk is due less than two rows: as many in all as the run is due, and not one a chunk."""
+    from xasuite._series import audit
+
+    plan = prepare(load_spec(make_series(12, chunk=4), SeriesSpec))
+    monkeypatch.setattr(audit, "sample_size", lambda rows: wanted)
+    drawn = []
+    for chunk in range(plan.chunks):
+        fit = fit_rows(plan, reduced(plan, *plan.rows_of(chunk)).data, plan.model)
+        sample = draw(plan, chunk, fit, np.arange(*plan.rows_of(chunk)))
+        drawn += [] if sample is None else [int(r) for rows, _, _ in sample.batches for r in rows]
+    assert len(drawn) == wanted
+    if wanted == 3:
+        assert [r // 4 for r in drawn] == [0, 1, 2]
+
+
 def test_the_statement_is_printed(make_series, tmp_path, capsys):
     from xasuite.cli import main
 

@@ -1,7 +1,8 @@
 """The audit of a series: an acceptance sample of its rows fitted again by Larch (docs/decisions/series_audit.md).
 
-A chunk's good rows are halved by their leverage, and an equal share of each half is drawn at random: the sample is
-spread over the run and over what its rows are like. Which rows, follows from the plan alone.
+A chunk's good rows are put in the order of their leverage and halved, and an equal share of each half is drawn at random
+(of a long run, one row of each stretch of some thousands in that order): the sample is spread over the run and over
+what its rows are like. Which rows, follows from the plan alone.
 """
 
 from __future__ import annotations
@@ -70,12 +71,24 @@ def draw(plan: Plan, chunk: int, fit: RowFit, rows: NDArray[np.intp]) -> Sample 
     if not plan.series.audit or not good.size:
         return None
     share = sample_size(len(plan)) / len(plan)
+    seed = int(plan.fingerprint[:15] or "0", 16)
     by_leverage = good[np.argsort(leverage(fit)[good], kind="stable")]
-    rng = np.random.default_rng([int(plan.fingerprint[:15] or "0", 16), chunk])
-    halves = [h for h in np.array_split(by_leverage, 2) if h.size]
-    drawn = [rng.choice(h, math.ceil(share * h.size - 1e-9), replace=False) for h in halves]
-    fraction = min(d.size / h.size for d, h in zip(drawn, halves, strict=True))
-    return sample_of(fit, rows, np.sort(np.concatenate(drawn)), fraction, plan.series.start)
+    if share >= 0.5 or share * plan.series.chunk >= 2:
+        rng = np.random.default_rng([seed, chunk])
+        halves = [h for h in np.array_split(by_leverage, 2) if h.size]
+        drawn = [rng.choice(h, math.ceil(share * h.size - 1e-9), replace=False) for h in halves]
+        chosen, fraction = (
+            np.concatenate(drawn),
+            min(d.size / h.size for d, h in zip(drawn, halves, strict=True)),
+        )
+    else:  # less than one row a half: one from each stretch of 1 / share rows of the whole run, in this order
+        start, end = plan.rows_of(chunk)
+        stretches = range(int(start * share), int(end * share) + 1)
+        at = np.array([(i + np.random.default_rng([seed, i]).random()) / share for i in stretches])
+        rank = at[(at >= start) & (at < end)].astype(int) - start
+        # a row on the border of two stretches is missed a little more often
+        chosen, fraction = by_leverage[rank[rank < good.size]], share * (1 - share / 4)
+    return sample_of(fit, rows, np.sort(chosen), fraction, plan.series.start) if chosen.size else None
 
 
 def sample_of(
@@ -178,9 +191,7 @@ def summary(found: Iterable[Mapping[str, Any]], rows: int) -> dict[str, Any]:
 def statement(n: int, fraction: float, rows: int) -> dict[str, Any]:
     """What n rows without disagreement say of all rows: {"agree": share, "statement": sentence}."""
     share = 1 - hidden(fraction) / rows
-    confident = (
-        f"with {CONFIDENCE:.0%} confidence at least {math.floor(1e4 * share) / 100:g} % of {rows} rows agree"
-    )
+    confident = f"with {100 * CONFIDENCE:g} % confidence at least {math.floor(1e4 * share) / 100:g} % of {rows} rows agree"
     return {
         "agree": share,
         "statement": f"{n} of {rows} rows fitted again with Larch: "

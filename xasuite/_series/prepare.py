@@ -167,7 +167,7 @@ def smoothed_shifts(plan: Plan, width: int) -> Array:
 
 def fingerprint(plan: Plan) -> str:
     """Hash of everything a result depends on but the scans' content: spec, scans (name and size), grid, model, program."""
-    texts: list[object] = [__version__, plan.loaded.sha256, *(e.key for e in plan.scans.entries)]
+    texts: list[object] = [__version__, plan.loaded.sha256, plan.method, *(e.key for e in plan.scans.entries)]
     texts += [
         (p.name, p.value, p.vary, p.min, p.max, p.stderr, p.expr and p.expr.text) for p in plan.model.params
     ]

@@ -81,10 +81,12 @@ def _lines() -> Callable[[str, int, int], None]:
 
     def say(word: str, done: int, total: int) -> None:
         tenth = 10 * done // total if total else 0
-        text = rate.text(done) if word == "fitting" else ""
         if word == "fitting" and tenth != last[0]:
             last[0] = tenth
-            sys.stderr.write(f"{done} of {total} spectra {text}{rate.left(done, total)}\n")
-            sys.stderr.flush()
+            sys.stderr.write(f"{done} of {total} spectra {rate.text(done)}{rate.left(done, total)}\n")
+        if word == "auditing" and last[0] < 11:
+            last[0] = 11
+            sys.stderr.write("waiting for the audit by Larch\n")
+        sys.stderr.flush()
 
     return say

@@ -259,13 +259,19 @@ def _csv(target: Path) -> Iterator[Any]:
 
         def add(columns: Columns) -> None:
             nonlocal writer
-            table = arrow(columns)
+            text = {n: v for n, v in columns.items() if v.dtype.kind == "O"}
+            table = arrow(columns | {n: np.array([_plain(c) for c in v], object) for n, v in text.items()})
             if writer is None:
                 options = csv.WriteOptions(quoting_style="needed")
                 writer = stack.enter_context(csv.CSVWriter(temporary, table.schema, write_options=options))
             writer.write_table(table)
 
         yield add
+
+
+def _plain(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@") else cell
 
 
 def _group(parent: Any, name: str, kind: str) -> Any:

@@ -1,0 +1,71 @@
+"""The files of a finished series: one table in three forms, curves in compressed blocks that any HDF5 program reads."""
+
+from __future__ import annotations
+
+import io
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+
+from xasuite._series import results, series
+
+from .conftest import scan_of
+from .damage import write_scan
+
+
+@pytest.fixture(scope="module")
+def run(make_series, tmp_path_factory):
+    more = 'audit = false\nnames = "scan_(?P<number>[0-9]+)"'
+    return series(make_series(7, {2: "binary"}, chunk=3, more=more), output=tmp_path_factory.mktemp("files"))
+
+
+def test_parquet_csv_and_hdf5_hold_one_table(run):
+    """Digit by digit: CSV is written with as many as a number needs."""
+    text = ["label", "status", "reason", "fit_status", "undetermined", "sha256"]
+    csv = pd.read_csv(run.path.with_suffix(".csv"), dtype=dict.fromkeys(text, str)).fillna(
+        dict.fromkeys(text, "")
+    )
+    assert list(csv.columns) == list(run.table.columns)
+    with h5py.File(run.path) as handle:
+        groups = [
+            handle["entry"][g]
+            for g in ("log", "xanes", "parameters", "errors", "paths", "statistics", "status")
+        ]
+        held = {name: g[name] for g in groups for name in g}
+        assert set(held) == set(run.table.columns)
+        for name in run.table.columns:
+            values = run.table[name].to_numpy()
+            if name in text:
+                assert list(values) == list(csv[name]) == list(held[name].asstr()[()])
+            else:
+                np.testing.assert_array_equal(values, csv[name].to_numpy(float), err_msg=name)
+                np.testing.assert_array_equal(values, held[name][()], err_msg=name)
+
+
+def test_blocks_are_compressed_in_the_format_of_hdf5_itself(run):
+    """Written by another library, read by HDF5's own filters; rows of a last block that is not full are as the others."""
+    with h5py.File(run.path) as handle:
+        data = handle["entry/norm/data"]
+        assert (data.compression, data.shuffle, data.chunks[0]) == ("gzip", True, 3)
+        whole = data[()]
+    assert np.isnan(whole[2]).all()
+    assert np.isfinite(whole[[0, 1, 3, 4, 5, 6]]).all()
+    np.testing.assert_array_equal(run.curves("norm", rows=[5, 6])[1], whole[[5, 6]])
+
+
+def test_a_long_table_has_csv_only_when_asked(make_series, tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "CSV_ROWS", 2)
+    for more, there in (("", False), ("csv = true", True), ("csv = false", False)):
+        found = series(make_series(3, more=f"audit = false\n{more}"), output=tmp_path / more[-4:])
+        assert found.path.with_suffix(".csv").exists() == there
+
+
+def test_a_cell_of_the_csv_is_no_formula(co_o, make_series, tmp_path):
+    spec = make_series(2, more="audit = false")
+    write_scan(spec.parent / "scans" / "=cmd.txt", scan_of(co_o, 3))
+    found = series(spec, output=tmp_path)
+    assert "=cmd.txt" in list(found.table["label"])
+    cells = pd.read_csv(io.StringIO(found.path.with_suffix(".csv").read_text()))["label"]
+    assert "'=cmd.txt" in list(cells)
