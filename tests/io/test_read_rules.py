@@ -399,3 +399,36 @@ def test_quick_scans_are_cut_where_the_energy_turns(tmp_path: Path, first: int) 
     with pytest.raises(ReadError, match=r"holds 3 groups \(1, 2, 3\); name one as q.dat::1"):
         io.read(path)
     assert abs(io.read(f"{path}::2").energy.size - ENERGY.size) <= 2
+
+
+def test_bliss_and_soleil_layouts(tmp_path: Path) -> None:
+    """ESRF BLISS writes N.1/measurement with links into instrument/, SOLEIL energy_enc and data_01: read by what was measured.
+
+    The setpoints differ from the encoder by up to 1 eV; a scan without the energies' links is not made up.
+    """
+    import h5py
+
+    rng = np.random.default_rng(2)
+    encoder = ENERGY + rng.uniform(-1, 1, ENERGY.size) * 0.9
+    i0 = rng.poisson(1e6, ENERGY.size) * 1.0
+    with h5py.File(tmp_path / "bliss.h5", "w") as handle:
+        for scan in ("1.1", "2.1"):
+            handle[f"{scan}/title"] = "trigscan"
+            handle[f"{scan}/instrument/enc/data"] = encoder / 1000
+            handle[f"{scan}/measurement/energy"] = ENERGY / 1000
+            handle[f"{scan}/measurement/energy_enc"] = h5py.SoftLink(f"/{scan}/instrument/enc/data")
+            handle[f"{scan}/measurement/I0"] = i0
+            handle[f"{scan}/measurement/I1"] = i0 * np.exp(-mu_of(encoder))
+    scans = io.read_all(tmp_path / "bliss.h5")
+    assert [s.source.group for s in scans] == ["1.1/measurement", "2.1/measurement"]
+    for scan in scans:
+        assert (scan.element, scan.mu_expr) == ("Fe", "ln(I0/I1)")
+        assert np.allclose(scan.energy, np.sort(encoder), atol=1e-6)
+        assert np.allclose(scan.mu().mu, mu_of(scan.energy), atol=1e-9)
+    with h5py.File(tmp_path / "soleil.nxs", "w") as handle:
+        handle["scan_0/scan_data/actuator_1_1"] = ENERGY
+        handle["scan_0/scan_data/energy_enc"] = ENERGY + 0.3
+        handle["scan_0/scan_data/i0"], handle["scan_0/scan_data/it"] = i0, i0 * np.exp(-mu_of(ENERGY + 0.3))
+    scan = io.read(tmp_path / "soleil.nxs")
+    assert np.allclose(scan.energy, ENERGY + 0.3)
+    assert scan.mu_expr == "ln(i0/it)"

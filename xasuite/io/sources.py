@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from .. import files
 from ..errors import ReadError, SeriesError, XasuiteError
 from ..records import Array, Scan, Source
+from .formats.hdf5 import energy_axis
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
-_ENERGY = re.compile(r"^(energy|energy_ev|e|en|photon_energy|energies)$", re.I)
 # names under which files of one scan are kept as text: such a file is not opened before it is read
 _TEXT = re.compile(r"(\.(txt|dat|xmu|xdi|csv|tsv|asc|ascii|nor|norm|prn|ddf|chi|\d+))?$", re.I)
 FILE, GROUP, MEMBER, STACK = "file", "group", "member", "stack"
@@ -222,7 +222,7 @@ def _visit(group: Any, path: str) -> Iterable[tuple[str, int]]:
     import h5py
 
     members = {k: group.get(k) for k in group}
-    axis = _axis_of(members)
+    axis = energy_axis(members)
     if axis:
         n = members[axis].size
         stacks = [d for d in members.values() if isinstance(d, h5py.Dataset) and _stacked(d, n)]
@@ -231,16 +231,6 @@ def _visit(group: Any, path: str) -> Iterable[tuple[str, int]]:
     for name, value in members.items():
         if isinstance(value, h5py.Group):
             yield from _visit(value, f"{path}/{name}" if path else name)
-
-
-def _axis_of(members: dict[str, Any]) -> str:
-    """The name of a group's energy axis, "" when it has none."""
-    import h5py
-
-    for name, data in members.items():
-        if _ENERGY.match(name) and isinstance(data, h5py.Dataset) and data.ndim == 1 and data.size > 1:
-            return name
-    return ""
 
 
 def _stacked(data: Any, n: int) -> bool:
@@ -271,7 +261,7 @@ def read_stack(stack: Entry, rows: Indices) -> StackRows:
         with h5py.File(stack.path, "r") as handle:
             group = handle[stack.group] if stack.group else handle
             members = {k: group.get(k) for k in group}
-            axis = _axis_of(members)
+            axis = energy_axis(members)
             energy = np.asarray(members[axis][()], float)
             for name, data in members.items():
                 if not isinstance(data, h5py.Dataset) or name == axis:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,23 @@ _DETECTORS = {
     "it": "",
     "incoming_beam": "i0",
 }
-_ENERGY = re.compile(r"^(energy|energy_ev|e|en|photon_energy|energies|x)$", re.I)
+# An axis of energies: as files name it, and as ESRF BLISS and SOLEIL name what the encoder read
+_ENERGY = re.compile(
+    r"^((mono_?)?energy(_?(ev|enc|encoder|readback|rbv|fbk|achieved))?|e|en|(photon|enc|mono)_?energy|energies|x)$",
+    re.I,
+)
+_MEASURED = re.compile(r"enc|readback|rbv|fbk|achieved", re.I)
+
+
+def energy_axis(members: Mapping[str, Any]) -> str:
+    """The name of a group's axis of energies, what was measured before what was asked for; "" when there is none."""
+    import h5py
+
+    found = [
+        name for name, data in members.items()
+        if _ENERGY.match(name) and isinstance(data, h5py.Dataset) and data.ndim == 1 and data.size > 1
+    ]  # fmt: skip
+    return min(found, key=lambda name: not _MEASURED.search(name), default="")
 
 
 def parse_hdf5(content: bytes, name: str) -> list[Table]:
@@ -66,7 +83,7 @@ def _visit(group: Any, path: str, tables: list[Table], root: Any, seen: set[int]
     seen.add(address)
     members = {str(k): group.get(k) for k in group}
     datasets = {k: v for k, v in members.items() if isinstance(v, h5py.Dataset) and v.dtype.kind in "fiu"}
-    axis = next((k for k, v in datasets.items() if _ENERGY.match(k) and v.ndim == 1 and v.size > 1), "")
+    axis = energy_axis(datasets)
     if axis and any(k != axis and datasets[axis].size in v.shape for k, v in datasets.items()):
         tables.extend(_tables(group, path, axis, datasets, root))
         return
@@ -92,7 +109,7 @@ def _tables(group: Any, path: str, axis: str, datasets: dict[str, Any], root: An
         if key == axis or data.dtype.kind not in "fiu":
             continue
         if data.shape == (n,):
-            columns[key] = np.asarray(data[()], float)
+            columns["energy_asked" if key == "energy" else key] = np.asarray(data[()], float)
         elif data.ndim == 2 and data.shape[0] == n:
             values = np.asarray(data[()], float)
             for label, column in zip(_labels(data, group, root, values.shape[1], key), values.T, strict=True):
@@ -134,8 +151,8 @@ def _table(group: Any, path: str, columns: dict[str, Array], datasets: dict[str,
     definition = _text(entry, "definition")
     if "xas" in definition.lower():
         table.format = "nxxas"
-    axis = next((d for k, d in datasets.items() if _ENERGY.match(k)), None)
-    unit = str(_plain(axis.attrs.get("units", ""))) if axis is not None else ""
+    axis = energy_axis(datasets)
+    unit = str(_plain(datasets[axis].attrs.get("units", ""))) if axis else ""
     table.axis_kind = {"ev": "eV", "kev": "keV"}.get(unit.strip().lower(), "")
     _facts(table, entry)
     table.label = _text(entry, "sample/name") or _text(entry, "title") or path.rsplit("/", 1)[-1]
