@@ -139,13 +139,13 @@ def _model(document: Mapping[str, Any]) -> str:
     programs = " and ".join(f"{PROGRAMS.get(p, p)} [@{p}]" for p in _programs(document))
     scf = ", with self-consistent potentials" if any(p.get("scf") for p in paths) else ""
     held = {
-        f"{n} = {p['value']:.4g} from {Path(p['origin']).name}"
+        f"{n} = {p['value']:.4g}" + (f" ({Path(p['origin']).name})" if p["origin"] != "given" else "")
         for r in document["rows"]
         for n, p in r["params"].items()
         if p["kind"] == "inherited"
     }
     text = f"Scattering paths were calculated with {programs} for {', '.join(crystals)}{scf}."
-    return text + (f" Taken from another fit: {'; '.join(sorted(held))}." if held else "")
+    return text + (f" Held at what is known, with its error: {'; '.join(sorted(held))}." if held else "")
 
 
 def _errors(document: Mapping[str, Any]) -> str:

@@ -124,11 +124,12 @@ def _parameters(document: Mapping[str, Any], good: list[dict[str, Any]]) -> Tabl
     for r in good:
         for name, p in r["params"].items():
             q = names.get(name) or quantity(name)
-            origin = f"from {Path(p['origin']).name}" if p["kind"] == "inherited" else p["expr"]
+            inherited = p["kind"] == "inherited" and p["origin"] != "given"
+            origin = f"from {Path(p['origin']).name}" if inherited else p["expr"]
             state = f" ({p['state']})" if p["state"] else ""
             value = q.text(_float(p["value"]), _float(p["stderr"])) + state
             made = (_part(p.get("parts", {}).get(n), q) for n in parts)
-            how = " ".join(x for x in (HOW.get(p["kind"], "taken over"), origin) if x)
+            how = " ".join(x for x in (HOW.get(p["kind"], "held with its error"), origin) if x)
             meaning = q.title if q.symbol else ""
             rows.append((r["label"], name, meaning, value, q.shown_unit, how, _limits(p, q), *made))
     columns = (

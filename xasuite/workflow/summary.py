@@ -83,7 +83,7 @@ def footnotes(result: SpecResult) -> Iterable[str]:
     yield "* held. Errors are standard errors, inherited ones included."
     for p in result.rows[0].parameters if result.rows else ():
         if p.kind == "inherited":
-            yield f"{p.name} = {p.value} from {Path(p.origin).name}."
+            yield f"{p.name} = {p.value}, {_origin(p.origin)}."
     yield from _parts(result)
     if "closure" in result.kinds.values():
         yield "closure: simulated from the published row and fitted blind; it tests the analysis, not the sample."
@@ -92,6 +92,11 @@ def footnotes(result: SpecResult) -> Iterable[str]:
             yield f"{row.label}: {_public(row.origin, row.chi.source.path)}."
     if result.audit is not None:
         yield f"{result.audit}."
+
+
+def _origin(origin: str) -> str:
+    """Where an inherited value comes from, without folders."""
+    return "given in the spec" if origin in ("", "given") else f"from {Path(origin).name}"
 
 
 def _parts(result: SpecResult) -> Iterable[str]:
