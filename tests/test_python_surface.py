@@ -191,3 +191,12 @@ def test_a_range_that_ends_at_a_rounded_number_is_accepted(foil: xs.Spectrum) ->
     assert numbers(rounded)["s02"][0] == pytest.approx(value, abs=0.1 * error)
     with pytest.raises(RangeError, match="goes beyond the data"):
         xs.fit(foil, crystal="Cu", shells=1, k=(3, end + 0.2), r=(1.4, 2.8))
+
+
+def test_a_correction_of_over_absorption_goes_into_the_spec(foil: xs.Spectrum) -> None:
+    geometry = xs.reduce.Geometry("Cu", angle_in=45.0, angle_out=45.0, thickness=4.0, density=8.96)
+    chi = xs.reduce.correct_overabsorption(xs.background(xs.normalize(foil), rbkg=1.0, kweight=2), geometry)
+    result = xs.fit(chi, crystal="Cu", shells=1, k=(3, 11), r=(1.4, 2.8))
+    table = result.spec.reduce.overabsorption
+    assert table is not None
+    assert (table.formula, table.thickness, table.density) == ("Cu", 4.0, 8.96)

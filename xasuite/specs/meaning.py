@@ -20,10 +20,10 @@ def names_mistakes(raw: Mapping[str, Any]) -> list[Mistake]:
     params = raw.get("params", {})
     params = params if isinstance(params, dict) else {}
     found = [m for t, entries in tables.items() for m in _twice(t, entries)]
-    rows = {e.get("label", "") for _, e in tables["data"]}
+    rows = {str(e.get("label", "")) for _, e in tables["data"]}
     for i, entry in tables["path"]:
-        if entry.get("data") and entry["data"] not in rows:
-            sentence = f'data = "{entry["data"]}" is no data row{nearest(str(entry["data"]), rows)}'
+        if (data := str(entry.get("data", ""))) and data not in rows:
+            sentence = f'data = "{data}" is no data row{nearest(data, rows)}'
             found.append((("path", i, "data"), f'path "{entry.get("label", i + 1)}": {sentence}'))
     used: set[str] = set()
     for i, entry in tables["path"]:
@@ -79,9 +79,9 @@ def _entries(raw: Mapping[str, Any], table: str) -> list[tuple[int, dict[str, An
 
 
 def _twice(table: str, entries: list[tuple[int, dict[str, Any]]]) -> Iterator[Mistake]:
-    seen: set[Any] = set()
+    seen: set[str] = set()
     for i, entry in entries:
-        label = entry.get("label")
+        label = str(entry.get("label", ""))
         if label in seen:
             yield (table, i, "label"), f'{table} "{label}" stands twice; give each {table} its own label'
         seen |= {label} if label else set()

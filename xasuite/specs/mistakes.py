@@ -65,7 +65,7 @@ def _sentence(error: ErrorDetails, loc: Key, schema: type[BaseModel]) -> str:
         return str(context["error"])
     if kind == "too_short":
         return "needs at least one entry"
-    if len(loc) == 2 and loc[0] == "params" and not isinstance(given, dict):
+    if len(loc) == 2 and loc[0] == "params" and isinstance(given, int | float):
         return f"found {given!r}; write {loc[1]} = {{ guess = {given} }} to vary it or {{ value = {given} }} to hold it"
     if kind in _BOUNDS:
         return f"found {given!r}; must be {_BOUNDS[kind]} {next(iter(context.values())):g}"

@@ -27,7 +27,7 @@ def to_toml(tables: Mapping[str, Any], comments: Mapping[Key, str] | None = None
     for name, value in tables.items():
         if isinstance(value, Mapping):
             document.add(name, _table(value, (name,), said))
-        elif isinstance(value, list | tuple) and value and isinstance(value[0], Mapping):
+        elif isinstance(value, list | tuple) and value and all(isinstance(v, Mapping) for v in value):
             array = tomlkit.aot()
             for i, entry in enumerate(value):
                 array.append(_table(entry, (name, i), said))

@@ -17,6 +17,7 @@ from ..specs.schema import BACKGROUND
 
 # Steps that a spec repeats from the file; a record with others is held in memory, and written beside the spec
 REPEATED = {"mu", "normalize", "background"}
+LAST = "correct_overabsorption"  # of chi(k), after all others
 Given = str | Path | Scan | Spectrum | Chi
 
 
@@ -84,7 +85,8 @@ def _of_record(record: Scan | Spectrum | Chi, mu: str | None) -> Input:
             f"{record.label}: a stack of rows; a spec has one spectrum a row, record.rows() gives them"
         )
     spectrum, steps = _spectrum(record), {s.name: s.settings for s in record.history}
-    others = [s.name for s in record.history if s.name not in REPEATED]
+    corrected = isinstance(record, Chi) and bool(record.history) and record.history[-1].name == LAST
+    others = [s.name for s in record.history[: -1 if corrected else None] if s.name not in REPEATED]
     source, made_of = record.source, steps.get("mu", {})
     data: dict[str, Any] = {"label": " ".join(record.label.split()) or "data"}
     held = bool(others) or not source.path or not Path(source.path).exists()
@@ -102,6 +104,10 @@ def _of_record(record: Scan | Spectrum | Chi, mu: str | None) -> Input:
                 f"{data['label']}: how its chi(k) was made is not known; give mu(E), or chi of xs.background"
             )
         settings |= _background(steps["background"], record)
+        if corrected:
+            settings["overabsorption"] = {
+                k: v for k, v in vars(steps[LAST]["geometry"]).items() if v is not None
+            }
     return Input(data, spectrum, settings, held, record if isinstance(record, Chi) else None)
 
 
@@ -110,7 +116,9 @@ def _spectrum(record: Spectrum | Chi) -> Spectrum:
     if record.energy is None or record.mu is None:
         raise SpecError(f"{record.label}: it holds no mu(E), from which a spec begins; give the spectrum")
     kept = {n: getattr(record, n) for n in ("element", "edge", "label", "notes", "meta", "source")}
-    history: tuple[Step, ...] = tuple(s for s in record.history if s.name not in ("normalize", "background"))
+    history: tuple[Step, ...] = tuple(
+        s for s in record.history if s.name not in ("normalize", "background", LAST)
+    )
     more = {n: getattr(record, n) for n in ("mu_err", "reference")} if isinstance(record, Spectrum) else {}
     return Spectrum(energy=record.energy, mu=record.mu, history=history, **kept, **more)
 
