@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -101,6 +104,28 @@ def test_the_statement_is_printed(make_series, tmp_path, capsys):
         main(["series", str(make_series(6, {2: "binary"})), "-o", str(tmp_path), "--no-figures"])
     said = " ".join(capsys.readouterr().out.split())
     assert "5 of 5 rows fitted again with Larch: every row agrees with it within 0.01 standard errors" in said
+
+
+def test_a_script_without_a_guard_runs_once(make_series, tmp_path):
+    """Larch's process does not import the script that began it, which would begin the series again."""
+    script = tmp_path / "script.py"
+    spec = make_series(20, chunk=20)
+    script.write_text(
+        f"print('begun')\nimport xasuite as xs\nrun = xs.series({str(spec)!r}, output={str(tmp_path)!r}, progress=False)\n"
+        "print(run.audit['n'])\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["begun", "20"]
+
+
+def test_an_audit_process_that_is_killed_costs_nothing_but_time(make_series, tmp_path, monkeypatch):
+    from xasuite._series import audit
+
+    plain = series(make_series(17), output=tmp_path / "plain", progress=False)
+    monkeypatch.setattr(audit, "_begin", os.abort)
+    killed = series(make_series(17), output=tmp_path / "killed", progress=False)
+    assert killed.audit["n"] == plain.audit["n"] == 17
 
 
 def test_a_row_that_disagrees_fails_the_run(make_series, tmp_path, monkeypatch):

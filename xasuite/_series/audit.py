@@ -12,6 +12,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,15 +139,21 @@ class Auditor:
 
     def __init__(self, keep: Callable[[int, dict[str, Any]], None], rows: int) -> None:
         self._keep = keep
-        self._waiting: dict[int, Future[dict[str, Any]] | Sample] = {}
+        self._waiting: dict[int, tuple[Sample, Future[dict[str, Any]] | None]] = {}
         self._pool = None
         if rows >= ALONE and (os.cpu_count() or 1) > 1:
             self._pool = pool(1, _begin)  # it starts, and loads Larch, now
 
     def add(self, chunk: int, sample: Sample) -> None:
         """Take a chunk's sample; keep what others have given."""
-        self._waiting[chunk] = self._pool.submit(refit, sample) if self._pool is not None else sample
-        for done in [c for c, w in self._waiting.items() if isinstance(w, Future) and w.done()]:
+        future = None
+        if self._pool is not None:
+            try:
+                future = self._pool.submit(refit, sample)
+            except BrokenProcessPool:
+                self._pool = None
+        self._waiting[chunk] = (sample, future)
+        for done in [c for c, (_, f) in self._waiting.items() if f is not None and f.done()]:
             self._finish(done)
 
     def wait(self, said: Callable[[], None]) -> None:
@@ -156,8 +163,12 @@ class Auditor:
             self._finish(next(iter(self._waiting)))
 
     def _finish(self, chunk: int) -> None:
-        held = self._waiting.pop(chunk)
-        self._keep(chunk, refit(held) if isinstance(held, Sample) else held.result())
+        sample, future = self._waiting.pop(chunk)
+        try:
+            found = refit(sample) if future is None else future.result()
+        except BrokenProcessPool:  # it was killed: what it had is done here
+            found = refit(sample)
+        self._keep(chunk, found)
 
     def close(self) -> None:
         """Let the process go."""
