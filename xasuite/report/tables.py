@@ -97,12 +97,13 @@ def to_latex(table: Table, errors: str = ERRORS[0]) -> str:
         )
         for row in cells
     ]
+    separate = ", separate-uncertainty=true, table-align-uncertainty=false" if errors != ERRORS[0] else ""
     lines = [
         r"% needs \usepackage{booktabs} and \usepackage{siunitx}",
         r"\begin{table}",
         r"\centering",
         rf"\caption{{{tex_escape(table.title)}}}",
-        *([r"\sisetup{separate-uncertainty=true}"] if errors != ERRORS[0] else []),
+        rf"\sisetup{{group-digits=none{separate}}}",
         rf"\begin{{tabular}}{{{''.join(kinds)}}}",
         r"\toprule",
         " & ".join(heads) + r" \\",
