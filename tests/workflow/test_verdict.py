@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from xasuite.cli import main
 from xasuite.errors import SpecError, XasuiteError
 from xasuite.exafs.result import FitResult, Value
+from xasuite.records import Chi
 from xasuite.references import fits_dir
 from xasuite.specs import load_spec, parse_spec
 from xasuite.workflow import check_spec, run_spec
@@ -149,7 +151,6 @@ def test_a_value_at_its_bound(data_root: Path, tmp_path: Path) -> None:
 
 def test_a_spectrum_without_exafs(tmp_path: Path) -> None:
     """An arctangent: an amplitude of it is no S02, whatever error it has."""
-    import numpy as np
 
     energy = np.arange(7509.0, 8700.0, 1.0)
     mu = 0.3 + np.arctan((energy - 7709) / 1.5) / np.pi
@@ -293,3 +294,25 @@ def test_the_command_says_it_and_ends_with_3(
         main(["fit", str(tmp_path / "b.toml"), "-o", str(tmp_path / "out"), "--no-figures"])
     assert caught.value.code == 0
     assert "verdict: good" in capsys.readouterr().out
+
+
+# A stack
+
+
+def test_the_rows_of_a_stack_that_are_not_fits(data_root: Path, tmp_path: Path) -> None:
+    """A foil, an oxide and the foil again, fitted with the foil's model: the oxide's row is no fit."""
+    from xasuite import io, reduce
+    from xasuite.exafs.engine import fit_stack
+    from xasuite.workflow.verdict import rows_not_fits
+
+    model = run(tmp_path).rows[0].model
+    k = np.arange(0, 13, 0.05)
+    chi = []
+    for name in ("foils/Co_foil_QAS.dat", "standards/Co_oxides.prj::CoO", "foils/Co_foil_APS13ID.xdi"):
+        one = reduce.background(reduce.normalize(io.read(f"{data_root}/{name}").mu()), rbkg=1.0, kweight=2)
+        chi.append(np.interp(k, one.k, one.chi))
+    fits = fit_stack(model, Chi(k=k, chi=np.stack(chi), e0=np.zeros(3), edge_step=np.ones(3)))
+    found = rows_not_fits(fits, {"first": np.ones(3, bool)})
+    assert list(found) == [1]
+    assert "R factor" in found[1]
+    assert rows_not_fits(fits, {"first": np.zeros(3, bool)}).get(0) is None

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..exafs.model import PathModel
 from ..records import OK, Array
 from ..records.quantities import as_printed
+from ..workflow.verdict import NOT_A_FIT, rows_not_fits
 from .fitting import RowFit
 from .plan import Plan
 
@@ -34,7 +35,8 @@ def mark(plan: Plan, fit: RowFit) -> Marks:
 
     A path is seen when its N lies at least [series] seen standard errors above zero. The R, sigma2 and cumulants
     of a path that is not seen have no meaning, whatever error the fit prints: a parameter that only such paths use
-    for them is undetermined, and so is one without a standard error, and a distance known worse than 0.1 A.
+    for them is undetermined, and so is one without a standard error, and a distance known worse than 0.1 A. A row whose R
+    factor, distances or S02 are no fit's (docs/decisions/verdict.md) is "not a fit".
     """
     model, m = plan.model, len(fit.status)
     depends = {p.name for p in model.params if p.vary or p.expr is not None}
@@ -58,6 +60,10 @@ def mark(plan: Plan, fit: RowFit) -> Marks:
         if status[i] == OK and names:
             status[i] = UNDETERMINED
         reason[i] = "; ".join(w for w in (reason[i], *why) if w)
+    for row, why_not in rows_not_fits(fit, seen).items():
+        if status[row] in (OK, UNDETERMINED):
+            status[row] = NOT_A_FIT
+        reason[row] = "; ".join(w for w in (reason[row], why_not) if w)
     return Marks(seen, tuple(undetermined), tuple(status), tuple(reason))
 
 

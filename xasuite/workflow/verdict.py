@@ -9,12 +9,14 @@ from itertools import combinations
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ..exafs.engine.result import RowFits
 from ..exafs.fourier_transform import fourier
 from ..exafs.model import Model, PathModel
 from ..exafs.result import FitResult, FittedData, FittedPath, Value
 from ..expressions import Expression
-from ..records import Chi, Normalized, Spectrum
+from ..records import Array, Chi, Normalized, Spectrum
 from ..reduce import normalize, other_edges
 from ..reduce.edge import tabulated_e0
 from ..reduce.edge_step import normalization_of
@@ -300,3 +302,30 @@ def _free(model: Model) -> Callable[[Expression], frozenset[str]]:
         return frozenset(found)
 
     return free
+
+
+def rows_not_fits(fit: RowFits, seen: Mapping[str, NDArray[np.bool_]]) -> dict[int, str]:
+    """The rows of a stack that are not a fit, each with why: R factor and paths as in `verdict_of`, all rows at once.
+
+    `seen` says of each path in which rows (m,) it is there: what a path says that is not is no reason.
+    """
+    found: dict[int, list[str]] = {}
+
+    def say(bad: NDArray[np.bool_], reason: str, *values: Array) -> None:
+        for i in np.flatnonzero(bad):
+            found.setdefault(int(i), []).append(reason.format(*(v[i] for v in values)))
+
+    with np.errstate(all="ignore"):
+        noise = fit.rfactor * np.clip(1 / fit.chi2_reduced, 0, 1)
+        misfit = fit.rfactor - noise > MISFIT[1]
+        say(misfit, "R factor {:.3f}, of which noise makes {:.3f}", fit.rfactor, noise)
+        low, high = S02_POSSIBLE
+        for p in fit.model.paths:
+            r, s02 = (fit.path_values[f"{p.label}.{q}"] for q in ("r", "s02"))
+            crystal = p.feff.crystal[1]
+            here = seen.get(p.label, np.ones(r.shape, bool))
+            far = (np.abs(r - crystal) > R_SHIFT[1]) | (r < R_LEAST)
+            label = p.label.replace("{", "{{").replace("}", "}}")
+            say(here & far, f"{label}: R = {{:.2f}} A, the crystal has {crystal:.3f} A", r)
+            say(here & ((s02 < low) | (s02 > high)), f"S02 = {{:.2f}} is outside {low:g} to {high:g}", s02)
+    return {i: "; ".join(dict.fromkeys(reasons)) for i, reasons in found.items()}
