@@ -109,5 +109,5 @@ def test_figures(run, tmp_path):
         "fits.png",
     } <= written
     figure = run.plot("n_o", against="T")
-    assert figure.axes[0].get_ylabel() == "n_o"
+    assert figure.axes[0].get_ylabel() == "N(Sn-O)"
     assert figure.axes[0].get_xlabel() == "T"
