@@ -119,8 +119,15 @@ def page(results: dict[str, dict[str, Any]], before: str = "") -> str:
             "|---" * HEAD.count(" | ") + "|---|",
             *(rows[n] for n in sorted(rows)),
             "",
+            *limits(),
         ]
     )
+
+
+def limits() -> list[str]:
+    """What holds each benchmark back now: the `LIMIT` of its module."""
+    said = {n: getattr(importlib.import_module(f"benchmarks.{n}"), "LIMIT", "") for n in names()}
+    return ["## What limits them", "", *(f"- **{n}**: {text}" for n, text in said.items() if text), ""]
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -36,6 +36,11 @@ out = feffit(names, [feffit_dataset(data=Group(k=data.k, chi=data.chi), paths=[p
 print("{row}", {{name: (p.value, p.stderr) for name, p in out.params.items()}}, path.reff + out.params["dr"].value)
 """
 
+LIMIT = (
+    "of some 0.35 s of processor time numpy's import takes 0.1, pydantic's and the schema 0.1, the terminal's libraries 0.06; "
+    "the reduction takes 0.03 and the fit 0.01. Larch's script spends 1.5 s on imports alone."
+)
+
 
 def seconds_to(command: Sequence[str], *words: str) -> float:
     """Seconds from a process's start to the first line that holds all the words; the rest is waited for."""
