@@ -8,6 +8,7 @@ import json
 import os
 import pkgutil
 import platform
+import re
 import sys
 import time
 import warnings
@@ -120,8 +121,14 @@ def page(results: dict[str, dict[str, Any]], before: str = "") -> str:
             *(rows[n] for n in sorted(rows)),
             "",
             *limits(),
+            *_kept(before),
         ]
     )
+
+
+def _kept(before: str) -> list[str]:
+    """The sections of the page that were written by hand."""
+    return [s for s in re.split(r"(?m)^(?=## )", before)[1:] if not s.startswith("## What limits them")]
 
 
 def limits() -> list[str]:

@@ -80,6 +80,25 @@ class Quantity:
         return replace(self, of=of)
 
 
+# sizes of a value that need no exponent, and of its error
+_USUAL = ((1e-3, 1e4), (1e-8, 1e4))
+
+
+def _shorthand(value: float, stderr: float) -> str:
+    """2.495(6) for sizes that need no exponent, else "": what uncertainties prints, whose import is a tenth of a start."""
+    if stderr > abs(value) or not all(
+        low <= abs(x) < high for x, (low, high) in zip((value, stderr), _USUAL, strict=True)
+    ):
+        return ""
+    digits = 1 if f"{stderr:.1e}"[0] >= "3" else 2
+    decimals = digits - 1 - int(f"{stderr:.{digits - 1}e}".split("e")[1])
+    if decimals < 0:
+        return ""
+    error = f"{stderr:.{decimals}f}"
+    whole = decimals == 0 or float(error) < 1
+    return f"{value:.{decimals}f}({int(error.replace('.', '')) if whole else error})"
+
+
 _SUPERSCRIPT = str.maketrans("0123456789-+", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺")
 
 
@@ -99,10 +118,13 @@ def as_printed(value: float, stderr: float, errors: str = ERRORS[0]) -> str:
         return "-"
     if not math.isfinite(stderr) or stderr <= 0:
         return f"{value:.4g}"
-    from uncertainties import ufloat, ufloat_fromstr
-
     if f"{stderr:.1e}"[0] >= "3" and f"{stderr:.0e}"[0] == "1":
         stderr = float(f"{stderr:.0e}")  # 0.96 rounds to 1.0, which has two digits
+    usual = _shorthand(value, stderr)
+    if usual and errors == ERRORS[0]:
+        return usual
+    from uncertainties import ufloat, ufloat_fromstr
+
     text = f"{ufloat(value, stderr):.{1 if f'{stderr:.1e}'[0] >= '3' else 2}uS}"
     if errors == ERRORS[0] or "(" not in text:
         return text
