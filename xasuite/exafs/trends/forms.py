@@ -122,7 +122,7 @@ class Smooth:
         return self._unit * ((self.strength or 0.0) * self._rough + _RIDGE * np.eye(self.size))
 
     def labels(self) -> tuple[str, ...]:
-        """None: spline coefficients mean nothing by themselves."""
+        """None: spline coefficients are no quantities of their own."""
         return ()
 
     def choose(self, weight: Array, value: Array, used: NDArray[np.bool_], strengths: Array) -> Array:

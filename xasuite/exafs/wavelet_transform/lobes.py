@@ -222,7 +222,7 @@ def find_lobes(
             warnings.warn(
                 f"{chi.label}: the lobe at k = {lobe.k:.2f} 1/A, R = {lobe.r:.2f} A is not above the noise of "
                 f"{noise:.2g}: {with_errors[-1].significance:.1f} standard errors high, kept by {found:.0%} of the "
-                "resamples; its position means nothing",
+                "resamples; its position is undetermined",
                 XasuiteWarning,
                 stacklevel=2,
             )
