@@ -23,7 +23,7 @@ from .window import WINDOWS
 ClampScale = Literal["edge_step", "mu"]
 MIN_K = 3.0  # 1/A; below this there is no EXAFS to speak of
 # edge steps between mu and its background: an edge's own shape makes less than 1.3
-SPIKE = 2.0
+SPIKE, NEAR = 2.0, 10.0  # looked for within so many eV of E0
 _CARRIED = ("element", "edge", "label", "notes", "meta", "source", "edge_step", "energy", "mu")
 
 
@@ -115,7 +115,8 @@ def _background(
     steps = np.broadcast_to(normalized.edge_step, lead).ravel()
     scale = steps if clamp_scale == "edge_step" else np.ones_like(steps)
     axis, chi, bkg = remove(energy, mu.reshape(-1, energy.size), e0s.ravel(), scale, settings)
-    _warn_of_spikes(mu.reshape(bkg.shape), bkg, steps, settings, what)
+    near = slice(*np.searchsorted(energy, [e0s.min(), e0s.max() + NEAR]))
+    _warn_of_spikes(bkg[:, near] - mu.reshape(bkg.shape)[:, near], steps, settings, what)
     if clamp_scale == "mu":
         chi /= steps[:, None]
     chi = sealed(chi.reshape(*lead, -1))
@@ -131,13 +132,14 @@ def _background(
     )
 
 
-def _warn_of_spikes(mu: Array, bkg: Array, steps: Array, settings: Settings, what: str) -> None:
-    away = (np.abs(bkg - mu).max(axis=1) / steps) if len(mu) else np.empty(0)
+def _warn_of_spikes(away: Array, steps: Array, settings: Settings, what: str) -> None:
+    """Warns where the background lies `away` (m, points next to E0) from mu by more than an edge does."""
+    away = np.abs(away).max(axis=1, initial=0.0) / steps
     wild = np.flatnonzero(away > SPIKE)
     if wild.size:
         warnings.warn(
             f"{what}: the background runs {away.max():.0f} edge steps away from mu next to E0"
-            f"{f' in {wild.size} of {len(mu)} spectra' if len(mu) > 1 else ''}: rbkg = {settings.rbkg:g} with kweight = "
+            f"{f' in {wild.size} of {away.size} spectra' if away.size > 1 else ''}: rbkg = {settings.rbkg:g} with kweight = "
             f"{settings.kweight} leaves it undetermined there, and chi(k) is off; lower rbkg or kweight",
             XasuiteWarning,
             stacklevel=4,
