@@ -18,6 +18,8 @@ from .model import Model
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .budget.record import Budget
+
 # |correlation| above which a pair of parameters is named in a warning (Artemis prints 0.25 and more)
 STRONG_CORRELATION = 0.9
 PATH_COLUMNS = ("n", "r", "sigma2", "s02", "e0")
@@ -161,7 +163,8 @@ class FitResult(Presented):
     """The result of one fit, of one data set or of several together.
 
     `covar` (n, n) is the covariance of all n `parameters` in their order, inherited errors included. `step` certifies the
-    minimum: the length, in standard errors, of the Gauss-Newton step at it. `engine` says who fitted, "xasuite" or "larch".
+    minimum: the length, in standard errors, of the Gauss-Newton step at it. `engine` says who fitted, "xasuite" or "larch". With a
+    `budget` values, errors and `covar` are the budget's, and the curves and statistics those of the fit at the stated settings.
     """
 
     label: str
@@ -183,6 +186,7 @@ class FitResult(Presented):
     success: bool
     message: str
     warnings: tuple[str, ...] = ()
+    budget: Budget | None = None
 
     @cached_property
     def params(self) -> dict[str, Any]:

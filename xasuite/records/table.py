@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from . import Shown
@@ -19,7 +19,8 @@ class Entry:
     """One number of a table with its error (nan for none) and what a reader must know of it.
 
     `held` marks a value that was not fitted, `state` says what makes an error doubtful ("at max"), `published` is the
-    number that the value is compared with, `within` whether it agrees (None where that was not judged).
+    number that the value is compared with, `within` whether it agrees (None where that was not judged), `parts` what the
+    error is made of.
     """
 
     value: float
@@ -29,6 +30,7 @@ class Entry:
     published: float = math.nan
     published_err: float = math.nan
     within: bool | None = None
+    parts: Mapping[str, float] = field(default_factory=dict)
 
     def text(self, of: Quantity, errors: str = ERRORS[0]) -> str:
         """As printed: 5.8(6), 5.8 ± 0.6, 12*, 30 (at max)."""
@@ -50,6 +52,7 @@ class Entry:
         out: dict[str, Any] = {"value": finite(self.value), "stderr": finite(self.stderr)}
         out |= {"held": True} if self.held else {}
         out |= {"state": self.state} if self.state else {}
+        out |= {"parts": {n: finite(v) for n, v in self.parts.items()}} if self.parts else {}
         if math.isfinite(self.published):
             out |= {
                 "published": self.published,
@@ -226,7 +229,7 @@ class Table(Shown):
         )
 
     def to_dataframe(self) -> pd.DataFrame:
-        """A column a quantity, ``r``, and one for its error, ``r_err``, where there is one; units in ``attrs``."""
+        """A column a quantity, ``r``, its error, ``r_err``, and the error's parts, ``r_err_noise``; units in ``attrs``."""
         import pandas as pd
 
         out: dict[str, list[Any]] = {}
@@ -237,6 +240,9 @@ class Table(Shown):
             out[name] = [e.value if isinstance(e, Entry) else e for e in cells]
             if any(isinstance(e, Entry) and math.isfinite(e.stderr) for e in cells):
                 out[f"{name}_err"] = [e.stderr if isinstance(e, Entry) else math.nan for e in cells]
+            several = [e.parts if isinstance(e, Entry) and len(e.parts) > 1 else {} for e in cells]
+            for part in dict.fromkeys(n for parts in several for n in parts):
+                out[f"{name}_err_{part}"] = [parts.get(part, math.nan) for parts in several]
             if c.unit:
                 units[name] = c.unit
         frame = pd.DataFrame(out)

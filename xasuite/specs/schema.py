@@ -165,6 +165,13 @@ def _tapered(key: str, window: Window, width: str, taper: float) -> None:
         raise ValueError(f'{key} = "kaiser" needs {width} above 0')
 
 
+class Errors(Table):
+    """What goes into the errors beside the data's noise (docs/decisions/error_budget.md)."""
+
+    shells: bool = True  # the crystal's farther paths, in and out
+    energy_scale: float | None = Field(None, ge=0, lt=0.1)  # relative error of E - E0; left out, that of beamlines
+
+
 class Param(Table):
     """A parameter: guess (varied), value (fixed), expr, or from another spec's result."""
 
@@ -287,6 +294,7 @@ class Spec(SpecTable):
     sample: Sample
     reduce: Reduce = Reduce()
     fit: Fit
+    errors: Errors | Literal["fit"] = Errors()  # "fit": the fit's own, scaled by its misfit
     params: dict[str, Param] = Field(default_factory=dict)
     path: tuple[Path, ...] = Field(min_length=1)
     simulate: Simulate | None = None

@@ -383,20 +383,28 @@ def find_path(loaded: LoadedSpec, index: int, context: Context) -> FeffPath:
     try:
         if table.feff is not None:
             return read_feff_dat(context.find(loaded, table.feff, "feff", "path", index, "feff"))
-        from ..feff import find_paths, select
+        from ..feff import select
 
-        paths = find_paths(
-            structure(loaded, table),
-            absorber=table.absorber or element,
-            edge=edge,
-            radius=table.radius,
-            site=table.site,
-            program=table.program,
-            scf=table.scf,
-        )
+        paths = crystal_paths(loaded, table)
         return select(paths, scatterer=table.scatterer, shell=table.shell or 1, path=table.path)
     except XasuiteError as exc:
         raise type(exc)(f'{loaded.at("path", index)}: path "{table.label}": {exc}') from None
+
+
+def crystal_paths(loaded: LoadedSpec, table: PathTable) -> tuple[FeffPath, ...]:
+    """All paths of the structure that a [[path]] names."""
+    from ..feff import find_paths
+
+    element, edge = loaded.spec.absorber_of(table.data)
+    return find_paths(
+        structure(loaded, table),
+        absorber=table.absorber or element,
+        edge=edge,
+        radius=table.radius,
+        site=table.site,
+        program=table.program,
+        scf=table.scf,
+    )
 
 
 def structure(loaded: LoadedSpec, table: PathTable) -> Crystal:

@@ -17,6 +17,7 @@ from ..records.table import Presented, Table
 from ..specs.load import Loaded, LoadedSpec, as_loaded
 from ..specs.schema import Spec
 from .audit import SpecAudit
+from .errors import budgeted
 from .fits import Fitted, Progress, fit_rows, silent
 from .given import Given
 from .resolve import Context, Resolved, resolve_model, resolve_row, resolve_spec, sources
@@ -189,6 +190,7 @@ def run_spec(
         fits, errors = fit_rows(resolved.model, resolved.rows, loaded.spec.fit, say)
         if errors and not fits:
             raise next(iter(errors.values()))
+        fits = budgeted(resolved, fits, context)
         extra = dict(_variants(resolved, context, say)) if variants else {}
         inherited = _inherited(resolved, context)
         for sentence in (told for f in fits for told in energy_scale(f)):

@@ -71,6 +71,11 @@ def truth_paths(loaded: LoadedSpec, index: int) -> tuple[TruthPath, ...]:
     The published shells have their N atoms at their R with their sigma2, on the structure's own distances; all other paths
     of the cluster follow, with sigma2 by the correlated Debye model.
     """
+    return tuple(path for _, path in named_truth(loaded, index))
+
+
+def named_truth(loaded: LoadedSpec, index: int) -> list[tuple[str, TruthPath]]:
+    """The truth's paths, each with the published path that it stands for ("" for the rest of the cluster)."""
     entry, how, table = loaded.spec.data[index], _how(loaded), table_of(loaded)
     assert entry.simulate is not None
     published = {line.path: line for line in table.lines(entry.simulate.row)}
@@ -81,7 +86,7 @@ def truth_paths(loaded: LoadedSpec, index: int) -> tuple[TruthPath, ...]:
         )
     values = {name: _changed(line, entry.simulate.change.get(name, {})) for name, line in published.items()}
     s02 = how.s02 if how.s02 is not None else next(v["s02"] for v in values.values() if v["s02"])
-    out: list[TruthPath] = []
+    out: list[tuple[str, TruthPath]] = []
     taken: list[FeffPath] = []
     for shell in how.shell:
         if shell.path not in values:
@@ -91,14 +96,15 @@ def truth_paths(loaded: LoadedSpec, index: int) -> tuple[TruthPath, ...]:
             _paths(loaded, index, shell), shell.scatterer, number=shell.number, distances=shell.distances, s02=s02,
             e0=how.e0_shift, **value,
         )  # fmt: skip
-        out += made
+        out += [(shell.path, path) for path in made]
         taken += [p.feff for p in made if how.rest is not None and shell.crystal == how.rest.crystal]
     if how.rest is not None:
-        out += simulate.rest(
+        rest = simulate.rest(
             _paths(loaded, index, how.rest), but=taken, beyond=how.rest.beyond, scale=how.rest.scale, s02=s02,
             e0=how.e0_shift, temperature=how.temperature,
         )  # fmt: skip
-    return tuple(out)
+        out += [("", path) for path in rest]
+    return out
 
 
 def _changed(line: PublishedPath, change: Mapping[Any, float]) -> dict[str, float]:

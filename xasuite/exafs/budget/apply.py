@@ -1,0 +1,38 @@
+"""A fit's record with the errors of its budget."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ...choices import PATH_VALUES
+from ..result import FitResult, FittedParameter, FittedPath, Value
+from .record import Budget
+
+
+def with_budget(fit: FitResult, budget: Budget) -> FitResult:
+    """The fit of one row with the budget's values, errors and covariance; what is at a bound keeps the fit's own."""
+    parameters = tuple(_parameter(p, budget) for p in fit.parameters)
+    covar = budget.covariance([p.name for p in parameters])
+    lost = np.array([not np.isfinite(p.value.stderr) for p in parameters])
+    covar[lost], covar[:, lost] = 0.0, 0.0
+    return replace(
+        fit, parameters=parameters, paths=tuple(_path(p, budget) for p in fit.paths), covar=covar, budget=budget
+    )
+
+
+def _parameter(p: FittedParameter, budget: Budget) -> FittedParameter:
+    return replace(p, value=_value(p.value, budget, p.name, bool(p.state) or p.kind == "fixed"))
+
+
+def _path(p: FittedPath, budget: Budget) -> FittedPath:
+    changed: dict[str, Any] = {
+        q: _value(getattr(p, q), budget, f"{p.label}.{q}", q in p.states or q in p.fixed) for q in (*PATH_VALUES, "r")
+    }
+    return replace(p, **changed)
+
+
+def _value(own: Value, budget: Budget, key: str, keep: bool) -> Value:
+    return own if keep else budget.value(key)

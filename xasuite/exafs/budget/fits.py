@@ -1,0 +1,93 @@
+"""Fits of one model under many draws, through the response of the background removal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...records import Array
+from ..engine import objective
+from ..engine.kernel_numpy import Work, make_work
+from ..engine.minimise import settled, solve
+from ..engine.program import Program, compile_model
+from ..engine.spread import everything
+from ..model import FitRange, Model
+
+# k in 1/A over which the model sets in: below, FEFF's paths do not describe chi, and the spline must not see them
+_ONSET = (1.5, 2.5)
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """Fits of m rows: every parameter and path quantity (m, n keys), the variance of noise in each (m, n keys, n keys)."""
+
+    keys: tuple[str, ...]
+    values: Array
+    noise: Array
+    ok: NDArray[np.bool_]
+
+    def column(self, key: str) -> Array:
+        """One quantity (m,)."""
+        return self.values[:, self.keys.index(key)]
+
+
+@dataclass(frozen=True, eq=False)
+class Fitter:
+    """A model made ready once for fits under many ranges and responses."""
+
+    model: Model
+    program: Program
+
+    @classmethod
+    def of(cls, model: Model) -> Fitter:
+        """Raises FitError as `fit_chi`."""
+        return cls(model, compile_model(model))
+
+    def fit(
+        self, k: Array, chi: Array, ranges: FitRange, response: Array, held: Mapping[str, float] | None = None
+    ) -> Fitted:
+        """Fit chi (m, nk) on k (nk,), the model seen through `response` (nk, nk); `held` replaces fixed values."""
+        program = self.program
+        if held:
+            start = program.start.copy()
+            for name, value in held.items():
+                start[program.slots.index(name)] = value
+            program = replace(program, start=start)
+        goal = _goal(k.tobytes(), ranges)
+        matrix = np.ascontiguousarray(((goal.data_matrix @ response.T) * onset(k))[:, 1:])
+        work = replace(self._work(goal), k=k[1:], matrix=matrix, program=program, spans=self._spans(matrix))
+        noise = goal.noise_of(chi, None)
+        solution = solve(work, goal.reduce(chi), goal.weights(noise, False), None, 1, "numba")
+        params, paths = everything(program, self.model, solution.x)
+        both = {**params, **paths}
+        slopes = np.stack([slope[:, : program.n_varied] for _, slope in both.values()], axis=1)
+        # the covariance for residuals of the size of the noise: chi-square of n_idp - n_varied, however large it is
+        unit = np.nan_to_num(solution.covar) * (goal.n_residual / goal.n_idp)
+        return Fitted(
+            keys=tuple(both),
+            values=np.stack([np.broadcast_to(v, len(chi)) for v, _ in both.values()], axis=1),
+            noise=slopes @ unit @ slopes.swapaxes(1, 2),
+            ok=settled(solution),
+        )
+
+    def _work(self, goal: objective.Objective) -> Work:
+        return make_work(self.model, self.program, [goal], [0] * len(self.model.paths))
+
+    def _spans(self, matrix: Array) -> tuple[tuple[slice, slice], ...]:
+        whole = (slice(0, matrix.shape[0]), slice(0, matrix.shape[1]))
+        return (whole,) * len(self.model.paths)
+
+
+def onset(k: Array) -> Array:
+    """The share (nk,) of the model that counts at each k: 0 below 1.5, 1 above 2.5 1/A."""
+    x = np.clip((k - _ONSET[0]) / (_ONSET[1] - _ONSET[0]), 0.0, 1.0)
+    return np.asarray(x * x * (3 - 2 * x))
+
+
+@lru_cache(maxsize=256)
+def _goal(k_bytes: bytes, ranges: FitRange) -> objective.Objective:
+    return objective.build(np.frombuffer(k_bytes), ranges)

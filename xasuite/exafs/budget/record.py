@@ -1,0 +1,69 @@
+"""An error budget: what the error of every value of a fit is made of, and of combinations of several fits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ...records import Array
+from ..result import Value
+
+PARTS = ("noise", "choices", "shells", "foil", "theory")
+# median absolute deviation of a normal distribution, inverted
+_MAD = 1.4826
+# deviations beyond so many robust standard deviations are cut before correlations are taken
+_CUT = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class Budget:
+    """The error budget of one row, for n keys: parameters ("n_o") and path quantities ("Co-O.n").
+
+    values, stated (n,): the estimate (median of the draws), and what the fit at the stated settings gave. draws (nd, n):
+    each draw's values, farther shells in. noise (n, n): covariance of the data's noise. shifts: by part (ns, n), each
+    row a shift of everything by one standard error of one cause, which other rows of a table share.
+    """
+
+    keys: tuple[str, ...]
+    values: Array
+    stated: Array
+    draws: Array
+    noise: Array
+    shifts: Mapping[str, Array] = field(default_factory=dict)
+
+    def value(self, key: str) -> Value:
+        """The estimate of one key with the parts of its error."""
+        return combined([self], [1.0], [key])
+
+    def covariance(self, keys: Sequence[str]) -> Array:
+        """The covariance (len(keys), len(keys)) of several keys, all parts together."""
+        at = [self.keys.index(k) for k in keys]
+        total = self.noise[np.ix_(at, at)].copy()
+        off = self.draws[:, at] - self.values[at]
+        size = _MAD * np.median(np.abs(off), axis=0)
+        unit = np.clip(off / np.where(size > 0, size, 1.0), -_CUT, _CUT)
+        norm = np.sqrt(np.maximum((unit**2).sum(axis=0), 1e-300))
+        total += np.outer(size, size) * (unit.T @ unit) / np.outer(norm, norm)
+        for shift in self.shifts.values():
+            total += shift[:, at].T @ shift[:, at]
+        return total
+
+
+def combined(budgets: Sequence[Budget], weights: Sequence[float], keys: Sequence[str]) -> Value:
+    """The weighted sum of a key of each of several rows, with the parts of its error.
+
+    What rows share cancels: each draw, each shift is combined before its size is taken; the noise of each is its own.
+    A difference has weights 1 and -1; the slope of a trend those of its regression.
+    """
+    at = [b.keys.index(k) for b, k in zip(budgets, keys, strict=True)]
+    each = list(zip(budgets, weights, at, strict=True))
+    value = sum(w * float(b.values[i]) for b, w, i in each)
+    noise = sum(w**2 * float(b.noise[i, i]) for b, w, i in each)
+    off = sum(w * (b.draws[:, i] - b.values[i]) for b, w, i in each)
+    parts = {"noise": float(np.sqrt(noise)), "choices": float(_MAD * np.median(np.abs(off)))}
+    for part in dict.fromkeys(name for b in budgets for name in b.shifts):
+        shift = sum(w * b.shifts[part][:, i] for b, w, i in each if part in b.shifts)
+        parts[part] = float(np.hypot(parts.get(part, 0.0), np.sqrt(np.sum(np.square(shift)))))
+    return Value.of(value, {p: parts[p] for p in PARTS if p in parts})

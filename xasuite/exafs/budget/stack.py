@@ -1,0 +1,251 @@
+"""The budgets of a stack of spectra that share an energy grid and a model, or of a foil under another fit's draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ...constants import KTOE
+from ...errors import FitError
+from ...feff.paths import FeffPath
+from ...records import Array
+from ...reduce.autobk import remove
+from ...reduce.autobk_matrices import Settings
+from ...reduce.response import background_response
+from ..equation import PathTables, build_tables, path_wave
+from ...choices import PATH_VALUES
+from ..model import Model
+from .draws import BACKGROUNDS, Draw
+from .fits import Fitted, Fitter, onset
+from .floors import anharmonic, changes
+from .record import Budget
+
+# the background under which models are changed, and E0 as it was found
+_PLAIN = (3, 0.8, 0.0)
+# eV to which E0 of farther shells is rounded: 0.02 rad of their phase
+_E0_STEP = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Farther:
+    """All paths of a crystal beyond the fitted shells: FEFF's path, its N, its sigma2 (A^2).
+
+    `label` is the outermost fitted path, and `crystal_n` its N in the crystal: as much of the crystal is taken to be there
+    as the fit finds of that shell.
+    """
+
+    label: str
+    crystal_n: float
+    paths: tuple[tuple[FeffPath, float, float], ...]
+
+    def chi(self, k: Array, share: Array, e0: Array) -> Array:
+        """chi (m, nk) of m rows with their amplitude (m,) and E0 (m,) in eV, which is rounded."""
+        at = np.round(np.asarray(e0) / _E0_STEP) * _E0_STEP
+        return np.stack([_sum(self, k.tobytes(), float(e)) for e in at]) * share[:, None] * onset(k)
+
+
+@lru_cache(maxsize=512)
+def _sum(far: Farther, k_bytes: bytes, e0: float) -> Array:
+    k = np.frombuffer(k_bytes)[1:]
+    out = np.zeros(k.size)
+    tables = _tables(far)
+    for i, (_, n, sigma2) in enumerate(far.paths):
+        out += path_wave(tables, i, k, np.array([[n, e0, 0.0, sigma2, 0.0, 0.0]]))[0].imag[0]
+    return np.concatenate([[0.0], out])
+
+
+@lru_cache(maxsize=32)
+def _tables(far: Farther) -> PathTables:
+    return build_tables([p for p, _, _ in far.paths])
+
+
+@dataclass(frozen=True, eq=False)
+class Spectra:
+    """What a budget starts from: mu (m, n) on energy (n,), E0 and edge step (m,), the model, and what else is known.
+
+    `settings` are autobk's as stated; `step_error` is the relative error of the edge step (of its ratio to the foil's where
+    one is inherited), `energy_scale` that of E - E0.
+    """
+
+    model: Model
+    energy: Array
+    mu: Array
+    e0: Array
+    edge_step: Array
+    settings: Settings
+    farther: Farther | None = None
+    step_error: float = 0.0
+    energy_scale: float = 0.0
+
+    def chi(self, kweight: int, rbkg: float, shift: float) -> tuple[Array, Array, Array]:
+        """k (nk,), chi (m, nk) and the background's response (nk, nk) for one choice of background and E0."""
+        e0 = self.e0 + shift
+        low, high = self.settings.k or (0.0, np.inf)
+        settings = replace(self.settings, kweight=kweight, rbkg=rbkg, k=(low, min(high, self.kmax)))
+        k, chi, _ = remove(self.energy, self.mu, e0, self.edge_step, settings)
+        return k, chi, background_response(self.energy, float(np.median(e0)), settings)
+
+    @property
+    def kmax(self) -> float:
+        """The end of chi(k) under every choice of E0, 1/A."""
+        farthest = self.e0.max() + max(shift for *_, shift in BACKGROUNDS)
+        return float(np.sqrt((self.energy[-1] - farthest) / KTOE)) - 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class Foil:
+    """A parameter taken over from another fit: its value in each draw (nd,), and its own relative error beyond the draws."""
+
+    draws: Array
+    relative: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """Each draw's fits: values (nd, m, n keys) with farther shells in and out, noise (nd, m, n keys, n keys)."""
+
+    keys: tuple[str, ...]
+    inside: Array
+    outside: Array
+    noise: Array
+    ok: Array
+
+
+def _draw(spectra: Spectra, draws: Sequence[Draw], held: Mapping[str, Foil]) -> _Drawn:
+    fitter = Fitter.of(spectra.model)
+    reduced = {b: spectra.chi(*b) for b in dict.fromkeys((d.bkg_kweight, d.rbkg, d.e0_shift) for d in draws)}
+    shells: dict[Any, Array] = {}
+    rows: list[tuple[Fitted, Fitted]] = []
+    for i, d in enumerate(draws):
+        key = (d.bkg_kweight, d.rbkg, d.e0_shift)
+        k, chi, response = reduced[key]
+        ranges = d.range_of(spectra.model.range)
+        values = {name: float(foil.draws[i]) for name, foil in held.items()}
+        out = fitter.fit(k, chi, ranges, response, values)
+        if key not in shells:
+            shells[key] = _shells(spectra, out, k) @ response
+        rows.append((out, out if spectra.farther is None else fitter.fit(k, chi - shells[key], ranges, response, values)))
+    return _Drawn(
+        keys=rows[0][0].keys,
+        inside=np.stack([r.values for _, r in rows]),
+        outside=np.stack([r.values for r, _ in rows]),
+        noise=np.stack([r.noise for _, r in rows]),
+        ok=np.stack([r.ok & s.ok for r, s in rows]),
+    )
+
+
+def _shells(spectra: Spectra, found: Fitted, k: Array) -> Array:
+    """chi (m, nk) of the farther shells, in the amount, with the S02 and at the E0 that a fit without them found."""
+    far = spectra.farther
+    if far is None:
+        return np.zeros((len(found.values), k.size))
+    share = np.clip(found.column(f"{far.label}.n") / far.crystal_n, 0.0, 1.0)
+    return far.chi(k, share * found.column(f"{far.label}.s02"), found.column(f"{far.label}.e0"))
+
+
+def foil_under(spectra: Spectra, draws: Sequence[Draw], name: str) -> Foil:
+    """One parameter of a foil's first row under the draws of another fit, with what the draws do not hold of its error."""
+    drawn = _draw(spectra, draws, {})
+    at = drawn.keys.index(name)
+    values, others = drawn.inside[:, 0, at], drawn.outside[:, 0, at]
+    middle = float(np.median(values))
+    noise = float(np.sqrt(np.median(drawn.noise[:, 0, at, at])))
+    half = abs(middle - float(np.median(others))) / 2
+    return Foil(values, float(np.hypot(noise, half) / abs(middle)))
+
+
+def budgets(
+    spectra: Spectra, draws: Sequence[Draw], stated: Mapping[str, Array], held: Mapping[str, Foil] | None = None
+) -> list[Budget | None]:
+    """The budget of each row; None where fewer than half of its draws end at a minimum.
+
+    Parameters
+    ----------
+    spectra : Spectra
+    draws : sequence of Draw
+    stated : mapping
+        What the fit at the stated settings gave (m,), by key.
+    held : mapping, optional
+        Parameters taken over from other fits, under the same draws.
+
+    Raises
+    ------
+    FitError
+        As `fit_chi`.
+    """
+    held = dict(held or {})
+    drawn = _draw(spectra, draws, held)
+    middle, without = (_medians(v, drawn.ok) for v in (drawn.inside, drawn.outside))
+    third, shifts = _shifts(spectra, held)
+    middle, drawn_values = middle + third, drawn.inside + third
+    out: list[Budget | None] = []
+    for row in range(len(spectra.mu)):
+        ok = drawn.ok[:, row]
+        if ok.sum() < len(draws) / 2:
+            out.append(None)
+            continue
+        values = np.where(ok[:, None], drawn_values[:, row], middle[row])
+        causes: dict[str, list[Array]] = {"shells": [(middle[row] - third[row] - without[row]) / 2], "choices": [third[row]]}
+        for part, shift in shifts:
+            causes.setdefault(part, []).append(shift[row])
+        out.append(
+            Budget(
+                keys=drawn.keys,
+                values=middle[row],
+                stated=np.array([float(stated[key][row]) if key in stated else np.nan for key in drawn.keys]),
+                draws=values,
+                noise=np.median(drawn.noise[ok, row], axis=0),
+                shifts={part: np.stack(s) for part, s in causes.items()},
+            )
+        )
+    return out
+
+
+def _medians(values: Array, ok: Array) -> Array:
+    """Medians (m, n keys) over the draws that ended at a minimum; NaN where none did."""
+    masked = np.where(ok[:, :, None], values, np.nan)
+    masked[:, ~ok.any(axis=0)] = values[:, ~ok.any(axis=0)]
+    return np.asarray(np.nanmedian(masked, axis=0))
+
+
+def _shifts(spectra: Spectra, held: Mapping[str, Foil]) -> tuple[Array, list[tuple[str, Array]]]:
+    """Half of what a third cumulant moves all values (m, n keys), and by part the shift with each cause that no draw holds.
+
+    Fits of changed models to the same data. The truth lies between no third cumulant and one that is all thermal: the
+    estimate is put in the middle.
+    """
+    k, chi, response = spectra.chi(*_PLAIN)
+    ranges = spectra.model.range
+    if ranges.k[1] > k[-1]:
+        raise FitError(f"the fit range ends at k = {ranges.k[1]:g} 1/A, the data at {k[-1]:.2f}")
+    values = {name: float(np.median(foil.draws)) for name, foil in held.items()}
+    base = Fitter.of(spectra.model)
+    start = base.fit(k, chi, ranges, response, values)
+    data = chi - _shells(spectra, start, k) @ response
+    reference = base.fit(k, data, ranges, response, values).values
+    out = []
+    for name, foil in held.items():
+        moved = {**values, name: values[name] * (1 + foil.relative)}
+        out.append(("foil", base.fit(k, data, ranges, response, moved).values - reference))
+
+    def moved_by(model: Model) -> Array:
+        return _as_before(Fitter.of(model).fit(k, data, ranges, response, values), spectra.model) - reference
+
+    causes = changes(spectra.model, spectra.step_error, spectra.energy_scale)
+    return moved_by(anharmonic(spectra.model)) / 2, out + [(part, moved_by(model)) for part, model in causes]
+
+
+def _as_before(fitted: Fitted, model: Model) -> Array:
+    """The path quantities of a changed model by the unchanged expressions: what a user of those would read off."""
+    values = fitted.values.copy()
+    params = {key: fitted.column(key) for key in fitted.keys if "." not in key}
+    for path in model.paths:
+        for quantity in PATH_VALUES:
+            values[:, fitted.keys.index(f"{path.label}.{quantity}")] = getattr(path, quantity)(params)
+        at = fitted.keys.index(f"{path.label}.r")
+        values[:, at] = path.feff.reff + values[:, fitted.keys.index(f"{path.label}.deltar")]
+    return values
