@@ -62,7 +62,9 @@ def run(folder: Path, **changes: str) -> SpecResult:
 
 @pytest.fixture(scope="module")
 def foil(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> FitResult:
-    return run(tmp_path_factory.mktemp("foil")).rows[0]
+    found = run(tmp_path_factory.mktemp("foil")).rows[0].stated
+    assert found is not None
+    return found
 
 
 def said(fit: FitResult | SpecResult, level: str, *reasons: str) -> None:

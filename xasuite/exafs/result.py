@@ -83,8 +83,9 @@ class FittedParameter:
     def entry(self) -> Entry:
         """The parameter as a cell of a table."""
         return Entry(
-            self.value.value, self.value.stderr, held=self.kind in ("fixed", "inherited"), state=self.state
-        )
+            self.value.value, self.value.stderr, held=self.kind in ("fixed", "inherited"), state=self.state,
+            parts=self.value.parts,
+        )  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:
         """Value, error and how it was treated."""
@@ -119,7 +120,11 @@ class FittedPath:
         """One of its quantities as a cell of a table."""
         value: Value = getattr(self, quantity)
         return Entry(
-            value.value, value.stderr, held=quantity in self.fixed, state=self.states.get(quantity, "")
+            value.value,
+            value.stderr,
+            held=quantity in self.fixed,
+            state=self.states.get(quantity, ""),
+            parts=value.parts,
         )
 
 
@@ -164,7 +169,8 @@ class FitResult(Presented):
 
     `covar` (n, n) is the covariance of all n `parameters` in their order, inherited errors included. `step` certifies the
     minimum: the length, in standard errors, of the Gauss-Newton step at it. `engine` says who fitted, "xasuite" or "larch". With a
-    `budget` values, errors and `covar` are the budget's, and the curves and statistics those of the fit at the stated settings.
+    `budget` values, errors and `covar` are the budget's; `stated` is the fit at the stated settings, which curves and
+    statistics belong to.
     """
 
     label: str
@@ -187,6 +193,7 @@ class FitResult(Presented):
     message: str
     warnings: tuple[str, ...] = ()
     budget: Budget | None = None
+    stated: FitResult | None = None
 
     @cached_property
     def params(self) -> dict[str, Any]:
@@ -269,6 +276,9 @@ class FitResult(Presented):
                 | {q: getattr(p, q).to_dict() for q in (*PATH_COLUMNS, "deltar", "third", "fourth")}
                 for p in self.paths
             ],
+            "stated": {}
+            if self.stated is None
+            else {p.name: p.value.to_dict() for p in self.stated.parameters},
             "rfactor": finite(self.rfactor),
             "chi2": finite(self.chi2),
             "chi2_reduced": finite(self.chi2_reduced),

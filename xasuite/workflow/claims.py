@@ -160,10 +160,11 @@ def _distance(check: kinds.Distance, results: Results, context: Context) -> Iter
     result, (low, high) = results[check.spec], check.range
     fit = result.rows[0]
     r = fit.path(check.path).r
-    inside = low - APART * r.stderr <= r.value <= high + APART * r.stderr
+    slack = APART * r.stderr
+    inside = low - slack <= r.value <= high + slack
     number = f"{fit.label}: R({check.path}) = {r} A; stated {low:g} to {high:g} A"
     projected = math.sqrt(max(r.value**2 - check.height**2, 0.0))
-    if not inside and check.height and low <= projected <= high:
+    if not inside and check.height and low - slack <= projected <= high + slack:
         number += f"; seen as {projected:.2f} A in projection where the atoms stand {check.height:g} A apart in height, an assumption"  # fmt: skip
         yield UNDECIDED, number, _label(result)
     else:

@@ -92,7 +92,9 @@ def ensemble(
     context = context or Context()
     at = [i for i, d in enumerate(loaded.spec.data) if d.simulate is not None]
     if not at:
-        raise SpecError(f"{loaded.path.name}: no [[data]] row is simulated, so there is no truth to compare with")
+        raise SpecError(
+            f"{loaded.path.name}: no [[data]] row is simulated, so there is no truth to compare with"
+        )
     say = progress or (lambda word: None)
     model = resolve_model(loaded, context)
     foils = {
@@ -108,7 +110,10 @@ def ensemble(
             say(f"{count} truths by {program[0]}{' SCF' if program[1] else ''} at epsilon_k {noise:g}")
             rng = np.random.default_rng([seed, number, round(noise * 1e6)])
             rows = [_simulated(loaded, i, program, white, count, rng, noise) for i in at]
-            own = {n: _simulated(f, 0, program, white, count, rng, FOIL_NOISE, foil=True)[0] for n, (f, _) in foils.items()}
+            own = {
+                n: _simulated(f, 0, program, white, count, rng, FOIL_NOISE, foil=True)[0]
+                for n, (f, _) in foils.items()
+            }
             for t in range(count):
                 tables.append(_table(loaded, model, context, at, rows, own, foils, t))
         out += list(_outcomes(loaded, at, noise, tables))
@@ -137,7 +142,7 @@ def _simulated(
             drawn = (
                 np.ones(m) if foil and name else rng.uniform(1 - N_SPREAD, 1 + N_SPREAD, m),
                 rng.uniform(-r, r, m),
-                np.exp(rng.uniform(*np.log(SIGMA2_FACTORS), m)),
+                np.exp(rng.uniform(math.log(SIGMA2_FACTORS[0]), math.log(SIGMA2_FACTORS[1]), m)),
             )
             if name:
                 # a foil's distances move together
@@ -150,9 +155,12 @@ def _simulated(
                 }
         paths.append(
             replace(
-                path, n=path.n * drawn[0], deltar=path.deltar + drawn[1], sigma2=path.sigma2 * drawn[2],
+                path,
+                n=path.n * drawn[0],
+                deltar=path.deltar + drawn[1],
+                sigma2=path.sigma2 * drawn[2],
                 e0=path.e0 + e0,
-            )  # fmt: skip
+            )
         )
     line_of = tuple(float(rng.uniform(*x)) for x in WHITE_LINE)
     element, edge = loaded.spec.absorber(index)
@@ -191,7 +199,7 @@ def _table(
         if p.stderr > 0 and p.name not in held:
             held[p.name] = Foil(np.full(len(plan), p.value), p.stderr / abs(p.value))
     stated = fit_stack(plain, chi)
-    found = budgets(made, plan, stated.path_values, held)
+    found = budgets(made, plan, held)
     out = []
     for i, (_, truth) in enumerate(rows):
         row: dict[str, dict[str, tuple[float, float, float]]] = {}
@@ -201,8 +209,16 @@ def _table(
                 budget = found[i]
                 value = budget.value(key) if budget is not None else None
                 row[key] = {
-                    PLAIN: (float(values[q][t]), float(stated.path_values[key][i]), float(stated.path_stderr[key][i])),
-                    BUDGET: (float(values[q][t]), value.value if value else math.nan, value.stderr if value else math.nan),
+                    PLAIN: (
+                        float(values[q][t]),
+                        float(stated.path_values[key][i]),
+                        float(stated.path_stderr[key][i]),
+                    ),
+                    BUDGET: (
+                        float(values[q][t]),
+                        value.value if value else math.nan,
+                        value.stderr if value else math.nan,
+                    ),
                 }
         out.append(row)
     return out
@@ -210,7 +226,8 @@ def _table(
 
 def _with_held(model: Model, name: str, value: float, stderr: float) -> Model:
     return replace(
-        model, params=tuple(replace(p, value=value, stderr=stderr) if p.name == name else p for p in model.params)
+        model,
+        params=tuple(replace(p, value=value, stderr=stderr) if p.name == name else p for p in model.params),
     )
 
 
@@ -245,9 +262,18 @@ def coverage(found: Sequence[Outcome]) -> list[Coverage]:
                 outside = np.maximum(np.abs(a) - b, 0.0)
                 out.append(
                     Coverage(
-                        scheme, q, noise, float(np.mean(np.abs(a) <= b)), float(np.mean(np.abs(a) <= 2 * b)),
-                        float(np.median(b)), float(np.mean(a)), float(np.sqrt(np.mean(a**2))),
-                        float(np.mean(2 * b + _PENALTY * outside)), each[least], f"{of[least].row} {of[least].path}", a.size,
-                    )  # fmt: skip
+                        scheme,
+                        q,
+                        noise,
+                        float(np.mean(np.abs(a) <= b)),
+                        float(np.mean(np.abs(a) <= 2 * b)),
+                        float(np.median(b)),
+                        float(np.mean(a)),
+                        float(np.sqrt(np.mean(a**2))),
+                        float(np.mean(2 * b + _PENALTY * outside)),
+                        each[least],
+                        f"{of[least].row} {of[least].path}",
+                        a.size,
+                    )
                 )
     return out

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..choices import PATH_VALUES
 from ..errors import XasuiteError, XasuiteWarning
 from ..exafs.budget import Farther, Foil, Spectra, budgets, draws, foil_under, released, with_budget
 from ..exafs.budget.floors import ENERGY_SCALE
@@ -21,7 +20,8 @@ from ..reduce.edge_step import edge_step_error
 from ..simulate.cluster import rest
 from ..specs.load import LoadedSpec
 from ..specs.schema import Errors
-from .resolve import CLOSURE, Context, Resolved, Row, crystal_paths, reduction_of, source_fit
+from .fits import Row
+from .resolve import CLOSURE, Context, Resolved, crystal_paths, reduction_of, source_fit
 
 # A beyond the outermost fitted path at which farther shells begin: what lies closer is part of that shell
 _BEYOND = 0.3
@@ -38,7 +38,10 @@ def budgeted(resolved: Resolved, fits: Sequence[FitResult], context: Context) ->
     if how == "fit":
         return tuple(fits)
     if loaded.spec.fit.together or loaded.spec.fit.space != "r":
-        _say(loaded, "rows fitted together and fits in k or q space have no error budget; the errors are the fit's own")
+        _say(
+            loaded,
+            "rows fitted together and fits in k or q space have no error budget; the errors are the fit's own",
+        )
         return tuple(fits)
     assert isinstance(how, Errors)
     inputs = {r.label: r for r in resolved.rows}
@@ -49,7 +52,10 @@ def budgeted(resolved: Resolved, fits: Sequence[FitResult], context: Context) ->
         try:
             found = _group(loaded, how, group, own, context)
         except XasuiteError as exc:
-            _say(loaded, f"{', '.join(r.label for r in group)}: no error budget, the errors are the fit's own: {exc}")
+            _say(
+                loaded,
+                f"{', '.join(r.label for r in group)}: no error budget, the errors are the fit's own: {exc}",
+            )
             continue
         done |= {f.label: f for f in found}
     return tuple(done.get(f.label, f) for f in fits)
@@ -72,7 +78,9 @@ def _group(
     loaded: LoadedSpec, how: Errors, rows: Sequence[Row], fits: Sequence[FitResult], context: Context
 ) -> list[FitResult]:
     model, own = released(fits[0].model), fits[0].model
-    foils = {n: source_fit(loaded, n, p, context) for n, p in loaded.spec.params.items() if p.from_ is not None}
+    foils = {
+        n: source_fit(loaded, n, p, context) for n, p in loaded.spec.params.items() if p.from_ is not None
+    }
     norms = [result.inputs[f.data[0].label].norm for result, f in foils.values()]
     made = spectra_of(loaded, model, [r.norm for r in rows], how, norms[0] if norms else None)
     if all(r.kind == CLOSURE for r in rows):
@@ -88,15 +96,13 @@ def _group(
         for p in own.params
         if p.stderr > 0 and p.name not in held
     }
-    stated = {p.name: np.array([f.parameter(p.name).value.value for f in fits]) for p in own.params}
-    for label in (p.label for p in own.paths):
-        stated |= {
-            f"{label}.{q}": np.array([getattr(f.path(label), q).value for f in fits]) for q in (*PATH_VALUES, "r")
-        }
     out = []
-    for fit, budget in zip(fits, budgets(made, plan, stated, held), strict=True):
+    for fit, budget in zip(fits, budgets(made, plan, held), strict=True):
         if budget is None:
-            _say(loaded, f"{fit.label}: most of its {len(plan)} draws end at no minimum; the errors are the fit's own")
+            _say(
+                loaded,
+                f"{fit.label}: most of its {len(plan)} draws end at no minimum; the errors are the fit's own",
+            )
         out.append(fit if budget is None else with_budget(fit, budget))
     return out
 
@@ -113,7 +119,13 @@ def spectra_of(
         e0=np.concatenate([np.ravel(n.e0) for n in norms]),
         edge_step=np.concatenate([np.ravel(n.edge_step) for n in norms]),
         settings=Settings(
-            settings.rbkg, settings.bkg_kweight, settings.bkg_k, settings.bkg_dk, settings.bkg_window, settings.clamp, 3
+            settings.rbkg,
+            settings.bkg_kweight,
+            settings.bkg_k,
+            settings.bkg_dk,
+            settings.bkg_window,
+            settings.clamp,
+            3,
         ),
         farther=farther(loaded, model) if how.shells else None,
         step_error=max(float(np.max(edge_step_error(n, foil))) for n in norms),
@@ -133,7 +145,9 @@ def farther(loaded: LoadedSpec, model: Model) -> Farther | None:
     beyond = rest([p for p in paths if p.reff < reach], beyond=last.feff.reff + _BEYOND)
     if not beyond:
         return None
-    own = [s for s in shells(paths, last.feff.scatterers[0]) if any(p.index == last.feff.index for p in s.paths)]
+    own = [
+        s for s in shells(paths, last.feff.scatterers[0]) if any(p.index == last.feff.index for p in s.paths)
+    ]
     count = sum(p.degen for p in own[0].paths) if own else last.feff.degen
     fitted = sum(1 for p in model.paths if p.feff.index in {q.index for q in own[0].paths}) if own else 1
     return Farther(

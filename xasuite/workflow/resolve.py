@@ -379,7 +379,6 @@ def _path(loaded: LoadedSpec, index: int, table: PathTable, context: Context) ->
 def find_path(loaded: LoadedSpec, index: int, context: Context) -> FeffPath:
     """The FEFF path that a [[path]] names. Raises the errors of structures and of FEFF, each with the spec's line."""
     table = loaded.spec.path[index]
-    element, edge = loaded.spec.absorber_of(table.data)
     try:
         if table.feff is not None:
             return read_feff_dat(context.find(loaded, table.feff, "feff", "path", index, "feff"))

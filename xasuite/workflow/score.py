@@ -109,9 +109,18 @@ def score_result(
 Where = tuple[str, str, str, str]  # table, row, label (measured, closure), spec
 
 
+def _repeated(fit: FitResult, path: FittedPath, label: str) -> FittedPath:
+    """A measured path as the stated analysis finds it, with the errors of the budget: a reproduction repeats that analysis."""
+    if fit.stated is None or label == CLOSURE:
+        return path
+    own = fit.stated.path(path.label, path.data)
+    values: dict[str, Any] = {q: replace(getattr(own, q), stderr=getattr(path, q).stderr) for q in SCORED}
+    return replace(path, **values)
+
+
 def _line_cells(fit: FitResult, line: PublishedPath, where: Where) -> Iterator[Cell]:
     try:
-        path = fit.path(line.path, where[1])
+        path = _repeated(fit, fit.path(line.path, where[1]), where[2])
     except KeyError:
         return
     put_in = {*path.fixed, *(line.fixed if where[2] == CLOSURE else ())}

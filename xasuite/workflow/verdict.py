@@ -93,6 +93,7 @@ def verdict_of(
     -------
     Verdict
     """
+    fit = fit.stated or fit  # what is judged is the fit, not the error budget made about it
     findings = [*_statistics(fit), *_states(fit), *_values(fit), *_pairs(fit)]
     for name, verdict in (inherited or {}).items():
         if not verdict.good:
@@ -142,6 +143,7 @@ def _range(settings: Mapping[str, Any]) -> str:
 
 def energy_scale(fit: FitResult) -> Iterator[str]:
     """What a foil's R says against its energy scale: one sentence for each foil that is off its metal's usual value."""
+    fit = fit.stated or fit
     for d in fit.data:
         paths = [p for p in fit.paths if p.data == d.label]
         near = [p for p in paths if p.r.value < min(q.r.value for q in paths) + R_SHIFT[1]]

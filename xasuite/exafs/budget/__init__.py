@@ -6,4 +6,17 @@ from .floors import released
 from .record import PARTS, Budget, combined
 from .stack import Farther, Foil, Spectra, budgets, foil_under
 
-__all__ = ["PARTS", "Budget", "Draw", "Farther", "Foil", "Spectra", "budgets", "combined", "draws", "foil_under", "released", "with_budget"]
+__all__ = [
+    "PARTS",
+    "Budget",
+    "Draw",
+    "Farther",
+    "Foil",
+    "Spectra",
+    "budgets",
+    "combined",
+    "draws",
+    "foil_under",
+    "released",
+    "with_budget",
+]

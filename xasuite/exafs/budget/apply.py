@@ -19,7 +19,12 @@ def with_budget(fit: FitResult, budget: Budget) -> FitResult:
     lost = np.array([not np.isfinite(p.value.stderr) for p in parameters])
     covar[lost], covar[:, lost] = 0.0, 0.0
     return replace(
-        fit, parameters=parameters, paths=tuple(_path(p, budget) for p in fit.paths), covar=covar, budget=budget
+        fit,
+        parameters=parameters,
+        paths=tuple(_path(p, budget) for p in fit.paths),
+        covar=covar,
+        budget=budget,
+        stated=fit,
     )
 
 
@@ -29,7 +34,8 @@ def _parameter(p: FittedParameter, budget: Budget) -> FittedParameter:
 
 def _path(p: FittedPath, budget: Budget) -> FittedPath:
     changed: dict[str, Any] = {
-        q: _value(getattr(p, q), budget, f"{p.label}.{q}", q in p.states or q in p.fixed) for q in (*PATH_VALUES, "r")
+        q: _value(getattr(p, q), budget, f"{p.label}.{q}", q in p.states)
+        for q in (*PATH_VALUES, "r")
     }
     return replace(p, **changed)
 

@@ -59,7 +59,9 @@ def draws(stated: FitRange, n_varied: int, kmax: float) -> tuple[Draw, ...]:
         `COUNT` of them, each background as often as the others.
     """
     rng = np.random.default_rng(_SEED)
-    least = min(n_varied + _SPARE, stated.n_idp)  # where the stated range has no point to spare, its own size is all there is
+    least = min(
+        n_varied + _SPARE, stated.n_idp
+    )  # where the stated range has no point to spare, its own size is all there is
     made: list[Draw] = []
     tried = 0
     while len(made) < COUNT:

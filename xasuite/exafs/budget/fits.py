@@ -57,6 +57,8 @@ class Fitter:
             for name, value in held.items():
                 start[program.slots.index(name)] = value
             program = replace(program, start=start)
+        if ranges.k[1] > k[-1]:  # E0 moved up takes the end of the data along
+            ranges = replace(ranges, k=(ranges.k[0], float(k[-1])))
         goal = _goal(k.tobytes(), ranges)
         matrix = np.ascontiguousarray(((goal.data_matrix @ response.T) * onset(k))[:, 1:])
         work = replace(self._work(goal), k=k[1:], matrix=matrix, program=program, spans=self._spans(matrix))

@@ -13,7 +13,7 @@ from ...expressions import Expression, parse
 from ..model import Model, Parameter, PathModel
 
 # potentials against potentials, for a shell whose amplitude is carried over from another compound's; R in A, sigma2 in A^2
-AMPLITUDE, DISTANCE, DISORDER = 0.06, 0.002, 0.4e-3
+AMPLITUDE, DISTANCE, DISORDER = 0.063, 0.001, 0.45e-3
 # standard deviation of E - E0 between beamlines, as a share of it
 ENERGY_SCALE = 0.004
 # thermal elongation of a bond over its length, about 1e-5 1/K at 300 K: the third cumulant is 2 sigma2 times it
@@ -39,12 +39,15 @@ def changes(model: Model, step_error: float, energy_scale: float) -> Iterator[Ch
     yield "choices", _each(model, lambda p: replace(p, s02=_times(p.s02, 1 + step_error)))
     if energy_scale > 0:
         # E - E0 off by x: k by x / 2, R by -x / 2; the edge step and the amplitude by 2 x (measured)
-        yield "theory", _each(
-            model,
-            lambda p: replace(
-                p,
-                deltar=_plus(p.deltar, parse(0.5 * energy_scale * p.feff.reff)),
-                s02=_times(p.s02, 1 + 2 * energy_scale),
+        yield (
+            "theory",
+            _each(
+                model,
+                lambda p: replace(
+                    p,
+                    deltar=_plus(p.deltar, parse(0.5 * energy_scale * p.feff.reff)),
+                    s02=_times(p.s02, 1 + 2 * energy_scale),
+                ),
             ),
         )
     varied = {q.name for q in model.params if q.vary or q.expr is not None}

@@ -15,20 +15,20 @@ PARTS = ("noise", "choices", "shells", "foil", "theory")
 _MAD = 1.4826
 # deviations beyond so many robust standard deviations are cut before correlations are taken
 _CUT = 3.0
+# a part below this share of the largest is rounding
+_NOTHING = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
 class Budget:
     """The error budget of one row, for n keys: parameters ("n_o") and path quantities ("Co-O.n").
 
-    values, stated (n,): the estimate (median of the draws), and what the fit at the stated settings gave. draws (nd, n):
-    each draw's values, farther shells in. noise (n, n): covariance of the data's noise. shifts: by part (ns, n), each
+    values (n,): the estimate, the median of the draws. draws (nd, n): each draw's values, farther shells in. noise (n, n): covariance of the data's noise. shifts: by part (ns, n), each
     row a shift of everything by one standard error of one cause, which other rows of a table share.
     """
 
     keys: tuple[str, ...]
     values: Array
-    stated: Array
     draws: Array
     noise: Array
     shifts: Mapping[str, Array] = field(default_factory=dict)
@@ -66,4 +66,5 @@ def combined(budgets: Sequence[Budget], weights: Sequence[float], keys: Sequence
     for part in dict.fromkeys(name for b in budgets for name in b.shifts):
         shift = sum(w * b.shifts[part][:, i] for b, w, i in each if part in b.shifts)
         parts[part] = float(np.hypot(parts.get(part, 0.0), np.sqrt(np.sum(np.square(shift)))))
-    return Value.of(value, {p: parts[p] for p in PARTS if p in parts})
+    least = _NOTHING * max(parts.values())
+    return Value.of(value, {p: parts[p] for p in PARTS if parts.get(p, 0.0) > least})

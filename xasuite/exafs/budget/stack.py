@@ -9,15 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from ...choices import PATH_VALUES
 from ...constants import KTOE
-from ...errors import FitError
 from ...feff.paths import FeffPath
 from ...records import Array
 from ...reduce.autobk import remove
 from ...reduce.autobk_matrices import Settings
 from ...reduce.response import background_response
 from ..equation import PathTables, build_tables, path_wave
-from ...choices import PATH_VALUES
 from ..model import Model
 from .draws import BACKGROUNDS, Draw
 from .fits import Fitted, Fitter, onset
@@ -128,7 +127,14 @@ def _draw(spectra: Spectra, draws: Sequence[Draw], held: Mapping[str, Foil]) -> 
         out = fitter.fit(k, chi, ranges, response, values)
         if key not in shells:
             shells[key] = _shells(spectra, out, k) @ response
-        rows.append((out, out if spectra.farther is None else fitter.fit(k, chi - shells[key], ranges, response, values)))
+        rows.append(
+            (
+                out,
+                out
+                if spectra.farther is None
+                else fitter.fit(k, chi - shells[key], ranges, response, values),
+            )
+        )
     return _Drawn(
         keys=rows[0][0].keys,
         inside=np.stack([r.values for _, r in rows]),
@@ -159,7 +165,9 @@ def foil_under(spectra: Spectra, draws: Sequence[Draw], name: str) -> Foil:
 
 
 def budgets(
-    spectra: Spectra, draws: Sequence[Draw], stated: Mapping[str, Array], held: Mapping[str, Foil] | None = None
+    spectra: Spectra,
+    draws: Sequence[Draw],
+    held: Mapping[str, Foil] | None = None,
 ) -> list[Budget | None]:
     """The budget of each row; None where fewer than half of its draws end at a minimum.
 
@@ -167,8 +175,6 @@ def budgets(
     ----------
     spectra : Spectra
     draws : sequence of Draw
-    stated : mapping
-        What the fit at the stated settings gave (m,), by key.
     held : mapping, optional
         Parameters taken over from other fits, under the same draws.
 
@@ -189,14 +195,16 @@ def budgets(
             out.append(None)
             continue
         values = np.where(ok[:, None], drawn_values[:, row], middle[row])
-        causes: dict[str, list[Array]] = {"shells": [(middle[row] - third[row] - without[row]) / 2], "choices": [third[row]]}
+        causes: dict[str, list[Array]] = {
+            "shells": [(middle[row] - third[row] - without[row]) / 2],
+            "choices": [third[row] / np.sqrt(3)],  # of a value anywhere within the two ends
+        }
         for part, shift in shifts:
             causes.setdefault(part, []).append(shift[row])
         out.append(
             Budget(
                 keys=drawn.keys,
                 values=middle[row],
-                stated=np.array([float(stated[key][row]) if key in stated else np.nan for key in drawn.keys]),
                 draws=values,
                 noise=np.median(drawn.noise[ok, row], axis=0),
                 shifts={part: np.stack(s) for part, s in causes.items()},
@@ -220,8 +228,6 @@ def _shifts(spectra: Spectra, held: Mapping[str, Foil]) -> tuple[Array, list[tup
     """
     k, chi, response = spectra.chi(*_PLAIN)
     ranges = spectra.model.range
-    if ranges.k[1] > k[-1]:
-        raise FitError(f"the fit range ends at k = {ranges.k[1]:g} 1/A, the data at {k[-1]:.2f}")
     values = {name: float(np.median(foil.draws)) for name, foil in held.items()}
     base = Fitter.of(spectra.model)
     start = base.fit(k, chi, ranges, response, values)
