@@ -98,8 +98,8 @@ def test_the_foils_s02_and_its_error_reach_every_n() -> None:
     assert n.stderr > n.parts["foil"]
     plain = fit.stated
     assert plain is not None
-    own = plain.paths[0].n
-    assert own.parts["s02"] == pytest.approx(own.value * s02.value.stderr / s02.value.value, rel=0.1)
+    own, foil = plain.paths[0].n, plain.parameter("s02").value
+    assert own.parts["s02"] == pytest.approx(own.value * foil.stderr / foil.value, rel=0.1)
 
 
 @pytest.mark.parametrize(

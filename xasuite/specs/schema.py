@@ -169,7 +169,9 @@ class Errors(Table):
     """What goes into the errors beside the data's noise (docs/decisions/error_budget.md)."""
 
     shells: bool = True  # the crystal's farther paths, in and out
-    energy_scale: float | None = Field(None, ge=0, lt=0.1)  # relative error of E - E0; left out, that of beamlines
+    energy_scale: float | None = Field(
+        None, ge=0, lt=0.1
+    )  # relative error of E - E0; left out, that of beamlines
 
 
 class Param(Table):

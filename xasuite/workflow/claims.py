@@ -100,7 +100,7 @@ def _trend(check: kinds.Trend, results: Results, context: Context) -> Iterable[F
 def _told_apart(check: kinds.ToldApart, results: Results, context: Context) -> Iterable[Found]:
     """A value against that of another model, whose own fit is the control: what it passes too is no evidence."""
     result, q = results[check.spec], check.quantity
-    fit = result.rows[0]
+    fit = result.rows[0].stated or result.rows[0]  # the claim is about the stated analysis
     value: Value = getattr(fit.path(check.path), q)
     apart = abs(check.other - value.value) / value.stderr
     model = resolve_model(result.loaded, context)
@@ -113,7 +113,8 @@ def _told_apart(check: kinds.ToldApart, results: Results, context: Context) -> I
     if check.control not in results:
         yield UNDECIDED, f"{number}; its control {check.control} was not run", _label(result)
         return
-    control: Value = getattr(results[check.control].rows[0].path(check.path), q)
+    beside = results[check.control].rows[0]
+    control: Value = getattr((beside.stated or beside).path(check.path), q)
     off = abs(check.other - control.value) / control.stderr
     gap = control.value - value.value
     error = difference_error(value, control)

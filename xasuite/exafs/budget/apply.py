@@ -34,8 +34,7 @@ def _parameter(p: FittedParameter, budget: Budget) -> FittedParameter:
 
 def _path(p: FittedPath, budget: Budget) -> FittedPath:
     changed: dict[str, Any] = {
-        q: _value(getattr(p, q), budget, f"{p.label}.{q}", q in p.states)
-        for q in (*PATH_VALUES, "r")
+        q: _value(getattr(p, q), budget, f"{p.label}.{q}", q in p.states) for q in (*PATH_VALUES, "r")
     }
     return replace(p, **changed)
 
