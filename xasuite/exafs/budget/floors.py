@@ -14,6 +14,8 @@ from ..model import Model, Parameter, PathModel
 
 # potentials against potentials, for a shell whose amplitude is carried over from another compound's; R in A, sigma2 in A^2
 AMPLITUDE, DISTANCE, DISORDER = 0.063, 0.001, 0.45e-3
+# R of a path whose Fermi level is freed from that of another structure
+DISTANCE_FREED = 0.005
 # standard deviation of E - E0 between beamlines, as a share of it
 ENERGY_SCALE = 0.004
 # thermal elongation of a bond over its length, about 1e-5 1/K at 300 K: the third cumulant is 2 sigma2 times it
@@ -21,6 +23,7 @@ ELONGATION = 0.003
 
 # between the Fermi levels of two structures' potentials, eV: self-consistent ones move it by up to 8
 LEVEL = 10.0
+_FREED = "e0_level_"
 
 Change = tuple[str, Model]  # the part, and the model changed by one standard error
 
@@ -51,11 +54,22 @@ def changes(model: Model, step_error: float, energy_scale: float) -> Iterator[Ch
             ),
         )
     varied = {q.name for q in model.params if q.vary or q.expr is not None}
+    freed = {q.name for q in model.params if q.name.startswith(_FREED)}
     for i, path in enumerate(model.paths):
         # a free S02 is by its definition what makes the amplitude right
         if not path.s02.names & varied:
             yield "theory", _one(model, i, replace(path, s02=_times(path.s02, 1 + AMPLITUDE)))
-        yield "theory", _one(model, i, replace(path, deltar=_plus(path.deltar, parse(DISTANCE))))
+        yield (
+            "theory",
+            _one(
+                model,
+                i,
+                replace(
+                    path,
+                    deltar=_plus(path.deltar, parse(DISTANCE_FREED if path.e0.names & freed else DISTANCE)),
+                ),
+            ),
+        )
         yield "theory", _one(model, i, replace(path, sigma2=_plus(path.sigma2, parse(DISORDER))))
 
 
@@ -77,7 +91,7 @@ def released(model: Model) -> Model:
     others = [o for o in dict.fromkeys(p.feff.origin for p in model.paths) if o != first]
     varied = {q.name for q in model.params if q.vary and q.expr is None}
     shared = frozenset().union(*(p.e0.names for p in model.paths if p.feff.origin == first)) & varied
-    names = {o: f"e0_level_{i}" for i, o in enumerate(others, 1)}
+    names = {o: f"{_FREED}{i}" for i, o in enumerate(others, 1)}
     own = [o for o in others if any(p.feff.origin == o and p.e0.names & shared for p in model.paths)]
     if not own or model.range.n_idp < len(varied) + len(own) + 1:
         return model
