@@ -15,7 +15,7 @@ from xasuite.specs import claims, figures, published, schema, series, studies, v
 GUIDE = Path(__file__).resolve().parents[1] / "docs" / "guide"
 PAGES = {
     "spec.md": (
-        schema.Spec, schema.Data, schema.SimulateRow, schema.Sample, schema.Reduce, schema.Fit, schema.Param, schema.Path,
+        schema.Spec, schema.Errors, schema.Data, schema.SimulateRow, schema.Sample, schema.Reduce, schema.Fit, schema.Param, schema.Path,
         schema.DeadTime, schema.Elements, schema.Overabsorption, schema.Simulate, schema.TruthShell, schema.TruthRest, schema.Variant,
     ),
     "series.md": (
@@ -82,7 +82,19 @@ def test_no_table_of_a_spec_is_left_out() -> None:
 
 
 # Objects whose keys are names of the user's own, or settings that the spec's page describes
-OWN = ("params", "missing", "failed", "parts", "range", "history", "feff", "versions", "data", "facts")
+OWN = (
+    "stated",
+    "params",
+    "missing",
+    "failed",
+    "parts",
+    "range",
+    "history",
+    "feff",
+    "versions",
+    "data",
+    "facts",
+)
 
 
 def keys(document: Any, path: str = "") -> set[str]:

@@ -49,8 +49,8 @@ def test_a_trend() -> None:
     row = 'row = "120 min", noise = 3e-4, seed = 6'
     shrunk = result("ccro/s7_co", row, row + ', change = { "Co-O" = { r = 1.93 } }')
     assert verdicts(TREND, shrunk) == [FAILS]
-    # 0.004 A in a minute is less than the error of a difference
-    assert verdicts(TREND | {"end": "1 min"}, result("ccro/s7_co")) == [UNDECIDED]
+    # 0.004 A in a minute: what the rows share cancels in the error of a difference, 0.002 A at this noise
+    assert verdicts(TREND | {"end": "1 min"}, result("ccro/s7_co")) == [HOLDS]
 
 
 def test_told_apart_needs_a_control_that_does_not_pass_too() -> None:
@@ -142,4 +142,6 @@ def test_a_paper_of_ones_own(tmp_path: Path) -> None:
     (folder / "published/mine.toml").write_text(text, encoding="utf-8")
     spec = (fits_dir() / "ccro/s7_co.toml").read_text(encoding="utf-8").replace('"ccro/S7"', '"mine/S7"')
     found = check_claims([run_spec(parse_spec(spec, folder / "s7.toml"), variants=False)])
-    assert [(c.id, c.verdict) for c in found] == [("mine", UNDECIDED)]  # -0.2 printed, errors of 0.5
+    assert [(c.id, c.verdict) for c in found] == [
+        ("mine", HOLDS)
+    ]  # -0.2 printed; what the rows share cancels in the difference

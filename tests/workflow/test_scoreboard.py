@@ -88,13 +88,13 @@ def test_a_spec_refitted_as_it_says_gives_the_same(table) -> None:  # type: igno
     fit, reduction = result.loaded.spec.fit, result.loaded.spec.reduce
     own = Setting(reduction.rbkg, reduction.bkg_kweight, None, fit.kweight[0], fit.dk, (0.0, 0.0), (0.0, 0.0))
     refits = Refits(Context())
-    for again, first in zip(refits.fits(result, own), result.rows, strict=True):
+    for again, first in zip(refits.fits(result, own), result.plain, strict=True):
         new, old = again.paths[0], first.paths[0]
         assert new.n.value * new.s02.value == pytest.approx(old.n.value * old.s02.value, rel=1e-4)
         assert new.s02.value == pytest.approx(old.s02.value, rel=3e-3)
         assert again.paths[0].r.value == pytest.approx(first.paths[0].r.value, abs=1e-5)
     other = refits.fits(result, replace(own, dk=1.0))
-    assert abs(other[0].paths[0].n.value - result.rows[0].paths[0].n.value) > 0.05
+    assert abs(other[0].paths[0].n.value - result.plain[0].paths[0].n.value) > 0.05
 
 
 def test_settings_are_drawn_without_looking() -> None:
@@ -107,11 +107,11 @@ def test_a_constant_row_nearly_passes_a_published_table(table) -> None:  # type:
     result, cells = table
     within, total = constant_row(cells)
     assert total == 18
-    assert within >= 15
+    assert within >= 12  # of the budget's errors; with the fit's own it was 16
     fits = {(result.loaded.name, f.label): f for f in result.rows}
     found = score_differences(cells, fits)
     assert (found.within, found.total) == (45, 45)
-    assert 0 < found.decided < 15  # the growth of R between distant rows, and little else
+    assert 0 < found.decided < 45  # what the rows share cancels in the error of a difference
     # every row's R replaced by the mean: the largest differences, of R from first to last, are no longer there
     flat = [replace(c, ours=1.985, difference=0.0) if c.quantity == "r" else c for c in cells]
     assert score_differences(flat, fits).within < 45

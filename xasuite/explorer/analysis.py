@@ -127,6 +127,7 @@ def first_spec(file: Path, element: str, edge: str, e0: float | None = None) -> 
     return {
         "xasuite": 2,
         "title": file.stem,
+        "errors": "fit",
         "data": [{"label": file.stem, "file": str(file)}],
         "sample": {"element": element, "edge": edge},
         "reduce": {} if e0 is None else {"e0": round(e0, 2)},

@@ -69,7 +69,7 @@ def audit_spec(result: SpecResult, *, again: bool = False) -> SpecAudit | None:
     >>> found is not None
     True
     """
-    fits = [f for f in result.rows if f.engine != "larch" and f.status in ("ok", "at bound")]
+    fits = [f for f in result.plain or result.rows if f.engine != "larch" and f.status in ("ok", "at bound")]
     if not fits:
         return None
     made = asdict(result.provenance) | {"time": "", "spec": ""}

@@ -100,6 +100,7 @@ def _spec(source: Project, fit: ProjectFit, target: Path, stem: str) -> tuple[st
         *(f"# Not carried over: {note}." for note in dict.fromkeys(lost)),
         "xasuite = 2",
         f"title = {_quoted(f'{stem}, fit {fit.name}')}",
+        'errors = "fit"  # as the project had them; without this line the errors are a budget of all choices',
         *([f'reproduces = "{stem}/{fit.name}"'] if fitted else []),
         "",
     ]
