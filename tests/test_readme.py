@@ -117,7 +117,7 @@ def test_ten_lines_of_python(clone: Path, tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "chi_r.png").stat().st_size > 5000
-    assert re.search(r"0\.8[89]\d?\+/-0\.02", done.stdout)
+    assert re.search(r"0\.8[89]\d?\+/-0\.0[12]", done.stdout)
 
 
 def test_links_lead_somewhere() -> None:
