@@ -30,6 +30,7 @@ def fit(
     output: Path = OUTPUT,
     json: bool = JSON,
     figures: bool = typer.Option(True, help="Make the figures."),
+    parts: bool = typer.Option(False, "--parts", help="Print what every error is made of."),
     audit: bool | None = typer.Option(
         None, help="Repeat the fits by Larch; left out, once for each spec, data and versions."
     ),
@@ -43,6 +44,7 @@ def fit(
     from ..specs import load_spec
     from ..workflow import audit_spec, run_spec
     from ..workflow.resolve import Context
+    from ..workflow.summary import parts_table
     from ..workflow.verdict import NOT_A_FIT
 
     context = Context.of(data_root)
@@ -68,6 +70,8 @@ def fit(
             failures += [f"{one.name} {row}: {why}" for row, why in result.failed.items()]
             if not json:
                 print_result(result)
+                if parts:
+                    show(parts_table(result))
             if audit is not False:
                 progress("Larch repeats the fit")
                 result = replace(result, audit=audit_spec(result, again=audit is True))

@@ -69,7 +69,9 @@ def audit_spec(result: SpecResult, *, again: bool = False) -> SpecAudit | None:
     >>> found is not None
     True
     """
-    fits = [f for f in result.plain or result.rows if f.engine != "larch" and f.status in ("ok", "at bound")]
+    # Larch repeats the fit, not the error budget made about it
+    stated = [f.stated or f for f in result.rows]
+    fits = [f for f in stated if f.engine != "larch" and f.status in ("ok", "at bound")]
     if not fits:
         return None
     made = asdict(result.provenance) | {"time": "", "spec": ""}

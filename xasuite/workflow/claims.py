@@ -27,7 +27,7 @@ from .closure import noise_reaching
 from .lobes import SURE, lobe_growth, lobe_order
 from .resolve import CLOSURE, Context, resolve_model
 from .run import SpecResult
-from .score import difference_error
+from .score import difference_error, row_difference
 from .valence import run_valence
 
 HOLDS, FAILS, UNDECIDED = "holds", "fails", "not decided by this evidence"
@@ -78,9 +78,9 @@ def _label(result: SpecResult) -> str:
 def _trend(check: kinds.Trend, results: Results, context: Context) -> Iterable[Found]:
     """How far a value moves from one row of a table to another, ours beside the printed."""
     result, q = results[check.spec], check.quantity
-    first, last = (getattr(result.row(r).path(check.path), q) for r in (check.start, check.end))
+    moved = row_difference(result.row(check.start), result.row(check.end), check.path, q)
     lines = {c.row: c for c in table_of(result.loaded).cell if c.path == check.path}
-    change, own = last.value - first.value, difference_error(first, last)
+    change, own = moved.value, moved.stderr
     printed = (getattr(lines[check.end], q) or 0) - (getattr(lines[check.start], q) or 0)
     error = math.hypot(*(getattr(lines[r], f"{q}_err") or 0 for r in (check.start, check.end)))
     # the printed change is the truth of a closure spectrum: its error says nothing of how well it must come back

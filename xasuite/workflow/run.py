@@ -45,7 +45,7 @@ class SpecResult(Fitted, Presented):
 
     `kinds` says of each row whether it is measured or closure; `failed` holds the rows that could not be
     fitted and `missing` those whose data are not there, each with the reason; `audit` is Larch's (`audit_spec`), where it
-    was asked for; `plain` are the fits as the spec states them, before the error budget, which is what Larch audits.
+    was asked for.
     """
 
     kinds: Mapping[str, str]
@@ -55,7 +55,6 @@ class SpecResult(Fitted, Presented):
     provenance: Provenance
     warnings: tuple[str, ...] = field(default=())
     audit: SpecAudit | None = None
-    plain: tuple[FitResult, ...] = ()
 
     @property
     def spec(self) -> Spec:
@@ -191,7 +190,7 @@ def run_spec(
         fits, errors = fit_rows(resolved.model, resolved.rows, loaded.spec.fit, say)
         if errors and not fits:
             raise next(iter(errors.values()))
-        plain, fits = fits, budgeted(resolved, fits, context)
+        fits = budgeted(resolved, fits, context)
         extra = dict(_variants(resolved, context, say)) if variants else {}
         inherited = _inherited(resolved, context)
         for sentence in (told for f in fits for told in energy_scale(f)):
@@ -200,7 +199,6 @@ def run_spec(
     return SpecResult(
         loaded=loaded,
         rows=fits,
-        plain=tuple(plain),
         kinds={r.label: r.kind for r in resolved.rows},
         inputs={r.label: r for r in resolved.rows},
         variants=extra,

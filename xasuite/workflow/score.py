@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+from ..exafs.budget.record import combined
 from ..exafs.result import FitResult, FittedPath, Value
 from ..specs.published import PublishedPath, PublishedTable
 from .resolve import CLOSURE
@@ -220,8 +221,7 @@ def score_differences(cells: Iterable[Cell], fits: Mapping[tuple[str, str], FitR
     worst = 0.0
     for (path, quantity), of in columns_of(cells).items():
         for a, b in combinations(of, 2):
-            first, second = (getattr(fits[c.spec, c.row].path(path, c.row), quantity) for c in (a, b))
-            error = difference_error(first, second)
+            error = row_difference(*(fits[c.spec, c.row] for c in (a, b)), path, quantity).stderr
             if not error > 0:
                 continue  # one parameter of both
             printed = (
@@ -233,6 +233,20 @@ def score_differences(cells: Iterable[Cell], fits: Mapping[tuple[str, str], FitR
             total += 1
             worst = max(worst, abs(off))
     return Differences(int(within), total, int(decided), worst)
+
+
+def row_difference(first: FitResult, last: FitResult, path: str, quantity: str) -> Value:
+    """A quantity of the last row less that of the first, with its error.
+
+    Two budgets made under the same draws are combined draw by draw and cause by cause, so that only what is common cancels;
+    without budgets the parts of the two errors are compared by name.
+    """
+    key = f"{path}.{quantity}"
+    a, b = (getattr(f.path(path), quantity) for f in (first, last))
+    known = [f.budget for f in (first, last) if f.budget is not None]
+    if len(known) == 2 and known[0].draws.shape[0] == known[1].draws.shape[0]:
+        return combined(known, [-1.0, 1.0], [key, key])
+    return Value(b.value - a.value, difference_error(a, b))
 
 
 def difference_error(a: Value, b: Value) -> float:

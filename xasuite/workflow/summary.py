@@ -38,6 +38,31 @@ def coordination_table(result: SpecResult) -> Table:
     )
 
 
+def parts_table(result: SpecResult) -> Table:
+    """What the error of every N, R, sigma2 and S02 is made of; the parts add in quadrature."""
+    from ..exafs.budget.record import PARTS
+
+    rows = []
+    for fit in result.rows:
+        for p in fit.paths:
+            for q in ("n", "r", "sigma2", "s02"):
+                entry = p.entry(q)
+                if entry.parts:
+                    own = [entry.parts.get(part) for part in PARTS]
+                    rows.append(
+                        (
+                            p.data,
+                            p.label,
+                            q,
+                            f"{entry.value:.4g}",
+                            f"{entry.stderr:.2g}",
+                            *(None if v is None else f"{v:.2g}" for v in own),
+                        )
+                    )
+    columns = ("sample", "path", "quantity", "value", "error", *PARTS)
+    return Table.of("What the errors are made of (units of the quantity: Å, Å²)", columns, rows)
+
+
 def variants_table(result: SpecResult) -> Table:
     """Every parameter of the main fit and of its variants: the same data fitted in other ways."""
     fits = [("as the spec says", f) for f in result.rows]
