@@ -221,7 +221,7 @@ def score_differences(cells: Iterable[Cell], fits: Mapping[tuple[str, str], FitR
     worst = 0.0
     for (path, quantity), of in columns_of(cells).items():
         for a, b in combinations(of, 2):
-            error = row_difference(*(fits[c.spec, c.row] for c in (a, b)), path, quantity).stderr
+            error = row_difference(fits[a.spec, a.row], fits[b.spec, b.row], path, quantity).stderr
             if not error > 0:
                 continue  # one parameter of both
             printed = (
