@@ -123,3 +123,15 @@ def test_an_ensemble_counts_what_is_covered() -> None:
             assert c.count == 6
             assert c.two >= 5 / 6, c
             assert 0.2 < c.rms / c.width < 2, c
+
+
+def test_causes_of_different_models_add_in_quadrature() -> None:
+    """Shared causes cancel in a difference; two rows whose models have different causes keep both."""
+    draws_ = np.zeros((3, 1))
+    one, two, other = (
+        Budget(("r",), np.zeros(1), draws_, np.zeros((1, 1)), {"theory": np.array(shift)})
+        for shift in ([[3.0]], [[3.0]], [[4.0], [0.0]])
+    )
+    alike, unlike = (combined([one, b], [-1.0, 1.0], ["r", "r"]) for b in (two, other))
+    assert not alike.stderr > 0
+    assert unlike.stderr == pytest.approx(5.0)

@@ -64,7 +64,9 @@ def combined(budgets: Sequence[Budget], weights: Sequence[float], keys: Sequence
     off = sum(w * (b.draws[:, i] - b.values[i]) for b, w, i in each)
     parts = {"noise": float(np.sqrt(noise)), "choices": float(_MAD * np.median(np.abs(off)))}
     for part in dict.fromkeys(name for b in budgets for name in b.shifts):
-        shift = sum(w * b.shifts[part][:, i] for b, w, i in each if part in b.shifts)
+        own = [w * b.shifts[part][:, i] for b, w, i in each if part in b.shifts]
+        # rows of different models have different causes, which do not cancel one by one
+        shift = sum(own) if len({x.size for x in own}) == 1 else np.concatenate(own)
         parts[part] = float(np.hypot(parts.get(part, 0.0), np.sqrt(np.sum(np.square(shift)))))
     least = _NOTHING * max(parts.values())
     return Value.of(value, {p: parts[p] for p in PARTS if parts.get(p, 0.0) > least})
