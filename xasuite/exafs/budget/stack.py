@@ -127,9 +127,7 @@ def _draw(spectra: Spectra, draws: Sequence[Draw], held: Mapping[str, Foil]) -> 
         values = {name: float(foil.draws[i]) for name, foil in held.items()}
         if spectra.farther is not None:
             if key not in shells:
-                shells[key] = (
-                    _shells(spectra, fitter.fit(k, chi, ranges, response, values), k) @ response
-                )
+                shells[key] = _shells(spectra, fitter.fit(k, chi, ranges, response, values), k) @ response
             chi = np.concatenate([chi, chi - shells[key]])
         fitted.append(fitter.fit(k, chi, ranges, response, values))
     both = np.stack([f.ok for f in fitted])
