@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...choices import PATH_VALUES
 from ...constants import KTOE
@@ -111,7 +112,7 @@ class _Drawn:
     inside: Array
     outside: Array
     noise: Array
-    ok: Array
+    ok: NDArray[np.bool_]
 
 
 def _draw(spectra: Spectra, draws: Sequence[Draw], held: Mapping[str, Foil]) -> _Drawn:

@@ -73,7 +73,7 @@ class Objective:
     def weights(self, epsilon_k: Array, given: bool) -> Array:
         """1 / epsilon^2 (m, n_weights) that squared residuals are multiplied with.
 
-        In k space feffit divides by epsilon_k, which the door to Larch raises by sqrt(2) when it was given
+        In k space feffit divides by epsilon_k, which `_larch` raises by sqrt(2) when it was given
         (docs/decisions/noise.md); in R and q space by epsilon_R, the same for both.
         """
         if self.space == "k":
