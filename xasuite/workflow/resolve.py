@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..choices import PATH_VALUES
-from ..errors import ReadError, SpecError, XasuiteError, XasuiteWarning
+from ..errors import ReadError, SpecError, XasuiteError, XasuiteWarning, nearest
 from ..exafs.model import FitRange, Model, Parameter, PathModel
 from ..exafs.result import FitResult
 from ..expressions import parse as parse_expression
@@ -144,6 +145,10 @@ def reduction_of(loaded: LoadedSpec) -> Reduce:
 def resolve_row(loaded: LoadedSpec, index: int, settings: Reduce, context: Context) -> Row:
     """One row: read or simulated, then reduced to chi(k) by the spec's settings."""
     entry = loaded.spec.data[index]
+    if entry.kind == "chi":
+        chi = read_chi_entry(loaded, index, context)
+        chi = replace(chi, label=entry.label, variables=variables_of(loaded, index, chi.meta))
+        return Row(entry.label, MEASURED, chi, None, entry.source or str(chi.source))
     truth = None
     if entry.simulate is not None:
         from .simulated import simulate_row
@@ -160,7 +165,43 @@ def resolve_row(loaded: LoadedSpec, index: int, settings: Reduce, context: Conte
     norm, chi = reduce_row(spectrum, settings, entry)
     if why := edge_mismatch(norm):
         raise SpecError(f'{loaded.at("data", index)}: data "{entry.label}": {why}')
-    return Row(entry.label, kind, replace(chi, label=entry.label), norm, origin, truth)
+    variables = variables_of(loaded, index, spectrum.meta)
+    return Row(entry.label, kind, replace(chi, label=entry.label, variables=variables), norm, origin, truth)
+
+
+def variables_of(loaded: LoadedSpec, index: int, meta: Mapping[str, Any]) -> dict[str, float]:
+    """A row's variables as numbers, those given as text from the file's header. Raises SpecError."""
+    entry, out = loaded.spec.data[index], {}
+    for name, value in entry.variables.items():
+        if isinstance(value, str):
+            found = re.match(r"\s*([-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?)", str(meta.get(value, "")))
+            if found is None:
+                said = (
+                    f"its header says {meta[value]!r}"
+                    if value in meta
+                    else f"its header has no such field{nearest(value, meta)}"
+                )
+                raise SpecError(
+                    f'{loaded.at("data", index, "variables")}: data "{entry.label}": variables: {name} = "{value}": {said}; '
+                    "give the number"
+                )
+            value = found[1]
+        out[name] = float(value)
+    return out
+
+
+def read_chi_entry(loaded: LoadedSpec, index: int, context: Context) -> Chi:
+    """The chi(k) of a row whose file holds it."""
+    from ..io import read_chi
+
+    entry, (element, edge) = loaded.spec.data[index], loaded.spec.absorber(index)
+    what = f'data "{entry.label}"'
+    if entry.example is not None:
+        name = example_file(entry.example, f"{loaded.at('data', index, 'example')}: {what}")
+    else:
+        name = context.find(loaded, str(entry.file), what, "data", index, "file")
+    columns = {"chi": entry.chi, "chi_err": entry.chi_err, "kweight": entry.chi_kweight}
+    return read_chi(name, element=element, edge=edge, **columns)
 
 
 def read_entry(loaded: LoadedSpec, index: int, context: Context) -> Spectrum:
@@ -360,7 +401,7 @@ def _fitted(path: Path, context: Context) -> Fitted:
     )
 
 
-def sources(loaded: LoadedSpec, context: Context) -> dict[str, tuple[Verdict, Normalized]]:
+def sources(loaded: LoadedSpec, context: Context) -> dict[str, tuple[Verdict, Normalized | None]]:
     """By parameter with `from`: the verdict on the fit that it comes from, and that fit's spectrum."""
     found = {}
     for name, p in loaded.spec.params.items():
