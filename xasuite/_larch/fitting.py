@@ -11,7 +11,6 @@ import contextlib
 import io
 import sys
 import tempfile
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 
 from ..errors import FitError
 from ..expressions import ARITY, Expression
+from ..notices import silenced
 from ..records import Array
 from . import heeding_interrupts
 
@@ -117,10 +117,9 @@ def fit(
         setattr(group, p.name, given)
     with (
         tempfile.TemporaryDirectory(prefix="xasuite-fit-") as folder,
+        silenced(),
         _encoded_stdout(),
-        warnings.catch_warnings(),
     ):
-        warnings.simplefilter("ignore")
         made = [_dataset(s, ranges, epsilon_k, i, Path(folder)) for i, s in enumerate(sets)]
         result = feffit(group, made, tol=TOLERANCE)
     if result is None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import tomllib
-import warnings
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import XasuiteError, XasuiteWarning
+from ..errors import XasuiteError
 from ..exafs import fourier
 from ..exafs.fit import fit_chi
 from ..exafs.result import FitResult
+from ..notices import collected
 from ..records import Chi, Normalized, Spectrum, Transform
 from ..specs.load import LoadedSpec, parse_spec
 from ..specs.schema import Data, Fit, Reduce, Sample, Spec
@@ -49,8 +49,7 @@ class Analysis:
         """
         found: dict[str, Any] = {}
         problems: list[str] = []
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", XasuiteWarning)
+        with collected() as heard:
             for name, step in self._steps(loaded, row, fit, found):
                 try:
                     found[name] = step()
@@ -60,7 +59,7 @@ class Analysis:
         norm, chi = found.get("reduced", (None, None))
         return View(
             loaded, found.get("spectrum"), norm, chi, found.get("transform"), found.get("fit"), tuple(problems),
-            tuple(dict.fromkeys(str(w.message) for w in caught)),
+            tuple(dict.fromkeys(heard)),
         )  # fmt: skip
 
     def _steps(

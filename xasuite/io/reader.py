@@ -9,6 +9,7 @@ import zlib
 from pathlib import Path
 
 from ..errors import DataError, ReadError, XasuiteError
+from ..notices import warn
 from ..records import Scan, Source
 from .axis import Asked
 from .finish import finish
@@ -115,9 +116,6 @@ def read_all(
     >>> len(xs.read_all(path))
     1
     """
-    import warnings
-
-    from ..errors import XasuiteWarning
 
     file, group = split_group(path)
     tables, source = _load(file)
@@ -138,7 +136,7 @@ def read_all(
     if not scans:
         raise refused[0]
     for refusal in refused:
-        warnings.warn(f"left out: {refusal}", XasuiteWarning, stacklevel=2)
+        warn(f"left out: {refusal}")
     return scans
 
 

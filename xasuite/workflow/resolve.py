@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -11,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from ..choices import PATH_VALUES
-from ..errors import ReadError, SpecError, XasuiteError, XasuiteWarning
+from ..errors import ReadError, SpecError, XasuiteError
 from ..exafs.model import FitRange, Model, Parameter, PathModel
 from ..exafs.result import FitResult
 from ..expressions import parse as parse_expression
 from ..feff.crystal import Crystal, load_crystal
 from ..feff.paths import FeffPath, read_feff_dat
+from ..notices import warn
 from ..records import Chi, Normalized, Scan, Spectrum
 from ..references import fits_dir
 from ..specs.load import Loaded, LoadedSpec, load_spec
@@ -323,7 +323,7 @@ def inherited(loaded: LoadedSpec, name: str, p: Param, context: Context, fit: Fi
             raise SpecError(
                 f"{said}. Its {p.param} = {found} is not taken over: make that fit good, or set force = true"
             )
-        warnings.warn(f"{said}. Its {p.param} = {found} is taken over by force", XasuiteWarning, stacklevel=2)
+        warn(f"{said}. Its {p.param} = {found} is taken over by force")
     origin = f"{path.parent.name}/{path.name} {row.label}"
     return Parameter(name, found.value, vary=False, stderr=found.stderr, origin=origin)
 
@@ -336,11 +336,9 @@ def _warn_of_ranges(loaded: LoadedSpec, name: str, foil: FitRange, fit: Fit, pat
     if foil.k != fit.k:
         differ.append(f"k {list(foil.k)} there, {list(fit.k)} here")
     if differ:
-        warnings.warn(
+        warn(
             f"{loaded.path.name}: {name} comes from {path.name} with other ranges ({'; '.join(differ)}): "
             "an amplitude does not carry over between them unchanged",
-            XasuiteWarning,
-            stacklevel=2,
         )
 
 
