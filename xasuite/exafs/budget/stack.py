@@ -16,7 +16,7 @@ from ...records import Array
 from ...reduce.autobk import remove
 from ...reduce.autobk_matrices import Settings
 from ...reduce.response import background_response
-from ..equation import PathTables, build_tables, path_wave
+from ..equation import N_VALUES, VALUES, PathTables, build_tables, path_wave
 from ..model import Model
 from .draws import BACKGROUNDS, Draw
 from .fits import Fitted, Fitter, onset
@@ -53,7 +53,9 @@ def _sum(far: Farther, k_bytes: bytes, e0: float) -> Array:
     out = np.zeros(k.size)
     tables = _tables(far)
     for i, (_, n, sigma2) in enumerate(far.paths):
-        out += path_wave(tables, i, k, np.array([[n, e0, 0.0, sigma2, 0.0, 0.0]]))[0].imag[0]
+        values = np.zeros((1, N_VALUES))
+        values[0, [VALUES.index(v) for v in ("amplitude", "e0", "sigma2")]] = n, e0, sigma2
+        out += path_wave(tables, i, k, values)[0].imag[0]
     return np.concatenate([[0.0], out])
 
 
