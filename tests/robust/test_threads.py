@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -55,3 +56,11 @@ def test_nothing_else_changes_the_warnings_of_the_process() -> None:
                 "warnings.simplefilter",
             }
             assert not wrong, f"{path}: use xasuite.notices in place of {', '.join(wrong)}"
+
+
+def test_compiled_code_is_made_again_when_what_it_calls_changes() -> None:
+    """numba does not see it: a pull that changed compiled_model alone ended in "realloc(): invalid next size"."""
+    from xasuite.exafs.engine import compiled_fit, compiled_model
+
+    now = hashlib.sha256(Path(compiled_model.__file__).read_bytes()).hexdigest()[:16]
+    assert now == compiled_fit.COMPILED_MODEL, f'write COMPILED_MODEL = "{now}" into compiled_fit.py'
