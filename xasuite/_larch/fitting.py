@@ -1,4 +1,4 @@
-"""Larch's feffit behind the door: parameters, paths and arrays in, numbers out, no silent failure.
+"""Larch's feffit: parameters, paths and arrays in, numbers out, no silent failure.
 
 What is guarded here, and why, is listed in docs/notes/larch_silent_failures.md: every path gets a file and
 a label of its own, every data set its own hash, and a given epsilon_k is corrected by sqrt(2). Ranges, names and

@@ -54,7 +54,7 @@ def write(path: str | Path, records: Any, format: str | None = None) -> Path:
     Returns
     -------
     Path
-        Path The file written.
+        The file written.
 
     Raises
     ------

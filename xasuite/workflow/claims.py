@@ -215,7 +215,7 @@ def _valence(check: kinds.ValenceClosure, results: Results, context: Context) ->
     ]
     for name in check.measured:
         try:
-            with collected():  # of single standards, told by xasuite valence
+            with collected():  # of single standards, named by xasuite valence
                 lines = [
                     r.calibration
                     for r in run_valence(fits_dir() / name, data_root=context.data_root).results
