@@ -212,7 +212,7 @@ def budgets(
     return out
 
 
-def _medians(values: Array, ok: Array) -> Array:
+def _medians(values: Array, ok: NDArray[np.bool_]) -> Array:
     """Medians (m, n keys) over the draws that ended at a minimum; NaN where none did."""
     masked = np.where(ok[:, :, None], values, np.nan)
     masked[:, ~ok.any(axis=0)] = values[:, ~ok.any(axis=0)]
