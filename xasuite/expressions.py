@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from .choices import PATH_VALUES
 from .errors import ExpressionError
 
 CONSTANTS = {"pi": math.pi}
@@ -47,7 +48,7 @@ PATH_TOKENS = frozenset({"reff", "degen", "nleg"})
 PATH_FUNCTIONS = frozenset({"einstein", "debye"})
 # what a restraint may name of the paths: r("Co-O"), valence_sum(3, "Co-O"); exafs.restraints puts them in
 VALENCE_SUM = "valence_sum"
-PATH_TERMS = frozenset({"n", "r", "sigma2", "s02", "e0", "deltar", "third", "fourth", VALENCE_SUM})
+PATH_TERMS = frozenset({*PATH_VALUES, "r", VALENCE_SUM})
 _BINARY: dict[type[ast.operator], str] = {
     ast.Add: "add",
     ast.Sub: "sub",

@@ -1,4 +1,4 @@
-"""The door: the only folder that imports larch, and only when something is asked of it.
+"""The only folder that imports larch, and only when something is asked of it.
 
 Larch takes seconds to import, prints to standard output, warns, and returns None where it fails. `larch(name)`
 imports a module of it on first use; `quiet()` keeps its printing and warnings away from the user, and turns

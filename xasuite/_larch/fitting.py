@@ -1,4 +1,4 @@
-"""Larch's feffit behind the door: parameters, paths and arrays in, numbers out, no silent failure.
+"""Larch's feffit: parameters, paths and arrays in, numbers out, no silent failure.
 
 What is guarded here, and why, is listed in docs/notes/larch_silent_failures.md: every path gets a file and
 a label of its own, every data set its own hash, and a given epsilon_k is corrected by sqrt(2). Ranges, names and
@@ -192,6 +192,17 @@ def _with_statistics(result: Any, params: Sequence[Parameter], n_restraints: int
     )
 
 
+def _quarter_turn(text: str) -> str:
+    """A feff.dat's text with pi / 2 added to the central atom's phase, its second column."""
+    head, rule, table = text.partition("real[p]@#")
+    first, *rows = table.splitlines()
+    turned = []
+    for row in rows:
+        k, phase, *rest = row.split() or ("", "")
+        turned.append(" ".join([k, f"{float(phase) + np.pi / 2:.17g}", *rest]) if k else row)
+    return "\n".join([head + rule + first, *turned])
+
+
 def _dataset(data: DataSet, ranges: FitRange, epsilon_k: float | None, number: int, folder: Path) -> Any:
     """One of feffit's data sets, its paths read from files in the folder."""
     from larch import Group
@@ -202,9 +213,17 @@ def _dataset(data: DataSet, ranges: FitRange, epsilon_k: float | None, number: i
     for j, p in enumerate(models):
         file = folder / f"d{number:03d}p{j:03d}.dat"
         file.write_text(p.feff.text)
-        given = {q: python_text(getattr(p, q)) for q in ("e0", "deltar", "sigma2", "third", "fourth")}
+        given = {q: python_text(getattr(p, q)) for q in ("e0", "deltar", "sigma2", "third", "fourth", "ei")}
         amplitude = f"({python_text(p.n)})*({python_text(p.s02)})"
-        paths.append(feffpath(str(file), label=f"{j:03d}", degen=1.0, s02=amplitude, **given))
+        if p.dphase.program == (("const", 0.0),):
+            paths.append(feffpath(str(file), label=f"{j:03d}", degen=1.0, s02=amplitude, **given))
+            continue
+        # Larch has no dphase: exp(i dphase) is the path times its cosine and the path a quarter of a turn on times its sine
+        turned = folder / f"d{number:03d}p{j:03d}t.dat"
+        turned.write_text(_quarter_turn(p.feff.text))
+        for made, function in ((file, "cos"), (turned, "sin")):
+            size = f"{amplitude}*{function}({python_text(p.dphase)})"
+            paths.append(feffpath(str(made), label=f"{j:03d}{function}", degen=1.0, s02=size, **given))
     transform = feffit_transform(
         kmin=ranges.k[0],
         kmax=ranges.k[1],

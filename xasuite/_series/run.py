@@ -47,8 +47,8 @@ def series(
 
     Parameters
     ----------
-    spec : str or Path or SeriesSpec or Loaded SeriesSpec
-        the file, or a spec made in Python.
+    spec : str, Path, SeriesSpec or Loaded
+        The file, or a spec made in Python.
     data_root : str or Path, optional
         where data are looked for beside the spec's folder.
     output : str or Path
@@ -57,11 +57,11 @@ def series(
         take up what an earlier run of the same spec and scans left, or its finished result; when either
         changed since, begin anew.
     workers : int
-        who works (`schedule.run_chunks`).
+        Processes on this machine.
     scheduler : str, optional
-        who works (`schedule.run_chunks`).
+        Address of a Dask scheduler whose workers fit in place of processes on this machine.
     threads : int, optional
-        who works (`schedule.run_chunks`).
+        Threads of one process; left out, one for each core.
     progress : Progress or bool, optional
         left out, a bar on a terminal or in a notebook; nothing (False), or what is called with a word, rows
         done and rows in all.
@@ -69,7 +69,7 @@ def series(
     Returns
     -------
     SeriesRun
-        Run a series spec: the library's one-line form of ``xasuite series``.
+        The finished series: its table of rows, statuses with reasons, audit and files.
 
     Examples
     --------
@@ -129,7 +129,7 @@ def run_series(
     Returns
     -------
     SeriesRun
-        Plan a series, work on what is not done yet, and write its results into `folder`.
+        The record of the files that were written.
 
     Raises
     ------

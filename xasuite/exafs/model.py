@@ -39,7 +39,7 @@ class PathModel:
     """One path of the model: FEFF's path and an expression for each of its values.
 
     `n` replaces FEFF's degeneracy; deltar in A, sigma2 and third, fourth cumulants in A^2, A^3, A^4, e0 in
-    eV. `data` names the only data row the path belongs to ("" for all).
+    eV, ei (imaginary part added to the energy) in eV, dphase (added to the phase) in rad. `data` names the only data row the path belongs to ("" for all).
     """
 
     label: str
@@ -51,6 +51,8 @@ class PathModel:
     sigma2: Expression = field(default_factory=lambda: parse(0.0))
     third: Expression = field(default_factory=lambda: parse(0.0))
     fourth: Expression = field(default_factory=lambda: parse(0.0))
+    ei: Expression = field(default_factory=lambda: parse(0.0))
+    dphase: Expression = field(default_factory=lambda: parse(0.0))
     data: str = ""
 
     def __post_init__(self) -> None:

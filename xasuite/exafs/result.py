@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # |correlation| above which a pair of parameters is named in a warning (Artemis prints 0.25 and more)
 STRONG_CORRELATION = 0.9
 PATH_COLUMNS = ("n", "r", "sigma2", "s02", "e0")
+SELDOM = ("third", "fourth", "ei", "dphase")  # in a table where one of them is not 0
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class FittedParameter:
 
 @dataclass(frozen=True)
 class FittedPath:
-    """One path after the fit: n, r (A), sigma2 (A^2), e0 (eV), s02, deltar, third, fourth as Values."""
+    """One path after the fit: n, r (A), sigma2 (A^2), e0 (eV), s02, deltar, third, fourth, ei (eV), dphase (rad) as Values."""
 
     label: str
     data: str
@@ -113,6 +114,8 @@ class FittedPath:
     e0: Value
     third: Value
     fourth: Value
+    ei: Value
+    dphase: Value
     fixed: tuple[str, ...] = ()
     states: Mapping[str, str] = field(default_factory=dict)
 
@@ -305,7 +308,7 @@ class FitResult(Presented):
             "params": {p.name: p.to_dict() for p in self.parameters},
             "paths": [
                 {"label": p.label, "data": p.data, "feff": p.feff_index, "reff": p.reff, "degen": p.degen}
-                | {q: getattr(p, q).to_dict() for q in (*PATH_COLUMNS, "deltar", "third", "fourth")}
+                | {q: getattr(p, q).to_dict() for q in (*PATH_COLUMNS, "deltar", *SELDOM)}
                 for p in self.paths
             ],
             "stated": {}

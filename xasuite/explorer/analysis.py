@@ -45,7 +45,7 @@ class Analysis:
     def view(self, loaded: LoadedSpec, row: int = 0, *, fit: bool = False) -> View:
         """Everything that the spec gives for a data row: with `fit`, the fit of its paths as well.
 
-        A step that fails ends the chain, and its sentence is told in place of a traceback.
+        A step that fails ends the chain, and its sentence is shown in place of a traceback.
         """
         found: dict[str, Any] = {}
         problems: list[str] = []

@@ -126,7 +126,7 @@ def available() -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Names of the crystals and clusters that this project ships.
+        In alphabetical order; each is a name that `load_crystal` takes.
 
     Examples
     --------
@@ -149,7 +149,7 @@ def load_crystal(crystal: str | Path | Lattice | Crystal) -> Crystal:
     Returns
     -------
     Crystal
-        The structure of that name or file.
+        Symbols (n,) and positions (n, 3) in A of one cell, or of a cluster without a lattice.
 
     Raises
     ------

@@ -82,7 +82,7 @@ def make_cluster(
     Returns
     -------
     Cluster
-        The atoms within `radius` A of the absorbing site, `absorber` put on it.
+        Positions (n, 3) in A with the absorber at the origin, ordered by distance.
 
     Raises
     ------
@@ -135,7 +135,7 @@ def feff_inp(
     Returns
     -------
     str
-        The text of feff.inp: FEFF8's cards, or FEFF6's for feff6l.
+        A whole input file, which `run_feff` takes.
 
     Raises
     ------

@@ -97,7 +97,7 @@ def read_all(
     Returns
     -------
     list of Scan
-        Every scan of a file, in the file's order; ``file::text`` takes the groups whose name holds the text.
+        One for each scan, each with its group's name in its source.
 
     Raises
     ------
@@ -153,7 +153,7 @@ def groups(path: str | Path) -> list[str]:
     Returns
     -------
     list of str
-        Names of the groups of a file, in its order; [""] for a file of a single scan.
+        Each can be put behind the file's name: ``file::group``.
 
     Raises
     ------

@@ -56,7 +56,7 @@ def shift(spectrum: Spectrum, by: float | Array) -> Spectrum:
     Returns
     -------
     Spectrum
-        The spectrum with `by` eV added to its energy.
+        The same mu; the shift is in its history.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def calibrate(
     Returns
     -------
     Spectrum
-        The spectrum on the scale on which its foil's E0 has the tabulated value.
+        Shifted by the tabulated E0 less the foil's; the shift is in its history.
 
     Raises
     ------
@@ -179,7 +179,7 @@ def align(
     Returns
     -------
     Alignment
-        The spectrum on the energy scale of `to`, by the shift that lays one foil's edge on the other's.
+        The moved spectrum, the shift (...) in eV, its standard error, and which signal was compared.
 
     Raises
     ------

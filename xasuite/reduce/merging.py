@@ -55,7 +55,7 @@ def merge(
     Returns
     -------
     Spectrum
-        The weighted mean of scans, with its standard deviation in mu_err (n,).
+        On the energies of the first scan; a note gives scans and weights.
 
     Raises
     ------

@@ -112,8 +112,8 @@ def parse_spec(text: str, path: str | Path = "spec.toml", kind: type[Any] | None
 
     Returns
     -------
-    Loaded[object]
-        Check a spec given as text; `load_spec` says the rest.
+    Loaded
+        The spec with its name and text.
 
     Raises
     ------

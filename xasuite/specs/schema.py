@@ -226,6 +226,8 @@ class Path(Table):
     sigma2: Value = 0.0
     third: Value = 0.0
     fourth: Value = 0.0
+    ei: Value = 0.0
+    dphase: Value = 0.0
 
     @model_validator(mode="after")
     def _one_structure(self) -> Path:

@@ -33,7 +33,7 @@ def check_spec(loaded: LoadedSpec, context: Context | None = None) -> list[str]:
     Returns
     -------
     list of str
-        Everything that would stop a spec or mislead its reader; raises SpecError with all of the first kind.
+        Sentences of the second kind, warnings; empty where there is nothing to say.
 
     Examples
     --------

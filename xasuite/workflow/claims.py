@@ -218,7 +218,7 @@ def _valence(check: kinds.ValenceClosure, results: Results, context: Context) ->
             with warnings.catch_warnings():
                 warnings.simplefilter(
                     "ignore", XasuiteWarning
-                )  # of single standards, told by xasuite valence
+                )  # of single standards, named by xasuite valence
                 lines = [
                     r.calibration
                     for r in run_valence(fits_dir() / name, data_root=context.data_root).results

@@ -98,7 +98,7 @@ def resolve_spec(
     Returns
     -------
     Resolved
-        Read and reduce the data, run FEFF (cached), take inherited parameters over.
+        The spec with its reduced rows and the model; `missing` names rows without data.
 
     Raises
     ------

@@ -171,7 +171,8 @@ def run_spec(
     Returns
     -------
     SpecResult
-        Fit every row of a spec (all at once where [fit] together = true).
+        A fit for each row, in the order of the spec; rows that could not be fitted are in `failed` with
+        the reason.
 
     Examples
     --------
@@ -193,7 +194,7 @@ def run_spec(
         fits = budgeted(resolved, fits, context)
         extra = dict(_variants(resolved, context, say)) if variants else {}
         inherited = _inherited(resolved, context)
-        for sentence in (told for f in fits for told in energy_scale(f)):
+        for sentence in (s for f in fits for s in energy_scale(f)):
             warnings.warn(sentence, XasuiteWarning, stacklevel=2)
     said = tuple(dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, XasuiteWarning)))
     return SpecResult(

@@ -64,7 +64,7 @@ class StructureStudy:
 def compare_structures(
     study: StructuresStudy, *, gauss: float = 1.0, progress: Said | None = None, **settings: Any
 ) -> StructureStudy:
-    """The computed edges of a study's structures and at what noise the first is told from the others.
+    """The computed edges of a study's structures and at what noise the first is distinguished from the others.
 
     Parameters
     ----------
@@ -190,11 +190,11 @@ class Row:
     @property
     def sentences(self) -> tuple[str, ...]:
         """What the row does not tell: every wrong structure that shape alone leaves possible."""
-        from ..theory.comparison import TOLD
+        from ..theory.comparison import EXCLUDED
 
         out, mine = [], self.comparison.rfactor
         for c in self.controls:
-            if c.free.rfactor >= TOLD * mine:
+            if c.free.rfactor >= EXCLUDED * mine:
                 continue
             said = f"{self.standard.name} data do not exclude {c.name} by shape: R {c.free.rfactor:.4f} against {mine:.4f}"
             if c.apart is not None:

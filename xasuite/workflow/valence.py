@@ -187,41 +187,31 @@ def run_valence(
 
     Parameters
     ----------
-    spec : str or Path or ValenceSpec or Loaded ValenceSpec
-        str, Path, ValenceSpec or Loaded The file, or a spec made in Python.
+    spec : str, Path, ValenceSpec or Loaded
+        The file, or a spec made in Python.
     data_root : str or Path, optional
-        str or Path, optional Where data are looked for beside the spec's folder; left out, the environment
-        variable XASUITE_DATA.
-    progress : Progress, optional
-        callable, optional Called with a compound's name, how many are done and how many there are.
+        Where data are looked for beside the spec's folder; left out, the environment variable XASUITE_DATA.
+    progress : callable, optional
+        Called with a compound's name, how many are done and how many there are.
 
     Returns
     -------
     ValenceResult
-        Run a valence spec at each of its fractions.
+        Compounds on their energy scale, and for each fraction its calibration and predictions.
 
     Raises
     ------
     SpecError
-        Each names the spec's line or the compound. A fraction at which the normalisation range alone moves a
-        fitted standard by more than `max_spread` is refused with a sentence; when every fraction is,
-        CalibrationError.
+        A mistake in the spec, with its line.
     ReadError
-        Each names the spec's line or the compound. A fraction at which the normalisation range alone moves a
-        fitted standard by more than `max_spread` is refused with a sentence; when every fraction is,
-        CalibrationError.
+        A compound's file cannot be read.
     ChannelError
-        Each names the spec's line or the compound. A fraction at which the normalisation range alone moves a
-        fitted standard by more than `max_spread` is refused with a sentence; when every fraction is,
-        CalibrationError.
-    CalibrationError
-        Each names the spec's line or the compound. A fraction at which the normalisation range alone moves a
-        fitted standard by more than `max_spread` is refused with a sentence; when every fraction is,
-        CalibrationError.
+        A compound's file has no mu.
     RangeError
-        Each names the spec's line or the compound. A fraction at which the normalisation range alone moves a
-        fitted standard by more than `max_spread` is refused with a sentence; when every fraction is,
-        CalibrationError.
+        A range lies outside a compound's data.
+    CalibrationError
+        Every fraction was refused. A fraction is refused with a sentence where the normalisation range alone moves
+        a fitted standard by more than `max_spread`.
 
     Examples
     --------

@@ -221,4 +221,4 @@ def _check_method(method: str, fraction: float) -> None:
     if method not in METHODS:
         raise DataError(f"edge energy by {method!r} is unknown; choose one of {', '.join(METHODS)}")
     if method == "fraction" and not 0 < fraction < 1.5:
-        raise DataError(f"a fraction of the jump of {fraction:g} means nothing; give one between 0 and 1")
+        raise DataError(f"a fraction of the jump has to lie between 0 and 1; found {fraction:g}")

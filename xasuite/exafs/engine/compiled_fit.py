@@ -10,17 +10,27 @@ from numba import njit
 
 from ...records import Array
 from ..equation import N_VALUES, PathTables
-from . import kernel_numpy as twin
+from . import kernel_numpy
 from .compiled_model import N_COLUMNS, _columns, _project, _run, _slopes
 from .kernel_numpy import Solution, Work
 from .program import CAPS, RELATIVE_CAP, Program
 
-CONVERGED, AT_LIMIT, SINGULAR, STUCK = twin.CONVERGED, twin.AT_LIMIT, twin.SINGULAR, twin.STUCK
-STEP2, SMALL2 = twin.STEP_TOLERANCE**2, twin.SMALL_STEP**2
-MAX_ITERATIONS = twin.MAX_ITERATIONS
-PIVOT = twin.SINGULAR_PIVOT
-ROUNDING = twin.ROUNDING
-FIRST, UP, DOWN, LAST = twin.DAMPING_FIRST, twin.DAMPING_UP, twin.DAMPING_DOWN, twin.DAMPING_LAST
+CONVERGED, AT_LIMIT, SINGULAR, STUCK = (
+    kernel_numpy.CONVERGED,
+    kernel_numpy.AT_LIMIT,
+    kernel_numpy.SINGULAR,
+    kernel_numpy.STUCK,
+)
+STEP2, SMALL2 = kernel_numpy.STEP_TOLERANCE**2, kernel_numpy.SMALL_STEP**2
+MAX_ITERATIONS = kernel_numpy.MAX_ITERATIONS
+PIVOT = kernel_numpy.SINGULAR_PIVOT
+ROUNDING = kernel_numpy.ROUNDING
+FIRST, UP, DOWN, LAST = (
+    kernel_numpy.DAMPING_FIRST,
+    kernel_numpy.DAMPING_UP,
+    kernel_numpy.DAMPING_DOWN,
+    kernel_numpy.DAMPING_LAST,
+)
 # rows a thread takes at a time
 CHUNK = 512
 

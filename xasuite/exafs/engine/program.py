@@ -23,7 +23,7 @@ from ..restraints import with_bound
 
 # the largest step of each in one iteration, beyond which chi is no longer linear: half the
 # amplitude or 1, 5 eV, a phase of some 1 rad at k = 10 for deltar and the cumulants (docs/decisions/engine.md)
-CAPS = np.array([1.0, 5.0, 0.06, 0.005, 5e-4, 5e-5])
+CAPS = np.array([1.0, 5.0, 0.06, 0.005, 5e-4, 5e-5, 5.0, 0.5])
 RELATIVE_CAP = 0.5
 
 CONST, NAME, ADD, SUB, MUL, DIV, POW, NEG = range(8)
@@ -48,7 +48,7 @@ class Program:
     `names` are the varied parameters (nv), then those whose own standard error is carried (nc); derivatives
     run over both. `start` (ns,) holds every parameter's value by slot, the first nv + nc slots being `names`.
     `ops` (no,), `args` (no,) hold all programs one after the other; program i is ops[first[i]:first[i + 1]] and
-    writes slot target[i], or value number target[i] - ns: those of the paths, then the restraints'. `uses` (np, 6): path values
+    writes slot target[i], or value number target[i] - ns: those of the paths, then the restraints'. `uses` (np, 8): path values
     that depend on `names`.
     """
 
@@ -109,7 +109,7 @@ def compile_model(model: Model, n_idp: float | None = None) -> Program:
     uses = np.zeros((len(model.paths), N_VALUES), bool)
     for i, path in enumerate(model.paths):
         amplitude = Expression("n*s02", path.n.names | path.s02.names, (*path.n.program, *path.s02.program, ("mul", None)))  # fmt: skip
-        values = (amplitude, path.e0, path.deltar, path.sigma2, path.third, path.fourth)
+        values = (amplitude, *(getattr(path, v) for v in VALUES[1:]))
         programs += values
         uses[i] = [bool(e.names & moving) for e in values]
     programs += [r.that for r in restraints]
@@ -235,7 +235,7 @@ def _check_used(
 
 
 def run(program: Program, x: Array) -> tuple[Array, Array]:
-    """Path values (m, np, 6) and their derivatives (m, np, 6, nv + nc) at x (m, nv + nc)."""
+    """Path values (m, np, 8) and their derivatives (m, np, 8, nv + nc) at x (m, nv + nc)."""
     values, grad, *_ = run_all(program, x)
     return values, grad
 
@@ -267,7 +267,7 @@ def parameters(program: Program, x: Array) -> Keyed:
 
 
 def path_quantities(program: Program, model: Model, x: Array) -> Keyed:
-    """The same of "label.quantity" of each path of the model: n, s02, e0, deltar, sigma2, third, fourth, r."""
+    """The same of "label.quantity" of each path of the model: `PATH_VALUES`, and r."""
     slots, slopes, _ = _slots(program, x)
     slot = {name: i for i, name in enumerate(program.slots)}
     out: Keyed = {}

@@ -44,7 +44,7 @@ class RowFits(Rows):
     """Fits of m spectra with one model, whoever made them.
 
     `values`, `stderr`, `stderr_fit` map every parameter's name, expressions included, to (m,); `path_values`,
-    `path_stderr` map "path label.quantity" (n, s02, r, deltar, sigma2, e0, third, fourth) likewise. `stderr` holds the
+    `path_stderr` map "path label.quantity" (those of a spec, and r) likewise. `stderr` holds the
     error of inherited parameters (a foil's S02) in quadrature, `stderr_fit` does not. Errors are NaN where there are
     none; `status` (m,) says why.
     """

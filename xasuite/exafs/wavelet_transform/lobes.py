@@ -287,7 +287,7 @@ def ridge(transform: Wavelet, *, k: tuple[float, float] | None = None) -> Ridge:
     Returns
     -------
     Ridge
-        The ridge along R: where in k the contributions at each distance lie.
+        For each R (nr,) in A the k (..., nr) in 1/A of the maximum, and its height (..., nr).
 
     Raises
     ------
