@@ -145,24 +145,41 @@ def reduction_of(loaded: LoadedSpec) -> Reduce:
 
 def resolve_row(loaded: LoadedSpec, index: int, settings: Reduce, context: Context) -> Row:
     """One row: read or simulated, then reduced to chi(k) by the spec's settings."""
+    read = read_row(loaded, index, context)
     entry = loaded.spec.data[index]
-    truth = None
+    norm, chi = reduce_row(read.spectrum, settings, entry)
+    check_edge(loaded, index, norm)
+    return Row(entry.label, read.kind, replace(chi, label=entry.label), norm, read.origin, read.truth)
+
+
+def check_edge(loaded: LoadedSpec, index: int, norm: Normalized) -> None:
+    """Raises SpecError when a row's spectrum cannot be of the spec's element and edge."""
+    if why := edge_mismatch(norm):
+        raise SpecError(f'{loaded.at("data", index)}: data "{loaded.spec.data[index].label}": {why}')
+
+
+@dataclass(frozen=True, eq=False)
+class ReadRow:
+    """A row's spectrum, whether it is measured or closure, and where it comes from."""
+
+    spectrum: Spectrum
+    kind: str
+    origin: str
+    truth: Any = None
+
+
+def read_row(loaded: LoadedSpec, index: int, context: Context) -> ReadRow:
+    """The spectrum of a row: read, simulated, or the one that a spec made in Python holds."""
+    entry = loaded.spec.data[index]
     if entry.simulate is not None:
         from .simulated import simulate_row
 
         simulated = simulate_row(loaded, index)
-        spectrum, truth, kind, origin = simulated.spectrum, simulated.truth, CLOSURE, "simulated"
-    else:
-        held = loaded.spec.held.get(entry.label)
-        spectrum = (
-            read_entry(loaded, index, context) if held is None else _labelled(held.spectrum, loaded, index)
-        )
-        kind = CLOSURE if "simulated" in spectrum.notes else MEASURED
-        origin = entry.source or str(spectrum.source)
-    norm, chi = reduce_row(spectrum, settings, entry)
-    if why := edge_mismatch(norm):
-        raise SpecError(f'{loaded.at("data", index)}: data "{entry.label}": {why}')
-    return Row(entry.label, kind, replace(chi, label=entry.label), norm, origin, truth)
+        return ReadRow(simulated.spectrum, CLOSURE, "simulated", simulated.truth)
+    held = loaded.spec.held.get(entry.label)
+    spectrum = read_entry(loaded, index, context) if held is None else _labelled(held.spectrum, loaded, index)
+    kind = CLOSURE if "simulated" in spectrum.notes else MEASURED
+    return ReadRow(spectrum, kind, entry.source or str(spectrum.source))
 
 
 def read_entry(loaded: LoadedSpec, index: int, context: Context) -> Spectrum:
@@ -232,6 +249,12 @@ def example_file(example: str, what: str) -> str:
 
 def reduce_row(spectrum: Spectrum, settings: Reduce, entry: Data) -> tuple[Normalized, Chi]:
     """mu(E) to chi(k) by a spec's [reduce]."""
+    norm = normalize_row(spectrum, settings, entry)
+    return norm, chi_of(norm, settings)
+
+
+def normalize_row(spectrum: Spectrum, settings: Reduce, entry: Data) -> Normalized:
+    """mu(E) cleaned and normalised by a spec's [reduce]."""
     from .. import reduce as steps
 
     if settings.deglitch:
@@ -239,11 +262,17 @@ def reduce_row(spectrum: Spectrum, settings: Reduce, entry: Data) -> tuple[Norma
     if settings.rebin:
         spectrum = steps.rebin(spectrum)
     e0 = entry.e0 if entry.e0 is not None else settings.e0
-    norm = steps.normalize(spectrum, e0=e0, **settings.normalization())
+    return steps.normalize(spectrum, e0=e0, **settings.normalization())
+
+
+def chi_of(norm: Normalized, settings: Reduce) -> Chi:
+    """chi(k) by a spec's [reduce]."""
+    from .. import reduce as steps
+
     chi = steps.background(norm, **settings.background())
     if settings.overabsorption is not None:
         chi = steps.correct_overabsorption(chi, steps.Geometry(**settings.overabsorption.model_dump()))
-    return norm, chi
+    return chi
 
 
 def resolve_model(loaded: LoadedSpec, context: Context, variant: Variant | None = None) -> Model:
