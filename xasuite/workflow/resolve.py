@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from ..choices import PATH_VALUES
-from ..errors import ReadError, SpecError, XasuiteError
-from ..exafs.model import FitRange, Model, Parameter, PathModel
+from ..errors import FitError, ReadError, SpecError, XasuiteError
+from ..exafs.model import FitRange, Model, Parameter, PathModel, Restraint
+from ..exafs.restraints import bound
 from ..exafs.result import FitResult
 from ..expressions import parse as parse_expression
 from ..feff.crystal import Crystal, load_crystal
@@ -22,6 +23,7 @@ from ..references import fits_dir
 from ..specs.load import Loaded, LoadedSpec, load_spec
 from ..specs.schema import NORMALIZATION, Data, Fit, Param, Reduce, Variant
 from ..specs.schema import Path as PathTable
+from ..specs.schema import Restraint as RestraintTable
 from .fits import Fitted, Row, fit_rows
 from .given import same_chi
 from .verdict import Verdict, edge_mismatch
@@ -279,8 +281,21 @@ def resolve_model(loaded: LoadedSpec, context: Context, variant: Variant | None 
     paths = tuple(_path(loaded, i, table, context) for i, table in enumerate(spec.path))
     params = tuple(_parameter(loaded, name, p, context, spec.fit) for name, p in spec.params.items())
     f = spec.fit
+    restraints = tuple(_restraint(loaded, i, r, paths) for i, r in enumerate(spec.restraint))
     ranges = FitRange(f.k, f.r, f.kweight, f.space, f.window, f.dk, f.dk2, f.dr, f.rwindow)
-    return Model(params, paths, ranges)
+    return Model(params, paths, ranges, restraints)
+
+
+def _restraint(
+    loaded: LoadedSpec, index: int, table: RestraintTable, paths: Sequence[PathModel]
+) -> Restraint:
+    """A restraint; SpecError with its line where a bond has no bond-valence parameters."""
+    made = Restraint(parse_expression(table.that), table.is_, table.within)
+    try:
+        bound(made, paths)
+    except FitError as exc:
+        raise SpecError(f"{loaded.at('restraint', index)}: {exc}") from None
+    return made
 
 
 def _parameter(loaded: LoadedSpec, name: str, p: Param, context: Context, fit: Fit) -> Parameter:
