@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..choices import PATH_VALUES
 from ..constants import independent_points
 from ..errors import FitError
-from ..expressions import Expression, parse
+from ..expressions import Expression, parse, term
 from ..feff.paths import FeffPath
 from .tokens import bound
 
@@ -86,12 +86,36 @@ class FitRange:
 
 
 @dataclass(frozen=True)
+class Restraint:
+    """Something known beside the data: `that` is `value`, within a standard deviation of `within`.
+
+    ((that - value) / within)^2 is added to chi-square (docs/decisions/restraints.md). `that` is an expression of
+    parameters and of values of paths, r("Co-O"), valence_sum; `note` says what was put in for them.
+    """
+
+    that: Expression
+    value: float
+    within: float
+    note: str = ""
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """The paths that are named."""
+        found = (term(name) for name in self.that.names)
+        return frozenset(a for t in found if t is not None for a in t[1] if isinstance(a, str))
+
+    def __str__(self) -> str:
+        return f"{self.that.text} = {self.value:g} within {self.within:g}"
+
+
+@dataclass(frozen=True)
 class Model:
-    """Parameters, paths and ranges; what a spec resolves to and both fitters take."""
+    """Parameters, paths, ranges and restraints; what a spec resolves to and both fitters take."""
 
     params: tuple[Parameter, ...]
     paths: tuple[PathModel, ...]
     range: FitRange
+    restraints: tuple[Restraint, ...] = ()
 
     @property
     def varied(self) -> tuple[Parameter, ...]:
@@ -100,7 +124,13 @@ class Model:
 
     def of(self, label: str) -> Model:
         """The model of one data row alone: without the paths that belong to another."""
-        return replace(self, paths=tuple(p for p in self.paths if p.data in ("", label)))
+        return self.with_paths(p for p in self.paths if p.data in ("", label))
+
+    def with_paths(self, paths: Iterable[PathModel]) -> Model:
+        """The model with other paths; a restraint on a path that is not among them is left out."""
+        kept = tuple(paths)
+        labels = {p.label for p in kept}
+        return replace(self, paths=kept, restraints=tuple(r for r in self.restraints if r.labels <= labels))
 
     def param(self, name: str) -> Parameter:
         """The parameter of that name. Raises FitError when there is none."""

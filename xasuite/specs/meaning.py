@@ -9,17 +9,17 @@ from typing import Any
 
 from ..choices import PATH_VALUES
 from ..errors import ExpressionError, nearest
-from ..expressions import CONSTANTS, FUNCTIONS, PATH_FUNCTIONS, PATH_TOKENS, parse
+from ..expressions import CONSTANTS, FUNCTIONS, PATH_FUNCTIONS, PATH_TOKENS, VALENCE_SUM, parse, term
 from .mistakes import Mistake
 from .toml import Key
 
 
 def names_mistakes(raw: Mapping[str, Any]) -> list[Mistake]:
     """Mistakes of names in the tables of a fit's spec; entries of a wrong form are left to the schema."""
-    tables = {t: _entries(raw, t) for t in ("data", "path", "variant")}
+    tables = {t: _entries(raw, t) for t in ("data", "path", "variant", "restraint")}
     params = raw.get("params", {})
     params = params if isinstance(params, dict) else {}
-    found = [m for t, entries in tables.items() for m in _twice(t, entries)]
+    found = [m for t, entries in tables.items() if t != "restraint" for m in _twice(t, entries)]
     rows = {str(e.get("label", "")) for _, e in tables["data"]}
     for i, entry in tables["path"]:
         if (data := str(entry.get("data", ""))) and data not in rows:
@@ -32,12 +32,26 @@ def names_mistakes(raw: Mapping[str, Any]) -> list[Mistake]:
             names = _names(entry.get(value))
             used |= names
             found += _unknown(("path", i, value), f"{what}: {value}", entry.get(value), names, params)
+    labels = {str(e.get("label", "")) for _, e in tables["path"]}
+    for i, entry in tables["restraint"]:
+        names = _names(entry.get("that"))
+        used |= names
+        key, what = ("restraint", i, "that"), f"restraint {i + 1}: that"
+        plain = {n for n in names if term(n) is None}
+        found += _unknown(key, what, entry.get("that"), plain, params)
+        for label in sorted(
+            {a for n in names - plain for a in (term(n) or ("", ()))[1] if isinstance(a, str)}
+        ):
+            if label not in labels:
+                sentence = f'{what} = {entry["that"]}: "{label}" is no path{nearest(label, labels)}'
+                found.append((key, sentence))
     needs: dict[str, set[str]] = {}
     for name, p in params.items():
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or name in {
             *FUNCTIONS,
             *CONSTANTS,
             *PATH_TOKENS,
+            VALENCE_SUM,
         }:
             found.append(
                 (("params", name), f"[params]: {name!r} cannot name a parameter; use letters, digits and _")
@@ -106,6 +120,9 @@ def _calls(text: Any) -> frozenset[str]:
 def _unknown(key: Key, what: str, text: Any, names: set[str], params: Mapping[str, Any]) -> Iterator[Mistake]:
     known = params.keys() | (PATH_TOKENS if key[0] == "path" else frozenset())
     for name in sorted(names - known):
+        if term(name) is not None:
+            yield key, f"{what} = {text}: {name} is a value of paths; it can stand in a [[restraint]] only"
+            continue
         which = "" if name == str(text).strip() else f": {name}"
         yield key, f'{what} = "{text}"{which} is no parameter{nearest(name, params)}'
 

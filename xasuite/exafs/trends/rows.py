@@ -54,10 +54,11 @@ class RowsChi2:
         self.work = make_work(model, program, [goal], [0] * len(model.paths))
         self.nv = program.n_varied
         self.carried = start_values(program)[self.nv :]
-        self.data = kept.data[used]
         given = fit.epsilon_given is not None
-        self.weights = goal.weights(fit.epsilon_k[used], given)[:, goal.weight_of_row]
-        self.free = goal.n_idp - self.nv
+        self.data, self.weights = self.work.observed(
+            kept.data[used], goal.weights(fit.epsilon_k[used], given)
+        )
+        self.free = self.work.points - self.nv
         self.to_chi2 = goal.n_idp / goal.n_residual
 
     def information(self, x: Array, scale: float) -> tuple[Array, Array, float]:
