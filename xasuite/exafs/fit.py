@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -22,7 +22,8 @@ from . import assemble
 from .engine import kernel_numpy, objective, result
 from .engine.minimise import solve, status_of
 from .engine.program import Program, compile_model, start_values
-from .model import Model, Parameter, PathModel
+from .model import Model, Parameter, PathModel, Restraint
+from .restraints import bound
 from .result import FitResult
 
 Engine = Literal["xasuite", "larch"]
@@ -124,9 +125,10 @@ def _by_engine(problem: Problem, start: Mapping[str, float] | None) -> Minimum:
 
 
 def _minimum(problem: Problem, solution: kernel_numpy.Solution) -> Minimum:
-    free = problem.work.n_idp - problem.program.n_varied
+    free = problem.work.points - problem.program.n_varied
     chisq = float(solution.chisq[0])
-    chi2 = chisq * problem.work.n_idp / sum(g.n_residual for g in problem.goals)
+    chi2 = chisq / problem.work.per_point
+    restraints = float(problem.work.restraints_chisq(solution.x)[0])
     status = status_of(solution)[0]
     return Minimum(
         x=solution.x[0],
@@ -134,7 +136,7 @@ def _minimum(problem: Problem, solution: kernel_numpy.Solution) -> Minimum:
         response=solution.carried[0],
         chi2=chi2,
         chi2_reduced=chi2 / free,
-        rfactor=chisq / problem.size,
+        rfactor=(chisq - restraints) / problem.size,
         step=float(solution.step[0]),
         nfev=int(solution.evaluations[0]),
         success=status == OK,
@@ -157,7 +159,7 @@ def _by_larch(problem: Problem, start: Mapping[str, float] | None) -> Minimum:
         else p
         for p in problem.model.params
     ]
-    out = larch.fit(params, per_set, problem.model.range, problem.larch_noise)
+    out = larch.fit(params, per_set, problem.model.range, problem.larch_noise, problem.program.restraints)
     x = begin.copy()
     x[: problem.program.n_varied] = [out.values[n] for n in problem.program.names[: problem.program.n_varied]]
     here = _minimum(problem, kernel_numpy.at(problem.work, problem.data, problem.weights, x[None]))
@@ -175,7 +177,7 @@ def _by_larch(problem: Problem, start: Mapping[str, float] | None) -> Minimum:
 
 def _problem(model: Model, sets: Sequence[Chi], epsilon_k: float | None) -> Problem:
     labels = _labels(sets)
-    params, per_set = _expand(model, labels, _variables(model, sets, labels))
+    params, per_set, restraints = _expand(model, labels, _variables(model, sets, labels))
     grids = [_on_grid(c, label) for c, label in zip(sets, labels, strict=True)]
     errors = [
         None if c.chi_err is None or epsilon_k is not None else np.interp(k, c.k, c.chi_err)
@@ -192,7 +194,7 @@ def _problem(model: Model, sets: Sequence[Chi], epsilon_k: float | None) -> Prob
             raise FitError("two paths have one label; give each its own")
         paths += [replace(p, label=f"{label}/{p.label}") for p in group]
         owner += [i] * len(group)
-    flat = Model(tuple(params), tuple(paths), model.range)
+    flat = Model(tuple(params), tuple(paths), model.range, restraints)
     if not flat.varied:
         raise FitError("no parameter is varied: give one of them a guess")
     program = compile_model(flat, sum(g.n_idp for g in goals))
@@ -271,16 +273,16 @@ def _variables(model: Model, sets: Sequence[Chi], labels: Sequence[str]) -> list
 
 def _expand(
     model: Model, labels: Sequence[str], numbers: Sequence[Numbers]
-) -> tuple[list[Parameter], list[list[PathModel]]]:
-    """One copy a data set of each parameter marked `each`, and of what depends on it or on the set's variables."""
+) -> tuple[list[Parameter], list[list[PathModel]], tuple[Restraint, ...]]:
+    """One copy a data set of each parameter marked `each`, and of what depends on it or on the set's variables, restraints too."""
     if len(labels) == 1:
         own = model.of(labels[0]).given(numbers[0])
-        return list(own.params), [list(own.paths)]
+        return list(own.params), [list(own.paths)], _restraints(own, [own.paths], set(), [{}])
     per_set = [list(model.of(label).given(n).paths) for label, n in zip(labels, numbers, strict=True)]
     variables = frozenset(model.open_names)
     each = {p.name for p in model.params if p.each or (p.expr is not None and p.expr.names & variables)}
     if not each:
-        return list(model.params), per_set
+        return list(model.params), per_set, _restraints(model, per_set, set(), numbers)
     while True:
         more = {p.name for p in model.params if p.expr is not None and p.expr.names & each} - each
         if not more:
@@ -297,7 +299,31 @@ def _expand(
             {v: renamed(getattr(p, v), names) for v in PATH_VALUES} for p in per_set[i]
         ]
         per_set[i] = [replace(p, **c) for p, c in zip(per_set[i], changed, strict=True)]
-    return params, per_set
+    return params, per_set, _restraints(model, per_set, each, numbers)
+
+
+def _restraints(
+    model: Model,
+    per_set: Sequence[Sequence[PathModel]],
+    each: Collection[str],
+    numbers: Sequence[Numbers],
+) -> tuple[Restraint, ...]:
+    """The restraints on each data set's own paths and parameters; one that comes out alike for several stands once.
+
+    A path that belongs to another data set is taken from there.
+    """
+    made: dict[Any, Restraint] = {}
+    for restraint in model.restraints:
+        for i, paths in enumerate(per_set):
+            others = [p for group in per_set for p in group if p.data]
+            labels = {p.label for p in paths}
+            seen = [*paths, *(p for p in others if p.label in restraint.labels - labels)]
+            if restraint.labels and not restraint.labels & labels:
+                continue
+            here = replace(restraint, that=restraint.that.given(numbers[i]))
+            one = bound(here, seen, {n: f"{n}__{i}" for n in each})
+            made.setdefault((one.that.program, one.value, one.within), one)
+    return tuple(made.values())
 
 
 def renamed(expression: Expression, names: Mapping[str, str]) -> Expression:

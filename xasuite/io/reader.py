@@ -9,6 +9,7 @@ import zlib
 from pathlib import Path
 
 from ..errors import DataError, ReadError, XasuiteError
+from ..notices import warn
 from ..records import Scan, Source
 from .axis import Asked
 from .finish import finish
@@ -102,7 +103,7 @@ def read_all(
     Returns
     -------
     list of Scan
-        Every scan of a file, in the file's order; ``file::text`` takes the groups whose name holds the text.
+        One for each scan, each with its group's name in its source.
 
     Raises
     ------
@@ -120,9 +121,6 @@ def read_all(
     >>> len(xs.read_all(path))
     1
     """
-    import warnings
-
-    from ..errors import XasuiteWarning
 
     file, group = split_group(path)
     tables, source = _load(file)
@@ -143,7 +141,7 @@ def read_all(
     if not scans:
         raise refused[0]
     for refusal in refused:
-        warnings.warn(f"left out: {refusal}", XasuiteWarning, stacklevel=2)
+        warn(f"left out: {refusal}")
     return scans
 
 
@@ -158,7 +156,7 @@ def groups(path: str | Path) -> list[str]:
     Returns
     -------
     list of str
-        Names of the groups of a file, in its order; [""] for a file of a single scan.
+        Each can be put behind the file's name: ``file::group``.
 
     Raises
     ------

@@ -9,17 +9,17 @@ from typing import Any
 
 from ..choices import PATH_VALUES
 from ..errors import ExpressionError, nearest
-from ..expressions import CONSTANTS, FUNCTIONS, PATH_FUNCTIONS, PATH_TOKENS, parse
+from ..expressions import CONSTANTS, FUNCTIONS, PATH_FUNCTIONS, PATH_TOKENS, VALENCE_SUM, parse, term
 from .mistakes import Mistake
 from .toml import Key
 
 
 def names_mistakes(raw: Mapping[str, Any]) -> list[Mistake]:
     """Mistakes of names in the tables of a fit's spec; entries of a wrong form are left to the schema."""
-    tables = {t: _entries(raw, t) for t in ("data", "path", "variant")}
+    tables = {t: _entries(raw, t) for t in ("data", "path", "variant", "restraint")}
     params = raw.get("params", {})
     params = params if isinstance(params, dict) else {}
-    found = [m for t, entries in tables.items() for m in _twice(t, entries)]
+    found = [m for t, entries in tables.items() if t != "restraint" for m in _twice(t, entries)]
     rows = {str(e.get("label", "")) for _, e in tables["data"]}
     for i, entry in tables["path"]:
         if (data := str(entry.get("data", ""))) and data not in rows:
@@ -55,6 +55,19 @@ def names_mistakes(raw: Mapping[str, Any]) -> list[Mistake]:
             found += _unknown(
                 ("path", i, value), f"{what}: {value}", entry.get(value), names, params, own, rows_have
             )
+    labels = {str(e.get("label", "")) for _, e in tables["path"]}
+    for i, entry in tables["restraint"]:
+        names = _names(entry.get("that"))
+        used |= names
+        key, what = ("restraint", i, "that"), f"restraint {i + 1}: that"
+        plain = {n for n in names if term(n) is None}
+        found += _unknown(key, what, entry.get("that"), plain, params, everywhere, rows_have)
+        for label in sorted(
+            {a for n in names - plain for a in (term(n) or ("", ()))[1] if isinstance(a, str)}
+        ):
+            if label not in labels:
+                sentence = f'{what} = {entry["that"]}: "{label}" is no path{nearest(label, labels)}'
+                found.append((key, sentence))
     needs: dict[str, set[str]] = {}
     for name, p in params.items():
         if not _can_name(name):
@@ -90,7 +103,7 @@ def names_mistakes(raw: Mapping[str, Any]) -> list[Mistake]:
 
 
 def _can_name(name: str) -> bool:
-    taken = {*FUNCTIONS, *CONSTANTS, *PATH_TOKENS}
+    taken = {*FUNCTIONS, *CONSTANTS, *PATH_TOKENS, VALENCE_SUM}
     return bool(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name)) and name not in taken
 
 
@@ -148,6 +161,9 @@ def _unknown(
 ) -> Iterator[Mistake]:  # fmt: skip
     known = params.keys() | own | (PATH_TOKENS if key[0] == "path" else frozenset())
     for name in sorted(names - known):
+        if term(name) is not None:
+            yield key, f"{what} = {text}: {name} is a value of paths; it can stand in a [[restraint]] only"
+            continue
         which = "" if name == str(text).strip() else f": {name}"
         without = [label for label, have in rows.items() if name not in have]
         if len(without) < len(rows):  # some rows have it

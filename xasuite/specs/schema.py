@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from ..choices import Align, BackgroundKWeight, Edge, KWeight, Method, PathValue, Program, Window
 from ..constants import independent_points
+from ..expressions import parse
 from .base import Listed, NotNegative, Pair, Positive, SpecTable, Table, Text, Texts, Value, merged
 from .meaning import names_mistakes
 from .mistakes import Mistake, validation_mistakes
@@ -266,6 +267,20 @@ class Path(Table):
         return found
 
 
+class Restraint(Table):
+    """Something known beside the data: an expression of parameters and values of paths, its value and standard deviation."""
+
+    that: Text
+    is_: float = Field(alias="is")
+    within: Positive
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Restraint:
+        if not parse(self.that).names:
+            raise ValueError(f'that = "{self.that}" names no parameter and no value of a path')
+        return self
+
+
 class TruthShell(Table):
     """A published shell of a closure spectrum: which path of which structure carries its N, R, sigma2."""
 
@@ -326,6 +341,7 @@ class Spec(SpecTable):
     errors: Errors | Literal["fit"] = Errors()  # "fit": the fit's own, scaled by its misfit
     params: dict[str, Param] = Field(default_factory=dict)
     path: tuple[Path, ...] = Field(min_length=1)
+    restraint: tuple[Restraint, ...] = ()
     simulate: Simulate | None = None
     variant: tuple[Variant, ...] = ()
 
@@ -359,9 +375,11 @@ class Spec(SpecTable):
         found: list[Mistake] = []
         points, rows = independent_points(self.fit.k, self.fit.r), len(self.data) if self.fit.together else 1
         count = sum((rows if p.each else 1) for p in self.params.values() if p.guess is not None)
-        if count >= points * rows:
+        known = len(self.restraint)
+        if count >= points * rows + known:
+            counted = f", and {known} restraints" if known else ""
             sentence = (
-                f"[fit]: {count} variables against {points * rows:.1f} independent points (1 + 2 dk dR / pi a data row); "
+                f"[fit]: {count} variables against {points * rows:.1f} independent points (1 + 2 dk dR / pi a data row{counted}); "
                 "fix some parameters or widen k or r"
             )
             found.append((("fit", "k"), sentence))

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from ..errors import FitError, XasuiteError, XasuiteWarning
+from ..errors import FitError, XasuiteError
 from ..exafs.budget import Farther, Foil, Spectra, budgets, draws, foil_under, released, with_budget
 from ..exafs.budget.floors import ENERGY_SCALE
 from ..exafs.model import Model
 from ..exafs.result import FitResult
 from ..feff.search import shells
+from ..notices import warn
 from ..records import Normalized
 from ..reduce.autobk_matrices import Settings
 from ..reduce.edge_step import edge_step_error
@@ -62,7 +62,7 @@ def budgeted(resolved: Resolved, fits: Sequence[FitResult], context: Context) ->
 
 
 def _say(loaded: LoadedSpec, sentence: str) -> None:
-    warnings.warn(f"{loaded.path.name}: {sentence}", XasuiteWarning, stacklevel=3)
+    warn(f"{loaded.path.name}: {sentence}")
 
 
 def _alike(rows: Sequence[Row], model: Model) -> list[list[Row]]:

@@ -10,7 +10,7 @@ from ...records import OK, Array, Chi, Series
 from ..fourier_transform import check_k
 from ..model import Model
 from . import kernel_numpy, objective, result
-from .kernel_numpy import Solution, make_work
+from .kernel_numpy import Solution, Work, make_work
 from .minimise import Backend, Start, solve, status_of
 from .program import Program, compile_model
 from .result import BatchFit
@@ -95,7 +95,7 @@ def fit_stack(
     if not good.all():
         solution, size, noise = _spread(solution, good), _fill(size, good), _fill(noise, good)
     status = _status(program, solution, good)
-    return _result(model, program, goal, solution, size, noise, status, record.k, backend, given, variables)
+    return _result(model, work, goal, solution, size, noise, status, record.k, backend, given, variables)
 
 
 def variables_of(model: Model, chi: Chi, m: int) -> dict[str, Array]:
@@ -133,10 +133,11 @@ def _status(program: Program, s: Solution, good: NDArray[np.bool_]) -> tuple[str
 
 
 def _result(
-    model: Model, program: Program, goal: objective.Objective, s: Solution, size: Array, noise: Array,
+    model: Model, work: Work, goal: objective.Objective, s: Solution, size: Array, noise: Array,
     status: tuple[str, ...], k: Array, backend: str, given: bool, variables: dict[str, Array],
 ) -> BatchFit:  # fmt: skip
-    free = goal.n_idp - program.n_varied
+    program = work.program
+    free = work.points - program.n_varied
     covar = s.covar * (s.chisq / free)[:, None, None]
     spread = Spread(program, covar, s.carried)
     numbers = np.reshape(list(variables.values()), (len(variables), len(s.x))).T
@@ -156,7 +157,7 @@ def _result(
         path_stderr={n: total(*errors[n]) for n in paths},
         chi2=chi2,
         chi2_reduced=chi2 / free,
-        rfactor=s.chisq / size,
+        rfactor=(s.chisq - work.restraints_chisq(s.x, numbers)) / size,
         n_idp=goal.n_idp,
         epsilon_k=noise,
         status=status,

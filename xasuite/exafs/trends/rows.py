@@ -56,10 +56,11 @@ class RowsChi2:
         self.nv = program.n_varied
         numbers = np.reshape([v[used] for v in fit.variables.values()], (len(fit.variables), used.sum())).T
         self.carried = full(program, np.empty((len(numbers), 0)), numbers)
-        self.data = kept.data[used]
         given = fit.epsilon_given is not None
-        self.weights = goal.weights(fit.epsilon_k[used], given)[:, goal.weight_of_row]
-        self.free = goal.n_idp - self.nv
+        self.data, self.weights = self.work.observed(
+            kept.data[used], goal.weights(fit.epsilon_k[used], given)
+        )
+        self.free = self.work.points - self.nv
         self.to_chi2 = goal.n_idp / goal.n_residual
 
     def information(self, x: Array, scale: float) -> tuple[Array, Array, float]:
