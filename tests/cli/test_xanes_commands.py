@@ -84,7 +84,7 @@ def test_scans_of_one_name_are_told_apart(data_root: Path, capsys: pytest.Captur
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
-        (["--fraction", "2"], "a fraction of the jump of 2 means nothing"),
+        (["--fraction", "2"], "a fraction of the jump has to lie between 0 and 1"),
         (["--method", "middle"], "choose one of fraction, inflection, whiteline, integral"),
         (["--pre-range=-50,-150"], "runs backwards; write the lower end first"),
         (["--norm-range", "50"], "is no range; write it as LOW,HIGH"),

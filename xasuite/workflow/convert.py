@@ -251,7 +251,7 @@ def _feff(source: Project, fit: ProjectFit, folder: Path, labels: list[str]) -> 
         if key not in source.feff_inputs:
             raise SpecError(f"the project does not hold FEFF's input {key}")
         mine = [(label, p) for label, p in zip(labels, fit.paths, strict=True) if p.feff_input == key]
-        # FEFF is told to take the paths as the project has them, and to search for none
+        # FEFF takes the paths as the project has them and searches for none
         control = re.sub(r"^(\s*CONTROL\s+).*$", r"\g<1>1 0 1 1", source.feff_inputs[key], flags=re.M | re.I)
         run = run_feff(
             {"feff.inp": control, "paths.dat": _paths_dat([p for _, p in mine])}, program="feff6l", label=key

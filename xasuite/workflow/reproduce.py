@@ -139,7 +139,7 @@ def reproduce_specs(
     Returns
     -------
     Reproduction
-        Run every spec and score it against the published table it names.
+        Results, scored cells and claims by table.
 
     Examples
     --------

@@ -15,7 +15,7 @@ from ..records.table import Entry, Presented, Table
 from .positions import noise_of
 
 STEPS = {"arctan": "atan", "erf": "erf", "none": ""}
-FREE_SHIFT = 3.0  # eV that a peak or step may leave its first guess by, unless told otherwise
+FREE_SHIFT = 3.0  # eV that a peak or step may leave its first guess by, unless given
 
 
 @dataclass(frozen=True)

@@ -253,7 +253,7 @@ def wavelets(chis: Sequence[Chi], **settings: Any) -> tuple[Wavelet, ...]:
     Returns
     -------
     tuple of Wavelet
-        The wavelets of several chi(k) under one set of settings: data, fit, each path; or several samples.
+        One for each chi(k), in their order, on one grid of k and R.
 
     Raises
     ------
@@ -289,7 +289,7 @@ def difference(a: Wavelet, b: Wavelet) -> Wavelet:
     Returns
     -------
     Wavelet
-        The wavelet of a less that of b, phases included: the wavelet of chi_a - chi_b, where both have data.
+        On the grid of `a`; its source names both.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""read_project: told by content which program wrote it."""
+"""read_project: which program wrote it is seen from its content."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read_project(path: str | Path) -> Project:
     Parameters
     ----------
     path : str or Path
-        The project file. What it is, is told by its content.
+        The project file. Its kind is seen from its content.
 
     Returns
     -------

@@ -26,7 +26,7 @@ ROOM = 1.12  # of the highest curve, between curves that are drawn above each ot
 def transform_of(
     s: Sample, curve: Array | None = None, kweight: int | None = None, k: Any = None
 ) -> Transform:
-    """chi(R) of a sample, or of another curve on its k, with the sample's own window unless told otherwise."""
+    """chi(R) of a sample, or of another curve on its k, with the sample's own window unless given."""
     chi = s.chi if curve is None else Chi(k=s.fit.k if s.fit else s.chi.k, chi=curve, e0=0.0, edge_step=1.0)
     weight = s.range.kweight[-1] if kweight is None else kweight
     return fourier(chi, k=k or s.range.k, kweight=weight, window=s.range.window, dk=s.range.dk)
@@ -258,7 +258,7 @@ def maps_of(
     r: tuple[float, float],
     k: tuple[float, float] | None = None,
 ) -> tuple[Wavelet, ...]:
-    """Morlet wavelets of samples over one k range and with one weight: those of the first unless told otherwise.
+    """Morlet wavelets of samples over one k range and with one weight: those of the first unless given.
 
     A map changes with both, so that maps of different ranges or weights cannot be compared.
     """
