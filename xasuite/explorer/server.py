@@ -17,20 +17,22 @@ from tornado.websocket import WebSocketHandler
 HOST = "127.0.0.1"
 
 
-def serve(make: Callable[[], Any], *, port: int = 0, title: str = "xasuite explore") -> tuple[Server, str]:
+def serve(
+    make: Callable[[Any], None], *, port: int = 0, title: str = "xasuite explore"
+) -> tuple[Server, str]:
     """Start serving; gives the server (call `run_until_shutdown`) and the address with its token.
 
     Parameters
     ----------
     make : callable
-        Gives the layout of a new page; called for each tab that is opened.
+        Puts a new page into a document; called for each tab that is opened.
     port : int
         0 takes a free one.
     """
 
     def document(doc: Any) -> None:
         doc.title = title
-        doc.add_root(make())
+        make(doc)
 
     token, port = secrets.token_urlsafe(16), port or _free_port()
     server = Server(
