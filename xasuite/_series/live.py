@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from .. import files
-from ..errors import SeriesError, XasuiteError, XasuiteWarning
+from ..errors import SeriesError, XasuiteError
 from ..io.sources import Entry, Scans, content_of, find_entries, natural, read_scans
+from ..notices import warn
 from ..records import OK
 from ..specs.load import LoadedSpec
 from ..specs.series import SeriesSpec
@@ -291,7 +291,7 @@ class Watch:
             why = f"part {chunk} has {part.end - part.start} rows of {end - start}"
         except DamagedPartError as exc:
             why = str(exc)
-        warnings.warn(f"{why}; it is done again", XasuiteWarning, stacklevel=2)
+        warn(f"{why}; it is done again")
         part = process_rows(plan, start, end, self.threads)[0]
         self.output.save(plan, chunk, part)
         return part
