@@ -131,6 +131,36 @@ class FittedPath:
         )
 
 
+@dataclass(frozen=True)
+class FittedRestraint:
+    """A restraint after the fit: the expression, what it is known to be and how well, and what the fit found.
+
+    `note` says which bond-valence parameters were put in. `chi2` is what it adds to the fit's chi-square.
+    """
+
+    that: str
+    wanted: float
+    within: float
+    value: Value
+    note: str = ""
+
+    @property
+    def chi2(self) -> float:
+        """((found - wanted) / within)^2."""
+        return ((self.value.value - self.wanted) / self.within) ** 2
+
+    def __str__(self) -> str:
+        known = f"{self.that} = {self.value}, known as {self.wanted:g} ± {self.within:g}: adds {self.chi2:.2g} to χ²"
+        return known + (f" [{self.note}]" if self.note else "")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The restraint as plain data."""
+        return {
+            "that": self.that, "is": self.wanted, "within": self.within, "value": finite(self.value.value),
+            "stderr": finite(self.value.stderr), "chi2": finite(self.chi2), "note": self.note,
+        }  # fmt: skip
+
+
 @dataclass(frozen=True, eq=False)
 class FittedData:
     """One data set of a fit: curves on k (nk,) in 1/A and its own statistics.
@@ -195,6 +225,7 @@ class FitResult(Presented):
     success: bool
     message: str
     warnings: tuple[str, ...] = ()
+    restraints: tuple[FittedRestraint, ...] = ()
     budget: Budget | None = None
     stated: FitResult | None = None
 
@@ -264,6 +295,7 @@ class FitResult(Presented):
             ("Reduced χ²", f"{self.chi2_reduced:.4g}"),
             ("Variables", f"{self.n_varys} against {self.n_idp:.1f} independent points"),
             ("Status", self.status),
+            *(("Restraint", str(r)) for r in self.restraints),
         )
         columns = ("sample", "path", *PATH_COLUMNS, "rfactor")
         return Table.of(f"{self.label}, fit", columns, rows, notes=self.warnings, facts=facts)
@@ -290,6 +322,7 @@ class FitResult(Presented):
             "engine": self.engine,
             "step": finite(self.step),
             "warnings": list(self.warnings),
+            "restraints": [r.to_dict() for r in self.restraints],
             "correlations": [{"a": a, "b": b, "value": finite(c)} for (a, b), c in self.correlations.items()],
             "data": [d.to_dict() for d in self.data],
         }

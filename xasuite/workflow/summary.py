@@ -109,6 +109,9 @@ def footnotes(result: SpecResult) -> Iterable[str]:
     for p in result.rows[0].parameters if result.rows else ():
         if p.kind == "inherited":
             yield f"{p.name} = {p.value}, {_origin(p.origin)}."
+    for fit in result.rows:
+        for r in fit.restraints:
+            yield f"{fit.label}: {r} of {fit.chi2:.3g}."
     yield from _parts(result)
     if "closure" in result.kinds.values():
         yield "closure: simulated from the published row and fitted blind; it tests the analysis, not the sample."

@@ -19,6 +19,7 @@ from ...reduce.autobk_matrices import Settings
 from ...reduce.response import background_response
 from ..equation import N_VALUES, VALUES, PathTables, build_tables, path_wave
 from ..model import Model
+from ..restraints import with_bound
 from .draws import BACKGROUNDS, Draw
 from .fits import Fitted, Fitter, onset
 from .floors import anharmonic, changes
@@ -82,6 +83,10 @@ class Spectra:
     farther: Farther | None = None
     step_error: float = 0.0
     energy_scale: float = 0.0
+
+    def __post_init__(self) -> None:
+        # what is known of a path is known of its values, not of the changed ones of a floor
+        object.__setattr__(self, "model", with_bound(self.model))
 
     def chi(self, kweight: int, rbkg: float, shift: float) -> tuple[Array, Array, Array]:
         """k (nk,), chi (m, nk) and the background's response (nk, nk) for one choice of background and E0."""
@@ -212,7 +217,7 @@ def budgets(
     return out
 
 
-def _medians(values: Array, ok: Array) -> Array:
+def _medians(values: Array, ok: NDArray[np.bool_]) -> Array:
     """Medians (m, n keys) over the draws that ended at a minimum; NaN where none did."""
     masked = np.where(ok[:, :, None], values, np.nan)
     masked[:, ~ok.any(axis=0)] = values[:, ~ok.any(axis=0)]
