@@ -42,6 +42,12 @@ def read_one(
     units: str | None = None,
 ) -> Scan:
     """One scan of one file; `read` has the arguments and the errors."""
+    asked = Asked(element or "", edge or "", mu or "", reference or "", i0 or "", energy or "", units or "")
+    return read_as(path, asked)
+
+
+def read_as(path: str | Path, asked: Asked) -> Scan:
+    """One scan of one file, by what was asked. Raises as `read_one`."""
     file, group = split_group(path)
     tables, source = _load(file)
     if group:
@@ -57,7 +63,6 @@ def read_one(
                 "or read them all with read_all"
             )
         table = usable[0]
-    asked = Asked(element or "", edge or "", mu or "", reference or "", i0 or "", energy or "", units or "")
     return _finish(table, source, len(tables) > 1, asked)
 
 
