@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import xxhash
 
-from ..errors import DataError, ReadError, SeriesError, SpecError, XasuiteError
+from ..errors import DataError, ReadError, SeriesError, SpecError, XasuiteError, nearest
 from ..io.axis import Asked
 from ..io.logs import read_log
 from ..io.reader import read_as
@@ -75,6 +75,12 @@ def plan_of(loaded: LoadedSpec, context: Context, scans: Scans) -> Plan:
             for log in series.log
         ),
     )
+    known = {"time", *plan.noted, *(name for log in series.log for name in log.columns)}
+    if unknown := [n for n in plan.model.open_names if n not in known]:
+        raise SpecError(
+            f"{loaded.path.name}: {unknown[0]!r} in an expression is neither a parameter nor a number that logs, names or "
+            f"files give of each row{nearest(unknown[0], known)}"
+        )
     if series.align is not None and series.align.smooth:
         plan = replace(plan, shifts=smoothed_shifts(plan, series.align.smooth))
     return averaged(plan)

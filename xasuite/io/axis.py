@@ -106,19 +106,19 @@ def _other_axis(table: Table) -> str:
     """What the first column counts in place of energies, as the end of a sentence; "" where it cannot be said."""
     first = table.columns[0] if table.names else np.empty(0)
     steps = np.diff(first)
-    if (
-        first.size < MIN_POINTS
-        or not np.isfinite(first).all()
-        or not np.allclose(steps, steps[0], rtol=1e-3, atol=1e-6)
-    ):
+    if first.size < MIN_POINTS or not np.isfinite(first).all():
         return ""
-    if abs(steps[0]) == 1:
+    even = np.allclose(steps, steps[0], rtol=1e-3, atol=1e-6)
+    if even and abs(steps[0]) == 1:
         return (
             "; the first column counts pixels or points: a dispersive series is calibrated against a foil by "
             "[series.calibration], other data need a column of energies"
         )
-    if 0 <= first[0] < 5 and 0 < steps[0] <= 0.1 and first[-1] < 35:
-        return f"; it looks like chi(k), k from {first[0]:g} to {first[-1]:g} 1/A: read the mu(E) that it was made from"
+    if 0 <= first[0] < 5 < first[-1] < 35 and (steps > 0).all() and steps.max() <= 0.2:
+        return (
+            f"; it looks like chi(k), k from {first[0]:g} to {first[-1]:g} 1/A: xs.io.read_chi reads it, and "
+            'kind = "chi" in [[data]] fits it'
+        )
     return ""
 
 
