@@ -101,6 +101,19 @@ class Watch:
         """How many scans were taken up."""
         return len(self._taken)
 
+    @property
+    def pending(self) -> list[str]:
+        """Names of files that were seen and are not whole yet."""
+        known = {*self._taken, *self._contents.values()}
+        return sorted((p.name for p in list(self._seen) if p.name not in known), key=natural)
+
+    @property
+    def rate(self) -> float | None:
+        """Scans a minute over the last ten that were taken up, by the time of their files; None before there are two."""
+        numbered = sorted(self._taken.copy().values(), key=lambda known: int(known["number"]))[-10:]
+        times = [known["changed"] / 1e9 for known in numbered]
+        return 60 * (len(times) - 1) / (max(times) - min(times)) if len(set(times)) > 1 else None
+
     # ------------------------------------------------------------------------------------------ looking
 
     def step(self, now: float | None = None) -> int:

@@ -128,8 +128,8 @@ def make_grid(template: Spectrum, spec: SeriesSpec) -> Array:
     low, high = energy[0] + margin, energy[-1] - margin
     if series.bin is None:
         return energy[(energy >= low) & (energy <= high)]
-    if series.bin.energy is not None:
-        low, high = max(low, series.bin.energy[0]), min(high, series.bin.energy[1])
+    if series.bin.energy_range is not None:
+        low, high = max(low, series.bin.energy_range[0]), min(high, series.bin.energy_range[1])
     from ..reduce.clean import xafs_grid
 
     e0, b = e0_of(template, spec), series.bin
