@@ -11,7 +11,6 @@ import contextlib
 import io
 import sys
 import tempfile
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 
 from ..errors import FitError
 from ..expressions import ARITY, Expression
+from ..notices import silenced
 from ..records import Array
 from . import heeding_interrupts
 
@@ -102,13 +102,14 @@ def fit(
     params: Sequence[Parameter],
     sets: Sequence[DataSet],
     ranges: FitRange,
-    epsilon_k: float | None,
+    noise: Sequence[Sequence[Any] | None],
     restraints: Sequence[Restraint] = (),
 ) -> LarchFit:
     """Run feffit over one or several data sets at once, each k (nk,) in 1/A, chi (nk,) and its paths.
 
-    Larch knows no restraints: each is put in as one more element of the residual, an expression that Larch evaluates, with the
-    weight of one independent point, and the statistics are taken from the residual.
+    `noise` of each set: epsilon_k for each k weight, a number or (nk,) in k space; None to have it estimated. Larch knows no
+    restraints: each is put in as one more element of the residual, an expression that Larch evaluates, with the weight of one
+    independent point, and the statistics are taken from the residual.
 
     Raises FitError where Larch returns nothing.
     """
@@ -127,11 +128,12 @@ def fit(
         setattr(group, f"{_RESTRAINT}{i}", param(expr=python_text(r.that), name=f"{_RESTRAINT}{i}"))
     with (
         tempfile.TemporaryDirectory(prefix="xasuite-fit-") as folder,
+        silenced(),
         _encoded_stdout(),
-        warnings.catch_warnings(),
     ):
-        warnings.simplefilter("ignore")
-        made = [_dataset(s, ranges, epsilon_k, i, Path(folder)) for i, s in enumerate(sets)]
+        made = [
+            _dataset(s, ranges, e, i, Path(folder)) for i, (s, e) in enumerate(zip(sets, noise, strict=True))
+        ]
         if restraints:
             made[-1]._residual = _restrained(made[-1], restraints)
         result = feffit(group, made, tol=TOLERANCE)
@@ -203,7 +205,7 @@ def _quarter_turn(text: str) -> str:
     return "\n".join([head + rule + first, *turned])
 
 
-def _dataset(data: DataSet, ranges: FitRange, epsilon_k: float | None, number: int, folder: Path) -> Any:
+def _dataset(data: DataSet, ranges: FitRange, noise: Sequence[Any] | None, number: int, folder: Path) -> Any:
     """One of feffit's data sets, its paths read from files in the folder."""
     from larch import Group
     from larch.xafs import feffit_dataset, feffit_transform, feffpath
@@ -237,10 +239,25 @@ def _dataset(data: DataSet, ranges: FitRange, epsilon_k: float | None, number: i
         rwindow=ranges.rwindow,
         fitspace=ranges.space,
     )
-    # set_epsilon_k makes epsilon_R smaller than estimate_noise does by sqrt(2) (docs/decisions/noise.md)
-    epsilon = None if epsilon_k is None else float(epsilon_k) * np.sqrt(2)
-    made = feffit_dataset(
-        data=Group(k=np.array(k), chi=np.array(chi)), paths=paths, transform=transform, epsilon_k=epsilon
-    )
+    made = feffit_dataset(data=Group(k=np.array(k), chi=np.array(chi)), paths=paths, transform=transform)
+    if noise is not None:
+        made.data.epsilon_k = 1.0  # so that set_epsilon_k is called
+        made.set_epsilon_k = lambda _: _state_noise(made, noise, ranges)
     made.hashkey = f"d{number:03d}"
     return made
+
+
+def _state_noise(made: Any, noise: Sequence[Any], ranges: FitRange) -> None:
+    """What set_epsilon_k does, for one epsilon_k a k weight.
+
+    It makes epsilon_R smaller than estimate_noise does by sqrt(2) (docs/decisions/noise.md), which is put right here.
+    """
+    low, high = ranges.k
+    in_k, in_r = [], []
+    for epsilon, weight in zip(noise, ranges.kweight, strict=True):
+        w = 2 * weight + 1
+        scale = np.sqrt(2 * np.pi * w / (made.transform.kstep * (high**w - low**w)))
+        in_k.append(np.sqrt(2) * np.array(epsilon, float))
+        in_r.append(float(np.mean(epsilon)) / scale)
+    several = len(ranges.kweight) > 1
+    made.epsilon_k, made.epsilon_r = (in_k, in_r) if several else (in_k[0], in_r[0])

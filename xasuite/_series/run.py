@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from .. import files
-from ..errors import AuditError, XasuiteWarning
+from ..errors import AuditError
+from ..notices import warn
 from ..specs.load import Loaded, LoadedSpec, as_loaded
 from ..specs.series import SeriesSpec
 from ..workflow.resolve import Context
@@ -152,7 +152,7 @@ def run_series(
         say("planning", 0, 0)
         plan = prepare(loaded, context)
         for line in plan.warnings:
-            warnings.warn(line, XasuiteWarning, stacklevel=2)
+            warn(line)
         todo = folder.begin(plan, resume if isinstance(resume, str) else "must" if resume else "no")
         if todo is not None:
             _work(plan, folder, todo, say, workers=workers, scheduler=scheduler, threads=threads)
@@ -210,7 +210,7 @@ def _whole(plan: Plan, folder: Folder, chunk: int) -> Part:
     try:
         return folder.load(plan, chunk)
     except DamagedPartError as exc:
-        warnings.warn(f"{exc}; it is done again", XasuiteWarning, stacklevel=2)
+        warn(f"{exc}; it is done again")
     part, sample = work_alone(plan, chunk)
     folder.save(plan, chunk, part, len(sample) if sample else 0)
     return part

@@ -157,7 +157,7 @@ def _data(sets: Sequence[Chi], problem: Problem, found: Minimum) -> tuple[Fitted
                 paths=curves,
                 epsilon_k=tuple(problem.noise[i].tolist()),
                 epsilon_r=tuple((problem.noise[i] / goal.epsilon_scale).tolist()),
-                noise="given" if problem.given else "estimated from chi(R) at 15-30 A, per k weight",
+                noise=problem.noise_from[i],
                 rfactor=float(residual2[rows].sum() / data2[rows].sum()),
                 n_idp=goal.n_idp,
                 element=chi.element,

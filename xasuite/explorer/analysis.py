@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import tomllib
-import warnings
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import SpecError, XasuiteError, XasuiteWarning
+from ..errors import SpecError, XasuiteError
 from ..exafs import fourier
 from ..exafs.result import FitResult
+from ..notices import collected
 from ..records import Chi, Normalized, Spectrum, Transform
 from ..specs.load import LoadedSpec, parse_spec
 from ..specs.schema import Data, Fit, Reduce, Sample, Spec
@@ -58,14 +58,13 @@ class Analysis:
         """
         found: dict[str, Any] = {}
         problems: tuple[str, ...] = ()
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", XasuiteWarning)
+        with collected() as heard:
             try:
                 for name, made in self._steps(loaded, row, fit):
                     found[name] = made
             except XasuiteError as exc:
                 problems = (str(exc),)
-        said = tuple(dict.fromkeys(str(w.message) for w in caught))
+        said = tuple(dict.fromkeys(heard))
         return View(loaded, row, **found, problems=problems, warnings=said)
 
     def _steps(self, loaded: LoadedSpec, row: int, fit: bool) -> Iterator[tuple[str, Any]]:

@@ -91,11 +91,10 @@ def write_entry(group: Any, entry: Entry, version: str) -> None:
     put("is_experimental", np.bool_(entry.measured))
     _absorber(put, entry.element, entry.edge)
     put("energy", entry.columns["energy"], units="eV")
-    unit = "" if mode.definition == "NXxas_trans" else "a.u."
-    put("intensity", entry.mu, units=unit)
+    put("intensity", entry.mu, units="")
     errors = entry.columns.get("mu_err")
     if errors is not None:
-        put("intensity_errors", errors, units=unit)
+        put("intensity_errors", errors, units="")
     put("sample/name", entry.label or "unknown")
     _header(group, put, entry, bare=mode.definition == "NXxas_trans" and not _held(entry, mode))
     _channels(group, entry)

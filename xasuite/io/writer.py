@@ -16,10 +16,17 @@ from ..errors import WriteError
 from ..files import replacing, write_text
 from ..records import Array, Chi, Normalized, Scan, Series, Spectrum, Transform
 from ..records.base import declared
-from .table import unique
+from .table import clean_names, unique
 
 FORMATS = {".prj": "athena", ".h5": "nxxas", ".hdf5": "nxxas", ".nxs": "nxxas", ".csv": "csv", ".xdi": "xdi"}
 
+# Version 1.0 of XDI's dictionary of metadata. Mono.d_spacing is required only where the abscissa is an angle, and is
+# among what the Q2XAFS workshop of 2024 strongly encourages
+XDI_REQUIRED = ("Element.symbol", "Element.edge")
+XDI_RECOMMENDED = (
+    "Facility.name", "Facility.xray_source", "Beamline.name", "Scan.start_time", "Mono.d_spacing",
+)  # fmt: skip
+XDI_OF_REFERENCE = ("Element.reference", "Element.ref_edge")
 _FIELD = re.compile(r"[A-Z][\w-]*\.[\w-]+")  # a key of XDI's
 
 
@@ -328,24 +335,47 @@ def _write_xdi(target: Path, entries: Sequence[Entry]) -> None:
     if any(not np.isfinite(v).all() for v in entry.columns.values()):
         raise WriteError(f"{target}: XDI holds finite numbers only, and a channel of {entry.label} is not")
     names = [re.sub(r"\s+", "_", n) for n in entry.columns]
-    fields = {f"Column.{i}": n + (" eV" if n == "energy" else "") for i, n in enumerate(names, start=1)}
-    # what an XDI file said stays said; its columns, element and name are the record's
-    fields |= {
-        k: v
-        for k, v in entry.meta.items()
-        if _FIELD.fullmatch(k) and not k.startswith(("Column.", "Xasuite."))
+    said = {k: re.sub(r"[\r\n]+", " ", str(v)).strip() for k, v in _xdi_fields(entry, names).items()}
+    said["Xasuite.absent"] = _absent(entry, said)
+    programs = f"{entry.meta.get('xdi_programs', '')} xasuite/{__version__}".strip()
+    lines = [f"# XDI/1.0 {programs}", *(f"# {k}: {v}" for k, v in said.items() if v), "# ///"]
+    lines += [f"# {line}".rstrip() for line in str(entry.meta.get("comments", "")).splitlines()]
+    lines += ["# " + "-" * 20, "# " + " ".join(names)]
+    lines += [" ".join(row) for row in zip(*(_numbers(v) for v in entry.columns.values()), strict=True)]
+    write_text(target, "\n".join(lines) + "\n")
+
+
+def _xdi_fields(entry: Entry, names: list[str]) -> dict[str, Any]:
+    """Every field of an XDI file: what its source said stays said; columns, element and name are the record's."""
+    told: dict[
+        str, str
+    ] = {}  # what the source says of a column behind its name: the unit, and after || what it is
+    for key, value in entry.meta.items():
+        label, _, rest = str(value).partition(" ")
+        if key.startswith("Column.") and label:
+            told[clean_names([label])[0]] = rest
+    told["energy"] = "eV"
+    fields: dict[str, Any] = {
+        f"Column.{i}": f"{n} {told.get(n, '')}".strip() for i, n in enumerate(names, start=1)
     }
-    fields |= {
+    for key, value in entry.meta.items():
+        if key in {"comments", "xdi_version", "xdi_programs"} or key.startswith(("Column.", "Xasuite.")):
+            continue
+        if isinstance(value, (str, int, float, bool)):
+            fields[key if _FIELD.fullmatch(key) else f"Source.{re.sub(r'[^A-Za-z0-9_-]+', '_', key)}"] = value
+    return fields | {
         "Element.symbol": entry.element,
         "Element.edge": entry.edge,
         "Sample.name": re.sub(r"\s+", " ", entry.label).strip(),
         "Xasuite.mu": entry.mu_expr,
         "Xasuite.reference": entry.reference_expr,
         "Xasuite.source": entry.facts["source"],
-    } | {f"Xasuite.note{i}": note for i, note in enumerate(entry.facts["notes"], start=1)}
-    said = {k: " ".join(str(v).split()) for k, v in fields.items()}
-    lines = [f"# XDI/1.0 xasuite/{__version__}", *(f"# {k}: {v}" for k, v in said.items() if v), "# ///"]
-    lines += [f"# {line}".rstrip() for line in str(entry.meta.get("comments", "")).splitlines()]
-    lines += ["# " + "-" * 20, "# " + " ".join(names)]
-    lines += [" ".join(row) for row in zip(*(_numbers(v) for v in entry.columns.values()), strict=True)]
-    write_text(target, "\n".join(lines) + "\n")
+    } | {f"Xasuite.note{i}": note for i, note in enumerate(entry.facts["notes"], start=1)}  # fmt: skip
+
+
+def _absent(entry: Entry, fields: Mapping[str, str]) -> str:
+    """The fields that XDI's dictionary requires or recommends and that no one has said."""
+    recommended = (*XDI_RECOMMENDED, *(XDI_OF_REFERENCE if entry.reference is not None else ()))
+    kinds = {"required": XDI_REQUIRED, "recommended": recommended}
+    lacking = {kind: [k for k in keys if not fields.get(k)] for kind, keys in kinds.items()}
+    return "; ".join(f"{kind}: {', '.join(keys)}" for kind, keys in lacking.items() if keys)

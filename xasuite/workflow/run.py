@@ -5,20 +5,20 @@ from __future__ import annotations
 import hashlib
 import platform
 import time
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ReadError, SpecError, XasuiteError, XasuiteWarning
+from ..errors import ReadError, SpecError, XasuiteError
 from ..exafs.result import FitResult
+from ..notices import collected, warn
 from ..records.table import Presented, Table
 from ..specs.load import Loaded, LoadedSpec, as_loaded
 from ..specs.schema import Spec
 from .audit import SpecAudit
 from .errors import budgeted
-from .fits import Fitted, Progress, fit_rows, silent
+from .fits import Fitted, Progress, Row, fit_rows, silent
 from .given import Given
 from .resolve import Context, Resolved, resolve_model, resolve_row, resolve_spec, sources
 from .verdict import Verdict, energy_scale, normalised_otherwise
@@ -185,8 +185,7 @@ def run_spec(
     """
     context = context or Context()
     say = progress or silent
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", XasuiteWarning)
+    with collected() as heard:
         resolved = resolve_spec(loaded, context, skip_missing=skip_missing)
         fits, errors = fit_rows(resolved.model, resolved.rows, loaded.spec.fit, say)
         if errors and not fits:
@@ -195,8 +194,8 @@ def run_spec(
         extra = dict(_variants(resolved, context, say)) if variants else {}
         inherited = _inherited(resolved, context)
         for sentence in (s for f in fits for s in energy_scale(f)):
-            warnings.warn(sentence, XasuiteWarning, stacklevel=2)
-    said = tuple(dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, XasuiteWarning)))
+            warn(sentence)
+    said = tuple(dict.fromkeys(heard))
     return SpecResult(
         loaded=loaded,
         rows=fits,
@@ -216,8 +215,10 @@ def _inherited(resolved: Resolved, context: Context) -> dict[str, Verdict]:
     found = sources(resolved.loaded, context)
     for name, (_, norm) in found.items():
         for row in resolved.rows:
+            if row.norm is None or norm is None:
+                continue
             if sentence := normalised_otherwise(row.norm, norm):
-                warnings.warn(f"{name}, {row.label}: {sentence}", XasuiteWarning, stacklevel=2)
+                warn(f"{name}, {row.label}: {sentence}")
     return {name: verdict for name, (verdict, _) in found.items()}
 
 
@@ -236,13 +237,18 @@ def _variants(
                 rows = tuple(resolve_row(loaded, at[r.label], spec.reduce, context) for r in rows)
             fits, failed = fit_rows(model, rows, spec.fit)
         except ReadError as exc:
-            warnings.warn(f'variant "{variant.label}" left out: {exc}', XasuiteWarning, stacklevel=2)
+            warn(f'variant "{variant.label}" left out: {exc}')
             continue
         except XasuiteError as exc:
             fits, failed = (), {"all rows": exc}
         for label, why in failed.items():
-            warnings.warn(f'variant "{variant.label}", {label}: {why}', XasuiteWarning, stacklevel=2)
+            warn(f'variant "{variant.label}", {label}: {why}')
         yield variant.label, fits
+
+
+def _sha256(row: Row) -> str:
+    """Of the values, where no file gives them."""
+    return hashlib.sha256((row.chi.chi if row.norm is None else row.norm.mu).tobytes()).hexdigest()
 
 
 def _provenance(resolved: Resolved) -> Provenance:
@@ -256,7 +262,7 @@ def _provenance(resolved: Resolved) -> Provenance:
         r.label: {
             "path": str(r.chi.source.path),
             "group": r.chi.source.group,
-            "sha256": r.chi.source.sha256 or hashlib.sha256(r.norm.mu.tobytes()).hexdigest(),
+            "sha256": r.chi.source.sha256 or _sha256(r),
             "kind": r.kind,
             "origin": r.origin,
         }

@@ -6,7 +6,6 @@ of the right structure stands beside that of the bare atom and of wrong structur
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ReadError, SpecError, TheoryError, XasuiteWarning, nearest
+from ..errors import ReadError, SpecError, TheoryError, nearest
+from ..notices import collected
 from ..specs.studies import Grid, MeasuredStandard, StandardsStudy, StructuresStudy
 
 if TYPE_CHECKING:
@@ -243,9 +243,8 @@ def measured(data_root: Path, s: MeasuredStandard) -> Normalized:
         raise ReadError(
             f"{data_root / path} is missing: XASUITE_DATA must name the folder of measured standards"
         )
-    with warnings.catch_warnings():
+    with collected():
         # What reading cleaned is noted on the record; the table is not the place to repeat it.
-        warnings.simplefilter("ignore", XasuiteWarning)
         return normalize(read(f"{data_root / path}{'::' + group if group else ''}").mu(), method="polynomial")
 
 

@@ -1,4 +1,9 @@
-"""Levenberg-Marquardt compiled: `kernel_numpy._fit_chunk`, row by row."""
+"""Levenberg-Marquardt compiled: `kernel_numpy._fit_chunk`, row by row.
+
+numba keeps the machine code by this file's time of change alone. A change of compiled_model, whose functions are compiled into
+these, must change this file too: old code called with new arguments writes beyond its arrays. `COMPILED_MODEL` is for that: a test
+holds it to the other file's content.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +36,7 @@ FIRST, UP, DOWN, LAST = (
     kernel_numpy.DAMPING_DOWN,
     kernel_numpy.DAMPING_LAST,
 )
+COMPILED_MODEL = "29dfb8c72375cbda"
 # rows a thread takes at a time
 CHUNK = 512
 
