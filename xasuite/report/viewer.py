@@ -179,7 +179,7 @@ def _map(stack: Stack, chi: Array) -> tuple[Array, Array, Array]:
     r: Array = np.linspace(*MAP_R, MAP_SIZE[0])
     settings: dict[str, Any] = {"k": stack.krange, "kweight": stack.kweight, "r": MAP_R, "nr": MAP_SIZE[0]}
     # normalised by energy, from which the page's unit follows: 1/A to the k weight and a half
-    made = iter_wavelet(_record(stack, chi), kind="morlet", norm="energy", **settings)
+    made = iter_wavelet(_record(stack, chi), kind="morlet", scaling="energy", **settings)
     for rows, wavelet in made:
         height[rows] = wavelet.magnitude[..., picked]
         r = wavelet.r
