@@ -109,6 +109,7 @@ def _groups(source: Project, target: Path, group: str, crystal: str | None) -> C
 
 def _spec(source: Project, fit: ProjectFit, target: Path, stem: str) -> tuple[str, str]:
     """The text of a spec and of its published table ("" where the fit logged nothing)."""
+    fit = _with_absorber(fit)
     if len({json.dumps(d.fit) for d in fit.data}) > 1:
         raise SpecError("its data sets have different fit ranges; a spec has one")
     if len({json.dumps(d.reduce) for d in fit.data}) > 1:
@@ -154,6 +155,14 @@ def _spec(source: Project, fit: ProjectFit, target: Path, stem: str) -> tuple[st
         out += [f"data = {_quoted(p.data)}"] if len(fit.data) > 1 else []
         out += [f"{k} = {v if _number(v) is not None else _quoted(v)}" for k, v in values.items()] + [""]
     return "\n".join(out), _table(fit, labels, paths, inlined, names) if fitted else ""
+
+
+def _with_absorber(fit: ProjectFit) -> ProjectFit:
+    """The fit with the absorber that FEFF's paths tell, where its data name none."""
+    if all(d.element for d in fit.data) or not fit.paths:
+        return fit
+    element = parse_feff_dat(fit.paths[0].feff, fit.paths[0].label).absorber
+    return replace(fit, data=tuple(replace(d, element=d.element or element) for d in fit.data))
 
 
 # ------------------------------------------------------------------------------------------------ expressions

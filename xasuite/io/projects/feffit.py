@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import ReadError
 from .common import number, window
-from .ifeffit import absorber, feff_path, plain, read_columns
+from .ifeffit import edge_of, feff_path, plain, read_columns
 from .records import Project, ProjectData, ProjectFit, ProjectParameter, ProjectPath
 
 _PATH_VALUES = {
@@ -98,7 +98,7 @@ def _fit(
     if kmax is None or rmax is None:
         raise ReadError(f"{path}: kmax or rmax is missing")
     dk, dk2 = get("dk1", "dk", otherwise=0.0), get("dk2", "dk", otherwise=0.0)
-    element, edge = absorber(paths, at)
+    edge = edge_of(paths, at)
     fit = {
         "space": settings.get("fit_space", "r")[0].lower(),
         "k": [get("kmin", "qmin", otherwise=0.0), kmax],
@@ -109,7 +109,7 @@ def _fit(
         "r": [get("rmin", otherwise=0.0), rmax],
     }
     chi, none = np.vstack([columns["k"], columns["chi"]]), np.empty(0)
-    data = ProjectData("data", none, none, element, edge, {}, fit, (), chi)
+    data = ProjectData("data", none, none, "", edge, {}, fit, (), chi)
     return ProjectFit(
         path.stem, tuple(parameters.values()), (data,), tuple(ProjectPath(**{**p.__dict__, "data": "data"}) for p in paths),
         lost=tuple(lost),

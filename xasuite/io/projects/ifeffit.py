@@ -16,7 +16,6 @@ import numpy as np
 
 from ...errors import ExpressionError, ReadError
 from ...expressions import parse
-from ...feff.paths import parse_feff_dat
 from ...records import Array
 from .common import arrays, ifeffit_reduce, path_values, window
 from .records import Project, ProjectData, ProjectFit, ProjectParameter, ProjectPath
@@ -365,17 +364,17 @@ class _Script:
         }
         if any(w != int(w) for w in weights):
             lost.append(f"the k weights {weights}, which are no whole numbers")
-        element, edge = absorber(paths, self._at)
+        edge = edge_of(paths, self._at)
         label = name if len(self.groups) > 1 or not group.file else Path(group.file).stem
         if group.mu is not None and group.reduce is not None:
-            return ProjectData(label, *group.mu, element, edge, group.reduce, fit, tuple(lost))
+            return ProjectData(label, *group.mu, "", edge, group.reduce, fit, tuple(lost))
         if "chi" not in group.columns or "k" not in group.columns:
             raise ReadError(
                 f"{self._at}: {keys.get('chi')} was neither read with type=chi nor made by spline"
             )
         none = np.empty(0)
         chi = np.vstack([group.columns["k"], group.columns["chi"]])
-        return ProjectData(label, none, none, element, edge, {}, fit, tuple(lost), chi)
+        return ProjectData(label, none, none, "", edge, {}, fit, tuple(lost), chi)
 
 
 def _indices(text: str, at: str) -> list[int]:
@@ -405,25 +404,20 @@ def feff_path(index: int, file: str, keys: Mapping[str, str], script: Path, at: 
         raise ReadError(
             f"{at}: FEFF's file {file} of path {index} is not there ({where}); put it there and convert again"
         ) from None
-    found = parse_feff_dat(text, str(where))
     return ProjectPath(
         label=keys.get("label") or keys.get("id") or f"path {index}",
         data="",
         values={k: plain(v) for k, v in path_values(keys).items()},
         feff=text,
-        reff=found.reff,
-        degen=found.degen,
-        nleg=found.nleg,
     )
 
 
-def absorber(paths: list[ProjectPath], at: str) -> tuple[str, str]:
-    """Element and edge, which only FEFF's files tell."""
+def edge_of(paths: list[ProjectPath], at: str) -> str:
+    """The edge, which only FEFF's files tell, as they tell the absorber."""
     if not paths:
         raise ReadError(f"{at}: feffit names no path")
-    edge = re.search(r"\b(K|L[123]|LI{1,3})\s+shell", paths[0].feff)
-    shell = {"LI": "L1", "LII": "L2", "LIII": "L3"}.get(edge[1], edge[1]) if edge else "K"
-    return parse_feff_dat(paths[0].feff).absorber, shell
+    found = re.search(r"\b(K|L[123]|LI{1,3})\s+shell", paths[0].feff)
+    return {"LI": "L1", "LII": "L2", "LIII": "L3"}.get(found[1], found[1]) if found else "K"
 
 
 def read_columns(path: Path, kind: str, at: str) -> dict[str, Array]:
