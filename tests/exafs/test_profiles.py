@@ -13,7 +13,7 @@ from scipy.stats import chi2
 
 from xasuite.exafs.engine.kernel_numpy import evaluate
 from xasuite.exafs.engine.stack import fit_stack
-from xasuite.exafs.fit import Problem, _by_engine, _problem, fit_chi
+from xasuite.exafs.fit import Problem, _by_engine, fit_chi, problem_of
 from xasuite.exafs.model import FitRange, Model, Parameter, PathModel
 from xasuite.exafs.profiles import doubtful, intervals
 from xasuite.expressions import parse
@@ -58,7 +58,7 @@ def test_an_exponential_has_the_ends_of_its_exponent(feff: FeffPath) -> None:
     chi = data(linear, 0.05)
     amplitude = fit_chi(linear, chi).parameter("s02").value
     assert amplitude.stderr > 0.05 * amplitude.value
-    problem = _problem(logarithm, [chi], None)
+    problem = problem_of(logarithm, [chi], None)
     found = intervals(problem, _by_engine(problem, None), [0])["lna"]
     wanted = [math.log(amplitude.value + s * amplitude.stderr) for s in (-1, 1)]
     # ends are sought to 2e-3 of a standard error
@@ -93,7 +93,7 @@ def by_lmfit(problem: Problem) -> dict[str, tuple[float, float]]:
 def test_equal_to_lmfit(feff: FeffPath) -> None:
     """A short k range with strong noise: S02 with sigma2, E0 with R correlated by 0.9 and more, ends that differ by a fifth or more."""
     m = replace(model(feff), range=FitRange((3, 9), (1.2, 2.8)))
-    problem = _problem(m, [data(m, 0.1)], None)
+    problem = problem_of(m, [data(m, 0.1)], None)
     found = _by_engine(problem, None)
     flagged = doubtful(problem, found)
     assert flagged

@@ -33,6 +33,7 @@ COMMANDS: tuple[str, ...] = (
     "check",
     "explore",
     "convert",
+    "export",
     "fit",
     "reproduce",
     "closure",
@@ -77,7 +78,6 @@ ELSEWHERE = {
     "background": "a spec's [reduce] table, or xasuite.background in Python",
     "autobk": "a spec's [reduce] table, or xasuite.background in Python",
     "align": "a spec's [reduce] table, or xasuite.align in Python",
-    "export": "xasuite report RESULTS -o table.csv",
     "table": "xasuite report RESULTS -o table.tex",
     "validate": "xasuite check",
 }

@@ -56,6 +56,14 @@ class Problem:
     weights: Array
 
     @property
+    def per_set(self) -> list[tuple[Array, Array, list[PathModel]]]:
+        """k (nk,), chi (nk,) and the paths of each data set, as feffit takes them."""
+        return [
+            (k, chi, [p for p, owner in zip(self.model.paths, self.owner, strict=True) if owner == i])
+            for i, (k, chi) in enumerate(zip(self.k, self.chi, strict=True))
+        ]
+
+    @property
     def size(self) -> float:
         """The weighted sum of squares of the data."""
         return float(self.weights[0, self.work.weight_of_row] @ self.data[0] ** 2)
@@ -118,7 +126,7 @@ def fit_chi(
         A k range beyond the data.
     """
     sets = [chi] if isinstance(chi, Chi) else list(chi)
-    problem = _problem(model, sets, epsilon_k)
+    problem = problem_of(model, sets, epsilon_k)
     found = _by_larch(problem, start) if engine == "larch" else _by_engine(problem, start, backend)
     return assemble.fit_result(model, sets, problem, found, engine)
 
@@ -152,10 +160,7 @@ def _by_larch(problem: Problem, start: Mapping[str, float] | None) -> Minimum:
     """Larch's values, covariance and statistics; what follows from the derivatives there is taken from the engine."""
     from .._larch import fitting as larch
 
-    per_set = [
-        (k, chi, [p for p, owner in zip(problem.model.paths, problem.owner, strict=True) if owner == i])
-        for i, (k, chi) in enumerate(zip(problem.k, problem.chi, strict=True))
-    ]
+    per_set = problem.per_set
     begin = start_values(problem.program, start)
     params = [
         replace(p, value=float(begin[problem.program.names.index(p.name)]))
@@ -179,7 +184,8 @@ def _by_larch(problem: Problem, start: Mapping[str, float] | None) -> Minimum:
     )
 
 
-def _problem(model: Model, sets: Sequence[Chi], epsilon_k: float | None) -> Problem:
+def problem_of(model: Model, sets: Sequence[Chi], epsilon_k: float | None) -> Problem:
+    """Data sets, parameters and paths as a minimiser takes them. Raises FitError and RangeError as `fit_chi` does."""
     labels = _labels(sets)
     params, per_set, restraints = _expand(model, labels, _variables(model, sets, labels))
     grids = [_on_grid(c, label) for c, label in zip(sets, labels, strict=True)]
