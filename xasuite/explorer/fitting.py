@@ -44,7 +44,7 @@ class StructurePanel:
             title="crystal: name, formula, elements or a CIF file", value="", name="crystal"
         )
         self.query.on_change("value", session.on(self._search))
-        self.crystals = Select(title="found", options=[])
+        self.crystals = Select(title="found", options=[], name="found")
         self.list_paths = Button(label="List its paths (FEFF)", name="list-paths")
         self.list_paths.on_click(
             lambda: session.after_saying("FEFF calculates the paths ...", self.take_crystal)
