@@ -25,7 +25,9 @@ def plot(
     k: Interval = ranged((3.0, 12.0), "--k", help="Range of the transform in 1/A, as in --k 3,12."),
     xlim: Interval | None = ranged(None, "--xlim", help="What is shown of the abscissa."),
     offset: float = typer.Option(0.0, help="Added from curve to curve."),
-    output: Path = typer.Option(Path("plot"), "--output", "-o", help="Stem of the .png and .pdf files."),
+    output: Path = typer.Option(
+        Path("plot"), "--output", "-o", help="A file (.png, .pdf or .svg), or the stem of a .png and a .pdf."
+    ),
 ) -> None:
     """Draw files over each other: mu(E), normalised, chi(k) or |chi(R)|."""
     from .. import exafs, reduce
@@ -37,4 +39,7 @@ def plot(
         records = [reduce.background(r) for r in records]  # type: ignore[arg-type]
     if kind == "chir":
         records = [exafs.fourier(r, k=k, kweight=kweight) for r in records]  # type: ignore[call-overload]
-    say_written(style.save(draw(records, kind=kind, kweight=kweight, offset=offset, xlim=xlim), output))
+    figure = draw(records, kind=kind, kweight=kweight, offset=offset, xlim=xlim)
+    one = output.suffix.lower() in (".png", ".pdf", ".svg")
+    formats = (output.suffix.lower()[1:],) if one else ("png", "pdf")
+    say_written(style.save(figure, output.with_suffix("") if one else output, formats))

@@ -33,8 +33,13 @@ if TYPE_CHECKING:
 _AT_BOUND = 1e-3
 
 
-def fit_result(model: Model, sets: Sequence[Chi], problem: Problem, found: Minimum, engine: str) -> FitResult:
-    """A minimum as a FitResult: errors of everything follow from the covariance and the inherited errors."""
+def fit_result(
+    model: Model, sets: Sequence[Chi], problem: Problem, found: Minimum, engine: str, profile: bool
+) -> FitResult:
+    """A minimum as a FitResult: errors of everything follow from the covariance and the inherited errors.
+
+    With `profile` those that need it get asymmetric errors.
+    """
     spread = Spread(problem.program, found.covar[None], found.response[None])
     params, quantities = everything(problem.program, problem.model, found.x[None])
     carried = problem.program.names[problem.program.n_varied :]
@@ -47,7 +52,9 @@ def fit_result(model: Model, sets: Sequence[Chi], problem: Problem, found: Minim
 
     ordered = problem.model.params
     correlations = _correlations(problem.program.names, found.covar)
-    values = asymmetric(problem, found, {key: value(*pair) for key, pair in {**params, **quantities}.items()})
+    values = {key: value(*pair) for key, pair in {**params, **quantities}.items()}
+    if profile:
+        values = asymmetric(problem, found, values)
     parameters = tuple(_parameter(p, values[p.name]) for p in ordered)
     states = {p.name: p.state for p in parameters if p.state}
     moving = {p.name for p in ordered if p.vary or p.expr is not None}

@@ -85,6 +85,7 @@ def fit_chi(
     start: Mapping[str, float] | None = None,
     engine: Engine = "xasuite",
     backend: Backend = "numpy",
+    profile: bool = True,
 ) -> FitResult:
     """Fit a model to one chi(k), or to several at once with shared parameters.
 
@@ -105,6 +106,8 @@ def fit_chi(
     backend : "numpy" or "numba"
         Of this package's engine: "numba" is forty times quicker once it is loaded, which takes half a second, and half
         a minute the first time on a machine. They agree to rounding.
+    profile : bool
+        Find asymmetric errors where parameters need them, which takes as long as tens of fits.
 
     Returns
     -------
@@ -120,7 +123,7 @@ def fit_chi(
     sets = [chi] if isinstance(chi, Chi) else list(chi)
     problem = _problem(model, sets, epsilon_k)
     found = _by_larch(problem, start) if engine == "larch" else _by_engine(problem, start, backend)
-    return assemble.fit_result(model, sets, problem, found, engine)
+    return assemble.fit_result(model, sets, problem, found, engine, profile)
 
 
 def _by_engine(problem: Problem, start: Mapping[str, float] | None, backend: Backend) -> Minimum:
