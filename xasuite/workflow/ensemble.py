@@ -197,7 +197,7 @@ def _table(
     held = {name: foil_under(source, plan, param) for name, (source, param) in sources.items()}
     for p in model.params:
         if p.stderr > 0 and p.name not in held:
-            held[p.name] = Foil(np.full(len(plan), p.value), p.stderr / abs(p.value))
+            held[p.name] = Foil(np.full(len(plan), p.value), p.stderr)
     stated = fit_stack(plain, chi)
     found = budgets(made, plan, held)
     out = []

@@ -1,5 +1,6 @@
 """What an error is made of: noise, choices, farther shells, the foil's, theory and energy scale."""
 
+from .along import Carried, carry
 from .apply import with_budget
 from .draws import Draw, draws
 from .floors import released
@@ -9,11 +10,13 @@ from .stack import Farther, Foil, Spectra, budgets, foil_under
 __all__ = [
     "PARTS",
     "Budget",
+    "Carried",
     "Draw",
     "Farther",
     "Foil",
     "Spectra",
     "budgets",
+    "carry",
     "combined",
     "draws",
     "foil_under",

@@ -97,10 +97,10 @@ class Spectra:
 
 @dataclass(frozen=True, eq=False)
 class Foil:
-    """A parameter taken over from another fit: its value in each draw (nd,), and its own relative error beyond the draws."""
+    """A parameter taken over from another fit: its value in each draw (nd,), and its own standard error beyond the draws."""
 
     draws: Array
-    relative: float
+    error: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +161,7 @@ def foil_under(spectra: Spectra, draws: Sequence[Draw], name: str) -> Foil:
     middle = float(np.median(values))
     noise = float(np.sqrt(np.median(drawn.noise[:, 0, at, at])))
     half = abs(middle - float(np.median(others))) / 2
-    return Foil(values, float(np.hypot(noise, half) / abs(middle)))
+    return Foil(values, float(np.hypot(noise, half)))
 
 
 def budgets(
@@ -235,7 +235,7 @@ def _shifts(spectra: Spectra, held: Mapping[str, Foil]) -> tuple[Array, list[tup
     reference = base.fit(k, data, ranges, response, values).values
     out = []
     for name, foil in held.items():
-        moved = {**values, name: values[name] * (1 + foil.relative)}
+        moved = {**values, name: values[name] + foil.error}
         out.append(("foil", base.fit(k, data, ranges, response, moved).values - reference))
 
     def moved_by(model: Model) -> Array:
