@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import XasuiteError, XasuiteWarning
-from ..exafs.budget import Budget, Carried, carry, combined
+from ..errors import SeriesError, XasuiteError, XasuiteWarning
+from ..exafs.budget import Budget, Carried, carry, combined, k_end
 from ..exafs.model import Model
-from ..records import OK, Array
+from ..records import OK, Array, Normalized
 from ..specs.schema import Errors
 from ..specs.series import SECONDS
 from ..workflow.errors import Conditions, Under
@@ -118,7 +118,9 @@ def budget_along(plan: Plan, parts: Iterable[Part], context: Context, known: Kno
     without: Counter[str] = Counter()
     for rows, model in _alike(plan, whole):
         try:
-            groups.append(_group(plan, how, whole, rows, model, context, {} if known is None else known))
+            groups.append(_group(plan, how, whole, rows, model, context, known))
+        except SeriesError:
+            raise
         except XasuiteError as exc:
             without[str(exc)] += rows.size
     notes = [
@@ -153,33 +155,32 @@ def _alike(plan: Plan, whole: Whole) -> Iterator[tuple[Rows, Model]]:
 
 
 def _group(
-    plan: Plan, how: Errors, whole: Whole, rows: Rows, model: Model, context: Context, known: Known
+    plan: Plan, how: Errors, whole: Whole, rows: Rows, model: Model, context: Context, known: Known | None
 ) -> Group:
     """The common part of rows of one model. Raises what the budgets raise, and XasuiteError where there is no good row."""
     good = rows[whole.good[rows]]
     if not good.size:
         raise XasuiteError("no row of their range and shells is ok")
     conditions = Conditions.of(plan.loaded, how, model, context, exact=plan.spectra is not None)
-    under = conditions.under(conditions.kmax([_norm(plan, int(good[0]))]))
-    keys = list(fitted_names(model))
+    under = conditions.under(k_end(float(plan.energy[-1]), plan.e0))
+    names, relative = fitted_names(model), _amplitudes(model)
+    held: Known = {} if known is None else known
     most = FIRST
     while True:
         picked = spread_rows(good, most)
-        made = _budgets(plan, conditions, under, picked, known)
-        sampled = np.array([r for r, b in zip(picked, made, strict=True) if b is not None], np.intp)
-        own = [b for b in made if b is not None]
-        if not own:
+        made = _budgets(plan, conditions, under, picked, held, known is not None)
+        found = [(r, b) for r, b in zip(picked, made, strict=True) if b is not None]
+        if not found:
             raise XasuiteError("most draws end at no minimum")
-        stated = np.stack(
-            [whole[columns_of(n, p)[0]][sampled] for n, p in fitted_names(model).items()], axis=1
-        )
-        noise = np.stack([_noise(whole, n, p)[sampled] for n, p in fitted_names(model).items()], axis=1)
-        carried = carry(own, keys, sampled.astype(float), stated, noise, np.isin(keys, [*_amplitudes(model)]))
-        enough = 2 * (2 * carried.knots.size - 1) - 1 <= len(
-            own
-        )  # lines of more corners were tried and are no better
+        sampled, own = np.array([r for r, _ in found], np.intp), tuple(b for _, b in found)
+        stated = np.stack([whole[columns_of(n, p)[0]][sampled] for n, p in names.items()], axis=1)
+        noise = np.stack([_noise(whole, n, p)[sampled] for n, p in names.items()], axis=1)
+        scales = np.array([n in relative for n in names])
+        carried = carry(own, [*names], sampled.astype(float), stated, noise, scales)
+        # whether lines of more corners were tried and are no better
+        enough = 2 * (2 * carried.knots.size - 1) - 1 <= len(own)
         if enough or picked.size == good.size or most >= MOST:
-            return Group(rows, model, sampled, tuple(own), carried)
+            return Group(rows, model, sampled, own, carried)
         most *= 2
 
 
@@ -200,23 +201,29 @@ def spread_rows(good: Rows, most: int) -> Rows:
 
 
 def _budgets(
-    plan: Plan, conditions: Conditions, under: Under, rows: Rows, known: Known
+    plan: Plan, conditions: Conditions, under: Under, rows: Rows, known: Known, growing: bool
 ) -> list[Budget | None]:
     """The budgets of some rows, those that are known as they are."""
     model = f"{conditions.model.range.k[1]} {[p.label for p in conditions.model.paths]}"
-    new = [int(r) for r in rows if (model, int(r)) not in known]
+    spectra = {r: _norm(plan, r, growing) for r in map(int, rows) if (model, r) not in known}
+    known |= {(model, r): None for r, norm in spectra.items() if norm is None}
+    new = {r: norm for r, norm in spectra.items() if norm is not None}
     if new:
-        made = conditions.budgets([_norm(plan, r) for r in new], under)
-        known |= {(model, r): b for r, b in zip(new, made, strict=True)}
+        known |= zip(((model, r) for r in new), conditions.budgets([*new.values()], under), strict=True)
     return [known[model, int(r)] for r in rows]
 
 
-def _norm(plan: Plan, row: int) -> Any:
-    """The normalised spectrum of one row."""
+def _norm(plan: Plan, row: int, growing: bool = False) -> Normalized | None:
+    """The normalised spectrum of one row; of a growing series None where its scans were moved away since."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", XasuiteWarning)  # said by the plan
-        norm, _ = reduce_rows(ingest(plan, row, row + 1), plan)
-    return norm.data
+        try:
+            norm, _ = reduce_rows(ingest(plan, row, row + 1), plan)
+        except SeriesError:
+            if growing:
+                return None
+            raise
+    return norm.data if isinstance(norm.data, Normalized) else None
 
 
 def _amplitudes(model: Model) -> set[str]:

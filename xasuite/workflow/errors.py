@@ -94,7 +94,7 @@ def _group(
     exact = all(r.kind == CLOSURE for r in rows)
     conditions = Conditions.of(loaded, how, fits[0].model, context, exact=exact)
     norms = [r.norm for r in rows]
-    made = conditions.budgets(norms, conditions.under(conditions.kmax(norms)))
+    made = conditions.budgets(norms, conditions.under(conditions.spectra(norms).kmax))
     out = []
     for fit, budget in zip(fits, made, strict=True):
         if budget is None:
@@ -137,12 +137,9 @@ class Conditions:
         made = spectra_of(self.loaded, self.model, norms, self.how, self.foil)
         return replace(made, energy_scale=0.0) if self.exact else made
 
-    def kmax(self, norms: Sequence[Normalized]) -> float:
-        """The end of k (1/A) of rows and foils under every draw."""
-        return min([self.spectra(norms).kmax, *(s.kmax for s, _ in self.foils.values())])
-
     def under(self, kmax: float) -> Under:
-        """The draws for data that end at `kmax`, and what is held under each: foils refitted, stated values with their errors."""
+        """The draws for rows that end at `kmax` (1/A), and what is held under each: foils refitted, stated values with their errors."""
+        kmax = min([kmax, *(s.kmax for s, _ in self.foils.values())])
         plan = draws(self.model.range, len(self.model.varied), kmax)
         held = {n: foil_under(s, plan, param) for n, (s, param) in self.foils.items()}
         held |= {

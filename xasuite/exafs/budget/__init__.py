@@ -5,7 +5,7 @@ from .apply import with_budget
 from .draws import Draw, draws
 from .floors import released
 from .record import PARTS, Budget, combined
-from .stack import Farther, Foil, Spectra, budgets, foil_under
+from .stack import Farther, Foil, Spectra, budgets, foil_under, k_end
 
 __all__ = [
     "PARTS",
@@ -20,6 +20,7 @@ __all__ = [
     "combined",
     "draws",
     "foil_under",
+    "k_end",
     "released",
     "with_budget",
 ]

@@ -91,8 +91,12 @@ class Spectra:
     @property
     def kmax(self) -> float:
         """The end of chi(k) under every choice of E0, 1/A."""
-        farthest = self.e0.max() + max(shift for *_, shift in BACKGROUNDS)
-        return float(np.sqrt((self.energy[-1] - farthest) / KTOE)) - 0.05
+        return k_end(float(self.energy[-1]), float(self.e0.max()))
+
+
+def k_end(energy: float, e0: float) -> float:
+    """The end of chi(k) of a spectrum that ends at `energy` (eV) under every choice of E0, 1/A."""
+    return float(np.sqrt((energy - e0 - max(shift for *_, shift in BACKGROUNDS)) / KTOE)) - 0.05
 
 
 @dataclass(frozen=True, eq=False)
