@@ -25,6 +25,7 @@ LEVELS = [
         "expressions",
         "files",
         "lazy",
+        "notices",
         "references",
         "scatter",
     },

@@ -11,7 +11,7 @@ KWeight = Literal[0, 1, 2, 3, 4]
 BackgroundKWeight = Literal[0, 1, 2, 3]
 Method = Literal["polynomial", "atomic", "mback"]
 Align = Literal["auto", "reference", "mu", "none"]
-PathValue = Literal["n", "s02", "e0", "deltar", "sigma2", "third", "fourth"]
+PathValue = Literal["n", "s02", "e0", "deltar", "sigma2", "third", "fourth", "ei", "dphase"]
 
 WINDOWS: tuple[str, ...] = get_args(Window)
 BACKGROUND_KWEIGHTS: tuple[int, ...] = get_args(BackgroundKWeight)

@@ -86,7 +86,7 @@ def photoabsorption(element: str, energy: NDArray[np.float64]) -> NDArray[np.flo
     query = "select log_energy, log_photoabsorption, log_photoabsorption_spline from photoabsorption where element = ?"
     x, y, bend = (np.array(json.loads(column)) for column in _rows(query, element)[0])
     at = np.log(energy)
-    # the two energies around each, none of which may be an edge's twin
+    # the two energies around each, none of which may be the same edge
     low = np.clip(np.searchsorted(x, at, side="left") - 1, 0, x.size - 2)
     high = np.clip(np.searchsorted(x, at, side="right"), 1, x.size - 1)
     wide = x[high] - x[low]

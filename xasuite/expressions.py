@@ -7,6 +7,7 @@ program, which the batched engine runs with derivatives.
 from __future__ import annotations
 
 import ast
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from .choices import PATH_VALUES
 from .errors import ExpressionError
 
 CONSTANTS = {"pi": math.pi}
@@ -44,6 +46,9 @@ ARITY = {"min": 2, "max": 2, "atan2": 2, "einstein": 2, "debye": 2}
 # what means something for a path only (exafs.tokens puts it in)
 PATH_TOKENS = frozenset({"reff", "degen", "nleg"})
 PATH_FUNCTIONS = frozenset({"einstein", "debye"})
+# what a restraint may name of the paths: r("Co-O"), valence_sum(3, "Co-O"); exafs.restraints puts them in
+VALENCE_SUM = "valence_sum"
+PATH_TERMS = frozenset({*PATH_VALUES, "r", VALENCE_SUM})
 _BINARY: dict[type[ast.operator], str] = {
     ast.Add: "add",
     ast.Sub: "sub",
@@ -80,6 +85,16 @@ class Expression:
                 b, a = stack.pop(), stack.pop()
                 stack.append(_binary(op, a, b))
         return stack[0]
+
+    def given(self, numbers: Mapping[str, float]) -> Expression:
+        """The expression with numbers in the place of some of its names."""
+        if self.names.isdisjoint(numbers):
+            return self
+        program = tuple(
+            ("const", float(numbers[a])) if op == "name" and a in numbers else (op, a)
+            for op, a in self.program
+        )
+        return Expression(self.text, self.names - numbers.keys(), program)
 
     @property
     def is_name(self) -> bool:
@@ -155,6 +170,8 @@ def _compile(node: ast.AST, text: str, program: list[tuple[str, Any]], names: se
     elif isinstance(node, ast.Name):
         if node.id in CONSTANTS:
             program.append(("const", CONSTANTS[node.id]))
+        elif node.id == VALENCE_SUM:
+            _add_term(VALENCE_SUM, [], program, names)
         else:
             names.add(node.id)
             program.append(("name", node.id))
@@ -179,6 +196,16 @@ def _compile(node: ast.AST, text: str, program: list[tuple[str, Any]], names: se
 def _compile_call(
     node: ast.Call, name: str, text: str, program: list[tuple[str, Any]], names: set[str], depth: int
 ) -> None:
+    if name in PATH_TERMS:
+        given: list[Any] = [a.value if isinstance(a, ast.Constant) else None for a in node.args]
+        labels: list[Any] = (
+            given[1:] if name == VALENCE_SUM and given and isinstance(given[0], int | float) else given
+        )
+        if not all(isinstance(label, str) for label in labels) or (name != VALENCE_SUM and len(labels) != 1):
+            takes = 'a valence and labels of paths: valence_sum(3, "Co-O")' if name == VALENCE_SUM else f'the label of a path: {name}("Co-O")'  # fmt: skip
+            raise ExpressionError(f"{text!r}: {name} takes {takes}")
+        _add_term(name, given, program, names)
+        return
     if name not in FUNCTIONS:
         raise ExpressionError(f"{text!r} calls {name!r}; allowed functions are {', '.join(FUNCTIONS)}")
     wanted = ARITY.get(name, 1)
@@ -187,3 +214,22 @@ def _compile_call(
     for argument in node.args:
         _compile(argument, text, program, names, depth + 1)
     program.append(("call", name))
+
+
+def _add_term(name: str, given: list[Any], program: list[tuple[str, Any]], names: set[str]) -> None:
+    """A value of a path as one name, which `term` takes apart again."""
+    written = f"{name}({', '.join(json.dumps(v, ensure_ascii=False) for v in given)})"
+    names.add(written)
+    program.append(("name", written))
+
+
+def term(name: str) -> tuple[str, tuple[Any, ...]] | None:
+    """Function and arguments of a name that stands for a value of paths; None for a parameter's name.
+
+    Examples
+    --------
+    >>> [term(n) for n in sorted(parse('2 * r("Co-O") + x').names)]
+    [('r', ('Co-O',)), None]
+    """
+    head, bracket, rest = name.partition("(")
+    return (head, tuple(json.loads(f"[{rest[:-1]}]"))) if bracket else None

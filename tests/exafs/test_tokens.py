@@ -92,7 +92,7 @@ def test_functions_and_their_derivatives(text: str, compiled: bool) -> None:
             return float(values[0, 0, 3]), float(grads[0, 0, 3, 0])
         from xasuite.exafs.engine.compiled_model import _run
 
-        values, grads = np.empty(6), np.zeros((6, 1))
+        values, grads = np.empty(8), np.zeros((8, 1))
         _run(
             p.ops,
             p.args,

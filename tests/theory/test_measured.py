@@ -40,7 +40,7 @@ def test_nickel_oxide_is_not_nickel(data_root: Path) -> None:
     assert best.comparison.label == "NiO"
     assert best.comparison.correlation > 0.95
     assert best.comparison.rfactor < 0.2 * best.comparison.rfactor_atom
-    assert other.told
+    assert other.excluded
     assert other.ratio > 2
     # Peaks of the study, theory against experiment: within 3 eV up to 55 eV, the theory contracted.
     for found, known in zip(best.comparison.peaks_theory, best.comparison.peaks_data, strict=False):
@@ -57,7 +57,7 @@ def test_cuprous_limits_are_said(data_root: Path) -> None:
         label="Ni in Cu's cell",
     )
     ranked = rank([nickel, swollen], measured(data_root, s), free=("stretch",))
-    assert not any(r.told for r in ranked)
+    assert not any(r.excluded for r in ranked)
 
 
 def test_wustite_and_hematite_are_told_by_place_not_by_shape(data_root: Path) -> None:

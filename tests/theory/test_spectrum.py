@@ -182,8 +182,8 @@ def test_rank_and_difference(copper: TheoryXanes) -> None:
     other = replace(theory_xanes("Fe", absorber="Fe", radius=4.2, scf=False), label="Fe")
     ranked = rank([other, copper], as_measured(copper, noise=0.005))
     assert [r.comparison.label for r in ranked] == ["Cu", "Fe"]
-    assert ranked[1].told
-    assert not ranked[0].told
+    assert ranked[1].excluded
+    assert not ranked[0].excluded
     d = difference(copper, other)
     assert d.rms > 0.01
     assert difference(copper, copper).rms < 1e-6
@@ -242,7 +242,7 @@ def test_a_bond_length_is_fitted() -> None:
     truth = theory_xanes(bond(2.03), absorber="Co", radius=4, scf=False)
     fit = fit_structure(grid, as_measured(truth, noise=0.01))
     best = fit.best
-    assert best.told["r"]
+    assert best.determined["r"]
     assert best.best["r"] == pytest.approx(2.03, abs=0.01)
     x, p = best.marginal("r")
     assert np.trapezoid(p, x) == pytest.approx(1)

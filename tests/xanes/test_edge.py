@@ -75,7 +75,7 @@ def test_mistakes() -> None:
     n = record(E, 0.3 * arctan_edge(), e0=7120.0, label="thin")
     with pytest.raises(RangeError, match=r"thin never rises through 0\.8 of its jump"):
         edge_energy(n, fraction=0.8)
-    with pytest.raises(DataError, match="fraction of the jump of -1"):
+    with pytest.raises(DataError, match="has to lie between 0 and 1; found -1"):
         edge_energy(n, fraction=-1)
     with pytest.raises(DataError, match="'middle' is unknown"):
         edge_energy(n, method="middle")

@@ -1,4 +1,4 @@
-"""The door: the only folder that imports larch, and only when something is asked of it.
+"""The only folder that imports larch, and only when something is asked of it.
 
 Larch takes seconds to import, prints to standard output, warns, and returns None where it fails. `larch(name)`
 imports a module of it on first use; `quiet()` keeps its printing and warnings away from the user, and turns
@@ -12,11 +12,11 @@ import importlib
 import io
 import signal
 import threading
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
 from ..errors import ReductionError, XasuiteError
+from ..notices import silenced
 
 
 def larch_version() -> str:
@@ -28,8 +28,7 @@ def larch_version() -> str:
 
 def larch(module: str = "larch.xafs") -> Any:
     """A module of Larch, imported on first use and in silence. Raises ImportError when it is not installed."""
-    with heeding_interrupts(), contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with heeding_interrupts(), silenced(), contextlib.redirect_stdout(io.StringIO()):
         return importlib.import_module(module)
 
 
@@ -80,11 +79,10 @@ def quiet(what: str, error: type[XasuiteError] = ReductionError) -> Iterator[io.
     try:
         with (
             heeding_interrupts(),
+            silenced(),
             contextlib.redirect_stdout(printed),
             contextlib.redirect_stderr(printed),
-            warnings.catch_warnings(),
         ):
-            warnings.simplefilter("ignore")
             yield printed
     except XasuiteError:
         raise

@@ -1,4 +1,4 @@
-"""Larch's feffit behind the door: parameters, paths and arrays in, numbers out, no silent failure.
+"""Larch's feffit: parameters, paths and arrays in, numbers out, no silent failure.
 
 What is guarded here, and why, is listed in docs/notes/larch_silent_failures.md: every path gets a file and
 a label of its own, every data set its own hash, and a given epsilon_k is corrected by sqrt(2). Ranges, names and
@@ -11,7 +11,6 @@ import contextlib
 import io
 import sys
 import tempfile
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,14 +20,16 @@ import numpy as np
 
 from ..errors import FitError
 from ..expressions import ARITY, Expression
+from ..notices import silenced
 from ..records import Array
 from . import heeding_interrupts
 
 if TYPE_CHECKING:
-    from ..exafs.model import FitRange, Parameter, PathModel
+    from ..exafs.model import FitRange, Parameter, PathModel, Restraint
 
 # feffit's own tolerance of 1e-6 stops up to 5e-4 standard errors early
 TOLERANCE = 1e-12
+_RESTRAINT = "restraint__"
 _OPERATORS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**"}
 _FUNCTIONS = {
     "ln": "log", "min": "minimum", "max": "maximum", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2",
@@ -98,9 +99,17 @@ def _encoded_stdout() -> Iterator[None]:
 
 @heeding_interrupts()
 def fit(
-    params: Sequence[Parameter], sets: Sequence[DataSet], ranges: FitRange, epsilon_k: float | None
+    params: Sequence[Parameter],
+    sets: Sequence[DataSet],
+    ranges: FitRange,
+    noise: Sequence[Sequence[Any] | None],
+    restraints: Sequence[Restraint] = (),
 ) -> LarchFit:
     """Run feffit over one or several data sets at once, each k (nk,) in 1/A, chi (nk,) and its paths.
+
+    `noise` of each set: epsilon_k for each k weight, a number or (nk,) in k space; None to have it estimated. Larch knows no
+    restraints: each is put in as one more element of the residual, an expression that Larch evaluates, with the weight of one
+    independent point, and the statistics are taken from the residual.
 
     Raises FitError where Larch returns nothing.
     """
@@ -115,18 +124,25 @@ def fit(
             else param(p.value, vary=p.vary, min=p.min, max=p.max, name=p.name)
         )
         setattr(group, p.name, given)
+    for i, r in enumerate(restraints):
+        setattr(group, f"{_RESTRAINT}{i}", param(expr=python_text(r.that), name=f"{_RESTRAINT}{i}"))
     with (
         tempfile.TemporaryDirectory(prefix="xasuite-fit-") as folder,
+        silenced(),
         _encoded_stdout(),
-        warnings.catch_warnings(),
     ):
-        warnings.simplefilter("ignore")
-        made = [_dataset(s, ranges, epsilon_k, i, Path(folder)) for i, s in enumerate(sets)]
+        made = [
+            _dataset(s, ranges, e, i, Path(folder)) for i, (s, e) in enumerate(zip(sets, noise, strict=True))
+        ]
+        if restraints:
+            made[-1]._residual = _restrained(made[-1], restraints)
         result = feffit(group, made, tol=TOLERANCE)
     if result is None:
         raise FitError("Larch's feffit returned nothing")
     details = result.fit_details
     covar = getattr(details, "scaled_covar", None)
+    if restraints:
+        return _with_statistics(result, params, len(restraints))
     return LarchFit(
         values={p.name: float(details.params[p.name].value) for p in params},
         covar=covar if covar is not None and np.isfinite(covar).all() else None,
@@ -139,7 +155,57 @@ def fit(
     )
 
 
-def _dataset(data: DataSet, ranges: FitRange, epsilon_k: float | None, number: int, folder: Path) -> Any:
+def _restrained(dataset: Any, restraints: Sequence[Restraint]) -> Any:
+    """The residual of a data set with the restraints' behind it."""
+    own = dataset._residual
+
+    def residual(params: Any, data_only: bool = False, **more: Any) -> Array:
+        found = own(params, data_only=data_only, **more)
+        if data_only:
+            return np.asarray(found)
+        weight = np.sqrt(len(found) / dataset.n_idp)
+        off = [
+            weight * (params[f"{_RESTRAINT}{i}"].value - r.value) / r.within for i, r in enumerate(restraints)
+        ]
+        return np.concatenate([found, off])
+
+    return residual
+
+
+def _with_statistics(result: Any, params: Sequence[Parameter], n_restraints: int) -> LarchFit:
+    """feffit's fit with restraints: each is one more independent point, and none is part of the R factor."""
+    details = result.fit_details
+    residual = np.asarray(details.residual)
+    n_data = residual.size - n_restraints
+    total = float(residual @ residual)
+    free = result.n_independent + n_restraints - details.nvarys
+    data = np.concatenate([d._residual(details.params, data_only=True) for d in result.datasets])
+    covar = getattr(details, "covar", None)
+    chi2 = total * result.n_independent / n_data
+    return LarchFit(
+        values={p.name: float(details.params[p.name].value) for p in params},
+        covar=covar * total / free if covar is not None and np.isfinite(covar).all() else None,
+        chi2=chi2,
+        chi2_reduced=chi2 / free,
+        rfactor=float(residual[:n_data] @ residual[:n_data] / (data @ data)),
+        nfev=int(details.nfev),
+        success=bool(details.success),
+        message=str(details.message),
+    )
+
+
+def _quarter_turn(text: str) -> str:
+    """A feff.dat's text with pi / 2 added to the central atom's phase, its second column."""
+    head, rule, table = text.partition("real[p]@#")
+    first, *rows = table.splitlines()
+    turned = []
+    for row in rows:
+        k, phase, *rest = row.split() or ("", "")
+        turned.append(" ".join([k, f"{float(phase) + np.pi / 2:.17g}", *rest]) if k else row)
+    return "\n".join([head + rule + first, *turned])
+
+
+def _dataset(data: DataSet, ranges: FitRange, noise: Sequence[Any] | None, number: int, folder: Path) -> Any:
     """One of feffit's data sets, its paths read from files in the folder."""
     from larch import Group
     from larch.xafs import feffit_dataset, feffit_transform, feffpath
@@ -149,9 +215,17 @@ def _dataset(data: DataSet, ranges: FitRange, epsilon_k: float | None, number: i
     for j, p in enumerate(models):
         file = folder / f"d{number:03d}p{j:03d}.dat"
         file.write_text(p.feff.text)
-        given = {q: python_text(getattr(p, q)) for q in ("e0", "deltar", "sigma2", "third", "fourth")}
+        given = {q: python_text(getattr(p, q)) for q in ("e0", "deltar", "sigma2", "third", "fourth", "ei")}
         amplitude = f"({python_text(p.n)})*({python_text(p.s02)})"
-        paths.append(feffpath(str(file), label=f"{j:03d}", degen=1.0, s02=amplitude, **given))
+        if p.dphase.program == (("const", 0.0),):
+            paths.append(feffpath(str(file), label=f"{j:03d}", degen=1.0, s02=amplitude, **given))
+            continue
+        # Larch has no dphase: exp(i dphase) is the path times its cosine and the path a quarter of a turn on times its sine
+        turned = folder / f"d{number:03d}p{j:03d}t.dat"
+        turned.write_text(_quarter_turn(p.feff.text))
+        for made, function in ((file, "cos"), (turned, "sin")):
+            size = f"{amplitude}*{function}({python_text(p.dphase)})"
+            paths.append(feffpath(str(made), label=f"{j:03d}{function}", degen=1.0, s02=size, **given))
     transform = feffit_transform(
         kmin=ranges.k[0],
         kmax=ranges.k[1],
@@ -165,10 +239,25 @@ def _dataset(data: DataSet, ranges: FitRange, epsilon_k: float | None, number: i
         rwindow=ranges.rwindow,
         fitspace=ranges.space,
     )
-    # set_epsilon_k makes epsilon_R smaller than estimate_noise does by sqrt(2) (docs/decisions/noise.md)
-    epsilon = None if epsilon_k is None else float(epsilon_k) * np.sqrt(2)
-    made = feffit_dataset(
-        data=Group(k=np.array(k), chi=np.array(chi)), paths=paths, transform=transform, epsilon_k=epsilon
-    )
+    made = feffit_dataset(data=Group(k=np.array(k), chi=np.array(chi)), paths=paths, transform=transform)
+    if noise is not None:
+        made.data.epsilon_k = 1.0  # so that set_epsilon_k is called
+        made.set_epsilon_k = lambda _: _state_noise(made, noise, ranges)
     made.hashkey = f"d{number:03d}"
     return made
+
+
+def _state_noise(made: Any, noise: Sequence[Any], ranges: FitRange) -> None:
+    """What set_epsilon_k does, for one epsilon_k a k weight.
+
+    It makes epsilon_R smaller than estimate_noise does by sqrt(2) (docs/decisions/noise.md), which is put right here.
+    """
+    low, high = ranges.k
+    in_k, in_r = [], []
+    for epsilon, weight in zip(noise, ranges.kweight, strict=True):
+        w = 2 * weight + 1
+        scale = np.sqrt(2 * np.pi * w / (made.transform.kstep * (high**w - low**w)))
+        in_k.append(np.sqrt(2) * np.array(epsilon, float))
+        in_r.append(float(np.mean(epsilon)) / scale)
+    several = len(ranges.kweight) > 1
+    made.epsilon_k, made.epsilon_r = (in_k, in_r) if several else (in_k[0], in_r[0])

@@ -7,7 +7,6 @@ What rows have in common comes from the same draws of a sample of rows along the
 from __future__ import annotations
 
 import json
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import SeriesError, XasuiteError, XasuiteWarning
+from ..errors import SeriesError, XasuiteError
 from ..exafs.budget import Budget, Carried, carry, combined, k_end
+from ..exafs.equation import VALUES
 from ..exafs.model import Model
+from ..notices import collected, warn
 from ..records import OK, Array, Normalized
 from ..specs.schema import Errors
 from ..specs.series import SECONDS
-from ..workflow.errors import Conditions, Under
+from ..workflow.errors import Conditions
 from ..workflow.resolve import Context
 from .columns import NO_FIT, Columns, columns_of, fitted_names
 from .fitting import fixed, with_kmax
@@ -127,7 +128,7 @@ def budget_along(plan: Plan, parts: Iterable[Part], context: Context, known: Kno
         f"{n} rows without an error budget have the fit's own errors: {why}" for why, n in without.items()
     ]
     for note in notes:
-        warnings.warn(f"{plan.name}: {note}", XasuiteWarning, stacklevel=2)
+        warn(f"{plan.name}: {note}")
     columns = _columns(plan, whole, groups)
     if not groups:
         return Along(columns, {"facts": json.dumps({"notes": notes})})
@@ -161,14 +162,12 @@ def _group(
     good = rows[whole.good[rows]]
     if not good.size:
         raise XasuiteError("no row of their range and shells is ok")
-    conditions = Conditions.of(plan.loaded, how, model, context, exact=plan.spectra is not None)
-    under = conditions.under(k_end(float(plan.energy[-1]), plan.e0))
     names, relative = fitted_names(model), _amplitudes(model)
     held: Known = {} if known is None else known
     most = FIRST
     while True:
         picked = spread_rows(good, most)
-        made = _budgets(plan, conditions, under, picked, held, known is not None)
+        made = _budgets(plan, how, model, context, picked, held, known is not None)
         found = [(r, b) for r, b in zip(picked, made, strict=True) if b is not None]
         if not found:
             raise XasuiteError("most draws end at no minimum")
@@ -201,36 +200,45 @@ def spread_rows(good: Rows, most: int) -> Rows:
 
 
 def _budgets(
-    plan: Plan, conditions: Conditions, under: Under, rows: Rows, known: Known, growing: bool
+    plan: Plan, how: Errors, model: Model, context: Context, rows: Rows, known: Known, growing: bool
 ) -> list[Budget | None]:
     """The budgets of some rows, those that are known as they are."""
-    model = f"{conditions.model.range.k[1]} {[p.label for p in conditions.model.paths]}"
-    spectra = {r: _norm(plan, r, growing) for r in map(int, rows) if (model, r) not in known}
-    known |= {(model, r): None for r, norm in spectra.items() if norm is None}
-    new = {r: norm for r, norm in spectra.items() if norm is not None}
-    if new:
-        known |= zip(((model, r) for r in new), conditions.budgets([*new.values()], under), strict=True)
-    return [known[model, int(r)] for r in rows]
+    name = f"{model.range.k[1]} {[p.label for p in model.paths]}"
+    alike: dict[Numbers, dict[int, Normalized]] = {}
+    for row in (int(r) for r in rows if (name, int(r)) not in known):
+        norm, numbers = _spectrum(plan, row, growing)
+        known[name, row] = None
+        if norm is not None:
+            alike.setdefault(numbers, {})[row] = norm
+    for numbers, norms in alike.items():
+        own = model.of("", dict(numbers)) if numbers else model
+        conditions = Conditions.of(plan.loaded, how, own, context, exact=plan.spectra is not None)
+        under = conditions.under(k_end(float(plan.energy[-1]), plan.e0))
+        made = conditions.budgets([*norms.values()], under)
+        known |= zip(((name, row) for row in norms), made, strict=True)
+    return [known[name, int(r)] for r in rows]
 
 
-def _norm(plan: Plan, row: int, growing: bool = False) -> Normalized | None:
-    """The normalised spectrum of one row; of a growing series None where its scans were moved away since."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", XasuiteWarning)  # said by the plan
+Numbers = tuple[tuple[str, float], ...]  # a row's variables, such as T
+
+
+def _spectrum(plan: Plan, row: int, growing: bool) -> tuple[Normalized | None, Numbers]:
+    """The normalised spectrum of one row, of a growing series None where its scans were moved away since; its variables."""
+    with collected():  # said by the plan
         try:
-            norm, _ = reduce_rows(ingest(plan, row, row + 1), plan)
+            norm, chi = reduce_rows(ingest(plan, row, row + 1), plan)
         except SeriesError:
             if growing:
-                return None
+                return None, ()
             raise
-    return norm.data if isinstance(norm.data, Normalized) else None
+    numbers = tuple((n, float(chi.table[n].iloc[0])) for n in plan.model.open_names)
+    return norm.data if isinstance(norm.data, Normalized) else None, numbers
 
 
 def _amplitudes(model: Model) -> set[str]:
     """Keys that scale with an amplitude: the paths' N, and parameters that serve as an amplitude only."""
     used = frozenset().union(*(p.n.names | p.s02.names for p in model.paths))
-    others = ("e0", "deltar", "sigma2", "third", "fourth")
-    used -= frozenset().union(*(getattr(p, q).names for p in model.paths for q in others))
+    used -= frozenset().union(*(getattr(p, q).names for p in model.paths for q in VALUES[1:]))
     return {*used, *(f"{p.label}.n" for p in model.paths)}
 
 

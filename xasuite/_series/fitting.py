@@ -128,10 +128,10 @@ def fixed(model: Model, fix: Mapping[str, float]) -> Model:
         for p in model.params
     )
     known = {p.name: p.value for p in params if not p.vary and p.expr is None}
-    paths = tuple(p for p in model.paths if not (p.n.names <= known.keys() and p.n(known) == 0))
-    used = frozenset().union(*(p.names for p in paths))
+    left = model.with_paths(p for p in model.paths if not (p.n.names <= known.keys() and p.n(known) == 0))
+    used = frozenset().union(*(p.names for p in left.paths), *(r.that.names for r in left.restraints))
     used |= frozenset().union(*(p.expr.names for p in params if p.expr is not None and p.name in used))
-    return Model(tuple(p for p in params if p.name in used), paths, model.range)
+    return replace(left, params=tuple(p for p in params if p.name in used))
 
 
 def row_kmax(plan: Plan, model: Model, usable: Array) -> tuple[Array, NDArray[np.bool_]]:

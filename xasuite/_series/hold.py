@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import SeriesError
-from ..exafs.model import Model, Parameter
+from ..exafs.model import Parameter
 from ..specs.series import Hold
 from .fitting import fit_rows, fixed
 from .plan import Plan
@@ -33,7 +33,7 @@ def hold(plan: Plan) -> Plan:
             )
         held = _fitted(plan, names, table)
         params = tuple(held.get(p.name, p) for p in plan.model.params)
-        plan = replace(plan, model=Model(params, plan.model.paths, plan.model.range))
+        plan = replace(plan, model=replace(plan.model, params=params))
     return plan
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -11,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import SeriesError, XasuiteError, XasuiteWarning
+from ..errors import SeriesError, XasuiteError
 from ..io.logs import join_log, seconds_of
 from ..io.sources import Entry, StackRows, joined, read_scans, read_stack, scan_content
+from ..notices import collected
 from ..records import OK, Array, Scan, Series, Source, Spectrum, Step
 from ..specs.series import SECONDS
 from . import quality
@@ -105,8 +105,7 @@ def take(plan: Plan, indices: NDArray[np.intp]) -> Taken:
         single = plan.scans.single(indices)
         for entry in {e.path: e for _, e in single}.values():
             entry.check()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", XasuiteWarning)  # what is wrong goes into the row's reason
+        with collected():  # what is wrong goes into the row's reason
             scans = read_scans([e for _, e in single], plan.series.mu, plan.series.reference)
         for (i, entry), scan in zip(single, scans, strict=True):
             out.content.append(scan_content(entry, scan))

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from .. import files
-from ..errors import SeriesError, XasuiteError, XasuiteWarning
+from ..errors import SeriesError, XasuiteError
 from ..io.sources import Entry, Scans, content_of, find_entries, natural, read_scans
+from ..notices import warn
 from ..records import OK
 from ..specs.load import LoadedSpec
 from ..specs.series import SeriesSpec
@@ -102,6 +102,19 @@ class Watch:
     def scans(self) -> int:
         """How many scans were taken up."""
         return len(self._taken)
+
+    @property
+    def pending(self) -> list[str]:
+        """Names of files that were seen and are not whole yet."""
+        known = {*self._taken, *self._contents.values()}
+        return sorted((p.name for p in list(self._seen) if p.name not in known), key=natural)
+
+    @property
+    def rate(self) -> float | None:
+        """Scans a minute over the last ten that were taken up, by the time of their files; None before there are two."""
+        numbered = sorted(self._taken.copy().values(), key=lambda known: int(known["number"]))[-10:]
+        times = [known["changed"] / 1e9 for known in numbered]
+        return 60 * (len(times) - 1) / (max(times) - min(times)) if len(set(times)) > 1 else None
 
     # ------------------------------------------------------------------------------------------ looking
 
@@ -283,7 +296,7 @@ class Watch:
             why = f"part {chunk} has {part.end - part.start} rows of {end - start}"
         except DamagedPartError as exc:
             why = str(exc)
-        warnings.warn(f"{why}; it is done again", XasuiteWarning, stacklevel=2)
+        warn(f"{why}; it is done again")
         part = process_rows(plan, start, end, self.threads)[0]
         self.output.save(plan, chunk, part)
         return part

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..exafs.equation import VALUES
 from ..exafs.model import PathModel
 from ..records import OK, Array
 from ..records.quantities import as_printed
@@ -100,7 +101,4 @@ def _row(
 
 def _shape(path: PathModel) -> frozenset[str]:
     """Parameters of what a path has beside its N and E0."""
-    return (
-        frozenset().union(*(getattr(path, q).names for q in ("deltar", "sigma2", "third", "fourth")))
-        - path.n.names
-    )
+    return frozenset().union(*(getattr(path, q).names for q in VALUES[2:])) - path.n.names

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-import warnings
 from dataclasses import replace
 
 import numpy as np
 import xxhash
 
-from ..errors import ReadError, SeriesError, SpecError, XasuiteError, XasuiteWarning
+from ..errors import ReadError, SeriesError, SpecError, XasuiteError, nearest
 from ..io.logs import read_log
 from ..io.sources import STACK, Scans, find_scans, joined, natural
+from ..notices import collected, warn
 from ..records import Array
 from ..specs.load import LoadedSpec
 from ..specs.series import SeriesSpec, SeriesTable
@@ -34,14 +34,13 @@ def prepare(loaded: LoadedSpec, context: Context | None = None) -> Plan:
     context = context or Context()
     spec = loaded.spec
     assert isinstance(spec, SeriesSpec)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", XasuiteWarning)
+    with collected() as heard:
         if spec.series.simulate is not None:
             plan = averaged(simulated_plan(loaded, context))
         else:
             plan = plan_of(loaded, context, find_scans(spec.series.files, places_of(loaded, context)))
         plan = completed(plan, context)
-    said = tuple(dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, XasuiteWarning)))
+    said = tuple(dict.fromkeys(heard))
     return replace(plan, warnings=said, fingerprint=fingerprint(plan))
 
 
@@ -73,6 +72,12 @@ def plan_of(loaded: LoadedSpec, context: Context, scans: Scans) -> Plan:
             for log in series.log
         ),
     )
+    known = {"time", *plan.noted, *(name for log in series.log for name in log.columns)}
+    if unknown := [n for n in plan.model.open_names if n not in known]:
+        raise SpecError(
+            f"{loaded.path.name}: {unknown[0]!r} in an expression is neither a parameter nor a number that logs, names or "
+            f"files give of each row{nearest(unknown[0], known)}"
+        )
     if series.align is not None and series.align.smooth:
         plan = replace(plan, shifts=smoothed_shifts(plan, series.align.smooth))
     return averaged(plan)
@@ -157,7 +162,7 @@ def smoothed_shifts(plan: Plan, width: int) -> Array:
         except ReadError:
             continue
         except XasuiteError as exc:
-            warnings.warn(f"{entry.label}: {exc}", XasuiteWarning, stacklevel=2)
+            warn(f"{entry.label}: {exc}")
     good = np.isfinite(found[:, 0])
     if not good.any():
         raise SeriesError("no scan of the series could be aligned; look at the reference channel")

@@ -5,11 +5,22 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context
 from types import ModuleType
 from typing import Any
+
+
+@contextmanager
+def out_of_sight() -> Iterator[None]:
+    """Hide the main module while a process is started, which would import it."""
+    script, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
 
 
 def pool(processes: int, start: Callable[..., None], *args: Any) -> ProcessPoolExecutor:
@@ -21,12 +32,11 @@ def pool(processes: int, start: Callable[..., None], *args: Any) -> ProcessPoolE
     made = ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=start, initargs=args)
     in_front = threading.current_thread() is threading.main_thread()
     before = signal.signal(signal.SIGINT, signal.SIG_IGN) if in_front else None
-    script, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
     try:
-        for _ in range(processes):
-            made.submit(int)
+        with out_of_sight():
+            for _ in range(processes):
+                made.submit(int)
     finally:
-        sys.modules["__main__"] = script
         if in_front:
             signal.signal(signal.SIGINT, before)
     return made

@@ -176,7 +176,7 @@ def open_run(path: str | Path) -> SeriesRun:
     Returns
     -------
     SeriesRun
-        The record of a finished series from its HDF5 file or its folder.
+        Its columns are read when they are asked for.
 
     Raises
     ------

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from .. import files
-from ..errors import AuditError, XasuiteWarning
+from ..errors import AuditError
+from ..notices import warn
 from ..specs.load import Loaded, LoadedSpec, as_loaded
 from ..specs.series import SeriesSpec
 from ..workflow.resolve import Context
@@ -48,8 +48,8 @@ def series(
 
     Parameters
     ----------
-    spec : str or Path or SeriesSpec or Loaded SeriesSpec
-        the file, or a spec made in Python.
+    spec : str, Path, SeriesSpec or Loaded
+        The file, or a spec made in Python.
     data_root : str or Path, optional
         where data are looked for beside the spec's folder.
     output : str or Path
@@ -58,11 +58,11 @@ def series(
         take up what an earlier run of the same spec and scans left, or its finished result; when either
         changed since, begin anew.
     workers : int
-        who works (`schedule.run_chunks`).
+        Processes on this machine.
     scheduler : str, optional
-        who works (`schedule.run_chunks`).
+        Address of a Dask scheduler whose workers fit in place of processes on this machine.
     threads : int, optional
-        who works (`schedule.run_chunks`).
+        Threads of one process; left out, one for each core.
     progress : Progress or bool, optional
         left out, a bar on a terminal or in a notebook; nothing (False), or what is called with a word, rows
         done and rows in all.
@@ -70,7 +70,7 @@ def series(
     Returns
     -------
     SeriesRun
-        Run a series spec: the library's one-line form of ``xasuite series``.
+        The finished series: its table of rows, statuses with reasons, audit and files.
 
     Examples
     --------
@@ -130,7 +130,7 @@ def run_series(
     Returns
     -------
     SeriesRun
-        Plan a series, work on what is not done yet, and write its results into `folder`.
+        The record of the files that were written.
 
     Raises
     ------
@@ -153,7 +153,7 @@ def run_series(
         say("planning", 0, 0)
         plan = prepare(loaded, context)
         for line in plan.warnings:
-            warnings.warn(line, XasuiteWarning, stacklevel=2)
+            warn(line)
         todo = folder.begin(plan, resume if isinstance(resume, str) else "must" if resume else "no")
         if todo is not None:
             _work(plan, folder, todo, say, workers=workers, scheduler=scheduler, threads=threads)
@@ -216,7 +216,7 @@ def _whole(plan: Plan, folder: Folder, chunk: int) -> Part:
     try:
         return folder.load(plan, chunk)
     except DamagedPartError as exc:
-        warnings.warn(f"{exc}; it is done again", XasuiteWarning, stacklevel=2)
+        warn(f"{exc}; it is done again")
     part, sample = work_alone(plan, chunk)
     folder.save(plan, chunk, part, len(sample) if sample else 0)
     return part

@@ -6,13 +6,13 @@ All give the same parts; only this process writes them. A worker that dies costs
 from __future__ import annotations
 
 import os
-import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ..errors import SeriesError, XasuiteWarning
+from ..errors import SeriesError
+from ..notices import warn
 from .audit import Sample
 from .plan import Plan
 from .processes import pool
@@ -99,7 +99,7 @@ def _processes(plan: Plan, chunks: Sequence[int], workers: int) -> Iterator[tupl
                     f"worker processes died {ATTEMPTS} times (out of memory?); what was done is kept: run again with "
                     "--resume, fewer --workers or a smaller [series] chunk"
                 ) from None
-            warnings.warn("a worker process died; its chunks are done again", XasuiteWarning, stacklevel=2)
+            warn("a worker process died; its chunks are done again")
 
 
 def _pool(plan: Plan, todo: Sequence[int], workers: int) -> Iterator[tuple[int, Done]]:

@@ -11,7 +11,6 @@ import os
 import shutil
 import socket
 import time
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,8 +21,9 @@ import pyarrow as pa
 import xxhash
 
 from .. import files
-from ..errors import SeriesError, WriteError, XasuiteWarning
+from ..errors import SeriesError, WriteError
 from ..io.sources import content_of, joined
+from ..notices import warn
 from .plan import Plan
 from .work import Part
 
@@ -140,7 +140,7 @@ class Folder:
                 if not facts["audited"] or self.found(chunk):
                     held.add(chunk)
             except SeriesError as exc:
-                warnings.warn(f"{exc}; it is done again", XasuiteWarning, stacklevel=3)
+                warn(f"{exc}; it is done again")
                 continue
             if facts["content"] != content(plan, chunk):
                 return None

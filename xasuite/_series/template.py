@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..constants import ETOK
-from ..errors import SeriesError, SpecError, XasuiteError, XasuiteWarning
+from ..errors import SeriesError, SpecError, XasuiteError
 from ..io.sources import STACK, Entry, Scans, read_scans, read_stack
+from ..notices import warn
 from ..records import Array, Scan, Spectrum
 from ..reduce.autobk_matrices import KSTEP
 from . import quality
@@ -47,7 +47,7 @@ def find_template(scans: Scans, spec: SeriesSpec) -> Spectrum:
         if isinstance(found, Spectrum):
             if said:
                 taken = f"grid and energy scale are taken from {scans[i].label}: {said}"
-                warnings.warn(taken, XasuiteWarning, stacklevel=2)
+                warn(taken)
             return found
         said = said or f"{scans[i].label}: {found}"
     raise SeriesError(f"no scan of the series can be used; {said}")
@@ -128,8 +128,8 @@ def make_grid(template: Spectrum, spec: SeriesSpec) -> Array:
     low, high = energy[0] + margin, energy[-1] - margin
     if series.bin is None:
         return energy[(energy >= low) & (energy <= high)]
-    if series.bin.energy is not None:
-        low, high = max(low, series.bin.energy[0]), min(high, series.bin.energy[1])
+    if series.bin.energy_range is not None:
+        low, high = max(low, series.bin.energy_range[0]), min(high, series.bin.energy_range[1])
     from ..reduce.clean import xafs_grid
 
     e0, b = e0_of(template, spec), series.bin

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FitError, SeriesError, XasuiteWarning
+from ..errors import FitError, SeriesError
+from ..notices import warn
 from ..records import Array, Chi, spread
 from ..reduce.autobk_matrices import KSTEP
 
@@ -54,7 +54,7 @@ def along_time(plan: Plan, parts: Iterable[Part]) -> dict[str, Any]:
         raise SeriesError(f"{plan.name}: timeline: {exc}") from None
     if not made.converged:
         said = f"{plan.name}: the fit along time did not converge: do not use its trend and errors"
-        warnings.warn(said, XasuiteWarning, stacklevel=2)
+        warn(said)
     out: dict[str, Any] = {}
     for name in made.names:
         out[name] = spread(made.values[name], rows, len(plan))
@@ -82,4 +82,6 @@ def _blocks(
         times.append(time[rows])
         k = np.asarray(KSTEP * np.arange(chi.shape[1]), float)
         flat = np.full(rows.size, plan.e0)
-        yield Chi(k=k, chi=chi[rows], e0=flat, edge_step=np.ones(rows.size), label=plan.loaded.path.stem)
+        variables = {n: np.asarray(part.columns[f"log/{n}"][rows], float) for n in plan.model.open_names}
+        label = plan.loaded.path.stem
+        yield Chi(k=k, chi=chi[rows], e0=flat, edge_step=np.ones(rows.size), label=label, variables=variables)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import XasuiteWarning
+from ..notices import collected
 from ..records import Array, Chi, Series, spread
 from ..reduce.autobk_matrices import KSTEP
 from .audit import Sample, draw
@@ -45,8 +44,7 @@ def process_rows(
 
     A scan that fails marks its row.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", XasuiteWarning)  # said once, by the plan, and not once a chunk
+    with collected():  # said once, by the plan, and not once a chunk
         norm, chi = reduce_rows(ingest(plan, start, end), plan)
         rows = np.flatnonzero(chi.ok)
         fit = fit_rows(plan, chi.data.take(rows), plan.model, threads=threads) if rows.size else None

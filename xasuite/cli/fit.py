@@ -42,7 +42,7 @@ def fit(
     """
     from ..errors import FitError, SpecError, XasuiteError
     from ..specs import load_spec
-    from ..workflow import audit_spec, run_spec
+    from ..workflow import run_spec
     from ..workflow.resolve import Context
     from ..workflow.summary import parts_table
     from ..workflow.verdict import NOT_A_FIT
@@ -73,6 +73,8 @@ def fit(
                 if parts:
                     show(parts_table(result))
             if audit is not False:
+                from ..workflow import audit_spec
+
                 progress("Larch repeats the fit")
                 result = replace(result, audit=audit_spec(result, again=audit is True))
             # what writes files takes seconds to import: the table is on the screen by now

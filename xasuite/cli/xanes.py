@@ -178,11 +178,11 @@ def _print_ranked(ranked: tuple[Ranked, ...], own: TheoryXanes) -> None:
                 *(value(c, n) for n in extra),
                 f"{r.ratio:.2f}",
                 f"{r.noise:.1e}",
-                "yes" if r.told else ("best" if r is ranked[0] else "no"),
+                "yes" if r.excluded else ("best" if r is ranked[0] else "no"),
             )
         )
     print_table("theory against measured", header, rows)
-    if not any(r.told for r in ranked) and len(ranked) > 1:
+    if not any(r.excluded for r in ranked) and len(ranked) > 1:
         say("XANES does not tell these structures apart: no R is twice the best one's")
     best = ranked[0].comparison
     say("peaks measured (eV): " + " ".join(f"{p:.1f}" for p in best.peaks_data))
@@ -203,7 +203,7 @@ def _document(r: Ranked) -> dict[str, Any]:
         "peaks_measured": list(c.peaks_data),
         "ratio_to_best": r.ratio,
         "noise_of_rfactor": r.noise,
-        "excluded": r.told,
+        "excluded": r.excluded,
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,11 +11,19 @@ import numpy as np
 from ..choices import PATH_VALUES
 from ..records import Array, Chi
 from .engine.kernel_numpy import evaluate
-from .engine.program import run
+from .engine.program import run, run_all
 from .engine.spread import Spread, everything
 from .equation import at_zero, path_wave
 from .model import Model, Parameter, PathModel
-from .result import STRONG_CORRELATION, FitResult, FittedData, FittedParameter, FittedPath, Value
+from .result import (
+    STRONG_CORRELATION,
+    FitResult,
+    FittedData,
+    FittedParameter,
+    FittedPath,
+    FittedRestraint,
+    Value,
+)
 
 if TYPE_CHECKING:
     from .fit import Minimum, Problem
@@ -65,7 +73,19 @@ def fit_result(model: Model, sets: Sequence[Chi], problem: Problem, found: Minim
         success=found.success,
         message=found.message,
         warnings=tuple(_warnings(parameters, correlations, found)),
+        restraints=tuple(_restraints(problem, found, value)),
     )
+
+
+def _restraints(
+    problem: Problem, found: Minimum, value: Callable[[Array, Array], Value]
+) -> Iterator[FittedRestraint]:
+    """What became of each restraint."""
+    program = problem.program
+    x = np.concatenate([found.x, program.start[program.n_varied : len(program.names)]])[None]
+    *_, values, slopes = run_all(program, x)
+    for i, r in enumerate(program.restraints):
+        yield FittedRestraint(r.that.text, r.value, r.within, value(values[:, i], slopes[:, i]), r.note)
 
 
 def _parameter(p: Parameter, value: Value) -> FittedParameter:
@@ -113,9 +133,9 @@ def _data(sets: Sequence[Chi], problem: Problem, found: Minimum) -> tuple[Fitted
     """Each data set's curves and statistics."""
     program, work = problem.program, problem.work
     x = np.concatenate([found.x, program.start[program.n_varied : len(program.names)]])[None]
-    weight = problem.weights[0, work.weight_of_row]
+    weight, n_rows = problem.weights[0, work.weight_of_row], len(work.matrix)
     data2 = weight * problem.data[0] ** 2
-    residual2 = weight * (problem.data[0] - evaluate(work, x)[0][0]) ** 2
+    residual2 = weight * (problem.data[0] - evaluate(work, x)[0][0, :n_rows]) ** 2
     values, _ = run(program, x)
     out, row = [], 0
     for i, (chi, label, goal) in enumerate(zip(sets, problem.labels, problem.goals, strict=True)):
@@ -136,7 +156,7 @@ def _data(sets: Sequence[Chi], problem: Problem, found: Minimum) -> tuple[Fitted
                 paths=curves,
                 epsilon_k=tuple(problem.noise[i].tolist()),
                 epsilon_r=tuple((problem.noise[i] / goal.epsilon_scale).tolist()),
-                noise="given" if problem.given else "estimated from chi(R) at 15-30 A, per k weight",
+                noise=problem.noise_from[i],
                 rfactor=float(residual2[rows].sum() / data2[rows].sum()),
                 n_idp=goal.n_idp,
                 element=chi.element,

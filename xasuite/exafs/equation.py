@@ -21,7 +21,7 @@ from ..feff.paths import FeffPath
 from ..records import Array, ComplexArray
 
 # what chi of a path depends on, in the order of every array of them; the first is n times s02
-VALUES = ("amplitude", "e0", "deltar", "sigma2", "third", "fourth")
+VALUES = ("amplitude", "e0", "deltar", "sigma2", "third", "fourth", "ei", "dphase")
 N_VALUES = len(VALUES)
 # |k^2 - e0| below this is raised to it: q stands in a denominator
 SMALL_ENERGY = 1e-6
@@ -90,40 +90,43 @@ def path_wave(
 ) -> tuple[ComplexArray, list[Array]]:
     """Complex chi (m, nk) of one path, and the derivatives (m, nk) of its imaginary part.
 
-    With q^2 = k^2 - e0 ETOK, complex p = rep + i / lam (FEFF's columns at q) and R = reff,
+    With q^2 = k^2 - e0 ETOK, complex p^2 = (rep + i / lam)^2 + i ei ETOK (FEFF's columns at q) and R = reff,
 
-    chi = n s02 amp / (q (R + d)^2) exp(-2 R Im p - 2 p^2 (s2 - p^2 c4 / 3) + i (2 q R + pha + 2 p (d - 2 s2 / R - 2 p^2 c3 / 3)))
+    chi = n s02 amp / (q (R + d)^2) exp(-2 R Im p - 2 p^2 (s2 - p^2 c4 / 3) + i (2 q R + pha + f + 2 p (d - 2 s2 / R - 2 p^2 c3 / 3)))
 
-    as FEFF and Larch have it (Newville 2001, J. Synchrotron Rad. 8, 322).
+    with f = dphase, as FEFF, Ifeffit and Larch have it (Newville 2001, J. Synchrotron Rad. 8, 322).
 
     Parameters
     ----------
     tables, path : the tables of several paths and which of them.
     k : (nk,) in 1/A, without 0.
-    values : (m, 6) in the order of `VALUES`: n s02; e0 in eV; deltar, sigma2, third, fourth in A, A^2, A^3, A^4.
+    values : (m, 8) in the order of `VALUES`: n s02; e0 in eV; deltar, sigma2, third, fourth in A, A^2, A^3, A^4; ei in eV;
+        dphase in rad.
     uses : by which of the values the derivatives are wanted; none when left out.
 
     Returns
     -------
     chi, and a list with a derivative for each value that is used, in their order.
     """
-    a, e0, d, s2, c3, c4 = (values[:, j, None] for j in range(N_VALUES))
+    a, e0, d, s2, c3, c4, ei, phase = (values[:, j, None] for j in range(N_VALUES))
     r = tables.reff[path]
     # one e0 for all rows is looked up once
     energy = k**2 - (e0[:1] if (e0 == e0[0]).all() else e0) * ETOK
     energy = np.where(np.abs(energy) < SMALL_ENERGY, SMALL_ENERGY, energy)
     q = np.sign(energy) * np.sqrt(np.abs(energy))
     (amp, pha, rep, lam), (amp1, pha1, rep1, lam1) = lookup(tables, path, q)
-    p = rep + 1j / lam
-    p2 = p * p
+    feffs = rep + 1j / lam
+    p2 = feffs * feffs + 1j * ETOK * ei
+    p = np.sqrt(p2) if ei.any() else feffs
     shift = d - 2 * s2 / r
     exponent = (
         -2 * r * p.imag
         - 2 * p2 * (s2 - p2 * c4 / 3)
-        + 1j * (2 * q * r + pha + 2 * p * (shift - 2 * p2 * c3 / 3))
+        + 1j * (2 * q * r + pha + phase + 2 * p * (shift - 2 * p2 * c3 / 3))
     )
     unit = np.exp(exponent) / (q * (r + d) ** 2)
     z = unit * amp
+    by_p = -4 * p * (s2 - 2 * p2 * c4 / 3) + 2j * (shift - 2 * p2 * c3)
     slopes: list[Array] = []
     for j, used in enumerate(uses):
         if not used:
@@ -131,12 +134,14 @@ def path_wave(
         if j == 0:
             slopes.append(z.imag)
         elif j == 1:
-            p1 = rep1 - 1j * lam1 / lam**2
-            by_q = unit * (amp1 - amp / q) + z * (
-                -2 * r * p1.imag - 4 * p * p1 * (s2 - 2 * p2 * c4 / 3)
-                + 1j * (2 * r + pha1 + 2 * p1 * (shift - 2 * p2 * c3))
-            )  # fmt: skip
+            p1 = (rep1 - 1j * lam1 / lam**2) * feffs / p
+            by_q = unit * (amp1 - amp / q) + z * (-2 * r * p1.imag + by_p * p1 + 1j * (2 * r + pha1))
             slopes.append(a * (by_q.imag * (-ETOK / (2 * np.abs(q)))))
+        elif j == 6:
+            p1 = 0.5j * ETOK / p
+            slopes.append(a * (z * (-2 * r * p1.imag + by_p * p1)).imag)
+        elif j == 7:
+            slopes.append(a * z.real)
         else:
             factor = (2j * p - 2 / (r + d), -2 * p2 - 4j * p / r, -4j / 3 * p2 * p, 2 / 3 * p2 * p2)[j - 2]
             slopes.append(a * (z * factor).imag)
@@ -153,6 +158,8 @@ def path_chi(
     sigma2: ArrayLike = 0.0,
     third: ArrayLike = 0.0,
     fourth: ArrayLike = 0.0,
+    ei: ArrayLike = 0.0,
+    dphase: ArrayLike = 0.0,
 ) -> ComplexArray:
     """chi(k), complex, of one path (the equation of `path_wave`); its imaginary part is the EXAFS.
 
@@ -162,8 +169,8 @@ def path_chi(
         Its own degeneracy is not used, `n` is.
     k : (nk,)
         In 1/A; 0 is allowed only as the first of at least three points: chi there is extrapolated.
-    n, s02, e0, deltar, sigma2, third, fourth : float or (...)
-        Amplitude; eV; A; A^2, A^3, A^4.
+    n, s02, e0, deltar, sigma2, third, fourth, ei, dphase : float or (...)
+        Amplitude; eV; A; A^2, A^3, A^4; eV; rad.
 
     Returns
     -------
@@ -177,7 +184,9 @@ def path_chi(
     k = np.asarray(k, float)
     amplitude = np.asarray(n, float) * np.asarray(s02, float)
     values = np.stack(
-        np.broadcast_arrays(amplitude, *(np.asarray(v, float) for v in (e0, deltar, sigma2, third, fourth))),
+        np.broadcast_arrays(
+            amplitude, *(np.asarray(v, float) for v in (e0, deltar, sigma2, third, fourth, ei, dphase))
+        ),
         -1,
     )
     if not np.all(feff.reff + values[..., 2] > 0):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..choices import PATH_VALUES
 from ..constants import independent_points
 from ..errors import FitError
-from ..expressions import Expression, parse
+from ..expressions import Expression, parse, term
 from ..feff.paths import FeffPath
 from .tokens import bound
 
@@ -39,7 +39,7 @@ class PathModel:
     """One path of the model: FEFF's path and an expression for each of its values.
 
     `n` replaces FEFF's degeneracy; deltar in A, sigma2 and third, fourth cumulants in A^2, A^3, A^4, e0 in
-    eV. `data` names the only data row the path belongs to ("" for all).
+    eV, ei (imaginary part added to the energy) in eV, dphase (added to the phase) in rad. `data` names the only data row the path belongs to ("" for all).
     """
 
     label: str
@@ -51,15 +51,22 @@ class PathModel:
     sigma2: Expression = field(default_factory=lambda: parse(0.0))
     third: Expression = field(default_factory=lambda: parse(0.0))
     fourth: Expression = field(default_factory=lambda: parse(0.0))
+    ei: Expression = field(default_factory=lambda: parse(0.0))
+    dphase: Expression = field(default_factory=lambda: parse(0.0))
     data: str = ""
 
     def __post_init__(self) -> None:
         for value in PATH_VALUES:
             object.__setattr__(self, value, bound(getattr(self, value), self.feff))
 
+    def given(self, numbers: Mapping[str, float]) -> PathModel:
+        """The path with numbers in the place of some of the names in its expressions."""
+        values: dict[str, Any] = {v: getattr(self, v).given(numbers) for v in PATH_VALUES}
+        return replace(self, **values)
+
     @property
     def names(self) -> frozenset[str]:
-        """Every parameter the path uses."""
+        """Every parameter, and every variable of the data rows, that the path uses."""
         return frozenset().union(*(getattr(self, v).names for v in PATH_VALUES))
 
 
@@ -84,21 +91,73 @@ class FitRange:
 
 
 @dataclass(frozen=True)
+class Restraint:
+    """Something known beside the data: `that` is `value`, within a standard deviation of `within`.
+
+    ((that - value) / within)^2 is added to chi-square (docs/decisions/restraints.md). `that` is an expression of
+    parameters and of values of paths, r("Co-O"), valence_sum; `note` says what was put in for them.
+    """
+
+    that: Expression
+    value: float
+    within: float
+    note: str = ""
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """The paths that are named."""
+        found = (term(name) for name in self.that.names)
+        return frozenset(a for t in found if t is not None for a in t[1] if isinstance(a, str))
+
+    def __str__(self) -> str:
+        return f"{self.that.text} = {self.value:g} within {self.within:g}"
+
+
+@dataclass(frozen=True)
 class Model:
-    """Parameters, paths and ranges; what a spec resolves to and both fitters take."""
+    """Parameters, paths, ranges and restraints; what a spec resolves to and both fitters take."""
 
     params: tuple[Parameter, ...]
     paths: tuple[PathModel, ...]
     range: FitRange
+    restraints: tuple[Restraint, ...] = ()
 
     @property
     def varied(self) -> tuple[Parameter, ...]:
         """The parameters that the fit moves."""
         return tuple(p for p in self.params if p.vary and p.expr is None)
 
-    def of(self, label: str) -> Model:
-        """The model of one data row alone: without the paths that belong to another."""
-        return replace(self, paths=tuple(p for p in self.paths if p.data in ("", label)))
+    def of(self, label: str, variables: Mapping[str, Any] | None = None) -> Model:
+        """The model of one data row alone: without the paths that belong to another, the row's `variables` put in."""
+        own = self.with_paths(p for p in self.paths if p.data in ("", label))
+        known = {p.name for p in self.params}
+        numbers = {n: float(v) for n, v in (variables or {}).items() if n not in known}
+        return own.given(numbers) if numbers else own
+
+    def with_paths(self, paths: Iterable[PathModel]) -> Model:
+        """The model with other paths; a restraint on a path that is not among them is left out."""
+        kept = tuple(paths)
+        labels = {p.label for p in kept}
+        return replace(self, paths=kept, restraints=tuple(r for r in self.restraints if r.labels <= labels))
+
+    def given(self, numbers: Mapping[str, float]) -> Model:
+        """The model with numbers in the place of names that are no parameters."""
+        return replace(
+            self,
+            params=tuple(
+                p if p.expr is None else replace(p, expr=p.expr.given(numbers)) for p in self.params
+            ),
+            paths=tuple(p.given(numbers) for p in self.paths),
+            restraints=tuple(replace(r, that=r.that.given(numbers)) for r in self.restraints),
+        )
+
+    @property
+    def open_names(self) -> tuple[str, ...]:
+        """Names in expressions that are no parameters: variables of the data rows, such as T."""
+        used = frozenset().union(*(p.names for p in self.paths))
+        used |= frozenset().union(*(p.expr.names for p in self.params if p.expr is not None))
+        used |= {n for r in self.restraints for n in r.that.names if term(n) is None}
+        return tuple(sorted(used - {p.name for p in self.params}))
 
     def param(self, name: str) -> Parameter:
         """The parameter of that name. Raises FitError when there is none."""

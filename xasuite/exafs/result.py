@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # |correlation| above which a pair of parameters is named in a warning (Artemis prints 0.25 and more)
 STRONG_CORRELATION = 0.9
 PATH_COLUMNS = ("n", "r", "sigma2", "s02", "e0")
+SELDOM = ("third", "fourth", "ei", "dphase")  # in a table where one of them is not 0
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class FittedParameter:
 
 @dataclass(frozen=True)
 class FittedPath:
-    """One path after the fit: n, r (A), sigma2 (A^2), e0 (eV), s02, deltar, third, fourth as Values."""
+    """One path after the fit: n, r (A), sigma2 (A^2), e0 (eV), s02, deltar, third, fourth, ei (eV), dphase (rad) as Values."""
 
     label: str
     data: str
@@ -113,6 +114,8 @@ class FittedPath:
     e0: Value
     third: Value
     fourth: Value
+    ei: Value
+    dphase: Value
     fixed: tuple[str, ...] = ()
     states: Mapping[str, str] = field(default_factory=dict)
 
@@ -126,6 +129,36 @@ class FittedPath:
             state=self.states.get(quantity, ""),
             parts=value.parts,
         )
+
+
+@dataclass(frozen=True)
+class FittedRestraint:
+    """A restraint after the fit: the expression, what it is known to be and how well, and what the fit found.
+
+    `note` says which bond-valence parameters were put in. `chi2` is what it adds to the fit's chi-square.
+    """
+
+    that: str
+    wanted: float
+    within: float
+    value: Value
+    note: str = ""
+
+    @property
+    def chi2(self) -> float:
+        """((found - wanted) / within)^2."""
+        return ((self.value.value - self.wanted) / self.within) ** 2
+
+    def __str__(self) -> str:
+        known = f"{self.that} = {self.value}, known as {self.wanted:g} ± {self.within:g}: adds {self.chi2:.2g} to χ²"
+        return known + (f" [{self.note}]" if self.note else "")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The restraint as plain data."""
+        return {
+            "that": self.that, "is": self.wanted, "within": self.within, "value": finite(self.value.value),
+            "stderr": finite(self.value.stderr), "chi2": finite(self.chi2), "note": self.note,
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,6 +225,7 @@ class FitResult(Presented):
     success: bool
     message: str
     warnings: tuple[str, ...] = ()
+    restraints: tuple[FittedRestraint, ...] = ()
     budget: Budget | None = None
     stated: FitResult | None = None
 
@@ -261,6 +295,7 @@ class FitResult(Presented):
             ("Reduced χ²", f"{self.chi2_reduced:.4g}"),
             ("Variables", f"{self.n_varys} against {self.n_idp:.1f} independent points"),
             ("Status", self.status),
+            *(("Restraint", str(r)) for r in self.restraints),
         )
         columns = ("sample", "path", *PATH_COLUMNS, "rfactor")
         return Table.of(f"{self.label}, fit", columns, rows, notes=self.warnings, facts=facts)
@@ -273,7 +308,7 @@ class FitResult(Presented):
             "params": {p.name: p.to_dict() for p in self.parameters},
             "paths": [
                 {"label": p.label, "data": p.data, "feff": p.feff_index, "reff": p.reff, "degen": p.degen}
-                | {q: getattr(p, q).to_dict() for q in (*PATH_COLUMNS, "deltar", "third", "fourth")}
+                | {q: getattr(p, q).to_dict() for q in (*PATH_COLUMNS, "deltar", *SELDOM)}
                 for p in self.paths
             ],
             "stated": {}
@@ -287,6 +322,7 @@ class FitResult(Presented):
             "engine": self.engine,
             "step": finite(self.step),
             "warnings": list(self.warnings),
+            "restraints": [r.to_dict() for r in self.restraints],
             "correlations": [{"a": a, "b": b, "value": finite(c)} for (a, b), c in self.correlations.items()],
             "data": [d.to_dict() for d in self.data],
         }

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import tomllib
-import warnings
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import XasuiteError, XasuiteWarning
+from ..errors import SpecError, XasuiteError
 from ..exafs import fourier
-from ..exafs.fit import fit_chi
 from ..exafs.result import FitResult
+from ..notices import collected
 from ..records import Chi, Normalized, Spectrum, Transform
 from ..specs.load import LoadedSpec, parse_spec
 from ..specs.schema import Data, Fit, Reduce, Sample, Spec
-from ..workflow.resolve import Context, read_entry, reduce_row, resolve_model
+from ..workflow.fits import Row, fit_rows
+from ..workflow.resolve import (
+    Context,
+    check_edge,
+    chi_of,
+    normalize_row,
+    read_row,
+    reduction_of,
+    resolve_model,
+)
 
 T = TypeVar("T")
 
@@ -26,6 +34,7 @@ class View:
     """What there is to draw for one data row; a step that failed is None and its sentence stands in `problems`."""
 
     loaded: LoadedSpec
+    row: int = 0
     spectrum: Spectrum | None = None
     norm: Normalized | None = None
     chi: Chi | None = None
@@ -45,49 +54,47 @@ class Analysis:
     def view(self, loaded: LoadedSpec, row: int = 0, *, fit: bool = False) -> View:
         """Everything that the spec gives for a data row: with `fit`, the fit of its paths as well.
 
-        A step that fails ends the chain, and its sentence is told in place of a traceback.
+        A step that fails ends the chain, and its sentence is shown in place of a traceback.
         """
         found: dict[str, Any] = {}
-        problems: list[str] = []
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", XasuiteWarning)
-            for name, step in self._steps(loaded, row, fit, found):
-                try:
-                    found[name] = step()
-                except XasuiteError as exc:
-                    problems.append(str(exc))
-                    break
-        norm, chi = found.get("reduced", (None, None))
-        return View(
-            loaded, found.get("spectrum"), norm, chi, found.get("transform"), found.get("fit"), tuple(problems),
-            tuple(dict.fromkeys(str(w.message) for w in caught)),
-        )  # fmt: skip
+        problems: tuple[str, ...] = ()
+        with collected() as heard:
+            try:
+                for name, made in self._steps(loaded, row, fit):
+                    found[name] = made
+            except XasuiteError as exc:
+                problems = (str(exc),)
+        said = tuple(dict.fromkeys(heard))
+        return View(loaded, row, **found, problems=problems, warnings=said)
 
-    def _steps(
-        self, loaded: LoadedSpec, row: int, fit: bool, found: dict[str, Any]
-    ) -> list[tuple[str, Callable[[], Any]]]:
-        spec = loaded.spec
-        entry, ranges = spec.data[row], spec.fit
-        where = str(loaded.path.parent)
-        data = ("spectrum", (where, entry, spec.sample))
-        reduced = ("reduced", (*data[1], spec.reduce))
-        steps: list[tuple[str, Callable[[], Any]]] = [
-            ("spectrum", lambda: self._keep(*data, lambda: read_entry(loaded, row, self.context))),
-            (
-                "reduced",
-                lambda: self._keep(*reduced, lambda: reduce_row(found["spectrum"], spec.reduce, entry)),
-            ),
-            ("transform", lambda: transform(found["reduced"][1], ranges)),
-        ]
+    def _steps(self, loaded: LoadedSpec, row: int, fit: bool) -> Iterator[tuple[str, Any]]:
+        spec, entry = loaded.spec, loaded.spec.data[row]
+        origin = (str(loaded.path.parent), row, entry, spec.sample)
+        read = self._keep("read", origin, lambda: read_row(loaded, row, self.context))
+        yield "spectrum", read.spectrum
+        settings = self._keep("settings", (spec.reduce, repr(spec.params)), lambda: reduction_of(loaded))
+        cleaned = (*origin, settings.deglitch, settings.rebin, settings.e0, repr(settings.normalization()))
+        norm = self._keep("norm", cleaned, lambda: normalize_row(read.spectrum, settings, entry))
+        yield "norm", norm
+        check_edge(loaded, row, norm)
+        chi = self._keep(
+            "chi", (cleaned, settings), lambda: replace(chi_of(norm, settings), label=entry.label)
+        )
+        yield "chi", chi
+        yield "transform", transform(chi, spec.fit)
         if fit and spec.path:
-            steps.append(("fit", lambda: self._fit(loaded, found["reduced"][1])))
-        return steps
+            yield "fit", self._fit(loaded, Row(entry.label, read.kind, chi, norm, read.origin))
 
-    def _fit(self, loaded: LoadedSpec, chi: Chi) -> FitResult:
+    def _fit(self, loaded: LoadedSpec, row: Row) -> FitResult:
         spec = loaded.spec
+        if spec.fit.together and len(spec.data) > 1:
+            raise SpecError("rows that are fitted together are not fitted while you change them: press Fit")
         key = (str(loaded.path.parent), repr(spec.path), repr(spec.params), spec.fit, spec.sample)
         model = self._keep("model", key, lambda: resolve_model(loaded, self.context))
-        return fit_chi(model, chi, epsilon_k=spec.fit.epsilon_k)
+        fits, failed = fit_rows(model, [row], spec.fit)
+        for error in failed.values():
+            raise error
+        return fits[0]
 
     def _keep(self, name: str, key: Hashable, make: Callable[[], T]) -> T:
         last = self._kept.get(name)
@@ -122,16 +129,13 @@ def load_draft(text: str, path: Path) -> LoadedSpec:
     return LoadedSpec(draft, path, text)
 
 
-def first_spec(file: Path, element: str, edge: str, e0: float | None = None) -> dict[str, Any]:
+def first_spec(file: Path, element: str, edge: str) -> dict[str, Any]:
     """The tables of a spec for one data file, before its paths are chosen."""
     return {
         "xasuite": 2,
         "title": file.stem,
-        "errors": "fit",
         "data": [{"label": file.stem, "file": str(file)}],
         "sample": {"element": element, "edge": edge},
-        "reduce": {} if e0 is None else {"e0": round(e0, 2)},
+        "reduce": {},
         "fit": {"k": [3.0, 12.0], "kweight": [2], "r": [1.0, 3.0]},
-        "params": {},
-        "path": [],
     }

@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import ReadError
+from ..specs import SeriesSpec, load_spec
+from ..specs.toml import parse_toml, read_text
+from .analysis import load_draft
 
+H5 = "series.h5"
 SUFFIXES = (".dat", ".txt", ".xdi", ".xmu", ".prj", ".h5", ".nxs", ".hdf5", ".csv")
 
 
 def explore(what: Any, *, save_as: str | Path | None = None, port: int = 0) -> Any:
-    """Open the page on scans or on a spec: in a notebook it is shown in the cell.
+    """Open the page on scans, a spec or a series: in a notebook it is shown in the cell.
 
     Parameters
     ----------
-    what : object
-        str, Path, sequence of these, Scan or Spectrum Data files, a folder of them, a spec (.toml), or a
-        record that was read from a file.
+    what : str, Path, Scan, Spectrum or sequence of these
+        Data files, a folder of them, a spec (.toml), the results of a series (their folder or series.h5), or a record
+        that was read from a file.
     save_as : str or Path, optional
-        str or Path, optional The spec that Save writes; for a spec its own file, else explore.toml in the
-        working folder.
-    port : int
-        int Port on this machine; 0 takes a free one.
-
-    Returns
-    -------
-    object
-        None The page is shown.
+        The spec that Save writes. Left out, the spec's own file, else explore.toml in the working folder.
+    port : int, optional
+        The port of the notebook's own server on this machine, where it is not 8888.
 
     Raises
     ------
     ReadError
-        No such file, or a folder without data files.
+        A file is not there, a folder holds no data files, or Bokeh is not installed.
+    SpecError
+        The spec has mistakes.
 
     Examples
     --------
@@ -47,27 +47,56 @@ def explore(what: Any, *, save_as: str | Path | None = None, port: int = 0) -> A
     """
     from bokeh.io import output_notebook, show
 
-    make = page_maker(what, save_as)
-
-    def document(doc: Any) -> None:
-        doc.add_root(make())
-
     output_notebook(hide_banner=True)
-    show(document, notebook_url=f"127.0.0.1:{port}" if port else "http://localhost:8888")
+    show(page_maker(what, save_as), notebook_url=f"127.0.0.1:{port}" if port else "http://localhost:8888")
 
 
-def page_maker(what: Any, save_as: str | Path | None = None) -> Any:
-    """A function that gives the layout of a fresh page. Raises ReadError as `explore` does."""
+def page_maker(what: Any, save_as: str | Path | None = None) -> Callable[[Any], None]:
+    """A function that puts a fresh page into a Bokeh document. Raises ReadError and SpecError as `explore` does."""
     try:
-        from .page import Page
+        from .page import Page, first_text
     except ModuleNotFoundError as exc:
         raise ReadError(f'the page needs {exc.name}: pip install "xasuite[explore]"') from None
+    results = series_results(what)
+    if results is not None:
+        from .series import SeriesPage
+
+        return lambda document: SeriesPage(results).show(document)
     scans, spec = inputs(what)
-    target = Path(save_as) if save_as else spec or Path("explore.toml")
-    text = spec.read_text(encoding="utf-8") if spec else ""
-    if not scans and not text:
+    target = (Path(save_as) if save_as else spec or Path("explore.toml")).resolve()
+    if not scans and not spec:
         raise ReadError("there is nothing to show: name data files, a folder of them or a spec")
-    return lambda: Page(scans, text, target.resolve().parent, target.resolve()).layout()
+    if spec:
+        load_draft(read_text(spec), spec)  # its mistakes are told here, not in the browser
+    else:
+        first_text(scans)
+
+    def show(document: Any) -> None:
+        Page(scans, read_text(spec) if spec else "", target).show(document)
+
+    return show
+
+
+def series_results(what: Any) -> Path | None:
+    """series.h5 of the results, or of the series' spec, that was named; None for anything else. Raises ReadError."""
+    if not isinstance(what, str | Path):
+        if not (isinstance(what, Sequence) and len(what) == 1 and isinstance(what[0], str | Path)):
+            return None
+        what = what[0]
+    path = Path(what)
+    if path.is_dir() and (path / H5).is_file():
+        return path / H5
+    if path.name == H5 and path.is_file():
+        return path
+    if path.suffix == ".toml" and path.is_file() and "series" in parse_toml(read_text(path), path):
+        loaded = load_spec(path, SeriesSpec)
+        for folder in (Path("results"), path.parent / "results"):
+            if (folder / loaded.name / H5).is_file():
+                return folder / loaded.name / H5
+        raise ReadError(
+            f"{path} has no results in results/{loaded.name} yet: run xasuite series {path} first"
+        )
+    return None
 
 
 def inputs(what: Any) -> tuple[tuple[Path, ...], Path | None]:

@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from bokeh.models import BoxAnnotation, ColumnDataSource, Legend, Span
 from bokeh.plotting import figure
 
-from .analysis import View
+from ..report.plots.style import COLORS, DATA, FIT
+from .analysis import View, transform
 
-DATA, FIT, LINES = "#111111", "#c8102e", "#2a6fbb"
-PATHS = ("#2a9d5c", "#b46a00", "#7b3fa0", "#00838f", "#8d6e63", "#5c6bc0", "#ad1457", "#558b2f")
+LINES, POST, *PATHS = COLORS  # those of the papers' figures
 
 
 class Plots:
     """Figures with their sources and the boxes that a user drags."""
 
-    def __init__(self, height: int = 260) -> None:
-        self.mu = _figure("mu(E)", "energy (eV)", "absorption", height)
-        self.norm = _figure("normalised", "energy (eV)", "normalised absorption", height)
-        self.k = _figure("chi(k)", "k (1/\u212b)", "k\u207f \u03c7(k)", height)
-        self.r = _figure("|chi(R)|", "R (\u212b), not corrected for phase", "|\u03c7(R)|", height)
+    def __init__(self, height: int = 215) -> None:
+        self.mu = blank("mu(E)", "energy (eV)", "absorption", height)
+        self.norm = blank("normalised", "energy (eV)", "normalised absorption", height)
+        self.k = blank("chi(k)", "k (1/\u212b)", "k\u207f \u03c7(k)", height)
+        self.r = blank("|chi(R)|", "R (\u212b), not corrected for phase", "|\u03c7(R)|", height)
         self.sources: dict[str, ColumnDataSource] = {}
-        self._lines(self.mu, "mu", (("mu", DATA, "data"), ("pre", LINES, "pre-edge"), ("post", "#2a9d5c", "post-edge"), ("bkg", FIT, "background")))  # fmt: skip
+        self.lines: dict[str, list[Any]] = {}
+        self._lines(self.mu, "mu", (("mu", DATA, "data"), ("pre", LINES, "pre-edge"), ("post", POST, "post-edge")))  # fmt: skip
+        self._lines(self.mu, "bkg", (("bkg", FIT, "background"),))
         self._lines(self.norm, "norm", (("norm", DATA, "norm"), ("flat", LINES, "flat")))
         self._lines(
-            self.k, "k", (("data", DATA, "data"), ("fit", FIT, "fit"), ("window", "#999999", "window"))
+            self.k,
+            "k",
+            (
+                ("data", DATA, "data"),
+                ("fit", FIT, "fit"),
+                ("residual", LINES, "residual"),
+                ("window", "#999999", "window"),
+            ),
         )
         self._lines(self.r, "r", (("data", DATA, "data"), ("fit", FIT, "fit")))
         self.paths = ColumnDataSource({"xs": [], "ys": [], "color": [], "label": []})
@@ -42,7 +52,7 @@ class Plots:
         self.r_range = _box(self.r)
         for f in (self.mu, self.norm, self.k, self.r):
             for legend in f.legend:
-                _small(legend)
+                small(legend)
 
     @property
     def all(self) -> tuple[Any, ...]:
@@ -54,19 +64,21 @@ class Plots:
         drawn = {}
         for column, color, label in lines:
             drawn[column] = f.line(
-                "x", column, source=source, color=color, line_width=1.6, legend_label=label
+                "x", column, source=source, color=color, line_width=1.6, legend_label=label, name=label
             )
-        # the background may run far off at E0 and must not set the axis
-        f.y_range.renderers = [line for column, line in drawn.items() if column != "bkg"]
-        self.sources[name] = source
+        if name != "bkg":  # the background may run far off at E0 and must not set the axis
+            f.y_range.renderers = list(drawn.values())
+        self.sources[name], self.lines[name] = source, list(drawn.values())
 
     def _put(self, name: str, data: dict[str, Any]) -> None:
         """New columns for a plot; what has not changed is not sent."""
-        held = self.sources[name].data
-        if any(
-            not np.array_equal(np.asarray(held[c]), np.asarray(v), equal_nan=True) for c, v in data.items()
-        ):
-            self.sources[name].data = data
+        source = self.sources[name]
+        changed = {c: v for c, v in data.items() if not _same(source.data[c], v)}
+        if len(changed) == 1 and np.size(data["x"]) == np.size(source.data["x"]):
+            ((column, values),) = changed.items()
+            source.data[column] = values
+        elif changed:
+            source.data = data
 
     def show(self, view: View) -> None:
         """Draw a view. A step that failed leaves its plot empty, so that nothing old stands for something new."""
@@ -76,25 +88,28 @@ class Plots:
 
     def _mu(self, view: View) -> None:
         norm, chi = view.norm, view.chi
+        none: dict[str, Any] = {"x": [], "bkg": []}
         if norm is None:
             s = view.spectrum
-            empty = np.full(0 if s is None else s.energy.size, np.nan)
-            self._put("mu", {"x": [] if s is None else s.energy, "mu": [] if s is None else s.mu, "pre": empty, "post": empty, "bkg": empty})  # fmt: skip
+            energy, mu = (np.empty(0), np.empty(0)) if s is None else (s.energy, s.mu)
+            gap = np.full(energy.size, np.nan)
+            self._put("mu", {"x": energy, "mu": mu, "pre": gap, "post": gap})
             self._put("norm", {"x": [], "norm": [], "flat": []})
+            self._put("bkg", none)
             return
         gap = np.full(norm.energy.size, np.nan)
-        bkg = gap if chi is None or chi.bkg is None or chi.energy is None else np.interp(norm.energy, chi.energy, chi.bkg, left=np.nan, right=np.nan)  # fmt: skip
-        self._put("mu", {
-            "x": norm.energy, "mu": norm.mu, "pre": gap if norm.pre_edge is None else norm.pre_edge,
-            "post": gap if norm.post_edge is None else norm.post_edge, "bkg": bkg,
-        })  # fmt: skip
+        pre = gap if norm.pre_edge is None else norm.pre_edge
+        post = gap if norm.post_edge is None else norm.post_edge
+        self._put("mu", {"x": norm.energy, "mu": norm.mu, "pre": pre, "post": post})
+        have = chi is not None and chi.bkg is not None and chi.energy is not None
+        self._put("bkg", {"x": chi.energy, "bkg": chi.bkg} if have and chi is not None else none)
         self._put("norm", {"x": norm.energy, "norm": norm.norm, "flat": norm.flat})
         self.e0.location = float(norm.e0)
 
     def _k(self, view: View) -> None:
         chi, t = view.chi, view.transform
         if chi is None or t is None:
-            self._put("k", {"x": [], "data": [], "fit": [], "window": []})
+            self._put("k", {"x": [], "data": [], "fit": [], "residual": [], "window": []})
             return
         weight = t.kweight
         data = chi.chi * chi.k**weight
@@ -105,7 +120,7 @@ class Plots:
         inside = (chi.k >= view.loaded.spec.fit.k[0]) & (chi.k <= view.loaded.spec.fit.k[1])
         top = float(np.abs(data[inside]).max()) if inside.any() else 1.0
         window = np.interp(chi.k, t.k, t.window) * top
-        self._put("k", {"x": chi.k, "data": data, "fit": fit, "window": window})
+        self._put("k", {"x": chi.k, "data": data, "fit": fit, "residual": data - fit, "window": window})
         self.k.yaxis.axis_label = f"k{weight:g} \u03c7(k)"
         self.k_range.left, self.k_range.right = view.loaded.spec.fit.k
 
@@ -113,27 +128,32 @@ class Plots:
         t = view.transform
         if t is None:
             self._put("r", {"x": [], "data": [], "fit": []})
-            self.paths.data = {"xs": [], "ys": [], "color": [], "label": []}
+            self._put_paths([], {})
             return
         curves: dict[str, Any] = {}
         if view.fit is not None:
             curves = fit_transforms(view)
         gap = np.full(t.r.size, np.nan)
         self._put("r", {"x": t.r, "data": t.magnitude, "fit": curves.pop("fit", gap)})
+        self._put_paths(t.r, curves)
+        self.r_range.left, self.r_range.right = view.loaded.spec.fit.r
+
+    def _put_paths(self, r: Any, curves: dict[str, Any]) -> None:
         labels = list(curves)
+        if not labels and not self.paths.data["label"]:
+            return
         self.paths.data = {
-            "xs": [t.r] * len(labels), "ys": [curves[n] for n in labels], "label": labels,
+            "xs": [r] * len(labels), "ys": list(curves.values()), "label": labels,
             "color": [PATHS[i % len(PATHS)] for i in range(len(labels))],
         }  # fmt: skip
-        self.r_range.left, self.r_range.right = view.loaded.spec.fit.r
+
+
+def _same(held: Any, new: Any) -> bool:
+    return held is new or np.array_equal(np.asarray(held), np.asarray(new), equal_nan=True)
 
 
 def fit_transforms(view: View) -> dict[str, Any]:
     """|chi(R)| of the fit ("fit") and of each path, on the data's R."""
-    from dataclasses import replace
-
-    from .analysis import transform
-
     assert view.fit is not None
     assert view.chi is not None
     d = view.fit.data[0]
@@ -144,11 +164,16 @@ def fit_transforms(view: View) -> dict[str, Any]:
     return out
 
 
-def _figure(title: str, x: str, y: str, height: int) -> Any:
-    return figure(
+def blank(title: str, x: str, y: str, height: int) -> Any:
+    """An empty figure that keeps a reader's zoom; its tools are seen when the pointer is on it."""
+    made = figure(
         title=title, x_axis_label=x, y_axis_label=y, height=height, sizing_mode="stretch_width",
         tools="pan,wheel_zoom,box_zoom,reset,save", active_scroll="wheel_zoom", output_backend="canvas",
+        min_border=2,
     )  # fmt: skip
+    made.toolbar.logo, made.toolbar.autohide = None, True
+    made.title.text_font_size = made.axis.axis_label_text_font_size = "9pt"
+    return made
 
 
 def _box(f: Any) -> BoxAnnotation:
@@ -157,7 +182,8 @@ def _box(f: Any) -> BoxAnnotation:
     return box
 
 
-def _small(legend: Legend) -> None:
+def small(legend: Legend) -> None:
+    """Small print, and a click on a name hides its line."""
     legend.label_text_font_size = "8pt"
     legend.glyph_height = legend.glyph_width = 12
     legend.padding = legend.spacing = 2

@@ -12,14 +12,14 @@ import io
 import os
 import shutil
 import tempfile
-import warnings
 import zipfile
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
 from .. import files
-from ..errors import WriteError, XasuiteWarning
+from ..errors import WriteError
+from ..notices import warn
 
 CACHE_ENV = "XASUITE_CACHE"
 
@@ -103,10 +103,8 @@ def write(path: Path, content: bytes) -> Path:
         inner = path.relative_to(cache_dir())
         _instead.append(Path(tempfile.mkdtemp(prefix="xasuite-cache-")))
         atexit.register(shutil.rmtree, _instead[0], ignore_errors=True)
-        warnings.warn(
+        warn(
             f"the cache cannot be written ({exc}); results of FEFF are kept in {_instead[0]} until this process ends. "
             f"Name a folder for the cache in {CACHE_ENV}",
-            XasuiteWarning,
-            stacklevel=2,
         )
         return write(_instead[0] / inner, content)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -17,6 +16,7 @@ import numpy as np
 from .. import files, references
 from ..constants import ELEMENTS
 from ..errors import CrystalError
+from ..notices import silenced
 from ..records import Array, Source, frozen_array
 from . import cache, occupancy
 
@@ -126,7 +126,7 @@ def available() -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Names of the crystals and clusters that this project ships.
+        In alphabetical order; each is a name that `load_crystal` takes.
 
     Examples
     --------
@@ -149,7 +149,7 @@ def load_crystal(crystal: str | Path | Lattice | Crystal) -> Crystal:
     Returns
     -------
     Crystal
-        The structure of that name or file.
+        Symbols (n,) and positions (n, 3) in A of one cell, or of a cluster without a lattice.
 
     Raises
     ------
@@ -231,8 +231,7 @@ def _parsed_cif(text: str, name: str, source: Source) -> Crystal:
     from pymatgen.io.cif import CifParser
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with silenced():
             # Occupancies of mixed sites written as separate atoms may sum to 1 only within rounding.
             parser = CifParser.from_str(text, occupancy_tolerance=1.05, site_tolerance=1e-3)
             structures = parser.parse_structures(primitive=False, on_error="ignore")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..constants import ELEMENTS
-from ..errors import CrystalError, FeffError, XasuiteWarning
+from ..errors import CrystalError, FeffError
+from ..notices import warn
 from ..records import Array
 from .crystal import Crystal
 
@@ -82,7 +82,7 @@ def make_cluster(
     Returns
     -------
     Cluster
-        The atoms within `radius` A of the absorbing site, `absorber` put on it.
+        Positions (n, 3) in A with the absorber at the origin, ordered by distance.
 
     Raises
     ------
@@ -135,7 +135,7 @@ def feff_inp(
     Returns
     -------
     str
-        The text of feff.inp: FEFF8's cards, or FEFF6's for feff6l.
+        A whole input file, which `run_feff` takes.
 
     Raises
     ------
@@ -255,11 +255,9 @@ def _site_number(crystal: Crystal, symbols: tuple[str, ...], absorber: str, site
         mine = [n for n, symbol in first.items() if symbol in metals]
     if len(mine) > 1 and crystal.lattice is not None:
         others = ", ".join(crystal.labels[n - 1] for n in mine[1:])
-        warnings.warn(
+        warn(
             f"{crystal.name}: {absorber} absorbs on site {crystal.labels[mine[0] - 1]}; it could be {others} too "
             "(name one with site)",
-            XasuiteWarning,
-            stacklevel=5,
         )
     return mine[0]
 

@@ -104,7 +104,7 @@ def parse_feff_dat(text: str, origin: str = "", relative_amplitude: float = 0.0)
     Returns
     -------
     FeffPath
-        The path of a feffNNNN.dat's text.
+        Half path length reff in A, degeneracy, atoms, and FEFF's tables over k in 1/A.
 
     Raises
     ------
@@ -168,7 +168,7 @@ def read_feff_dat(path: str | Path) -> FeffPath:
     Returns
     -------
     FeffPath
-        The path of a feffNNNN.dat on disk.
+        As from `parse_feff_dat`; its source is the file.
 
     Raises
     ------

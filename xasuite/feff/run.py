@@ -1,7 +1,7 @@
 """FEFF run in a temporary folder of its own, under a time limit, its output kept.
 
 feff8l is six programs in a row, feff6l is one. FEFF ends with code 0 when it gives up, so each program's
-success is told by the file it has to leave.
+success is seen from the file it has to leave.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def run_feff(
     Returns
     -------
     FeffRun
-        FEFF's output for an input, from the cache when the same input was run by the same programs.
+        Key in the cache, kept files by name, FEFF's output, and whether it came from the cache.
 
     Raises
     ------

@@ -152,7 +152,7 @@ def shells(paths: Sequence[FeffPath], scatterer: str, *, within: float = SHELL_G
     Returns
     -------
     tuple of Shell
-        The shells of an element: a gap above `within` A starts a new one; 0 makes each distance its own.
+        By distance; each holds its paths, mean distance in A and number of atoms.
 
     Examples
     --------
@@ -201,7 +201,7 @@ def select(
     Returns
     -------
     FeffPath
-        One path: by FEFF's own number (`path`), or the one that stands for a shell of an element.
+        The path as FEFF wrote it; its degeneracy is the crystal's.
 
     Raises
     ------

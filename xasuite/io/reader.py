@@ -9,6 +9,7 @@ import zlib
 from pathlib import Path
 
 from ..errors import DataError, ReadError, XasuiteError
+from ..notices import warn
 from ..records import Scan, Source
 from .axis import Asked
 from .finish import finish
@@ -41,6 +42,12 @@ def read_one(
     units: str | None = None,
 ) -> Scan:
     """One scan of one file; `read` has the arguments and the errors."""
+    asked = Asked(element or "", edge or "", mu or "", reference or "", i0 or "", energy or "", units or "")
+    return finish(*load_group(path), asked)
+
+
+def load_group(path: str | Path) -> tuple[Table, Source]:
+    """The table of one group of a file as it stands there: the group named, or the only one that is usable."""
     file, group = split_group(path)
     tables, source = _load(file)
     if group:
@@ -56,8 +63,7 @@ def read_one(
                 "or read them all with read_all"
             )
         table = usable[0]
-    asked = Asked(element or "", edge or "", mu or "", reference or "", i0 or "", energy or "", units or "")
-    return _finish(table, source, len(tables) > 1, asked)
+    return table, _source_of(table, source, len(tables) > 1)
 
 
 def read_all(
@@ -97,7 +103,7 @@ def read_all(
     Returns
     -------
     list of Scan
-        Every scan of a file, in the file's order; ``file::text`` takes the groups whose name holds the text.
+        One for each scan, each with its group's name in its source.
 
     Raises
     ------
@@ -115,9 +121,6 @@ def read_all(
     >>> len(xs.read_all(path))
     1
     """
-    import warnings
-
-    from ..errors import XasuiteWarning
 
     file, group = split_group(path)
     tables, source = _load(file)
@@ -138,7 +141,7 @@ def read_all(
     if not scans:
         raise refused[0]
     for refusal in refused:
-        warnings.warn(f"left out: {refusal}", XasuiteWarning, stacklevel=2)
+        warn(f"left out: {refusal}")
     return scans
 
 
@@ -153,7 +156,7 @@ def groups(path: str | Path) -> list[str]:
     Returns
     -------
     list of str
-        Names of the groups of a file, in its order; [""] for a file of a single scan.
+        Each can be put behind the file's name: ``file::group``.
 
     Raises
     ------
@@ -185,8 +188,12 @@ def split_group(path: str | Path) -> tuple[Path, str]:
 
 
 def _finish(table: Table, source: Source, several: bool, asked: Asked) -> Scan:
+    return finish(table, _source_of(table, source, several), asked)
+
+
+def _source_of(table: Table, source: Source, several: bool) -> Source:
     group = table.group if several or table.group else ""
-    return finish(table, Source(source.path, group, source.sha256, table.format), asked)
+    return Source(source.path, group, source.sha256, table.format)
 
 
 def _pick(tables: list[Table], group: str, file: Path) -> Table:

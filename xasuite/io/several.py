@@ -97,7 +97,7 @@ def expanded(path: str | Path) -> list[str]:
     Returns
     -------
     list of str
-        The files that a name stands for, in natural order, each with the group named behind it.
+        Names that `read` takes, one for each scan.
 
     Raises
     ------

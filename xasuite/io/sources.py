@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from .. import files
 from ..errors import ReadError, SeriesError, XasuiteError
 from ..records import Array, Scan, Source
-from .formats.hdf5 import energy_axis
+from .formats import nxxas
+from .formats.hdf5 import energy_axis, entry_of, row_values
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 # names under which files of one scan are kept as text: such a file is not opened before it is read
@@ -270,6 +271,12 @@ def read_stack(stack: Entry, rows: Indices) -> StackRows:
                     channels[name] = np.asarray(data[low:high], float)[pick]
                 elif data.shape == (stack.rows,) and data.dtype.kind in "fiu":
                     scalars[name] = np.asarray(data[low:high], float)[pick]
+            entry = entry_of(group)
+            for name, data in nxxas.detectors(entry, energy.size).items():
+                if data.shape[:1] == (stack.rows,) and data.ndim == 2:
+                    channels[name] = np.asarray(data[low:high], float)[pick]
+            for name, data in row_values(entry, stack.rows).items():
+                scalars.setdefault(name, np.asarray(data[low:high], float)[pick])
     except (OSError, KeyError, RuntimeError, ValueError) as exc:
         raise ReadError(f"{stack.path} is a damaged HDF5 file: {str(exc)[:120]}") from None
     digest = xxhash.xxh3_128(energy.tobytes())

@@ -16,16 +16,27 @@ from ..errors import WriteError
 from ..files import replacing, write_text
 from ..records import Array, Chi, Normalized, Scan, Series, Spectrum, Transform
 from ..records.base import declared
-from .table import unique
+from .table import clean_names, unique
 
 FORMATS = {".prj": "athena", ".h5": "nxxas", ".hdf5": "nxxas", ".nxs": "nxxas", ".csv": "csv", ".xdi": "xdi"}
 
+# Version 1.0 of XDI's dictionary of metadata. Mono.d_spacing is required only where the abscissa is an angle, and is
+# among what the Q2XAFS workshop of 2024 strongly encourages
+XDI_REQUIRED = ("Element.symbol", "Element.edge")
+XDI_RECOMMENDED = (
+    "Facility.name", "Facility.xray_source", "Beamline.name", "Scan.start_time", "Mono.d_spacing",
+)  # fmt: skip
+XDI_OF_REFERENCE = ("Element.reference", "Element.ref_edge")
 _FIELD = re.compile(r"[A-Z][\w-]*\.[\w-]+")  # a key of XDI's
 
 
 @dataclass
-class _Entry:
-    """What every writer needs of a record: columns, the first of them the axis, and how to read them."""
+class Entry:
+    """What every writer needs of a record: columns, the first of them the axis, and how to read them.
+
+    `made_by` is the expression over channels that mu was made by, also where those are not kept; `measured` is false
+    for what was calculated. A stack has arrays (m, n), facts a row, and `rows` the numbers (m,) beside it.
+    """
 
     columns: dict[str, Array]
     label: str
@@ -35,8 +46,11 @@ class _Entry:
     reference_expr: str = ""
     mu: Array | None = None
     reference: Array | None = None
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: Any = field(default_factory=dict)
     meta: Mapping[str, Any] = field(default_factory=dict)
+    made_by: str = "mu"
+    measured: bool = True
+    rows: Mapping[str, Array] = field(default_factory=dict)
 
 
 def write(path: str | Path, records: Any, format: str | None = None) -> Path:
@@ -54,7 +68,7 @@ def write(path: str | Path, records: Any, format: str | None = None) -> Path:
     Returns
     -------
     Path
-        Path The file written.
+        The file written.
 
     Raises
     ------
@@ -82,7 +96,10 @@ def write(path: str | Path, records: Any, format: str | None = None) -> Path:
         raise WriteError(f"{target}: there is no record to write")
     if kind in {"athena", "nxxas", "xdi"} and any("energy" not in e.columns for e in entries):
         raise WriteError(f"{target}: {kind} holds mu(E); write chi(k) and chi(R) as .csv")
-    writers[kind](target, entries)
+    if kind == "nxxas":
+        _write_nexus(target, entries, records if isinstance(records, Series) else None)
+    else:
+        writers[kind](target, entries)
     return target
 
 
@@ -101,15 +118,19 @@ def _flatten(records: Any) -> Iterable[Any]:
         yield records
 
 
-def _entry(record: Any) -> _Entry:
+def _entry(record: Any) -> Entry:
     """A record as columns, its label free of control characters that no format holds."""
     entry = _columns(record)
     entry.meta = getattr(record, "meta", {})
+    steps = [s.settings.get("expr") for s in getattr(record, "history", ()) if s.name == "mu"]
+    entry.made_by = str(steps[0]) if steps and steps[0] else entry.mu_expr
+    simulated = getattr(getattr(record, "source", None), "format", "") == "simulated"
+    entry.measured = not (simulated or entry.meta.get("is_experimental") is False)
     entry.label = "".join(c if c.isprintable() else " " for c in entry.label).strip()
     return entry
 
 
-def _columns(record: Any) -> _Entry:
+def _columns(record: Any) -> Entry:
     facts = {
         "notes": list(getattr(record, "notes", ())),
         "source": str(getattr(record, "source", "")),
@@ -118,7 +139,7 @@ def _columns(record: Any) -> _Entry:
     }
     if isinstance(record, Scan):
         spectrum = record.mu()
-        return _Entry(
+        return Entry(
             {"energy": record.energy, **record.channels}, record.label, record.element, record.edge, record.mu_expr,
             record.reference_expr, record.channel(record.mu_expr),
             record.channel(record.reference_expr) if spectrum.reference is not None else None, facts,
@@ -129,13 +150,13 @@ def _columns(record: Any) -> _Entry:
             facts |= {"e0": float(record.e0), "edge_step": float(record.edge_step)}
         columns = _sampled(record, "energy")
         reference = "reference" if "reference" in columns else ""
-        return _Entry(columns, label, element, edge, "mu", reference, record.mu, record.reference, facts)
+        return Entry(columns, label, element, edge, "mu", reference, record.mu, record.reference, facts)
     if isinstance(record, Chi) and not record.stacked:
-        return _Entry(_sampled(record, "k"), label, element, edge, facts=facts)
+        return Entry(_sampled(record, "k"), label, element, edge, facts=facts)
     if isinstance(record, Transform) and not record.stacked:
         chir = record.chir
         parts = {"chir_mag": np.abs(chir), "chir_re": chir.real, "chir_im": chir.imag}
-        return _Entry({"r": record.r, **parts}, record.label, facts=facts)
+        return Entry({"r": record.r, **parts}, record.label, facts=facts)
     raise WriteError(
         f"{type(record).__name__} is no record that can be written; give a Scan, Spectrum or Series"
     )
@@ -163,7 +184,7 @@ def _numbers(values: Array) -> list[str]:
 # -- Athena ----------------------------------------------------------------------------------------------
 
 
-def _write_athena(target: Path, entries: list[_Entry]) -> None:
+def _write_athena(target: Path, entries: list[Entry]) -> None:
     lines = [
         "# Athena project file -- Demeter version 0.9.26",
         "# written by xasuite",
@@ -204,7 +225,7 @@ def _tag(index: int) -> str:
     return letters
 
 
-def _athena_group(entry: _Entry, tag: str, label: str, mu: Array | None, reference: str) -> list[str]:
+def _athena_group(entry: Entry, tag: str, label: str, mu: Array | None, reference: str) -> list[str]:
     energy = entry.columns["energy"]
     good = np.isfinite(mu) if mu is not None else np.zeros(energy.shape, bool)
     if mu is None or not good.any():
@@ -241,66 +262,34 @@ def _quote(value: Any) -> str:
 # -- NXxas -----------------------------------------------------------------------------------------------
 
 
-def _write_nexus(target: Path, entries: list[_Entry]) -> None:
+def _write_nexus(target: Path, entries: list[Entry], series: Series | None = None) -> None:
     import h5py
 
     from ..version import __version__
+    from . import nxxas
 
+    if series is not None and (stack := nxxas.stacked(entries, series.table)):
+        stack.label = series.label or "series"
+        entries = [stack]
     names: list[str] = []
     with replacing(target) as temporary:
         try:
             with h5py.File(temporary, "w", track_order=True) as handle:
                 handle.attrs["NX_class"] = "NXroot"
                 for entry in entries:
-                    name = re.sub(r"[/\x00]+", "_", entry.label.strip()) or "scan"
-                    name = unique("scan" if name in {".", ".."} else name, names, "#")
+                    name = re.sub(r"[^0-9A-Za-z_]+", "_", entry.label.strip()) or "scan"
+                    name = unique("scan" if name == "_" else name, names)
                     names.append(name)
-                    _nexus_entry(handle.create_group(name, track_order=True), entry, __version__)
+                    nxxas.write_entry(handle.create_group(name, track_order=True), entry, __version__)
                 handle.attrs["default"] = names[0]
         except (ValueError, RuntimeError) as exc:
             raise WriteError(f"{target} cannot be written: {exc}") from exc
 
 
-def _nexus_entry(group: Any, entry: _Entry, version: str) -> None:
-    import h5py
-
-    def put(path: str, value: Any, nx_class: str = "", **attributes: Any) -> Any:
-        parent, _, _ = path.rpartition("/")
-        if parent and nx_class:
-            group.require_group(parent).attrs["NX_class"] = nx_class
-        data = group.create_dataset(path, data=value)
-        data.attrs.update(attributes)
-        return data
-
-    group.attrs.update({"NX_class": "NXentry", "default": "plot"})
-    put("definition", "NXxas")
-    put("title", entry.label)
-    put("element/symbol", entry.element, "NXelement")
-    put("edge/name", entry.edge, "NXedge")
-    put("energy", entry.columns["energy"], units="eV", long_name="Energy (eV)")
-    put("intensity", entry.mu, long_name="mu(E)")
-    put("mode", "transmission" if "ln(" in entry.mu_expr or "mu" in entry.mu_expr else "fluorescence")
-    put("sample/name", entry.label or "unknown", "NXsample")
-    channels = [c for c in entry.columns if c != "energy"]
-    group.create_dataset("rawdata", data=np.array([entry.columns[c] for c in channels]))
-    group["rawdata"].attrs["array_labels"] = json.dumps(channels)
-    plot = group.create_group("plot")
-    plot.attrs.update({"NX_class": "NXdata", "signal": "intensity", "axes": "energy"})
-    plot["energy"], plot["intensity"] = (
-        h5py.SoftLink(f"{group.name}/energy"),
-        h5py.SoftLink(f"{group.name}/intensity"),
-    )
-    put("process/program", "xasuite", "NXprocess")
-    put("process/version", version)
-    put("process/notes", json.dumps(entry.facts))
-    put("xasuite/mu_expression", entry.mu_expr, "NXparameters")
-    put("xasuite/reference_expression", entry.reference_expr)
-
-
 # -- text ------------------------------------------------------------------------------------------------
 
 
-def _describe(entry: _Entry) -> dict[str, Any]:
+def _describe(entry: Entry) -> dict[str, Any]:
     return {
         "label": entry.label,
         "element": entry.element,
@@ -311,7 +300,7 @@ def _describe(entry: _Entry) -> dict[str, Any]:
     }
 
 
-def _write_csv(target: Path, entries: list[_Entry]) -> None:
+def _write_csv(target: Path, entries: list[Entry]) -> None:
     first = entries[0]
     axis = next(iter(first.columns))
     columns = dict(first.columns)
@@ -335,7 +324,7 @@ def _write_csv(target: Path, entries: list[_Entry]) -> None:
     write_text(target, "\n".join(lines) + "\n")
 
 
-def _write_xdi(target: Path, entries: Sequence[_Entry]) -> None:
+def _write_xdi(target: Path, entries: Sequence[Entry]) -> None:
     from ..version import __version__
 
     if len(entries) != 1:
@@ -346,24 +335,47 @@ def _write_xdi(target: Path, entries: Sequence[_Entry]) -> None:
     if any(not np.isfinite(v).all() for v in entry.columns.values()):
         raise WriteError(f"{target}: XDI holds finite numbers only, and a channel of {entry.label} is not")
     names = [re.sub(r"\s+", "_", n) for n in entry.columns]
-    fields = {f"Column.{i}": n + (" eV" if n == "energy" else "") for i, n in enumerate(names, start=1)}
-    # what an XDI file said stays said; its columns, element and name are the record's
-    fields |= {
-        k: v
-        for k, v in entry.meta.items()
-        if _FIELD.fullmatch(k) and not k.startswith(("Column.", "Xasuite."))
+    said = {k: re.sub(r"[\r\n]+", " ", str(v)).strip() for k, v in _xdi_fields(entry, names).items()}
+    said["Xasuite.absent"] = _absent(entry, said)
+    programs = f"{entry.meta.get('xdi_programs', '')} xasuite/{__version__}".strip()
+    lines = [f"# XDI/1.0 {programs}", *(f"# {k}: {v}" for k, v in said.items() if v), "# ///"]
+    lines += [f"# {line}".rstrip() for line in str(entry.meta.get("comments", "")).splitlines()]
+    lines += ["# " + "-" * 20, "# " + " ".join(names)]
+    lines += [" ".join(row) for row in zip(*(_numbers(v) for v in entry.columns.values()), strict=True)]
+    write_text(target, "\n".join(lines) + "\n")
+
+
+def _xdi_fields(entry: Entry, names: list[str]) -> dict[str, Any]:
+    """Every field of an XDI file: what its source said stays said; columns, element and name are the record's."""
+    told: dict[
+        str, str
+    ] = {}  # what the source says of a column behind its name: the unit, and after || what it is
+    for key, value in entry.meta.items():
+        label, _, rest = str(value).partition(" ")
+        if key.startswith("Column.") and label:
+            told[clean_names([label])[0]] = rest
+    told["energy"] = "eV"
+    fields: dict[str, Any] = {
+        f"Column.{i}": f"{n} {told.get(n, '')}".strip() for i, n in enumerate(names, start=1)
     }
-    fields |= {
+    for key, value in entry.meta.items():
+        if key in {"comments", "xdi_version", "xdi_programs"} or key.startswith(("Column.", "Xasuite.")):
+            continue
+        if isinstance(value, (str, int, float, bool)):
+            fields[key if _FIELD.fullmatch(key) else f"Source.{re.sub(r'[^A-Za-z0-9_-]+', '_', key)}"] = value
+    return fields | {
         "Element.symbol": entry.element,
         "Element.edge": entry.edge,
         "Sample.name": re.sub(r"\s+", " ", entry.label).strip(),
         "Xasuite.mu": entry.mu_expr,
         "Xasuite.reference": entry.reference_expr,
         "Xasuite.source": entry.facts["source"],
-    } | {f"Xasuite.note{i}": note for i, note in enumerate(entry.facts["notes"], start=1)}
-    said = {k: " ".join(str(v).split()) for k, v in fields.items()}
-    lines = [f"# XDI/1.0 xasuite/{__version__}", *(f"# {k}: {v}" for k, v in said.items() if v), "# ///"]
-    lines += [f"# {line}".rstrip() for line in str(entry.meta.get("comments", "")).splitlines()]
-    lines += ["# " + "-" * 20, "# " + " ".join(names)]
-    lines += [" ".join(row) for row in zip(*(_numbers(v) for v in entry.columns.values()), strict=True)]
-    write_text(target, "\n".join(lines) + "\n")
+    } | {f"Xasuite.note{i}": note for i, note in enumerate(entry.facts["notes"], start=1)}  # fmt: skip
+
+
+def _absent(entry: Entry, fields: Mapping[str, str]) -> str:
+    """The fields that XDI's dictionary requires or recommends and that no one has said."""
+    recommended = (*XDI_RECOMMENDED, *(XDI_OF_REFERENCE if entry.reference is not None else ()))
+    kinds = {"required": XDI_REQUIRED, "recommended": recommended}
+    lacking = {kind: [k for k in keys if not fields.get(k)] for kind, keys in kinds.items()}
+    return "; ".join(f"{kind}: {', '.join(keys)}" for kind, keys in lacking.items() if keys)

@@ -144,6 +144,8 @@ QUANTITIES: dict[str, Quantity] = {
         Quantity("e0", "ΔE₀", "eV", r"\Delta E_0", words="shift of the edge energy"),
         Quantity("third", "C₃", "Å³", "C_3", power=4, words="third cumulant"),
         Quantity("fourth", "C₄", "Å⁴", "C_4", power=5, words="fourth cumulant"),
+        Quantity("ei", "E_i", "eV", "E_i", words="imaginary part added to the energy"),
+        Quantity("dphase", "Δφ", "rad", r"\Delta\varphi", words="phase added to the path's"),
         Quantity("reff", "R_eff", "Å", r"R_\mathrm{eff}", form=".4f", words="half path length in the structure"),
         Quantity("degen", "Degeneracy", form="g"),
         # a fit

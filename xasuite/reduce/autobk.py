@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from typing import Any, Literal
@@ -12,7 +11,8 @@ from numpy.typing import NDArray
 
 from .._larch import checks
 from ..constants import KTOE
-from ..errors import RangeError, ReductionError, XasuiteWarning
+from ..errors import RangeError, ReductionError
+from ..notices import warn
 from ..records import Array, Chi, Normalized, Series, Step, name_of, sealed
 from .autobk_matrices import KSTEP, Settings, SplineMatrices, clamped, spline_matrices
 from .lines import CHUNK
@@ -137,12 +137,10 @@ def _warn_of_spikes(away: Array, steps: Array, settings: Settings, what: str) ->
     away = np.abs(away).max(axis=1, initial=0.0) / steps
     wild = np.flatnonzero(away > SPIKE)
     if wild.size:
-        warnings.warn(
+        warn(
             f"{what}: the background runs {away.max():.0f} edge steps away from mu next to E0"
             f"{f' in {wild.size} of {away.size} spectra' if away.size > 1 else ''}: rbkg = {settings.rbkg:g} with kweight = "
             f"{settings.kweight} leaves it undetermined there, and chi(k) is off; lower rbkg or kweight",
-            XasuiteWarning,
-            stacklevel=4,
         )
 
 

@@ -44,7 +44,7 @@ def average_repeats(spectrum: Spectrum, *, within: float = 1e-6) -> Spectrum:
     Returns
     -------
     Spectrum
-        The spectrum in ascending energy, with points of one energy averaged.
+        Energy (n,) strictly ascending; a note says how many points were averaged.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def rebin(
     Returns
     -------
     Spectrum
-        The spectrum on a grid of three regions: pre-edge, XANES, and EXAFS in constant steps of k.
+        mu (..., m) on the new energies (m,), with mu_err where the data had one.
 
     Raises
     ------
@@ -212,7 +212,7 @@ def deglitch(
     Returns
     -------
     Spectrum
-        The spectrum with glitches replaced by the straight line between their neighbours.
+        On the same energies; a note lists the points in eV.
 
     Raises
     ------
@@ -277,8 +277,8 @@ def find_glitches(
 
     Returns
     -------
-    object
-        Which points (..., n) are glitches, as booleans.
+    array of bool
+        Shape (..., n), that of mu: True at a glitch.
 
     Examples
     --------

@@ -100,17 +100,16 @@ def correct_overabsorption(data: Normalized | Chi, geometry: Geometry) -> Any:
     Parameters
     ----------
     data : Normalized or Chi
-        Normalized or Chi Of a Normalized the XANES is corrected for an infinitely thick sample (Haskel's
-        FLUO, as Larch's fluo_corr); of a Chi the amplitude, for a sample of any thickness (Booth and Bridges
-        2005).
+        Of a Normalized the XANES is corrected, for an infinitely thick sample (Haskel's FLUO, as Larch's
+        fluo_corr); of a Chi the amplitude, for a sample of any thickness (Booth and Bridges 2005).
     geometry : Geometry
-        Geometry Composition, angles and thickness.
+        Composition, angles and thickness.
 
     Returns
     -------
-    object
-        Spectrum or Chi A Spectrum has to be normalised again. The last Step holds the factor on a small chi
-        100 eV above the edge and its relative error, `amplitude_err`; a note says both.
+    Spectrum or Chi
+        A Spectrum has to be normalised again. The last Step holds the factor on a small chi 100 eV above the
+        edge and its relative error, `amplitude_err`; a note says both.
 
     Raises
     ------
@@ -232,14 +231,14 @@ def correct_deadtime(
     Parameters
     ----------
     scan : Scan
-        Scan.
+        Counts (n,) by channel.
     channels : sequence of str
-        names of the counts that are corrected.
+        Names of the counts that are corrected.
     rates : sequence of str
-        names of the channels with the input count rate as measured (1/s), one for each of `channels`, or one
+        Names of the channels with the input count rate as measured (1/s), one for each of `channels`, or one
         for all.
     tau : float
-        dead time, s.
+        Dead time, s.
     model : str
         "paralysable", measured = true exp(-true tau); or "nonparalysable", true = measured / (1 - measured
         tau).
@@ -247,15 +246,15 @@ def correct_deadtime(
     Returns
     -------
     Scan
-        Scan With a note, and `amplitude_err`: what 10 % of the dead time change between the smallest and the
-        largest factor of the scan.
+        With a note, and `amplitude_err`: what 10 % of the dead time change between the smallest and the largest
+        factor of the scan.
 
     Raises
     ------
     ChannelError
-        No such channel; a rate that no detector with this dead time shows.
+        No such channel.
     ReductionError
-        No such channel; a rate that no detector with this dead time shows.
+        A rate that no detector with this dead time shows.
 
     Examples
     --------
@@ -313,27 +312,26 @@ def merge_elements(
     Parameters
     ----------
     scan : Scan
-        Scan.
+        Counts (n,) by channel.
     channels : sequence of str
-        the elements' channels, two or more.
+        The elements' channels, two or more.
     i0 : str
-        the channel that each is divided by.
+        The channel that each is divided by.
     weights : sequence of float, optional
-        one a channel; left out, the inverse variance of each element's normalised mu (its third differences
+        One a channel; left out, the inverse variance of each element's normalised mu (its third differences
         above the edge), so that an element counts by its edge over its noise and not by its counts.
 
     Returns
     -------
     Spectrum
-        Spectrum mu is normalised and has mu_err, the standard deviation of the mean by the elements' scatter
-        (`merge`).
+        mu (n,) is normalised; mu_err is the standard deviation of the mean by the elements' scatter (`merge`).
 
     Raises
     ------
     ChannelError
-        No such channel; an element without an edge.
+        No such channel.
     ReductionError
-        No such channel; an element without an edge.
+        An element of the detector without an edge.
 
     Examples
     --------
@@ -368,7 +366,7 @@ def correction_error(data: Spectrum | Chi) -> float:
     Returns
     -------
     float
-        The relative standard error that the corrections of a record's history add to its amplitudes.
+        0.01 is one per cent; 0 where nothing was corrected.
 
     Examples
     --------

@@ -56,7 +56,7 @@ def tabulated_e0(element: str, edge: str = "K") -> float:
     Returns
     -------
     float
-        The tabulated edge energy in eV (xraydb; Elam et al. 2002).
+        In eV.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def find_e0(spectrum: Spectrum, *, which: Which = "auto") -> Array:
     Returns
     -------
     array
-        E0 (...) in eV of each spectrum.
+        Shape (...), the rows of the stack; a single spectrum gives a number. NaN is never returned.
 
     Raises
     ------
@@ -143,8 +143,8 @@ def inflections(
 
     Returns
     -------
-    tuple of Inflection or tuple[tuple of Inflection, ...]
-        Every significant inflection of the edge region, ascending; a tuple a row for a stack.
+    tuple of Inflection or tuple of tuple of Inflection
+        Each with its energy in eV and its derivative as a share of the largest.
 
     Raises
     ------

@@ -164,20 +164,20 @@ def misfit(energy: Array, norm: Array, e0: float, r: Ranges, shape: EdgeShape) -
 
 
 def edge_step_error(normalized: Normalized, foil: Normalized | None = None) -> Array:
-    """The standard error (...) of the edge step as a share of it, from how it was found and where the scan ends.
+    """The standard error of the edge step as a share of it, from how it was found and where the scan ends.
 
     Parameters
     ----------
     normalized : Normalized
-        Normalized What `normalize` gave; one spectrum or a stack.
+        What `normalize` gave; one spectrum or a stack.
     foil : Normalized, optional
-        Normalized, optional A foil whose S02 the sample's N is divided by: the error is then that of the
-        ratio of the two steps. What is common to both cancels only where both were normalised by one method.
+        A foil whose S02 the sample's N is divided by: the error is then that of the ratio of the two steps. What
+        is common to both cancels only where both were normalised by one method.
 
     Returns
     -------
     array
-        Array Relative errors: 0.01 is one per cent. The noise of the spectrum is not in them.
+        Relative errors (...), the rows of the stack: 0.01 is one per cent. The noise of the spectrum is not in them.
 
     Raises
     ------

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from .._larch import checks
-from ..errors import DataError, ReductionError, XasuiteWarning
+from ..errors import DataError, ReductionError
+from ..notices import warn
 from ..records import Array, Series, Spectrum, Step, frozen_array, name_of, spread
 from .edge import SIGNIFICANT, find_e0, inflections, tabulated_e0
 from .stacks import checked, interpolable, over_series, per_row, plain, recast, takes_series
@@ -56,7 +56,7 @@ def shift(spectrum: Spectrum, by: float | Array) -> Spectrum:
     Returns
     -------
     Spectrum
-        The spectrum with `by` eV added to its energy.
+        The same mu; the shift is in its history.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def calibrate(
     Returns
     -------
     Spectrum
-        The spectrum on the scale on which its foil's E0 has the tabulated value.
+        Shifted by the tabulated E0 less the foil's; the shift is in its history.
 
     Raises
     ------
@@ -139,11 +139,9 @@ def calibrate(
         e0 = foil.map(_first_inflection)
     by = tabulated - per_row(e0, spectrum.lead, "e0", what)
     if np.any(np.abs(by) > SUSPICIOUS_SHIFT):
-        warnings.warn(
+        warn(
             f"{what}: calibration moves the energy by {by.ravel()[np.argmax(np.abs(by))]:+.1f} eV; is the {used} "
             f"a foil of {spectrum.element or 'this element'}?",
-            XasuiteWarning,
-            stacklevel=3,
         )
     moved = shift(spectrum, by if by.ndim else float(by))
     step = Step("calibrate", {"e0": plain(e0), "tabulated": tabulated, "use": used, "by": plain(by)})
@@ -179,7 +177,7 @@ def align(
     Returns
     -------
     Alignment
-        The spectrum on the energy scale of `to`, by the shift that lays one foil's edge on the other's.
+        The moved spectrum, the shift (...) in eV, its standard error, and which signal was compared.
 
     Raises
     ------

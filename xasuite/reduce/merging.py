@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Literal
 
@@ -10,7 +9,8 @@ import numpy as np
 
 from .._larch import checks
 from ..choices import Align
-from ..errors import DataError, ReductionError, XasuiteWarning
+from ..errors import DataError, ReductionError
+from ..notices import warn
 from ..records import Array, Normalized, Scan, Series, Source, Spectrum, Step, name_of
 from .edge import find_e0
 from .energy import align as align_to
@@ -55,7 +55,7 @@ def merge(
     Returns
     -------
     Spectrum
-        The weighted mean of scans, with its standard deviation in mu_err (n,).
+        On the energies of the first scan; a note gives scans and weights.
 
     Raises
     ------
@@ -190,8 +190,6 @@ def _weights(scans: list[Spectrum], weights: Sequence[float] | str | None, grid:
 def _warn_unaligned(scans: list[Spectrum]) -> None:
     e0s = [float(find_e0(s)) for s in scans]
     if np.ptp(e0s) > UNALIGNED:
-        warnings.warn(
+        warn(
             f"E0 of the {len(scans)} merged scans spans {np.ptp(e0s):.2f} eV; align them before merging",
-            XasuiteWarning,
-            stacklevel=3,
         )

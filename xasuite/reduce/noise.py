@@ -40,7 +40,7 @@ def noise_of(k: Array, chi: Array) -> Array:
     Returns
     -------
     array
-        Standard deviation epsilon_k (...) of chi (..., nk) on k (nk,) in 1/A.
+        Shape (...), the rows of chi, for the k weight of `kweight`.
 
     Raises
     ------
@@ -93,8 +93,7 @@ def usable_k(chi: Chi | Series) -> Array:
     Returns
     -------
     array
-        The k (...) in 1/A from which the signal lies below the noise; the end of the data where it never
-        does.
+        Shape (...), the rows of chi.
 
     Raises
     ------

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
 from .._larch import checks
-from ..errors import RangeError, XasuiteWarning
+from ..errors import RangeError
+from ..notices import warn
 from ..records import Array
 
 Range = tuple[float, float]
@@ -83,9 +83,7 @@ def cut(pair: Range, span: Range, name: str, what: str) -> Range:
             f"{what}: {name} = ({pair[0]:g}, {pair[1]:g}) eV lies outside the scan, ({low:.1f}, {high:.1f}) eV"
         )
     if used != pair:
-        warnings.warn(
+        warn(
             f"{what}: {name} = ({pair[0]:g}, {pair[1]:g}) eV reaches beyond the scan; used ({used[0]:.1f}, {used[1]:.1f})",
-            XasuiteWarning,
-            stacklevel=5,
         )
     return used

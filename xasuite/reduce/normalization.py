@@ -59,7 +59,7 @@ def normalize(
     Returns
     -------
     Normalized
-        A spectrum with E0, edge step, pre- and post-edge lines, normalised and flattened mu.
+        edge_step (...) and e0 (...) by row; norm and flat (..., n) are 1 far above the edge.
 
     Raises
     ------

@@ -46,8 +46,7 @@ def other_edges(data: Normalized) -> tuple[OtherEdge, ...]:
     Returns
     -------
     tuple of OtherEdge
-        K edges of the next heavier elements that a normalised spectrum (n,) shows, by energy; none where its
-        own is not K.
+        Each with element, energy in eV, jump as a share of the edge step, and k in 1/A.
 
     Examples
     --------

@@ -6,7 +6,6 @@ Rows of a Series that cannot be analysed are marked, and the rest goes on.
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any, TypeVar, cast
@@ -15,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._larch import checks
-from ..errors import DataError, ReductionError, XasuiteError, XasuiteWarning
+from ..errors import DataError, ReductionError, XasuiteError
+from ..notices import warn
 from ..records import Array, Series, Spectrum, name_of, spread
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -121,11 +121,9 @@ def interpolable(spectrum: Spectrum) -> dict[str, Array]:
         if np.isfinite(spectrum.reference).all():
             out["reference"] = spectrum.reference
         else:
-            warnings.warn(
+            warn(
                 f"{name_of(spectrum)}: the reference is not finite everywhere and is left out; align or calibrate "
                 "before, which use its finite points",
-                XasuiteWarning,
-                stacklevel=4,
             )
     return out
 

@@ -58,8 +58,8 @@ def figure(kind: str, /, *inputs: Any, **options: Any) -> Any:
 
     Returns
     -------
-    object
-        A figure as a matplotlib Figure; save it with `save_figure`.
+    matplotlib.figure.Figure
+        In the style of the suite, at its column width.
 
     Raises
     ------
@@ -172,7 +172,7 @@ def save_figure(
     Returns
     -------
     list of Path
-        Write a figure as stem.pdf, stem.svg, stem.png; `width` in inches scales it to another column.
+        The files written.
 
     Raises
     ------

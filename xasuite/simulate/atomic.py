@@ -37,7 +37,7 @@ class Setup:
     relative_to: "step" adds chi times the edge step that `normalize` finds, so that the pipeline gives chi back;
         "atomic" has mu0 (1 + chi) with the falling mu0(E) of the atom (docs/decisions/simulated_chi.md).
     normalization: what `normalize` is called with to find that step (pre, norm, nnorm).
-    onset: k in 1/A over which chi sets in: at lower k FEFF's sum of paths means nothing, and the edge is modelled.
+    onset: k in 1/A over which chi sets in: at lower k FEFF's sum of paths is not valid, and the edge is modelled.
     glitches: how many single points are off by 2 to 20 % of the edge step, at random.
     drift: how far the recorded energy lies above the true one, eV, () or (m,).
     """

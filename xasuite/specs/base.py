@@ -19,7 +19,6 @@ from pydantic import (
 from ..errors import ExpressionError, SpecError
 from ..expressions import parse
 from .mistakes import Mistake, validation_mistakes
-from .write import to_toml
 
 
 class Table(BaseModel):
@@ -116,6 +115,8 @@ class SpecTable(Table):
 
     def to_toml(self) -> str:
         """The text of a file that loads as an equal spec."""
+        from .write import to_toml
+
         return to_toml(self.tables())
 
 

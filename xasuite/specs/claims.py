@@ -31,7 +31,7 @@ class Trend(_Check):
 
 
 class ToldApart(_Check):
-    """A path's value is told from `other`, the value of another model; `control` is the spec of that other model."""
+    """A path's value is distinguished from `other`, the value of another model; `control` is the spec of that other model."""
 
     kind: Literal["told_apart"]
     path: str

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
 
-from ..errors import SpecError, XasuiteWarning
+from ..errors import SpecError
+from ..notices import warn
 from .schema import FORMAT, Spec
 from .series import SeriesSpec
 from .toml import line_of, parse_toml, read_text, upgraded
@@ -112,8 +112,8 @@ def parse_spec(text: str, path: str | Path = "spec.toml", kind: type[Any] | None
 
     Returns
     -------
-    Loaded[object]
-        Check a spec given as text; `load_spec` says the rest.
+    Loaded
+        The spec with its name and text.
 
     Raises
     ------
@@ -133,10 +133,8 @@ def parse_spec(text: str, path: str | Path = "spec.toml", kind: type[Any] | None
     path = Path(path)
     raw = parse_toml(text, path)
     if raw.get("xasuite") == 1:
-        warnings.warn(
+        warn(
             f"{path.name} is written in format 1 of specs; xasuite check --upgrade {path} rewrites it as format {FORMAT}",
-            XasuiteWarning,
-            stacklevel=3,
         )
         text = upgraded(text)
         raw = parse_toml(text, path)

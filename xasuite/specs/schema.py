@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from ..choices import Align, BackgroundKWeight, Edge, KWeight, Method, PathValue, Program, Window
 from ..constants import independent_points
+from ..expressions import parse
 from .base import Listed, NotNegative, Pair, Positive, SpecTable, Table, Text, Texts, Value, merged
 from .meaning import names_mistakes
 from .mistakes import Mistake, validation_mistakes
@@ -83,6 +84,12 @@ class Data(Table):
     element: str | None = None  # overrides [sample] for this row: two edges of one bond fitted together
     edge: Edge | None = None
     published: str | None = None  # the published row it is scored against; the label where left out
+    kind: Literal["mu", "chi"] = "mu"  # what the file holds
+    chi: str | None = None  # of a chi(k) file: its columns of chi and of its standard deviation
+    chi_err: str | None = None
+    chi_kweight: int = Field(0, ge=0, le=4)
+    # numbers that expressions may name, such as T; text is the field of the file's header that begins with one
+    variables: dict[str, float | str] = Field(default_factory=dict)
     source: str = ""  # citation and licence of the data, printed in the output
     example: str | None = None  # package data of an installed package: "PyMca5:EXAFS_Cu.dat"
     deadtime: DeadTime | None = None
@@ -93,6 +100,25 @@ class Data(Table):
         self.one_of("file", "files", "simulate", "example")
         if self.elements is not None and self.mu is not None:
             raise ValueError("elements are mu: leave mu out")
+        if self.kind == "chi":
+            of_mu = (
+                "files",
+                "simulate",
+                "mu",
+                "reference",
+                "i0",
+                "energy",
+                "units",
+                "e0",
+                "deadtime",
+                "elements",
+            )
+            if wrong := [n for n in of_mu if getattr(self, n) not in (None, ())]:
+                raise ValueError(f'kind = "chi" is chi(k) itself and takes no {", ".join(wrong)}')
+        elif self.chi is not None or self.chi_err is not None or self.chi_kweight:
+            raise ValueError(
+                'chi, chi_err and chi_kweight belong to a chi(k) file: write kind = "chi" as well'
+            )
         return self
 
 
@@ -225,6 +251,8 @@ class Path(Table):
     sigma2: Value = 0.0
     third: Value = 0.0
     fourth: Value = 0.0
+    ei: Value = 0.0
+    dphase: Value = 0.0
 
     @model_validator(mode="after")
     def _one_structure(self) -> Path:
@@ -237,6 +265,20 @@ class Path(Table):
         """The number or expression of one of the path's values."""
         found: str | float | None = getattr(self, name)
         return found
+
+
+class Restraint(Table):
+    """Something known beside the data: an expression of parameters and values of paths, its value and standard deviation."""
+
+    that: Text
+    is_: float = Field(alias="is")
+    within: Positive
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Restraint:
+        if not parse(self.that).names:
+            raise ValueError(f'that = "{self.that}" names no parameter and no value of a path')
+        return self
 
 
 class TruthShell(Table):
@@ -299,6 +341,7 @@ class Spec(SpecTable):
     errors: Errors | Literal["fit"] = Errors()  # "fit": the fit's own, scaled by its misfit
     params: dict[str, Param] = Field(default_factory=dict)
     path: tuple[Path, ...] = Field(min_length=1)
+    restraint: tuple[Restraint, ...] = ()
     simulate: Simulate | None = None
     variant: tuple[Variant, ...] = ()
 
@@ -332,9 +375,11 @@ class Spec(SpecTable):
         found: list[Mistake] = []
         points, rows = independent_points(self.fit.k, self.fit.r), len(self.data) if self.fit.together else 1
         count = sum((rows if p.each else 1) for p in self.params.values() if p.guess is not None)
-        if count >= points * rows:
+        known = len(self.restraint)
+        if count >= points * rows + known:
+            counted = f", and {known} restraints" if known else ""
             sentence = (
-                f"[fit]: {count} variables against {points * rows:.1f} independent points (1 + 2 dk dR / pi a data row); "
+                f"[fit]: {count} variables against {points * rows:.1f} independent points (1 + 2 dk dR / pi a data row{counted}); "
                 "fix some parameters or widen k or r"
             )
             found.append((("fit", "k"), sentence))

@@ -94,7 +94,7 @@ class Bin(Table):
     xanes_range: Pair = (-30.0, 15.0)
     xanes_step: Positive | None = None
     kstep: Positive = 0.05
-    energy: Pair | None = None  # absolute eV; left out, what the first scan covers less a margin
+    energy_range: Pair | None = None  # absolute eV; left out, what the first scan covers less a margin
 
 
 class Average(Table):

@@ -27,7 +27,7 @@ FREE = ("shift", "scale", "gauss", "lorentz", "stretch")
 _HELD: Mapping[str, float | None] = {"gauss": 0.0, "lorentz": 0.0, "stretch": 1.0, "shift": None}
 # Two structures are told apart when the better one's R is smaller by this factor (docs/decisions/xanes_theory.md):
 # the theory's own error of one structure is of the size of its R.
-TOLD = 2.0
+EXCLUDED = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,14 +223,14 @@ def _misfit(grid: Array, curve: Array, at: Array, data: Array) -> float:
 class Ranked:
     """A candidate's place: its comparison, R over the best one's, and the difference noise could make.
 
-    `noise` is the standard deviation of R - R_best from noise of the data alone; `told` whether the
+    `noise` is the standard deviation of R - R_best from noise of the data alone; `excluded` whether the
     candidate is excluded: beyond three of those and by the factor of the theory's own error.
     """
 
     comparison: Comparison
     ratio: float
     noise: float
-    told: bool
+    excluded: bool
 
 
 def rank(
@@ -280,8 +280,8 @@ def rank(
     for c in found:
         spread = 2 * e * float(np.linalg.norm(c.residual - best.residual)) / total
         ratio = c.rfactor / best.rfactor
-        told = c is not best and c.rfactor - best.rfactor > 3 * spread and ratio >= TOLD
-        out.append(Ranked(c, ratio, spread, told))
+        excluded = c is not best and c.rfactor - best.rfactor > 3 * spread and ratio >= EXCLUDED
+        out.append(Ranked(c, ratio, spread, excluded))
     return tuple(out)
 
 
@@ -373,7 +373,7 @@ def measured_apart(data: Spectrum, other: Spectrum, *, fit_range: tuple[float, f
 @dataclass(frozen=True)
 class Difference:
     """Two spectra apart: root mean square and largest difference in units of the edge jump, R, and the
-    noise of each point (every 0.5 eV) up to which they are told at three standard deviations."""
+    noise of each point (every 0.5 eV) up to which they are distinguished at three standard deviations."""
 
     first: str
     second: str

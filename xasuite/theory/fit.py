@@ -66,7 +66,7 @@ class ModelFit:
     best: Mapping[str, float]
     mean: Mapping[str, float]
     stderr: Mapping[str, float]
-    told: Mapping[str, bool]
+    determined: Mapping[str, bool]
     rfactor: float
     probability: float
 
@@ -279,13 +279,13 @@ def _model(
 ) -> ModelFit:
     p = weight / weight.sum()
     where = np.unravel_index(int(squares.argmin()), squares.shape)
-    best, mean, stderr, told = {}, {}, {}, {}
+    best, mean, stderr, determined = {}, {}, {}, {}
     for i, (name, axis) in enumerate(zip(grid.names, fine, strict=True)):
         marginal = p.sum(axis=tuple(j for j in range(p.ndim) if j != i))
         best[name] = float(axis[where[i]])
         mean[name] = float(marginal @ axis)
         stderr[name] = float(np.sqrt(marginal @ (axis - mean[name]) ** 2))
-        told[name] = stderr[name] < _FLAT * (axis[-1] - axis[0]) / np.sqrt(12)
+        determined[name] = stderr[name] < _FLAT * (axis[-1] - axis[0]) / np.sqrt(12)
     return ModelFit(
         grid.label,
         grid.names,
@@ -294,7 +294,7 @@ def _model(
         best,
         mean,
         stderr,
-        told,
+        determined,
         float(squares.min()) / total,
         probability,
     )
@@ -306,7 +306,9 @@ def _sentences(models: Sequence[ModelFit]) -> list[str]:
     if len(models) > 1:
         first, second = models[0], models[1]
         if first.probability >= 0.95:
-            out.append(f"{first.label} is told from {second.label}: probability {first.probability:.3f}")
+            out.append(
+                f"{first.label} is distinguished from {second.label}: probability {first.probability:.3f}"
+            )
         else:
             out.append(
                 f"XANES cannot tell {first.label} from {second.label}: probabilities {first.probability:.2f} and "
@@ -315,7 +317,7 @@ def _sentences(models: Sequence[ModelFit]) -> list[str]:
     for model in models:
         for name in model.names:
             low, high = model.axes[model.names.index(name)][[0, -1]]
-            if model.told[name]:
+            if model.determined[name]:
                 out.append(f"{model.label}: {name} = {model.mean[name]:.3f} +- {model.stderr[name]:.3f}")
             else:
                 out.append(f"{model.label}: XANES cannot tell {name} between {low:g} and {high:g}")

@@ -51,14 +51,14 @@ def audit_spec(result: SpecResult, *, again: bool = False) -> SpecAudit | None:
     Parameters
     ----------
     result : SpecResult
-        SpecResult Rows whose fit has no minimum or no errors are left out.
+        Rows whose fit has no minimum or no errors are left out.
     again : bool
-        bool Repeat the fits even so.
+        Repeat the fits although they were audited before.
 
     Returns
     -------
     SpecAudit or None
-        SpecAudit, or None where there is nothing to audit, or Larch itself was the spec's engine.
+        None where there is nothing to audit, or Larch itself was the spec's engine.
 
     Examples
     --------

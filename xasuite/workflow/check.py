@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 
-from ..errors import ReadError, SpecError, XasuiteError, XasuiteWarning, nearest
+from ..errors import ReadError, SpecError, XasuiteError, nearest
+from ..notices import collected, warn
 from ..specs.load import LoadedSpec
 from ..specs.published import table_of
 from ..specs.schema import Param
@@ -33,7 +33,7 @@ def check_spec(loaded: LoadedSpec, context: Context | None = None) -> list[str]:
     Returns
     -------
     list of str
-        Everything that would stop a spec or mislead its reader; raises SpecError with all of the first kind.
+        Sentences of the second kind, warnings; empty where there is nothing to say.
 
     Examples
     --------
@@ -54,8 +54,7 @@ def check_spec(loaded: LoadedSpec, context: Context | None = None) -> list[str]:
             name = loaded.path.name
             mistakes.extend(m if m.startswith(f"{name}:") else f"{where}: {m}" for m in said)
 
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", XasuiteWarning)
+    with collected() as heard:
         taken = [
             (n, p) for params in (spec.params, *(v.params for v in spec.variant)) for n, p in params.items()
         ]
@@ -73,8 +72,7 @@ def check_spec(loaded: LoadedSpec, context: Context | None = None) -> list[str]:
                 try_(lambda i=i: _ranges(loaded, i, context), where)  # type: ignore[misc]
     if mistakes:
         raise SpecError(list(dict.fromkeys(mistakes)))
-    said = [str(w.message) for w in caught if issubclass(w.category, XasuiteWarning)]
-    return list(dict.fromkeys([*said, *biases(loaded)]))
+    return list(dict.fromkeys([*heard, *biases(loaded)]))
 
 
 # fits that begin below this reach what background removal changes (A); the study's limits for its warnings
@@ -114,7 +112,7 @@ def _source(loaded: LoadedSpec, name: str, p: Param, context: Context) -> None:
     try:
         inherited(loaded, name, p, context, loaded.spec.fit)
     except ReadError as exc:
-        warnings.warn(f"{loaded.at('params', name)}: [params]: {name}: {exc}", XasuiteWarning, stacklevel=2)
+        warn(f"{loaded.at('params', name)}: [params]: {name}: {exc}")
 
 
 def _published(loaded: LoadedSpec) -> list[str]:

@@ -7,16 +7,16 @@ that it names. A verdict says "holds" or "fails" where the evidence lies two sta
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..errors import ReadError, XasuiteWarning
+from ..errors import ReadError
 from ..exafs.fourier_transform import fourier
 from ..exafs.result import Value
+from ..notices import collected
 from ..records import Chi
 from ..records.quantities import as_printed
 from ..references import fits_dir
@@ -215,10 +215,7 @@ def _valence(check: kinds.ValenceClosure, results: Results, context: Context) ->
     ]
     for name in check.measured:
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore", XasuiteWarning
-                )  # of single standards, told by xasuite valence
+            with collected():  # of single standards, named by xasuite valence
                 lines = [
                     r.calibration
                     for r in run_valence(fits_dir() / name, data_root=context.data_root).results

@@ -7,16 +7,16 @@ background removed and its chi(k) fitted as a spec says.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ..errors import RangeError, XasuiteWarning
+from ..errors import RangeError
 from ..exafs.engine import BatchFit, fit_stack
 from ..exafs.model import Model
+from ..notices import collected
 from ..records import Array
 from ..records.quantities import Quantity, quantity
 from ..records.table import Presented, Table, plain
@@ -114,9 +114,8 @@ def fit_seeds(
     settings = reduction or loaded.spec.reduce
     if settings.e0 is None:  # found once, on the clean spectrum: E0 moves by less than a point with noise
         settings = settings.model_copy(update={"e0": _clean_e0(loaded, index)})
-    with warnings.catch_warnings():
+    with collected():
         # noise beyond any measurement is tried too; what it does is in the numbers of the study
-        warnings.simplefilter("ignore", XasuiteWarning)
         _, chi = reduce_row(spectrum, settings, loaded.spec.data[index])
     return fit_stack(model.of(loaded.spec.data[index].label), chi)
 

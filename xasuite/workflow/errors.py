@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..errors import XasuiteError, XasuiteWarning
+from ..errors import FitError, XasuiteError
 from ..exafs.budget import (
     Budget,
     Draw,
@@ -25,6 +24,7 @@ from ..exafs.budget.floors import ENERGY_SCALE
 from ..exafs.model import Model, Parameter
 from ..exafs.result import FitResult
 from ..feff.search import shells
+from ..notices import warn
 from ..records import Normalized
 from ..reduce.autobk_matrices import Settings
 from ..reduce.edge_step import edge_step_error
@@ -76,24 +76,28 @@ def budgeted(resolved: Resolved, fits: Sequence[FitResult], context: Context) ->
 
 
 def _say(loaded: LoadedSpec, sentence: str) -> None:
-    warnings.warn(f"{loaded.path.name}: {sentence}", XasuiteWarning, stacklevel=3)
+    warn(f"{loaded.path.name}: {sentence}")
 
 
 def _alike(rows: Sequence[Row], model: Model) -> list[list[Row]]:
     """Rows that share an energy grid and all paths, together: they share their matrices and draws."""
-    groups: dict[tuple[bytes, tuple[str, ...]], list[Row]] = {}
+    groups: dict[tuple[object, ...], list[Row]] = {}
     for row in rows:
         own = tuple(p.label for p in model.paths if p.data in ("", row.label))
-        groups.setdefault((np.asarray(row.norm.energy).tobytes(), own), []).append(row)
+        energy = b"" if row.norm is None else np.asarray(row.norm.energy).tobytes()
+        variables = sorted((n, float(v)) for n, v in row.chi.variables.items())
+        groups.setdefault((energy, own, *variables), []).append(row)
     return list(groups.values())
 
 
 def _group(
     loaded: LoadedSpec, how: Errors, rows: Sequence[Row], fits: Sequence[FitResult], context: Context
 ) -> list[FitResult]:
+    norms = [r.norm for r in rows if r.norm is not None]
+    if len(norms) < len(rows):
+        raise FitError("a chi(k) file has no mu(E), from which the draws of a budget begin")
     exact = all(r.kind == CLOSURE for r in rows)
     conditions = Conditions.of(loaded, how, fits[0].model, context, exact=exact)
-    norms = [r.norm for r in rows]
     made = conditions.budgets(norms, conditions.under(conditions.spectra(norms).kmax))
     out = []
     for fit, budget in zip(fits, made, strict=True):
@@ -128,8 +132,13 @@ class Conditions:
         for name, p in loaded.spec.params.items():
             if p.from_ is not None:
                 result, fit = source_fit(loaded, name, p, context)
-                norms.append(result.inputs[fit.data[0].label].norm)
-                foils[name] = spectra_of(result.loaded, fit.model, norms[-1:], how), p.param or ""
+                norm = result.inputs[fit.data[0].label].norm
+                if norm is None:
+                    raise FitError(
+                        "a foil that is a chi(k) file has no mu(E), from which the draws of a budget begin"
+                    )
+                norms.append(norm)
+                foils[name] = spectra_of(result.loaded, fit.model, [norm], how), p.param or ""
         return cls(loaded, how, released(model), model.params, foils, norms[0] if norms else None, exact)
 
     def spectra(self, norms: Sequence[Normalized]) -> Spectra:

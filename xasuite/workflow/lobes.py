@@ -6,7 +6,6 @@ Every spectrum is mu(E) of FEFF's paths with noise in mu, normalised, its backgr
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -14,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..errors import SpecError, XasuiteWarning
+from ..errors import SpecError
 from ..exafs.wavelet_transform import Lobe, wavelet
 from ..exafs.wavelet_transform.lobes import maxima, spread, track
+from ..notices import collected
 from ..records import Array, Chi, Wavelet
 from ..specs.claims import LobeGrowth, LobeOrder, LobeSite, Sigma2
 from ..specs.load import LoadedSpec
@@ -109,9 +109,8 @@ def site_paths(check: LobeOrder, site: LobeSite) -> tuple[TruthPath, ...]:
     from .. import feff
     from ..simulate import TruthPath
 
-    with warnings.catch_warnings():
+    with collected():
         # Of several sites of an element the first, the default, is as good as any for a lobe's place in k
-        warnings.simplefilter("ignore", XasuiteWarning)
         found = feff.find_paths(site.structure, absorber=site.absorber, radius=check.radius)
     return tuple(
         TruthPath(p, n=p.degen, s02=check.s02, sigma2=_sigma2(check, site, p), label="-".join(p.scatterers))

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from ..choices import PATH_VALUES
-from ..errors import ReadError, SpecError, XasuiteError, XasuiteWarning
-from ..exafs.model import FitRange, Model, Parameter, PathModel
+from ..errors import FitError, ReadError, SpecError, XasuiteError, nearest
+from ..exafs.model import FitRange, Model, Parameter, PathModel, Restraint
+from ..exafs.restraints import bound
 from ..exafs.result import FitResult
 from ..expressions import parse as parse_expression
 from ..feff.crystal import Crystal, load_crystal
 from ..feff.paths import FeffPath, read_feff_dat
+from ..notices import warn
 from ..records import Chi, Normalized, Scan, Spectrum
 from ..references import fits_dir
 from ..specs.load import Loaded, LoadedSpec, load_spec
 from ..specs.schema import NORMALIZATION, Data, Fit, Param, Reduce, Variant
 from ..specs.schema import Path as PathTable
+from ..specs.schema import Restraint as RestraintTable
 from .fits import Fitted, Row, fit_rows
 from .given import same_chi
 from .verdict import Verdict, edge_mismatch
@@ -96,7 +99,7 @@ def resolve_spec(
     Returns
     -------
     Resolved
-        Read and reduce the data, run FEFF (cached), take inherited parameters over.
+        The spec with its reduced rows and the model; `missing` names rows without data.
 
     Raises
     ------
@@ -144,23 +147,80 @@ def reduction_of(loaded: LoadedSpec) -> Reduce:
 def resolve_row(loaded: LoadedSpec, index: int, settings: Reduce, context: Context) -> Row:
     """One row: read or simulated, then reduced to chi(k) by the spec's settings."""
     entry = loaded.spec.data[index]
-    truth = None
+    if entry.kind == "chi":
+        chi = read_chi_entry(loaded, index, context)
+        chi = replace(chi, label=entry.label, variables=variables_of(loaded, index, chi.meta))
+        return Row(entry.label, MEASURED, chi, None, entry.source or str(chi.source))
+    read = read_row(loaded, index, context)
+    norm, chi = reduce_row(read.spectrum, settings, entry)
+    check_edge(loaded, index, norm)
+    chi = replace(chi, label=entry.label, variables=variables_of(loaded, index, read.spectrum.meta))
+    return Row(entry.label, read.kind, chi, norm, read.origin, read.truth)
+
+
+def check_edge(loaded: LoadedSpec, index: int, norm: Normalized) -> None:
+    """Raises SpecError when a row's spectrum cannot be of the spec's element and edge."""
+    if why := edge_mismatch(norm):
+        raise SpecError(f'{loaded.at("data", index)}: data "{loaded.spec.data[index].label}": {why}')
+
+
+@dataclass(frozen=True, eq=False)
+class ReadRow:
+    """A row's spectrum, whether it is measured or closure, and where it comes from."""
+
+    spectrum: Spectrum
+    kind: str
+    origin: str
+    truth: Any = None
+
+
+def read_row(loaded: LoadedSpec, index: int, context: Context) -> ReadRow:
+    """The spectrum of a row: read, simulated, or the one that a spec made in Python holds."""
+    entry = loaded.spec.data[index]
     if entry.simulate is not None:
         from .simulated import simulate_row
 
         simulated = simulate_row(loaded, index)
-        spectrum, truth, kind, origin = simulated.spectrum, simulated.truth, CLOSURE, "simulated"
+        return ReadRow(simulated.spectrum, CLOSURE, "simulated", simulated.truth)
+    held = loaded.spec.held.get(entry.label)
+    spectrum = read_entry(loaded, index, context) if held is None else _labelled(held.spectrum, loaded, index)
+    kind = CLOSURE if "simulated" in spectrum.notes else MEASURED
+    return ReadRow(spectrum, kind, entry.source or str(spectrum.source))
+
+
+def variables_of(loaded: LoadedSpec, index: int, meta: Mapping[str, Any]) -> dict[str, float]:
+    """A row's variables as numbers, those given as text from the file's header. Raises SpecError."""
+    entry, out = loaded.spec.data[index], {}
+    for name, value in entry.variables.items():
+        if isinstance(value, str):
+            found = re.match(r"\s*([-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?)", str(meta.get(value, "")))
+            if found is None:
+                said = (
+                    f"its header says {meta[value]!r}"
+                    if value in meta
+                    else f"its header has no such field{nearest(value, meta)}"
+                )
+                raise SpecError(
+                    f'{loaded.at("data", index, "variables")}: data "{entry.label}": variables: {name} = "{value}": {said}; '
+                    "give the number"
+                )
+            value = found[1]
+        out[name] = float(value)
+    return out
+
+
+def read_chi_entry(loaded: LoadedSpec, index: int, context: Context) -> Chi:
+    """The chi(k) of a row whose file holds it."""
+    from ..io import read_chi
+
+    entry, (element, edge) = loaded.spec.data[index], loaded.spec.absorber(index)
+    what = f'data "{entry.label}"'
+    if entry.example is not None:
+        name = example_file(entry.example, f"{loaded.at('data', index, 'example')}: {what}")
     else:
-        held = loaded.spec.held.get(entry.label)
-        spectrum = (
-            read_entry(loaded, index, context) if held is None else _labelled(held.spectrum, loaded, index)
-        )
-        kind = CLOSURE if "simulated" in spectrum.notes else MEASURED
-        origin = entry.source or str(spectrum.source)
-    norm, chi = reduce_row(spectrum, settings, entry)
-    if why := edge_mismatch(norm):
-        raise SpecError(f'{loaded.at("data", index)}: data "{entry.label}": {why}')
-    return Row(entry.label, kind, replace(chi, label=entry.label), norm, origin, truth)
+        name = context.find(loaded, str(entry.file), what, "data", index, "file")
+    columns = {"chi": entry.chi, "chi_err": entry.chi_err, "kweight": entry.chi_kweight}
+    return read_chi(name, element=element, edge=edge, **columns)
 
 
 def read_entry(loaded: LoadedSpec, index: int, context: Context) -> Spectrum:
@@ -230,6 +290,12 @@ def example_file(example: str, what: str) -> str:
 
 def reduce_row(spectrum: Spectrum, settings: Reduce, entry: Data) -> tuple[Normalized, Chi]:
     """mu(E) to chi(k) by a spec's [reduce]."""
+    norm = normalize_row(spectrum, settings, entry)
+    return norm, chi_of(norm, settings)
+
+
+def normalize_row(spectrum: Spectrum, settings: Reduce, entry: Data) -> Normalized:
+    """mu(E) cleaned and normalised by a spec's [reduce]."""
     from .. import reduce as steps
 
     if settings.deglitch:
@@ -237,11 +303,17 @@ def reduce_row(spectrum: Spectrum, settings: Reduce, entry: Data) -> tuple[Norma
     if settings.rebin:
         spectrum = steps.rebin(spectrum)
     e0 = entry.e0 if entry.e0 is not None else settings.e0
-    norm = steps.normalize(spectrum, e0=e0, **settings.normalization())
+    return steps.normalize(spectrum, e0=e0, **settings.normalization())
+
+
+def chi_of(norm: Normalized, settings: Reduce) -> Chi:
+    """chi(k) by a spec's [reduce]."""
+    from .. import reduce as steps
+
     chi = steps.background(norm, **settings.background())
     if settings.overabsorption is not None:
         chi = steps.correct_overabsorption(chi, steps.Geometry(**settings.overabsorption.model_dump()))
-    return norm, chi
+    return chi
 
 
 def resolve_model(loaded: LoadedSpec, context: Context, variant: Variant | None = None) -> Model:
@@ -250,8 +322,21 @@ def resolve_model(loaded: LoadedSpec, context: Context, variant: Variant | None 
     paths = tuple(_path(loaded, i, table, context) for i, table in enumerate(spec.path))
     params = tuple(_parameter(loaded, name, p, context, spec.fit) for name, p in spec.params.items())
     f = spec.fit
+    restraints = tuple(_restraint(loaded, i, r, paths) for i, r in enumerate(spec.restraint))
     ranges = FitRange(f.k, f.r, f.kweight, f.space, f.window, f.dk, f.dk2, f.dr, f.rwindow)
-    return Model(params, paths, ranges)
+    return Model(params, paths, ranges, restraints)
+
+
+def _restraint(
+    loaded: LoadedSpec, index: int, table: RestraintTable, paths: Sequence[PathModel]
+) -> Restraint:
+    """A restraint; SpecError with its line where a bond has no bond-valence parameters."""
+    made = Restraint(parse_expression(table.that), table.is_, table.within)
+    try:
+        bound(made, paths)
+    except FitError as exc:
+        raise SpecError(f"{loaded.at('restraint', index)}: {exc}") from None
+    return made
 
 
 def _parameter(loaded: LoadedSpec, name: str, p: Param, context: Context, fit: Fit) -> Parameter:
@@ -323,7 +408,7 @@ def inherited(loaded: LoadedSpec, name: str, p: Param, context: Context, fit: Fi
             raise SpecError(
                 f"{said}. Its {p.param} = {found} is not taken over: make that fit good, or set force = true"
             )
-        warnings.warn(f"{said}. Its {p.param} = {found} is taken over by force", XasuiteWarning, stacklevel=2)
+        warn(f"{said}. Its {p.param} = {found} is taken over by force")
     origin = f"{path.parent.name}/{path.name} {row.label}"
     return Parameter(name, found.value, vary=False, stderr=found.stderr, origin=origin)
 
@@ -336,11 +421,9 @@ def _warn_of_ranges(loaded: LoadedSpec, name: str, foil: FitRange, fit: Fit, pat
     if foil.k != fit.k:
         differ.append(f"k {list(foil.k)} there, {list(fit.k)} here")
     if differ:
-        warnings.warn(
+        warn(
             f"{loaded.path.name}: {name} comes from {path.name} with other ranges ({'; '.join(differ)}): "
             "an amplitude does not carry over between them unchanged",
-            XasuiteWarning,
-            stacklevel=2,
         )
 
 
@@ -360,7 +443,7 @@ def _fitted(path: Path, context: Context) -> Fitted:
     )
 
 
-def sources(loaded: LoadedSpec, context: Context) -> dict[str, tuple[Verdict, Normalized]]:
+def sources(loaded: LoadedSpec, context: Context) -> dict[str, tuple[Verdict, Normalized | None]]:
     """By parameter with `from`: the verdict on the fit that it comes from, and that fit's spectrum."""
     found = {}
     for name, p in loaded.spec.params.items():

@@ -5,20 +5,20 @@ from __future__ import annotations
 import hashlib
 import platform
 import time
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ReadError, SpecError, XasuiteError, XasuiteWarning
+from ..errors import ReadError, SpecError, XasuiteError
 from ..exafs.result import FitResult
+from ..notices import collected, warn
 from ..records.table import Presented, Table
 from ..specs.load import Loaded, LoadedSpec, as_loaded
 from ..specs.schema import Spec
 from .audit import SpecAudit
 from .errors import budgeted
-from .fits import Fitted, Progress, fit_rows, silent
+from .fits import Fitted, Progress, Row, fit_rows, silent
 from .given import Given
 from .resolve import Context, Resolved, resolve_model, resolve_row, resolve_spec, sources
 from .verdict import Verdict, energy_scale, normalised_otherwise
@@ -171,7 +171,8 @@ def run_spec(
     Returns
     -------
     SpecResult
-        Fit every row of a spec (all at once where [fit] together = true).
+        A fit for each row, in the order of the spec; rows that could not be fitted are in `failed` with
+        the reason.
 
     Examples
     --------
@@ -184,8 +185,7 @@ def run_spec(
     """
     context = context or Context()
     say = progress or silent
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", XasuiteWarning)
+    with collected() as heard:
         resolved = resolve_spec(loaded, context, skip_missing=skip_missing)
         fits, errors = fit_rows(resolved.model, resolved.rows, loaded.spec.fit, say)
         if errors and not fits:
@@ -193,9 +193,9 @@ def run_spec(
         fits = budgeted(resolved, fits, context)
         extra = dict(_variants(resolved, context, say)) if variants else {}
         inherited = _inherited(resolved, context)
-        for sentence in (told for f in fits for told in energy_scale(f)):
-            warnings.warn(sentence, XasuiteWarning, stacklevel=2)
-    said = tuple(dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, XasuiteWarning)))
+        for sentence in (s for f in fits for s in energy_scale(f)):
+            warn(sentence)
+    said = tuple(dict.fromkeys(heard))
     return SpecResult(
         loaded=loaded,
         rows=fits,
@@ -215,8 +215,10 @@ def _inherited(resolved: Resolved, context: Context) -> dict[str, Verdict]:
     found = sources(resolved.loaded, context)
     for name, (_, norm) in found.items():
         for row in resolved.rows:
+            if row.norm is None or norm is None:
+                continue
             if sentence := normalised_otherwise(row.norm, norm):
-                warnings.warn(f"{name}, {row.label}: {sentence}", XasuiteWarning, stacklevel=2)
+                warn(f"{name}, {row.label}: {sentence}")
     return {name: verdict for name, (verdict, _) in found.items()}
 
 
@@ -235,13 +237,18 @@ def _variants(
                 rows = tuple(resolve_row(loaded, at[r.label], spec.reduce, context) for r in rows)
             fits, failed = fit_rows(model, rows, spec.fit)
         except ReadError as exc:
-            warnings.warn(f'variant "{variant.label}" left out: {exc}', XasuiteWarning, stacklevel=2)
+            warn(f'variant "{variant.label}" left out: {exc}')
             continue
         except XasuiteError as exc:
             fits, failed = (), {"all rows": exc}
         for label, why in failed.items():
-            warnings.warn(f'variant "{variant.label}", {label}: {why}', XasuiteWarning, stacklevel=2)
+            warn(f'variant "{variant.label}", {label}: {why}')
         yield variant.label, fits
+
+
+def _sha256(row: Row) -> str:
+    """Of the values, where no file gives them."""
+    return hashlib.sha256((row.chi.chi if row.norm is None else row.norm.mu).tobytes()).hexdigest()
 
 
 def _provenance(resolved: Resolved) -> Provenance:
@@ -255,7 +262,7 @@ def _provenance(resolved: Resolved) -> Provenance:
         r.label: {
             "path": str(r.chi.source.path),
             "group": r.chi.source.group,
-            "sha256": r.chi.source.sha256 or hashlib.sha256(r.norm.mu.tobytes()).hexdigest(),
+            "sha256": r.chi.source.sha256 or _sha256(r),
             "kind": r.kind,
             "origin": r.origin,
         }

@@ -74,7 +74,7 @@ def score_result(
     Returns
     -------
     tuple of Cell
-        Every published number of the rows that the spec fits, beside ours; `fits` are other fits of its rows.
+        One for each published number; a number that the fit does not give is a cell without a value.
 
     Examples
     --------

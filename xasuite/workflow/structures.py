@@ -6,7 +6,6 @@ of the right structure stands beside that of the bare atom and of wrong structur
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ReadError, SpecError, TheoryError, XasuiteWarning, nearest
+from ..errors import ReadError, SpecError, TheoryError, nearest
+from ..notices import collected
 from ..specs.studies import Grid, MeasuredStandard, StandardsStudy, StructuresStudy
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class StructureStudy:
 def compare_structures(
     study: StructuresStudy, *, gauss: float = 1.0, progress: Said | None = None, **settings: Any
 ) -> StructureStudy:
-    """The computed edges of a study's structures and at what noise the first is told from the others.
+    """The computed edges of a study's structures and at what noise the first is distinguished from the others.
 
     Parameters
     ----------
@@ -190,11 +190,11 @@ class Row:
     @property
     def sentences(self) -> tuple[str, ...]:
         """What the row does not tell: every wrong structure that shape alone leaves possible."""
-        from ..theory.comparison import TOLD
+        from ..theory.comparison import EXCLUDED
 
         out, mine = [], self.comparison.rfactor
         for c in self.controls:
-            if c.free.rfactor >= TOLD * mine:
+            if c.free.rfactor >= EXCLUDED * mine:
                 continue
             said = f"{self.standard.name} data do not exclude {c.name} by shape: R {c.free.rfactor:.4f} against {mine:.4f}"
             if c.apart is not None:
@@ -243,9 +243,8 @@ def measured(data_root: Path, s: MeasuredStandard) -> Normalized:
         raise ReadError(
             f"{data_root / path} is missing: XASUITE_DATA must name the folder of measured standards"
         )
-    with warnings.catch_warnings():
+    with collected():
         # What reading cleaned is noted on the record; the table is not the place to repeat it.
-        warnings.simplefilter("ignore", XasuiteWarning)
         return normalize(read(f"{data_root / path}{'::' + group if group else ''}").mu(), method="polynomial")
 
 

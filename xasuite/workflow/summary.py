@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..exafs.result import PATH_COLUMNS
+from ..exafs.result import PATH_COLUMNS, SELDOM
 from ..records.quantities import Quantity, quantity
 from ..records.table import Entry, Table
 
@@ -21,7 +21,7 @@ def coordination_table(result: SpecResult) -> Table:
     """A row a path: N, R, sigma2, S02, E0 shift, R factor and label; a published value in its entry."""
     cells = {(c.row, c.path, c.quantity): c for c in _cells(result)}
     paths = [p for fit in result.rows for p in fit.paths]
-    columns = (*PATH_COLUMNS, *(q for q in ("third", "fourth") if any(p.entry(q).value for p in paths)))
+    columns = (*PATH_COLUMNS, *(q for q in SELDOM if any(p.entry(q).value for p in paths)))
     rows = []
     for fit in result.rows:
         for p in fit.paths:
@@ -109,6 +109,9 @@ def footnotes(result: SpecResult) -> Iterable[str]:
     for p in result.rows[0].parameters if result.rows else ():
         if p.kind == "inherited":
             yield f"{p.name} = {p.value}, {_origin(p.origin)}."
+    for fit in result.rows:
+        for r in fit.restraints:
+            yield f"{fit.label}: {r} of {fit.chi2:.3g}."
     yield from _parts(result)
     if "closure" in result.kinds.values():
         yield "closure: simulated from the published row and fitted blind; it tests the analysis, not the sample."

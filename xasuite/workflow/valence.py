@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import CalibrationError, XasuiteWarning
+from ..errors import CalibrationError
+from ..notices import warn
 from ..records import Normalized, Scan, Spectrum
 from ..records.quantities import Quantity
 from ..records.table import Entry, Presented, Table
@@ -187,41 +187,31 @@ def run_valence(
 
     Parameters
     ----------
-    spec : str or Path or ValenceSpec or Loaded ValenceSpec
-        str, Path, ValenceSpec or Loaded The file, or a spec made in Python.
+    spec : str, Path, ValenceSpec or Loaded
+        The file, or a spec made in Python.
     data_root : str or Path, optional
-        str or Path, optional Where data are looked for beside the spec's folder; left out, the environment
-        variable XASUITE_DATA.
-    progress : Progress, optional
-        callable, optional Called with a compound's name, how many are done and how many there are.
+        Where data are looked for beside the spec's folder; left out, the environment variable XASUITE_DATA.
+    progress : callable, optional
+        Called with a compound's name, how many are done and how many there are.
 
     Returns
     -------
     ValenceResult
-        Run a valence spec at each of its fractions.
+        Compounds on their energy scale, and for each fraction its calibration and predictions.
 
     Raises
     ------
     SpecError
-        Each names the spec's line or the compound. A fraction at which the normalisation range alone moves a
-        fitted standard by more than `max_spread` is refused with a sentence; when every fraction is,
-        CalibrationError.
+        A mistake in the spec, with its line.
     ReadError
-        Each names the spec's line or the compound. A fraction at which the normalisation range alone moves a
-        fitted standard by more than `max_spread` is refused with a sentence; when every fraction is,
-        CalibrationError.
+        A compound's file cannot be read.
     ChannelError
-        Each names the spec's line or the compound. A fraction at which the normalisation range alone moves a
-        fitted standard by more than `max_spread` is refused with a sentence; when every fraction is,
-        CalibrationError.
-    CalibrationError
-        Each names the spec's line or the compound. A fraction at which the normalisation range alone moves a
-        fitted standard by more than `max_spread` is refused with a sentence; when every fraction is,
-        CalibrationError.
+        A compound's file has no mu.
     RangeError
-        Each names the spec's line or the compound. A fraction at which the normalisation range alone moves a
-        fitted standard by more than `max_spread` is refused with a sentence; when every fraction is,
-        CalibrationError.
+        A range lies outside a compound's data.
+    CalibrationError
+        Every fraction was refused. A fraction is refused with a sentence where the normalisation range alone moves
+        a fitted standard by more than `max_spread`.
 
     Examples
     --------
@@ -386,7 +376,7 @@ def _at(loaded: Loaded[ValenceSpec], compounds: tuple[Compound, ...], fraction: 
     edges = tuple(_edge_of(x, fraction) for x in compounds)
     refused = _refusal(loaded, compounds, edges, fraction)
     if refused:
-        warnings.warn(refused, XasuiteWarning, stacklevel=3)
+        warn(refused)
         return AtFraction(fraction, edges, None, (), refused)
     standards = []
     for compound, edge in zip(compounds, edges, strict=True):
@@ -440,15 +430,11 @@ def _predict(calibration: Calibration, compound: Compound, edge: EdgeOf, level: 
             if low < high
             else f"off the standards' only {low:g}"
         )
-        warnings.warn(
+        warn(
             f"{p.name}: valence {p.value:.2f} lies {span}; it is extrapolated",
-            XasuiteWarning,
-            stacklevel=4,
         )
     if scale.kind == UNPROVEN:
-        warnings.warn(
-            f"{p.name}: its energy scale is unproven; {scale.evidence}", XasuiteWarning, stacklevel=4
-        )
+        warn(f"{p.name}: its energy scale is unproven; {scale.evidence}")
     return p
 
 
@@ -472,5 +458,5 @@ def _refusal(
         return f"{sentence}: refused, the limit is {limit:g} eV; choose a lower fraction or set max_spread"
     others = [e.label for _, e in moved if e is not edge]
     also = f"; also {', '.join(others)} by more than {SPREAD_WARN:g} eV" if others else ""
-    warnings.warn(f"{sentence}{also}; this is in its error", XasuiteWarning, stacklevel=4)
+    warn(f"{sentence}{also}; this is in its error")
     return ""

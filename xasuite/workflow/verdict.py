@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..exafs.engine.result import RowFits
+from ..exafs.equation import VALUES
 from ..exafs.fourier_transform import fourier
 from ..exafs.model import Model, PathModel
 from ..exafs.result import FitResult, FittedData, FittedPath, Value
@@ -283,9 +284,7 @@ def _pairs(fit: FitResult) -> Iterator[Finding]:
 
 
 def _same(a: PathModel, b: PathModel) -> bool:
-    return all(
-        getattr(a, q).text == getattr(b, q).text for q in ("e0", "deltar", "sigma2", "third", "fourth")
-    )
+    return all(getattr(a, q).text == getattr(b, q).text for q in VALUES[1:])
 
 
 def _model_of(model: Model, path: FittedPath) -> PathModel:

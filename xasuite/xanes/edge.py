@@ -6,12 +6,12 @@ which is varied over a stated set (docs/decisions/edge_energy.md).
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..errors import DataError, RangeError, XasuiteWarning
+from ..errors import DataError, RangeError
+from ..notices import warn
 from ..records import Array, Normalized, Record, Series, Source, Step, axes
 from ..records.quantities import Quantity
 from ..records.table import Entry, Presented, Table
@@ -194,11 +194,9 @@ def _warn_of_second_rise(data: Normalized, value: Array, fraction: float, name: 
     if rows.size:
         where = f"{np.atleast_1d(value)[rows[0]]:.1f} and {np.atleast_1d(again)[rows[0]]:.1f} eV"
         many = f" in {rows.size} rows" if rows.size > 1 else ""
-        warnings.warn(
+        warn(
             f"{name}: norm rises through {fraction:g} twice{many}, at {where}; a pre-edge peak or a dip in the edge "
             "makes this fraction ambiguous, the first rise is given",
-            XasuiteWarning,
-            stacklevel=4,
         )
 
 
@@ -221,4 +219,4 @@ def _check_method(method: str, fraction: float) -> None:
     if method not in METHODS:
         raise DataError(f"edge energy by {method!r} is unknown; choose one of {', '.join(METHODS)}")
     if method == "fraction" and not 0 < fraction < 1.5:
-        raise DataError(f"a fraction of the jump of {fraction:g} means nothing; give one between 0 and 1")
+        raise DataError(f"a fraction of the jump has to lie between 0 and 1; found {fraction:g}")

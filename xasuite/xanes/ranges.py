@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 
-from ..errors import RangeError, ReductionError, XasuiteWarning
+from ..errors import RangeError, ReductionError
+from ..notices import collected, silenced
 from ..records import Array, Normalized, Spectrum
 
 MIN_PRE_END = 10.0  # eV below e0 beyond which no pre-edge range of the set reaches
@@ -103,8 +103,7 @@ def varied(
     )
     plain = Spectrum(energy=data.energy, mu=stack, element=data.element, edge=data.edge, label=data.label)
     values = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", XasuiteWarning)
+    with collected():
         for r in ranges:
             try:
                 again = normalize(plain, e0=e0, pre_range=r.pre_range, norm_range=r.norm_range, nnorm=r.nnorm)
@@ -115,6 +114,5 @@ def varied(
         nothing = np.full(data.norm.shape[:-1], np.nan)
         return nothing, nothing
     stack = np.array(values)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
+    with silenced():
         return np.nanstd(stack, axis=0), np.nanmax(stack, axis=0) - np.nanmin(stack, axis=0)

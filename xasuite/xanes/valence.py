@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..errors import CalibrationError, XasuiteWarning
+from ..errors import CalibrationError
+from ..notices import warn
 from .leave_out import bend, find_outliers, leave_one_out, outlier_sentence
 from .prediction import predict, predict_series
 from .standards import PROVEN, STATED, UNPROVEN, Calibration, LeftOut, Prediction, Standard, fit_standards
@@ -101,7 +101,7 @@ def calibrate_valence(
             "an offset between beamlines of 1 eV is common"
         )
     for remark in remarks:
-        warnings.warn(remark, XasuiteWarning, stacklevel=2)
+        warn(remark)
     return replace(calibration, remarks=tuple(remarks))
 
 

@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from ...records import Array
 from ..engine import objective
 from ..engine.kernel_numpy import Work, make_work
-from ..engine.minimise import settled, solve
+from ..engine.minimise import Backend, settled, solve
 from ..engine.program import Program, compile_model
 from ..engine.spread import everything
 from ..model import FitRange, Model
 
 # k in 1/A over which the model sets in: below, FEFF's paths do not describe chi, and the spline must not see them
 _ONSET = (1.5, 2.5)
+# rows up to which all fits of a budget in numpy take less time than loading the compiled kernel
+_FEW = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +65,8 @@ class Fitter:
         matrix = np.ascontiguousarray(((goal.data_matrix @ response.T) * onset(k))[:, 1:])
         work = replace(self._work(goal), k=k[1:], matrix=matrix, program=program, spans=self._spans(matrix))
         noise = goal.noise_of(chi, None)
-        solution = solve(work, goal.reduce(chi), goal.weights(noise, False), None, 1, "numba")
+        backend: Backend = "numba" if len(chi) > _FEW else "numpy"
+        solution = solve(work, goal.reduce(chi), goal.weights(noise, False), None, 1, backend)
         params, paths = everything(program, self.model, solution.x)
         both = {**params, **paths}
         slopes = np.stack([slope[:, : program.n_varied] for _, slope in both.values()], axis=1)

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...choices import PATH_VALUES
 from ...constants import KTOE
@@ -16,8 +17,9 @@ from ...records import Array
 from ...reduce.autobk import remove
 from ...reduce.autobk_matrices import Settings
 from ...reduce.response import background_response
-from ..equation import PathTables, build_tables, path_wave
+from ..equation import N_VALUES, VALUES, PathTables, build_tables, path_wave
 from ..model import Model
+from ..restraints import with_bound
 from .draws import BACKGROUNDS, Draw
 from .fits import Fitted, Fitter, onset
 from .floors import anharmonic, changes
@@ -53,7 +55,9 @@ def _sum(far: Farther, k_bytes: bytes, e0: float) -> Array:
     out = np.zeros(k.size)
     tables = _tables(far)
     for i, (_, n, sigma2) in enumerate(far.paths):
-        out += path_wave(tables, i, k, np.array([[n, e0, 0.0, sigma2, 0.0, 0.0]]))[0].imag[0]
+        values = np.zeros((1, N_VALUES))
+        values[0, [VALUES.index(v) for v in ("amplitude", "e0", "sigma2")]] = n, e0, sigma2
+        out += path_wave(tables, i, k, values)[0].imag[0]
     return np.concatenate([[0.0], out])
 
 
@@ -79,6 +83,10 @@ class Spectra:
     farther: Farther | None = None
     step_error: float = 0.0
     energy_scale: float = 0.0
+
+    def __post_init__(self) -> None:
+        # what is known of a path is known of its values, not of the changed ones of a floor
+        object.__setattr__(self, "model", with_bound(self.model))
 
     def chi(self, kweight: int, rbkg: float, shift: float) -> tuple[Array, Array, Array]:
         """k (nk,), chi (m, nk) and the background's response (nk, nk) for one choice of background and E0."""
@@ -115,36 +123,32 @@ class _Drawn:
     inside: Array
     outside: Array
     noise: Array
-    ok: Array
+    ok: NDArray[np.bool_]
 
 
 def _draw(spectra: Spectra, draws: Sequence[Draw], held: Mapping[str, Foil]) -> _Drawn:
     fitter = Fitter.of(spectra.model)
     reduced = {b: spectra.chi(*b) for b in dict.fromkeys((d.bkg_kweight, d.rbkg, d.e0_shift) for d in draws)}
+    m = len(spectra.mu)
     shells: dict[Any, Array] = {}
-    rows: list[tuple[Fitted, Fitted]] = []
+    fitted: list[Fitted] = []
     for i, d in enumerate(draws):
         key = (d.bkg_kweight, d.rbkg, d.e0_shift)
         k, chi, response = reduced[key]
         ranges = d.range_of(spectra.model.range)
         values = {name: float(foil.draws[i]) for name, foil in held.items()}
-        out = fitter.fit(k, chi, ranges, response, values)
-        if key not in shells:
-            shells[key] = _shells(spectra, out, k) @ response
-        rows.append(
-            (
-                out,
-                out
-                if spectra.farther is None
-                else fitter.fit(k, chi - shells[key], ranges, response, values),
-            )
-        )
+        if spectra.farther is not None:
+            if key not in shells:
+                shells[key] = _shells(spectra, fitter.fit(k, chi, ranges, response, values), k) @ response
+            chi = np.concatenate([chi, chi - shells[key]])
+        fitted.append(fitter.fit(k, chi, ranges, response, values))
+    both = np.stack([f.ok for f in fitted])
     return _Drawn(
-        keys=rows[0][0].keys,
-        inside=np.stack([r.values for _, r in rows]),
-        outside=np.stack([r.values for r, _ in rows]),
-        noise=np.stack([r.noise for _, r in rows]),
-        ok=np.stack([r.ok & s.ok for r, s in rows]),
+        keys=fitted[0].keys,
+        inside=np.stack([f.values[-m:] for f in fitted]),
+        outside=np.stack([f.values[:m] for f in fitted]),
+        noise=np.stack([f.noise[-m:] for f in fitted]),
+        ok=both[:, -m:] & both[:, :m],
     )
 
 
@@ -217,7 +221,7 @@ def budgets(
     return out
 
 
-def _medians(values: Array, ok: Array) -> Array:
+def _medians(values: Array, ok: NDArray[np.bool_]) -> Array:
     """Medians (m, n keys) over the draws that ended at a minimum; NaN where none did."""
     masked = np.where(ok[:, :, None], values, np.nan)
     masked[:, ~ok.any(axis=0)] = values[:, ~ok.any(axis=0)]

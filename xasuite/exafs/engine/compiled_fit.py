@@ -1,4 +1,9 @@
-"""Levenberg-Marquardt compiled: `kernel_numpy._fit_chunk`, row by row."""
+"""Levenberg-Marquardt compiled: `kernel_numpy._fit_chunk`, row by row.
+
+numba keeps the machine code by this file's time of change alone. A change of compiled_model, whose functions are compiled into
+these, must change this file too: old code called with new arguments writes beyond its arrays. `COMPILED_MODEL` is for that: a test
+holds it to the other file's content.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +15,28 @@ from numba import njit
 
 from ...records import Array
 from ..equation import N_VALUES, PathTables
-from . import kernel_numpy as twin
+from . import kernel_numpy
 from .compiled_model import N_COLUMNS, _columns, _project, _run, _slopes
 from .kernel_numpy import Solution, Work
 from .program import CAPS, RELATIVE_CAP, Program
 
-CONVERGED, AT_LIMIT, SINGULAR, STUCK = twin.CONVERGED, twin.AT_LIMIT, twin.SINGULAR, twin.STUCK
-STEP2, SMALL2 = twin.STEP_TOLERANCE**2, twin.SMALL_STEP**2
-MAX_ITERATIONS = twin.MAX_ITERATIONS
-PIVOT = twin.SINGULAR_PIVOT
-ROUNDING = twin.ROUNDING
-FIRST, UP, DOWN, LAST = twin.DAMPING_FIRST, twin.DAMPING_UP, twin.DAMPING_DOWN, twin.DAMPING_LAST
+CONVERGED, AT_LIMIT, SINGULAR, STUCK = (
+    kernel_numpy.CONVERGED,
+    kernel_numpy.AT_LIMIT,
+    kernel_numpy.SINGULAR,
+    kernel_numpy.STUCK,
+)
+STEP2, SMALL2 = kernel_numpy.STEP_TOLERANCE**2, kernel_numpy.SMALL_STEP**2
+MAX_ITERATIONS = kernel_numpy.MAX_ITERATIONS
+PIVOT = kernel_numpy.SINGULAR_PIVOT
+ROUNDING = kernel_numpy.ROUNDING
+FIRST, UP, DOWN, LAST = (
+    kernel_numpy.DAMPING_FIRST,
+    kernel_numpy.DAMPING_UP,
+    kernel_numpy.DAMPING_DOWN,
+    kernel_numpy.DAMPING_LAST,
+)
+COMPILED_MODEL = "29dfb8c72375cbda"
 # rows a thread takes at a time
 CHUNK = 512
 
@@ -56,7 +72,7 @@ def _equal(a, b):
 
 @njit(cache=True, nogil=True)
 def _evaluate(x, tables, k, matrix, program, uses, space, model, jac):
-    """Model (nr,) and Jacobian (nd, nr) at x; `space` is the workspace of `_workspace`."""
+    """Model (nr + n restraints,) and Jacobian at x; `space` is the workspace of `_workspace`."""
     coef, left, cell, width, reff = tables
     ops, args, first, target, start = program
     slots, slopes, values, grads, stack, dstack, col, rows, proj = space
@@ -90,15 +106,19 @@ def _evaluate(x, tables, k, matrix, program, uses, space, model, jac):
                     for r in range(nr):
                         jac[i, r] += g * proj[n, r]
             n += 1
+    for r in range(model.shape[0] - nr):  # the restraints are observations of their own
+        model[nr + r] = values[uses.size + r]
+        for i in range(nd):
+            jac[i, nr + r] = grads[uses.size + r, i]
 
 
 @njit(cache=True, nogil=True)
-def _workspace(ns, nd, n_paths, depth, nk, nr):
+def _workspace(ns, nd, n_values, depth, nk, nr):
     return (
         np.empty(ns),
         np.empty((ns, nd)),
-        np.empty(n_paths * N_VALUES),
-        np.zeros((n_paths * N_VALUES, nd)),
+        np.empty(n_values),
+        np.zeros((n_values, nd)),
         np.empty(depth),
         np.empty((depth, nd)),
         np.empty((N_COLUMNS, nk)),
@@ -256,11 +276,11 @@ def _keep(trial, new_normal, new_pull, new_values, new_grads, x, normal, pull, v
 
 
 @njit(cache=True, nogil=True)
-def _weigh(data, weights, weight_of_row, w):
-    """The weight of each real row into w; the weighted sum of squares of the data."""
+def _weigh(data, weights, weight_of_row, known, w):
+    """The weight of each observation into w, the restraints' last; the weighted sum of squares of the data."""
     size = 0.0
     for r in range(w.size):
-        w[r] = weights[weight_of_row[r]]
+        w[r] = weights[weight_of_row[r]] if r < weight_of_row.size else known[r - weight_of_row.size]
         size += w[r] * data[r] * data[r]
     return size
 
@@ -276,12 +296,13 @@ def _trials(nd, nu):
 
 @njit(cache=True, nogil=True)
 def _fit_rows(
-    lo, hi, chain, data, weights, weight_of_row, x0, lower, upper, n_idp, k, matrix, tables, program, uses,
+    lo, hi, chain, data, weights, weight_of_row, known, x0, lower, upper, n_idp, k, matrix, tables, program, uses,
     depth, out_x, out_covar, out_carried, out_chisq, out_step, out_ended, out_calls,
 ):  # fmt: skip
-    nv, nd, nr = lower.shape[0], x0.shape[1], matrix.shape[0]
-    space = _workspace(program[4].shape[0], nd, uses.shape[0], depth, k.shape[0], nr)
-    first_space = _workspace(program[4].shape[0], nd, uses.shape[0], depth, k.shape[0], nr)
+    nv, nd, nr = lower.shape[0], x0.shape[1], matrix.shape[0] + known.shape[0]
+    n_values = uses.size + known.shape[0]
+    space = _workspace(program[4].shape[0], nd, n_values, depth, k.shape[0], matrix.shape[0])
+    first_space = _workspace(program[4].shape[0], nd, n_values, depth, k.shape[0], matrix.shape[0])
     model, jac = np.empty(nr), np.empty((nd, nr))
     # rows that start alike share their first evaluation
     first_x = np.full(nd, np.nan)
@@ -291,7 +312,7 @@ def _fit_rows(
     chol, scale, step = np.empty((nv, nv)), np.empty(nv), np.empty(nv)
     unit, free = np.empty(nv), np.empty(nv, np.bool_)
     for row in range(lo, hi):
-        size = _weigh(data[row], weights[row], weight_of_row, w)
+        size = _weigh(data[row], weights[row], weight_of_row, known, w)
         _copy(x0[row], trial)
         if chain and row > lo and out_ended[row - 1] == CONVERGED:
             trial[:nv] = out_x[row - 1, :nv]
@@ -365,9 +386,11 @@ def fit_rows(
     chisq, step, ended, calls = np.empty(m), np.empty(m), np.empty(m, np.int64), np.empty(m, np.int64)
     tables = (t.coef, t.left, t.cell, t.width, t.reff)
     program = (p.ops, p.args, p.first, p.target, p.start)
+    known = np.array([work.per_point / r.within**2 for r in p.restraints])
+    observed = work.observed(data, weights)[0]
     fixed = (
-        np.ascontiguousarray(data), np.ascontiguousarray(weights), work.weight_of_row,
-        np.ascontiguousarray(x0), p.lower, p.upper, float(work.n_idp), work.k, work.matrix, tables, program,
+        np.ascontiguousarray(observed), np.ascontiguousarray(weights), work.weight_of_row, known,
+        np.ascontiguousarray(x0), p.lower, p.upper, float(work.points), work.k, work.matrix, tables, program,
         p.uses, p.depth, x, covar, carried, chisq, step, ended, calls,
     )  # fmt: skip
     if threads <= 1 or chain:
@@ -387,7 +410,7 @@ def _add_curves(x, k, tables, program, n_paths, depth, out):
     coef, left, cell, width, reff = tables
     ops, args, first, target, start = program
     slots, slopes, values, grads, stack, dstack, col, rows, _ = _workspace(
-        start.shape[0], 0, n_paths, depth, k.shape[0], 0
+        start.shape[0], 0, target.shape[0], depth, k.shape[0], 0
     )
     none = np.zeros(N_VALUES, np.bool_)
     for row in range(x.shape[0]):

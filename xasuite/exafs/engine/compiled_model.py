@@ -141,12 +141,22 @@ def _columns(k, e0, coef, left, cell, width, col):
         col[PI1, j] = -(c[3, 1] + x * (2 * c[3, 2] + 3 * x * c[3, 3])) * pi * pi
 
 
+@njit(cache=True, fastmath=_ELEMENTWISE, nogil=True)
+def _broaden(ei, pr, pi, pr1, pi1):
+    """p' + i p'' and its derivative by q with i ei ETOK added to p^2."""
+    for j in range(pr.shape[0]):
+        old = complex(pr[j], pi[j])
+        new = np.sqrt(old * old + complex(0.0, ei * ETOK))
+        slope = complex(pr1[j], pi1[j]) * old / new
+        pr[j], pi[j], pr1[j], pi1[j] = new.real, new.imag, slope.real, slope.imag
+
+
 # Each loop below writes one or two arrays: with more, the compiler's checks that they do not overlap are too many
 # for it to use vector registers.
 
 
 @njit(cache=True, fastmath=_ELEMENTWISE, nogil=True)
-def _exponent(pr, pi, q, pha, reff, shift, s2, c3, c4, re, im):
+def _exponent(pr, pi, q, pha, reff, shift, s2, c3, c4, phase, re, im):
     """Real and imaginary part of the exponent."""
     for j in range(re.shape[0]):
         p2r, p2i = pr[j] * pr[j] - pi[j] * pi[j], 2 * pr[j] * pi[j]
@@ -160,6 +170,7 @@ def _exponent(pr, pi, q, pha, reff, shift, s2, c3, c4, re, im):
         im[j] = (
             2 * q[j] * reff
             + pha[j]
+            + phase
             - 2 * s2 * p2i
             + (2 / 3) * c4 * p4i
             + 2 * shift * pr[j]
@@ -183,13 +194,13 @@ def _rate(pr, pi, pr1, pi1, pha1, reff, shift, s2, c3, c4, er, ei):
     """d(exponent)/dq = -2 R p'' ' - 4 p p' (s2 - 2 p^2 c4 / 3) + i (2 R + pha' + 2 p' (shift - 2 p^2 c3))."""
     for j in range(er.shape[0]):
         p2r, p2i = pr[j] * pr[j] - pi[j] * pi[j], 2 * pr[j] * pi[j]
-        br, bi = s2 - (4 / 3) * c4 * p2r, -(4 / 3) * c4 * p2i
+        br, bi = s2 - (2 / 3) * c4 * p2r, -(2 / 3) * c4 * p2i
         gr, gi = pr[j] * br - pi[j] * bi, pr[j] * bi + pi[j] * br
         hr, hi = shift - 2 * c3 * p2r, -2 * c3 * p2i
         er[j] = -2 * reff * pi1[j] - 4 * (pr1[j] * gr - pi1[j] * gi) - 2 * (pr1[j] * hi + pi1[j] * hr)
     for j in range(ei.shape[0]):
         p2r, p2i = pr[j] * pr[j] - pi[j] * pi[j], 2 * pr[j] * pi[j]
-        br, bi = s2 - (4 / 3) * c4 * p2r, -(4 / 3) * c4 * p2i
+        br, bi = s2 - (2 / 3) * c4 * p2r, -(2 / 3) * c4 * p2i
         gr, gi = pr[j] * br - pi[j] * bi, pr[j] * bi + pi[j] * br
         hr, hi = shift - 2 * c3 * p2r, -2 * c3 * p2i
         ei[j] = 2 * reff + pha1[j] - 4 * (pr1[j] * gi + pi1[j] * gr) + 2 * (pr1[j] * hr - pi1[j] * hi)
@@ -225,6 +236,23 @@ def _by_cumulant(ur, ui, amp, pr, pi, a, fourth, out):
 
 
 @njit(cache=True, fastmath=_ELEMENTWISE, nogil=True)
+def _by_ei(ur, ui, amp, pr, pi, reff, shift, s2, c3, c4, a, out):
+    """Im z (-2 R Im p1 + p1 (-4 p (s2 - 2 p^2 c4 / 3) + 2 i (shift - 2 p^2 c3))) with p1 = i ETOK / 2 p."""
+    for j in range(out.shape[0]):
+        p = complex(pr[j], pi[j])
+        p1 = complex(0.0, 0.5 * ETOK) / p
+        by_p = -4 * p * (s2 - (2 / 3) * c4 * p * p) + complex(0.0, 2.0) * (shift - 2 * c3 * p * p)
+        rate = by_p * p1 - 2 * reff * p1.imag
+        out[j] = a * amp[j] * (ur[j] * rate.imag + ui[j] * rate.real)
+
+
+@njit(cache=True, fastmath=_ELEMENTWISE, nogil=True)
+def _scaled(a, one, two, out):
+    for j in range(out.shape[0]):
+        out[j] = a * one[j] * two[j]
+
+
+@njit(cache=True, fastmath=_ELEMENTWISE, nogil=True)
 def _times(a, b, out):
     for j in range(out.shape[0]):
         out[j] = a[j] * b[j]
@@ -237,10 +265,13 @@ def _slopes(value, reff, uses, col, out):
     Gives the number of rows filled.
     """
     a, d, s2, c3, c4 = value[0], value[2], value[3], value[4], value[5]
+    ei, phase = value[6], value[7]
     shift = d - 2 * s2 / reff
     q, iq, amp, pha, pr, pi = col[Q], col[IQ], col[AMP], col[PHA], col[PR], col[PI]
     ur, ui = col[UR], col[UI]
-    _exponent(pr, pi, q, pha, reff, shift, s2, c3, c4, col[RE], col[IM])
+    if ei != 0.0:
+        _broaden(ei, pr, pi, col[PR1], col[PI1])
+    _exponent(pr, pi, q, pha, reff, shift, s2, c3, c4, phase, col[RE], col[IM])
     _wave(col[RE], col[IM], iq, 1 / ((reff + d) * (reff + d)), ur, ui)
     _times(ui, amp, out[0])
     n = 1
@@ -259,6 +290,12 @@ def _slopes(value, reff, uses, col, out):
         n += 1
     if uses[5]:
         _by_cumulant(ur, ui, amp, pr, pi, a, True, out[n])
+        n += 1
+    if uses[6]:
+        _by_ei(ur, ui, amp, pr, pi, reff, shift, s2, c3, c4, a, out[n])
+        n += 1
+    if uses[7]:
+        _scaled(a, ur, amp, out[n])
         n += 1
     return n
 
@@ -343,7 +380,7 @@ def _unary(op, a):
 
 @njit(cache=True, nogil=True)
 def _run(ops, args, first, target, slots, slopes, values, grads, stack, dstack, nd):
-    """Run all programs: slots (ns,) and their slopes (ns, nd) in, path values (np * 6,) and slopes out."""
+    """Run all programs: slots (ns,) and their slopes (ns, nd) in, path values (np * 8,) and slopes out."""
     ns = slots.shape[0]
     for i in range(target.shape[0]):
         top = 0

@@ -16,7 +16,8 @@ from ...records import Array
 from ..equation import N_VALUES, PathTables, build_tables, path_wave
 from ..model import Model
 from .objective import Objective
-from .program import CAPS, RELATIVE_CAP, Program, run
+from .program import CAPS, RELATIVE_CAP, Program, run_all
+from .spread import full
 
 CONVERGED, AT_LIMIT, SINGULAR, STUCK = range(4)
 Flags = NDArray[np.bool_]
@@ -42,6 +43,8 @@ Part = tuple[slice, slice]
 class Work:
     """What both kernels take: tables, objective in arrays, program, and the number behind the error scale.
 
+    `per_point` is the length of feffit's residual over the independent points: what one independent point weighs in the sum of squares.
+
     With several data sets `k` (nk,) and the rows of `matrix` (nr, nk) hold them one after the other, and `spans` says of each
     path which rows and which k are its own.
     """
@@ -53,6 +56,33 @@ class Work:
     program: Program
     n_idp: float
     spans: tuple[Part, ...]
+    per_point: float = 1.0
+
+    @property
+    def points(self) -> float:
+        """Independent points, each restraint counted as one."""
+        return self.n_idp + len(self.program.restraints)
+
+    def observed(self, data: Array, weights: Array) -> tuple[Array, Array]:
+        """Data and weights (m, nr + n restraints) of all rows, each restraint an observation more."""
+        restraints = self.program.restraints
+        w = weights[:, self.weight_of_row]
+        if not restraints:
+            return data, w
+        wanted = np.array([r.value for r in restraints])
+        own = self.per_point / np.array([r.within for r in restraints]) ** 2
+        return tuple(
+            np.hstack([a, np.broadcast_to(b, (len(a), b.size))]) for a, b in ((data, wanted), (w, own))
+        )  # type: ignore[return-value]
+
+    def restraints_chisq(self, x: Array, numbers: Array | None = None) -> Array:
+        """The restraints' part (m,) of the sum of squares at the varied x (m, nv) and the rows' variables (m, nn)."""
+        program = self.program
+        found = (
+            run_all(program, full(program, x, numbers))[2] if program.restraints else np.zeros((len(x), 0))
+        )
+        off = [(found[:, i] - r.value) / r.within for i, r in enumerate(program.restraints)]
+        return self.per_point * np.sum(np.square(off), axis=0) if off else np.zeros(len(x))
 
 
 def make_work(model: Model, program: Program, goals: Sequence[Objective], owner: Sequence[int]) -> Work:
@@ -71,6 +101,7 @@ def make_work(model: Model, program: Program, goals: Sequence[Objective], owner:
         weight_of_row=np.concatenate([g.weight_of_row + at for g, at in zip(goals, first, strict=False)]),
         program=program,
         n_idp=sum(g.n_idp for g in goals),
+        per_point=sum(g.n_residual for g in goals) / sum(g.n_idp for g in goals),
         spans=tuple((slice(rows[i], rows[i + 1]), slice(ks[i], ks[i + 1])) for i in owner),
     )
 
@@ -93,8 +124,8 @@ class Solution:
 
 
 def evaluate(work: Work, x: Array) -> tuple[Array, Array, Array, Array]:
-    """Model (m, nr) and Jacobian (m, nr, nd) in the objective's coordinates, path values and their slopes."""
-    values, grad = run(work.program, x)
+    """Model (m, nr + n restraints) and Jacobian (m, nr + n restraints, nd), path values and their slopes."""
+    values, grad, known, by_x = run_all(work.program, x)
     m, nr = len(x), len(work.matrix)
     model, jacobian = np.zeros((m, nr)), np.zeros((m, nr, x.shape[1]))
     for i, (rows, ks) in enumerate(work.spans):
@@ -104,6 +135,8 @@ def evaluate(work: Work, x: Array) -> tuple[Array, Array, Array, Array]:
         model[:, rows] += wave.imag @ matrix
         for j, slope in zip(np.flatnonzero(uses), slopes, strict=True):
             jacobian[:, rows] += (slope @ matrix)[..., None] * grad[:, i, j, None, :]
+    if work.program.restraints:
+        model, jacobian = np.hstack([model, known]), np.concatenate([jacobian, by_x], axis=1)
     return model, jacobian, values, grad
 
 
@@ -124,7 +157,7 @@ def joined(parts: Sequence[Solution]) -> Solution:
 def at(work: Work, data: Array, weights: Array, x: Array) -> Solution:
     """The same of given points x (m, nv + nc): nothing moves."""
     model, jacobian, *_ = evaluate(work, x)
-    w = weights[:, work.weight_of_row]
+    data, w = work.observed(data, weights)
     residual = data - model
     weighted = jacobian * w[..., None]
     normal, pull = np.einsum("mri,mrj->mij", weighted, jacobian), np.einsum("mri,mr->mi", weighted, residual)
@@ -136,7 +169,7 @@ def at(work: Work, data: Array, weights: Array, x: Array) -> Solution:
 def _fit_chunk(work: Work, data: Array, weights: Array, x0: Array) -> Solution:
     nv = work.program.n_varied
     m, nd = x0.shape
-    w = weights[:, work.weight_of_row]
+    data, w = work.observed(data, weights)
     x, lam, last2 = x0.copy(), np.zeros(m), np.zeros(m)
     chisq, ended, calls = np.full(m, np.inf), np.full(m, AT_LIMIT), np.zeros(m, int)
     normal, pull = np.zeros((m, nd, nd)), np.zeros((m, nd))
@@ -170,7 +203,7 @@ def _fit_chunk(work: Work, data: Array, weights: Array, x0: Array) -> Solution:
         step, bad = _step(work.program, x[live], normal[live], pull[live], lam[live])
         moved = np.einsum("mi,mij,mj->m", step, normal[live][:, :nv, :nv], step)
         scaled, capped = _cap(step, values[live], grad[live], nv)
-        errors2 = moved * max(work.n_idp - nv, 1e-9) / np.maximum(chisq[live], 1e-300)
+        errors2 = moved * max(work.points - nv, 1e-9) / np.maximum(chisq[live], 1e-300)
         # steps shrink by a factor each time: what is left after this one is about step^2 / last step
         left2 = errors2**2 / np.maximum(last2[live], 1e-300)
         settled = (errors2 < SMALL_STEP**2) & (left2 < (0.1 * STEP_TOLERANCE) ** 2) & (lam[live] == 0)
@@ -199,7 +232,7 @@ def _solution(
     covar, carried, singular = _errors(work.program, x, normal, pull)
     ended[singular] = SINGULAR
     # a misfit below the rounding of the data is none: a step is not measured against it
-    unit2 = np.maximum(chisq, ROUNDING * size) / max(work.n_idp - nv, 1e-9)
+    unit2 = np.maximum(chisq, ROUNDING * size) / max(work.points - nv, 1e-9)
     step, bad = _step(work.program, x, normal, pull, np.zeros(len(x)))
     left = np.sqrt(np.einsum("mi,mi->m", step, pull[:, :nv]) / unit2)
     left[bad | ~np.isfinite(chisq)] = np.nan

@@ -8,7 +8,7 @@ non-zero size, B_w = S V', give the same chi-square from some 40 rows in place o
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -42,6 +42,7 @@ class Objective:
     n_residual: int
     n_idp: float
     space: str
+    ranges: FitRange
 
     @property
     def n_weights(self) -> int:
@@ -70,10 +71,20 @@ class Objective:
             raise FitError("epsilon_k must be positive; leave it out to have it estimated")
         return np.repeat(one[:, None], self.n_weights, axis=1)
 
+    def mean_noise(self, errors: Array) -> Array:
+        """One epsilon_k (..., n_weights) for each k weight w from that of each point, `errors` (..., nk_all).
+
+        The root mean square over the k range with weights k^2w, which is what chi(R) keeps of it.
+        """
+        grid = np.arange(errors.shape[-1]) * (self.k[1] - self.k[0])
+        inside = (grid >= self.ranges.k[0] - 1e-9) & (grid <= self.ranges.k[1] + 1e-9)
+        weight = np.stack([grid[inside] ** (2 * w) for w in self.ranges.kweight])
+        return np.asarray(np.sqrt(errors[..., inside] ** 2 @ (weight / weight.sum(axis=1, keepdims=True)).T))
+
     def weights(self, epsilon_k: Array, given: bool) -> Array:
         """1 / epsilon^2 (m, n_weights) that squared residuals are multiplied with.
 
-        In k space feffit divides by epsilon_k, which the door to Larch raises by sqrt(2) when it was given
+        In k space feffit divides by epsilon_k, which `_larch` raises by sqrt(2) when it was given
         (docs/decisions/noise.md); in R and q space by epsilon_R, the same for both.
         """
         if self.space == "k":
@@ -81,16 +92,18 @@ class Objective:
         return (self.epsilon_scale / epsilon_k) ** 2
 
 
-def build(k: Array, ranges: FitRange) -> Objective:
+def build(k: Array, ranges: FitRange, errors: Array | None = None) -> Objective:
     """The objective of `ranges` on the k grid (nk_all,), which runs from 0 in equal steps.
 
-    Raises RangeError when kmax lies beyond the grid.
+    `errors` (nk_all,) is the noise of each point where it is known. In k space every residual is divided by its own, as
+    feffit does; in R and q space one number stands for all (`mean_noise`). Raises RangeError when kmax lies beyond the grid.
     """
-    return _build(k.tobytes(), ranges)
+    own = errors.tobytes() if errors is not None and ranges.space == "k" else b""
+    return _build(k.tobytes(), ranges, own)
 
 
 @lru_cache(maxsize=16)
-def _build(k_bytes: bytes, ranges: FitRange) -> Objective:
+def _build(k_bytes: bytes, ranges: FitRange, errors: bytes) -> Objective:
     k = np.frombuffer(k_bytes)
     step = float(k[1] - k[0])
     if ranges.k[1] > k[-1] + step * (1 + 1e-6):  # a rounded end, 18.06 for data to 18.0599, is the data's end
@@ -100,18 +113,20 @@ def _build(k_bytes: bytes, ranges: FitRange) -> Objective:
         )
     long_k = step * np.arange(NFFT, dtype=float)
     window = ft_window(long_k, ranges.k, dx=ranges.dk, dx2=ranges.dk2, kind=ranges.window)
-    turns = np.outer(np.arange(NFFT // 2), np.arange(k.size)) % NFFT
+    low, high = _part(ranges, step)
+    turns = np.outer(np.arange(low, high), np.arange(k.size)) % NFFT
     phases = np.exp(-2j * np.pi / NFFT * np.arange(NFFT))[turns]
+    basis = _noise_basis(k.size, step)
     parts, noise, lengths = [], [], []
     for weight in ranges.kweight:
-        transform = phases * (window * long_k**weight)[: k.size] * (step / math.sqrt(math.pi))
-        parts.append(_rows(transform, k, weight, ranges, step))
+        weighted = (window * long_k**weight)[: k.size] * (step / math.sqrt(math.pi))
+        parts.append(_rows(phases * weighted, k, weight, ranges, step))
         if not parts[-1].size:
             raise RangeError(
                 f"k = [{ranges.k[0]:g}, {ranges.k[1]:g}] 1/A and r = [{ranges.r[0]:g}, {ranges.r[1]:g}] A hold no point to "
                 "fit; widen them"
             )
-        noise.append(_noise_rows(transform, step) / (window.sum() * step / (ranges.k[1] - ranges.k[0])))
+        noise.append(basis * (weighted * (ranges.k[1] - ranges.k[0]) / (window.sum() * step)))
         lengths.append(len(parts[-1]))
     used = np.zeros(k.size, bool)
     for part in parts:
@@ -127,7 +142,7 @@ def _build(k_bytes: bytes, ranges: FitRange) -> Objective:
         used[:3] = [False, True, True]
     odd = [2 * w + 1 for w in ranges.kweight]
     scale = [math.sqrt(2 * math.pi * w / (step * (ranges.k[1] ** w - ranges.k[0] ** w))) for w in odd]
-    return Objective(
+    made = Objective(
         k=np.ascontiguousarray(k[used]),
         model_matrix=np.ascontiguousarray(model_matrix[:, used]),
         data_matrix=data_matrix,
@@ -137,37 +152,68 @@ def _build(k_bytes: bytes, ranges: FitRange) -> Objective:
         n_residual=sum(lengths),
         n_idp=ranges.n_idp,
         space=ranges.space,
+        ranges=ranges,
     )
+    return _by_point(made, np.frombuffer(errors)) if errors else made
 
 
-def _rows(transform: Array, k: Array, weight: int, ranges: FitRange, step: float) -> Array:
-    """feffit's residual of one k weight as a real matrix (n, nk) on chi(k), before the division by epsilon."""
-    nfft = 2 * transform.shape[0]
-    rstep = math.pi / (step * nfft)
-    q_range = slice(int(max(0, 0.01 + ranges.k[0] / step)), int(min(nfft / 2, 0.01 + ranges.k[1] / step)))
+def _by_point(goal: Objective, errors: Array) -> Objective:
+    """The objective in k space with every residual divided by its own noise over the mean of its k weight."""
+    mean = goal.mean_noise(errors)
+    rows = np.arange(errors.size)[_points(goal.ranges, goal.k[1] - goal.k[0])]
+    scale = np.concatenate([m / errors[rows] for m in mean])[:, None]
+    return replace(
+        goal, model_matrix=goal.model_matrix * scale, data_matrix=goal.data_matrix * scale
+    )  # fmt: skip
+
+
+def _points(ranges: FitRange, step: float) -> slice:
+    """The points of k or q that feffit takes."""
+    return slice(
+        int(max(0, 0.01 + ranges.k[0] / step)), int(min(NFFT / 2, 0.01 + ranges.k[1] / step))
+    )  # fmt: skip
+
+
+def _part(ranges: FitRange, step: float) -> tuple[int, int]:
+    """The points of chi(R) that the residual is made of: those in the range in R space, else all."""
+    if ranges.space != "r":
+        return 0, NFFT // 2 if ranges.space == "q" else 0
+    rstep = math.pi / (step * NFFT)
+    low, high = (int(min(NFFT / 2, max(0, 0.01 + r / rstep))) for r in ranges.r)
+    return low, high
+
+
+def _rows(part: Array, k: Array, weight: int, ranges: FitRange, step: float) -> Array:
+    """feffit's residual of one k weight as a real matrix (n, nk) on chi(k), before the division by epsilon.
+
+    `part` (n R, nk) is the transform to the R that `_part` names.
+    """
+    if ranges.space == "r":
+        return np.vstack([part.real, part.imag])
+    q_range = _points(ranges, step)
     if ranges.space == "k":
         return np.diag(k**weight)[q_range]
-    if ranges.space == "r":
-        low, high = (int(min(nfft / 2, max(0, 0.01 + r / rstep))) for r in ranges.r)
-        part = transform[low:high]
-        return np.vstack([part.real, part.imag])
-    long_r = rstep * np.arange(nfft, dtype=float)
-    window = ft_window(long_r, ranges.r, dx=ranges.dr, kind=ranges.rwindow)
-    back = np.fft.ifft(transform * window[: nfft // 2, None], nfft, axis=0)[q_range]
+    window = ft_window(
+        math.pi / (step * NFFT) * np.arange(NFFT, dtype=float), ranges.r, dx=ranges.dr, kind=ranges.rwindow
+    )
+    back = np.fft.ifft(part * window[: NFFT // 2, None], NFFT, axis=0)[q_range]
     # half of (real, imaginary) pairs: Larch keeps every second value, which is the real part
     return 4 * math.sqrt(math.pi) / step * back.real
 
 
-def _noise_rows(transform: Array, step: float) -> Array:
-    rstep = math.pi / (step * 2 * transform.shape[0])
-    part = transform[int(0.01 + NOISE_R[0] / rstep) : int(min(transform.shape[0], 1.01 + NOISE_R[1] / rstep))]
-    # the rows outnumber the columns: the eigenvectors of their square give the same norms sooner
-    seen = np.abs(part).max(axis=0) > 0
-    size2, axes = np.linalg.eigh((part[:, seen].conj().T @ part[:, seen]).real)
+@lru_cache(maxsize=8)
+def _noise_basis(nk: int, step: float) -> Array:
+    """A matrix (n, nk) whose product with weighted chi(k) has the root mean square of chi(R) at 15-30 A as its length.
+
+    The sum over R of the products of two phases depends on the distance of the two points alone.
+    """
+    rstep = math.pi / (step * NFFT)
+    at = np.arange(int(0.01 + NOISE_R[0] / rstep), int(min(NFFT // 2, 1.01 + NOISE_R[1] / rstep)))
+    by_distance = np.cos(2 * np.pi / NFFT * np.outer(np.arange(nk), at)).sum(axis=1)
+    points = np.arange(nk)
+    size2, axes = np.linalg.eigh(by_distance[np.abs(points[:, None] - points)])
     keep = size2 > _RANK**1.5 * size2[-1]
-    out = np.zeros((np.count_nonzero(keep), seen.size))
-    out[:, seen] = np.sqrt(size2[keep] / (2 * len(part)))[:, None] * axes[:, keep].T
-    return out
+    return np.asarray(np.sqrt(size2[keep] / (2 * len(at)))[:, None] * axes[:, keep].T)
 
 
 def _reduced(rows: Array) -> Array:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,12 @@ from ...errors import FitError
 from ...expressions import PATH_FUNCTIONS, PATH_TOKENS, Expression
 from ...records import Array
 from ..equation import N_VALUES, VALUES
-from ..model import Model, Parameter
+from ..model import Model, Parameter, Restraint
+from ..restraints import with_bound
 
 # the largest step of each in one iteration, beyond which chi is no longer linear: half the
 # amplitude or 1, 5 eV, a phase of some 1 rad at k = 10 for deltar and the cumulants (docs/decisions/engine.md)
-CAPS = np.array([1.0, 5.0, 0.06, 0.005, 5e-4, 5e-5])
+CAPS = np.array([1.0, 5.0, 0.06, 0.005, 5e-4, 5e-5, 5.0, 0.5])
 RELATIVE_CAP = 0.5
 
 CONST, NAME, ADD, SUB, MUL, DIV, POW, NEG = range(8)
@@ -44,10 +45,11 @@ _CALLS = {
 class Program:
     """The model in arrays.
 
-    `names` are the varied parameters (nv), then those whose own standard error is carried (nc); derivatives
-    run over both. `start` (ns,) holds every parameter's value by slot, the first nv + nc slots being `names`.
+    `names` are the varied parameters (nv), then those whose own standard error is carried and the variables of a stack's
+    rows (nc together; a variable has no error); derivatives run over both. `start` (ns,) holds every parameter's value by slot, the first nv + nc slots being `names`.
     `ops` (no,), `args` (no,) hold all programs one after the other; program i is ops[first[i]:first[i + 1]] and
-    writes slot target[i], or the path value number target[i] - ns. `uses` (np, 6): path values that depend on `names`.
+    writes slot target[i], or value number target[i] - ns: those of the paths, then the restraints'. `uses` (np, 8): path values
+    that depend on `names`.
     """
 
     names: tuple[str, ...]
@@ -63,6 +65,7 @@ class Program:
     target: Array
     uses: Array
     depth: int
+    restraints: tuple[Restraint, ...] = ()
 
     @property
     def n_paths(self) -> int:
@@ -70,7 +73,9 @@ class Program:
         return len(self.uses)
 
 
-def compile_model(model: Model, n_idp: float | None = None) -> Program:
+def compile_model(
+    model: Model, n_idp: float | None = None, variables: Mapping[str, float] | None = None
+) -> Program:
     """The program of a model.
 
     Parameters
@@ -79,18 +84,26 @@ def compile_model(model: Model, n_idp: float | None = None) -> Program:
         Its paths' `data` is not looked at.
     n_idp : float, optional
         Independent points of all data together; left out, those of the model's range.
+    variables : mapping, optional
+        Names that stand for a number of each row, last among `names`, and what the program starts with.
 
     Raises
     ------
     FitError
         No path, a name that is no parameter, a variable that no path uses, more variables than independent points.
     """
+    numbers = [Parameter(name, value, vary=False) for name, value in (variables or {}).items()]
+    model = replace(model, params=(*model.params, *numbers))
     _refuse(model)
+    restraints = with_bound(model).restraints
+    _check_restraints(restraints, model)
     varied = list(model.varied)
-    carried = [p for p in model.params if not p.vary and p.expr is None and p.stderr > 0]
-    fixed = [p for p in model.params if not p.vary and p.expr is None and not p.stderr > 0]
+    held = [p for p in model.params if not p.vary and p.expr is None]
+    carried = [*(p for p in held if p.stderr > 0), *numbers]
+    fixed = [p for p in held if p not in carried]
     derived = _ordered(model, [p for p in model.params if p.expr is not None])
-    _check_used(varied, derived, model, model.range.n_idp if n_idp is None else n_idp)
+    points = (model.range.n_idp if n_idp is None else n_idp) + len(restraints)
+    _check_used(varied, derived, model, restraints, points)
     everything = [*varied, *carried, *fixed, *derived]
     slot = {p.name: i for i, p in enumerate(everything)}
     moving = {p.name for p in (*varied, *carried)}
@@ -103,12 +116,13 @@ def compile_model(model: Model, n_idp: float | None = None) -> Program:
     uses = np.zeros((len(model.paths), N_VALUES), bool)
     for i, path in enumerate(model.paths):
         amplitude = Expression("n*s02", path.n.names | path.s02.names, (*path.n.program, *path.s02.program, ("mul", None)))  # fmt: skip
-        values = (amplitude, path.e0, path.deltar, path.sigma2, path.third, path.fourth)
+        values = (amplitude, *(getattr(path, v) for v in VALUES[1:]))
         programs += values
         uses[i] = [bool(e.names & moving) for e in values]
+    programs += [r.that for r in restraints]
     codes = [_codes(e, slot) for e in programs]
     n_slots = len(everything)
-    target = [slot[p.name] for p in derived] + [n_slots + j for j in range(uses.size)]
+    target = [slot[p.name] for p in derived] + [n_slots + j for j in range(uses.size + len(restraints))]
     program = Program(
         names=tuple(p.name for p in (*varied, *carried)),
         n_varied=len(varied),
@@ -123,6 +137,7 @@ def compile_model(model: Model, n_idp: float | None = None) -> Program:
         target=np.array(target, np.int64),
         uses=uses,
         depth=max(len(e.program) for e in programs),
+        restraints=restraints,
     )
     _check_start(program, model)
     return program
@@ -192,31 +207,58 @@ def _ordered(model: Model, derived: list[Parameter]) -> list[Parameter]:
     return out
 
 
-def _check_used(varied: list[Parameter], derived: list[Parameter], model: Model, n_idp: float) -> None:
-    used: frozenset[str] = frozenset().union(*(p.names for p in model.paths))
+def _check_restraints(restraints: tuple[Restraint, ...], model: Model) -> None:
+    known = {p.name for p in model.params}
+    for r in restraints:
+        missing = sorted(r.that.names - known)
+        if missing:
+            raise FitError(
+                f"restraint {r}: {missing[0]!r} is no parameter; there are {', '.join(sorted(known))}"
+            )
+
+
+def _check_used(
+    varied: list[Parameter],
+    derived: list[Parameter],
+    model: Model,
+    restraints: tuple[Restraint, ...],
+    points: float,
+) -> None:
+    used: frozenset[str] = frozenset().union(
+        *(p.names for p in model.paths), *(r.that.names for r in restraints)
+    )
     for p in reversed(derived):
         if p.name in used and p.expr is not None:
             used |= p.expr.names
     idle = sorted({p.name for p in varied} - used)
     if idle:
         raise FitError(f"parameter {idle[0]!r} is varied but no path uses it; use it or remove it")
-    if len(varied) >= n_idp:
+    if len(varied) >= points:
+        counted = ", restraints counted" if restraints else ""
         raise FitError(
-            f"{len(varied)} variables against {n_idp:.1f} independent points (1 + 2 dk dR / pi): the data "
+            f"{len(varied)} variables against {points:.1f} independent points (1 + 2 dk dR / pi{counted}): the data "
             "cannot determine them; fix some or widen the k or R range"
         )
 
 
 def run(program: Program, x: Array) -> tuple[Array, Array]:
-    """Path values (m, np, 6) and their derivatives (m, np, 6, nv + nc) at x (m, nv + nc)."""
+    """Path values (m, np, 8) and their derivatives (m, np, 8, nv + nc) at x (m, nv + nc)."""
+    values, grad, *_ = run_all(program, x)
+    return values, grad
+
+
+def run_all(program: Program, x: Array) -> tuple[Array, Array, Array, Array]:
+    """What `run` gives, and the values (m, n restraints) and derivatives (m, n restraints, nv + nc) of the restraints."""
     *_, values = _slots(program, x)
     m, nd = x.shape
-    out, grad = np.empty((m, N_VALUES * program.n_paths)), np.zeros((m, N_VALUES * program.n_paths, nd))
+    out, grad = np.empty((m, len(values))), np.zeros((m, len(values), nd))
     for j, (value, slope) in enumerate(values):
         out[:, j] = value
         if slope is not None:
             grad[:, j] = slope
-    return out.reshape(m, -1, N_VALUES), grad.reshape(m, -1, N_VALUES, nd)
+    n = program.uses.size
+    path_values, path_grad = out[:, :n].reshape(m, -1, N_VALUES), grad[:, :n].reshape(m, -1, N_VALUES, nd)
+    return path_values, path_grad, out[:, n:], grad[:, n:]
 
 
 Keyed = dict[str, tuple[Array, Array]]
@@ -232,7 +274,7 @@ def parameters(program: Program, x: Array) -> Keyed:
 
 
 def path_quantities(program: Program, model: Model, x: Array) -> Keyed:
-    """The same of "label.quantity" of each path of the model: n, s02, e0, deltar, sigma2, third, fourth, r."""
+    """The same of "label.quantity" of each path of the model: `PATH_VALUES`, and r."""
     slots, slopes, _ = _slots(program, x)
     slot = {name: i for i, name in enumerate(program.slots)}
     out: Keyed = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import DataError, RangeError, XasuiteWarning
+from ...errors import DataError, RangeError
+from ...notices import warn
 from ...records import Array, Chi, Wavelet
 from ...records.table import Entry, Presented, Table
 from .transform import iter_wavelet, wavelet
@@ -219,12 +219,10 @@ def find_lobes(
         errors = tuple(spread(samples[:, i, v]) for v in range(len(VALUES)))
         with_errors.append(replace(lobe, errors=errors, found=found))
         if found < LASTING or with_errors[-1].significance < SIGNIFICANT:
-            warnings.warn(
+            warn(
                 f"{chi.label}: the lobe at k = {lobe.k:.2f} 1/A, R = {lobe.r:.2f} A is not above the noise of "
                 f"{noise:.2g}: {with_errors[-1].significance:.1f} standard errors high, kept by {found:.0%} of the "
                 "resamples; its position is undetermined",
-                XasuiteWarning,
-                stacklevel=2,
             )
     return Lobes(tuple(with_errors), chi.label, noise, resamples, seed, samples)
 
@@ -287,7 +285,7 @@ def ridge(transform: Wavelet, *, k: tuple[float, float] | None = None) -> Ridge:
     Returns
     -------
     Ridge
-        The ridge along R: where in k the contributions at each distance lie.
+        For each R (nr,) in A the k (..., nr) in 1/A of the maximum, and its height (..., nr).
 
     Raises
     ------

@@ -13,21 +13,11 @@ import numpy as np
 from ...errors import ReadError
 from ...records import Array
 from ..table import Table, clean_names, generic_names
+from . import nxxas
+from .nxxas import plain, text
 
 MAX_GROUPS = 200_000
 MAX_DEPTH = 12
-# Detectors of an NXxas entry: their group's name, and the channel's where it is another. The first form of
-# NXxas speaks of beams and not of chambers.
-_DETECTORS = {
-    "i0": "",
-    "itrans": "",
-    "ifluor": "",
-    "irefer": "",
-    "iref": "",
-    "ir": "",
-    "it": "",
-    "incoming_beam": "i0",
-}
 # An axis of energies: as files name it, and as ESRF BLISS and SOLEIL name what the encoder read
 _ENERGY = re.compile(
     r"^((mono_?)?energy(_?(ev|enc|encoder|readback|rbv|fbk|achieved))?|e|en|(photon|enc|mono)_?energy|energies|x)$",
@@ -92,11 +82,11 @@ def _visit(group: Any, path: str, tables: list[Table], root: Any, seen: set[int]
             _visit(value, f"{path}/{key}" if path else key, tables, root, seen)
 
 
-def _entry(group: Any) -> Any:
+def entry_of(group: Any) -> Any:
     """The entry that describes a group: itself, or the NXentry above a group of plain data."""
     parent = group.parent
-    above = _plain(parent.attrs.get("NX_class", "")) == "NXentry" and parent.name != group.name
-    return parent if above and _plain(group.attrs.get("NX_class", "")) == "NXdata" else group
+    above = plain(parent.attrs.get("NX_class", "")) == "NXentry" and parent.name != group.name
+    return parent if above and plain(group.attrs.get("NX_class", "")) == "NXdata" else group
 
 
 def _tables(group: Any, path: str, axis: str, datasets: dict[str, Any], root: Any) -> list[Table]:
@@ -122,73 +112,61 @@ def _tables(group: Any, path: str, axis: str, datasets: dict[str, Any], root: An
                     columns.setdefault(label, column)
             else:
                 stacks[key] = values
-    for key, name in _DETECTORS.items():
-        detector = _entry(group).get(f"instrument/{key}/data")
-        shape = getattr(detector, "shape", None)
-        if shape == (n,):
-            columns[name or key] = np.asarray(detector[()], float)
-        elif shape is not None and len(shape) == 2 and shape[1] == n:
-            stacks[name or key] = np.asarray(detector[()], float)
+    entry = entry_of(group)
+    for name, data in nxxas.detectors(entry, n).items():
+        (columns if data.ndim == 1 else stacks)[name] = np.asarray(data[()], float)
+    found = nxxas.reference(entry, energy)
+    if found is not None and nxxas.is_nxxas(entry):
+        (columns if found.ndim == 1 else stacks)["muref"] = np.asarray(found[()], float)
+    if nxxas.is_own(entry) and (held := nxxas.own_channels(entry)):
+        columns = {"energy": energy} | {k: v for k, v in held.items() if v.ndim == 1}
+        stacks = {k: v for k, v in held.items() if v.ndim == 2}
     if not stacks:
         return [_table(group, path, columns, datasets)]
     rows = next(iter(stacks.values())).shape[0]
-    out = []
+    out, beside = [], row_values(entry, rows)
     for i in range(rows):
         row = {**columns, **{k: v[i] for k, v in stacks.items() if v.shape[0] == rows}}
-        out.append(_table(group, f"{path}/{i}" if path else str(i), row, datasets))
+        out.append(_table(group, f"{path}/{i}" if path else str(i), row, datasets, i))
+        out[-1].meta |= {k: float(d[i]) for k, d in beside.items()}
     return out
 
 
-def _table(group: Any, path: str, columns: dict[str, Array], datasets: dict[str, Any]) -> Table:
+def row_values(entry: Any, rows: int) -> dict[str, Any]:
+    """Datasets (m,) beside a stack, one value a row: what NXdata has along its rows, and the sample's temperature."""
+    import h5py
+
+    beside = {**entry.get("data", {}), "temperature": entry.get("sample/temperature")}
+    return {
+        k: d for k, d in beside.items()
+        if isinstance(d, h5py.Dataset) and d.shape == (rows,) and d.dtype.kind in "fiu"
+    }  # fmt: skip
+
+
+def _table(
+    group: Any, path: str, columns: dict[str, Array], datasets: dict[str, Any], row: int = -1
+) -> Table:
     raw = [k for k in columns if k != "energy"]
-    own = "xasuite" in group
+    entry = entry_of(group)
+    own = nxxas.is_own(entry)
     names = ["energy", *(raw if own else clean_names(raw))] if raw else ["energy"]
     table = Table(names=names, columns=np.array(list(columns.values())), axis="energy")
     table.group = path
     table.format = "hdf5"
     table.meta = _attributes(group)
-    entry = _entry(group)
-    definition = _text(entry, "definition")
-    if "xas" in definition.lower():
-        table.format = "nxxas"
     axis = energy_axis(datasets)
-    unit = str(_plain(datasets[axis].attrs.get("units", ""))) if axis else ""
+    unit = str(plain(datasets[axis].attrs.get("units", ""))) if axis else ""
     table.axis_kind = {"ev": "eV", "kev": "keV"}.get(unit.strip().lower(), "")
-    _facts(table, entry)
-    table.label = _text(entry, "sample/name") or _text(entry, "title") or path.rsplit("/", 1)[-1]
-    if definition and "xas" in definition.lower():
-        table.label = _text(entry, "title") or table.label
+    nxxas.describe(table, entry)
+    table.label = text(entry, "sample/name") or text(entry, "title") or path.rsplit("/", 1)[-1]
+    if table.format == "nxxas":
+        table.label = text(entry, "title") or table.label
     table.hints = f"{table.label} {path.replace('_', ' ')}"
-    mode = _text(entry, "mode") or _text(entry, "mode/name")
-    if mode:
-        table.meta["mode"] = mode
     if own:
-        table.trusted = True
-        table.mu_expr = _text(group, "xasuite/mu_expression")
-        table.reference_expr = _text(group, "xasuite/reference_expression")
-        table.meta |= _json(_text(group, "process/notes"))
-        table.notes += [str(n) for n in table.meta.pop("notes", [])]
-    _choose_mu(table, mode.lower())
+        nxxas.own_facts(table, entry, row)
+    elif table.format == "nxxas":
+        nxxas.choose_mu(table)
     return table
-
-
-def _choose_mu(table: Table, mode: str) -> None:
-    """NXxas: raw intensities before the entry's own `intensity`, which may be normalised."""
-    names = set(table.names)
-    if table.mu_expr or table.format != "nxxas":
-        return
-    if {"absorbed_beam", "i0"} <= names:
-        table.mu_expr = "absorbed_beam/i0" if "fluor" in mode or "yield" in mode else "ln(i0/absorbed_beam)"
-        return
-    if "intensity" not in names:
-        return
-    raw = "ifluor/i0" if "fluor" in mode else "ln(i0/itrans)"
-    needed = {"i0", "ifluor"} if "fluor" in mode else {"i0", "itrans"}
-    if needed <= names:
-        table.mu_expr = raw
-        table.notes.append(f"mu = {raw} from the raw intensities; the entry's own 'intensity' is a channel")
-    else:
-        table.mu_expr = "intensity"
 
 
 def _labels(data: Any, group: Any, root: Any, count: int, fallback: str) -> list[str]:
@@ -214,7 +192,7 @@ def _inner(label: str) -> str:
 
 
 def _list(value: Any) -> list[str]:
-    value = _plain(value)
+    value = plain(value)
     if isinstance(value, str):
         if value.strip().startswith("["):
             try:
@@ -222,65 +200,14 @@ def _list(value: Any) -> list[str]:
             except ValueError:
                 pass
         return [v for v in re.split(r"[,;\s]+", value) if v]
-    return [str(_plain(v)) for v in np.atleast_1d(value)]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    return value
-
-
-def _text(group: Any, path: str) -> str:
-    import h5py
-
-    found = group.get(path)
-    if not isinstance(found, h5py.Dataset) or found.size != 1:
-        return ""
-    value = _plain(found[()])
-    if isinstance(value, np.ndarray):
-        value = _plain(value.ravel()[0])
-    return (
-        str(value).strip() if not isinstance(value, (np.floating, np.integer, float, int)) else f"{value:g}"
-    )
-
-
-def _json(text: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _facts(table: Table, group: Any) -> None:
-    """Element, edge and d-spacing where an NXxas entry keeps them."""
-    from ...edges import is_element
-    from .xdi import leading_number
-
-    for path in ("element/symbol", "element", "absorbed_beam/element"):
-        symbol = _text(group, path).capitalize()
-        if is_element(symbol):
-            table.element = symbol
-            break
-    for path in ("edge/name", "edge", "absorbed_beam/edge"):
-        edge = _text(group, path).upper()
-        if re.fullmatch(r"K|[LM][1-5]|L2,?3|L3,?2", edge):
-            table.edge = edge
-            break
-    table.d_spacing = leading_number(_text(group, "instrument/monochromator/crystal/d_spacing"))
-    table.e0 = leading_number(_text(group, "scan/edge_energy"))
-    for path in ("scan/start_time", "start_time", "sample/name", "instrument/source/name", "instrument/name"):
-        value = _text(group, path)
-        if value:
-            table.meta[path.replace("/", "_")] = value
+    return [str(plain(v)) for v in np.atleast_1d(value)]
 
 
 def _attributes(group: Any) -> dict[str, Any]:
     """Attributes of a group as metadata; a text header of "key: value" lines is taken apart."""
     meta: dict[str, Any] = {}
     for key, value in group.attrs.items():
-        value = _plain(value)
+        value = plain(value)
         if isinstance(value, np.generic):
             value = value.item()
         if isinstance(value, str) and "\n" in value:

@@ -86,7 +86,7 @@ def parse_xdi(text: str, name: str) -> Table:
         hints=" ".join([fields.get("Sample.name", ""), fields.get("Sample.formula", ""), *comments]),
         meta={**fields, "comments": "\n".join(comments)},
     )
-    table.meta["xdi_version"] = first.group(1)
+    table.meta |= {"xdi_version": first.group(1), "xdi_programs": _before_ours(first.group(2))}
     if "Xasuite.mu" in fields:
         table.trusted = True
         table.mu_expr = fields["Xasuite.mu"]
@@ -96,6 +96,11 @@ def parse_xdi(text: str, name: str) -> Table:
         return table
     _metadata(table, fields)
     return table
+
+
+def _before_ours(programs: str) -> str:
+    """The programs that wrote the file, without our own, which is added when it is written again."""
+    return " ".join(p for p in programs.split() if not p.startswith("xasuite/"))
 
 
 def _header(

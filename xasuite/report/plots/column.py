@@ -18,7 +18,7 @@ LONG = 16  # characters of an axis label that take one line
 
 
 def undetermined(run: SeriesRun, name: str) -> Any:
-    """Rows (m,) in which a column's value means nothing, or whose path is not seen."""
+    """Rows (m,) in which the data do not determine a column, or whose path is not seen."""
     table = run.table
     out = np.array(table[name].isna())
     path, _, _quantity = name.rpartition(".")
@@ -65,7 +65,7 @@ def draw_column(axis: Any, run: SeriesRun, name: str, x: Array, along_time: bool
         axis.errorbar(gx, gy, ge, fmt="none", ecolor=color, elinewidth=0.5, alpha=0.5)
     axis.scatter(gx, gy, s=size, color=color, lw=0, zorder=3)
     word = "not seen" if name.endswith(".n") else "not determined"
-    if name.endswith(".n"):  # an N that cannot be told from zero still has its limit
+    if name.endswith(".n"):  # an N that is not different from zero still has its limit
         axis.errorbar(
             x[lost], y[lost], np.nan_to_num(err[lost]), fmt="none", ecolor="0.8", elinewidth=0.6, zorder=1
         )

@@ -26,7 +26,7 @@ ROOM = 1.12  # of the highest curve, between curves that are drawn above each ot
 def transform_of(
     s: Sample, curve: Array | None = None, kweight: int | None = None, k: Any = None
 ) -> Transform:
-    """chi(R) of a sample, or of another curve on its k, with the sample's own window unless told otherwise."""
+    """chi(R) of a sample, or of another curve on its k, with the sample's own window unless given."""
     chi = s.chi if curve is None else Chi(k=s.fit.k if s.fit else s.chi.k, chi=curve, e0=0.0, edge_step=1.0)
     weight = s.range.kweight[-1] if kweight is None else kweight
     return fourier(chi, k=k or s.range.k, kweight=weight, window=s.range.window, dk=s.range.dk)
@@ -37,7 +37,7 @@ def xanes(
     *,
     times: Sequence[float] | None = None,
     unit: str = "min",
-    span: tuple[float, float] = (-25, 75),
+    energy_range: tuple[float, float] = (-25, 75),
     enlarged: tuple[float, float] = (-8, 24),
 ) -> Any:
     """XANES, the edge enlarged beside it; with `times` coloured by time, else by sample."""
@@ -47,7 +47,7 @@ def xanes(
             1, 2, figsize=(style.DOUBLE, 2.6), width_ratios=(1.5, 1), layout="constrained"
         )
         colors = _colors(plt, samples, times)
-        for axis, (low, high) in ((left, span), (right, enlarged)):
+        for axis, (low, high) in ((left, energy_range), (right, enlarged)):
             top = bottom = 0.0
             for s, color in zip(samples, colors, strict=True):
                 inside = (s.norm.energy >= e0 + low) & (s.norm.energy <= e0 + high)
@@ -258,7 +258,7 @@ def maps_of(
     r: tuple[float, float],
     k: tuple[float, float] | None = None,
 ) -> tuple[Wavelet, ...]:
-    """Morlet wavelets of samples over one k range and with one weight: those of the first unless told otherwise.
+    """Morlet wavelets of samples over one k range and with one weight: those of the first unless given.
 
     A map changes with both, so that maps of different ranges or weights cannot be compared.
     """
@@ -309,7 +309,10 @@ def film(
 
 
 def lines(
-    spectra: Sequence[Spectrum], *, titles: Sequence[str] = (), span: tuple[float, float] | None = None
+    spectra: Sequence[Spectrum],
+    *,
+    titles: Sequence[str] = (),
+    energy_range: tuple[float, float] | None = None,
 ) -> Any:
     """White lines at L edges, a panel an absorber, spectra of one absorber above each other.
 
@@ -331,7 +334,7 @@ def lines(
             axis.set(
                 xlabel=style.ENERGY,
                 title=titles[i] if titles else name,
-                xlim=span or (of[0].energy[0], of[0].energy[-1]),
+                xlim=energy_range or (of[0].energy[0], of[0].energy[-1]),
             )
             axis.set_ylim(-0.05 * step, 1.08 * (float(curves[-1].max()) + (len(of) - 1) * step))
             axis.legend(loc="upper right")
