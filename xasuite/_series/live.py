@@ -218,7 +218,7 @@ class Watch:
         """Whether a scan holds the series' range, or has had its time to grow to it."""
         assert self.plan is not None
         series, sample = self.plan.series, self.plan.spec.sample
-        scan = read_scans([entry], series.mu, series.reference)[0]
+        scan = read_scans([entry], series.mu, series.reference, series.pixels)[0]
         short = isinstance(scan, XasuiteError)
         if not isinstance(scan, XasuiteError):
             fault = quality.scan_fault(scan, series.checks, sample.element, sample.edge, self.plan.energy)

@@ -85,7 +85,7 @@ def _usable(entry: Entry, spec: SeriesSpec) -> Spectrum | str:
 def first_scan(entry: Entry, series: SeriesTable) -> Scan:
     """One scan by itself, of a stacked array too. Raises what reading raises."""
     if entry.kind != STACK:
-        found = read_scans([entry], series.mu, series.reference)[0]
+        found = read_scans([entry], series.mu, series.reference, series.pixels)[0]
         if isinstance(found, XasuiteError):
             raise found
         return found

@@ -20,6 +20,8 @@ from .table import Table
 OFF_BELOW, OFF_ABOVE = 8.0, 20.0
 # eV beyond which a jump is of another edge than the one asked for
 FAR = 60.0
+# Pixels stand as energies from here on while the polynomial is still to be found, far above what `usable` drops
+PIXELS_FROM = 1000.0
 _COMBINED = {"L23", "L2,3", "L3,2", "L32"}
 # symbols that are words in the names of files
 _WORDS = {"In", "As", "At", "He", "No", "Be", "Es", "La"}
