@@ -19,7 +19,6 @@ from xasuite.reduce.autobk_matrices import Settings
 from xasuite.reduce.response import background_response
 from xasuite.references import fits_dir
 from xasuite.specs.load import parse_spec
-from xasuite.workflow.ensemble import coverage, ensemble
 from xasuite.workflow.run import run_spec
 
 
@@ -110,19 +109,6 @@ def test_measured_foils_hold_crystallography(data_root: Path) -> None:
         assert 0.004 < r.stderr < 0.010
     gap = abs(rows[0].parameter("s02").value.value - rows[1].parameter("s02").value.value)
     assert gap < 2 * math.hypot(*(r.parameter("s02").value.stderr for r in rows))
-
-
-def test_an_ensemble_counts_what_is_covered() -> None:
-    """A few truths by feff6l only: that errors are of the right size, not their exact coverage (docs/decisions)."""
-    path = fits_dir() / "ccro" / "s4b_co.toml"
-    found = ensemble(
-        parse_spec(path.read_text(), path), truths=6, seed=11, noises=(3e-4,), programs=(("feff6l", False),)
-    )
-    for c in coverage(found):
-        if c.scheme == "budget":
-            assert c.count == 6
-            assert c.two >= 5 / 6, c
-            assert 0.2 < c.rms / c.width < 2, c
 
 
 def test_causes_of_different_models_add_in_quadrature() -> None:
