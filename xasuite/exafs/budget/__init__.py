@@ -4,7 +4,7 @@ from .along import Carried, carry
 from .apply import with_budget
 from .draws import Draw, draws
 from .floors import released
-from .record import PARTS, Budget, combined
+from .record import PARTS, Budget, combined, joined
 from .stack import Farther, Foil, Spectra, budgets, foil_under, k_end
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "combined",
     "draws",
     "foil_under",
+    "joined",
     "k_end",
     "released",
     "with_budget",
