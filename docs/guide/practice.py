@@ -1,5 +1,7 @@
 """Files to practise on: scans of nickel and of nickel oxide, simulated, three of the oxide with a drifting monochromator."""
 
+from dataclasses import replace
+
 import xasuite as xs
 
 
@@ -9,7 +11,8 @@ def scans(crystal: str, name: str, drifts: list[float], noise: float) -> None:
     truth = [xs.simulate.TruthPath(p, n=p.degen, s02=0.85, sigma2=2e-3 * p.reff) for p in paths]
     for i, drift in enumerate(drifts, start=1):
         made = xs.simulate.spectrum(truth, element="Ni", noise=noise, seed=i)
-        xs.write(f"{name}_{i}.xdi", xs.shift(made.spectrum, drift))
+        label = f"{name}_{i}"
+        xs.write(f"{label}.xdi", replace(xs.shift(made.spectrum, drift), label=label))
 
 
 scans("Ni", "foil", [0.0], noise=5e-4)
