@@ -275,7 +275,7 @@ def _group(drawn: Drawn, loaded: LoadedSpec, models: Models, at: Sequence[int]) 
     held = {name: foil_under(s, plan, drawn.foils[name][2]) for name, s in sources.items()}
     for p in model.params:
         if p.stderr > 0 and p.name not in held:
-            held[p.name] = Foil(np.full(len(plan), p.value), p.stderr / abs(p.value))
+            held[p.name] = Foil(np.full(len(plan), p.value), p.stderr)
     stated = fit_stack(plain_model, chi)
     for place, (i, budget) in enumerate(zip(at, budgets(made, plan, held), strict=True)):
         label = loaded.spec.data[i].label
