@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import gzip
 import hashlib
-import zlib
 from pathlib import Path
 
 from ..errors import DataError, ReadError, XasuiteError
@@ -13,6 +11,7 @@ from ..notices import warn
 from ..records import Scan, Source
 from .axis import Asked
 from .finish import finish
+from .limits import contents, unpacked
 from .sweeps import split
 from .table import Table
 
@@ -27,7 +26,6 @@ _BINARY = {
     b"\xfd7zXZ": "an xz archive",
     b"CDF\x01": "a netCDF file",
 }
-MAX_BYTES = 2_000_000_000
 
 
 def read_one(
@@ -216,9 +214,7 @@ def _bytes(file: Path) -> bytes:
             )
         if not file.exists():
             raise ReadError(f"{file} does not exist{_nearest(file)}")
-        if file.stat().st_size > MAX_BYTES:
-            raise ReadError(f"{file} is larger than {MAX_BYTES / 1e9:.0f} GB; split it")
-        return file.read_bytes()
+        return contents(file)
     except OSError as exc:
         raise ReadError(f"{file} cannot be read: {exc.strerror or exc}") from None
     except ValueError as exc:
@@ -243,10 +239,7 @@ def _load(file: Path) -> tuple[list[Table], Source]:
     source = Source(str(file), "", hashlib.sha256(raw).hexdigest())
     content = raw
     if content[:2] == _GZIP:
-        try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError, zlib.error) as exc:
-            raise ReadError(f"{file} is gzipped and damaged: {exc}") from None
+        content = unpacked(content, str(file))
     if not content.strip():
         raise ReadError(f"{file} is empty")
     if content[:8] == _HDF5:

@@ -34,7 +34,7 @@ def parse(text: str, name: str) -> list[Table] | None:
         return [_lytle(text, name)]
     if re.match(r"\s*EXAFS\b", head) and "DATA START" in head:
         return [_x10c(text, name)]
-    if re.search(r"^#S \d+", text, re.M) and re.search(r"^#L ", text, re.M):
+    if "#S " in text and re.search(r"^#S \d+", text, re.M) and re.search(r"^#L ", text, re.M):
         return _spec(text, name)
     if "CLS Data Acquisition" in head[:200]:
         return [_hxma(text, name)]
@@ -93,7 +93,7 @@ def _srs(text: str, name: str) -> Table:
     title = re.search(r"SRSTLE='([^']*)'", head)
     table.label = title.group(1).strip() if title else ""
     table.hints = re.sub(r"\b([a-z])([a-z]?)(?=\d?\+)", lambda m: m.group(0).capitalize(), table.label)
-    table.meta = {k.lower(): v.strip() for k, v in re.findall(r"(SRS\w+)='?([^',]*)", head)}
+    table.meta = {k.lower(): v.strip() for k, v in re.findall(r"(SRS\w{1,20})='?([^',]*)", head)}
     _find_crystal(table, name)
     return table
 
