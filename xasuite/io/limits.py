@@ -33,14 +33,14 @@ def max_bytes() -> int:
         raise ReadError(f"{LIMIT_ENV} = {text!r} is no number of bytes, such as 4e9") from None
 
 
-def contents(file: Path) -> bytes:
-    """The bytes of a regular file. Raises ReadError for a device, a pipe or a file beyond `max_bytes`, OSError."""
+def contents(file: Path, first: int = 0) -> bytes:
+    """The bytes of a regular file, or so many at its beginning. Raises ReadError for a device, a pipe or a file beyond `max_bytes`, OSError."""
     with open(os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as handle:
         mode = os.fstat(handle.fileno()).st_mode
         if not stat.S_ISREG(mode):
             kind = "a pipe" if stat.S_ISFIFO(mode) else "a device or a socket"
             raise ReadError(f"{file} is {kind} and not a regular file; copy what it gives into a file first")
-        held = handle.read(max_bytes() + 1)
+        held = handle.read(first or max_bytes() + 1)
     if len(held) > max_bytes():
         raise ReadError(f"{file} is larger than {_said()}")
     return held

@@ -6,6 +6,8 @@ import difflib
 import hashlib
 from pathlib import Path
 
+import numpy as np
+
 from ..errors import DataError, ReadError, XasuiteError
 from ..notices import warn
 from ..records import Scan, Source
@@ -41,7 +43,7 @@ def read_one(
 ) -> Scan:
     """One scan of one file; `read` has the arguments and the errors."""
     file, group = split_group(path)
-    tables, source = _load(file)
+    tables, source = _load(file, group)
     if group:
         table = _pick(tables, group, file)
     elif len(tables) == 1:
@@ -204,7 +206,7 @@ def _pick(tables: list[Table], group: str, file: Path) -> Table:
     raise ReadError(f"{file} has no group {group!r}; the nearest are {', '.join(near)}")
 
 
-def _bytes(file: Path) -> bytes:
+def _bytes(file: Path, most: int = 0) -> bytes:
     try:
         if file.is_dir():
             inside = sorted(p.name for p in file.iterdir() if p.is_file())[:5]
@@ -214,7 +216,7 @@ def _bytes(file: Path) -> bytes:
             )
         if not file.exists():
             raise ReadError(f"{file} does not exist{_nearest(file)}")
-        return contents(file)
+        return contents(file, most)
     except OSError as exc:
         raise ReadError(f"{file} cannot be read: {exc.strerror or exc}") from None
     except ValueError as exc:
@@ -233,8 +235,19 @@ def _nearest(file: Path) -> str:
     return f"; near it lie {', '.join(folded[n] for n in near)}" if near else "; check the path"
 
 
-def _load(file: Path) -> tuple[list[Table], Source]:
-    """Parse a file into tables, and its Source without a group."""
+def _load(file: Path, group: str = "") -> tuple[list[Table], Source]:
+    """Parse a file into tables, and its Source without a group.
+
+    Of an HDF5 file a `group` of exactly that name is read alone; the hash is then of its numbers and not of the file.
+    """
+    if group and _bytes(file, len(_HDF5)) == _HDF5:
+        from .formats.hdf5 import parse_hdf5
+
+        tables = parse_hdf5(file, str(file), group)
+        digest = hashlib.sha256()
+        for table in tables:
+            digest.update(np.ascontiguousarray(table.columns).data)
+        return tables, Source(str(file), "", digest.hexdigest())
     raw = _bytes(file)
     source = Source(str(file), "", hashlib.sha256(raw).hexdigest())
     content = raw

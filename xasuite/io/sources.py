@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io as _io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,9 @@ from .. import files
 from ..errors import ReadError, SeriesError, XasuiteError
 from ..records import Array, Scan, Source
 from .formats import nxxas
-from .formats.hdf5 import energy_axis, entry_of, row_values
+from .formats.hdf5 import energy_axis, entry_of, row_values, tables_in
+from .formats.members import members_of
+from .isolated import isolated
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 # names under which files of one scan are kept as text: such a file is not opened before it is read
@@ -209,20 +210,23 @@ def _members(file: Entry) -> list[Entry]:
 def _hdf5_entries(file: Entry) -> list[Entry]:
     import h5py
 
-    try:
+    def work() -> list[tuple[str, int]]:
         with h5py.File(file.path, "r") as handle:
-            found = list(_visit(handle, ""))
-    except (OSError, RuntimeError, KeyError):
+            return list(_visit(handle, "", file.path))
+
+    try:
+        found = isolated(file.path, work)
+    except (OSError, RuntimeError, KeyError, ReadError):
         return [file]  # its row will say what is wrong with it
     out = [replace(file, kind=STACK if n else GROUP, group=group, rows=n or 1) for group, n in found]
     return sorted(out, key=lambda e: natural(e.group)) or [file]
 
 
-def _visit(group: Any, path: str) -> Iterable[tuple[str, int]]:
+def _visit(group: Any, path: str, file: str) -> Iterable[tuple[str, int]]:
     """(group, rows of its stacked arrays or 0) of every group with an energy axis."""
     import h5py
 
-    members = {k: group.get(k) for k in group}
+    members = members_of(group, file, {})
     axis = energy_axis(members)
     if axis:
         n = members[axis].size
@@ -231,7 +235,7 @@ def _visit(group: Any, path: str) -> Iterable[tuple[str, int]]:
         return
     for name, value in members.items():
         if isinstance(value, h5py.Group):
-            yield from _visit(value, f"{path}/{name}" if path else name)
+            yield from _visit(value, f"{path}/{name}" if path else name, file)
 
 
 def _stacked(data: Any, n: int) -> bool:
@@ -347,31 +351,28 @@ def _members_of(file: Entry, mu: str | None, reference: str | None) -> dict[str,
 def _read_groups(
     path: str, entries: Sequence[Entry], mu: str | None, reference: str | None
 ) -> dict[Entry, Scan | XasuiteError]:
-    """Groups of an HDF5 file, these and no others: each copied into a file in memory and parsed as any other."""
+    """Groups of an HDF5 file, these and no others."""
     import h5py
 
-    try:
+    def work() -> dict[Entry, Scan | XasuiteError]:
         with h5py.File(path, "r") as source:
             return {e: _read_group(source, path, e.group, mu, reference) for e in entries}
-    except (OSError, RuntimeError) as exc:
-        return {e: ReadError(f"{path} is damaged: {str(exc)[:120]}") for e in entries}
+
+    try:
+        return isolated(path, work)
+    except (OSError, RuntimeError, ReadError) as exc:
+        refused = exc if isinstance(exc, ReadError) else ReadError(f"{path} is damaged: {str(exc)[:120]}")
+        return dict.fromkeys(entries, refused)
 
 
 def _read_group(
     source: Any, path: str, group: str, mu: str | None, reference: str | None
 ) -> Scan | XasuiteError:
-    import h5py
-
     from .axis import Asked
     from .finish import finish
-    from .formats.hdf5 import parse_hdf5
 
-    memory = _io.BytesIO()
     try:
-        with h5py.File(memory, "w") as copy:
-            copy.attrs.update(source.attrs)
-            source.copy(source[group] if group else source["/"], copy, name=group or "scan")
-        table = parse_hdf5(memory.getvalue(), path)[0]
+        table = tables_in(source, path, group)[0]
         scan = finish(
             table, Source(path, group, "", table.format), Asked(mu=mu or "", reference=reference or "")
         )
