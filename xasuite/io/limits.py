@@ -16,7 +16,7 @@ from ..errors import ReadError
 LIMIT_ENV = "XASUITE_MAX_BYTES"
 _USUAL = 2_000_000_000
 # Tables of numbers shrink to a third or a fifth, the most regular HDF5 files to a fiftieth
-MOST_PACKED, UNSUSPECTED = 200, 50_000_000
+MOST_PACKED, UNSUSPECTED = 100, 50_000_000
 MAX_LINE = 1_000_000  # characters: a row of 64 detectors with 2048 channels each has 800 000
 _CHUNK = 1 << 20
 
@@ -36,14 +36,14 @@ def max_bytes() -> int:
 def contents(file: Path, first: int = 0) -> bytes:
     """The bytes of a regular file, or so many at its beginning. Raises ReadError for a device, a pipe or a file beyond `max_bytes`, OSError."""
     with open(os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as handle:
-        mode = os.fstat(handle.fileno()).st_mode
+        state = os.fstat(handle.fileno())
+        mode = state.st_mode
         if not stat.S_ISREG(mode):
             kind = "a pipe" if stat.S_ISFIFO(mode) else "a device or a socket"
             raise ReadError(f"{file} is {kind} and not a regular file; copy what it gives into a file first")
-        held = handle.read(first or max_bytes() + 1)
-    if len(held) > max_bytes():
-        raise ReadError(f"{file} is larger than {_said()}")
-    return held
+        if not first and state.st_size > max_bytes():
+            raise ReadError(f"{file} is larger than {_said()}")
+        return handle.read(first or max(state.st_size, _CHUNK))  # files of /proc say that they are empty
 
 
 def unpacked(packed: bytes, name: str) -> bytes:

@@ -163,6 +163,11 @@ def find_files(patterns: Sequence[str], places: Iterable[Path]) -> list[Path]:
     places = list(dict.fromkeys(places))
     for pattern in patterns:
         absolute = Path(pattern).is_absolute()
+        above = (
+            Path(pattern).parts[1 : Path(pattern).parts.index("**")] if "**" in Path(pattern).parts else ()
+        )
+        if absolute and "**" in Path(pattern).parts and all("*" in part for part in above):
+            raise ReadError(f"{pattern} names the whole machine; name a folder before the **")
         for place in [Path("/")] if absolute else places:
             hits = [p for p in place.glob(pattern.lstrip("/")) if p.is_file() and not p.name.startswith(".")]
             if hits:
@@ -256,6 +261,10 @@ class StackRows:
 
 def read_stack(stack: Entry, rows: Indices) -> StackRows:
     """Rows of a stacked array; only these are read. Raises ReadError."""
+    return isolated(stack.path, lambda: _rows_of(stack, rows))
+
+
+def _rows_of(stack: Entry, rows: Indices) -> StackRows:
     import h5py
     import xxhash
 
@@ -265,7 +274,7 @@ def read_stack(stack: Entry, rows: Indices) -> StackRows:
     try:
         with h5py.File(stack.path, "r") as handle:
             group = handle[stack.group] if stack.group else handle
-            members = {k: group.get(k) for k in group}
+            members = members_of(group, stack.path, {})
             axis = energy_axis(members)
             energy = np.asarray(members[axis][()], float)
             for name, data in members.items():

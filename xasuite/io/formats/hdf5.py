@@ -109,8 +109,12 @@ def _visit(group: Any, path: str, tables: list[Table], visit: Visit, row: int | 
     import h5py
 
     address = h5py.h5o.get_info(group.id).addr
-    if address in visit.seen or len(tables) > MAX_GROUPS or path.count("/") > MAX_DEPTH:
+    if address in visit.seen or path.count("/") > MAX_DEPTH:
         return
+    if len(visit.seen) >= MAX_GROUPS:
+        raise ReadError(
+            f"{visit.file} holds more than {MAX_GROUPS} groups; name one as {Path(visit.file).name}::group"
+        )
     visit.seen.add(address)
     refused: dict[str, str] = {}
     members = members_of(group, visit.file, refused)
