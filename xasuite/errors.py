@@ -89,6 +89,10 @@ class WriteError(XasuiteError):
     """An output cannot be written: folder absent, not writable, or a file in its place."""
 
 
+class PageError(XasuiteError):
+    """The interactive page cannot be served on this machine."""
+
+
 class AuditError(XasuiteError):
     """The batched engine and Larch disagree on a row by more than the audit allows."""
 

@@ -86,6 +86,16 @@ class Expression:
                 stack.append(_binary(op, a, b))
         return stack[0]
 
+    def given(self, numbers: Mapping[str, float]) -> Expression:
+        """The expression with numbers in the place of some of its names."""
+        if self.names.isdisjoint(numbers):
+            return self
+        program = tuple(
+            ("const", float(numbers[a])) if op == "name" and a in numbers else (op, a)
+            for op, a in self.program
+        )
+        return Expression(self.text, self.names - numbers.keys(), program)
+
     @property
     def is_name(self) -> bool:
         """Whether the expression is a single name."""

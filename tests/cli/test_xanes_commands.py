@@ -102,7 +102,7 @@ def test_edge_mistakes(
 def test_a_file_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     for argv in (
         ["edge", "no.xdi"],
-        ["lcf", "no.xdi", "--ref", "no.xdi", "--energy", "1,2"],
+        ["lcf", "no.xdi", "--ref", "no.xdi", "--energy-range", "1,2"],
         ["dband", "no.txt"],
     ):
         code, _, err = run(capsys, *argv)
@@ -116,7 +116,7 @@ def test_a_file_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
 def test_lcf_prints_weights_that_sum_to_one_and_ranks(
     iron: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    argv = ["lcf", iron["Fe3O4"], "--ref", iron["FeO"], "--ref", iron["Fe2O3"], "--energy", "7100,7160"]
+    argv = ["lcf", iron["Fe3O4"], "--ref", iron["FeO"], "--ref", iron["Fe2O3"], "--energy-range", "7100,7160"]
     code, out, _ = run(capsys, *argv, "--rank", "--output", tmp_path)
     assert code == 0
     found = documents(capsys, *argv)[0]["rows"][0]
@@ -128,11 +128,11 @@ def test_lcf_prints_weights_that_sum_to_one_and_ranks(
 def test_lcf_mistakes(iron: dict[str, Path], data_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     manganese = data_root / "standards" / "Mn_xdi" / "MnO_rt_01.xdi"
     argv = ["lcf", iron["Fe3O4"], "--ref"]
-    _, _, err = run(capsys, *argv, manganese, "--energy", "7100,7160")
+    _, _, err = run(capsys, *argv, manganese, "--energy-range", "7100,7160")
     assert "reference MnO is Mn K, the spectra are Fe K; leave it out" in err
-    _, _, err = run(capsys, *argv, iron["FeO"], "--energy=-20,50")
+    _, _, err = run(capsys, *argv, iron["FeO"], "--energy-range=-20,50")
     assert "choose a wider range, in eV and not from E0" in err
-    _, _, err = run(capsys, "lcf", iron["Fe3O4"], "--energy", "7100,7160")
+    _, _, err = run(capsys, "lcf", iron["Fe3O4"], "--energy-range", "7100,7160")
     assert "Missing option '--ref'" in err
 
 
@@ -142,7 +142,7 @@ def test_lcf_mistakes(iron: dict[str, Path], data_root: Path, capsys: pytest.Cap
 def test_components_prints_pca_and_mcr(
     iron: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    argv = ["components", *iron.values(), "--energy", "7100,7200", "-n", "2", "--target", iron["FeO"]]
+    argv = ["components", *iron.values(), "--energy-range", "7100,7200", "-n", "2", "--target", iron["FeO"]]
     code, out, _ = run(capsys, *argv, "--output", tmp_path)
     assert code == 0
     for said in ("Eigenvalue", "IND is least at", "SPOIL", "MCR-ALS", "Lack of fit", "c2 high"):
@@ -151,7 +151,7 @@ def test_components_prints_pca_and_mcr(
 
 
 def test_components_mistakes(iron: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
-    span = ["--energy", "7100,7200"]
+    span = ["--energy-range", "7100,7200"]
     _, _, err = run(capsys, "components", iron["FeO"], *span)
     assert "too few for principal components; give three or more" in err
     _, _, err = run(capsys, "components", *iron.values(), *span, "-n", "9")
@@ -174,7 +174,7 @@ def test_peaks_of_a_pre_edge(
         "7113",
         "--peak",
         "7115",
-        "--energy",
+        "--energy-range",
         "7105,7120",
         "--step",
         "7121",
@@ -188,7 +188,7 @@ def test_peaks_of_a_pre_edge(
 
 
 def test_a_peak_outside_the_span(iron: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
-    code, _, err = run(capsys, "peaks", iron["Fe2O3"], "--peak", "8000", "--energy", "7105,7120")
+    code, _, err = run(capsys, "peaks", iron["Fe2O3"], "--peak", "8000", "--energy-range", "7105,7120")
     assert code == 1
     assert "a peak at 8000 eV lies outside 7105 to 7120 eV" in err
 

@@ -63,7 +63,7 @@ def test_cauchy_equals_larch(rmax: float, kweight: int) -> None:
 def test_morlet_equals_the_direct_fft(eta: float, sigma: float) -> None:
     """The bank of short periods gives what one FFT of 16384 points gives, negative frequencies included."""
     chi = two_shells()
-    ours = wavelet(chi, k=(3, 13), r=(0.5, 6), eta=eta, sigma=sigma, norm="amplitude")
+    ours = wavelet(chi, k=(3, 13), r=(0.5, 6), eta=eta, sigma=sigma, scaling="amplitude")
     s2 = (eta * sigma) ** 2
 
     def response(u: np.ndarray) -> np.ndarray:
@@ -102,7 +102,7 @@ def test_pywavelets_agrees_as_far_as_its_grid_allows() -> None:
     eta, sigma = 10.0, 1.0
     chi = two_shells()
     r = np.array([1.5, 2.0, 2.5, 3.0])
-    ours = wavelet(chi, k=(4, 12), r=(1.5, 3.0), nr=4, eta=eta, sigma=sigma, norm="amplitude")
+    ours = wavelet(chi, k=(4, 12), r=(1.5, 3.0), nr=4, eta=eta, sigma=sigma, scaling="amplitude")
     f = chi.chi * K**2 * k_window(K, (4, 12))
     # psi = exp(2 i pi C t) exp(-t^2 / B) / sqrt(pi B): B = 2 sigma^2, C = eta / 2 pi; scale in samples
     name = f"cmor{2 * sigma**2}-{eta / (2 * np.pi):.12f}"
@@ -114,19 +114,21 @@ def test_pywavelets_agrees_as_far_as_its_grid_allows() -> None:
     assert far > 1e-4, "pywt has become exact on this grid: use it in place of our own"
 
 
-@pytest.mark.parametrize("norm", ["amplitude", "energy"])
+@pytest.mark.parametrize("scaling", ["amplitude", "energy"])
 @pytest.mark.parametrize("kind", ["morlet", "cauchy"])
 @pytest.mark.parametrize(("k0", "r0"), [(8.0, 2.0), (6.5, 3.7), (9.2, 2.4)])
-def test_a_wave_packet_peaks_at_its_k_and_r(kind: str, norm: str, k0: float, r0: float) -> None:
+def test_a_wave_packet_peaks_at_its_k_and_r(kind: str, scaling: str, k0: float, r0: float) -> None:
     """At its k; in R beside it by what two Gaussians make of it: the packet is 1 / width wide in 2R, the wavelet
     2R / s. A maximum in R stands where the filter's growing width and N(R) balance the Gaussians' fall:
     A^2 / 4R with "amplitude", (A^2 - B^2) / 8R with "energy" (docs/decisions/wavelet.md)."""
     width, s = 1.5, {"morlet": 10.0, "cauchy": math.sqrt(200)}[kind]
-    w = wavelet(packet(k0, r0, width), kind=kind, kweight=0, norm=norm, dr=0.005, r=(r0 - 0.3, r0 + 0.3))
+    w = wavelet(
+        packet(k0, r0, width), kind=kind, kweight=0, scaling=scaling, dr=0.005, r=(r0 - 0.3, r0 + 0.3)
+    )
     i, j = np.unravel_index(np.argmax(w.magnitude), w.magnitude.shape)
     assert abs(w.k[j] - k0) <= 0.05
     a, b = 1 / width, 2 * r0 / s
-    beside = a**2 / (4 * r0) if norm == "amplitude" else (a**2 - b**2) / (8 * r0)
+    beside = a**2 / (4 * r0) if scaling == "amplitude" else (a**2 - b**2) / (8 * r0)
     # Cauchy's filter is skewed: of the order of 1 / n, 0.005 of R
     assert abs(w.r[i] - r0 - beside) <= (0.012 if kind == "morlet" else 0.012 + 0.005 * r0)
 
@@ -134,7 +136,7 @@ def test_a_wave_packet_peaks_at_its_k_and_r(kind: str, norm: str, k0: float, r0:
 @pytest.mark.parametrize("kind", ["morlet", "cauchy"])
 def test_a_pure_cosine_has_its_amplitude_and_r(kind: str) -> None:
     """cos(2 k R0) of amplitude 1 gives 1 at R0, at every k away from the ends: the name "amplitude"."""
-    w = wavelet(record(np.cos(2 * K * 4.0)), kind=kind, kweight=0, norm="amplitude", dr=0.01, r=(3, 5))
+    w = wavelet(record(np.cos(2 * K * 4.0)), kind=kind, kweight=0, scaling="amplitude", dr=0.01, r=(3, 5))
     middle = np.abs(w.k - 8) < 1
     assert abs(w.r[np.argmax(w.magnitude[:, 160])] - 4.0) < 0.006
     i = np.argmin(np.abs(w.r - 4))
@@ -145,7 +147,7 @@ def test_a_pure_cosine_has_its_amplitude_and_r(kind: str) -> None:
 def test_energy(kind: str, shape: dict) -> None:
     """The double integral of |W|^2 is the integral of |chi(R)|^2 over R > 0: half that of (k^n chi)^2 over k."""
     chi = packet(8.0, 2.5, width=1.0)
-    w = wavelet(chi, kind=kind, kweight=1, r=(0, 12), norm="energy", **shape)
+    w = wavelet(chi, kind=kind, kweight=1, r=(0, 12), scaling="energy", **shape)
     double = (w.magnitude**2).sum() * 0.05 * RSTEP
     over_k = 0.5 * (w.chik**2).sum() * 0.05
     over_r = (np.abs(forward(w.chik, 0.05)) ** 2).sum() * RSTEP
@@ -159,7 +161,7 @@ def test_integral_over_k_is_chi_of_r(kind: str) -> None:
     """int W(k, R) exp(-2ikR) dk = N(R) sqrt(pi) chi(R), with "amplitude" N = 2: the map holds chi(R)."""
     k = 0.05 * np.arange(801)
     chi = record(np.sin(5 * k + 0.7) * np.exp(-((k - 20) ** 2) / 2))
-    w = wavelet(chi, kind=kind, kweight=1, r=(1.5, 3.5), norm="amplitude")
+    w = wavelet(chi, kind=kind, kweight=1, r=(1.5, 3.5), scaling="amplitude")
     total = (w.wt * np.exp(-2j * w.r[:, None] * w.k)).sum(-1) * 0.05
     chir = fourier(chi, k=(0.0, 40.0), dk=0.0, kweight=1, rmax=4).chir
     first = round(w.r[0] / RSTEP)
@@ -186,7 +188,7 @@ def test_widths_are_the_stated_ones() -> None:
     """A pure wave is R / (eta sigma) wide in R for Morlet, R / sqrt(order) for Cauchy (standard deviations)."""
     wave = record(np.cos(2 * np.arange(801) * 0.05 * 3.0))
     for settings, relative in (({"eta": 8.0}, 1 / 8), ({"kind": "cauchy", "order": 144}, 1 / 12)):
-        w = wavelet(wave, kweight=0, norm="amplitude", r=(2, 4.5), dr=0.01, **settings)
+        w = wavelet(wave, kweight=0, scaling="amplitude", r=(2, 4.5), dr=0.01, **settings)
         profile = w.magnitude[:, 400]
         above = w.r[profile > math.exp(-0.5)]
         # filter(u) is seen along R = R0 / u, which is skewed: half the full width at exp(-1/2) to second order
@@ -232,7 +234,7 @@ def test_the_record_is_read_only_and_says_how_it_was_made() -> None:
     with pytest.raises(ValueError, match="read-only"):
         w.wt[0, 0] = 1
     settings = w.history[-1].settings
-    assert (settings["kind"], settings["order"], settings["norm"]) == ("cauchy", 200, "larch")
+    assert (settings["kind"], settings["order"], settings["scaling"]) == ("cauchy", 200, "larch")
     assert settings["k"] == (3.0, 12.0)
 
 
@@ -255,8 +257,8 @@ def test_errors() -> None:
         ({"kind": "haar"}, DataError, "no wavelet 'haar'; choose one of morlet, cauchy"),
         ({"eta": 1.0}, DataError, "no resolution in R"),
         ({"kind": "cauchy", "order": 2}, DataError, "order 2"),
-        ({"norm": "peak"}, DataError, "no normalisation 'peak'"),
-        ({"norm": "larch"}, DataError, "Larch has no Morlet"),
+        ({"scaling": "peak"}, DataError, "no scaling 'peak'"),
+        ({"scaling": "larch"}, DataError, "Larch has no Morlet"),
         ({"k": (3, 17)}, RangeError, "kmax = 17 1/A lies beyond the data, which end at k = 16 "),
         ({"r": (4, 3)}, RangeError, "empty"),
         ({"r": (0, 30)}, RangeError, "finer k grid"),

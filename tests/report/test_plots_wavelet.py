@@ -66,7 +66,7 @@ def test_difference_is_symmetric_about_zero() -> None:
 
 def test_units_on_the_colour_bar() -> None:
     assert wavelet_label(wavelet(record(1.0), kweight=2, **SETTINGS)) == "|W| (Å$^{-2.5}$)"
-    assert wavelet_label(wavelet(record(1.0), kweight=3, norm="amplitude", **SETTINGS)) == "|W| (Å$^{-3}$)"
+    assert wavelet_label(wavelet(record(1.0), kweight=3, scaling="amplitude", **SETTINGS)) == "|W| (Å$^{-3}$)"
 
 
 def test_mistakes() -> None:

@@ -64,7 +64,7 @@ def test_components_and_valence_along_time(run):
     normal = run.normalized
     assert isinstance(normal, Series)
     assert normal.ok.sum() == 10
-    found = linear_combination(normal, [normal.row(0), normal.row(11)], energy=(7700, 7780))
+    found = linear_combination(normal, [normal.row(0), normal.row(11)], energy_range=(7700, 7780))
     left, right = series_xanes.plot_components(run, found).axes
     assert len(left.lines) == len(right.lines) == 2
     assert [t.get_text() for t in left.get_legend().get_texts()] == [

@@ -185,7 +185,7 @@ def test_files_that_are_no_project(tmp_path: Path, capsys: pytest.CaptureFixture
     for path, said in (
         (cut, "is no project of Artemis"),
         (newer, "is of version 3.0; versions below 2 can be read"),
-        (text, "is no project of Artemis (.fpj, .apj) or Larix (.larix)"),
+        (text, "is no project of Artemis (.fpj, .apj), Larix (.larix) or Athena (.prj)"),
         (tmp_path / "absent.fpj", "cannot be read: No such file or directory"),
     ):
         with pytest.raises(SystemExit) as caught:

@@ -10,7 +10,7 @@ import pytest
 from xasuite.cli import main
 from xasuite.exafs.result import FitResult
 from xasuite.references import fits_dir
-from xasuite.specs import parse_spec
+from xasuite.specs import load_spec, parse_spec
 from xasuite.specs.load import LoadedSpec
 from xasuite.specs.published import paper, table
 from xasuite.workflow import run_spec
@@ -206,6 +206,14 @@ def test_missing_data_are_named_and_the_rest_goes_on(monkeypatch: pytest.MonkeyP
     )
     assert any("Co foil QAS" in key for key in done.missing)
     assert {c.table for c in done.cells} == {"ccro/S4b"}
+
+
+def test_a_spec_made_in_python_is_scored_as_its_file() -> None:
+    path = fits_dir() / "ccro" / "s4b_co.toml"
+    loaded = load_spec(path)
+    from_file, from_python = (reproduce_specs(s, studies=False) for s in (path, loaded.spec))
+    assert [c.ours for c in from_python.cells] == [c.ours for c in from_file.cells]
+    assert from_python.cells
 
 
 def test_two_edges_of_one_bond_share_one_r() -> None:

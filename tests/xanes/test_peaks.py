@@ -34,7 +34,7 @@ def test_known_peaks_on_a_known_step(kind: str) -> None:
     fit = fit_peaks(
         record(E, noisy, e0=779.0),
         [Peak(777.8, 1.2, 1.0), Peak(780.6, 1.5, 2.0)],
-        energy=(771, 797),
+        energy_range=(771, 797),
         step=EdgeStep(kind, 779.2, 0.6, 1.0),
     ).rows[0]
     assert fit is not None
@@ -66,14 +66,14 @@ def test_a_series_marks_the_row_that_fails() -> None:
     data = record(E, np.array([y, y, y]), e0=781.0)
     series = Series(data, pd.DataFrame({"label": list("abc")}), ("ok", "bad", "ok"), ("", "no beam", ""))
     fits = fit_peaks(
-        series, [Peak(776.2, 1.0, 0.1)], energy=(771, 779), step=EdgeStep("arctan", 781, 0.5, 1.0)
+        series, [Peak(776.2, 1.0, 0.1)], energy_range=(771, 779), step=EdgeStep("arctan", 781, 0.5, 1.0)
     )
     assert fits.rows[1] is None
     assert fits.reasons[1] == "no beam"
     one = fit_peaks(
         record(E, y, e0=781.0),
         [Peak(776.2, 1.0, 0.1)],
-        energy=(771, 779),
+        energy_range=(771, 779),
         step=EdgeStep("arctan", 781, 0.5, 1.0),
     )
     assert areas(fits)[0] == pytest.approx(areas(one)[0], rel=1e-9)
@@ -88,7 +88,10 @@ def test_measured_pre_edge_of_iron(data_root: Path) -> None:
     for name in ("FeO", "Fe2O3"):
         n = reduce.normalize(io.read(data_root / "standards" / "Fe_xdi" / f"{name}_rt_01.xdi").mu())
         fit = fit_peaks(
-            n, [Peak(7113, 2.0, 0.1)], energy=(7104, 7116.5), step=EdgeStep("arctan", 7121, 2, 1.0, move=4)
+            n,
+            [Peak(7113, 2.0, 0.1)],
+            energy_range=(7104, 7116.5),
+            step=EdgeStep("arctan", 7121, 2, 1.0, move=4),
         ).rows[0]
         assert fit is not None
         centroid[name] = fit.values["centroid"]
@@ -99,11 +102,11 @@ def test_measured_pre_edge_of_iron(data_root: Path) -> None:
 def test_peak_mistakes() -> None:
     n = record(E, gauss(E, 780, 1, 1), e0=779.0)
     with pytest.raises(ComponentError, match="no peak"):
-        fit_peaks(n, [], energy=(771, 790))
+        fit_peaks(n, [], energy_range=(771, 790))
     with pytest.raises(ComponentError, match="'sigmoid' is unknown"):
-        fit_peaks(n, [Peak(780)], energy=(771, 790), step=EdgeStep("sigmoid"))
+        fit_peaks(n, [Peak(780)], energy_range=(771, 790), step=EdgeStep("sigmoid"))
     with pytest.raises(RangeError, match="free parameters"):
-        fit_peaks(n, [Peak(780)], energy=(780, 780.2))
+        fit_peaks(n, [Peak(780)], energy_range=(780, 780.2))
 
 
 # ------------------------------------------------------------------------------------- valence bands

@@ -110,7 +110,7 @@ def test_the_outlying_feo_is_the_other_feo_self_absorbed(run) -> None:
     assert named.reason.startswith("off the others by -1.4 eV: its amplitudes are compressed")
 
     references = [scan[n] for n in ("FeO (APS)", "Fe3O4 (APS)", "Fe2O3 (APS)", "Fe metal (APS)")]
-    mixed = linear_combination(scan["FeO (NSLS)"], references, energy=(7105, 7180))
+    mixed = linear_combination(scan["FeO (NSLS)"], references, energy_range=(7105, 7180))
     assert mixed.weights[0, 1:3] == pytest.approx(0, abs=1e-9)  # no ferric iron: it would raise the edge
     assert mixed.rms[0] > 0.5 * as_it_is
     assert float(crossing(mixed.energy, mixed.fit[0], 0.5)) - edge["FeO (APS)"] > -0.4

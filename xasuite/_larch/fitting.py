@@ -76,12 +76,17 @@ def python_text(expression: Expression) -> str:
 
 
 def values_only() -> None:
-    """From now on, fits of this process have no standard errors, which take half of Larch's time: for a process that audits."""
+    """From now on, fits of this process have no standard errors and end at a tolerance of 1e-8: for a process that audits.
+
+    The errors take half of Larch's time; the lower tolerance moves no value by more than 1e-5 standard errors.
+    """
+    global TOLERANCE
     from larch.xafs import feffit
     from lmfit.minimizer import Minimizer
 
     sys.modules[feffit.__module__].propagate_uncertainties = lambda *args, **options: None  # type: ignore[attr-defined]
     Minimizer._calculate_uncertainties_correlations = lambda self: None
+    TOLERANCE = 1e-8
 
 
 @contextlib.contextmanager
@@ -102,13 +107,14 @@ def fit(
     params: Sequence[Parameter],
     sets: Sequence[DataSet],
     ranges: FitRange,
-    epsilon_k: float | None,
+    noise: Sequence[Sequence[Any] | None],
     restraints: Sequence[Restraint] = (),
 ) -> LarchFit:
     """Run feffit over one or several data sets at once, each k (nk,) in 1/A, chi (nk,) and its paths.
 
-    Larch knows no restraints: each is put in as one more element of the residual, an expression that Larch evaluates, with the
-    weight of one independent point, and the statistics are taken from the residual.
+    `noise` of each set: epsilon_k for each k weight, a number or (nk,) in k space; None to have it estimated. Larch knows no
+    restraints: each is put in as one more element of the residual, an expression that Larch evaluates, with the weight of one
+    independent point, and the statistics are taken from the residual.
 
     Raises FitError where Larch returns nothing.
     """
@@ -130,7 +136,9 @@ def fit(
         silenced(),
         _encoded_stdout(),
     ):
-        made = [_dataset(s, ranges, epsilon_k, i, Path(folder)) for i, s in enumerate(sets)]
+        made = [
+            _dataset(s, ranges, e, i, Path(folder)) for i, (s, e) in enumerate(zip(sets, noise, strict=True))
+        ]
         if restraints:
             made[-1]._residual = _restrained(made[-1], restraints)
         result = feffit(group, made, tol=TOLERANCE)
@@ -191,6 +199,13 @@ def _with_statistics(result: Any, params: Sequence[Parameter], n_restraints: int
     )
 
 
+def _value(expression: Expression) -> float | str:
+    """A path's value for Larch, which parses text again at every evaluation and takes a number as it is."""
+    if len(expression.program) == 1 and expression.program[0][0] == "const":
+        return float(expression.program[0][1])
+    return python_text(expression)
+
+
 def _quarter_turn(text: str) -> str:
     """A feff.dat's text with pi / 2 added to the central atom's phase, its second column."""
     head, rule, table = text.partition("real[p]@#")
@@ -202,7 +217,7 @@ def _quarter_turn(text: str) -> str:
     return "\n".join([head + rule + first, *turned])
 
 
-def _dataset(data: DataSet, ranges: FitRange, epsilon_k: float | None, number: int, folder: Path) -> Any:
+def _dataset(data: DataSet, ranges: FitRange, noise: Sequence[Any] | None, number: int, folder: Path) -> Any:
     """One of feffit's data sets, its paths read from files in the folder."""
     from larch import Group
     from larch.xafs import feffit_dataset, feffit_transform, feffpath
@@ -212,7 +227,7 @@ def _dataset(data: DataSet, ranges: FitRange, epsilon_k: float | None, number: i
     for j, p in enumerate(models):
         file = folder / f"d{number:03d}p{j:03d}.dat"
         file.write_text(p.feff.text)
-        given = {q: python_text(getattr(p, q)) for q in ("e0", "deltar", "sigma2", "third", "fourth", "ei")}
+        given = {q: _value(getattr(p, q)) for q in ("e0", "deltar", "sigma2", "third", "fourth", "ei")}
         amplitude = f"({python_text(p.n)})*({python_text(p.s02)})"
         if p.dphase.program == (("const", 0.0),):
             paths.append(feffpath(str(file), label=f"{j:03d}", degen=1.0, s02=amplitude, **given))
@@ -236,10 +251,25 @@ def _dataset(data: DataSet, ranges: FitRange, epsilon_k: float | None, number: i
         rwindow=ranges.rwindow,
         fitspace=ranges.space,
     )
-    # set_epsilon_k makes epsilon_R smaller than estimate_noise does by sqrt(2) (docs/decisions/noise.md)
-    epsilon = None if epsilon_k is None else float(epsilon_k) * np.sqrt(2)
-    made = feffit_dataset(
-        data=Group(k=np.array(k), chi=np.array(chi)), paths=paths, transform=transform, epsilon_k=epsilon
-    )
+    made = feffit_dataset(data=Group(k=np.array(k), chi=np.array(chi)), paths=paths, transform=transform)
+    if noise is not None:
+        made.data.epsilon_k = 1.0  # so that set_epsilon_k is called
+        made.set_epsilon_k = lambda _: _state_noise(made, noise, ranges)
     made.hashkey = f"d{number:03d}"
     return made
+
+
+def _state_noise(made: Any, noise: Sequence[Any], ranges: FitRange) -> None:
+    """What set_epsilon_k does, for one epsilon_k a k weight.
+
+    It makes epsilon_R smaller than estimate_noise does by sqrt(2) (docs/decisions/noise.md), which is put right here.
+    """
+    low, high = ranges.k
+    in_k, in_r = [], []
+    for epsilon, weight in zip(noise, ranges.kweight, strict=True):
+        w = 2 * weight + 1
+        scale = np.sqrt(2 * np.pi * w / (made.transform.kstep * (high**w - low**w)))
+        in_k.append(np.sqrt(2) * np.array(epsilon, float))
+        in_r.append(float(np.mean(epsilon)) / scale)
+    several = len(ranges.kweight) > 1
+    made.epsilon_k, made.epsilon_r = (in_k, in_r) if several else (in_k[0], in_r[0])

@@ -125,25 +125,29 @@ def components_of(plan: Plan, parts: Iterable[Part]) -> tuple[dict[str, Array], 
         return {}, {}
     m = len(plan)
     held, rows = _spectra(plan, wanted.fit_range, parts)
-    span = (plan.e0 + wanted.fit_range[0], plan.e0 + wanted.fit_range[1])
+    energy_range = (plan.e0 + wanted.fit_range[0], plan.e0 + wanted.fit_range[1])
     found: MCR | Combination
     try:
         if wanted.n is not None:
             picked = np.unique(np.linspace(0, max(rows.size - 1, 0), min(MCR_ROWS, m)).round().astype(int))
             rows = rows[picked] if rows.size else rows
-            found = mcr_als(held.take(picked), wanted.n, energy=span, freedom=True, array="norm")
+            found = mcr_als(
+                held.take(picked), wanted.n, energy_range=energy_range, freedom=True, array="norm"
+            )
         else:
             references = [_own(held, rows, r, m) for r in wanted.rows] or list(plan.references)
-            found = linear_combination(held, references, energy=span)
+            found = linear_combination(held, references, energy_range=energy_range)
     except ComponentError as exc:
         raise SeriesError(f"{plan.name}: components: {exc}") from None
     return {f"xanes/{n}": v for n, v in component_columns(found, rows, m).items()}, component_document(found)
 
 
-def _spectra(plan: Plan, span: tuple[float, float], parts: Iterable[Part]) -> tuple[Normalized, Rows]:
+def _spectra(plan: Plan, energy_range: tuple[float, float], parts: Iterable[Part]) -> tuple[Normalized, Rows]:
     """The normalised spectra that there are, on the energies that components need, and their rows."""
-    # Below the span some of the pre-edge is kept, from which the noise is found
-    inside = slice(*np.searchsorted(plan.energy, [plan.e0 + span[0] - 40.0, plan.e0 + span[1] + 10.0]))
+    # Below the range some of the pre-edge is kept, from which the noise is found
+    inside = slice(
+        *np.searchsorted(plan.energy, [plan.e0 + energy_range[0] - 40.0, plan.e0 + energy_range[1] + 10.0])
+    )
     norm = np.concatenate([p.curves["norm"][:, inside] for p in parts]).astype(float)
     rows = np.flatnonzero(np.isfinite(norm).all(axis=1))
     kept, sample = norm[rows], plan.spec.sample

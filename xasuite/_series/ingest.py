@@ -106,7 +106,9 @@ def take(plan: Plan, indices: NDArray[np.intp]) -> Taken:
         for entry in {e.path: e for _, e in single}.values():
             entry.check()
         with collected():  # what is wrong goes into the row's reason
-            scans = read_scans([e for _, e in single], plan.series.mu, plan.series.reference)
+            scans = read_scans(
+                [e for _, e in single], plan.series.mu, plan.series.reference, plan.series.pixels
+            )
         for (i, entry), scan in zip(single, scans, strict=True):
             out.content.append(scan_content(entry, scan))
             _take_scan(plan, out, i, int(indices[i]), entry, scan)

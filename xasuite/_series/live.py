@@ -101,6 +101,19 @@ class Watch:
         """How many scans were taken up."""
         return len(self._taken)
 
+    @property
+    def pending(self) -> list[str]:
+        """Names of files that were seen and are not whole yet."""
+        known = {*self._taken, *self._contents.values()}
+        return sorted((p.name for p in list(self._seen) if p.name not in known), key=natural)
+
+    @property
+    def rate(self) -> float | None:
+        """Scans a minute over the last ten that were taken up, by the time of their files; None before there are two."""
+        numbered = sorted(self._taken.copy().values(), key=lambda known: int(known["number"]))[-10:]
+        times = [known["changed"] / 1e9 for known in numbered]
+        return 60 * (len(times) - 1) / (max(times) - min(times)) if len(set(times)) > 1 else None
+
     # ------------------------------------------------------------------------------------------ looking
 
     def step(self, now: float | None = None) -> int:
@@ -203,7 +216,7 @@ class Watch:
         """Whether a scan holds the series' range, or has had its time to grow to it."""
         assert self.plan is not None
         series, sample = self.plan.series, self.plan.spec.sample
-        scan = read_scans([entry], series.mu, series.reference)[0]
+        scan = read_scans([entry], series.mu, series.reference, series.pixels)[0]
         short = isinstance(scan, XasuiteError)
         if not isinstance(scan, XasuiteError):
             fault = quality.scan_fault(scan, series.checks, sample.element, sample.edge, self.plan.energy)

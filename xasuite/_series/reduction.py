@@ -46,7 +46,11 @@ def reduce_rows(series: Series, plan: Plan) -> tuple[Series, Series]:
     norm = _each(series, lambda s: normalized(s, plan.spec, e0, plan.method))
     settings = r.background() | {"k": r.bkg_k or (0.0, plan.kmax)}
     chi = _each(norm, lambda s: reduce.background(s, **settings))
-    if r.overabsorption is None or not isinstance(chi.data, Chi):
+    if not isinstance(chi.data, Chi):
+        return norm, chi
+    variables = {n: chi.table[n].to_numpy(float) for n in plan.model.open_names}
+    chi = replace(chi, data=replace(chi.data, variables=variables))
+    if r.overabsorption is None:
         return norm, chi
     geometry = reduce.Geometry(**r.overabsorption.model_dump())
     return norm, _each(chi, lambda s: replace(s, data=reduce.correct_overabsorption(s.data, geometry)))

@@ -85,7 +85,7 @@ def _usable(entry: Entry, spec: SeriesSpec) -> Spectrum | str:
 def first_scan(entry: Entry, series: SeriesTable) -> Scan:
     """One scan by itself, of a stacked array too. Raises what reading raises."""
     if entry.kind != STACK:
-        found = read_scans([entry], series.mu, series.reference)[0]
+        found = read_scans([entry], series.mu, series.reference, series.pixels)[0]
         if isinstance(found, XasuiteError):
             raise found
         return found
@@ -128,8 +128,8 @@ def make_grid(template: Spectrum, spec: SeriesSpec) -> Array:
     low, high = energy[0] + margin, energy[-1] - margin
     if series.bin is None:
         return energy[(energy >= low) & (energy <= high)]
-    if series.bin.energy is not None:
-        low, high = max(low, series.bin.energy[0]), min(high, series.bin.energy[1])
+    if series.bin.energy_range is not None:
+        low, high = max(low, series.bin.energy_range[0]), min(high, series.bin.energy_range[1])
     from ..reduce.clean import xafs_grid
 
     e0, b = e0_of(template, spec), series.bin

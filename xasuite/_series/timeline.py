@@ -82,4 +82,6 @@ def _blocks(
         times.append(time[rows])
         k = np.asarray(KSTEP * np.arange(chi.shape[1]), float)
         flat = np.full(rows.size, plan.e0)
-        yield Chi(k=k, chi=chi[rows], e0=flat, edge_step=np.ones(rows.size), label=plan.loaded.path.stem)
+        variables = {n: np.asarray(part.columns[f"log/{n}"][rows], float) for n in plan.model.open_names}
+        label = plan.loaded.path.stem
+        yield Chi(k=k, chi=chi[rows], e0=flat, edge_step=np.ones(rows.size), label=label, variables=variables)

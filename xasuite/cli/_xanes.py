@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 MU = typer.Option(None, "--mu", help='Expression of channels for mu, such as "ln(i0/it)".')
 PRE = ranged(None, "--pre-range", help="Pre-edge range in eV from E0, as in --pre-range -150,-50.")
 NORM = ranged(None, "--norm-range", help="Post-edge range in eV from E0, as in --norm-range 50,400.")
-ENERGY = ranged(..., "--energy", help="Energies used in eV, not from E0, as in --energy 7100,7160.")
+ENERGY_RANGE = ranged(
+    ..., "--energy-range", help="Energies used in eV, not from E0, as in --energy-range 7100,7160."
+)
 OUT = typer.Option(None, "--output", "-o", help="Folder for the table (CSV) and the figure.")
 FLAT = typer.Option(False, "--flat", help="Use flattened spectra.")
 
-__all__ = ["FLAT", "JSON", "MU", "NORM", "OUT", "PRE", "ENERGY", "Interval", "kept", "normalized"]
+__all__ = ["FLAT", "JSON", "MU", "NORM", "OUT", "PRE", "ENERGY_RANGE", "Interval", "kept", "normalized"]
 
 
 def normalized(

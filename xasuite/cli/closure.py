@@ -15,25 +15,52 @@ def register(app: typer.Typer) -> None:
 
 
 def closure(
-    spec: Path = typer.Argument(help=r"A spec whose \[\[data]] are simulated."),
+    specs: list[Path] = typer.Argument(help=r"Specs whose \[\[data]] are simulated."),
     seeds: int = typer.Option(200, min=5, help="Noise seeds a row."),
+    ensemble: bool = typer.Option(
+        False,
+        "--ensemble",
+        help="Draw truths about the published rows, fit them blind, and print how often the errors hold the truth, all specs together. "
+        "The same command goes on where it stopped.",
+    ),
+    truths: int = typer.Option(32, min=2, help="Drawn truths at each of two noises, with --ensemble."),
+    seed: int = typer.Option(1, min=0, help="Of the drawn truths, with --ensemble."),
     output: Path = OUTPUT,
     json: bool = JSON,
     figures: bool = typer.Option(True, help="Make the figure of the choices."),
 ) -> None:
     """Bias, spread, reported error and coverage of every published value; and how far N moves with each choice."""
     from ..errors import SpecError
-    from ..report.closure import write_closure
     from ..specs import load_spec
+
+    loaded = [load_spec(spec) for spec in specs]
+    for each in loaded:
+        if not any(d.simulate for d in each.spec.data):
+            raise SpecError(
+                f"{each.path.name}: no [[data]] row is simulated, so there is no truth to compare with"
+            )
+    if ensemble:
+        from ..workflow.ensemble import ensemble as fit_ensemble
+        from ..workflow.ensemble import pooled
+
+        with spinner(json) as progress:
+            found = {
+                x.name: fit_ensemble(x, truths=truths, seed=seed, folder=output / x.name, progress=progress)
+                for x in loaded
+            }
+        present(json, pooled(found))
+        return
+    from ..report.closure import write_closure
     from ..workflow.closure import study
 
-    loaded = load_spec(spec)
-    if not any(d.simulate for d in loaded.spec.data):
-        raise SpecError(f"{spec.name}: no [[data]] row is simulated, so there is no truth to compare with")
     with spinner(json) as progress:
-        done = study(loaded, seeds=seeds, progress=progress)
-        written = write_closure(done, output / loaded.name, figures=figures)
+        done = [study(x, seeds=seeds, progress=progress) for x in loaded]
+        written = [
+            p
+            for x, d in zip(loaded, done, strict=True)
+            for p in write_closure(d, output / x.name, figures=figures)
+        ]
     if json:
-        present(True, done)
+        present(True, *done)
     else:
-        present(False, done, done.moved(), written=written)
+        present(False, *(t for d in done for t in (d, d.moved())), written=written)

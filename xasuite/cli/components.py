@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ._xanes import ENERGY, FLAT, JSON, MU, NORM, OUT, PRE, Interval, kept, normalized
+from ._xanes import ENERGY_RANGE, FLAT, JSON, MU, NORM, OUT, PRE, Interval, kept, normalized
 from .common import present
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
         files: list[str] = typer.Argument(
             ..., help="Spectra, or a file of many, in the order of the process."
         ),
-        energy: Interval = ENERGY,
+        energy_range: Interval = ENERGY_RANGE,
         number: int = typer.Option(0, "--number", "-n", help="Components for MCR-ALS; left out, PCA alone."),
         target: list[str] = typer.Option([], "--target", help="A reference to test against the components."),
         start: str = typer.Option("efa", "--start", help="MCR-ALS from efa or purest."),
@@ -42,7 +42,7 @@ def register(app: typer.Typer) -> None:
 
         records = normalized(files, mu=mu, pre_range=pre_range, norm_range=norm_range)
         array = "flat" if flat else "norm"
-        found = pca(records, energy=energy, array=array)
+        found = pca(records, energy_range=energy_range, array=array)
         results: list[Presented | Table] = [found]
         written = [*kept(out, "pca", found, lambda: plots.pca(found))]
         if target:
@@ -54,7 +54,13 @@ def register(app: typer.Typer) -> None:
             )
         if number:
             mcr = mcr_als(
-                records, number, energy=energy, array=array, start=start, unimodal=unimodal, freedom=True
+                records,
+                number,
+                energy_range=energy_range,
+                array=array,
+                start=start,
+                unimodal=unimodal,
+                freedom=True,
             )
             results.append(mcr)
             written += kept(out, "mcr", mcr, lambda: plots.mcr(mcr))

@@ -13,7 +13,9 @@ def register(app: typer.Typer) -> None:
 
 
 def explore(
-    inputs: list[Path] = typer.Argument(help="Data files, a folder of them, or a spec (.toml)."),
+    inputs: list[Path] = typer.Argument(
+        help="Data files, a folder of them, a spec (.toml), or the results of a series (their folder or the series' spec)."
+    ),
     save_as: Path | None = typer.Option(None, "--output", "-o", help="The spec that Save writes."),
     port: int = typer.Option(0, help="Port on this machine; 0 takes a free one."),
     browser: bool = typer.Option(True, help="Open the page in the default browser."),

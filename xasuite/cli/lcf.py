@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from ._xanes import ENERGY, FLAT, JSON, MU, NORM, OUT, PRE, Interval, kept, normalized
+from ._xanes import ENERGY_RANGE, FLAT, JSON, MU, NORM, OUT, PRE, Interval, kept, normalized
 from .common import present
 
 
@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
     def lcf(
         files: list[str] = typer.Argument(..., help="Spectra to be made up."),
         ref: list[str] = typer.Option(..., "--ref", help="A reference; repeat for each."),
-        energy: Interval = ENERGY,
+        energy_range: Interval = ENERGY_RANGE,
         flat: bool = FLAT,
         free_sum: bool = typer.Option(False, "--free-sum", help="Do not keep the sum of the weights at one."),
         rank: bool = typer.Option(False, "--rank", help="Rank all subsets of references for each spectrum."),
@@ -35,11 +35,13 @@ def register(app: typer.Typer) -> None:
         spectra = normalized(files, mu=mu, pre_range=pre_range, norm_range=norm_range)
         references = normalized(ref, mu=mu, pre_range=pre_range, norm_range=norm_range)
         array = "flat" if flat else "norm"
-        found = linear_combination(spectra, references, energy=energy, array=array, sum_to_one=not free_sum)
+        found = linear_combination(
+            spectra, references, energy_range=energy_range, array=array, sum_to_one=not free_sum
+        )
         ranks = [
             Table.from_dataframe(
                 f"{s.label}: subsets of references, the best first",
-                rank_references(s, references, energy=energy, array=array),
+                rank_references(s, references, energy_range=energy_range, array=array),
             )
             for s in (spectra if rank else ())
         ]

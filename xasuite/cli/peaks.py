@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from ._xanes import ENERGY, FLAT, JSON, MU, NORM, OUT, PRE, Interval, kept, normalized
+from ._xanes import ENERGY_RANGE, FLAT, JSON, MU, NORM, OUT, PRE, Interval, kept, normalized
 from .common import present
 
 
@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
             ..., "--peak", help="First guess of a peak's energy; repeat for each."
         ),
         width: float = typer.Option(2.0, "--width", help="First guess of the peaks' full width, eV."),
-        energy: Interval = ENERGY,
+        energy_range: Interval = ENERGY_RANGE,
         step: float | None = typer.Option(None, "--step", help="First guess of the edge step's energy."),
         kind: str = typer.Option("arctan", "--kind", help="Edge step: arctan or erf."),
         flat: bool = FLAT,
@@ -37,7 +37,9 @@ def register(app: typer.Typer) -> None:
         edge = None if step is None else EdgeStep(kind, step)
         wanted, array = [Peak(c, width) for c in peak], "flat" if flat else "norm"
         records = normalized(files, mu=mu, pre_range=pre_range, norm_range=norm_range)
-        fits = [fit_peaks(r, wanted, energy=energy, step=edge, array=array).rows[0] for r in records]
+        fits = [
+            fit_peaks(r, wanted, energy_range=energy_range, step=edge, array=array).rows[0] for r in records
+        ]
         written: list[Path] = []
         for i, fit in enumerate(fits, start=1):
             if fit is not None:

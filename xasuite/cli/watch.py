@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
+from ..errors import ReadError
 from .common import DATA_ROOT, OUTPUT
 from .common import say as say_line
+
+if TYPE_CHECKING:
+    from .._series.live import Watch
 
 
 def register(app: typer.Typer) -> None:
@@ -30,6 +37,8 @@ def watch(
     until: int | None = typer.Option(None, "--until", help="Stop after so many scans."),
     idle: float | None = typer.Option(None, "--idle", help="Stop when nothing came for so many seconds."),
     figures: bool = typer.Option(True, help="Keep the figures current."),
+    serve: bool = typer.Option(False, "--serve", help="Show the running series as a page on this machine."),
+    port: int = typer.Option(0, help="Port of that page; 0 takes a free one."),
 ) -> None:
     """Fit scans as they appear, until Ctrl-C; results/<spec>/ is whole at every moment."""
     from .._series.live import Watch
@@ -56,7 +65,24 @@ def watch(
             write_figures(run, target.path)  # type: ignore[arg-type]
 
     try:
-        look(watcher, interval=interval, until=until, idle=idle, say=say, current=draw)
+        with _page(watcher, port) if serve else nullcontext():
+            look(watcher, interval=interval, until=until, idle=idle, say=say, current=draw)
     except KeyboardInterrupt:
         typer.echo("stopped", err=True)
     say_line(f"{watcher.scans} scans in {target.path}/")
+
+
+@contextmanager
+def _page(watcher: Watch, port: int) -> Iterator[None]:
+    """The page of the running series, for as long as it is watched."""
+    try:
+        from ..explorer.series import SeriesPage
+        from ..explorer.server import serving
+    except ModuleNotFoundError as exc:
+        raise ReadError(f'--serve needs {exc.name}: pip install "xasuite[explore]"') from None
+
+    with serving(
+        lambda doc: SeriesPage(watcher.output.h5, watcher).show(doc), port=port, title="xasuite watch"
+    ) as address:
+        typer.echo(f"open {address}", err=True)
+        yield

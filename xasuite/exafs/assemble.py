@@ -15,6 +15,7 @@ from .engine.program import run, run_all
 from .engine.spread import Spread, everything
 from .equation import at_zero, path_wave
 from .model import Model, Parameter, PathModel
+from .profiles import asymmetric
 from .result import (
     STRONG_CORRELATION,
     FitResult,
@@ -46,8 +47,8 @@ def fit_result(model: Model, sets: Sequence[Chi], problem: Problem, found: Minim
 
     ordered = problem.model.params
     correlations = _correlations(problem.program.names, found.covar)
-    parameters = tuple(_parameter(p, value(*params[p.name])) for p in ordered)
-    values = {key: value(*pair) for key, pair in quantities.items()}
+    values = asymmetric(problem, found, {key: value(*pair) for key, pair in {**params, **quantities}.items()})
+    parameters = tuple(_parameter(p, values[p.name]) for p in ordered)
     states = {p.name: p.state for p in parameters if p.state}
     moving = {p.name for p in ordered if p.vary or p.expr is not None}
     return FitResult(
@@ -156,7 +157,7 @@ def _data(sets: Sequence[Chi], problem: Problem, found: Minimum) -> tuple[Fitted
                 paths=curves,
                 epsilon_k=tuple(problem.noise[i].tolist()),
                 epsilon_r=tuple((problem.noise[i] / goal.epsilon_scale).tolist()),
-                noise="given" if problem.given else "estimated from chi(R) at 15-30 A, per k weight",
+                noise=problem.noise_from[i],
                 rfactor=float(residual2[rows].sum() / data2[rows].sum()),
                 n_idp=goal.n_idp,
                 element=chi.element,

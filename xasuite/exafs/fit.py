@@ -6,6 +6,7 @@ fit (a foil's s02) are held; how everything moves with them follows from the der
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ Engine = Literal["xasuite", "larch"]
 # step of feffit's k grid, 1/A: data on another grid are interpolated to it, as feffit does
 K_STEP = 0.05
 _MIN_POINTS = 10
+ESTIMATED = "estimated from chi(R) at 15-30 A, per k weight"
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +38,7 @@ class Problem:
     """One or several data sets with their parameters and paths, as the minimiser takes them.
 
     `model` holds the copies of `each` parameters, and the paths of all sets with "set/path" as label; `goals`, `noise`
-    (n weights,) and `chi` (nk,) on `k` (nk,) are one a set; `data` (1, nr) and `weights` (1, n weights of all sets).
+    (n weights,), where it is from, what Larch is told of it, and `chi` (nk,) on `k` (nk,) are one a set; `data` (1, nr) and `weights` (1, n weights of all sets).
     """
 
     model: Model
@@ -48,7 +50,8 @@ class Problem:
     k: tuple[Array, ...]
     chi: tuple[Array, ...]
     noise: tuple[Array, ...]
-    given: bool
+    noise_from: tuple[str, ...]
+    larch_noise: tuple[Sequence[Any] | None, ...]
     data: Array
     weights: Array
 
@@ -88,11 +91,12 @@ def fit_chi(
     ----------
     model : Model
         Parameters, paths and ranges. With several data sets a path with `data` belongs to that one only, and
-        a parameter with `each` becomes one per data set, named name__0, name__1 ...
+        a parameter with `each`, or whose expression names a variable of the sets, becomes one per data set, named
+        name__0, name__1 ... A name that is no parameter is one of the `variables` of each chi(k), such as T.
     chi : Chi or sequence of Chi
         chi (nk,) on k in 1/A; several are fitted together.
     epsilon_k : float, optional
-        Standard deviation of chi(k); left out, it is estimated from |chi(R)| at 15-30 A.
+        Standard deviation of chi(k); left out, it is that of the data (`chi_err`), else estimated from |chi(R)| at 15-30 A.
     start : mapping, optional
         Starting values by parameter name in place of the model's.
     engine : "xasuite" or "larch"
@@ -111,7 +115,7 @@ def fit_chi(
     """
     sets = [chi] if isinstance(chi, Chi) else list(chi)
     problem = _problem(model, sets, epsilon_k)
-    found = _by_larch(problem, epsilon_k, start) if engine == "larch" else _by_engine(problem, start)
+    found = _by_larch(problem, start) if engine == "larch" else _by_engine(problem, start)
     return assemble.fit_result(model, sets, problem, found, engine)
 
 
@@ -140,7 +144,7 @@ def _minimum(problem: Problem, solution: kernel_numpy.Solution) -> Minimum:
     )
 
 
-def _by_larch(problem: Problem, epsilon_k: float | None, start: Mapping[str, float] | None) -> Minimum:
+def _by_larch(problem: Problem, start: Mapping[str, float] | None) -> Minimum:
     """Larch's values, covariance and statistics; what follows from the derivatives there is taken from the engine."""
     from .._larch import fitting as larch
 
@@ -155,7 +159,7 @@ def _by_larch(problem: Problem, epsilon_k: float | None, start: Mapping[str, flo
         else p
         for p in problem.model.params
     ]
-    out = larch.fit(params, per_set, problem.model.range, epsilon_k, problem.program.restraints)
+    out = larch.fit(params, per_set, problem.model.range, problem.larch_noise, problem.program.restraints)
     x = begin.copy()
     x[: problem.program.n_varied] = [out.values[n] for n in problem.program.names[: problem.program.n_varied]]
     here = _minimum(problem, kernel_numpy.at(problem.work, problem.data, problem.weights, x[None]))
@@ -173,9 +177,13 @@ def _by_larch(problem: Problem, epsilon_k: float | None, start: Mapping[str, flo
 
 def _problem(model: Model, sets: Sequence[Chi], epsilon_k: float | None) -> Problem:
     labels = _labels(sets)
-    params, per_set, restraints = _expand(model, labels)
+    params, per_set, restraints = _expand(model, labels, _variables(model, sets, labels))
     grids = [_on_grid(c, label) for c, label in zip(sets, labels, strict=True)]
-    goals = [objective.build(k, model.range) for k, _ in grids]
+    errors = [
+        None if c.chi_err is None or epsilon_k is not None else np.interp(k, c.k, c.chi_err)
+        for c, (k, _) in zip(sets, grids, strict=True)
+    ]
+    goals = [objective.build(k, model.range, e) for (k, _), e in zip(grids, errors, strict=True)]
     paths, owner = [], []
     for i, (label, group) in enumerate(zip(labels, per_set, strict=True)):
         if not group:
@@ -190,8 +198,12 @@ def _problem(model: Model, sets: Sequence[Chi], epsilon_k: float | None) -> Prob
     if not flat.varied:
         raise FitError("no parameter is varied: give one of them a guess")
     program = compile_model(flat, sum(g.n_idp for g in goals))
-    noise = [goal.noise_of(chi[None], epsilon_k)[0] for goal, (_, chi) in zip(goals, grids, strict=True)]
-    given = epsilon_k is not None
+    noise = [
+        goal.noise_of(chi[None], epsilon_k)[0] if e is None else goal.mean_noise(e)
+        for goal, (_, chi), e in zip(goals, grids, errors, strict=True)
+    ]
+    known = [epsilon_k is not None or e is not None for e in errors]
+    in_k = model.range.space == "k"
     return Problem(
         model=flat,
         labels=tuple(labels),
@@ -202,9 +214,16 @@ def _problem(model: Model, sets: Sequence[Chi], epsilon_k: float | None) -> Prob
         k=tuple(k for k, _ in grids),
         chi=tuple(chi for _, chi in grids),
         noise=tuple(noise),
-        given=given,
+        noise_from=tuple(
+            "of each k, with the data" if e is not None else "given" if k else ESTIMATED
+            for e, k in zip(errors, known, strict=True)
+        ),
+        larch_noise=tuple(
+            None if not k else [e] * goal.n_weights if e is not None and in_k else list(n)
+            for e, k, n, goal in zip(errors, known, noise, goals, strict=True)
+        ),
         data=np.hstack([goal.reduce(chi[None]) for goal, (_, chi) in zip(goals, grids, strict=True)]),
-        weights=np.hstack([goal.weights(n[None], given) for goal, n in zip(goals, noise, strict=True)]),
+        weights=np.hstack([goal.weights(n[None], k) for goal, n, k in zip(goals, noise, known, strict=True)]),
     )
 
 
@@ -231,14 +250,39 @@ def _on_grid(chi: Chi, label: str) -> tuple[Array, Array]:
     return grid, np.interp(grid, chi.k, chi.chi)
 
 
+Numbers = Mapping[str, float]
+
+
+def _variables(model: Model, sets: Sequence[Chi], labels: Sequence[str]) -> list[Numbers]:
+    """What each data set has for the names that are no parameters. Raises FitError where it lacks one."""
+    out: list[Numbers] = []
+    for chi, label in zip(sets, labels, strict=True):
+        missing = [n for n in model.of(label).open_names if n not in chi.variables]
+        if missing:
+            raise FitError(
+                f"{label}: {missing[0]!r} is neither a parameter nor one of the row's variables "
+                f"({', '.join(chi.variables) or 'it has none'})"
+            )
+        numbers = {n: float(chi.variables[n]) for n in model.of(label).open_names}
+        for name, value in numbers.items():
+            if not math.isfinite(value):
+                raise FitError(f"{label}: its variable {name} is {value:g}")
+        out.append(numbers)
+    return out
+
+
 def _expand(
-    model: Model, labels: Sequence[str]
+    model: Model, labels: Sequence[str], numbers: Sequence[Numbers]
 ) -> tuple[list[Parameter], list[list[PathModel]], tuple[Restraint, ...]]:
-    """One copy a data set of each parameter marked `each`, and of what depends on it, restraints too."""
-    per_set: list[list[PathModel]] = [[p for p in model.paths if p.data in ("", label)] for label in labels]
-    each = {p.name for p in model.params if p.each}
-    if not each or len(labels) == 1:
-        return list(model.params), per_set, _restraints(model, per_set, set())
+    """One copy a data set of each parameter marked `each`, and of what depends on it or on the set's variables, restraints too."""
+    if len(labels) == 1:
+        own = model.of(labels[0]).given(numbers[0])
+        return list(own.params), [list(own.paths)], _restraints(own, [own.paths], set(), [{}])
+    per_set = [list(model.of(label).given(n).paths) for label, n in zip(labels, numbers, strict=True)]
+    variables = frozenset(model.open_names)
+    each = {p.name for p in model.params if p.each or (p.expr is not None and p.expr.names & variables)}
+    if not each:
+        return list(model.params), per_set, _restraints(model, per_set, set(), numbers)
     while True:
         more = {p.name for p in model.params if p.expr is not None and p.expr.names & each} - each
         if not more:
@@ -249,17 +293,20 @@ def _expand(
         names = {n: f"{n}__{i}" for n in each}
         for p in model.params:
             if p.name in each:
-                expr = None if p.expr is None else renamed(p.expr, names)
+                expr = None if p.expr is None else renamed(p.expr.given(numbers[i]), names)
                 params.append(replace(p, name=names[p.name], expr=expr, origin=p.origin or label))
         changed: list[dict[str, Any]] = [
             {v: renamed(getattr(p, v), names) for v in PATH_VALUES} for p in per_set[i]
         ]
         per_set[i] = [replace(p, **c) for p, c in zip(per_set[i], changed, strict=True)]
-    return params, per_set, _restraints(model, per_set, each)
+    return params, per_set, _restraints(model, per_set, each, numbers)
 
 
 def _restraints(
-    model: Model, per_set: Sequence[Sequence[PathModel]], each: Collection[str]
+    model: Model,
+    per_set: Sequence[Sequence[PathModel]],
+    each: Collection[str],
+    numbers: Sequence[Numbers],
 ) -> tuple[Restraint, ...]:
     """The restraints on each data set's own paths and parameters; one that comes out alike for several stands once.
 
@@ -273,7 +320,8 @@ def _restraints(
             seen = [*paths, *(p for p in others if p.label in restraint.labels - labels)]
             if restraint.labels and not restraint.labels & labels:
                 continue
-            one = bound(restraint, seen, {n: f"{n}__{i}" for n in each})
+            here = replace(restraint, that=restraint.that.given(numbers[i]))
+            one = bound(here, seen, {n: f"{n}__{i}" for n in each})
             made.setdefault((one.that.program, one.value, one.within), one)
     return tuple(made.values())
 

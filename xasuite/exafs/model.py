@@ -59,9 +59,14 @@ class PathModel:
         for value in PATH_VALUES:
             object.__setattr__(self, value, bound(getattr(self, value), self.feff))
 
+    def given(self, numbers: Mapping[str, float]) -> PathModel:
+        """The path with numbers in the place of some of the names in its expressions."""
+        values: dict[str, Any] = {v: getattr(self, v).given(numbers) for v in PATH_VALUES}
+        return replace(self, **values)
+
     @property
     def names(self) -> frozenset[str]:
-        """Every parameter the path uses."""
+        """Every parameter, and every variable of the data rows, that the path uses."""
         return frozenset().union(*(getattr(self, v).names for v in PATH_VALUES))
 
 
@@ -122,15 +127,37 @@ class Model:
         """The parameters that the fit moves."""
         return tuple(p for p in self.params if p.vary and p.expr is None)
 
-    def of(self, label: str) -> Model:
-        """The model of one data row alone: without the paths that belong to another."""
-        return self.with_paths(p for p in self.paths if p.data in ("", label))
+    def of(self, label: str, variables: Mapping[str, Any] | None = None) -> Model:
+        """The model of one data row alone: without the paths that belong to another, the row's `variables` put in."""
+        own = self.with_paths(p for p in self.paths if p.data in ("", label))
+        known = {p.name for p in self.params}
+        numbers = {n: float(v) for n, v in (variables or {}).items() if n not in known}
+        return own.given(numbers) if numbers else own
 
     def with_paths(self, paths: Iterable[PathModel]) -> Model:
         """The model with other paths; a restraint on a path that is not among them is left out."""
         kept = tuple(paths)
         labels = {p.label for p in kept}
         return replace(self, paths=kept, restraints=tuple(r for r in self.restraints if r.labels <= labels))
+
+    def given(self, numbers: Mapping[str, float]) -> Model:
+        """The model with numbers in the place of names that are no parameters."""
+        return replace(
+            self,
+            params=tuple(
+                p if p.expr is None else replace(p, expr=p.expr.given(numbers)) for p in self.params
+            ),
+            paths=tuple(p.given(numbers) for p in self.paths),
+            restraints=tuple(replace(r, that=r.that.given(numbers)) for r in self.restraints),
+        )
+
+    @property
+    def open_names(self) -> tuple[str, ...]:
+        """Names in expressions that are no parameters: variables of the data rows, such as T."""
+        used = frozenset().union(*(p.names for p in self.paths))
+        used |= frozenset().union(*(p.expr.names for p in self.params if p.expr is not None))
+        used |= {n for r in self.restraints for n in r.that.names if term(n) is None}
+        return tuple(sorted(used - {p.name for p in self.params}))
 
     def param(self, name: str) -> Parameter:
         """The parameter of that name. Raises FitError when there is none."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..records import Array, Source, Step
-from ..records.quantities import as_printed
+from ..records.quantities import as_printed, with_ends
 from ..records.table import Entry, Presented, Table, finite, plain
 from .model import Model
 
@@ -32,12 +32,15 @@ class Value:
 
     `stderr` is the total; `parts` are named standard errors that add in quadrature to it: "fit" for the fit's own
     (from its covariance), the name of an inherited parameter (a foil's "s02") for what that parameter's own error
-    causes here, or the parts of an error budget. A part that could not be found is left out.
+    causes here, or the parts of an error budget. A part that could not be found is left out. `plus` and `minus` are the
+    errors upwards and downwards where they differ from `stderr` (exafs.profiles), else nan.
     """
 
     value: float
     stderr: float = math.nan
     parts: Mapping[str, float] = field(default_factory=dict)
+    plus: float = math.nan
+    minus: float = math.nan
 
     @classmethod
     def of(cls, value: float, parts: Mapping[str, float]) -> Value:
@@ -55,11 +58,16 @@ class Value:
     def to_dict(self) -> dict[str, Any]:
         """Value and standard error (None where there is none), and the parts of the error where there are several."""
         parts = {n: finite(v) for n, v in self.parts.items()}
-        return {"value": finite(self.value), "stderr": finite(self.stderr)} | (
-            {"parts": parts} if parts else {}
+        ends = {"plus": finite(self.plus), "minus": finite(self.minus)} if math.isfinite(self.plus) else {}
+        return (
+            {"value": finite(self.value), "stderr": finite(self.stderr)}
+            | ends
+            | ({"parts": parts} if parts else {})
         )
 
     def __str__(self) -> str:
+        if math.isfinite(self.plus):
+            return with_ends(self.value, self.plus, self.minus)
         return as_printed(self.value, self.stderr)
 
 
@@ -85,7 +93,7 @@ class FittedParameter:
         """The parameter as a cell of a table."""
         return Entry(
             self.value.value, self.value.stderr, held=self.kind in ("fixed", "inherited"), state=self.state,
-            parts=self.value.parts,
+            parts=self.value.parts, plus=self.value.plus, minus=self.value.minus,
         )  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:
@@ -128,6 +136,8 @@ class FittedPath:
             held=quantity in self.fixed,
             state=self.states.get(quantity, ""),
             parts=value.parts,
+            plus=value.plus,
+            minus=value.minus,
         )
 
 

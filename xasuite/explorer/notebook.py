@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ReadError
-from ..specs.toml import read_text
+from ..specs import SeriesSpec, load_spec
+from ..specs.toml import parse_toml, read_text
 from .analysis import load_draft
 
+H5 = "series.h5"
 SUFFIXES = (".dat", ".txt", ".xdi", ".xmu", ".prj", ".h5", ".nxs", ".hdf5", ".csv")
 
 
@@ -55,6 +57,11 @@ def page_maker(what: Any, save_as: str | Path | None = None) -> Callable[[Any], 
         from .page import Page, first_text
     except ModuleNotFoundError as exc:
         raise ReadError(f'the page needs {exc.name}: pip install "xasuite[explore]"') from None
+    results = series_results(what)
+    if results is not None:
+        from .series import SeriesPage
+
+        return lambda document: SeriesPage(results).show(document)
     scans, spec = inputs(what)
     target = (Path(save_as) if save_as else spec or Path("explore.toml")).resolve()
     if not scans and not spec:
@@ -68,6 +75,28 @@ def page_maker(what: Any, save_as: str | Path | None = None) -> Callable[[Any], 
         Page(scans, read_text(spec) if spec else "", target).show(document)
 
     return show
+
+
+def series_results(what: Any) -> Path | None:
+    """series.h5 of the results, or of the series' spec, that was named; None for anything else. Raises ReadError."""
+    if not isinstance(what, str | Path):
+        if not (isinstance(what, Sequence) and len(what) == 1 and isinstance(what[0], str | Path)):
+            return None
+        what = what[0]
+    path = Path(what)
+    if path.is_dir() and (path / H5).is_file():
+        return path / H5
+    if path.name == H5 and path.is_file():
+        return path
+    if path.suffix == ".toml" and path.is_file() and "series" in parse_toml(read_text(path), path):
+        loaded = load_spec(path, SeriesSpec)
+        for folder in (Path("results"), path.parent / "results"):
+            if (folder / loaded.name / H5).is_file():
+                return folder / loaded.name / H5
+        raise ReadError(
+            f"{path} has no results in results/{loaded.name} yet: run xasuite series {path} first"
+        )
+    return None
 
 
 def inputs(what: Any) -> tuple[tuple[Path, ...], Path | None]:

@@ -18,11 +18,11 @@ LINES, POST, *PATHS = COLORS  # those of the papers' figures
 class Plots:
     """Figures with their sources and the boxes that a user drags."""
 
-    def __init__(self, height: int = 260) -> None:
-        self.mu = _figure("mu(E)", "energy (eV)", "absorption", height)
-        self.norm = _figure("normalised", "energy (eV)", "normalised absorption", height)
-        self.k = _figure("chi(k)", "k (1/\u212b)", "k\u207f \u03c7(k)", height)
-        self.r = _figure("|chi(R)|", "R (\u212b), not corrected for phase", "|\u03c7(R)|", height)
+    def __init__(self, height: int = 215) -> None:
+        self.mu = blank("mu(E)", "energy (eV)", "absorption", height)
+        self.norm = blank("normalised", "energy (eV)", "normalised absorption", height)
+        self.k = blank("chi(k)", "k (1/\u212b)", "k\u207f \u03c7(k)", height)
+        self.r = blank("|chi(R)|", "R (\u212b), not corrected for phase", "|\u03c7(R)|", height)
         self.sources: dict[str, ColumnDataSource] = {}
         self.lines: dict[str, list[Any]] = {}
         self._lines(self.mu, "mu", (("mu", DATA, "data"), ("pre", LINES, "pre-edge"), ("post", POST, "post-edge")))  # fmt: skip
@@ -52,7 +52,7 @@ class Plots:
         self.r_range = _box(self.r)
         for f in (self.mu, self.norm, self.k, self.r):
             for legend in f.legend:
-                _small(legend)
+                small(legend)
 
     @property
     def all(self) -> tuple[Any, ...]:
@@ -164,11 +164,16 @@ def fit_transforms(view: View) -> dict[str, Any]:
     return out
 
 
-def _figure(title: str, x: str, y: str, height: int) -> Any:
-    return figure(
+def blank(title: str, x: str, y: str, height: int) -> Any:
+    """An empty figure that keeps a reader's zoom; its tools are seen when the pointer is on it."""
+    made = figure(
         title=title, x_axis_label=x, y_axis_label=y, height=height, sizing_mode="stretch_width",
         tools="pan,wheel_zoom,box_zoom,reset,save", active_scroll="wheel_zoom", output_backend="canvas",
+        min_border=2,
     )  # fmt: skip
+    made.toolbar.logo, made.toolbar.autohide = None, True
+    made.title.text_font_size = made.axis.axis_label_text_font_size = "9pt"
+    return made
 
 
 def _box(f: Any) -> BoxAnnotation:
@@ -177,7 +182,8 @@ def _box(f: Any) -> BoxAnnotation:
     return box
 
 
-def _small(legend: Legend) -> None:
+def small(legend: Legend) -> None:
+    """Small print, and a click on a name hides its line."""
     legend.label_text_font_size = "8pt"
     legend.glyph_height = legend.glyph_width = 12
     legend.padding = legend.spacing = 2

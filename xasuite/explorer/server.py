@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any
 
 from bokeh.application import Application
@@ -13,6 +17,8 @@ from bokeh.server.auth_provider import AuthProvider
 from bokeh.server.server import Server
 from tornado.web import RequestHandler
 from tornado.websocket import WebSocketHandler
+
+from ..errors import PageError
 
 HOST = "127.0.0.1"
 
@@ -28,6 +34,11 @@ def serve(
         Puts a new page into a document; called for each tab that is opened.
     port : int
         0 takes a free one.
+
+    Raises
+    ------
+    PageError
+        The port is taken.
     """
 
     def document(doc: Any) -> None:
@@ -35,12 +46,41 @@ def serve(
         make(doc)
 
     token, port = secrets.token_urlsafe(16), port or _free_port()
-    server = Server(
-        {"/": Application(FunctionHandler(document))}, port=port, address=HOST, auth_provider=_Token(token),
-        allow_websocket_origin=[f"{HOST}:{port}", f"localhost:{port}"], num_procs=1,
-    )  # fmt: skip
+    try:
+        server = Server(
+            {"/": Application(FunctionHandler(document))}, port=port, address=HOST, auth_provider=_Token(token),
+            allow_websocket_origin=[f"{HOST}:{port}", f"localhost:{port}"], num_procs=1,
+        )  # fmt: skip
+    except OSError as exc:
+        raise PageError(
+            f"port {port} of this machine cannot be used ({exc.strerror}); leave --port out to get a free one"
+        ) from None
     server.start()
     return server, f"http://{HOST}:{port}/?token={token}"
+
+
+@contextmanager
+def serving(make: Callable[[Any], None], *, port: int = 0, title: str) -> Iterator[str]:
+    """Serve in a thread of its own, for as long as the context lasts; gives the address."""
+    started: Future[tuple[Server, str]] = Future()
+
+    def run() -> None:
+        asyncio.set_event_loop(asyncio.new_event_loop())
+        try:
+            started.set_result(serve(make, port=port, title=title))
+        except PageError as exc:
+            started.set_exception(exc)
+            return
+        started.result()[0].io_loop.start()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    server, address = started.result()
+    try:
+        yield address
+    finally:
+        server.io_loop.add_callback(server.io_loop.stop)
+        thread.join(10)
 
 
 def _free_port() -> int:

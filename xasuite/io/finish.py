@@ -22,6 +22,8 @@ OFF_BELOW, OFF_ABOVE = 8.0, 20.0
 FAR = 60.0
 # no sample absorbs so much
 MOST_MU = 1e6
+# Pixels stand as energies from here on while the polynomial is still to be found, far above what `usable` drops
+PIXELS_FROM = 1000.0
 _COMBINED = {"L23", "L2,3", "L3,2", "L32"}
 # symbols that are words in the names of files
 _WORDS = {"In", "As", "At", "He", "No", "Be", "Es", "La"}

@@ -42,6 +42,17 @@ def read_one(
     units: str | None = None,
 ) -> Scan:
     """One scan of one file; `read` has the arguments and the errors."""
+    asked = Asked(element or "", edge or "", mu or "", reference or "", i0 or "", energy or "", units or "")
+    return read_as(path, asked)
+
+
+def read_as(path: str | Path, asked: Asked) -> Scan:
+    """One scan of one file, by what was asked. Raises as `read_one`."""
+    return finish(*load_group(path), asked)
+
+
+def load_group(path: str | Path) -> tuple[Table, Source]:
+    """The table of one group of a file as it stands there: the group named, or the only one that is usable."""
     file, group = split_group(path)
     tables, source = _load(file, group)
     if group:
@@ -57,8 +68,7 @@ def read_one(
                 "or read them all with read_all"
             )
         table = usable[0]
-    asked = Asked(element or "", edge or "", mu or "", reference or "", i0 or "", energy or "", units or "")
-    return _finish(table, source, len(tables) > 1, asked)
+    return table, _source_of(table, source, len(tables) > 1)
 
 
 def read_all(
@@ -130,7 +140,7 @@ def read_all(
     refused: list[XasuiteError] = []
     for table in tables:
         try:
-            scans.append(_finish(table, source, several, asked))
+            scans.append(finish(table, _source_of(table, source, several), asked))
         except (ReadError, DataError) as exc:
             refused.append(exc)
     if not scans:
@@ -182,9 +192,9 @@ def split_group(path: str | Path) -> tuple[Path, str]:
     return Path(text), ""
 
 
-def _finish(table: Table, source: Source, several: bool, asked: Asked) -> Scan:
+def _source_of(table: Table, source: Source, several: bool) -> Source:
     group = table.group if several or table.group else ""
-    return finish(table, Source(source.path, group, source.sha256, table.format), asked)
+    return Source(source.path, group, source.sha256, table.format)
 
 
 def _pick(tables: list[Table], group: str, file: Path) -> Table:

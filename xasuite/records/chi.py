@@ -14,8 +14,9 @@ from .source import Source, Step
 class Chi(Record):
     """EXAFS chi (..., nk) on k (nk,) in 1/A from 0 in equal steps; `bkg` (..., n) on energy (n,).
 
-    `epsilon_k` (...) is the standard deviation of chi(k) where it was estimated; e0 and edge_step (...)
-    are those that chi was made with.
+    `epsilon_k` (...) is the standard deviation of chi(k) where it was estimated, `chi_err` (..., nk) that of each point
+    where it is known; e0 and edge_step (...) are those that chi was made with. `variables` are numbers of the rows (...)
+    that the expressions of a fit may name, such as T.
     """
 
     k: Array = field(metadata=axes("k"))
@@ -29,6 +30,8 @@ class Chi(Record):
     mu: Array | None = field(default=None, metadata=axes("row", "energy"))
     bkg: Array | None = field(default=None, metadata=axes("row", "energy"))
     epsilon_k: Array | None = field(default=None, metadata=axes("row"))
+    chi_err: Array | None = field(default=None, metadata=axes("row", "k"))
+    variables: Mapping[str, Array | float] = field(default_factory=dict, metadata=axes("row"))
     notes: tuple[str, ...] = ()
     meta: Mapping[str, Any] = field(default_factory=dict)
     source: Source = field(default_factory=Source)

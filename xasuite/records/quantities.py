@@ -132,6 +132,29 @@ def as_printed(value: float, stderr: float, errors: str = ERRORS[0]) -> str:
     return f"{parsed.n:.{after}f} ± {parsed.s:.{after}f}"
 
 
+def _decimals(error: float) -> int:
+    """Decimals that show an error with one digit, two where its first is 1 or 2."""
+    digits = 1 if f"{error:.1e}"[0] >= "3" and f"{error:.0e}"[0] != "1" else 2
+    return digits - 1 - int(f"{error:.{digits - 1}e}".split("e")[1])
+
+
+def rounded(error: float, sign: str = "") -> str:
+    """An error alone with the digits that are printed of one: rounded(-3.61, "+") is -4."""
+    return f"{error:{sign}.{max(0, _decimals(abs(error)))}f}"
+
+
+def with_ends(value: float, plus: float, minus: float) -> str:
+    """A value with different errors upwards and downwards.
+
+    Examples
+    --------
+    >>> with_ends(5.42, 0.91, 0.48), with_ends(0.7, 2.1, 0.0)
+    ('5.4 +0.9 -0.5', '0.7 +2.1 -0.0')
+    """
+    after = max(0, _decimals(min(e for e in (plus, minus) if e > 0))) if max(plus, minus) > 0 else 4
+    return f"{value:.{after}f} +{plus:.{after}f} -{minus:.{after}f}"
+
+
 QUANTITIES: dict[str, Quantity] = {
     q.name: q
     for q in (

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from . import Shown
-from .quantities import ERRORS, Quantity, quantity
+from .quantities import ERRORS, Quantity, quantity, rounded, with_ends
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,7 @@ class Entry:
 
     `held` marks a value that was not fitted, `state` says what makes an error doubtful ("at max"), `published` is the
     number that the value is compared with, `within` whether it agrees (None where that was not judged), `parts` what the
-    error is made of.
+    error is made of. `plus` and `minus` are the errors upwards and downwards where they differ, else nan.
     """
 
     value: float
@@ -31,12 +31,20 @@ class Entry:
     published_err: float = math.nan
     within: bool | None = None
     parts: Mapping[str, float] = field(default_factory=dict)
+    plus: float = math.nan
+    minus: float = math.nan
 
     def text(self, of: Quantity, errors: str = ERRORS[0]) -> str:
-        """As printed: 5.8(6), 5.8 ± 0.6, 12*, 30 (at max)."""
+        """As printed: 5.8(6), 5.8 ± 0.6, 5.4 +0.9 -0.5, 12*, 30 -4 (at max)."""
+        scale = 10.0**of.power
+        ends = self.plus * scale, self.minus * scale
         if self.state.startswith("at ") and not self.held:
             # a bound is a round number, which the fit's last step misses by 1e-10 or so
-            return f"{round(self.value * 10.0**of.power, 4):g} ({self.state})"
+            way = ends[0] if self.state == "at min" else -ends[1]
+            reach = f" {rounded(way, '+')}" if math.isfinite(way) and way else ""
+            return f"{round(self.value * scale, 4):g}{reach} ({self.state})"
+        if math.isfinite(self.plus):
+            return with_ends(self.value * scale, *ends) + ("*" if self.held else "")
         return of.text(self.value, self.stderr, errors) + ("*" if self.held else "")
 
     def published_text(self, of: Quantity) -> str:
@@ -50,6 +58,8 @@ class Entry:
     def to_dict(self) -> dict[str, Any]:
         """Value and error, and of the rest what is set."""
         out: dict[str, Any] = {"value": finite(self.value), "stderr": finite(self.stderr)}
+        if math.isfinite(self.plus):
+            out |= {"plus": finite(self.plus), "minus": finite(self.minus)}
         out |= {"held": True} if self.held else {}
         out |= {"state": self.state} if self.state else {}
         out |= {"parts": {n: finite(v) for n, v in self.parts.items()}} if self.parts else {}
@@ -240,6 +250,11 @@ class Table(Shown):
             out[name] = [e.value if isinstance(e, Entry) else e for e in cells]
             if any(isinstance(e, Entry) and math.isfinite(e.stderr) for e in cells):
                 out[f"{name}_err"] = [e.stderr if isinstance(e, Entry) else math.nan for e in cells]
+            if any(isinstance(e, Entry) and math.isfinite(e.plus) for e in cells):
+                for way in ("plus", "minus"):
+                    out[f"{name}_err_{way}"] = [
+                        getattr(e, way) if isinstance(e, Entry) else math.nan for e in cells
+                    ]
             several = [e.parts if isinstance(e, Entry) and len(e.parts) > 1 else {} for e in cells]
             for part in dict.fromkeys(n for parts in several for n in parts):
                 out[f"{name}_err_{part}"] = [parts.get(part, math.nan) for parts in several]

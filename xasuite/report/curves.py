@@ -47,12 +47,13 @@ def save_curves(result: SpecResult, target: str | Path) -> Path:
                 row = result.inputs[data.label]
                 group = handle.create_group(f"{at:04d}")
                 group.attrs["label"] = data.label
-                none = np.full(row.norm.energy.shape, np.nan)
-                lines = {n: getattr(row.norm, n) for n in ("norm", "mu", "pre_edge", "post_edge")} | {
+                norm = row.spectrum
+                none = np.full(norm.energy.shape, np.nan)
+                lines = {n: getattr(norm, n) for n in ("norm", "mu", "pre_edge", "post_edge")} | {
                     "bkg": row.chi.bkg
                 }
                 held = {
-                    "energy": row.norm.energy, "k": data.k, "chi": data.data, "fit": data.fit,
+                    "energy": norm.energy, "k": data.k, "chi": data.data, "fit": data.fit,
                     **{n: none if v is None else v for n, v in lines.items()},
                 }  # fmt: skip
                 for name, values in held.items():

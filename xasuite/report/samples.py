@@ -108,13 +108,13 @@ def _spec(path: Path, fit: bool, context: Context) -> Iterator[Sample]:
         # rows alone: the model, and the foils that its parameters come from, do not matter here
         for i in range(len(loaded.spec.data)):
             row = resolve_row(loaded, i, loaded.spec.reduce, context)
-            yield Sample(row.label, row.kind, row.norm, row.chi, span)
+            yield Sample(row.label, row.kind, row.spectrum, row.chi, span)
         return
     result = run_spec(loaded, context, variants=False)
     for one in result.rows:
         for data in one.data:
             row = result.inputs[data.label]
-            yield Sample(row.label, row.kind, row.norm, row.chi, span, data)
+            yield Sample(row.label, row.kind, row.spectrum, row.chi, span, data)
 
 
 def _result(path: Path) -> Iterator[Sample]:

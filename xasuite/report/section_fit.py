@@ -15,7 +15,7 @@ import numpy as np
 from .._series.summary import shown_names
 from ..errors import ReadError
 from ..exafs.result import STRONG_CORRELATION
-from ..records.quantities import Quantity, quantity
+from ..records.quantities import Quantity, quantity, with_ends
 from ..records.table import Entry, Table
 from .curves import load_curves
 from .methods import WINDOWS, methods
@@ -127,7 +127,13 @@ def _parameters(document: Mapping[str, Any], good: list[dict[str, Any]]) -> Tabl
             inherited = p["kind"] == "inherited" and p["origin"] != "given"
             origin = f"from {Path(p['origin']).name}" if inherited else p["expr"]
             state = f" ({p['state']})" if p["state"] else ""
-            value = q.text(_float(p["value"]), _float(p["stderr"])) + state
+            ends = _float(p.get("plus")), _float(p.get("minus"))
+            scale = 10.0**q.power
+            value = (
+                with_ends(_float(p["value"]) * scale, *(e * scale for e in ends))
+                if math.isfinite(ends[0])
+                else q.text(_float(p["value"]), _float(p["stderr"]))
+            ) + state
             made = (_part(p.get("parts", {}).get(n), q) for n in parts)
             how = " ".join(x for x in (HOW.get(p["kind"], "held with its error"), origin) if x)
             meaning = q.title if q.symbol else ""

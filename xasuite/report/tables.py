@@ -27,6 +27,7 @@ _TEX = {
     "≥": r"$\geq$", "°": r"$^\circ$", "“": "``", "”": "''", "’": "'", "…": r"\ldots{}",
 }  # fmt: skip
 _NUMBER = re.compile(r"(-?\d+(?:\.\d+)?)(?:\((\d+(?:\.\d+)?)\)| ± (\d+(?:\.\d+)?))?(\*?)")
+_ENDS = re.compile(r"(-?[\d.]+) \+([\d.]+) -([\d.]+)(\*?)")
 
 
 def runs(text: str) -> Iterator[tuple[str, str]]:
@@ -132,12 +133,18 @@ def _tex_unit(unit: str) -> str:
 def _aligned(text: str) -> bool:
     """Whether a cell may stand in a column of numbers: a number, nothing, or "30 (at max)"."""
     return (
-        text in ("", "-") or text.endswith(" max)") or text.endswith(" min)") or bool(_NUMBER.fullmatch(text))
+        text in ("", "-")
+        or text.endswith(" max)")
+        or text.endswith(" min)")
+        or bool(_ENDS.fullmatch(text) or _NUMBER.fullmatch(text))
     )
 
 
 def _tex_number(text: str) -> str:
     """A cell of an S column: what is no number in braces."""
+    if ends := _ENDS.fullmatch(text):
+        value, plus, minus, star = ends.groups()
+        return f"{{${value}^{{+{plus}}}_{{-{minus}}}${star}}}"
     found = _NUMBER.fullmatch(text)
     if found is None:
         return f"{{{tex_escape(text.replace('-', '–') if text == '-' else text)}}}" if text else ""

@@ -179,7 +179,7 @@ def _map(stack: Stack, chi: Array) -> tuple[Array, Array, Array]:
     r: Array = np.linspace(*MAP_R, MAP_SIZE[0])
     settings: dict[str, Any] = {"k": stack.krange, "kweight": stack.kweight, "r": MAP_R, "nr": MAP_SIZE[0]}
     # normalised by energy, from which the page's unit follows: 1/A to the k weight and a half
-    made = iter_wavelet(_record(stack, chi), kind="morlet", norm="energy", **settings)
+    made = iter_wavelet(_record(stack, chi), kind="morlet", scaling="energy", **settings)
     for rows, wavelet in made:
         height[rows] = wavelet.magnitude[..., picked]
         r = wavelet.r
@@ -213,15 +213,18 @@ def _lines(stack: Stack, shown: Any) -> dict[str, Any] | None:
 def _half(energy: Array, norm: Array) -> float:
     """Where the first good row's norm passes 0.5."""
     good = np.flatnonzero(np.isfinite(norm).all(axis=1))
-    if not good.size:
-        return float(energy.mean())
+    if not good.size or not energy.size:
+        return float(energy.mean()) if energy.size else 0.0
     return float(energy[int(np.argmax(norm[good[0]] >= 0.5))])
 
 
 def together(energies: Sequence[Array], norms: Sequence[Array]) -> tuple[Array, Array]:
-    """Spectra of different grids on the first one's, NaN outside their own ends."""
-    grid = energies[0]
-    rows = [np.interp(grid, e, y, left=np.nan, right=np.nan) for e, y in zip(energies, norms, strict=True)]
+    """Spectra of different grids on the first one's, NaN outside their own ends and where there is none."""
+    grid = next((e for e in energies if e.size), energies[0])
+    rows = [
+        np.interp(grid, e, y, left=np.nan, right=np.nan) if e.size else np.full(grid.size, np.nan)
+        for e, y in zip(energies, norms, strict=True)
+    ]
     return grid, np.stack(rows)
 
 

@@ -25,20 +25,43 @@ def names_mistakes(raw: Mapping[str, Any]) -> list[Mistake]:
         if (data := str(entry.get("data", ""))) and data not in rows:
             sentence = f'data = "{data}" is no data row{nearest(data, rows)}'
             found.append((("path", i, "data"), f'path "{entry.get("label", i + 1)}": {sentence}'))
+    rows_have = _variables(raw, tables["data"])
+    everywhere = set.intersection(*rows_have.values()) if rows_have else set()
+    found += [
+        (
+            ("params", name),
+            f"[params]: {name} is a variable of the data rows as well; give one of them another name",
+        )
+        for name in params
+        if any(name in have for have in rows_have.values())
+    ]
+    found += [
+        (
+            ("data", i, "variables"),
+            f'data "{e.get("label", i + 1)}": {name!r} cannot name a variable; use letters, digits and _',
+        )
+        for i, e in tables["data"]
+        if isinstance(v := e.get("variables"), dict)
+        for name in v
+        if not _can_name(name)
+    ]
     used: set[str] = set()
     for i, entry in tables["path"]:
         what = f'path "{entry.get("label", i + 1)}"'
+        own = rows_have.get(str(entry.get("data", "")), everywhere)
         for value in PATH_VALUES:
             names = _names(entry.get(value))
             used |= names
-            found += _unknown(("path", i, value), f"{what}: {value}", entry.get(value), names, params)
+            found += _unknown(
+                ("path", i, value), f"{what}: {value}", entry.get(value), names, params, own, rows_have
+            )
     labels = {str(e.get("label", "")) for _, e in tables["path"]}
     for i, entry in tables["restraint"]:
         names = _names(entry.get("that"))
         used |= names
         key, what = ("restraint", i, "that"), f"restraint {i + 1}: that"
         plain = {n for n in names if term(n) is None}
-        found += _unknown(key, what, entry.get("that"), plain, params)
+        found += _unknown(key, what, entry.get("that"), plain, params, everywhere, rows_have)
         for label in sorted(
             {a for n in names - plain for a in (term(n) or ("", ()))[1] if isinstance(a, str)}
         ):
@@ -47,19 +70,16 @@ def names_mistakes(raw: Mapping[str, Any]) -> list[Mistake]:
                 found.append((key, sentence))
     needs: dict[str, set[str]] = {}
     for name, p in params.items():
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or name in {
-            *FUNCTIONS,
-            *CONSTANTS,
-            *PATH_TOKENS,
-            VALENCE_SUM,
-        }:
+        if not _can_name(name):
             found.append(
                 (("params", name), f"[params]: {name!r} cannot name a parameter; use letters, digits and _")
             )
         text = p.get("expr") if isinstance(p, dict) else None
         names = _names(text)
         used |= names
-        found += _unknown(("params", name), f"[params]: {name}: expr", text, names, params)
+        found += _unknown(
+            ("params", name), f"[params]: {name}: expr", text, names, params, everywhere, rows_have
+        )
         found += [
             (
                 ("params", name),
@@ -80,6 +100,11 @@ def names_mistakes(raw: Mapping[str, Any]) -> list[Mistake]:
                 sentence = f'variant "{entry.get("label")}": {name} is no parameter{nearest(name, params)}'
                 found.append((("variant", i), sentence))
     return found
+
+
+def _can_name(name: str) -> bool:
+    taken = {*FUNCTIONS, *CONSTANTS, *PATH_TOKENS, VALENCE_SUM}
+    return bool(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name)) and name not in taken
 
 
 def _entries(raw: Mapping[str, Any], table: str) -> list[tuple[int, dict[str, Any]]]:
@@ -117,14 +142,34 @@ def _calls(text: Any) -> frozenset[str]:
         return frozenset()
 
 
-def _unknown(key: Key, what: str, text: Any, names: set[str], params: Mapping[str, Any]) -> Iterator[Mistake]:
-    known = params.keys() | (PATH_TOKENS if key[0] == "path" else frozenset())
+def _variables(raw: Mapping[str, Any], data: list[tuple[int, dict[str, Any]]]) -> dict[str, set[str]]:
+    """The names of the numbers that each row has, by its label; those of a series' rows by ""."""
+    series = raw.get("series")
+    if isinstance(series, dict):
+        logs = [t for _, t in _entries(series, "log")]
+        found = {str(n) for t in logs if isinstance(c := t.get("columns"), dict) for n in c}
+        return {"": found | set(re.findall(r"\(\?P<(\w+)>", str(series.get("names", "")))) | {"time"}}
+    return {
+        str(e.get("label", "")): set(v) if isinstance(v := e.get("variables"), dict) else set()
+        for _, e in data
+    }
+
+
+def _unknown(
+    key: Key, what: str, text: Any, names: set[str], params: Mapping[str, Any], own: set[str],
+    rows: Mapping[str, set[str]],
+) -> Iterator[Mistake]:  # fmt: skip
+    known = params.keys() | own | (PATH_TOKENS if key[0] == "path" else frozenset())
     for name in sorted(names - known):
         if term(name) is not None:
             yield key, f"{what} = {text}: {name} is a value of paths; it can stand in a [[restraint]] only"
             continue
         which = "" if name == str(text).strip() else f": {name}"
-        yield key, f'{what} = "{text}"{which} is no parameter{nearest(name, params)}'
+        without = [label for label, have in rows.items() if name not in have]
+        if len(without) < len(rows):  # some rows have it
+            yield key, f'{what} = "{text}"{which} is a variable that data "{without[0]}" does not have'
+        else:
+            yield key, f'{what} = "{text}"{which} is no parameter{nearest(name, [*params, *own])}'
 
 
 def _ring(needs: Mapping[str, set[str]]) -> Iterator[Mistake]:

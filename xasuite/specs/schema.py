@@ -84,6 +84,12 @@ class Data(Table):
     element: str | None = None  # overrides [sample] for this row: two edges of one bond fitted together
     edge: Edge | None = None
     published: str | None = None  # the published row it is scored against; the label where left out
+    kind: Literal["mu", "chi"] = "mu"  # what the file holds
+    chi: str | None = None  # of a chi(k) file: its columns of chi and of its standard deviation
+    chi_err: str | None = None
+    chi_kweight: int = Field(0, ge=0, le=4)
+    # numbers that expressions may name, such as T; text is the field of the file's header that begins with one
+    variables: dict[str, float | str] = Field(default_factory=dict)
     source: str = ""  # citation and licence of the data, printed in the output
     example: str | None = None  # package data of an installed package: "PyMca5:EXAFS_Cu.dat"
     deadtime: DeadTime | None = None
@@ -94,6 +100,25 @@ class Data(Table):
         self.one_of("file", "files", "simulate", "example")
         if self.elements is not None and self.mu is not None:
             raise ValueError("elements are mu: leave mu out")
+        if self.kind == "chi":
+            of_mu = (
+                "files",
+                "simulate",
+                "mu",
+                "reference",
+                "i0",
+                "energy",
+                "units",
+                "e0",
+                "deadtime",
+                "elements",
+            )
+            if wrong := [n for n in of_mu if getattr(self, n) not in (None, ())]:
+                raise ValueError(f'kind = "chi" is chi(k) itself and takes no {", ".join(wrong)}')
+        elif self.chi is not None or self.chi_err is not None or self.chi_kweight:
+            raise ValueError(
+                'chi, chi_err and chi_kweight belong to a chi(k) file: write kind = "chi" as well'
+            )
         return self
 
 

@@ -21,7 +21,7 @@ RENAMED: tuple[tuple[Key, str, str], ...] = (
         for old in ("pre", "norm")
     ),
     (("series", "align", "window"), "window", "fit_range"),
-    (("series", "bin", "range"), "range", "energy"),
+    (("series", "bin", "range"), "range", "energy_range"),
     (("series", "bin", "xanes"), "xanes", "xanes_range"),
     (("series", "components", "span"), "span", "fit_range"),
 )  # fmt: skip

@@ -1,11 +1,11 @@
-"""A project of Artemis or Larix as a folder of specs that run, with its logged results as published tables."""
+"""A project of Artemis, Larix or Athena as a folder of specs, with its logged results as published tables."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .. import files
@@ -13,9 +13,8 @@ from ..errors import ExpressionError, ReadError, SpecError
 from ..expressions import FUNCTIONS, parse
 from ..feff.paths import parse_feff_dat
 from ..feff.run import run_feff
-from ..io import write
-from ..io.projects import Project, ProjectData, ProjectFit, ProjectParameter, ProjectPath, read_project
-from ..records import Source, Spectrum
+from ..io.projects import Project, ProjectFit, ProjectParameter, ProjectPath, read_project
+from .convert_groups import convert_groups, write_data
 
 _NOT_EXPRESSED = ("ei", "dphase")
 _QUANTITIES = ("n", "s02", "e0", "deltar", "sigma2", "third", "fourth")
@@ -24,22 +23,28 @@ _NAME = re.compile(r"\b[A-Za-z_]\w*\b")
 
 @dataclass(frozen=True)
 class Conversion:
-    """What was written: specs, the published tables, and fits that could not be converted with the reason."""
+    """What was written: specs, the published tables, and fits (or groups) that could not be converted with the reason.
+
+    `runs` is False where the specs still want their paths, which an Athena project does not hold.
+    """
 
     specs: tuple[Path, ...]
     published: Path | None
     refused: Mapping[str, str]
+    runs: bool = True
 
 
-def convert(project: str | Path, folder: str | Path) -> Conversion:
-    """Write the fits of a project of Artemis (.fpj, .apj) or Larix (.larix) as specs that run.
+def convert(project: str | Path, folder: str | Path, *, crystal: str | None = None) -> Conversion:
+    """Write the fits of a project of Artemis (.fpj, .apj) or Larix (.larix), or the groups of Athena (.prj), as specs.
 
     Parameters
     ----------
     project : str or Path
-        The project file.
+        The project file; FILE::GROUP for one group of an Athena project.
     folder : str or Path
         Where specs, data and FEFF paths are written; made where it is not there.
+    crystal : str, optional
+        For Athena projects, which hold no paths: the crystal whose shells are fitted.
 
     Returns
     -------
@@ -51,16 +56,24 @@ def convert(project: str | Path, folder: str | Path) -> Conversion:
     ------
     ReadError
         The project cannot be read, or none of its fits can be expressed.
+    SpecError
+        A crystal was given for a project that has its own paths.
 
     Notes
     -----
     What a spec cannot express stands in it as a comment. A fit whose path values cannot be expressed is not
     written at all: it would be another fit under the same name.
     """
-    source = read_project(project)
-    target = Path(folder)
+    file, _, group = str(project).partition("::")
+    source, target = read_project(file), Path(folder)
+    if source.groups or source.unread:
+        return _groups(source, target, group, crystal)
+    if crystal is not None or group:
+        raise SpecError(
+            f"{file} holds fits with their own paths: leave {'::' + group if group else '--crystal'} out"
+        )
     specs, refused, cells = [], {}, []
-    stem = re.sub(r"\W+", "_", Path(project).stem)
+    stem = re.sub(r"\W+", "_", Path(file).stem)
     for fit in source.fits:
         try:
             text, rows = _spec(source, fit, target, stem)
@@ -78,6 +91,20 @@ def convert(project: str | Path, folder: str | Path) -> Conversion:
     if tables:
         files.write_text(published, _published(source, stem, tables))
     return Conversion(tuple(specs), published if tables else None, refused)
+
+
+def _groups(source: Project, target: Path, group: str, crystal: str | None) -> Conversion:
+    """The groups of an Athena project, or one of them. Raises ReadError where none is written."""
+    if group:
+        kept = tuple(g for g in source.groups if g.label == group)
+        if not kept:
+            known = ", ".join([*(g.label for g in source.groups), *source.unread])
+            raise ReadError(f"{source.path} holds no group {group!r}; there are {known}")
+        source = replace(source, groups=kept, unread={})
+    specs, refused = convert_groups(source, target, crystal)
+    if not specs:
+        raise ReadError(f"{source.path}: no group can be converted: {next(iter(refused.values()))}")
+    return Conversion(tuple(specs), None, refused, runs=crystal is not None)
 
 
 def _spec(source: Project, fit: ProjectFit, target: Path, stem: str) -> tuple[str, str]:
@@ -105,7 +132,12 @@ def _spec(source: Project, fit: ProjectFit, target: Path, stem: str) -> tuple[st
         "",
     ]
     for d in fit.data:
-        out += ["[[data]]", f"label = {_quoted(d.label)}", f"file = {_quoted(_data(d, target / 'data'))}", ""]
+        out += [
+            "[[data]]",
+            f"label = {_quoted(d.label)}",
+            f"file = {_quoted(write_data(d, target / 'data'))}",
+            "",
+        ]
     first = fit.data[0]
     out += ["[sample]", f"element = {_quoted(first.element)}", f"edge = {_quoted(first.edge)}", ""]
     out += ["[reduce]", *(f"{k} = {json.dumps(v)}" for k, v in first.reduce.items()), ""]
@@ -233,15 +265,6 @@ def _labels(paths: tuple[ProjectPath, ...]) -> list[str]:
             label = f"{' '.join(p.label.split())} ({n})"
         out.append(label)
     return out
-
-
-def _data(d: ProjectData, folder: Path) -> str:
-    """The data set as XDI; its name from the spec's folder. Written once: every fit of a project has the same."""
-    name = re.sub(r"[^\w.-]+", "_", d.label).strip(".") or "data"
-    target = folder / f"{name.removesuffix('.xdi')}.xdi"
-    folder.mkdir(parents=True, exist_ok=True)
-    write(target, Spectrum(d.energy, d.mu, d.element, d.edge, label=d.label, source=Source(path=d.label)))
-    return f"data/{target.name}"
 
 
 def _feff(source: Project, fit: ProjectFit, folder: Path, labels: list[str]) -> list[str]:

@@ -1,55 +1,60 @@
 """How often printed errors hold the truth: rows of a spec's published table with drawn truths, fitted blind.
 
-Each truth is a whole table: every simulated row of the spec and a foil of its own. The truth's potentials are feff6l's or
-feff8l's self-consistent ones, never those of the fit (docs/decisions/error_budget.md).
+Each truth is a whole table: every simulated row of the spec and a foil of its own (`drawn`). Its potentials are feff6l's
+or feff8l's self-consistent ones, never those of the fit (docs/decisions/error_budget.md).
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .. import files
 from ..errors import SpecError
-from ..exafs.budget import Foil, budgets, draws, foil_under, released
+from ..exafs.budget import Budget, Foil, Spectra, budgets, draws, foil_under, released
 from ..exafs.engine import fit_stack
+from ..exafs.engine.result import BatchFit
 from ..exafs.model import Model
-from ..records import Array, Spectrum
+from ..records import Spectrum
+from ..records.quantities import Quantity, quantity
+from ..records.table import Presented, Table, plain
 from ..specs.load import LoadedSpec
 from ..specs.schema import Errors
-from .closure import QUANTITIES, lines_of
+from .closure import QUANTITIES
+from .drawn import PROGRAMS, Drawn, Source
 from .errors import spectra_of
-from .resolve import Context, ancestor, reduce_row, reduction_of, resolve_model
-from .simulated import named_truth
+from .resolve import Context, reduce_row, reduction_of, resolve_model
 
 NOISES = (3e-4, 2e-3)
-FOIL_NOISE = 3e-4
-PROGRAMS = (("feff6l", False), ("feff8l", True))
-# how far the truths are drawn about the published row, and farther shells about the crystal
-N_SPREAD, R_SPREAD, SIGMA2_FACTORS, E0_SPREAD = 0.15, 0.02, (0.8, 1.25), 3.0
-FOIL_R_SPREAD = 0.005
-WHITE_LINE = ((0.2, 0.8), (2.0, 6.0), (4.0, 8.0))  # height in edge steps, eV from E0, width in eV
 # the interval that holds 68.27 %: 2 / (1 - 0.6827), the price of an error outside it per unit of distance
 _PENALTY = 2 / 0.3173
 _EXACT = Errors(energy_scale=0.0)  # the energies of a simulation
-BUDGET, PLAIN = "budget", "fit"
+# whose errors: the budget's, and the misfit-scaled ones of the stated fit
+SCHEMES = ("budget", "fit")
+JOURNAL = "ensemble.jsonl"
 
 
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """All truths of one path of one row at one noise: errors of the estimate, and what was printed, (m,) each.
-
-    `off`, `printed`: by scheme ("budget", and "fit" for the misfit-scaled errors of the stated fit), then by quantity.
-    """
+@dataclass(frozen=True)
+class Cell:
+    """One value of one truth: a quantity of a path of a row at one noise, by one scheme, with its printed error."""
 
     row: str
     path: str
+    quantity: str
     noise: float
-    off: dict[str, dict[str, Array]]
-    printed: dict[str, dict[str, Array]]
+    number: int
+    scheme: str
+    truth: float
+    value: float
+    stderr: float
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,8 @@ class Coverage:
     """Of one quantity at one noise: shares within 1 and 2 printed errors, median error, bias, rms and interval score.
 
     `least` is the lowest share within 1 error of any row and path. The score is the mean of the width of the interval of
-    plus and minus one error and 6.3 times the distance by which the truth lies outside it: smaller is better.
+    plus and minus one error and 6.3 times the distance by which the truth lies outside it: smaller is better. A value
+    that is not a number, or has no error, is covered by nothing; `lost` counts them, and the means leave them out.
     """
 
     scheme: str
@@ -72,6 +78,60 @@ class Coverage:
     least: float
     least_of: str
     count: int
+    lost: int
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble(Presented):
+    """Fits of drawn truths: every value with its truth and its printed error."""
+
+    cells: tuple[Cell, ...]
+    seed: int
+
+    def coverage(self) -> list[Coverage]:
+        """Pooled over rows and paths, by noise, quantity and scheme."""
+        return list(_coverage(self.cells))
+
+    def summary(self) -> Table:
+        """The coverage as a table."""
+        columns = (
+            Quantity("noise", "ε(k)", form=".0e"), Quantity("quantity", "Value"), Quantity("scheme", "Errors"),
+            Quantity("one", "Within 1", form=".2f"), Quantity("two", "Within 2", form=".2f"),
+            Quantity("width", "Median error"), Quantity("bias", "Bias"), Quantity("rms", "RMS error"),
+            Quantity("score", "Interval score"), Quantity("least", "Least within 1", form=".2f"), Quantity("of", "of"),
+            Quantity("count", "Values"),
+        )  # fmt: skip
+        rows = []
+        for c in self.coverage():
+            of = quantity(c.quantity)
+            scaled = (f"{x * 10.0**of.power:.3g}" for x in (c.width, c.bias, c.rms, c.score))
+            rows.append((c.noise, of.head, c.scheme, c.one, c.two, *scaled, c.least, c.least_of, c.count))
+        lost = sum(c.lost for c in self.coverage())
+        notes = [
+            f"truths drawn with seed {self.seed}, potentials of {' and '.join(n + (' SCF' if s else '') for n, s in PROGRAMS)}",
+            "errors: budget, and fit: those of the stated fit alone, scaled by its misfit",
+        ]
+        if lost:
+            notes.append(f"{lost} values have no error, or none that is a number; nothing is within it")
+        return Table.of(
+            "Printed errors against drawn truths", columns, rows, notes=tuple(notes), label="closure"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every number of the table, and the seed (docs/guide/json.md)."""
+        return {
+            "label": "closure",
+            "seed": self.seed,
+            "coverage": [plain(asdict(c)) for c in self.coverage()],
+        }
+
+
+def pooled(found: Mapping[str, Ensemble]) -> Ensemble:
+    """Ensembles of several specs, by the specs' names, as one; rows are then called by spec and row."""
+    if len(found) == 1:
+        return next(iter(found.values()))
+    cells = tuple(replace(c, row=f"{name} {c.row}") for name, e in found.items() for c in e.cells)
+    return Ensemble(cells, next(iter(found.values())).seed)
 
 
 def ensemble(
@@ -81,147 +141,163 @@ def ensemble(
     truths: int = 32,
     seed: int = 1,
     noises: Sequence[float] = NOISES,
-    programs: Sequence[tuple[str, bool]] = PROGRAMS,
+    folder: Path | None = None,
     progress: Callable[[str], None] | None = None,
-) -> list[Outcome]:
+) -> Ensemble:
     """Fit every simulated row of a spec with `truths` drawn truths at each noise.
 
-    Half of the truths have a white line; programs take turns. Raises SpecError when no row is simulated, and what
-    simulation, reduction and fit raise. Self-consistent potentials take minutes a structure, once.
+    Parameters
+    ----------
+    loaded : LoadedSpec
+    context : Context, optional
+    truths : int
+        Tables at each noise. Programs take turns, and half of each program's truths have a white line: best a multiple of 4.
+    seed : int
+    noises : sequence of float
+        epsilon_k of the rows.
+    folder : Path, optional
+        Where each finished table is kept (ensemble.jsonl), so that the same call goes on where it stopped.
+    progress : callable, optional
+        Told what is being done.
+
+    Returns
+    -------
+    Ensemble
+
+    Raises
+    ------
+    SpecError
+        No row is simulated, a foil is not, or rows are fitted together or in another space than R.
+    XasuiteError
+        What simulation, reduction and fit raise.
+
+    Notes
+    -----
+    Self-consistent potentials take minutes a structure, once.
     """
-    context = context or Context()
-    at = [i for i, d in enumerate(loaded.spec.data) if d.simulate is not None]
-    if not at:
+    if loaded.spec.fit.together or loaded.spec.fit.space != "r":
         raise SpecError(
-            f"{loaded.path.name}: no [[data]] row is simulated, so there is no truth to compare with"
+            f"{loaded.path.name}: an ensemble needs rows that are fitted one by one and in R; this spec has "
+            f'together = {str(bool(loaded.spec.fit.together)).lower()}, space = "{loaded.spec.fit.space}"'
         )
+    source = Source.of(loaded)
+    models = _Models.of(source, context or Context())
+    journal = _Journal.of(loaded, seed, folder)
+    wanted = [(noise, number) for noise in noises for number in range(truths)]
     say = progress or (lambda word: None)
-    model = resolve_model(loaded, context)
-    foils = {
-        name: (ancestor(loaded, name, p), p.param or "")
-        for name, p in loaded.spec.params.items()
-        if p.from_ is not None
-    }
-    out = []
-    for noise in noises:
-        tables = []
-        for number, (program, white) in enumerate((p, w) for p in programs for w in (False, True)):
-            count = len(range(number, truths, 2 * len(programs)))
-            say(f"{count} truths by {program[0]}{' SCF' if program[1] else ''} at epsilon_k {noise:g}")
-            rng = np.random.default_rng([seed, number, round(noise * 1e6)])
-            rows = [_simulated(loaded, i, program, white, count, rng, noise) for i in at]
-            own = {
-                n: _simulated(f, 0, program, white, count, rng, FOIL_NOISE, foil=True)[0]
-                for n, (f, _) in foils.items()
-            }
-            for t in range(count):
-                tables.append(_table(loaded, model, context, at, rows, own, foils, t))
-        out += list(_outcomes(loaded, at, noise, tables))
-    return out
-
-
-def _simulated(
-    loaded: LoadedSpec, index: int, program: tuple[str, bool], white: bool, m: int, rng: np.random.Generator,
-    noise: float, foil: bool = False,
-) -> tuple[Spectrum, dict[str, dict[str, Array]]]:  # fmt: skip
-    """mu (m, n) of one row with drawn truths, and the truths: path, quantity, (m,)."""
-    from .. import simulate
-    from ..simulate.atomic import Setup
-
-    how = loaded.spec.simulate
-    assert how is not None
-    changed = how.model_copy(update={"program": program[0], "scf": program[1]})
-    other = replace(loaded, spec=loaded.spec.model_copy(update={"simulate": changed}))
-    e0 = rng.uniform(-E0_SPREAD, E0_SPREAD, m)
-    of_shell: dict[str, tuple[Array, Array, Array]] = {}
-    paths, truth = [], {}
-    for name, path in named_truth(other, index):
-        drawn = of_shell.get(name) if name else None
-        if drawn is None:
-            r = FOIL_R_SPREAD if foil else R_SPREAD
-            drawn = (
-                np.ones(m) if foil and name else rng.uniform(1 - N_SPREAD, 1 + N_SPREAD, m),
-                rng.uniform(-r, r, m),
-                np.exp(rng.uniform(math.log(SIGMA2_FACTORS[0]), math.log(SIGMA2_FACTORS[1]), m)),
-            )
-            if name:
-                # a foil's distances move together
-                of_shell[name] = drawn = next(iter(of_shell.values())) if foil and of_shell else drawn
-                line = next(x for x in lines_of(loaded, index) if x.path == name)
-                truth[name] = {
-                    "n": (line.n or 0.0) * drawn[0],
-                    "r": (line.r or 0.0) + drawn[1],
-                    "sigma2": (line.sigma2 or 0.0) * drawn[2],
-                }
-        paths.append(
-            replace(
-                path,
-                n=path.n * drawn[0],
-                deltar=path.deltar + drawn[1],
-                sigma2=path.sigma2 * drawn[2],
-                e0=path.e0 + e0,
-            )
+    start, made = time.monotonic(), 0
+    for done, (noise, number) in enumerate(wanted):
+        if (noise, number) in journal.tables:
+            continue
+        left = (
+            f", some {(time.monotonic() - start) / made * (len(wanted) - done) / 60:.0f} min left"
+            if made
+            else ""
         )
-    line_of = tuple(float(rng.uniform(*x)) for x in WHITE_LINE)
-    element, edge = loaded.spec.absorber(index)
-    made = simulate.series(
-        paths, element=element, edge=edge, noise=noise, seed=[int(s) for s in rng.integers(0, 2**31, m)],
-        edge_step=how.edge_step, kmax=how.kmax, setup=Setup(white_line=line_of if white else None),  # type: ignore[arg-type]
-    )  # fmt: skip
-    return made.spectrum.data, truth
+        say(f"{loaded.name}: table {done + 1} of {len(wanted)}, epsilon_k {noise:g}{left}")
+        journal.add(noise, number, tuple(fitted(source.table(number, noise, seed), loaded, models)))
+        made += 1
+    return Ensemble(tuple(c for at in wanted for c in journal.tables[at]), seed)
 
 
-def _table(
-    loaded: LoadedSpec, model: Model, context: Context, at: Sequence[int], rows: Sequence[Any],
-    own: dict[str, Spectrum], foils: dict[str, tuple[LoadedSpec, str]], t: int,
-) -> list[dict[str, dict[str, tuple[float, float, float]]]]:  # fmt: skip
-    """One truth of the whole table: for each row, by path and quantity, the truth and by scheme estimate and error."""
-    spectra = Spectrum(
-        energy=rows[0][0].energy, mu=np.stack([s.mu[t] for s, _ in rows]), element=rows[0][0].element,
-        edge=rows[0][0].edge, label="ensemble",
-    )  # fmt: skip
-    norm, chi = reduce_row(spectra, reduction_of(loaded), loaded.spec.data[at[0]])
-    plain, first = model, None
-    sources = {}
-    for name, (foil, param) in foils.items():
-        one = replace(own[name], mu=own[name].mu[t][None], mu_err=None)
-        foil_norm, foil_chi = reduce_row(one, reduction_of(foil), foil.spec.data[0])
-        first = first if first is not None else foil_norm
-        foil_model = resolve_model(foil, context)
-        sources[name] = (spectra_of(foil, foil_model, [foil_norm], _EXACT), param)
-        fitted = fit_stack(foil_model, foil_chi)
-        plain = _with_held(plain, name, float(fitted.values[param][0]), float(fitted.stderr[param][0]))
-    model = released(model)
+@dataclass(frozen=True, eq=False)
+class _Journal:
+    """Finished tables by noise and number, and the file that each is added to."""
+
+    file: Path | None
+    head: str
+    tables: dict[tuple[float, int], tuple[Cell, ...]]
+
+    @classmethod
+    def of(cls, loaded: LoadedSpec, seed: int, folder: Path | None) -> _Journal:
+        """What is finished. Raises SpecError when the file is of another spec or seed."""
+        head = json.dumps({"spec": hashlib.sha256(loaded.text.encode()).hexdigest(), "seed": seed})
+        file = None if folder is None else folder / JOURNAL
+        tables: dict[tuple[float, int], tuple[Cell, ...]] = {}
+        if file is not None and file.is_file():
+            first, *lines = file.read_text(encoding="utf-8").splitlines()
+            if first != head:
+                raise SpecError(
+                    f"{file} holds an ensemble of another seed, or of {loaded.path.name} as it was; remove it, or take another --output"
+                )
+            for line in lines:
+                cells = tuple(Cell(*values) for values in json.loads(line))
+                tables[cells[0].noise, cells[0].number] = cells
+        return cls(file, head, tables)
+
+    def add(self, noise: float, number: int, cells: tuple[Cell, ...]) -> None:
+        """Keep one table."""
+        self.tables[noise, number] = cells
+        if self.file is not None:
+            lines = [json.dumps([list(asdict(c).values()) for c in t]) for t in self.tables.values()]
+            files.write_text(self.file, "\n".join([self.head, *lines]) + "\n")
+
+
+@dataclass(frozen=True, eq=False)
+class _Models:
+    """The models of the rows and of each foil, resolved once."""
+
+    rows: Model
+    foils: Mapping[str, Model]
+
+    @classmethod
+    def of(cls, source: Source, context: Context) -> _Models:
+        foils = {name: resolve_model(foil, context) for name, (foil, _) in source.foils.items()}
+        return cls(resolve_model(source.loaded, context), foils)
+
+
+def fitted(drawn: Drawn, loaded: LoadedSpec, models: _Models) -> Iterator[Cell]:
+    """Every value of a table by both schemes, as `xasuite fit` prints them."""
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for i in drawn.rows:
+        paths = models.rows.of(loaded.spec.data[i].label).paths
+        groups.setdefault((*loaded.spec.absorber(i), *(p.label for p in paths)), []).append(i)
+    for at in groups.values():
+        yield from _group(drawn, loaded, models, at)
+
+
+def _group(drawn: Drawn, loaded: LoadedSpec, models: _Models, at: Sequence[int]) -> Iterator[Cell]:
+    """Rows of one element and the same paths, which share an energy grid."""
+    plain_model = models.rows.of(loaded.spec.data[at[0]].label)
+    model = released(plain_model)
+    stack = _stack([drawn.rows[i][0] for i in at])
+    norm, chi = reduce_row(stack, reduction_of(loaded), loaded.spec.data[at[0]])
+    sources: dict[str, Spectra] = {}
+    first = None
+    for name, (foil, spectrum, param) in drawn.foils.items():
+        foil_norm, foil_chi = reduce_row(_stack([spectrum]), reduction_of(foil), foil.spec.data[0])
+        first = foil_norm if first is None else first
+        sources[name] = spectra_of(foil, models.foils[name], [foil_norm], _EXACT)
+        own = fit_stack(models.foils[name], foil_chi)
+        plain_model = _with_held(plain_model, name, float(own.values[param][0]), float(own.stderr[param][0]))
     made = spectra_of(loaded, model, [norm], _EXACT, first)
-    plan = draws(model.range, len(model.varied), min([made.kmax, *(s.kmax for s, _ in sources.values())]))
-    held = {name: foil_under(source, plan, param) for name, (source, param) in sources.items()}
+    plan = draws(model.range, len(model.varied), min([made.kmax, *(s.kmax for s in sources.values())]))
+    held = {name: foil_under(s, plan, drawn.foils[name][2]) for name, s in sources.items()}
     for p in model.params:
         if p.stderr > 0 and p.name not in held:
             held[p.name] = Foil(np.full(len(plan), p.value), p.stderr / abs(p.value))
-    stated = fit_stack(plain, chi)
-    found = budgets(made, plan, held)
-    out = []
-    for i, (_, truth) in enumerate(rows):
-        row: dict[str, dict[str, tuple[float, float, float]]] = {}
-        for path, values in truth.items():
-            for q in QUANTITIES:
-                key = f"{path}.{q}"
-                budget = found[i]
-                value = budget.value(key) if budget is not None else None
-                row[key] = {
-                    PLAIN: (
-                        float(values[q][t]),
-                        float(stated.path_values[key][i]),
-                        float(stated.path_stderr[key][i]),
-                    ),
-                    BUDGET: (
-                        float(values[q][t]),
-                        value.value if value else math.nan,
-                        value.stderr if value else math.nan,
-                    ),
-                }
-        out.append(row)
-    return out
+    stated = fit_stack(plain_model, chi)
+    for place, (i, budget) in enumerate(zip(at, budgets(made, plan, held), strict=True)):
+        label = loaded.spec.data[i].label
+        for path, truth in drawn.rows[i][1].items():
+            for q, true in truth.items():
+                if q in QUANTITIES and f"{path}.{q}" in stated.path_values:
+                    for scheme, (value, error) in zip(
+                        SCHEMES, _printed(budget, stated, f"{path}.{q}", place), strict=True
+                    ):
+                        yield Cell(label, path, q, drawn.noise, drawn.number, scheme, true, value, error)
+
+
+def _printed(budget: Budget | None, stated: BatchFit, key: str, place: int) -> Iterator[tuple[float, float]]:
+    """Value and error by the budget, and by the stated fit: what is at a bound or without a budget has the fit's own."""
+    own = float(stated.path_values[key][place]), float(stated.path_stderr[key][place])
+    value = None if budget is None or not math.isfinite(own[1]) else budget.value(key)
+    yield own if value is None else (value.value, value.stderr)
+    yield own
+
+
+def _stack(spectra: Sequence[Spectrum]) -> Spectrum:
+    return replace(spectra[0], mu=np.stack([s.mu for s in spectra]), mu_err=None, label="ensemble")
 
 
 def _with_held(model: Model, name: str, value: float, stderr: float) -> Model:
@@ -231,49 +307,31 @@ def _with_held(model: Model, name: str, value: float, stderr: float) -> Model:
     )
 
 
-def _outcomes(
-    loaded: LoadedSpec, at: Sequence[int], noise: float, tables: Sequence[Any]
-) -> Iterator[Outcome]:
-    for i, index in enumerate(at):
-        keys = list(tables[0][i])
-        for path in dict.fromkeys(k.rpartition(".")[0] for k in keys):
-            off: dict[str, dict[str, Array]] = {}
-            printed: dict[str, dict[str, Array]] = {}
-            for scheme in (BUDGET, PLAIN):
-                for q in QUANTITIES:
-                    cells = np.array([t[i][f"{path}.{q}"][scheme] for t in tables])
-                    off.setdefault(scheme, {})[q] = cells[:, 1] - cells[:, 0]
-                    printed.setdefault(scheme, {})[q] = cells[:, 2]
-            yield Outcome(loaded.spec.data[index].label, path, noise, off, printed)
-
-
-def coverage(found: Sequence[Outcome]) -> list[Coverage]:
-    """Pooled over rows and paths: by noise, quantity and scheme. An error that is not printed covers nothing."""
-    out = []
-    for noise in dict.fromkeys(o.noise for o in found):
-        of = [o for o in found if o.noise == noise]
-        for q in QUANTITIES:
-            for scheme in (BUDGET, PLAIN):
-                off = [o.off[scheme][q] for o in of]
-                err = [np.nan_to_num(o.printed[scheme][q]) for o in of]
-                each = [float(np.mean(np.abs(a) <= b)) for a, b in zip(off, err, strict=True)]
-                least = int(np.argmin(each))
-                a, b = np.concatenate(off), np.concatenate(err)
-                outside = np.maximum(np.abs(a) - b, 0.0)
-                out.append(
-                    Coverage(
-                        scheme,
-                        q,
-                        noise,
-                        float(np.mean(np.abs(a) <= b)),
-                        float(np.mean(np.abs(a) <= 2 * b)),
-                        float(np.median(b)),
-                        float(np.mean(a)),
-                        float(np.sqrt(np.mean(a**2))),
-                        float(np.mean(2 * b + _PENALTY * outside)),
-                        each[least],
-                        f"{of[least].row} {of[least].path}",
-                        a.size,
-                    )
-                )
-    return out
+def _coverage(cells: Sequence[Cell]) -> Iterator[Coverage]:
+    groups: dict[tuple[float, str, str], list[Cell]] = {}
+    for c in cells:
+        groups.setdefault((c.noise, c.quantity, c.scheme), []).append(c)
+    for (noise, q, scheme), of in groups.items():
+        off = np.array([c.value - c.truth for c in of])
+        err = np.array([c.stderr for c in of])
+        good = np.isfinite(off) & np.isfinite(err)
+        one = good & (np.abs(off) <= err)
+        names = np.array([f"{c.row} {c.path}" for c in of])
+        each = {name: float(one[names == name].mean()) for name in dict.fromkeys(names)}
+        least = min(each, key=lambda name: each[name])
+        a, b = off[good], err[good]
+        yield Coverage(
+            scheme=scheme,
+            quantity=q,
+            noise=noise,
+            one=float(one.mean()),
+            two=float((good & (np.abs(off) <= 2 * err)).mean()),
+            width=float(np.median(b)),
+            bias=float(a.mean()),
+            rms=float(np.sqrt(np.mean(a**2))),
+            score=float(np.mean(2 * b + _PENALTY * np.maximum(np.abs(a) - b, 0.0))),
+            least=each[least],
+            least_of=least,
+            count=len(of),
+            lost=int((~good).sum()),
+        )

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..errors import XasuiteError
+from ..errors import FitError, XasuiteError
 from ..exafs.budget import Farther, Foil, Spectra, budgets, draws, foil_under, released, with_budget
 from ..exafs.budget.floors import ENERGY_SCALE
 from ..exafs.model import Model
@@ -67,22 +67,30 @@ def _say(loaded: LoadedSpec, sentence: str) -> None:
 
 def _alike(rows: Sequence[Row], model: Model) -> list[list[Row]]:
     """Rows that share an energy grid and all paths, together: they share their matrices and draws."""
-    groups: dict[tuple[bytes, tuple[str, ...]], list[Row]] = {}
+    groups: dict[tuple[object, ...], list[Row]] = {}
     for row in rows:
         own = tuple(p.label for p in model.paths if p.data in ("", row.label))
-        groups.setdefault((np.asarray(row.norm.energy).tobytes(), own), []).append(row)
+        energy = b"" if row.norm is None else np.asarray(row.norm.energy).tobytes()
+        variables = sorted((n, float(v)) for n, v in row.chi.variables.items())
+        groups.setdefault((energy, own, *variables), []).append(row)
     return list(groups.values())
 
 
 def _group(
     loaded: LoadedSpec, how: Errors, rows: Sequence[Row], fits: Sequence[FitResult], context: Context
 ) -> list[FitResult]:
+    if any(r.norm is None for r in rows):
+        raise FitError("a chi(k) file has no mu(E), from which the draws of a budget begin")
     model, own = released(fits[0].model), fits[0].model
     foils = {
         n: source_fit(loaded, n, p, context) for n, p in loaded.spec.params.items() if p.from_ is not None
     }
-    norms = [result.inputs[f.data[0].label].norm for result, f in foils.values()]
-    made = spectra_of(loaded, model, [r.norm for r in rows], how, norms[0] if norms else None)
+    norms = [n for result, f in foils.values() if (n := result.inputs[f.data[0].label].norm) is not None]
+    if len(norms) < len(foils):
+        raise FitError("a foil that is a chi(k) file has no mu(E), from which the draws of a budget begin")
+    made = spectra_of(
+        loaded, model, [r.norm for r in rows if r.norm is not None], how, norms[0] if norms else None
+    )
     if all(r.kind == CLOSURE for r in rows):
         made = replace(made, energy_scale=0.0)  # a simulated energy has no error
     under = {

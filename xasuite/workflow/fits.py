@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+
 from ..errors import SpecError, XasuiteError
 from ..exafs.fit import fit_chi
 from ..exafs.model import Model
@@ -28,14 +30,19 @@ def silent(word: str, done: int = 0, total: int = 0, /) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One data row ready to be fitted: its spectrum, chi(k), and whether it is measured or closure."""
+    """One data row ready to be fitted: its spectrum (None of a chi(k) file), chi(k), and whether it is measured or closure."""
 
     label: str
     kind: str
     chi: Chi
-    norm: Normalized
+    norm: Normalized | None
     origin: str
     truth: Any = None
+
+    @property
+    def spectrum(self) -> Normalized:
+        """The spectrum, without a point where the file held chi(k)."""
+        return self.norm or Normalized(energy=np.empty(0), mu=np.empty(0), label=self.label)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +65,7 @@ class Fitted:
     @property
     def verdicts(self) -> dict[str, Verdict]:
         """What each row's fit is worth, by the row's label: good, doubtful or not a fit, with the reasons."""
-        spectra = {label: row.norm for label, row in self.inputs.items()}
+        spectra = {label: row.norm for label, row in self.inputs.items() if row.norm is not None}
         return {f.label: verdict_of(f, self.inherited, spectra) for f in self.rows}
 
 
@@ -76,7 +83,12 @@ def fit_rows(
         say(row.label, i, len(rows))
         try:
             done.append(
-                fit_chi(model.of(row.label), row.chi, epsilon_k=settings.epsilon_k, engine=settings.engine)
+                fit_chi(
+                    model.of(row.label, row.chi.variables),
+                    row.chi,
+                    epsilon_k=settings.epsilon_k,
+                    engine=settings.engine,
+                )
             )
         except XasuiteError as exc:
             failed[row.label] = exc

@@ -12,8 +12,9 @@ from ..errors import SpecError, XasuiteError
 from ..exafs.result import STRONG_CORRELATION, FitResult
 from ..records.table import Presented, Table, plain
 from ..references import fits_dir
-from ..specs.load import LoadedSpec, load_spec
+from ..specs.load import Loaded, LoadedSpec, as_loaded, load_spec
 from ..specs.published import spec_folders, table_of
+from ..specs.schema import Spec
 from . import claims, closure
 from .claims import ClaimCheck
 from .closure import Choice, Recovery
@@ -23,6 +24,8 @@ from .run import SpecResult, run_spec
 from .score import COMBINED_ERRORS, Cell
 from .scoreboard import Scorer, TableScore
 from .summary import cells_table
+
+Source = str | Path | Spec | LoadedSpec
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,8 +111,22 @@ def find_specs(targets: Sequence[str | Path]) -> list[Path]:
     return found
 
 
+def loaded_specs(given: Source | Sequence[Source]) -> list[LoadedSpec]:
+    """What a caller names, files, folders of them or specs made in Python, as loaded specs. Raises SpecError."""
+    each = [given] if isinstance(given, str | Path | Spec | Loaded) else given
+    if not each:
+        return [load_spec(path) for path in find_specs(())]
+    loaded: list[LoadedSpec] = []
+    for one in each:
+        if isinstance(one, str | Path):
+            loaded += [load_spec(path) for path in find_specs([one])]
+        else:
+            loaded.append(as_loaded(one, Spec))
+    return loaded
+
+
 def reproduce_specs(
-    targets: Sequence[str | Path] | str | Path = (),
+    spec: Source | Sequence[Source] = (),
     *,
     data_root: str | Path | None = None,
     studies: bool = True,
@@ -125,15 +142,15 @@ def reproduce_specs(
 
     Parameters
     ----------
-    targets : sequence of str or Path or str or Path
-        Specs or folders of specs; left out, those of the shipped papers.
+    spec : str, Path, Spec, Loaded, or a sequence of them
+        Specs, or folders of specs; left out, those of the shipped papers.
     data_root : str or Path, optional
         Where data are looked for beside the spec's folder.
     studies : bool
         Fit the simulated rows at matching noise and under other settings as well.
-    keep : Callable SpecResult , None, optional
+    keep : callable, optional
         Called with each result as it is made.
-    progress : Progress, optional
+    progress : callable, optional
         Called with a word on each step.
 
     Returns
@@ -160,33 +177,31 @@ def reproduce_specs(
     doubts: list[str] = []
     matching: list[Recovery] = []
     costs: list[Choice] = []
-    for spec in [
-        load_spec(path) for path in find_specs([targets] if isinstance(targets, str | Path) else targets)
-    ]:
-        say(f"{spec.name}: {spec.spec.title}")
+    for loaded in loaded_specs(spec):
+        say(f"{loaded.name}: {loaded.spec.title}")
         begun = time.perf_counter()
         try:
-            result = run_spec(spec, context, skip_missing=True)
+            result = run_spec(loaded, context, skip_missing=True)
         except SpecError:
             raise
         except XasuiteError as exc:
-            failed[spec.name] = str(exc)
+            failed[loaded.name] = str(exc)
             continue
-        missing |= {f"{spec.name} {row}": why for row, why in result.missing.items()}
-        failed |= {f"{spec.name} {row}": why for row, why in result.failed.items()}
+        missing |= {f"{loaded.name} {row}": why for row, why in result.missing.items()}
+        failed |= {f"{loaded.name} {row}": why for row, why in result.failed.items()}
         if not result.rows:
             continue
         results.append(result)
         if keep:
             keep(result)
         cells += scorer.add(result, time.perf_counter() - begun)
-        doubts += _doubts(spec)
-        if studies and any(d.simulate for d in spec.spec.data) and not spec.spec.fit.together:
-            say(f"{spec.name}: the noise that matches the published errors")
-            at_match = closure.matched(spec, context)
+        doubts += _doubts(loaded)
+        if studies and any(d.simulate for d in loaded.spec.data) and not loaded.spec.fit.together:
+            say(f"{loaded.name}: the noise that matches the published errors")
+            at_match = closure.matched(loaded, context)
             matching += at_match
-            costs += closure.potential_costs(spec, context)
-            doubts += [f"{spec.spec.reproduces} {line}" for line in closure.incompatible(at_match)]
+            costs += closure.potential_costs(loaded, context)
+            doubts += [f"{loaded.spec.reproduces} {line}" for line in closure.incompatible(at_match)]
     scores = tuple(scorer.scores(say))
     say("statements of the papers")
     return Reproduction(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..choices import PATH_VALUES
-from ..errors import FitError, ReadError, SpecError, XasuiteError
+from ..errors import FitError, ReadError, SpecError, XasuiteError, nearest
 from ..exafs.model import FitRange, Model, Parameter, PathModel, Restraint
 from ..exafs.restraints import bound
 from ..exafs.result import FitResult
@@ -145,11 +146,16 @@ def reduction_of(loaded: LoadedSpec) -> Reduce:
 
 def resolve_row(loaded: LoadedSpec, index: int, settings: Reduce, context: Context) -> Row:
     """One row: read or simulated, then reduced to chi(k) by the spec's settings."""
-    read = read_row(loaded, index, context)
     entry = loaded.spec.data[index]
+    if entry.kind == "chi":
+        chi = read_chi_entry(loaded, index, context)
+        chi = replace(chi, label=entry.label, variables=variables_of(loaded, index, chi.meta))
+        return Row(entry.label, MEASURED, chi, None, entry.source or str(chi.source))
+    read = read_row(loaded, index, context)
     norm, chi = reduce_row(read.spectrum, settings, entry)
     check_edge(loaded, index, norm)
-    return Row(entry.label, read.kind, replace(chi, label=entry.label), norm, read.origin, read.truth)
+    chi = replace(chi, label=entry.label, variables=variables_of(loaded, index, read.spectrum.meta))
+    return Row(entry.label, read.kind, chi, norm, read.origin, read.truth)
 
 
 def check_edge(loaded: LoadedSpec, index: int, norm: Normalized) -> None:
@@ -180,6 +186,41 @@ def read_row(loaded: LoadedSpec, index: int, context: Context) -> ReadRow:
     spectrum = read_entry(loaded, index, context) if held is None else _labelled(held.spectrum, loaded, index)
     kind = CLOSURE if "simulated" in spectrum.notes else MEASURED
     return ReadRow(spectrum, kind, entry.source or str(spectrum.source))
+
+
+def variables_of(loaded: LoadedSpec, index: int, meta: Mapping[str, Any]) -> dict[str, float]:
+    """A row's variables as numbers, those given as text from the file's header. Raises SpecError."""
+    entry, out = loaded.spec.data[index], {}
+    for name, value in entry.variables.items():
+        if isinstance(value, str):
+            found = re.match(r"\s*([-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?)", str(meta.get(value, "")))
+            if found is None:
+                said = (
+                    f"its header says {meta[value]!r}"
+                    if value in meta
+                    else f"its header has no such field{nearest(value, meta)}"
+                )
+                raise SpecError(
+                    f'{loaded.at("data", index, "variables")}: data "{entry.label}": variables: {name} = "{value}": {said}; '
+                    "give the number"
+                )
+            value = found[1]
+        out[name] = float(value)
+    return out
+
+
+def read_chi_entry(loaded: LoadedSpec, index: int, context: Context) -> Chi:
+    """The chi(k) of a row whose file holds it."""
+    from ..io import read_chi
+
+    entry, (element, edge) = loaded.spec.data[index], loaded.spec.absorber(index)
+    what = f'data "{entry.label}"'
+    if entry.example is not None:
+        name = example_file(entry.example, f"{loaded.at('data', index, 'example')}: {what}")
+    else:
+        name = context.find(loaded, str(entry.file), what, "data", index, "file")
+    columns = {"chi": entry.chi, "chi_err": entry.chi_err, "kweight": entry.chi_kweight}
+    return read_chi(name, element=element, edge=edge, **columns)
 
 
 def read_entry(loaded: LoadedSpec, index: int, context: Context) -> Spectrum:
@@ -402,7 +443,7 @@ def _fitted(path: Path, context: Context) -> Fitted:
     )
 
 
-def sources(loaded: LoadedSpec, context: Context) -> dict[str, tuple[Verdict, Normalized]]:
+def sources(loaded: LoadedSpec, context: Context) -> dict[str, tuple[Verdict, Normalized | None]]:
     """By parameter with `from`: the verdict on the fit that it comes from, and that fit's spectrum."""
     found = {}
     for name, p in loaded.spec.params.items():

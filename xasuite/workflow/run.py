@@ -18,7 +18,7 @@ from ..specs.load import Loaded, LoadedSpec, as_loaded
 from ..specs.schema import Spec
 from .audit import SpecAudit
 from .errors import budgeted
-from .fits import Fitted, Progress, fit_rows, silent
+from .fits import Fitted, Progress, Row, fit_rows, silent
 from .given import Given
 from .resolve import Context, Resolved, resolve_model, resolve_row, resolve_spec, sources
 from .verdict import Verdict, energy_scale, normalised_otherwise
@@ -215,6 +215,8 @@ def _inherited(resolved: Resolved, context: Context) -> dict[str, Verdict]:
     found = sources(resolved.loaded, context)
     for name, (_, norm) in found.items():
         for row in resolved.rows:
+            if row.norm is None or norm is None:
+                continue
             if sentence := normalised_otherwise(row.norm, norm):
                 warn(f"{name}, {row.label}: {sentence}")
     return {name: verdict for name, (verdict, _) in found.items()}
@@ -244,6 +246,11 @@ def _variants(
         yield variant.label, fits
 
 
+def _sha256(row: Row) -> str:
+    """Of the values, where no file gives them."""
+    return hashlib.sha256((row.chi.chi if row.norm is None else row.norm.mu).tobytes()).hexdigest()
+
+
 def _provenance(resolved: Resolved) -> Provenance:
     import importlib.metadata as metadata
 
@@ -255,7 +262,7 @@ def _provenance(resolved: Resolved) -> Provenance:
         r.label: {
             "path": str(r.chi.source.path),
             "group": r.chi.source.group,
-            "sha256": r.chi.source.sha256 or hashlib.sha256(r.norm.mu.tobytes()).hexdigest(),
+            "sha256": r.chi.source.sha256 or _sha256(r),
             "kind": r.kind,
             "origin": r.origin,
         }

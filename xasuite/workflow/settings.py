@@ -91,11 +91,14 @@ class Refits:
 
     def _chi(self, result: Fitted, label: str, setting: Setting) -> Chi:
         norm = result.inputs[label].norm
+        if norm is None:  # a chi(k) file leaves nothing of this to choose
+            return result.inputs[label].chi
         reduction = setting.reduced(result.loaded.spec.reduce, float(norm.e0))
         key = (str(result.loaded.path), label, reduction)
         if key not in self._chis:
             entry = next(d for d in result.loaded.spec.data if d.label == label)
-            self._chis[key] = replace(reduce_row(norm, reduction, entry)[1], label=label)
+            variables = result.inputs[label].chi.variables
+            self._chis[key] = replace(reduce_row(norm, reduction, entry)[1], label=label, variables=variables)
         return self._chis[key]
 
     def _params(self, result: Fitted, model: Model, setting: Setting) -> tuple[Parameter, ...]:

@@ -76,15 +76,7 @@ def truth_paths(loaded: LoadedSpec, index: int) -> tuple[TruthPath, ...]:
 
 def named_truth(loaded: LoadedSpec, index: int) -> list[tuple[str, TruthPath]]:
     """The truth's paths, each with the published path that it stands for ("" for the rest of the cluster)."""
-    entry, how, table = loaded.spec.data[index], _how(loaded), table_of(loaded)
-    assert entry.simulate is not None
-    published = {line.path: line for line in table.lines(entry.simulate.row)}
-    if not published:
-        hint = nearest(entry.simulate.row, {c.row for c in table.cell})
-        raise SpecError(
-            f'{loaded.at("data", index)}: {loaded.spec.reproduces} has no row "{entry.simulate.row}"{hint}'
-        )
-    values = {name: _changed(line, entry.simulate.change.get(name, {})) for name, line in published.items()}
+    how, values = _how(loaded), stated_values(loaded, index)
     s02 = how.s02 if how.s02 is not None else next(v["s02"] for v in values.values() if v["s02"])
     out: list[tuple[str, TruthPath]] = []
     taken: list[FeffPath] = []
@@ -105,6 +97,19 @@ def named_truth(loaded: LoadedSpec, index: int) -> list[tuple[str, TruthPath]]:
         )  # fmt: skip
         out += [("", path) for path in rest]
     return out
+
+
+def stated_values(loaded: LoadedSpec, index: int) -> dict[str, dict[str, float]]:
+    """n, r (A), sigma2 (A^2) and s02 of each published path of a simulated row, as the row's `change` leaves them."""
+    entry, table = loaded.spec.data[index], table_of(loaded)
+    assert entry.simulate is not None
+    published = {line.path: line for line in table.lines(entry.simulate.row)}
+    if not published:
+        hint = nearest(entry.simulate.row, {c.row for c in table.cell})
+        raise SpecError(
+            f'{loaded.at("data", index)}: {loaded.spec.reproduces} has no row "{entry.simulate.row}"{hint}'
+        )
+    return {name: _changed(line, entry.simulate.change.get(name, {})) for name, line in published.items()}
 
 
 def _changed(line: PublishedPath, change: Mapping[Any, float]) -> dict[str, float]:

@@ -44,7 +44,7 @@ class Isosbestic:
 def isosbestic_points(
     records: Normalized | Series | Sequence[Normalized],
     *,
-    energy: tuple[float, float],
+    energy_range: tuple[float, float],
     array: str = "norm",
     noise: float | Array | None = None,
 ) -> tuple[Isosbestic, ...]:
@@ -57,7 +57,7 @@ def isosbestic_points(
     ----------
     records : Normalized, Series or sequence of Normalized
         Three spectra or more.
-    energy : tuple of float
+    energy_range : tuple of float
         Range in eV, absolute.
     array : str
         "norm" or "flat".
@@ -81,13 +81,13 @@ def isosbestic_points(
     ...     two = [0.5 + np.arctan((energy - e) / 1.5) / np.pi + h * np.exp(-((energy - 7725) / 6) ** 2) for e, h in ((7708, 0), (7711, 0.4))]
     ...     mu = (1 - x) * two[0] + x * two[1]
     ...     return xs.normalize(xs.Spectrum(energy, mu, "Co", "K"), e0=7709.0, norm_range=(80, 280))
-    >>> points = isosbestic_points([mix(x) for x in (0.0, 0.3, 0.6, 1.0)], energy=(7705, 7740), noise=1e-3)
+    >>> points = isosbestic_points([mix(x) for x in (0.0, 0.3, 0.6, 1.0)], energy_range=(7705, 7740), noise=1e-3)
     >>> all(p.holds for p in points), len(points) > 0
     (True, True)
     """
     from scipy.stats import chi2
 
-    m = matrix(records, energy=energy, array=array)
+    m = matrix(records, energy_range=energy_range, array=array)
     if len(m.rows) < 3:
         raise ComponentError(
             f"{len(m.rows)} spectra always cross somewhere; an isosbestic point needs three or more"

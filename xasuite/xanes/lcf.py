@@ -64,7 +64,7 @@ def linear_combination(
     spectra: Normalized | Series | Sequence[Normalized],
     references: Normalized | Series | Sequence[Normalized],
     *,
-    energy: tuple[float, float] | None = None,
+    energy_range: tuple[float, float] | None = None,
     array: str = "norm",
     sum_to_one: bool = True,
     bounded: bool = True,
@@ -75,7 +75,7 @@ def linear_combination(
     ----------
     spectra, references : Normalized, Series or sequence of Normalized
         The references are interpolated onto the spectra's energies.
-    energy : tuple of float, optional
+    energy_range : tuple of float, optional
         Range in eV, absolute.
     array : str
         "norm" or "flat".
@@ -100,11 +100,11 @@ def linear_combination(
     >>> def edge(e0):
     ...     mu = 0.5 + np.arctan((energy - e0) / 1.5) / np.pi
     ...     return xs.normalize(xs.Spectrum(energy, mu, "Co", "K", label=f"{e0:g}"), e0=7710.0, norm_range=(80, 280))
-    >>> found = linear_combination(edge(7708.0), [edge(7708.0), edge(7712.0)], energy=(7690, 7740))
+    >>> found = linear_combination(edge(7708.0), [edge(7708.0), edge(7712.0)], energy_range=(7690, 7740))
     >>> [round(float(w), 3) for w in found.weights[0]]
     [1.0, 0.0]
     """
-    y = matrix(spectra, energy=energy, array=array)
+    y = matrix(spectra, energy_range=energy_range, array=array)
     return _combine(y, _references(references, y, array), sum_to_one, bounded)
 
 
@@ -209,7 +209,7 @@ def rank_references(
     spectrum: Normalized,
     references: Normalized | Series | Sequence[Normalized],
     *,
-    energy: tuple[float, float] | None = None,
+    energy_range: tuple[float, float] | None = None,
     array: str = "norm",
     most: int = 4,
 ) -> pd.DataFrame:
@@ -221,7 +221,7 @@ def rank_references(
         One spectrum.
     references : Normalized, Series or sequence of Normalized
         The candidates.
-    energy : tuple of float, optional
+    energy_range : tuple of float, optional
         Range in eV, absolute.
     array : str
         "norm" or "flat".
@@ -245,13 +245,13 @@ def rank_references(
     >>> def edge(e0):
     ...     mu = 0.5 + np.arctan((energy - e0) / 1.5) / np.pi
     ...     return xs.normalize(xs.Spectrum(energy, mu, "Co", "K", label=f"{e0:g}"), e0=7710.0, norm_range=(80, 280))
-    >>> rank_references(edge(7708.0), [edge(7708.0), edge(7712.0)], energy=(7690, 7740))["references"][0]
+    >>> rank_references(edge(7708.0), [edge(7708.0), edge(7712.0)], energy_range=(7690, 7740))["references"][0]
     '7708'
     """
     import pandas as pd
     from scipy.special import betainc
 
-    y = matrix(spectrum, energy=energy, array=array)
+    y = matrix(spectrum, energy_range=energy_range, array=array)
     if len(y.rows) != 1:
         raise ComponentError(f"references are ranked for one spectrum at a time, found {len(y.rows)}")
     r = _references(references, y, array)

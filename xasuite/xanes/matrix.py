@@ -29,7 +29,7 @@ class Matrix:
 def matrix(
     records: Normalized | Series | Sequence[Normalized],
     *,
-    energy: tuple[float, float] | None = None,
+    energy_range: tuple[float, float] | None = None,
     grid: Array | None = None,
     array: str = "norm",
 ) -> Matrix:
@@ -38,7 +38,7 @@ def matrix(
     Parameters
     ----------
     records : a Normalized (..., n), a Series of it (rows that are not "ok" are left out), or several
-    energy : range in eV to keep, absolute
+    energy_range : range in eV to keep, absolute
     grid : energies (n,) in eV to interpolate onto
     array : "norm" or "flat"
 
@@ -50,7 +50,7 @@ def matrix(
     if not parts:
         raise ComponentError("there is no spectrum to work on")
     e = parts[0][0] if grid is None else np.asarray(grid, float)
-    low, high = (float(e[0]), float(e[-1])) if energy is None else energy
+    low, high = (float(e[0]), float(e[-1])) if energy_range is None else energy_range
     whole = e
     e = e[(e >= low) & (e <= high)]
     if e.size < 5:

@@ -78,7 +78,7 @@ def mcr_als(
     records: Normalized | Series | Sequence[Normalized],
     n: int,
     *,
-    energy: tuple[float, float] | None = None,
+    energy_range: tuple[float, float] | None = None,
     array: str = "flat",
     grid: Array | None = None,
     start: str | Sequence[int] | Array = "efa",
@@ -96,7 +96,7 @@ def mcr_als(
         m normalised spectra.
     n : int
         Number of components, 2 or more.
-    energy : tuple of float, optional
+    energy_range : tuple of float, optional
         Range in eV, absolute.
     array : str
         "norm" or "flat".
@@ -136,7 +136,7 @@ def mcr_als(
     >>> found.concentrations.shape
     (5, 2)
     """
-    m = matrix(records, energy=energy, array=array, grid=grid)
+    m = matrix(records, energy_range=energy_range, array=array, grid=grid)
     if not 2 <= n <= min(m.rows.shape) - 1:
         raise ComponentError(f"{n} components of {len(m.rows)} spectra; choose 2 to {len(m.rows) - 1}")
     first, name = _start(m.rows, n, start)

@@ -92,7 +92,7 @@ def fit_peaks(
     normalized: Normalized | Series,
     peaks: Sequence[Peak],
     *,
-    energy: tuple[float, float],
+    energy_range: tuple[float, float],
     step: EdgeStep | None = None,
     array: str = "norm",
     slope: bool = False,
@@ -105,7 +105,7 @@ def fit_peaks(
         norm and flat of shape (..., n).
     peaks : sequence of Peak
         First guesses; all energies in eV, absolute.
-    energy : tuple of float
+    energy_range : tuple of float
         Range that is fitted, in eV, absolute.
     step : EdgeStep, optional
         The edge under the peaks: arctangent or error function. Left out, no step.
@@ -132,7 +132,7 @@ def fit_peaks(
     >>> energy = np.arange(7000.0, 7400.0, 0.25)
     >>> mu = 0.5 + np.arctan((energy - 7120.0) / 1.5) / np.pi + 0.1 * np.exp(-((energy - 7113.0) ** 2) / 2)
     >>> norm = xs.normalize(xs.Spectrum(energy, mu, "Fe", "K"), e0=7120.0, norm_range=(60, 270))
-    >>> found = fit_peaks(norm, [Peak(7113.0, 2.0, 0.2)], energy=(7105.0, 7130.0), step=EdgeStep("arctan", 7120.0, 2.0))
+    >>> found = fit_peaks(norm, [Peak(7113.0, 2.0, 0.2)], energy_range=(7105.0, 7130.0), step=EdgeStep("arctan", 7120.0, 2.0))
     >>> round(found.rows[0].values["p1_center"], 1)
     7113.0
     """
@@ -142,10 +142,10 @@ def fit_peaks(
         raise ComponentError(f"step = {step.kind!r} is unknown; choose {', '.join(STEPS)}")
     if array not in ("norm", "flat"):
         raise ComponentError(f"array = {array!r} is unknown; choose norm or flat")
-    far = [p.center for p in peaks if not energy[0] <= p.center <= energy[1]]
+    far = [p.center for p in peaks if not energy_range[0] <= p.center <= energy_range[1]]
     if far:
         raise RangeError(
-            f"a peak at {far[0]:g} eV lies outside {energy[0]:g} to {energy[1]:g} eV; widen the one or move the other"
+            f"a peak at {far[0]:g} eV lies outside {energy_range[0]:g} to {energy_range[1]:g} eV; widen the one or move the other"
         )
     single = not isinstance(normalized, Series) and normalized.norm.ndim == 1
     rows: list[PeakFit | None] = []
@@ -156,7 +156,7 @@ def fit_peaks(
         try:
             if bad:
                 raise ComponentError(bad)
-            rows.append(_fit_one(label, x, y, e0, tuple(peaks), energy, step, slope))
+            rows.append(_fit_one(label, x, y, e0, tuple(peaks), energy_range, step, slope))
             reasons.append("")
         except (ComponentError, RangeError) as exc:
             if single:

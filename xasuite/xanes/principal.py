@@ -83,7 +83,7 @@ class Target:
 def pca(
     records: Normalized | Series | Sequence[Normalized],
     *,
-    energy: tuple[float, float] | None = None,
+    energy_range: tuple[float, float] | None = None,
     array: str = "norm",
 ) -> PCA:
     """Principal components of normalised spectra (m of them), by singular value decomposition, not centred.
@@ -95,7 +95,7 @@ def pca(
     ----------
     records : Normalized, Series or sequence of Normalized
         Three spectra or more.
-    energy : tuple of float, optional
+    energy_range : tuple of float, optional
         Range in eV, absolute.
     array : str
         "norm" or "flat".
@@ -120,7 +120,7 @@ def pca(
     >>> bool(found.explained[:2].sum() > 0.999999)
     True
     """
-    m = matrix(records, energy=energy, array=array)
+    m = matrix(records, energy_range=energy_range, array=array)
     if len(m.rows) < 3:
         raise ComponentError(
             f"{len(m.rows)} spectra are too few for principal components; give three or more"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -40,4 +41,16 @@ def _path(p: FittedPath, budget: Budget) -> FittedPath:
 
 
 def _value(own: Value, budget: Budget, key: str, keep: bool) -> Value:
-    return own if keep else budget.value(key)
+    if keep:
+        return own
+    total = budget.value(key)
+    noise, fit = total.parts.get("noise", 0.0), own.parts.get("fit", 0.0)
+    if not math.isfinite(own.plus) or not fit > 0:
+        return total
+    # the fit's own part is as asymmetric as its profile; what else the budget holds is not
+    rest = math.sqrt(max(total.stderr**2 - noise**2, 0.0))
+    shares = own.stderr**2 - fit**2
+    plus, minus = (
+        math.hypot(rest, noise * math.sqrt(max(e**2 - shares, 0.0)) / fit) for e in (own.plus, own.minus)
+    )
+    return replace(total, plus=plus, minus=minus)

@@ -17,6 +17,7 @@ from ..equation import N_VALUES, PathTables, build_tables, path_wave
 from ..model import Model
 from .objective import Objective
 from .program import CAPS, RELATIVE_CAP, Program, run_all
+from .spread import full
 
 CONVERGED, AT_LIMIT, SINGULAR, STUCK = range(4)
 Flags = NDArray[np.bool_]
@@ -74,12 +75,12 @@ class Work:
             np.hstack([a, np.broadcast_to(b, (len(a), b.size))]) for a, b in ((data, wanted), (w, own))
         )  # type: ignore[return-value]
 
-    def restraints_chisq(self, x: Array) -> Array:
-        """The restraints' part (m,) of the sum of squares at the varied x (m, nv)."""
+    def restraints_chisq(self, x: Array, numbers: Array | None = None) -> Array:
+        """The restraints' part (m,) of the sum of squares at the varied x (m, nv) and the rows' variables (m, nn)."""
         program = self.program
-        carried = program.start[program.n_varied : len(program.names)]
-        full = np.hstack([x, np.broadcast_to(carried, (len(x), carried.size))])
-        found = run_all(program, full)[2] if program.restraints else np.zeros((len(x), 0))
+        found = (
+            run_all(program, full(program, x, numbers))[2] if program.restraints else np.zeros((len(x), 0))
+        )
         off = [(found[:, i] - r.value) / r.within for i, r in enumerate(program.restraints)]
         return self.per_point * np.sum(np.square(off), axis=0) if off else np.zeros(len(x))
 

@@ -26,8 +26,19 @@ _STATUS = {
 }
 
 
-def solve(work: Work, data: Array, weights: Array, start: Start, threads: int, backend: Backend) -> Solution:
-    """Fits of data (m, nr) with weights (m, n weights); rows that end badly are tried again from other starts."""
+def solve(
+    work: Work,
+    data: Array,
+    weights: Array,
+    start: Start,
+    threads: int,
+    backend: Backend,
+    numbers: Array | None = None,
+) -> Solution:
+    """Fits of data (m, nr) with weights (m, n weights); rows that end badly are tried again from other starts.
+
+    `numbers` (m, nn) are the rows' variables, where the program has some.
+    """
     if backend not in ("numba", "numpy"):
         raise FitError(f"backend = {backend!r} is not one of numba, numpy")
     program, chain = work.program, start == "previous"
@@ -36,9 +47,10 @@ def solve(work: Work, data: Array, weights: Array, start: Start, threads: int, b
     first = own
     if start == "mean":
         first = _from_mean(work, *mean, own)
-    elif chain and backend == "numpy":
-        return _chained(work, data, weights, own)
-    x0 = np.broadcast_to(first, (len(data), own.size))
+    numbers = np.empty((len(data), 0)) if numbers is None else numbers
+    if chain and backend == "numpy":
+        return _chained(work, data, weights, _begun(own, numbers))
+    x0 = _begun(first, numbers)
     solution = _run(work, data, weights, x0, threads, backend, chain)
     if settled(solution).all():
         return solution
@@ -46,9 +58,15 @@ def solve(work: Work, data: Array, weights: Array, start: Start, threads: int, b
     for other in (*others, *_aside(work, own)):
         rows = np.flatnonzero(~settled(solution))
         if rows.size:
-            x0 = np.broadcast_to(other, (rows.size, other.size))
+            x0 = _begun(other, numbers[rows])
             _keep_better(solution, _run(work, data[rows], weights[rows], x0, threads, backend), rows)
     return solution
+
+
+def _begun(x: Array, numbers: Array) -> Array:
+    """The starts (m, nv + nc) of rows that begin at x (nv + nc,), each with its own variables (m, nn)."""
+    x0 = np.broadcast_to(x, (len(numbers), x.size))
+    return np.hstack([x0[:, : x.size - numbers.shape[1]], numbers]) if numbers.shape[1] else x0
 
 
 def settled(s: Solution) -> NDArray[np.bool_]:
@@ -82,14 +100,13 @@ def _from_mean(work: Work, data: Array, weights: Array, own: Array) -> Array:
     return found
 
 
-def _chained(work: Work, data: Array, weights: Array, own: Array) -> Solution:
-    rows, x0 = [], own.copy()
+def _chained(work: Work, data: Array, weights: Array, begun: Array) -> Solution:
+    rows: list[Solution] = []
     for i in range(len(data)):
-        rows.append(kernel_numpy.fit_rows(work, data[i : i + 1], weights[i : i + 1], x0[None]))
-        converged = rows[-1].ended[0] == kernel_numpy.CONVERGED
-        x0 = own.copy()
-        if converged:
+        x0 = begun[i].copy()
+        if rows and rows[-1].ended[0] == kernel_numpy.CONVERGED:
             x0[: work.program.n_varied] = rows[-1].x[0]
+        rows.append(kernel_numpy.fit_rows(work, data[i : i + 1], weights[i : i + 1], x0[None]))
     return kernel_numpy.joined(rows)
 
 

@@ -8,7 +8,7 @@ non-zero size, B_w = S V', give the same chi-square from some 40 rows in place o
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -42,6 +42,7 @@ class Objective:
     n_residual: int
     n_idp: float
     space: str
+    ranges: FitRange
 
     @property
     def n_weights(self) -> int:
@@ -70,6 +71,16 @@ class Objective:
             raise FitError("epsilon_k must be positive; leave it out to have it estimated")
         return np.repeat(one[:, None], self.n_weights, axis=1)
 
+    def mean_noise(self, errors: Array) -> Array:
+        """One epsilon_k (..., n_weights) for each k weight w from that of each point, `errors` (..., nk_all).
+
+        The root mean square over the k range with weights k^2w, which is what chi(R) keeps of it.
+        """
+        grid = np.arange(errors.shape[-1]) * (self.k[1] - self.k[0])
+        inside = (grid >= self.ranges.k[0] - 1e-9) & (grid <= self.ranges.k[1] + 1e-9)
+        weight = np.stack([grid[inside] ** (2 * w) for w in self.ranges.kweight])
+        return np.asarray(np.sqrt(errors[..., inside] ** 2 @ (weight / weight.sum(axis=1, keepdims=True)).T))
+
     def weights(self, epsilon_k: Array, given: bool) -> Array:
         """1 / epsilon^2 (m, n_weights) that squared residuals are multiplied with.
 
@@ -81,16 +92,18 @@ class Objective:
         return (self.epsilon_scale / epsilon_k) ** 2
 
 
-def build(k: Array, ranges: FitRange) -> Objective:
+def build(k: Array, ranges: FitRange, errors: Array | None = None) -> Objective:
     """The objective of `ranges` on the k grid (nk_all,), which runs from 0 in equal steps.
 
-    Raises RangeError when kmax lies beyond the grid.
+    `errors` (nk_all,) is the noise of each point where it is known. In k space every residual is divided by its own, as
+    feffit does; in R and q space one number stands for all (`mean_noise`). Raises RangeError when kmax lies beyond the grid.
     """
-    return _build(k.tobytes(), ranges)
+    own = errors.tobytes() if errors is not None and ranges.space == "k" else b""
+    return _build(k.tobytes(), ranges, own)
 
 
 @lru_cache(maxsize=16)
-def _build(k_bytes: bytes, ranges: FitRange) -> Objective:
+def _build(k_bytes: bytes, ranges: FitRange, errors: bytes) -> Objective:
     k = np.frombuffer(k_bytes)
     step = float(k[1] - k[0])
     if ranges.k[1] > k[-1] + step * (1 + 1e-6):  # a rounded end, 18.06 for data to 18.0599, is the data's end
@@ -129,7 +142,7 @@ def _build(k_bytes: bytes, ranges: FitRange) -> Objective:
         used[:3] = [False, True, True]
     odd = [2 * w + 1 for w in ranges.kweight]
     scale = [math.sqrt(2 * math.pi * w / (step * (ranges.k[1] ** w - ranges.k[0] ** w))) for w in odd]
-    return Objective(
+    made = Objective(
         k=np.ascontiguousarray(k[used]),
         model_matrix=np.ascontiguousarray(model_matrix[:, used]),
         data_matrix=data_matrix,
@@ -139,13 +152,32 @@ def _build(k_bytes: bytes, ranges: FitRange) -> Objective:
         n_residual=sum(lengths),
         n_idp=ranges.n_idp,
         space=ranges.space,
+        ranges=ranges,
     )
+    return _by_point(made, np.frombuffer(errors)) if errors else made
+
+
+def _by_point(goal: Objective, errors: Array) -> Objective:
+    """The objective in k space with every residual divided by its own noise over the mean of its k weight."""
+    mean = goal.mean_noise(errors)
+    rows = np.arange(errors.size)[_points(goal.ranges, goal.k[1] - goal.k[0])]
+    scale = np.concatenate([m / errors[rows] for m in mean])[:, None]
+    return replace(
+        goal, model_matrix=goal.model_matrix * scale, data_matrix=goal.data_matrix * scale
+    )  # fmt: skip
+
+
+def _points(ranges: FitRange, step: float) -> slice:
+    """The points of k or q that feffit takes."""
+    return slice(
+        int(max(0, 0.01 + ranges.k[0] / step)), int(min(NFFT / 2, 0.01 + ranges.k[1] / step))
+    )  # fmt: skip
 
 
 def _part(ranges: FitRange, step: float) -> tuple[int, int]:
     """The points of chi(R) that the residual is made of: those in the range in R space, else all."""
     if ranges.space != "r":
-        return 0, NFFT // 2 if ranges.space == "q" else 0
+        return 0, 0 if ranges.space == "k" else NFFT // 2
     rstep = math.pi / (step * NFFT)
     low, high = (int(min(NFFT / 2, max(0, 0.01 + r / rstep))) for r in ranges.r)
     return low, high
@@ -158,7 +190,7 @@ def _rows(part: Array, k: Array, weight: int, ranges: FitRange, step: float) -> 
     """
     if ranges.space == "r":
         return np.vstack([part.real, part.imag])
-    q_range = slice(int(max(0, 0.01 + ranges.k[0] / step)), int(min(NFFT / 2, 0.01 + ranges.k[1] / step)))
+    q_range = _points(ranges, step)
     if ranges.space == "k":
         return np.diag(k**weight)[q_range]
     window = ft_window(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -45,8 +45,8 @@ _CALLS = {
 class Program:
     """The model in arrays.
 
-    `names` are the varied parameters (nv), then those whose own standard error is carried (nc); derivatives
-    run over both. `start` (ns,) holds every parameter's value by slot, the first nv + nc slots being `names`.
+    `names` are the varied parameters (nv), then those whose own standard error is carried and the variables of a stack's
+    rows (nc together; a variable has no error); derivatives run over both. `start` (ns,) holds every parameter's value by slot, the first nv + nc slots being `names`.
     `ops` (no,), `args` (no,) hold all programs one after the other; program i is ops[first[i]:first[i + 1]] and
     writes slot target[i], or value number target[i] - ns: those of the paths, then the restraints'. `uses` (np, 8): path values
     that depend on `names`.
@@ -73,7 +73,9 @@ class Program:
         return len(self.uses)
 
 
-def compile_model(model: Model, n_idp: float | None = None) -> Program:
+def compile_model(
+    model: Model, n_idp: float | None = None, variables: Mapping[str, float] | None = None
+) -> Program:
     """The program of a model.
 
     Parameters
@@ -82,18 +84,23 @@ def compile_model(model: Model, n_idp: float | None = None) -> Program:
         Its paths' `data` is not looked at.
     n_idp : float, optional
         Independent points of all data together; left out, those of the model's range.
+    variables : mapping, optional
+        Names that stand for a number of each row, last among `names`, and what the program starts with.
 
     Raises
     ------
     FitError
         No path, a name that is no parameter, a variable that no path uses, more variables than independent points.
     """
+    numbers = [Parameter(name, value, vary=False) for name, value in (variables or {}).items()]
+    model = replace(model, params=(*model.params, *numbers))
     _refuse(model)
     restraints = with_bound(model).restraints
     _check_restraints(restraints, model)
     varied = list(model.varied)
-    carried = [p for p in model.params if not p.vary and p.expr is None and p.stderr > 0]
-    fixed = [p for p in model.params if not p.vary and p.expr is None and not p.stderr > 0]
+    held = [p for p in model.params if not p.vary and p.expr is None]
+    carried = [*(p for p in held if p.stderr > 0), *numbers]
+    fixed = [p for p in held if p not in carried]
     derived = _ordered(model, [p for p in model.params if p.expr is not None])
     points = (model.range.n_idp if n_idp is None else n_idp) + len(restraints)
     _check_used(varied, derived, model, restraints, points)

@@ -13,6 +13,7 @@ from ...records import OK, Array, Rows, axes
 from ..equation import at_zero, build_tables
 from ..model import Model
 from .program import compile_model
+from .spread import full
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +36,7 @@ REASONS: Mapping[str, str] = {
     SINGULAR: "the data do not determine all parameters: there are no errors",
     MAX_ITERATIONS: "the fit did not converge, from any of several starts",
     STUCK: "no step from here lowers chi-square, or chi-square is not a number",
-    NO_DATA: "chi(k) holds NaN or inf",
+    NO_DATA: "chi(k), or a variable that the expressions name, holds NaN or inf",
 }
 
 
@@ -69,7 +70,8 @@ class BatchFit(RowFits):
     `names` (nv) are the varied parameters, `x` (m, nv) their values, `covar` (m, nv, nv) the scaled covariance
     of the fit alone. `epsilon_k` (m, n k weights). `step` (m,) certifies the minimum: the length in standard errors of the
     Gauss-Newton step from the last point at which derivatives were taken (a fit that converged has taken it). A row above
-    0.01 was fitted again from other starts and, where that did not help, is not ok. The rest is that of RowFits.
+    0.01 was fitted again from other starts and, where that did not help, is not ok. `variables` are the rows' own numbers
+    that the model's expressions name, such as T. The rest is that of RowFits.
     """
 
     names: tuple[str, ...]
@@ -82,6 +84,7 @@ class BatchFit(RowFits):
     k: Array = field(default_factory=lambda: np.empty(0), metadata=axes("k"))
     backend: str = ""
     epsilon_given: Array | None = field(default=None, metadata=axes("row"))
+    variables: Mapping[str, Array] = field(default_factory=dict, metadata=axes("row"))
 
     def __len__(self) -> int:
         return len(self.status)
@@ -108,10 +111,12 @@ class BatchFit(RowFits):
         """The fitted chi(k) (m, nk) on `k`, of all rows or of some."""
         from .compiled_fit import curves
 
-        program = compile_model(self.model)
-        carried = program.start[program.n_varied : len(program.names)]
-        x = np.atleast_2d(self.x[slice(None) if rows is None else rows])
-        x = np.hstack([x, np.broadcast_to(carried, (len(x), carried.size))])
+        program = compile_model(self.model, variables=dict.fromkeys(self.variables, 1.0))
+        at = slice(None) if rows is None else rows
+        x = np.atleast_2d(self.x[at])
+        x = full(
+            program, x, np.reshape([v[at] for v in self.variables.values()], (len(self.variables), len(x))).T
+        )
         inner = self.k[1:] if self.k[0] == 0 else self.k
         out = np.zeros((len(x), self.k.size))
         out[:, -inner.size :] = curves(program, build_tables([p.feff for p in self.model.paths]), inner, x)

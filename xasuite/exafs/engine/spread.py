@@ -50,8 +50,15 @@ def total(own: Array, shares: Array) -> Array:
     return np.where(square > 0, np.sqrt(square), np.nan)
 
 
-def everything(program: Program, model: Model, x: Array) -> tuple[Keyed, Keyed]:
+def full(program: Program, x: Array, numbers: Array | None = None) -> Array:
+    """The varied x (m, nv) with the carried values, and with the rows' variables (m, nn) in the place of the last of them."""
+    carried = np.tile(program.start[program.n_varied : len(program.names)], (len(x), 1))
+    if numbers is not None and numbers.shape[1]:
+        carried[:, -numbers.shape[1] :] = numbers
+    return np.hstack([x, carried])
+
+
+def everything(program: Program, model: Model, x: Array, numbers: Array | None = None) -> tuple[Keyed, Keyed]:
     """Values and slopes of every parameter, and of every path's quantities, at the varied x (m, nv)."""
-    carried = program.start[program.n_varied : len(program.names)]
-    full = np.hstack([x, np.broadcast_to(carried, (len(x), carried.size))])
-    return parameters(program, full), path_quantities(program, model, full)
+    at = full(program, x, numbers)
+    return parameters(program, at), path_quantities(program, model, at)

@@ -32,7 +32,8 @@ def fit_stack(
     ----------
     model : Model
         Any number of paths, expressions, bounds, k weights; r, k or q space. A fixed parameter with a standard
-        error (a foil's S02) passes it on to the errors of the others.
+        error (a foil's S02) passes it on to the errors of the others. A name that is no parameter is one of the rows'
+        `variables`, such as T.
     chi : Chi or Series of it
         chi (m, nk) on k from 0 in equal steps of 1/A; (nk,) counts as one row. Rows that are not finite are marked.
     epsilon_k : float or (m,), optional
@@ -66,24 +67,46 @@ def fit_stack(
     record: Chi = chi.data if isinstance(chi, Series) else chi
     check_k(record, model.range.k)
     stack = np.atleast_2d(record.chi)
-    program = compile_model(model)
-    goal = objective.build(record.k, model.range)
-    good = np.asarray(np.isfinite(stack).all(axis=1))
+    variables = variables_of(model, record, len(stack))
+    numbers = np.reshape(list(variables.values()), (len(variables), len(stack))).T
+    good = np.isfinite(stack).all(axis=1) & np.isfinite(numbers).all(axis=1)
     if not good.any():
-        raise FitError("no row of chi(k) is free of NaN and inf; nothing to fit")
+        raise FitError(
+            f"no row of chi(k){', T or the like' if variables else ''} is free of NaN and inf; nothing to fit"
+        )
+    middle = {n: float(np.mean(v[good])) for n, v in variables.items()}
+    program = compile_model(model, variables=middle)
+    goal = objective.build(record.k, model.range)
     used = stack if good.all() else stack[good]
     given = epsilon_k is not None
-    noise = goal.noise_of(
-        used, None if epsilon_k is None else np.broadcast_to(np.asarray(epsilon_k, float), good.shape)[good]
-    )
+    if record.chi_err is not None and not given:
+        if model.range.space == "k":
+            raise FitError("a stack with chi_err cannot be fitted in k space; give one epsilon_k a row")
+        noise = goal.mean_noise(np.broadcast_to(record.chi_err, stack.shape)[good])
+    else:
+        noise = goal.noise_of(
+            used,
+            None if epsilon_k is None else np.broadcast_to(np.asarray(epsilon_k, float), good.shape)[good],
+        )
     work = make_work(model, program, [goal], [0] * len(model.paths))
     data, weights = goal.reduce(used), goal.weights(noise, given)
-    solution = solve(work, data, weights, start, threads, backend)
+    solution = solve(work, data, weights, start, threads, backend, numbers[good])
     size = np.einsum("ij,ij->i", weights[:, goal.weight_of_row], data**2)
     if not good.all():
         solution, size, noise = _spread(solution, good), _fill(size, good), _fill(noise, good)
     status = _status(program, solution, good)
-    return _result(model, work, goal, solution, size, noise, status, record.k, backend, given)
+    return _result(model, work, goal, solution, size, noise, status, record.k, backend, given, variables)
+
+
+def variables_of(model: Model, chi: Chi, m: int) -> dict[str, Array]:
+    """The rows' numbers (m,) of the names that are no parameters. Raises FitError where the rows lack one."""
+    missing = [n for n in model.open_names if n not in chi.variables]
+    if missing:
+        raise FitError(
+            f"{missing[0]!r} is neither a parameter nor one of the rows' variables "
+            f"({', '.join(chi.variables) or 'they have none'})"
+        )
+    return {n: np.broadcast_to(np.asarray(chi.variables[n], float), m).copy() for n in model.open_names}
 
 
 def _fill(values: Array, good: NDArray[np.bool_]) -> Array:
@@ -111,13 +134,14 @@ def _status(program: Program, s: Solution, good: NDArray[np.bool_]) -> tuple[str
 
 def _result(
     model: Model, work: Work, goal: objective.Objective, s: Solution, size: Array, noise: Array,
-    status: tuple[str, ...], k: Array, backend: str, given: bool,
+    status: tuple[str, ...], k: Array, backend: str, given: bool, variables: dict[str, Array],
 ) -> BatchFit:  # fmt: skip
     program = work.program
     free = work.points - program.n_varied
     covar = s.covar * (s.chisq / free)[:, None, None]
     spread = Spread(program, covar, s.carried)
-    params, paths = everything(program, model, s.x)
+    numbers = np.reshape(list(variables.values()), (len(variables), len(s.x))).T
+    params, paths = everything(program, model, s.x, numbers)
     errors = {name: spread.parts(slope) for name, (_, slope) in {**params, **paths}.items()}
     chi2 = s.chisq * goal.n_idp / goal.n_residual
     ordered = [p.name for p in model.params]
@@ -133,7 +157,7 @@ def _result(
         path_stderr={n: total(*errors[n]) for n in paths},
         chi2=chi2,
         chi2_reduced=chi2 / free,
-        rfactor=(s.chisq - work.restraints_chisq(s.x)) / size,
+        rfactor=(s.chisq - work.restraints_chisq(s.x, numbers)) / size,
         n_idp=goal.n_idp,
         epsilon_k=noise,
         status=status,
@@ -142,4 +166,5 @@ def _result(
         k=k,
         backend=backend,
         epsilon_given=noise[:, 0] if given else None,
+        variables=variables,
     )

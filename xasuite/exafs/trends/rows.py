@@ -12,8 +12,9 @@ from ...errors import FitError
 from ...records import Array, Chi, Rows, axes, concat
 from ..engine import objective
 from ..engine.kernel_numpy import CHUNK, evaluate, make_work
-from ..engine.program import compile_model, start_values
+from ..engine.program import compile_model
 from ..engine.result import BatchFit
+from ..engine.spread import full
 from ..engine.stack import fit_stack
 from ..model import Model
 
@@ -50,10 +51,11 @@ class RowsChi2:
     def __init__(self, model: Model, kept: Kept, used: NDArray[np.bool_]) -> None:
         fit = kept.fit
         goal = objective.build(fit.k, model.range)
-        program = compile_model(model)
+        program = compile_model(model, variables=dict.fromkeys(fit.variables, 1.0))
         self.work = make_work(model, program, [goal], [0] * len(model.paths))
         self.nv = program.n_varied
-        self.carried = start_values(program)[self.nv :]
+        numbers = np.reshape([v[used] for v in fit.variables.values()], (len(fit.variables), used.sum())).T
+        self.carried = full(program, np.empty((len(numbers), 0)), numbers)
         given = fit.epsilon_given is not None
         self.data, self.weights = self.work.observed(
             kept.data[used], goal.weights(fit.epsilon_k[used], given)
@@ -67,8 +69,7 @@ class RowsChi2:
         total = 0.0
         for i in range(0, len(x), CHUNK):
             part = slice(i, i + CHUNK)
-            full = np.hstack([x[part], np.broadcast_to(self.carried, (len(x[part]), self.carried.size))])
-            model, jacobian, *_ = evaluate(self.work, full)
+            model, jacobian, *_ = evaluate(self.work, np.hstack([x[part], self.carried[part]]))
             jacobian, residual = jacobian[..., : self.nv], self.data[part] - model
             weighted = jacobian * self.weights[part][..., None]
             normal[part] = np.einsum("mri,mrj->mij", weighted, jacobian) / scale

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ...errors import DataError
 from ...records import Array, ComplexArray
-from .kernel import NORMS, Kernel
+from .kernel import SCALINGS, Kernel
 
 # Longest period in points: Larch's, so that rows at R below 0.3 A, where the wavelet is longer than any
 # period, are wrapped in the same way. Nothing is read off there.
@@ -73,30 +73,30 @@ class Bank:
         return out.transpose(1, 0, 2)
 
 
-def scales(kernel: Kernel, norm: str, r: Array) -> Array:
+def scales(kernel: Kernel, scaling: str, r: Array) -> Array:
     """N(R) (nr,) of a named normalisation, docs/decisions/wavelet.md. Raises DataError for another name."""
-    if norm == "amplitude":
+    if scaling == "amplitude":
         return np.full(r.shape, 2.0)
-    if norm == "larch":
+    if scaling == "larch":
         return np.full(r.shape, kernel.larch_factor())
-    if norm == "energy":
+    if scaling == "energy":
         away = np.where(r > 0, r, 1.0)
         return np.where(r > 0, np.sqrt(1 / (kernel.admissibility() * away)), 0.0)
-    raise DataError(f"no normalisation {norm!r}; choose one of {', '.join(NORMS)}")
+    raise DataError(f"no scaling {scaling!r}; choose one of {', '.join(SCALINGS)}")
 
 
-def build(kernel: Kernel, kstep: float, nk: int, r: Array, norm: str) -> Bank:
+def build(kernel: Kernel, kstep: float, nk: int, r: Array, scaling: str) -> Bank:
     """The bank for a k grid from 0 of `nk` points and the given R; kept for the next call with the same."""
-    return _build(kernel, kstep, nk, r.tobytes(), norm)  # type: ignore[arg-type]
+    return _build(kernel, kstep, nk, r.tobytes(), scaling)  # type: ignore[arg-type]
 
 
 @lru_cache(maxsize=4)
-def _build(kernel: Kernel, kstep: float, nk: int, r_bytes: bytes, norm: str) -> Bank:
+def _build(kernel: Kernel, kstep: float, nk: int, r_bytes: bytes, scaling: str) -> Bank:
     r = np.frombuffer(r_bytes)
     low, high = kernel.band()
     reach = kernel.reach()
     rows = []
-    for scale, at in zip(scales(kernel, norm, r), r, strict=True):
+    for scale, at in zip(scales(kernel, scaling, r), r, strict=True):
         points = _points(float(at), reach, kstep, nk)
         spacing = 2 * math.pi / (points * kstep)
         nyquist = (points - 1) // 2

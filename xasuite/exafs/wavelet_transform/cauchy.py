@@ -23,7 +23,7 @@ class Cauchy:
 
     order: int = 200
 
-    default_norm = "larch"
+    default_scaling = "larch"
 
     def __post_init__(self) -> None:
         if self.order < 5 or self.order != int(self.order):

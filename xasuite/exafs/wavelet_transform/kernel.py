@@ -6,7 +6,7 @@ from typing import Protocol
 
 from ...records import Array
 
-NORMS = ("energy", "amplitude", "larch")
+SCALINGS = ("energy", "amplitude", "larch")
 # Parts of a filter or of its kernel below this share of its peak are left out; the sums then agree to some 1e-10.
 TAIL = 1e-10
 
@@ -15,7 +15,7 @@ class Kernel(Protocol):
     """One mother wavelet. u = omega / 2R is frequency over the one that the row of R stands for."""
 
     @property
-    def default_norm(self) -> str:
+    def default_scaling(self) -> str:
         """The normalisation used unless another is asked for."""
         ...
 

@@ -29,7 +29,7 @@ class Morlet:
     eta: float = 10.0
     sigma: float = 1.0
 
-    default_norm = "energy"
+    default_scaling = "energy"
 
     def __post_init__(self) -> None:
         if not (self.eta > 0 and self.sigma > 0 and self.product >= SMALLEST_PRODUCT):
@@ -71,4 +71,4 @@ class Morlet:
 
     def larch_factor(self) -> float:
         """Raises DataError: Larch has no Morlet wavelet."""
-        raise DataError('norm = "larch" is for the Cauchy wavelet; Larch has no Morlet: use "energy"')
+        raise DataError('scaling = "larch" is for the Cauchy wavelet; Larch has no Morlet: use "energy"')

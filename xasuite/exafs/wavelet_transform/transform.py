@@ -82,12 +82,12 @@ class _Plan:
         self.kind, self.kweight, self.k = s.kind, s.kweight, chi.k
         self.r = r_axis(kstep, s.r, s.dr, s.nr)
         self.window = np.ones(chi.k.size) if s.k is None else k_window(chi.k, s.k, dk=s.dk, window=s.window)
-        self.norm = s.norm or kernel.default_norm
-        self.bank = build(kernel, round(kstep, 9), chi.k.size, self.r, self.norm)
+        self.scaling = s.scaling or kernel.default_scaling
+        self.bank = build(kernel, round(kstep, 9), chi.k.size, self.r, self.scaling)
         other = {"order"} if s.kind == "morlet" else {"eta", "sigma"}
         self.settings: dict[str, Any] = {n: v for n, v in vars(s).items() if n not in other} | {
             "k": None if s.k is None else (float(s.k[0]), float(s.k[1])), "window": window_name(s.window),
-            "r": (float(s.r[0]), float(s.r[1])), "norm": self.norm,
+            "r": (float(s.r[0]), float(s.r[1])), "scaling": self.scaling,
         }  # fmt: skip
 
     def __call__(self, chi: Chi) -> Wavelet:
@@ -122,7 +122,7 @@ def wavelet(  # type: ignore[misc]
     eta: float = 10.0,
     sigma: float = 1.0,
     order: int = 200,
-    norm: str | None = None,
+    scaling: str | None = None,
 ) -> Wavelet | Series:
     """The wavelet transform W(k, R) of chi(k).
 
@@ -152,7 +152,7 @@ def wavelet(  # type: ignore[misc]
         Morlet's frequency and Gaussian width; resolution R / (eta sigma) in R whatever `r` is.
     order : int
         Cauchy's order; resolution R / sqrt(order) in R whatever `r` is.
-    norm : str, optional
+    scaling : str, optional
         "energy" (the double integral of |W|^2 is the integral of |chi(R)|^2; Morlet's default), "amplitude"
         (a wave of amplitude 1 gives 1) or "larch" (Cauchy's default).
 
@@ -179,7 +179,7 @@ def wavelet(  # type: ignore[misc]
     """
     settings: dict[str, Any] = {
         "kind": kind, "k": k, "kweight": kweight, "window": window, "dk": dk, "r": r, "dr": dr, "nr": nr,
-        "eta": eta, "sigma": sigma, "order": order, "norm": norm,
+        "eta": eta, "sigma": sigma, "order": order, "scaling": scaling,
     }  # fmt: skip
     if isinstance(chi, Series):
         return replace(chi, data=wavelet(chi.data, **settings))
@@ -306,7 +306,7 @@ def difference(a: Wavelet, b: Wavelet) -> Wavelet:
     0.0
     """
     settings = [dict(w.history[-1].settings) if w.history else {} for w in (a, b)]
-    for name in ("kind", "kweight", "norm", "eta", "sigma", "order"):
+    for name in ("kind", "kweight", "scaling", "eta", "sigma", "order"):
         one, two = settings[0].get(name), settings[1].get(name)
         if one != two:
             raise DataError(f"{a.label} and {b.label} differ in {name} ({one} and {two}); use one for both")

@@ -28,7 +28,7 @@ def is_athena(text: str) -> bool:
 
 def parse_athena(text: str, name: str) -> list[Table]:
     """The groups of an Athena project, in its order. Raises ReadError for a damaged project."""
-    records = _json_records(text, name) if text.lstrip()[:1] == "{" else _perl_records(text, name)
+    records = athena_records(text, name)
     tables: list[Table] = []
     by_tag: dict[str, Table] = {}
     for tag, record in records:
@@ -44,6 +44,11 @@ def parse_athena(text: str, name: str) -> list[Table]:
             table.trusted = True
             table.notes = table.meta.pop("titles", []) + table.notes
     return tables
+
+
+def athena_records(text: str, name: str) -> list[tuple[str, dict[str, Any]]]:
+    """Every group's tag, arguments ("args") and arrays. Raises ReadError for a damaged project."""
+    return _json_records(text, name) if text.lstrip()[:1] == "{" else _perl_records(text, name)
 
 
 def _perl_records(text: str, name: str) -> list[tuple[str, dict[str, Any]]]:

@@ -83,6 +83,10 @@ def ifeffit_reduce(args: Any) -> dict[str, Any]:
     if high is not None and low is not None and low < high:
         out["bkg_k"] = [low, high]
     out["clamp"] = [clamp(args.get("bkg_clamp1", 0)), clamp(args.get("bkg_clamp2", 0))]
+    if (taper := get("bkg_dk")) is not None:
+        out["bkg_dk"] = taper
+        if taper > 0 and args.get("bkg_kwindow"):  # without a taper every window is the same box
+            out["bkg_window"] = window(args["bkg_kwindow"], "the background")
     return {key: value for key, value in out.items() if value is not None}
 
 

@@ -7,7 +7,9 @@ import zipfile
 from pathlib import Path
 
 from ...errors import ReadError
+from ..formats.athena import is_athena
 from .artemis import read_fpj
+from .athena import read_prj
 from .horae import read_apj
 from .larix import is_larix, read_larix
 from .records import Project
@@ -17,7 +19,7 @@ LARGEST = 512 * 2**20
 
 
 def read_project(path: str | Path) -> Project:
-    """The fits of a project of Artemis (.fpj, .apj) or Larix (.larix).
+    """The fits of a project of Artemis (.fpj, .apj) or Larix (.larix), or the groups of Athena (.prj).
 
     Parameters
     ----------
@@ -27,7 +29,7 @@ def read_project(path: str | Path) -> Project:
     Returns
     -------
     Project
-        Data, paths, parameters, ranges and logged results of every fit.
+        Data, paths, parameters, ranges and logged results of every fit; or data and settings of every group.
 
     Raises
     ------
@@ -47,8 +49,10 @@ def read_project(path: str | Path) -> Project:
         raise ReadError(f"{path} cannot be read: {exc.strerror or exc}") from None
     if is_larix(text):
         return read_larix(text, path.name)
+    if is_athena(text):
+        return read_prj(text, path.name)
     raise ReadError(
-        f"{path} is no project of Artemis (.fpj, .apj) or Larix (.larix); data files are read by xasuite show"
+        f"{path} is no project of Artemis (.fpj, .apj), Larix (.larix) or Athena (.prj); data files are read by xasuite show"
     )
 
 

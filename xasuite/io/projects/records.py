@@ -116,9 +116,14 @@ class ProjectFit:
 
 @dataclass(frozen=True)
 class Project:
-    """A project: the program that wrote it, its fits in order, FEFF inputs by name."""
+    """A project: the program that wrote it, its fits in order, FEFF inputs by name.
+
+    An Athena project has `groups` in place of fits, and `unread` names those that hold no mu(E), with the reason.
+    """
 
     path: str
     program: str
-    fits: tuple[ProjectFit, ...]
+    fits: tuple[ProjectFit, ...] = ()
     feff_inputs: Mapping[str, str] = field(default_factory=dict)
+    groups: tuple[ProjectData, ...] = ()
+    unread: Mapping[str, str] = field(default_factory=dict)

@@ -37,7 +37,7 @@ def xanes(
     *,
     times: Sequence[float] | None = None,
     unit: str = "min",
-    span: tuple[float, float] = (-25, 75),
+    energy_range: tuple[float, float] = (-25, 75),
     enlarged: tuple[float, float] = (-8, 24),
 ) -> Any:
     """XANES, the edge enlarged beside it; with `times` coloured by time, else by sample."""
@@ -47,7 +47,7 @@ def xanes(
             1, 2, figsize=(style.DOUBLE, 2.6), width_ratios=(1.5, 1), layout="constrained"
         )
         colors = _colors(plt, samples, times)
-        for axis, (low, high) in ((left, span), (right, enlarged)):
+        for axis, (low, high) in ((left, energy_range), (right, enlarged)):
             top = bottom = 0.0
             for s, color in zip(samples, colors, strict=True):
                 inside = (s.norm.energy >= e0 + low) & (s.norm.energy <= e0 + high)
@@ -309,7 +309,10 @@ def film(
 
 
 def lines(
-    spectra: Sequence[Spectrum], *, titles: Sequence[str] = (), span: tuple[float, float] | None = None
+    spectra: Sequence[Spectrum],
+    *,
+    titles: Sequence[str] = (),
+    energy_range: tuple[float, float] | None = None,
 ) -> Any:
     """White lines at L edges, a panel an absorber, spectra of one absorber above each other.
 
@@ -331,7 +334,7 @@ def lines(
             axis.set(
                 xlabel=style.ENERGY,
                 title=titles[i] if titles else name,
-                xlim=span or (of[0].energy[0], of[0].energy[-1]),
+                xlim=energy_range or (of[0].energy[0], of[0].energy[-1]),
             )
             axis.set_ylim(-0.05 * step, 1.08 * (float(curves[-1].max()) + (len(of) - 1) * step))
             axis.legend(loc="upper right")

@@ -33,8 +33,8 @@ _SIDE = 0.28  # width of the |chi(R)| panel over that of a map
 
 def wavelet_label(wavelet: Wavelet) -> str:
     """Label of the colour bar: |W| with its unit, which follows from the k weight and the normalisation."""
-    norm = dict(wavelet.history[-1].settings).get("norm", "") if wavelet.history else ""
-    power = wavelet.kweight + (0.5 if norm == "energy" else 0.0)
+    scaling = dict(wavelet.history[-1].settings).get("scaling", "") if wavelet.history else ""
+    power = wavelet.kweight + (0.5 if scaling == "energy" else 0.0)
     return "|W|" if power == 0 else f"|W| (Å$^{{-{power:g}}}$)"
 
 

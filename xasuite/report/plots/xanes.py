@@ -21,7 +21,7 @@ MANY = 8  # standards whose names fit beside their points
 def edges(
     records: Normalized | Series | Sequence[Normalized],
     *,
-    span: tuple[float, float] = (-30, 90),
+    energy_range: tuple[float, float] = (-30, 90),
     enlarged: tuple[float, float] = (-8, 26),
 ) -> Any:
     """Normalised XANES with the edge enlarged in a panel of its own (spans in eV from the first E(0.5)).
@@ -42,7 +42,7 @@ def edges(
             if many
             else style.COLORS[:-1] * (len(curves) // 7 + 1)
         )
-        for axes, (low, high) in ((left, span), (right, enlarged)):
+        for axes, (low, high) in ((left, energy_range), (right, enlarged)):
             top = 0.0
             for i, ((e, y, label), color) in enumerate(zip(curves, colors, strict=False)):
                 inside = (e >= half + low) & (e <= half + high)

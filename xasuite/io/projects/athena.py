@@ -1,0 +1,104 @@
+"""Athena projects (.prj) with the settings of every group: E0, ranges, background, Fourier transforms."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ...constants import KTOE
+from ...edges import is_element
+from ...errors import ReadError
+from ..formats.athena import athena_records
+from ..table import unique
+from .common import arrays, ifeffit_reduce, number, window
+from .records import Project, ProjectData
+
+_NO_SPECTRUM = {
+    "is_chi": "chi(k)",
+    "is_bkg": "a background",
+    "is_rsp": "chi(R)",
+    "is_qsp": "chi(q)",
+    "is_pixel": "in pixels, without energies",
+}
+
+
+def read_prj(text: str, name: str) -> Project:
+    """The groups of an Athena project with their settings. Raises ReadError for a damaged project, or one without a group."""
+    groups: list[ProjectData] = []
+    unread: dict[str, str] = {}
+    by_larch = "Using Larch version" in text[:600]  # by Larch itself; Athena writes "and using Larch"
+    for tag, record in athena_records(text, name):
+        args = record.get("args") or {}
+        label = unique(str(args.get("label") or tag).strip(), [*(g.label for g in groups), *unread], "#")
+        try:
+            groups.append(_group(label, args, record, f"{name}, group {label!r}", by_larch))
+        except ReadError as exc:
+            unread[label] = str(exc)
+    if not groups and not unread:
+        raise ReadError(f"{name}: the Athena project holds no group")
+    return Project(name, "Athena", groups=tuple(groups), unread=unread)
+
+
+def _group(
+    label: str, args: Mapping[str, Any], record: Mapping[str, Any], where: str, by_larch: bool
+) -> ProjectData:
+    for key, what in _NO_SPECTRUM.items():
+        if number(args.get(key), 0.0):
+            raise ReadError(f"{where} is {what}; a spec begins with mu(E)")
+    energy, mu = arrays(record.get("x", ()), record.get("y", ()), where)
+    element, edge = str(args.get("bkg_z", "")).capitalize(), str(args.get("fft_edge", "")).upper() or "K"
+    if not is_element(element) or not re.fullmatch(r"K|[LM][1-5]", edge):
+        raise ReadError(f"{where} names no absorber and edge; set them in Athena")
+    reduce = ifeffit_reduce(args)
+    if by_larch and (order := number(args.get("bkg_nnorm"))) is not None:
+        reduce["nnorm"] = int(order)  # Larch writes the degree where Athena counts coefficients
+    energy = energy + (number(args.get("bkg_eshift"), 0.0) or 0.0)
+    span = reduce.get("bkg_k")
+    if span and "e0" in reduce and energy[-1] < reduce["e0"] + (span[1] - 0.05) ** 2 * KTOE:
+        del reduce["bkg_k"]  # of a longer scan: the spline ends where the data do
+    return ProjectData(
+        label=label,
+        energy=energy,
+        mu=mu,
+        element=element,
+        edge=edge,
+        reduce=reduce,
+        fit=_transform(args, where),
+        lost=tuple(_lost(args)),
+    )
+
+
+def _transform(args: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The Fourier transforms of a group as keys of [fit]. Athena keeps the k weight with the plot, not with the group."""
+    out: dict[str, Any] = {}
+    for key, low, high in (("k", "fft_kmin", "fft_kmax"), ("r", "bft_rmin", "bft_rmax")):
+        first, last = number(args.get(low)), number(args.get(high))
+        if first is not None and last is not None and first < last:
+            out[key] = [first, last]
+    out["kweight"] = [int(number(args.get("fft_kw"), 2.0) or 2)]
+    for name, kind, key, width in (
+        ("window", "fft_kwindow", "dk", "fft_dk"),
+        ("rwindow", "bft_rwindow", "dr", "bft_dr"),
+    ):
+        taper = number(args.get(width), 0.0) or 0.0
+        out[key] = taper
+        # without a taper every window is the same box
+        out[name] = window(args.get(kind) or "hanning", where) if taper else "hanning"
+    return out
+
+
+def _lost(args: Mapping[str, Any]) -> list[str]:
+    """Settings of a group that a spec has no key for, a sentence each."""
+    lost = []
+    if number(args.get("bkg_fixstep"), 0.0):
+        lost.append(f"Athena held the edge step at {args.get('bkg_step')}; here it comes from the ranges")
+    if str(args.get("bkg_stan") or "None") not in ("None", "0: None"):
+        lost.append(f"Athena used group {args['bkg_stan']} as the standard of the background")
+    if str(args.get("bkg_algorithm") or "autobk") != "autobk":
+        lost.append(f"Athena's background was made by {args['bkg_algorithm']}; here it is by autobk")
+    if number(args.get("is_nor"), 0.0):
+        lost.append("the group was normalised before it came to Athena; here it is normalised again")
+    if number(args.get("bkg_fnorm"), 0.0):
+        lost.append("Athena normalised by the shape of the background, not by the edge step")
+    return lost

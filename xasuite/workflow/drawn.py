@@ -1,0 +1,137 @@
+"""Tables of spectra with drawn truths: what `ensemble` fits blind, and what other programs are given to fit.
+
+One table is every simulated row of a spec and one spectrum of each foil that a parameter comes from. Its truth is drawn
+from its number and seed alone, so that tables can be made in any order, and again.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..errors import SpecError
+from ..records import Spectrum
+from ..simulate.truth import TruthPath
+from ..specs.load import LoadedSpec
+from .resolve import ancestor
+from .simulated import named_truth, stated_values
+
+FOIL_NOISE = 3e-4
+# FEFF's programs, and whether the potentials are self-consistent: whose potentials the truths have, in turn
+PROGRAMS = (("feff6l", False), ("feff8l", True))
+# how far the truths are drawn about the published row, and each farther path about the crystal
+N_SPREAD, R_SPREAD, SIGMA2_FACTORS, E0_SPREAD = 0.15, 0.02, (0.8, 1.25), 3.0
+FOIL_R_SPREAD = 0.005
+WHITE_LINE = ((0.2, 0.8), (2.0, 6.0), (4.0, 8.0))  # height in edge steps, eV from E0, width in eV
+
+Truth = dict[str, dict[str, float]]  # by path label: n, r (A), sigma2 (A^2)
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """One table: by row its spectrum and truth, by inherited parameter its foil's spec, spectrum and the parameter's name there."""
+
+    number: int
+    noise: float
+    rows: Mapping[int, tuple[Spectrum, Truth]]
+    foils: Mapping[str, tuple[LoadedSpec, Spectrum, str]]
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A spec from which tables are drawn."""
+
+    loaded: LoadedSpec
+    at: tuple[int, ...]
+    foils: Mapping[str, tuple[LoadedSpec, str]]
+
+    @classmethod
+    def of(cls, loaded: LoadedSpec) -> Source:
+        """Raises SpecError for a spec, or a foil, that is not simulated: it has no truth."""
+        at = tuple(i for i, d in enumerate(loaded.spec.data) if d.simulate is not None)
+        if not at:
+            raise SpecError(
+                f"{loaded.path.name}: no [[data]] row is simulated, so there is no truth to compare with"
+            )
+        foils = {}
+        for name, p in loaded.spec.params.items():
+            if p.from_ is None:
+                continue
+            foil = ancestor(loaded, name, p)
+            if foil.spec.data[0].simulate is None:
+                raise SpecError(
+                    f"{loaded.at('params', name)}: [params]: {name} comes from {foil.path.name}, whose data are measured; "
+                    "an ensemble needs a foil of known truth: take a simulated one, or give the value"
+                )
+            foils[name] = (foil, p.param or "")
+        return cls(loaded, at, foils)
+
+    def table(self, number: int, noise: float, seed: int) -> Drawn:
+        """The table of that number. Programs take turns, and every second pair of tables has white lines."""
+        program = PROGRAMS[number % len(PROGRAMS)]
+        white = number // len(PROGRAMS) % 2 == 1
+        named = zlib.crc32(self.loaded.name.encode())  # specs of one seed have truths of their own
+        rng = np.random.default_rng([seed, named, number, round(noise * 1e6)])
+        rows = {
+            i: _simulated(self.loaded, i, program, white, rng, noise, R_SPREAD, N_SPREAD) for i in self.at
+        }
+        foils = {
+            name: (foil, _simulated(foil, 0, program, white, rng, FOIL_NOISE, FOIL_R_SPREAD, 0.0)[0], param)
+            for name, (foil, param) in self.foils.items()
+        }
+        return Drawn(number, noise, rows, foils)
+
+
+def _simulated(
+    loaded: LoadedSpec, index: int, program: tuple[str, bool], white: bool, rng: np.random.Generator, noise: float,
+    r_spread: float, n_spread: float,
+) -> tuple[Spectrum, Truth]:  # fmt: skip
+    """One row with a drawn truth. Paths of one published shell move together; in a foil (n_spread 0) all shells do."""
+    from .. import simulate
+    from ..simulate.atomic import Setup
+
+    how = loaded.spec.simulate
+    assert how is not None
+    other = replace(
+        loaded,
+        spec=loaded.spec.model_copy(
+            update={"simulate": how.model_copy(update={"program": program[0], "scf": program[1]})}
+        ),
+    )
+    e0 = rng.uniform(-E0_SPREAD, E0_SPREAD)
+    low, high = (math.log(x) for x in SIGMA2_FACTORS)
+    shells: dict[str, tuple[float, float, float]] = {}
+    paths: list[TruthPath] = []
+    for name, path in named_truth(other, index):
+        moved = shells.get(name) or (
+            rng.uniform(1 - N_SPREAD, 1 + N_SPREAD) if n_spread or not name else 1.0,
+            rng.uniform(-r_spread, r_spread),
+            math.exp(rng.uniform(low, high)),
+        )
+        if name:
+            shells[name] = moved = moved if n_spread else next(iter(shells.values()), moved)
+        n, r, sigma2 = moved
+        paths.append(
+            replace(path, n=path.n * n, deltar=path.deltar + r, sigma2=path.sigma2 * sigma2, e0=path.e0 + e0)
+        )
+    truth = {
+        name: {
+            "n": v["n"] * shells[name][0],
+            "r": v["r"] + shells[name][1],
+            "sigma2": v["sigma2"] * shells[name][2],
+        }
+        for name, v in stated_values(loaded, index).items()
+        if name in shells
+    }
+    element, edge = loaded.spec.absorber(index)
+    line_of: Any = tuple(float(rng.uniform(*x)) for x in WHITE_LINE)
+    made = simulate.spectrum(
+        paths, element=element, edge=edge, noise=noise, seed=int(rng.integers(0, 2**31)), edge_step=how.edge_step,
+        kmax=how.kmax, setup=Setup(white_line=line_of if white else None), label=loaded.spec.data[index].label,
+    )  # fmt: skip
+    return made.spectrum, truth
