@@ -6,6 +6,7 @@ import contextlib
 import faulthandler
 import os
 import pickle
+import re
 import select
 import signal
 import time
@@ -20,7 +21,7 @@ SECONDS = 120.0  # for 2e9 bytes; a larger limit has as much longer
 _SPARE = 1 << 30
 
 
-def isolated(what: str, work: Callable[[], T]) -> T:
+def isolated(what: str, work: Callable[[], T], seconds: float = 0.0) -> T:
     """What `work` returns, computed in a copy of this process (fork), within limits of time and memory.
 
     Where the system has no fork (Windows) the work is done here.
@@ -31,6 +32,8 @@ def isolated(what: str, work: Callable[[], T]) -> T:
         What is read, for messages.
     work : callable
         Without arguments; what it returns must be picklable. It must use no lock that another thread may hold.
+    seconds : float
+        The longest that it may take; 0 for what a file of the largest size may take.
 
     Raises
     ------
@@ -46,7 +49,7 @@ def isolated(what: str, work: Callable[[], T]) -> T:
         _serve(writer, work)
     os.close(writer)
     try:
-        held = _received(reader, what)
+        held = _received(reader, what, seconds or SECONDS * max(1.0, max_bytes() / 2e9))
     except BaseException:
         os.kill(child, signal.SIGKILL)
         raise
@@ -71,7 +74,7 @@ def _serve(pipe: int, work: Callable[[], Any]) -> None:
         _limit()
         try:
             out: tuple[bool, Any] = (True, work())
-        except XasuiteError as exc:
+        except (XasuiteError, re.error) as exc:
             out = (False, exc)
         with os.fdopen(pipe, "wb") as stream:
             pickle.dump(out, stream, protocol=5)
@@ -90,10 +93,10 @@ def _limit() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
-def _received(pipe: int, what: str) -> bytes:
+def _received(pipe: int, what: str, seconds: float) -> bytes:
     """All bytes that come through the pipe. Raises ReadError where they take too long."""
-    seconds = SECONDS * max(1.0, max_bytes() / 2e9)
-    end, pieces = time.monotonic() + seconds, []
+    end = time.monotonic() + seconds
+    pieces: list[bytes] = []
     while True:
         ready, _, _ = select.select([pipe], [], [], max(0.0, end - time.monotonic()))
         if not ready:

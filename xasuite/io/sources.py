@@ -25,6 +25,7 @@ from .isolated import isolated
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 # names under which files of one scan are kept as text: such a file is not opened before it is read
 _TEXT = re.compile(r"(\.(txt|dat|xmu|xdi|csv|tsv|asc|ascii|nor|norm|prn|ddf|chi|\d+))?$", re.I)
+PATTERN_SECONDS = 5.0
 FILE, GROUP, MEMBER, STACK = "file", "group", "member", "stack"
 Indices = NDArray[np.intp]
 
@@ -147,6 +148,7 @@ def find_scans(patterns: Sequence[str], places: Iterable[Path]) -> Scans:
         pattern, _, groups = text.partition("::")
         found = find_entries(find_files([pattern], places)).entries
         if groups:
+            check_pattern(groups, [e.group for e in found])
             chosen = tuple(e for e in found if re.search(groups, e.group))
             if not chosen:
                 near = ", ".join(e.group for e in found[:8])
@@ -156,6 +158,18 @@ def find_scans(patterns: Sequence[str], places: Iterable[Path]) -> Scans:
     # several patterns are one series: their files in one natural order, the groups of a file in its own
     rank = {path: i for i, path in enumerate(sorted({e.path for e in out}, key=natural))}
     return Scans(tuple(sorted(out, key=lambda e: rank[e.path])))
+
+
+def check_pattern(pattern: str, names: Sequence[str]) -> None:
+    """Raises SeriesError where a regular expression is none, or does not come to an end on some of the names."""
+    try:
+        isolated(pattern, lambda: [bool(re.search(pattern, name)) for name in names[:1000]], PATTERN_SECONDS)
+    except re.error as exc:
+        raise SeriesError(f"{pattern!r} is no regular expression: {exc}") from None
+    except ReadError:
+        raise SeriesError(
+            f"the pattern {pattern!r} does not come to an end on names such as {names[0]!r}; write it without a repeat in a repeat"
+        ) from None
 
 
 def find_files(patterns: Sequence[str], places: Iterable[Path]) -> list[Path]:
