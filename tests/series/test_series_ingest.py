@@ -348,3 +348,37 @@ def test_a_dispersive_series_is_calibrated_and_treated_as_any(co_o, make_series)
         prepare(load_spec(bare, SeriesSpec))
     known = make_series(2, more=f"[series.calibration]\ncoefficients = {list(truth)}\n", scan=on_pixels)
     assert prepare(load_spec(known, SeriesSpec)).energy[0] == pytest.approx(7570.0)
+
+
+def test_columns_that_no_name_tells_are_said_in_the_spec(co_o, make_series):
+    """i0, energy and units in [series] as on the command line."""
+
+    def odd(i):
+        scan = scan_of(co_o, i)
+        return replace(scan, energy=scan.energy / 1000)
+
+    keys = 'i0 = "mon_a"\nenergy = "pos"\nunits = "keV"\n'
+    spec = make_series(2, more=keys, scan=odd)
+    for path in (spec.parent / "scans").iterdir():
+        rows = np.loadtxt(path)[:, [1, 2, 0]]
+        np.savetxt(path, rows, header="mon_a trans pos", fmt="%.7f %.7f %.9f")
+    spec.write_text(spec.read_text().replace('mu = "ln(i0/it)"\n', 'mu = "ln(mon_a/trans)"\n'))
+    plan = prepare(load_spec(spec, SeriesSpec))
+    assert plan.energy[0] == pytest.approx(scan_of(co_o, 0).energy[0], abs=0.01)
+    spec.write_text(spec.read_text().replace('"pos"', '"nrg"'))
+    with pytest.raises(SeriesError, match="there is no column 'nrg'; there are mon_a, trans, pos"):
+        prepare(load_spec(spec, SeriesSpec))
+
+
+def test_a_stack_in_kev(co_o, tmp_path):
+    import h5py
+
+    from xasuite.io.sources import read_stack
+
+    path = stack_file(tmp_path / "s.h5", co_o, 3)
+    energy = read_stack(find_entries([path]).entries[0], np.array([0])).energy
+    with h5py.File(path, "r+") as file:
+        file["run7/energy"][...] = file["run7/energy"][()] / 1000
+        file["run7/energy"].attrs["units"] = "keV"
+    kev = read_stack(find_entries([path]).entries[0], np.array([0])).energy
+    np.testing.assert_allclose(kev, energy, rtol=1e-12)

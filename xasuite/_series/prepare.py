@@ -25,7 +25,7 @@ from .ingest import name_columns, scan_time, shift_of
 from .plan import Plan
 from .reduction import method_of
 from .simulated import simulated_plan
-from .template import e0_of, find_template, first_scan, k_end, make_grid, places_of
+from .template import asked_of, e0_of, find_template, first_scan, k_end, make_grid, places_of
 
 
 def prepare(loaded: LoadedSpec, context: Context | None = None) -> Plan:
@@ -104,7 +104,9 @@ def calibrated(loaded: LoadedSpec, context: Context) -> LoadedSpec:
         return loaded
     places = places_of(loaded, context)
     paths = [find_files([str(name)], places)[0] for name in (wanted.file, wanted.reference)]
-    foil = read_as(paths[0], Asked(mu=wanted.mu or series.mu or "", pixels=(PIXELS_FROM, 1.0))).mu()
+    foil = read_as(
+        paths[0], replace(asked_of(series), mu=wanted.mu or series.mu or "", pixels=(PIXELS_FROM, 1.0))
+    ).mu()
     try:
         made = calibrate_pixels(
             foil.energy - PIXELS_FROM, foil.mu, read_as(paths[1], Asked()).mu(), wanted.degree

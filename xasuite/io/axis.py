@@ -40,6 +40,11 @@ class Asked:
     units: str = ""
     pixels: tuple[float, ...] = ()
 
+    @property
+    def named(self) -> dict[str, str]:
+        """What is said, by the names of `read`'s arguments."""
+        return {k: v for k, v in vars(self).items() if isinstance(v, str) and v}
+
 
 def energies(table: Table, asked: Asked, notes: list[str], where: str) -> tuple[int, Array]:
     """The number of the column of energies, and the energies in eV. Raises ReadError, ChannelError."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from .. import files
 from ..errors import ReadError, SeriesError, XasuiteError
 from ..records import Array, Scan, Source
+from . import clean
 from .axis import Asked
 from .formats import nxxas
 from .formats.hdf5 import energy_axis, entry_of, row_values, tables_in
@@ -291,7 +292,9 @@ def _rows_of(stack: Entry, rows: Indices) -> StackRows:
             group = handle[stack.group] if stack.group else handle
             members = members_of(group, stack.path, {})
             axis = energy_axis(members)
-            energy = np.asarray(members[axis][()], float)
+            unit = str(nxxas.plain(members[axis].attrs.get("units", ""))).strip().lower()
+            kind = {"ev": "eV", "kev": "keV"}.get(unit, "")
+            energy = clean.to_ev(np.asarray(members[axis][()], float), kind, 0.0, 0.0, [], stack.path)
             for name, data in members.items():
                 if not isinstance(data, h5py.Dataset) or name == axis:
                     continue
@@ -339,14 +342,9 @@ def joined(content: Iterable[str]) -> str:
     return xxhash.xxh3_128_hexdigest("\n".join(content).encode())
 
 
-def read_scans(
-    entries: Sequence[Entry],
-    mu: str | None = None,
-    reference: str | None = None,
-    pixels: tuple[float, ...] = (),
-) -> list[Scan | XasuiteError]:
-    """The scan of each entry, or why it cannot be read; `pixels` is the polynomial that makes energies of pixels."""
-    asked = Asked(mu=mu or "", reference=reference or "", pixels=pixels)
+def read_scans(entries: Sequence[Entry], asked: Asked | None = None) -> list[Scan | XasuiteError]:
+    """The scan of each entry, or why it cannot be read."""
+    asked = asked or Asked()
     groups = [e for e in entries if e.kind == GROUP]
     fetched: dict[Entry, Scan | XasuiteError] = {}
     for path in dict.fromkeys(e.path for e in groups):
@@ -373,7 +371,7 @@ def _members_of(file: Entry, asked: Asked) -> dict[str, Scan]:
     """Every scan of an Athena project: its text is one whole, so it is read as one."""
     from .reader import read_all
 
-    return {s.source.group: s for s in read_all(file.path, mu=asked.mu, reference=asked.reference)}
+    return {s.source.group: s for s in read_all(file.path, **asked.named)}
 
 
 def _read_groups(path: str, entries: Sequence[Entry], asked: Asked) -> dict[Entry, Scan | XasuiteError]:

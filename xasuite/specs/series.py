@@ -29,6 +29,7 @@ from .mistakes import Mistake
 from .schema import Data, Spec
 
 Unit = Literal["s", "min", "h"]
+Units = Literal["eV", "keV", "angle"]
 SECONDS: dict[str, float] = {"s": 1.0, "min": 60.0, "h": 3600.0}
 DEFAULT_CHUNK = 2000
 
@@ -219,6 +220,9 @@ class SeriesTable(Table):
     order: Literal["natural", "time"] = "natural"
     mu: str | None = None
     reference: str | None = None
+    i0: str | None = None  # columns that no name tells: `xasuite show FILE` lists them
+    energy: str | None = None
+    units: Units | None = None
     source: str = ""
     time: Time | None = None
     time_unit: Unit = "s"  # of the table and the figures
