@@ -26,7 +26,7 @@ def plot(
     xlim: Interval | None = ranged(None, "--xlim", help="What is shown of the abscissa."),
     offset: float = typer.Option(0.0, help="Added from curve to curve."),
     output: Path = typer.Option(
-        Path("plot"), "--output", "-o", help="A file (.png, .pdf or .svg), or the stem of a .png and a .pdf."
+        Path("plot"), "--output", "-o", help="Stem of the .png and .pdf files, or one file."
     ),
 ) -> None:
     """Draw files over each other: mu(E), normalised, chi(k) or |chi(R)|."""
@@ -39,7 +39,4 @@ def plot(
         records = [reduce.background(r) for r in records]  # type: ignore[arg-type]
     if kind == "chir":
         records = [exafs.fourier(r, k=k, kweight=kweight) for r in records]  # type: ignore[call-overload]
-    figure = draw(records, kind=kind, kweight=kweight, offset=offset, xlim=xlim)
-    one = output.suffix.lower() in (".png", ".pdf", ".svg")
-    formats = (output.suffix.lower()[1:],) if one else ("png", "pdf")
-    say_written(style.save(figure, output.with_suffix("") if one else output, formats))
+    say_written(style.save(draw(records, kind=kind, kweight=kweight, offset=offset, xlim=xlim), output))

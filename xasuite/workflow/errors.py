@@ -30,7 +30,7 @@ from ..reduce.autobk_matrices import Settings
 from ..reduce.edge_step import edge_step_error
 from ..simulate.cluster import rest
 from ..specs.load import LoadedSpec
-from ..specs.schema import Errors
+from ..specs.schema import Errors, Spec
 from .fits import Row
 from .resolve import CLOSURE, Context, Resolved, crystal_paths, reduction_of, source_fit
 
@@ -51,11 +51,8 @@ def budgeted(resolved: Resolved, fits: Sequence[FitResult], context: Context) ->
     loaded, how = resolved.loaded, resolved.loaded.spec.errors
     if how == "fit":
         return tuple(fits)
-    if loaded.spec.fit.together or loaded.spec.fit.space != "r":
-        _say(
-            loaded,
-            "rows fitted together and fits in k or q space have no error budget; the errors are the fit's own",
-        )
+    if why := unbudgeted(loaded.spec):
+        _say(loaded, f"{why}; the errors are the fit's own")
         return tuple(fits)
     assert isinstance(how, Errors)
     inputs = {r.label: r for r in resolved.rows}
@@ -73,6 +70,14 @@ def budgeted(resolved: Resolved, fits: Sequence[FitResult], context: Context) ->
             continue
         done |= {f.label: f for f in found}
     return tuple(done.get(f.label, f) for f in fits)
+
+
+def unbudgeted(spec: Spec) -> str:
+    """Why a spec's fits have no error budget; empty where they have one."""
+    if spec.fit.together:
+        return "rows fitted together have no error budget"
+    # the noise of a residual in k or q is not that of chi(R), which the budget counts with
+    return "" if spec.fit.space == "r" else "fits in k or q space have no error budget"
 
 
 def _say(loaded: LoadedSpec, sentence: str) -> None:
