@@ -227,19 +227,15 @@ class Param(Table):
         return self
 
 
-class Path(Table):
-    """One scattering path: where it comes from and what each of its values is."""
+class Structure(Table):
+    """Where scattering paths come from, and what each of their values is."""
 
-    label: str
+    label: str = ""
     crystal: str | None = None
     cluster: str | None = None
     amcsd: int | None = None
-    feff: str | None = None
     absorber: str | None = None
     site: int | None = Field(None, ge=1)
-    scatterer: str | None = None
-    shell: int | None = Field(None, ge=1)
-    path: int | None = Field(None, ge=1)
     radius: float = Field(6.0, gt=1, le=12)
     program: Program = "feff8l"
     scf: bool = False
@@ -254,17 +250,55 @@ class Path(Table):
     ei: Value = 0.0
     dphase: Value = 0.0
 
-    @model_validator(mode="after")
-    def _one_structure(self) -> Path:
-        self.one_of("crystal", "cluster", "amcsd", "feff")
-        if self.feff is None and (self.scatterer is None) == (self.path is None):
-            raise ValueError('needs scatterer = "..." (its nearest shell) or path = FEFF\'s own number')
-        return self
-
     def value(self, name: PathValue) -> str | float | None:
         """The number or expression of one of the path's values."""
         found: str | float | None = getattr(self, name)
         return found
+
+
+class Path(Structure):
+    """One scattering path."""
+
+    label: str
+    feff: str | None = None
+    scatterer: str | None = None
+    legs: tuple[str, ...] = ()
+    shell: int | None = Field(None, ge=1)
+    path: int | None = Field(None, ge=1)
+
+    @model_validator(mode="after")
+    def _one_structure(self) -> Path:
+        self.one_of("crystal", "cluster", "amcsd", "feff")
+        if self.feff is None:
+            named = [k for k in ("scatterer", "legs", "path") if getattr(self, k) not in (None, ())]
+            if len(named) != 1:
+                raise ValueError(
+                    'needs scatterer = "..." (its nearest shell), legs = ["...", "..."] (the atoms that it passes) or '
+                    "path = FEFF's own number"
+                )
+        return self
+
+
+class Shells(Structure):
+    """All paths of a structure to a distance, single and multiple scattering, with common expressions."""
+
+    upto: float = Field(gt=1, le=10)
+    amplitude: NotNegative = 2.5  # % of the strongest path
+    nleg: int = Field(4, ge=2, le=4)
+    alpha: Value = 0.0  # linear expansion: deltar = alpha * reff + deltar
+    without: tuple[int, ...] = ()  # FEFF's numbers of paths that are left out
+
+    @model_validator(mode="after")
+    def _one_structure(self) -> Shells:
+        self.one_of("crystal", "cluster", "amcsd")
+        return self
+
+    def path(self, number: int, label: str) -> Path:
+        """The [[path]] of one of the paths, by FEFF's number."""
+        own = {"upto", "amplitude", "nleg", "alpha", "without", "label", "deltar", "radius"}
+        values = self.model_dump(exclude=own, exclude_unset=True)
+        moved = f"({self.alpha})*reff + ({self.deltar})" if self.alpha else self.deltar
+        return Path(label=label, path=number, deltar=moved, radius=max(self.radius, self.upto), **values)
 
 
 class Restraint(Table):
@@ -340,10 +374,16 @@ class Spec(SpecTable):
     fit: Fit
     errors: Errors | Literal["fit"] = Errors()  # "fit": the fit's own, scaled by its misfit
     params: dict[str, Param] = Field(default_factory=dict)
-    path: tuple[Path, ...] = Field(min_length=1)
+    path: tuple[Path, ...] = ()
+    shells: tuple[Shells, ...] = ()
     restraint: tuple[Restraint, ...] = ()
     simulate: Simulate | None = None
     variant: tuple[Variant, ...] = ()
+
+    @property
+    def structures(self) -> tuple[Structure, ...]:
+        """Every [[path]] and [[shells]]."""
+        return (*self.path, *self.shells)
 
     def absorber(self, index: int) -> tuple[str, str]:
         """Element and edge of a data row: its own, else [sample]'s."""
@@ -373,6 +413,8 @@ class Spec(SpecTable):
     def mistakes(self) -> list[Mistake]:
         """What goes against each other in valid tables: too many variables, closure without [simulate], variants."""
         found: list[Mistake] = []
+        if not self.structures:
+            found.append((("path",), "no [[path]] and no [[shells]]: write one, to say what is fitted"))
         points, rows = independent_points(self.fit.k, self.fit.r), len(self.data) if self.fit.together else 1
         count = sum((rows if p.each else 1) for p in self.params.values() if p.guess is not None)
         known = len(self.restraint)
