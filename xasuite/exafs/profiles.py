@@ -74,7 +74,7 @@ def intervals(problem: Problem, found: Minimum, which: Iterable[int]) -> dict[st
     """
     out: dict[str, Interval] = {}
     best = float(_at(problem, found.x).chisq[0])
-    if best < _EXACT * problem.size:
+    if best < _EXACT * problem.size(found.x):
         return out
     rise = best / (problem.work.points - problem.program.n_varied)
     for i in which:

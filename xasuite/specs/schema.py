@@ -173,6 +173,7 @@ class Fit(Table):
     r: Pair
     dr: NotNegative = 0.0
     rwindow: Window = "hanning"
+    background: bool = False  # a spline for what lies below r[0] is refined with the fit
     together: bool = False
     epsilon_k: Positive | None = None
     engine: Literal["xasuite", "larch"] = "xasuite"
@@ -182,6 +183,12 @@ class Fit(Table):
         _tapered("window", self.window, "dk", self.dk)
         if self.space == "q":
             _tapered("rwindow", self.rwindow, "dr", self.dr)
+        if self.background and self.space != "r":
+            raise ValueError('background = true needs space = "r"')
+        if self.background and round(2 * self.r[0] * (self.k[1] - self.k[0]) / math.pi) < 3:
+            raise ValueError(
+                f"background = true: below r = {self.r[0]:g} A there is no room for a spline of 4 coefficients; raise r or widen k"
+            )
         return self
 
 

@@ -320,7 +320,7 @@ def resolve_model(loaded: LoadedSpec, context: Context, variant: Variant | None 
     params = tuple(_parameter(loaded, name, p, context, spec.fit) for name, p in spec.params.items())
     f = spec.fit
     restraints = tuple(_restraint(loaded, i, r, paths) for i, r in enumerate(spec.restraint))
-    ranges = FitRange(f.k, f.r, f.kweight, f.space, f.window, f.dk, f.dk2, f.dr, f.rwindow)
+    ranges = FitRange(f.k, f.r, f.kweight, f.space, f.window, f.dk, f.dk2, f.dr, f.rwindow, f.background)
     return Model(params, paths, ranges, restraints)
 
 
