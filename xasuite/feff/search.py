@@ -28,6 +28,7 @@ def find_paths(
     substitute: Mapping[str, str] | None = None,
     program: str = "feff8l",
     scf: bool = False,
+    polarization: Sequence[float] = (),
     timeout: float | None = None,
 ) -> tuple[FeffPath, ...]:
     """FEFF's scattering paths around an absorber, shortest first.
@@ -50,6 +51,9 @@ def find_paths(
         feff8l or feff6l.
     scf : bool
         self-consistent potentials (feff8l only, minutes).
+    polarization : sequence of three numbers, optional
+        The direction of the electric field in the crystal's Cartesian axes, for a single crystal; left out, the mean over all
+        directions. The paths of one distance are then those of each angle to it.
     timeout : float, optional
         s; by default 300, with scf 1200.
 
@@ -68,10 +72,17 @@ def find_paths(
     if not radius > 0:
         raise CrystalError(f"{structure.name}: a radius of {radius:g} A holds no path; take 3 to 10 A")
     cluster = make_cluster(structure, absorber=absorber, radius=rim(radius), site=site, substitute=substitute)
-    text = feff_inp(cluster, edge=edge, radius=radius, program=program, scf=scf)
+    field = tuple(float(x) for x in polarization)
+    if field and (len(field) != 3 or not any(field)):
+        raise CrystalError(
+            f"{structure.name}: polarization = {list(polarization)} is no direction: three numbers, not all 0"
+        )
+    text = feff_inp(cluster, edge=edge, radius=radius, program=program, scf=scf, polarization=field)
     limit = timeout if timeout is not None else (_SCF_TIMEOUT if scf else TIMEOUT)
     run = run_feff(text, program=program, timeout=limit, label=cluster.title)
     origin = f"{cluster.title}, {edge} edge, {program}{' SCF' if scf else ''}"
+    if field:
+        origin += f", polarization {' '.join(f'{x:g}' for x in field)}"
     found = _paths_of(run, origin)
     if not found:
         raise FeffError(f"{cluster.title}: FEFF found no path within {radius:g} A; take a larger radius")

@@ -246,6 +246,9 @@ class Structure(Table):
     radius: float = Field(6.0, gt=1, le=12)
     program: Program = "feff8l"
     scf: bool = False
+    polarization: tuple[float, ...] = Field(
+        (), max_length=3
+    )  # direction of the electric field, Cartesian axes of the crystal
     data: str = ""
     n: Value | None = None
     s02: Value = 1.0
@@ -256,6 +259,14 @@ class Structure(Table):
     fourth: Value = 0.0
     ei: Value = 0.0
     dphase: Value = 0.0
+
+    @model_validator(mode="after")
+    def _direction(self) -> Structure:
+        if self.polarization and (len(self.polarization) != 3 or not any(self.polarization)):
+            raise ValueError(
+                f"polarization = {list(self.polarization)} is no direction: three numbers, not all 0"
+            )
+        return self
 
     def value(self, name: PathValue) -> str | float | None:
         """The number or expression of one of the path's values."""
@@ -283,6 +294,11 @@ class Path(Structure):
                     'needs scatterer = "..." (its nearest shell), legs = ["...", "..."] (the atoms that it passes) or '
                     "path = FEFF's own number"
                 )
+        if self.polarization and self.scatterer is not None:
+            raise ValueError(
+                "with polarization the atoms of one distance differ by their angle to the field: name each path by FEFF's number, "
+                "or take [[shells]]"
+            )
         return self
 
 

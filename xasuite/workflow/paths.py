@@ -113,6 +113,7 @@ def crystal_paths(loaded: LoadedSpec, table: Structure) -> tuple[FeffPath, ...]:
         site=table.site,
         program=table.program,
         scf=table.scf,
+        polarization=table.polarization,
     )
 
 
