@@ -237,7 +237,7 @@ class Param(Table):
 class Structure(Table):
     """Where scattering paths come from, and what each of their values is."""
 
-    label: str = ""
+    label: str
     crystal: str | None = None
     cluster: str | None = None
     amcsd: int | None = None
@@ -277,7 +277,6 @@ class Structure(Table):
 class Path(Structure):
     """One scattering path."""
 
-    label: str
     feff: str | None = None
     scatterer: str | None = None
     legs: tuple[str, ...] = ()
@@ -305,6 +304,7 @@ class Path(Structure):
 class Shells(Structure):
     """All paths of a structure to a distance, single and multiple scattering, with common expressions."""
 
+    label: str = ""
     upto: float = Field(gt=1, le=10)
     amplitude: NotNegative = 2.5  # % of the strongest path
     nleg: int = Field(4, ge=2, le=4)
