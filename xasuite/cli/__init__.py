@@ -36,6 +36,7 @@ COMMANDS: tuple[str, ...] = (
     "fit",
     "reproduce",
     "closure",
+    "compare",
     "show",
     "layouts",
     "merge",

@@ -8,6 +8,8 @@ _PUBLIC = {
     "audit_spec": "audit",
     "SpecAudit": "audit",
     "check_spec": "check",
+    "Comparison": "compare",
+    "compare_specs": "compare",
     "Context": "resolve",
     "resolve_spec": "resolve",
     "run_spec": "run",
