@@ -52,6 +52,8 @@ class Found:
     n_crystal: float
     r_crystal: float
     verdict: str
+    budget: Any
+    path: str
 
     @property
     def r_off(self) -> float:
@@ -82,7 +84,17 @@ def found(result: Any, crystal: str, contraction: float, quantity: str) -> Found
     path = min(row.paths, key=lambda p: p.r.value)
     n, r = next(p for p in row.model.paths if p.label == path.label).feff.crystal
     verdict = next(iter(result.verdicts.values())).level
-    return Found(row.label, crystal, getattr(path, quantity), path.r, n, r * contraction, verdict)
+    return Found(
+        row.label,
+        crystal,
+        getattr(path, quantity),
+        path.r,
+        n,
+        r * contraction,
+        verdict,
+        row.budget,
+        path.label,
+    )
 
 
 def foils(root: Path, folder: Path) -> Iterator[Found]:
@@ -100,28 +112,34 @@ def oxides(root: Path, folder: Path) -> Iterator[Found]:
         yield found(result, crystal, 1.0, "n")
 
 
-def agreement(values: list[Any]) -> tuple[float, int]:
-    """Chi-square of values about their weighted mean by their printed errors, and its degrees of freedom."""
-    v, e = (np.array([getattr(x, name) for x in values]) for name in ("value", "stderr"))
-    mean = (v / e**2).sum() / (1 / e**2).sum()
-    return float((((v - mean) / e) ** 2).sum()), len(values) - 1
+def agreement(values: Any, covariance: Any) -> tuple[float, int]:
+    """Chi-square of values about their weighted mean by their covariance, and its degrees of freedom."""
+    weight = np.linalg.inv(covariance)
+    mean = (weight @ values).sum() / weight.sum()
+    return float((values - mean) @ weight @ (values - mean)), len(values) - 1
+
+
+def between(found_: list[Found], quantity: str) -> dict[str, tuple[float, int]]:
+    """By crystal: chi-square of a quantity between beamlines, and its degrees of freedom; R over the crystal's.
+
+    Potentials, farther shells, third cumulant and the choices move all beamlines alike, and their difference does not hold
+    them: the covariance is that of `joined`, in which energy scale, edge step and noise alone are each beamline's own.
+    """
+    from xasuite.exafs.budget import joined
+
+    out = {}
+    for crystal in dict.fromkeys(f.crystal for f in found_):
+        same = [f for f in found_ if f.crystal == crystal]
+        every = joined([f.budget for f in same], [f"{f.path}.{quantity}" for f in same])
+        unit = np.array([f.r_crystal if quantity == "r" else 1.0 for f in same])
+        out[crystal] = agreement(every.values / unit, every.covariance(every.keys) / np.outer(unit, unit))
+    return out
 
 
 def pooled(found_: list[Found], quantity: str) -> float:
-    """Chi-square over degrees of freedom of a quantity between beamlines, all metals together; R over the crystal's."""
-    total, free = 0.0, 0
-    for crystal in dict.fromkeys(f.crystal for f in found_):
-        same = [f for f in found_ if f.crystal == crystal]
-        values = [f.amplitude if quantity == "s02" else _over(f) for f in same]
-        chi2, dof = agreement(values)
-        total, free = total + chi2, free + dof
-    return total / free
-
-
-def _over(f: Found) -> Any:
-    from xasuite.exafs.result import Value
-
-    return Value(f.r.value / f.r_crystal, f.r.stderr / f.r_crystal)
+    """Chi-square over degrees of freedom of a quantity between beamlines, all metals together."""
+    each = between(found_, quantity).values()
+    return sum(chi2 for chi2, _ in each) / sum(free for _, free in each)
 
 
 def measured() -> tuple[list[Found], list[Found]]:
@@ -144,6 +162,12 @@ def table(metals: list[Found], compounds: list[Found]) -> str:
         f"| {f.name} | {f.crystal} | {f.amplitude} | {f.r} | {f.r_crystal:.4f} | {f.r_off:+.1f} | {f.verdict} |"
         for f in metals
     ]
+    for quantity in ("s02", "r"):
+        each = ", ".join(f"{c} {chi2 / free:.2f}" for c, (chi2, free) in between(metals, quantity).items())
+        rows += [
+            "",
+            f"chi2/(n-1) of {quantity} between beamlines: {each}; together {pooled(metals, quantity):.2f}",
+        ]
     rows += [
         "",
         "| oxide | N | the crystal's | in errors | R (A) | crystallography (A) | in errors | verdict |",

@@ -19,7 +19,8 @@ PAGES = {
         schema.DeadTime, schema.Elements, schema.Overabsorption, schema.Simulate, schema.TruthShell, schema.TruthRest, schema.Variant,
     ),
     "series.md": (
-        series.SeriesTable, series.Time, series.Log, series.Align, series.Bin, series.Average, series.Checks, series.Hold,
+        series.SeriesTable, series.Time, series.Log, series.PixelCalibration, series.Align, series.Bin, series.Average,
+        series.Checks, series.Hold,
         series.SimulatedSeries, series.Timeline, series.Valence, series.Components,
     ),
     "published.md": (

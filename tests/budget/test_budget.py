@@ -12,14 +12,15 @@ from scipy.interpolate import make_interp_spline
 
 from xasuite import reduce, simulate
 from xasuite.constants import ETOK
-from xasuite.exafs.budget import Budget, combined, draws
+from xasuite.exafs.budget import Budget, combined, draws, joined
 from xasuite.exafs.model import FitRange
 from xasuite.feff import find_paths
 from xasuite.reduce.autobk_matrices import Settings
 from xasuite.reduce.response import background_response
 from xasuite.references import fits_dir
 from xasuite.specs.load import parse_spec
-from xasuite.workflow.ensemble import coverage, ensemble
+from xasuite.workflow import drawn
+from xasuite.workflow.ensemble import ensemble
 from xasuite.workflow.run import run_spec
 
 
@@ -112,13 +113,12 @@ def test_measured_foils_hold_crystallography(data_root: Path) -> None:
     assert gap < 2 * math.hypot(*(r.parameter("s02").value.stderr for r in rows))
 
 
-def test_an_ensemble_counts_what_is_covered() -> None:
+def test_an_ensemble_counts_what_is_covered(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few truths by feff6l only: that errors are of the right size, not their exact coverage (docs/decisions)."""
     path = fits_dir() / "ccro" / "s4b_co.toml"
-    found = ensemble(
-        parse_spec(path.read_text(), path), truths=6, seed=11, noises=(3e-4,), programs=(("feff6l", False),)
-    )
-    for c in coverage(found):
+    monkeypatch.setattr(drawn, "PROGRAMS", (("feff6l", False),))
+    found = ensemble(parse_spec(path.read_text(), path), truths=6, seed=11, noises=(3e-4,))
+    for c in found.coverage():
         if c.scheme == "budget":
             assert c.count == 6
             assert c.two >= 5 / 6, c
@@ -135,3 +135,28 @@ def test_causes_of_different_models_add_in_quadrature() -> None:
     alike, unlike = (combined([one, b], [-1.0, 1.0], ["r", "r"]) for b in (two, other))
     assert not alike.stderr > 0
     assert unlike.stderr == pytest.approx(5.0)
+
+
+def test_beamlines_share_all_but_their_own_causes() -> None:
+    """Two beamlines: potentials move both by 0.05, each has its own energy scale of 0.01 and noise of 0.002."""
+    each = [
+        Budget(
+            keys=("s02",),
+            values=np.array([value]),
+            draws=np.array([[value - 0.02], [value], [value + 0.02]]),
+            noise=np.array([[0.002**2]]),
+            shifts={"potentials": np.array([[0.05]]), "energy scale": np.array([[0.01]])},
+        )
+        for value in (0.80, 0.83)
+    ]
+    both = joined(each, ["s02", "s02"])
+    covar = both.covariance(both.keys)
+    choices = (1.4826 * 0.02) ** 2
+    assert covar[0, 0] == pytest.approx(0.002**2 + 0.01**2 + 0.05**2 + choices)
+    assert covar[0, 1] == pytest.approx(0.05**2 + choices)
+    # the error of the difference holds neither potentials nor choices
+    assert covar[0, 0] + covar[1, 1] - 2 * covar[0, 1] == pytest.approx(2 * (0.002**2 + 0.01**2))
+    # one value's own error, with the parts that are printed
+    assert each[0].value("s02").parts == pytest.approx(
+        {"noise": 0.002, "choices": 1.4826 * 0.02, "theory": np.hypot(0.05, 0.01)}
+    )

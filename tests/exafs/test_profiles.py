@@ -59,7 +59,7 @@ def test_an_exponential_has_the_ends_of_its_exponent(feff: FeffPath) -> None:
     amplitude = fit_chi(linear, chi).parameter("s02").value
     assert amplitude.stderr > 0.05 * amplitude.value
     problem = make_problem(logarithm, [chi], None)
-    found = intervals(problem, _by_engine(problem, None).x, [0])["lna"]
+    found = intervals(problem, _by_engine(problem, None, "numpy").x, [0])["lna"]
     wanted = [math.log(amplitude.value + s * amplitude.stderr) for s in (-1, 1)]
     # ends are sought to 2e-3 of a standard error
     assert [found.low[0], found.high[0]] == pytest.approx(
@@ -94,7 +94,7 @@ def test_equal_to_lmfit(feff: FeffPath) -> None:
     """A short k range with strong noise: S02 with sigma2, E0 with R correlated by 0.9 and more, ends that differ by a fifth or more."""
     m = replace(model(feff), range=FitRange((3, 9), (1.2, 2.8)))
     problem = make_problem(m, [data(m, 0.1)], None)
-    found = _by_engine(problem, None)
+    found = _by_engine(problem, None, "numpy")
     flagged = doubtful(problem, found.x, found.covar)
     assert flagged
     ours, theirs = intervals(problem, found.x, range(4)), by_lmfit(problem)

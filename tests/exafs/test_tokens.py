@@ -1,4 +1,4 @@
-"""Tokens and functions of a path in expressions, against Larch's own; temperature series of a known truth and of copper."""
+"""Tokens and functions of a path in expressions, against Larch's own."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xasuite import io, reduce
 from xasuite.errors import FeffError, FitError
 from xasuite.exafs.engine.program import compile_model, run, start_values
-from xasuite.exafs.fit import fit_chi
 from xasuite.exafs.model import FitRange, Model, Parameter, PathModel
 from xasuite.expressions import parse
 from xasuite.feff import find_paths
 from xasuite.feff.disorder import debye_terms, einstein_terms, sigma2
 from xasuite.feff.paths import FeffPath
-from xasuite.records import Chi
 
 
 @pytest.fixture(scope="module")
@@ -120,35 +117,3 @@ def test_a_paths_function_needs_a_path() -> None:
         compile_model(Model(params, (path,), FitRange((3, 12), (1, 3))))
     with pytest.raises(FeffError, match="above 0 K"):
         sigma2(((1.0, 1.0),), 0.0, 300.0)
-
-
-TEMPERATURES = {"cu_10k.xmu": 10.0, "cu_50k.xmu": 50.0, "cu_150k.xmu": 150.0}
-
-
-def test_one_theta_fits_copper_from_10_to_150_k(data_root: Path) -> None:
-    """Debye temperature of copper from EXAFS and specific heat: 315 to 343 K; one S02, one expansion a temperature."""
-    feff = find_paths("Cu", absorber="Cu", radius=4.0)[0]
-    chis: list[Chi] = []
-    models: list[PathModel] = []
-    for file, temperature in TEMPERATURES.items():
-        spectrum = io.read(data_root / "published/Cu" / file, element="Cu", edge="K").mu()
-        chi = reduce.background(reduce.normalize(spectrum, e0=8979.0), rbkg=1.0, kweight=2)
-        chis.append(Chi(k=chi.k, chi=chi.chi, e0=chi.e0, edge_step=chi.edge_step, label=file))
-        models.append(
-            PathModel(
-                file, feff, parse("degen"), parse("s02"), parse("enot"), parse("alpha*reff"),
-                parse(f"debye({temperature}, theta)"), data=file,
-            )
-        )  # fmt: skip
-    params = (
-        Parameter("s02", 0.9), Parameter("enot", 3.0), Parameter("alpha", 0.0, each=True), Parameter("theta", 300.0, min=50)
-    )  # fmt: skip
-    ranges = FitRange((3, 14), (1.5, 3.0), (2,))
-    ours, theirs = (
-        fit_chi(Model(params, tuple(models), ranges), chis, engine=e) for e in ("xasuite", "larch")
-    )
-    theta = ours.parameter("theta").value
-    assert 300 < theta.value < 350
-    assert theta.stderr < 15
-    for p in ours.parameters:
-        assert abs(p.value.value - theirs.parameter(p.name).value.value) < 1e-3 * p.value.stderr, p.name

@@ -80,7 +80,7 @@ def test_a_name_that_contradicts_the_jump_is_said(tmp_path: Path) -> None:
     noisy = mu_of(ENERGY) + 1e-3 * np.random.default_rng(0).normal(size=ENERGY.size)
     scan = io.read(columns(tmp_path / "Co_foil.dat", ENERGY, noisy, labels="energy mu"))
     assert (scan.element, scan.edge) == ("Fe", "K")
-    assert any("file's name speaks of Co, and mu jumps at the Fe K edge" in n for n in scan.notes)
+    assert any("file's name speaks of Co, and mu jumps at 71" in n for n in scan.notes)
 
 
 def test_combined_l_edges(tmp_path: Path) -> None:
@@ -91,3 +91,22 @@ def test_combined_l_edges(tmp_path: Path) -> None:
     scan = io.read(columns(tmp_path / "a.dat", energy, mu, labels="energy mu", header=head))
     assert (scan.element, scan.edge) == ("Fe", "L3")
     assert any("edge L2,3: the L3 edge is taken" in n for n in scan.notes)
+
+
+def test_header_name_and_jump_are_held_against_each_other(tmp_path: Path) -> None:
+    """A header that says Fe in a file called Co foil: read as Fe, and said; a header of another element too."""
+    energy = np.linspace(6900.0, 7900.0, 501)
+    mu = 0.5 + np.arctan((energy - 7112) / 2) / np.pi
+    rows = "\n".join(f"{e:.2f} {m:.6f}" for e, m in zip(energy, mu, strict=True))
+    head = "# XDI/1.0\n# Column.1: energy eV\n# Column.2: mutrans\n# Element.symbol: {}\n# Element.edge: K\n# ---\n"
+    notes = {}
+    for element in ("Fe", "Co"):
+        path = tmp_path / f"Co foil {element}.xdi"
+        path.write_text(head.format(element) + rows + "\n")
+        scan = io.read(path)
+        assert scan.element == element
+        notes[element] = " ".join(scan.notes)
+    named = tmp_path / "Co_foil.xdi"
+    named.write_text(head.format("Fe") + rows + "\n")
+    assert "the file's name speaks of Co, and mu jumps at 711" in " ".join(io.read(named).notes)
+    assert "from the tabulated Co K edge: the energy scale is off or the element is another" in notes["Co"]

@@ -118,7 +118,10 @@ def test_chi_and_pixels_are_recognised(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match=r"looks like chi\(k\), k from 0 to 13\.95 1/A"):
         io.read(columns(tmp_path / "a.chi", k, np.sin(4 * k) * np.exp(-k / 5), labels="k chi"))
     noise = 1e-3 * np.random.default_rng(0).normal(size=ENERGY.size)
-    with pytest.raises(ReadError, match="counts pixels or points: calibrate them"):
+    with pytest.raises(
+        ReadError,
+        match=r"counts pixels or points: a dispersive series is calibrated against a foil by \[series.calibration\]",
+    ):
         io.read(columns(tmp_path / "b.dat", np.arange(ENERGY.size) * 1.0, mu_of(ENERGY) + noise))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -309,3 +310,75 @@ def test_data_that_end_too_soon(make_series):
     spec.write_text(spec.read_text().replace("k = [3.0, 11.0]", "k = [3.0, 16.0]"))
     with pytest.raises(SeriesError, match=r"it ends at k = 13\.\d 1/A and \[fit\] k goes to 16"):
         prepare(load_spec(spec, SeriesSpec))
+
+
+# ------------------------------------------------------------------------------------------- dispersive
+
+
+def test_a_dispersive_series_is_calibrated_and_treated_as_any(co_o, make_series):
+    """Scans on pixels give the distances of the same scans on energies, within the stated error of the calibration."""
+    truth = (7570.0, 0.42, 4e-5)
+    pixel = np.arange(1500.0)
+    energy = np.polynomial.polynomial.polyval(pixel, truth)
+
+    def on_pixels(i):
+        scan = scan_of(co_o, i, noise=0)
+        noise = np.exp(2e-4 * np.random.default_rng(i).normal(size=pixel.size))
+        it = np.interp(energy, scan.energy, scan.it / scan.i0) * 1e6 * noise
+        return replace(scan, energy=pixel, i0=np.full(pixel.size, 1e6), it=it)
+
+    table = '[series.calibration]\nfile = "foil_pixels.txt"\nreference = "foil.txt"\n'
+    spec = make_series(3, more=table, scan=on_pixels)
+    for name, scan in (("foil_pixels.txt", on_pixels(50)), ("foil.txt", scan_of(co_o, 50, noise=0))):
+        (spec.parent / name).write_text(scan.text().replace("energy", "pixel" if "pix" in name else "energy"))
+    plan = prepare(load_spec(spec, SeriesSpec))
+    assert "pixels calibrated by foil_pixels.txt against foil.txt: E = " in plan.warnings[0]
+    assert "rms error" in plan.warnings[0]
+    fit = slice(0, 3)
+    run = series(spec)
+    plain = series(make_series(3))
+    for name in ("Co-O.r", "n_o"):
+        off = (run.table[name] - plain.table[name])[fit]
+        assert (off.abs() < run.table[f"{name}_err"]).all(), name
+    # without the table the reader says what to do
+    bare = make_series(2, scan=on_pixels)
+    with pytest.raises(
+        SeriesError, match=r"a dispersive series is calibrated against a foil by \[series.calibration\]"
+    ):
+        prepare(load_spec(bare, SeriesSpec))
+    known = make_series(2, more=f"[series.calibration]\ncoefficients = {list(truth)}\n", scan=on_pixels)
+    assert prepare(load_spec(known, SeriesSpec)).energy[0] == pytest.approx(7570.0)
+
+
+def test_columns_that_no_name_tells_are_said_in_the_spec(co_o, make_series):
+    """i0, energy and units in [series] as on the command line."""
+
+    def odd(i):
+        scan = scan_of(co_o, i)
+        return replace(scan, energy=scan.energy / 1000)
+
+    keys = 'i0 = "mon_a"\nenergy = "pos"\nunits = "keV"\n'
+    spec = make_series(2, more=keys, scan=odd)
+    for path in (spec.parent / "scans").iterdir():
+        rows = np.loadtxt(path)[:, [1, 2, 0]]
+        np.savetxt(path, rows, header="mon_a trans pos", fmt="%.7f %.7f %.9f")
+    spec.write_text(spec.read_text().replace('mu = "ln(i0/it)"\n', 'mu = "ln(mon_a/trans)"\n'))
+    plan = prepare(load_spec(spec, SeriesSpec))
+    assert plan.energy[0] == pytest.approx(scan_of(co_o, 0).energy[0], abs=0.01)
+    spec.write_text(spec.read_text().replace('"pos"', '"nrg"'))
+    with pytest.raises(SeriesError, match="there is no column 'nrg'; there are mon_a, trans, pos"):
+        prepare(load_spec(spec, SeriesSpec))
+
+
+def test_a_stack_in_kev(co_o, tmp_path):
+    import h5py
+
+    from xasuite.io.sources import read_stack
+
+    path = stack_file(tmp_path / "s.h5", co_o, 3)
+    energy = read_stack(find_entries([path]).entries[0], np.array([0])).energy
+    with h5py.File(path, "r+") as file:
+        file["run7/energy"][...] = file["run7/energy"][()] / 1000
+        file["run7/energy"].attrs["units"] = "keV"
+    kev = read_stack(find_entries([path]).entries[0], np.array([0])).energy
+    np.testing.assert_allclose(kev, energy, rtol=1e-12)

@@ -17,7 +17,9 @@ def test_measured_standards(data_root: Path) -> None:
     assert len(metals) == 9
     assert len(compounds) == 4
     # S02 of one metal from several beamlines agree within the printed errors
-    assert pooled(metals, "s02") < 2
+    assert 0.3 < pooled(metals, "s02") < 2
+    assert 0.3 < pooled(metals, "r") < 2
+    assert sum(abs(f.r_off) <= 2 for f in metals) >= 8
     assert {f.verdict for f in metals} == {"good"}
     for f in compounds:
         assert abs(f.n_off) <= 2, f

@@ -62,6 +62,7 @@ def find_calibration(loaded: LoadedSpec, context: Context) -> Calibration | None
 
 def find_references(loaded: LoadedSpec, context: Context, method: Method | None) -> tuple[Normalized, ...]:
     """The reference spectra of [series.components], normalised as the series is. Raises what reading and reduction raise."""
+    from ..io.axis import Asked
     from ..io.sources import find_scans, read_scans
     from .reduction import normalized
 
@@ -72,7 +73,7 @@ def find_references(loaded: LoadedSpec, context: Context, method: Method | None)
         return ()
     out = []
     entries = find_scans(wanted.references, places_of(loaded, context)).entries
-    for entry, scan in zip(entries, read_scans(entries, spec.series.mu), strict=True):
+    for entry, scan in zip(entries, read_scans(entries, Asked(mu=spec.series.mu or "")), strict=True):
         if isinstance(scan, Exception):
             raise scan
         spectrum = replace(scan.mu(), element=sample.element, edge=sample.edge, label=entry.label)

@@ -18,7 +18,7 @@ from ..records import OK, Array, Scan, Series, Source, Spectrum, Step
 from ..specs.series import SECONDS
 from . import quality
 from .quality import Fault
-from .template import mu_of_stack
+from .template import asked_of, mu_of_stack
 
 if TYPE_CHECKING:
     from ..specs.series import Time
@@ -106,7 +106,7 @@ def take(plan: Plan, indices: NDArray[np.intp]) -> Taken:
         for entry in {e.path: e for _, e in single}.values():
             entry.check()
         with collected():  # what is wrong goes into the row's reason
-            scans = read_scans([e for _, e in single], plan.series.mu, plan.series.reference)
+            scans = read_scans([e for _, e in single], asked_of(plan.series))
         for (i, entry), scan in zip(single, scans, strict=True):
             out.content.append(scan_content(entry, scan))
             _take_scan(plan, out, i, int(indices[i]), entry, scan)
@@ -148,7 +148,7 @@ def _take_stack(
     from ..expressions import parse
 
     series, sample = plan.series, plan.spec.sample
-    expr = series.mu or mu_of_stack(list(rows.channels), stack)
+    expr = series.mu or mu_of_stack(list(rows.channels), stack, series.i0 or "")
     with np.errstate(all="ignore"):
         mu = np.asarray(parse(expr)({**rows.channels, "energy": rows.energy}), float)
     on = np.array_equal(rows.energy, plan.energy) and plan.template is None

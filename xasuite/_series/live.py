@@ -29,6 +29,7 @@ from .record import SeriesRun, open_run
 from .results import Extra, write_results
 from .schedule import one_blas_thread
 from .store import DamagedPartError, Folder
+from .template import asked_of
 from .work import Part, process_rows
 
 SETTLE = 1.0  # s that a file must have stayed as it is
@@ -216,7 +217,7 @@ class Watch:
         """Whether a scan holds the series' range, or has had its time to grow to it."""
         assert self.plan is not None
         series, sample = self.plan.series, self.plan.spec.sample
-        scan = read_scans([entry], series.mu, series.reference)[0]
+        scan = read_scans([entry], asked_of(series))[0]
         short = isinstance(scan, XasuiteError)
         if not isinstance(scan, XasuiteError):
             fault = quality.scan_fault(scan, series.checks, sample.element, sample.edge, self.plan.energy)

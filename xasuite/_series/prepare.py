@@ -8,8 +8,10 @@ from dataclasses import replace
 import numpy as np
 import xxhash
 
-from ..errors import ReadError, SeriesError, SpecError, XasuiteError, nearest
+from ..errors import DataError, ReadError, SeriesError, SpecError, XasuiteError, nearest
+from ..io.axis import Asked
 from ..io.logs import read_log
+from ..io.reader import read_as
 from ..io.sources import STACK, Scans, find_scans, joined, natural
 from ..notices import collected, warn
 from ..records import Array
@@ -23,7 +25,7 @@ from .ingest import name_columns, scan_time, shift_of
 from .plan import Plan
 from .reduction import method_of
 from .simulated import simulated_plan
-from .template import e0_of, find_template, first_scan, k_end, make_grid, places_of
+from .template import asked_of, e0_of, find_template, first_scan, k_end, make_grid, places_of
 
 
 def prepare(loaded: LoadedSpec, context: Context | None = None) -> Plan:
@@ -46,6 +48,7 @@ def prepare(loaded: LoadedSpec, context: Context | None = None) -> Plan:
 
 def plan_of(loaded: LoadedSpec, context: Context, scans: Scans) -> Plan:
     """The plan of given scans, without held parameters and references."""
+    loaded = calibrated(loaded, context)
     spec = loaded.spec
     assert isinstance(spec, SeriesSpec)
     series = spec.series
@@ -81,6 +84,37 @@ def plan_of(loaded: LoadedSpec, context: Context, scans: Scans) -> Plan:
     if series.align is not None and series.align.smooth:
         plan = replace(plan, shifts=smoothed_shifts(plan, series.align.smooth))
     return averaged(plan)
+
+
+def calibrated(loaded: LoadedSpec, context: Context) -> LoadedSpec:
+    """The spec of a dispersive series with the polynomial that its foil gives. Raises SeriesError, ReadError.
+
+    The polynomial and its rms error go into a warning, so that the run says them.
+    """
+    from ..io.finish import PIXELS_FROM
+    from ..io.sources import find_files
+    from ..reduce import calibrate_pixels
+
+    assert isinstance(loaded.spec, SeriesSpec)
+    series = loaded.spec.series
+    wanted = series.calibration
+    if wanted is None or wanted.coefficients:
+        return loaded
+    places = places_of(loaded, context)
+    paths = [find_files([str(name)], places)[0] for name in (wanted.file, wanted.reference)]
+    foil = read_as(
+        paths[0], replace(asked_of(series), mu=wanted.mu or series.mu or "", pixels=(PIXELS_FROM, 1.0))
+    ).mu()
+    try:
+        made = calibrate_pixels(
+            foil.energy - PIXELS_FROM, foil.mu, read_as(paths[1], Asked()).mu(), wanted.degree
+        )
+    except DataError as exc:
+        raise SeriesError(f"{loaded.path.name}: [series.calibration]: {paths[0].name}: {exc}") from None
+    warn(f"pixels calibrated by {paths[0].name} against {paths[1].name}: {made}")
+    found = wanted.model_copy(update={"coefficients": made.coefficients})
+    table = series.model_copy(update={"calibration": found})
+    return replace(loaded, spec=loaded.spec.model_copy(update={"series": table}))
 
 
 def averaged(plan: Plan) -> Plan:
@@ -172,7 +206,13 @@ def smoothed_shifts(plan: Plan, width: int) -> Array:
 
 def fingerprint(plan: Plan) -> str:
     """Hash of everything a result depends on but the scans' content: spec, scans (name and size), grid, model, program."""
-    texts: list[object] = [__version__, plan.loaded.sha256, plan.method, *(e.key for e in plan.scans.entries)]
+    texts: list[object] = [
+        __version__,
+        plan.loaded.sha256,
+        plan.series.pixels,
+        plan.method,
+        *(e.key for e in plan.scans.entries),
+    ]
     texts += [
         (p.name, p.value, p.vary, p.min, p.max, p.stderr, p.expr and p.expr.text) for p in plan.model.params
     ]

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..constants import ETOK
 from ..errors import SeriesError, SpecError, XasuiteError
+from ..io.axis import Asked
 from ..io.sources import STACK, Entry, Scans, read_scans, read_stack
 from ..notices import warn
 from ..records import Array, Scan, Spectrum
@@ -31,6 +32,12 @@ ROOM = 15.0  # eV that E0 of a row may lie above the template's where each row f
 def places_of(loaded: LoadedSpec, context: Context) -> list[Path]:
     """Where data files of a spec are looked for, in this order."""
     return [loaded.path.parent, *context.roots, Path.cwd()]
+
+
+def asked_of(series: SeriesTable) -> Asked:
+    """What the spec says of the files, for their reader."""
+    said = {key: getattr(series, key) or "" for key in ("mu", "reference", "i0", "energy", "units")}
+    return Asked(**said, pixels=series.pixels)
 
 
 def find_template(scans: Scans, spec: SeriesSpec) -> Spectrum:
@@ -85,24 +92,24 @@ def _usable(entry: Entry, spec: SeriesSpec) -> Spectrum | str:
 def first_scan(entry: Entry, series: SeriesTable) -> Scan:
     """One scan by itself, of a stacked array too. Raises what reading raises."""
     if entry.kind != STACK:
-        found = read_scans([entry], series.mu, series.reference)[0]
+        found = read_scans([entry], asked_of(series))[0]
         if isinstance(found, XasuiteError):
             raise found
         return found
     rows = read_stack(entry, np.array([entry.row]))
     channels = {name: values[0] for name, values in rows.channels.items()}
     meta = {name: float(values[0]) for name, values in rows.scalars.items()}
-    expr = series.mu or mu_of_stack(list(channels), entry)
+    expr = series.mu or mu_of_stack(list(channels), entry, series.i0 or "")
     return Scan(rows.energy, channels, mu_expr=expr, reference_expr=series.reference or "", label=entry.label, meta=meta)  # fmt: skip
 
 
-def mu_of_stack(names: Sequence[str], stack: Entry) -> str:
+def mu_of_stack(names: Sequence[str], stack: Entry, i0: str = "") -> str:
     """How a stacked array's channels give mu where the spec does not say. Raises SeriesError."""
     from ..io.names import mu_candidates
 
     if "mu" in names:
         return "mu"
-    found = mu_candidates(list(names))
+    found = mu_candidates(list(names), i0=i0)
     if not found and len(names) == 1:
         return names[0]
     if not found:

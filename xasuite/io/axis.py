@@ -26,7 +26,10 @@ _ANGLE = (r"angleo\w*", r"angle\w*", r"theta", r"monoangle", r"bragg")
 
 @dataclass(frozen=True)
 class Asked:
-    """What the user says about a file, "" where nothing: `read` explains each."""
+    """What the user says about a file, "" where nothing: `read` explains each.
+
+    `pixels` is the polynomial, the constant first, that makes energies (eV) of a column of pixels.
+    """
 
     element: str = ""
     edge: str = ""
@@ -35,6 +38,12 @@ class Asked:
     i0: str = ""
     energy: str = ""
     units: str = ""
+    pixels: tuple[float, ...] = ()
+
+    @property
+    def named(self) -> dict[str, str]:
+        """What is said, by the names of `read`'s arguments."""
+        return {k: v for k, v in vars(self).items() if isinstance(v, str) and v}
 
 
 def energies(table: Table, asked: Asked, notes: list[str], where: str) -> tuple[int, Array]:
@@ -46,7 +55,10 @@ def energies(table: Table, asked: Asked, notes: list[str], where: str) -> tuple[
                 f"{where}: there is no column {asked.energy!r}; there are {', '.join(table.names[:20])}"
             )
     else:
-        axis = table.axis or find_axis(table)
+        axis = table.names[0] if asked.pixels else table.axis or find_axis(table)
+    if asked.pixels:
+        index = table.names.index(axis)
+        return index, np.polynomial.polynomial.polyval(table.columns[index], asked.pixels)
     if not axis:
         raise ReadError(
             f"{where}: not XAFS: no column of energies between {LOWEST:g} eV and {HIGHEST / 1000:g} keV "
@@ -99,16 +111,19 @@ def _other_axis(table: Table) -> str:
     """What the first column counts in place of energies, as the end of a sentence; "" where it cannot be said."""
     first = table.columns[0] if table.names else np.empty(0)
     steps = np.diff(first)
-    if (
-        first.size < MIN_POINTS
-        or not np.isfinite(first).all()
-        or not np.allclose(steps, steps[0], rtol=1e-3, atol=1e-6)
-    ):
+    if first.size < MIN_POINTS or not np.isfinite(first).all():
         return ""
-    if steps[0] == 1:
-        return "; the first column counts pixels or points: calibrate them against a foil and write energies"
-    if 0 <= first[0] < 5 and 0 < steps[0] <= 0.1 and first[-1] < 35:
-        return f"; it looks like chi(k), k from {first[0]:g} to {first[-1]:g} 1/A: read the mu(E) that it was made from"
+    even = np.allclose(steps, steps[0], rtol=1e-3, atol=1e-6)
+    if even and abs(steps[0]) == 1:
+        return (
+            "; the first column counts pixels or points: a dispersive series is calibrated against a foil by "
+            "[series.calibration], other data need a column of energies"
+        )
+    if 0 <= first[0] < 5 < first[-1] < 35 and (steps > 0).all() and steps.max() <= 0.2:
+        return (
+            f"; it looks like chi(k), k from {first[0]:g} to {first[-1]:g} 1/A: xs.io.read_chi reads it, and "
+            'kind = "chi" in [[data]] fits it'
+        )
     return ""
 
 

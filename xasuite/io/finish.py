@@ -20,6 +20,8 @@ from .table import Table
 OFF_BELOW, OFF_ABOVE = 8.0, 20.0
 # eV beyond which a jump is of another edge than the one asked for
 FAR = 60.0
+# Pixels stand as energies from here on while the polynomial is still to be found, far above what `usable` drops
+PIXELS_FROM = 1000.0
 _COMBINED = {"L23", "L2,3", "L3,2", "L32"}
 # symbols that are words in the names of files
 _WORDS = {"In", "As", "At", "He", "No", "Be", "Es", "La"}
@@ -250,12 +252,9 @@ def _element(raw: _Raw, mu: str, element: str, edge: str) -> tuple[str, str]:
         best, note = edges.guess(energy, jump, table.e0, " ".join(hints), element)
         notes.append(note)
         element, edge = (best.element, best.edge) if best else (element, edge)
-        named = edges.named_elements(Path(raw.where.split("::")[0]).stem) - _WORDS
-        if element and named and element not in named and jump.quality >= edges.MIN_QUALITY:
-            notes.append(
-                f"the file's name speaks of {', '.join(sorted(named))}, and mu jumps at the {element} {edge} edge"
-            )
+        _note_of_name(raw, element, edge, jump)
         return element, edge
+    _note_of_name(raw, element, edge, jump)
     line, clear = tabulated(element, edge), jump.quality >= edges.MIN_QUALITY
     if raw.asked.element or raw.asked.edge:
         _refuse_another(what, energy, jump, element, edge, line)
@@ -273,6 +272,15 @@ def _element(raw: _Raw, mu: str, element: str, edge: str) -> tuple[str, str]:
             "edge: the energy scale is off or the element is another"
         )
     return element, edge
+
+
+def _note_of_name(raw: _Raw, element: str, edge: str, jump: edges.Jump) -> None:
+    """A note where the file's name speaks of another element: it is no evidence, and worth a look."""
+    named = edges.named_elements(Path(raw.where.split("::")[0]).stem) - _WORDS
+    if element and named and element not in named and jump.quality >= edges.MIN_QUALITY:
+        raw.notes.append(
+            f"the file's name speaks of {', '.join(sorted(named))}, and mu jumps at {jump.energy:.0f} eV, taken as {element} {edge}"
+        )
 
 
 def _refuse_another(

@@ -43,6 +43,11 @@ def read_one(
 ) -> Scan:
     """One scan of one file; `read` has the arguments and the errors."""
     asked = Asked(element or "", edge or "", mu or "", reference or "", i0 or "", energy or "", units or "")
+    return read_as(path, asked)
+
+
+def read_as(path: str | Path, asked: Asked) -> Scan:
+    """One scan of one file, by what was asked. Raises as `read_one`."""
     return finish(*load_group(path), asked)
 
 
@@ -135,7 +140,7 @@ def read_all(
     refused: list[XasuiteError] = []
     for table in tables:
         try:
-            scans.append(_finish(table, source, several, asked))
+            scans.append(finish(table, _source_of(table, source, several), asked))
         except (ReadError, DataError) as exc:
             refused.append(exc)
     if not scans:
@@ -185,10 +190,6 @@ def split_group(path: str | Path) -> tuple[Path, str]:
         file, _, group = text.partition("::")
         return Path(file), group
     return Path(text), ""
-
-
-def _finish(table: Table, source: Source, several: bool, asked: Asked) -> Scan:
-    return finish(table, _source_of(table, source, several), asked)
 
 
 def _source_of(table: Table, source: Source, several: bool) -> Source:

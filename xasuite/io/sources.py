@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from .. import files
 from ..errors import ReadError, SeriesError, XasuiteError
 from ..records import Array, Scan, Source
+from . import clean
+from .axis import Asked
 from .formats import nxxas
 from .formats.hdf5 import energy_axis, entry_of, row_values
 
@@ -263,7 +265,9 @@ def read_stack(stack: Entry, rows: Indices) -> StackRows:
             group = handle[stack.group] if stack.group else handle
             members = {k: group.get(k) for k in group}
             axis = energy_axis(members)
-            energy = np.asarray(members[axis][()], float)
+            unit = str(nxxas.plain(members[axis].attrs.get("units", ""))).strip().lower()
+            kind = {"ev": "eV", "kev": "keV"}.get(unit, "")
+            energy = clean.to_ev(np.asarray(members[axis][()], float), kind, 0.0, 0.0, [], stack.path)
             for name, data in members.items():
                 if not isinstance(data, h5py.Dataset) or name == axis:
                     continue
@@ -311,58 +315,52 @@ def joined(content: Iterable[str]) -> str:
     return xxhash.xxh3_128_hexdigest("\n".join(content).encode())
 
 
-def read_scans(
-    entries: Sequence[Entry], mu: str | None = None, reference: str | None = None
-) -> list[Scan | XasuiteError]:
+def read_scans(entries: Sequence[Entry], asked: Asked | None = None) -> list[Scan | XasuiteError]:
     """The scan of each entry, or why it cannot be read."""
+    asked = asked or Asked()
     groups = [e for e in entries if e.kind == GROUP]
     fetched: dict[Entry, Scan | XasuiteError] = {}
     for path in dict.fromkeys(e.path for e in groups):
-        fetched |= _read_groups(path, [e for e in groups if e.path == path], mu, reference)
-    return [fetched[e] if e in fetched else _read_one(e, mu, reference) for e in entries]
+        fetched |= _read_groups(path, [e for e in groups if e.path == path], asked)
+    return [fetched[e] if e in fetched else _read_one(e, asked) for e in entries]
 
 
 @lru_cache(maxsize=16)
-def _read_one(entry: Entry, mu: str | None, reference: str | None) -> Scan | XasuiteError:
+def _read_one(entry: Entry, asked: Asked) -> Scan | XasuiteError:
     """A file's scan; the last few are remembered, so that what a plan or a running average saw is not opened again."""
-    from .reader import read_one
+    from .reader import read_as
 
     try:
         if entry.kind == MEMBER:
-            found = _members_of(replace(entry, group=""), mu, reference).get(entry.group)
+            found = _members_of(replace(entry, group=""), asked).get(entry.group)
             return found or ReadError(f"{entry.path}::{entry.group} is no XAFS scan")
-        return read_one(entry.path, mu=mu, reference=reference)
+        return read_as(entry.path, asked)
     except XasuiteError as exc:
         return exc
 
 
 @lru_cache(maxsize=2)
-def _members_of(file: Entry, mu: str | None, reference: str | None) -> dict[str, Scan]:
+def _members_of(file: Entry, asked: Asked) -> dict[str, Scan]:
     """Every scan of an Athena project: its text is one whole, so it is read as one."""
     from .reader import read_all
 
-    return {s.source.group: s for s in read_all(file.path, mu=mu, reference=reference)}
+    return {s.source.group: s for s in read_all(file.path, **asked.named)}
 
 
-def _read_groups(
-    path: str, entries: Sequence[Entry], mu: str | None, reference: str | None
-) -> dict[Entry, Scan | XasuiteError]:
+def _read_groups(path: str, entries: Sequence[Entry], asked: Asked) -> dict[Entry, Scan | XasuiteError]:
     """Groups of an HDF5 file, these and no others: each copied into a file in memory and parsed as any other."""
     import h5py
 
     try:
         with h5py.File(path, "r") as source:
-            return {e: _read_group(source, path, e.group, mu, reference) for e in entries}
+            return {e: _read_group(source, path, e.group, asked) for e in entries}
     except (OSError, RuntimeError) as exc:
         return {e: ReadError(f"{path} is damaged: {str(exc)[:120]}") for e in entries}
 
 
-def _read_group(
-    source: Any, path: str, group: str, mu: str | None, reference: str | None
-) -> Scan | XasuiteError:
+def _read_group(source: Any, path: str, group: str, asked: Asked) -> Scan | XasuiteError:
     import h5py
 
-    from .axis import Asked
     from .finish import finish
     from .formats.hdf5 import parse_hdf5
 
@@ -372,9 +370,7 @@ def _read_group(
             copy.attrs.update(source.attrs)
             source.copy(source[group] if group else source["/"], copy, name=group or "scan")
         table = parse_hdf5(memory.getvalue(), path)[0]
-        scan = finish(
-            table, Source(path, group, "", table.format), Asked(mu=mu or "", reference=reference or "")
-        )
+        scan = finish(table, Source(path, group, "", table.format), asked)
     except XasuiteError as exc:
         return exc
     except (OSError, KeyError, RuntimeError, ValueError) as exc:

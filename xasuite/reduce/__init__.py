@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from .normalization import normalize as normalize
     from .other_edges import OtherEdge as OtherEdge
     from .other_edges import other_edges as other_edges
+    from .pixels import PixelCalibration as PixelCalibration
+    from .pixels import calibrate_pixels as calibrate_pixels
 
 _PUBLIC: dict[str, str] = {
     "Alignment": "energy",
@@ -45,7 +47,9 @@ _PUBLIC: dict[str, str] = {
     "align": "energy",
     "average_repeats": "clean",
     "background": "autobk",
+    "PixelCalibration": "pixels",
     "calibrate": "energy",
+    "calibrate_pixels": "pixels",
     "deglitch": "clean",
     "noise_of": "noise",
     "correct_deadtime": "corrections",

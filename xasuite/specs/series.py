@@ -29,6 +29,7 @@ from .mistakes import Mistake
 from .schema import Data, Spec
 
 Unit = Literal["s", "min", "h"]
+Units = Literal["eV", "keV", "angle"]
 SECONDS: dict[str, float] = {"s": 1.0, "min": 60.0, "h": 3600.0}
 DEFAULT_CHUNK = 2000
 
@@ -185,6 +186,32 @@ class Components(Table):
         return self
 
 
+class PixelCalibration(Table):
+    """Energies of a dispersive series: a foil measured on the same pixels, and the same foil on energies."""
+
+    file: str | None = (
+        None  # the foil on pixels; its first column, or the one called `energy` in a layout, counts them
+    )
+    reference: str | None = None  # the foil on energies
+    mu: str | None = None  # arithmetic over the columns of `file`; left out, that of [series]
+    degree: int = Field(2, ge=1, le=4)
+    coefficients: tuple[
+        float, ...
+    ] = ()  # E = c0 + c1 p + c2 p^2 ..., in eV, where it is known: no foil is read
+
+    @model_validator(mode="after")
+    def _foil_or_polynomial(self) -> PixelCalibration:
+        if bool(self.coefficients) == bool(self.file or self.reference):
+            raise ValueError("needs file and reference (a foil on pixels, and on energies), or coefficients")
+        if not self.coefficients and not (self.file and self.reference):
+            raise ValueError(
+                "file and reference go together: a foil on pixels, and the same foil on energies"
+            )
+        if self.coefficients and len(self.coefficients) < 2:
+            raise ValueError("coefficients = [c0, c1, ...] needs two at least")
+        return self
+
+
 class SeriesTable(Table):
     """Everything of a series that a single fit does not have."""
 
@@ -193,11 +220,15 @@ class SeriesTable(Table):
     order: Literal["natural", "time"] = "natural"
     mu: str | None = None
     reference: str | None = None
+    i0: str | None = None  # columns that no name tells: `xasuite show FILE` lists them
+    energy: str | None = None
+    units: Units | None = None
     source: str = ""
     time: Time | None = None
     time_unit: Unit = "s"  # of the table and the figures
     names: Pattern | None = None  # regular expression whose named groups become columns
     log: tuple[Log, ...] = ()
+    calibration: PixelCalibration | None = None
     align: Align | None = None
     bin: Bin | None = None
     average: Average | None = None
@@ -219,6 +250,11 @@ class SeriesTable(Table):
     components: Components | None = None
     keep: tuple[Literal["norm", "chi", "fit"], ...] = ("norm", "chi", "fit")
     csv: bool | None = None  # the table as CSV besides Parquet; left out, up to 100 000 rows
+
+    @property
+    def pixels(self) -> tuple[float, ...]:
+        """The polynomial that makes energies of pixels, () where the scans have energies."""
+        return self.calibration.coefficients if self.calibration else ()
 
     @model_validator(mode="after")
     def _one_origin(self) -> SeriesTable:

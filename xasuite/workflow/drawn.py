@@ -7,6 +7,7 @@ from its number and seed alone, so that tables can be made in any order, and aga
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -74,7 +75,8 @@ class Source:
         """The table of that number. Programs take turns, and every second pair of tables has white lines."""
         program = PROGRAMS[number % len(PROGRAMS)]
         white = number // len(PROGRAMS) % 2 == 1
-        rng = np.random.default_rng([seed, number, round(noise * 1e6)])
+        named = zlib.crc32(self.loaded.name.encode())  # specs of one seed have truths of their own
+        rng = np.random.default_rng([seed, named, number, round(noise * 1e6)])
         rows = {
             i: _simulated(self.loaded, i, program, white, rng, noise, R_SPREAD, N_SPREAD) for i in self.at
         }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..exafs.result import PATH_COLUMNS, SELDOM
+from ..choices import PATH_VALUES
+from ..exafs.result import PATH_COLUMNS, SELDOM, FitResult, FittedParameter
 from ..records.quantities import Quantity, quantity
 from ..records.table import Entry, Table
 
@@ -110,6 +112,8 @@ def footnotes(result: SpecResult) -> Iterable[str]:
         if p.kind == "inherited":
             yield f"{p.name} = {p.value}, {_origin(p.origin)}."
     for fit in result.rows:
+        if hidden := _behind(fit):
+            yield f"{fit.label}: {', '.join(f'{p.name} = {p.value}' for p in hidden)}."
         for r in fit.restraints:
             yield f"{fit.label}: {r} of {fit.chi2:.3g}."
     yield from _parts(result)
@@ -120,6 +124,20 @@ def footnotes(result: SpecResult) -> Iterable[str]:
             yield f"{row.label}: {_public(row.origin, row.chi.source.path)}."
     if result.audit is not None:
         yield f"{result.audit}."
+
+
+def _behind(fit: FitResult) -> list[FittedParameter]:
+    """Varied parameters that stand behind path values by a path's token, a function or a row's variable only: theta, alpha."""
+    names = {p.name for p in fit.model.params}
+    used = [
+        set(re.findall(r"\b[A-Za-z_]\w*", getattr(p, v).text)) for p in fit.model.paths for v in PATH_VALUES
+    ]
+    plain = set().union(*(u for u in used if u <= names))
+    return [
+        p
+        for p in fit.parameters
+        if p.kind == "varied" and p.name in names and p.name not in plain and any(p.name in u for u in used)
+    ]
 
 
 def _origin(origin: str) -> str:

@@ -3,7 +3,7 @@
 from .apply import with_budget
 from .draws import Draw, draws
 from .floors import released
-from .record import PARTS, Budget, combined
+from .record import PARTS, Budget, combined, joined
 from .stack import Farther, Foil, Spectra, budgets, foil_under
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "combined",
     "draws",
     "foil_under",
+    "joined",
     "released",
     "with_budget",
 ]

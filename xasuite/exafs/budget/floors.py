@@ -25,7 +25,7 @@ ELONGATION = 0.003
 LEVEL = 10.0
 _FREED = "e0_level_"
 
-Change = tuple[str, Model]  # the part, and the model changed by one standard error
+Change = tuple[str, Model]  # the cause, and the model changed by one standard error
 
 
 def changes(model: Model, step_error: float, energy_scale: float) -> Iterator[Change]:
@@ -39,11 +39,11 @@ def changes(model: Model, step_error: float, energy_scale: float) -> Iterator[Ch
     energy_scale : float
         That of E - E0; 0 where the scale is exact.
     """
-    yield "choices", _each(model, lambda p: replace(p, s02=_times(p.s02, 1 + step_error)))
+    yield "edge step", _each(model, lambda p: replace(p, s02=_times(p.s02, 1 + step_error)))
     if energy_scale > 0:
         # E - E0 off by x: k by x / 2, R by -x / 2; the edge step and the amplitude by 2 x (measured)
         yield (
-            "theory",
+            "energy scale",
             _each(
                 model,
                 lambda p: replace(
@@ -58,9 +58,9 @@ def changes(model: Model, step_error: float, energy_scale: float) -> Iterator[Ch
     for i, path in enumerate(model.paths):
         # a free S02 is by its definition what makes the amplitude right
         if not path.s02.names & varied:
-            yield "theory", _one(model, i, replace(path, s02=_times(path.s02, 1 + AMPLITUDE)))
+            yield "potentials", _one(model, i, replace(path, s02=_times(path.s02, 1 + AMPLITUDE)))
         yield (
-            "theory",
+            "potentials",
             _one(
                 model,
                 i,
@@ -70,7 +70,7 @@ def changes(model: Model, step_error: float, energy_scale: float) -> Iterator[Ch
                 ),
             ),
         )
-        yield "theory", _one(model, i, replace(path, sigma2=_plus(path.sigma2, parse(DISORDER))))
+        yield "potentials", _one(model, i, replace(path, sigma2=_plus(path.sigma2, parse(DISORDER))))
 
 
 def anharmonic(model: Model) -> Model:

@@ -11,6 +11,15 @@ from ...records import Array
 from ..result import Value
 
 PARTS = ("noise", "choices", "shells", "foil", "theory")
+# causes of shifts that are printed under another name than their own
+_PART_OF = {
+    "cumulant": "choices",
+    "edge step": "choices",
+    "potentials": "theory",
+    "energy scale": "theory",
+}
+# causes that spectra of different beamlines do not share
+BEAMLINE = ("edge step", "energy scale")
 # median absolute deviation of a normal distribution, inverted
 _MAD = 1.4826
 # deviations beyond so many robust standard deviations are cut before correlations are taken
@@ -23,8 +32,8 @@ _NOTHING = 1e-4
 class Budget:
     """The error budget of one row, for n keys: parameters ("n_o") and path quantities ("Co-O.n").
 
-    values (n,): the estimate, the median of the draws. draws (nd, n): each draw's values, farther shells in. noise (n, n): covariance of the data's noise. shifts: by part (ns, n), each
-    row a shift of everything by one standard error of one cause, which other rows of a table share.
+    values (n,): the estimate, the median of the draws. draws (nd, n): each draw's values, farther shells in. noise (n, n): covariance of the data's noise. shifts: by cause (ns, n), each
+    row a shift of everything by one standard error, which other rows of a table share.
     """
 
     keys: tuple[str, ...]
@@ -63,10 +72,32 @@ def combined(budgets: Sequence[Budget], weights: Sequence[float], keys: Sequence
     noise = sum(w**2 * float(b.noise[i, i]) for b, w, i in each)
     off = sum(w * (b.draws[:, i] - b.values[i]) for b, w, i in each)
     parts = {"noise": float(np.sqrt(noise)), "choices": float(_MAD * np.median(np.abs(off)))}
-    for part in dict.fromkeys(name for b in budgets for name in b.shifts):
-        own = [w * b.shifts[part][:, i] for b, w, i in each if part in b.shifts]
+    for cause in dict.fromkeys(name for b in budgets for name in b.shifts):
+        part = _PART_OF.get(cause, cause)
+        own = [w * b.shifts[cause][:, i] for b, w, i in each if cause in b.shifts]
         # rows of different models have different causes, which do not cancel one by one
         shift = sum(own) if len({x.size for x in own}) == 1 else np.concatenate(own)
         parts[part] = float(np.hypot(parts.get(part, 0.0), np.sqrt(np.sum(np.square(shift)))))
     least = _NOTHING * max(parts.values())
     return Value.of(value, {p: parts[p] for p in PARTS if parts.get(p, 0.0) > least})
+
+
+def joined(budgets: Sequence[Budget], keys: Sequence[str], own: Sequence[str] = BEAMLINE) -> Budget:
+    """One key of each of several fits of the same model, as the keys "0", "1", ... of one budget.
+
+    Noise and the causes named by `own` are each fit's own; draws and all other causes are shared. Its covariance is what
+    values from several beamlines are compared with.
+    """
+    at = [b.keys.index(k) for b, k in zip(budgets, keys, strict=True)]
+    each = list(zip(budgets, at, strict=True))
+    shifts = {}
+    for cause in budgets[0].shifts:
+        columns = np.stack([b.shifts[cause][:, i] for b, i in each], axis=1)
+        shifts[cause] = np.concatenate([np.diag(row) for row in columns]) if cause in own else columns
+    return Budget(
+        keys=tuple(str(n) for n in range(len(budgets))),
+        values=np.array([b.values[i] for b, i in each]),
+        draws=np.stack([b.draws[:, i] for b, i in each], axis=1),
+        noise=np.diag([b.noise[i, i] for b, i in each]),
+        shifts=shifts,
+    )

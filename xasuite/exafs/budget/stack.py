@@ -201,17 +201,17 @@ def budgets(
         values = np.where(ok[:, None], drawn_values[:, row], middle[row])
         causes: dict[str, list[Array]] = {
             "shells": [(middle[row] - third[row] - without[row]) / 2],
-            "choices": [third[row] / np.sqrt(3)],  # of a value anywhere within the two ends
+            "cumulant": [third[row] / np.sqrt(3)],  # of a value anywhere within the two ends
         }
-        for part, shift in shifts:
-            causes.setdefault(part, []).append(shift[row])
+        for cause, shift in shifts:
+            causes.setdefault(cause, []).append(shift[row])
         out.append(
             Budget(
                 keys=drawn.keys,
                 values=middle[row],
                 draws=values,
                 noise=np.median(drawn.noise[ok, row], axis=0),
-                shifts={part: np.stack(s) for part, s in causes.items()},
+                shifts={cause: np.stack(s) for cause, s in causes.items()},
             )
         )
     return out
@@ -225,7 +225,7 @@ def _medians(values: Array, ok: NDArray[np.bool_]) -> Array:
 
 
 def _shifts(spectra: Spectra, held: Mapping[str, Foil]) -> tuple[Array, list[tuple[str, Array]]]:
-    """Half of what a third cumulant moves all values (m, n keys), and by part the shift with each cause that no draw holds.
+    """Half of what a third cumulant moves all values (m, n keys), and the shift with each cause that no draw holds.
 
     Fits of changed models to the same data. The truth lies between no third cumulant and one that is all thermal: the
     estimate is put in the middle.
@@ -246,7 +246,9 @@ def _shifts(spectra: Spectra, held: Mapping[str, Foil]) -> tuple[Array, list[tup
         return _as_before(Fitter.of(model).fit(k, data, ranges, response, values), spectra.model) - reference
 
     causes = changes(spectra.model, spectra.step_error, spectra.energy_scale)
-    return moved_by(anharmonic(spectra.model)) / 2, out + [(part, moved_by(model)) for part, model in causes]
+    return moved_by(anharmonic(spectra.model)) / 2, out + [
+        (cause, moved_by(model)) for cause, model in causes
+    ]
 
 
 def _as_before(fitted: Fitted, model: Model) -> Array:

@@ -177,7 +177,7 @@ def _points(ranges: FitRange, step: float) -> slice:
 def _part(ranges: FitRange, step: float) -> tuple[int, int]:
     """The points of chi(R) that the residual is made of: those in the range in R space, else all."""
     if ranges.space != "r":
-        return 0, NFFT // 2 if ranges.space == "q" else 0
+        return 0, 0 if ranges.space == "k" else NFFT // 2
     rstep = math.pi / (step * NFFT)
     low, high = (int(min(NFFT / 2, max(0, 0.01 + r / rstep))) for r in ranges.r)
     return low, high

@@ -69,7 +69,6 @@ def fit_stack(
     stack = np.atleast_2d(record.chi)
     variables = variables_of(model, record, len(stack))
     numbers = np.reshape(list(variables.values()), (len(variables), len(stack))).T
-    goal = objective.build(record.k, model.range)
     good = np.isfinite(stack).all(axis=1) & np.isfinite(numbers).all(axis=1)
     if not good.any():
         raise FitError(
@@ -77,6 +76,7 @@ def fit_stack(
         )
     middle = {n: float(np.mean(v[good])) for n, v in variables.items()}
     program = compile_model(model, variables=middle)
+    goal = objective.build(record.k, model.range)
     used = stack if good.all() else stack[good]
     given = epsilon_k is not None
     if record.chi_err is not None and not given:
