@@ -37,6 +37,7 @@ COMMANDS: tuple[str, ...] = (
     "reproduce",
     "closure",
     "compare",
+    "posterior",
     "show",
     "layouts",
     "merge",

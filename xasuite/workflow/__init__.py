@@ -19,6 +19,8 @@ _PUBLIC = {
     "Reproduction": "reproduce",
     "reproduce_specs": "reproduce",
     "score_result": "score",
+    "Posterior": "posterior",
+    "sample_posterior": "posterior",
 }
 
 __all__ = list(_PUBLIC)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import FitError, XasuiteError
-from ..exafs.budget import Farther, Foil, Spectra, budgets, draws, foil_under, released, with_budget
+from ..exafs.budget import Draw, Farther, Foil, Spectra, budgets, draws, foil_under, released, with_budget
 from ..exafs.budget.floors import ENERGY_SCALE
 from ..exafs.model import Model
 from ..exafs.result import FitResult
@@ -76,9 +76,13 @@ def _alike(rows: Sequence[Row], model: Model) -> list[list[Row]]:
     return list(groups.values())
 
 
-def _group(
+def ingredients(
     loaded: LoadedSpec, how: Errors, rows: Sequence[Row], fits: Sequence[FitResult], context: Context
-) -> list[FitResult]:
+) -> tuple[Spectra, tuple[Draw, ...], dict[str, Foil]]:
+    """What the budget of rows that share an energy grid and a model is made of: spectra, draws, and foils under the draws.
+
+    Raises FitError for chi(k) files, and what reading and fitting the foil raises.
+    """
     if any(r.norm is None for r in rows):
         raise FitError("a chi(k) file has no mu(E), from which the draws of a budget begin")
     model, own = released(fits[0].model), fits[0].model
@@ -104,6 +108,13 @@ def _group(
         for p in own.params
         if p.stderr > 0 and p.name not in held
     }
+    return made, plan, held
+
+
+def _group(
+    loaded: LoadedSpec, how: Errors, rows: Sequence[Row], fits: Sequence[FitResult], context: Context
+) -> list[FitResult]:
+    made, plan, held = ingredients(loaded, how, rows, fits, context)
     out = []
     for fit, budget in zip(fits, budgets(made, plan, held), strict=True):
         if budget is None:
