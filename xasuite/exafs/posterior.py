@@ -52,12 +52,12 @@ class Space:
 
     targets: tuple[Target, ...]
     prior: Prior
-    relative: Array
+    errors: Array
 
     @property
     def size(self) -> int:
         """Dimensions: the draw, the varied and the inherited parameters."""
-        return 1 + self.prior.middle.size + self.relative.size
+        return 1 + self.prior.middle.size + self.errors.size
 
     def point(self, u: Array) -> tuple[Target, Array] | None:
         """The draw and the parameters (nv + nc,) of coordinates u; None outside of the draws and the bounds."""
@@ -69,7 +69,7 @@ class Space:
         program = target.problem.work.program
         if (x < program.lower).any() or (x > program.upper).any():
             return None
-        return target, np.concatenate([x, target.carried * (1 + self.relative * u[1 + nv :])])
+        return target, np.concatenate([x, target.carried + self.errors * u[1 + nv :]])
 
     def log_probability(self, u: Array) -> float:
         """The logarithm of the posterior at coordinates u (size,), up to a constant."""
@@ -125,7 +125,7 @@ def space(spectra: Spectra, draws: Sequence[Draw], held: Mapping[str, Foil]) -> 
     """The space of one row's posterior. Raises FitError where fewer than half of the draws end at a minimum."""
     prior: Prior | None = None
     targets = []
-    relative: Array = np.zeros(0)
+    errors: Array = np.zeros(0)
     for problem in ready(spectra, draws, held):
         program = problem.work.program
         prior = prior or prior_of(program)
@@ -134,7 +134,7 @@ def space(spectra: Spectra, draws: Sequence[Draw], held: Mapping[str, Foil]) -> 
             continue
         nv = program.n_varied
         carried = program.start[nv : len(program.names)]
-        relative = np.array([held[n].relative for n in program.names[nv:]])
+        errors = np.array([held[n].error for n in program.names[nv:]])
         x = np.concatenate([solution.x[0], carried])
         chi2, pull, information = _chi2(problem, prior, x)
         covar = np.linalg.inv(information)
@@ -144,7 +144,7 @@ def space(spectra: Spectra, draws: Sequence[Draw], held: Mapping[str, Foil]) -> 
         targets.append(Target(problem, middle, np.linalg.cholesky(covar), offset, carried))
     if prior is None or len(targets) < len(draws) / 2:
         raise FitError("most draws end at no minimum: the posterior cannot be sampled about them")
-    return Space(tuple(targets), prior, relative)
+    return Space(tuple(targets), prior, errors)
 
 
 def sample(

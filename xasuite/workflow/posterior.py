@@ -20,9 +20,9 @@ from ..records.quantities import Quantity
 from ..records.table import Entry, Presented, Table, finite
 from ..specs.load import as_loaded
 from ..specs.schema import Errors, Spec
-from .errors import ingredients
+from .errors import Conditions
 from .fits import Progress, fit_rows, silent
-from .resolve import Context, resolve_spec
+from .resolve import CLOSURE, Context, resolve_spec
 
 STEPS = 2000
 # quantities of paths that are shown beside the parameters
@@ -163,7 +163,14 @@ def sample_posterior(
     fits, failed = fit_rows(resolved.model, chosen[:1], loaded.spec.fit)
     for error in failed.values():
         raise error
-    spectra, plan, held = ingredients(loaded, how, chosen[:1], fits, context)
+    norm = chosen[0].norm
+    if norm is None:
+        raise SpecError(
+            f"{loaded.path.name}: {chosen[0].label} is a chi(k) file: without mu(E) there are no draws"
+        )
+    conditions = Conditions.of(loaded, how, fits[0].model, context, exact=chosen[0].kind == CLOSURE)
+    spectra = conditions.spectra([norm])
+    plan, held = conditions.under(spectra.kmax)
     budget = budgets(spectra, plan, held)[0]
     where = space(spectra, plan, held)
     if budget is None:
