@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..errors import ReadError, SpecError, XasuiteError
 from ..exafs.profiles import with_profiles
 from ..exafs.result import FitResult
@@ -186,7 +188,10 @@ def run_spec(
     """
     context = context or Context()
     say = progress or silent
-    with collected() as heard:
+    with (
+        np.errstate(all="ignore"),
+        collected() as heard,
+    ):  # a start where a path is no number ends in a verdict
         resolved = resolve_spec(loaded, context, skip_missing=skip_missing)
         fits, errors = fit_rows(resolved.model, resolved.rows, loaded.spec.fit, say)
         if errors and not fits:
