@@ -184,7 +184,8 @@ def _parts(result: SpecResult) -> Iterable[str]:
         for name, part in n.parts.items():
             of.setdefault(name, []).append(part)
     if of:
-        parts = (f"{n} {min(v):.2g}" + (f" to {max(v):.2g}" if len(v) > 1 else "") for n, v in of.items())
+        ends = ((n, f"{min(v):.2g}", f"{max(v):.2g}") for n, v in of.items())
+        parts = (f"{n} {low}" + (f" to {high}" if low != high else "") for n, low, high in ends)
         yield f"Parts of the errors of N, which add in quadrature: {'; '.join(parts)}."
 
 
