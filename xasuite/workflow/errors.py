@@ -76,6 +76,10 @@ def unbudgeted(spec: Spec) -> str:
     """Why a spec's fits have no error budget; empty where they have one."""
     if spec.fit.together:
         return "rows fitted together have no error budget"
+    if (
+        spec.reduce.overabsorption is not None
+    ):  # it changes chi(k), and the draws of a budget begin with mu(E)
+        return "rows corrected for over-absorption have no error budget"
     # the noise of a residual in k or q is not that of chi(R), which the budget counts with
     return "" if spec.fit.space == "r" else "fits in k or q space have no error budget"
 
@@ -142,6 +146,8 @@ class Conditions:
                     raise FitError(
                         "a foil that is a chi(k) file has no mu(E), from which the draws of a budget begin"
                     )
+                if result.loaded.spec.reduce.overabsorption is not None:
+                    raise FitError("a foil corrected for over-absorption has no error budget")
                 norms.append(norm)
                 foils[name] = spectra_of(result.loaded, fit.model, [norm], how), p.param or ""
         return cls(loaded, how, released(model), model.params, foils, norms[0] if norms else None, exact)

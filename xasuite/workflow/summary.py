@@ -150,7 +150,7 @@ def footnotes(result: SpecResult) -> Iterable[str]:
             yield f"{fit.label}: {r} of {fit.chi2:.3g}."
     yield from _parts(result)
     if "closure" in result.kinds.values():
-        yield "closure: simulated from the published row and fitted blind; it tests the analysis, not the sample."
+        yield "closure: simulated from known values and fitted blind; it tests the analysis, not the sample."
     for row in result.inputs.values():
         if row.kind == "measured":
             yield f"{row.label}: {_public(row.origin, row.chi.source.path)}."
