@@ -16,7 +16,6 @@ from .engine.program import run, run_all
 from .engine.spread import Spread, everything
 from .equation import at_zero, path_wave
 from .model import Model, Parameter, PathModel
-from .profiles import asymmetric
 from .result import (
     STRONG_CORRELATION,
     FitResult,
@@ -48,8 +47,8 @@ def fit_result(model: Model, sets: Sequence[Chi], problem: Problem, found: Minim
 
     ordered = problem.model.params
     correlations = _correlations(problem.program.names, found.covar)
-    values = asymmetric(problem, found, {key: value(*pair) for key, pair in {**params, **quantities}.items()})
-    parameters = tuple(_parameter(p, values[p.name]) for p in ordered)
+    parameters = tuple(_parameter(p, value(*params[p.name])) for p in ordered)
+    values = {key: value(*pair) for key, pair in quantities.items()}
     states = {p.name: p.state for p in parameters if p.state}
     moving = {p.name for p in ordered if p.vary or p.expr is not None}
     return FitResult(

@@ -143,7 +143,7 @@ def fit_chi(
         A k range beyond the data.
     """
     sets = [chi] if isinstance(chi, Chi) else list(chi)
-    problem = _problem(model, sets, epsilon_k)
+    problem = make_problem(model, sets, epsilon_k)
     found = _by_larch(problem, start) if engine == "larch" else _by_engine(problem, start, backend)
     return assemble.fit_result(model, sets, problem, found, engine)
 
@@ -205,7 +205,8 @@ def _by_larch(problem: Problem, start: Mapping[str, float] | None) -> Minimum:
     )
 
 
-def _problem(model: Model, sets: Sequence[Chi], epsilon_k: float | None) -> Problem:
+def make_problem(model: Model, sets: Sequence[Chi], epsilon_k: float | None) -> Problem:
+    """What `fit_chi` minimises; it raises the same."""
     labels = _labels(sets)
     params, per_set, restraints = _expand(model, labels, _variables(model, sets, labels))
     grids = [_on_grid(c, label) for c, label in zip(sets, labels, strict=True)]

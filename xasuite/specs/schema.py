@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from ..choices import Align, BackgroundKWeight, Edge, KWeight, Method, PathValue, Program, Window
 from ..constants import independent_points
@@ -67,10 +67,19 @@ class Overabsorption(Table):
         return self
 
 
+def _label(value: str) -> str:
+    if not value.strip():
+        raise ValueError("is empty; results are named by it")
+    return value
+
+
+Label = Annotated[str, AfterValidator(_label)]
+
+
 class Data(Table):
     """One row: a measured file, or a simulated spectrum."""
 
-    label: str
+    label: Label
     file: str | None = None
     files: Texts = ()  # scans of one sample, globs too: aligned and merged
     align: Align = "auto"  # of `files`, to the first of them
@@ -237,7 +246,7 @@ class Param(Table):
 class Structure(Table):
     """Where scattering paths come from, and what each of their values is."""
 
-    label: str
+    label: Label
     crystal: str | None = None
     cluster: str | None = None
     amcsd: int | None = None
@@ -378,7 +387,7 @@ class Simulate(Table):
 class Variant(Table):
     """The same data fitted another way, shown beside the main fit and never mixed with it."""
 
-    label: str
+    label: Label
     note: str = ""
     reduce: dict[str, Any] = Field(default_factory=dict)
     fit: dict[str, Any] = Field(default_factory=dict)
