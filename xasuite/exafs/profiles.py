@@ -113,7 +113,7 @@ def intervals(problem: Problem, x: Array, which: Iterable[int]) -> dict[str, Int
         By name. Left out are parameters whose chi-square is a parabola, and those on whose way a lower minimum lies.
     """
     out: dict[str, Interval] = {}
-    if _rise(problem, x) < _EXACT * problem.size:
+    if _rise(problem, x) < _EXACT * problem.size(x):
         return out
     for i in which:
         low, high = (_Search(problem, x, i, side) for side in (-1, 1))

@@ -32,7 +32,8 @@ from ..simulate.cluster import rest
 from ..specs.load import LoadedSpec
 from ..specs.schema import Errors, Spec
 from .fits import Row
-from .resolve import CLOSURE, Context, Resolved, crystal_paths, reduction_of, source_fit
+from .paths import crystal_paths, tables
+from .resolve import CLOSURE, Context, Resolved, reduction_of, source_fit
 
 # A beyond the outermost fitted path at which farther shells begin: what lies closer is part of that shell
 _BEYOND = 0.3
@@ -202,9 +203,8 @@ def spectra_of(
 
 def farther(loaded: LoadedSpec, model: Model) -> Farther | None:
     """The paths of the outermost fitted shell's crystal beyond it; None where it comes from a file of FEFF."""
-    tables = {t.label: t for t in loaded.spec.path}
     last = max(model.paths, key=lambda p: p.feff.reff)
-    table = tables[last.label]
+    table = tables(loaded)[last.label]
     if table.feff is not None:
         return None
     paths = crystal_paths(loaded, table)
