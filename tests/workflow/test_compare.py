@@ -174,14 +174,16 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "F test (Hamilton)" in out
 
 
-def answers(feff: FeffPath, noise: float, count: int, ranges: FitRange) -> dict[str, list[int]]:
+def answers(
+    feff: FeffPath, noise: float, count: int, ranges: FitRange, splits: tuple[float, float] = (0.08, 0.25)
+) -> dict[str, list[int]]:
     """Right and wrong answers of each criterion, and where the evidence decides nothing, on one- and two-shell truths in turn."""
     out: dict[str, list[int]] = {}
     rng = np.random.default_rng(int(1e6 * noise))
     for i in range(count):
         two = bool(i % 2)
         ss = rng.uniform(4e-3, 8e-3)
-        split = rng.uniform(0.08, 0.25)
+        split = rng.uniform(*splits)
         far = rng.uniform(1.5, 3.0)
         atoms = [(6 - far, -split * far / 6, ss), (far, split * (6 - far) / 6, ss)] if two else [(6, rng.normal(0, 0.02), ss)]  # fmt: skip
         chi = data(feff, atoms, noise, 1000 + i)
@@ -197,8 +199,11 @@ def answers(feff: FeffPath, noise: float, count: int, ranges: FitRange) -> dict[
 
 
 def test_clear_cases_are_told(feff: FeffPath) -> None:
-    """Low noise: all of 12 are told by the evidence, or left open; none is wrong."""
-    assert answers(feff, 3e-4, 12, LONG)["evidence"][1] == 0
+    """Low noise and shells 0.2 A apart or more: of 8 none is wrong by the evidence, at most one by the F test at 5 %."""
+    found = answers(feff, 3e-4, 8, LONG, (0.2, 0.25))
+    assert found["evidence"][1] == 0
+    assert found["evidence"][0] >= 4
+    assert found["F test"][1] <= 1
 
 
 @pytest.mark.slow
