@@ -38,6 +38,8 @@ COMMANDS: tuple[str, ...] = (
     "fit",
     "reproduce",
     "closure",
+    "compare",
+    "posterior",
     "show",
     "layouts",
     "merge",
