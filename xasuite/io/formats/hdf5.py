@@ -18,9 +18,9 @@ from .nxxas import plain, text
 
 MAX_GROUPS = 200_000
 MAX_DEPTH = 12
-# An axis of energies: as files name it, and as ESRF BLISS and SOLEIL name what the encoder read
+# An axis of energies: as files name it, and as ESRF BLISS, SOLEIL, Diamond, MAX IV and BESSY name the monochromator's
 _ENERGY = re.compile(
-    r"^((mono_?)?energy(_?(ev|enc|encoder|readback|rbv|fbk|achieved))?|e|en|(photon|enc|mono)_?energy|energies|x)$",
+    r"^(\w*energy(_?(ev|enc|encoder|readback|rbv|fbk|achieved|acs))?|e|en|energies|x)$",
     re.I,
 )
 _MEASURED = re.compile(r"enc|readback|rbv|fbk|achieved", re.I)
