@@ -133,7 +133,7 @@ def test_lcf_mistakes(iron: dict[str, Path], data_root: Path, capsys: pytest.Cap
     _, _, err = run(capsys, *argv, iron["FeO"], "--energy-range=-20,50")
     assert "choose a wider range, in eV and not from E0" in err
     _, _, err = run(capsys, "lcf", iron["Fe3O4"], "--energy-range", "7100,7160")
-    assert "Missing option '--ref'" in err
+    assert "lcf needs --ref" in err
 
 
 # ------------------------------------------------------------------------------------------- components

@@ -143,7 +143,9 @@ FEFF = """ TITLE Cu
 def test_expressions_carry_over(tmp_path: Path) -> None:
     convert(fpj(tmp_path), tmp_path / "out")
     text = (tmp_path / "out/one.toml").read_text()
-    assert "# Not carried over: restrain hold = amp-1." in text
+    assert '[[restraint]]\nthat = "amp-1"\nis = 0\nwithin = 1' in text, (
+        "Ifeffit adds a restraint's square to chi-square"
+    )
     assert 's02 = "amp"' in text, "Ifeffit knows no letter case"
     assert 'sigma2 = "(2*ss*2.5527)/2**1"' in text, (
         "a definition with reff is written into each path; ^ is **"
@@ -155,7 +157,6 @@ def test_expressions_carry_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"more": "ei: 0.5"}, "ei = 0.5, which a spec does not have"),
         ({"more": "e0: nothing"}, "e0 = nothing uses nothing, which is no parameter of the fit"),
         ({"feff": False}, "the project does not hold FEFF's input f1"),
         (

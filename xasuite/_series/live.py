@@ -23,6 +23,7 @@ from ..specs.series import SeriesSpec
 from ..workflow.resolve import Context
 from . import quality
 from .audit import refit, sample_of, summary
+from .budget import Known, budget_along
 from .plan import Plan
 from .prepare import completed, plan_of
 from .record import SeriesRun, open_run
@@ -107,6 +108,7 @@ class Watch:
         self._open: Part | None = None  # the last part, while it grows
         self._audits: list[dict[str, Any]] = []
         self.written = 0  # rows that the files hold
+        self._known: Known = {}  # budgets of rows
         self._resume()
 
     @property
@@ -293,7 +295,10 @@ class Watch:
         if self.plan is None or self.written == self.rows:
             return
         plan = self.plan
-        write_results(plan, self.output, self._parts(), Extra(), lambda rows: summary(self._audits, rows))
+        with one_blas_thread():
+            budget = budget_along(plan, self._parts(), self.context, self._known)
+        extra = Extra(budget.columns, {"budget": budget.group} if budget.group else {})
+        write_results(plan, self.output, self._parts(), extra, lambda rows: summary(self._audits, rows))
         self.written = self.rows
 
     def _parts(self) -> Iterator[Part]:

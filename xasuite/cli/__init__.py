@@ -206,7 +206,11 @@ def _sentence(exc: Any) -> str:
     """What click has to say, and of a command that is none the one that was meant."""
     found = re.search(r"No such command '([^']*)'", exc.format_message())
     if found is None:
-        return str(exc.format_message())
+        sentence = str(exc.format_message())
+        if missing := re.fullmatch(r"Missing (argument|option) '(.*)'\.", sentence):
+            command = exc.ctx.command_path
+            return f"{exc.ctx.info_name} needs {missing[2]}; {command} --help says how it is used"
+        return sentence
     name = found[1]
     near = difflib.get_close_matches(name.lower(), [*ELSEWHERE, *COMMANDS], 1)
     if near and near[0] in ELSEWHERE:

@@ -15,7 +15,9 @@ def register(app: typer.Typer) -> None:
 
 
 def convert(
-    project: str = typer.Argument(help="A project of Artemis (.fpj, .apj), Larix (.larix) or Athena (.prj)."),
+    project: str = typer.Argument(
+        help="A project of Artemis (.fpj, .apj), Larix (.larix) or Athena (.prj), feffit.inp, or a script of Ifeffit."
+    ),
     output: Path = typer.Option(..., "--output", "-o", help="Folder for specs, data and FEFF paths."),
     crystal: str = typer.Option(
         None,

@@ -91,7 +91,7 @@ class Analysis:
             raise SpecError("rows that are fitted together are not fitted while you change them: press Fit")
         key = (str(loaded.path.parent), repr(spec.path), repr(spec.params), spec.fit, spec.sample)
         model = self._keep("model", key, lambda: resolve_model(loaded, self.context))
-        fits, failed = fit_rows(model, [row], spec.fit)
+        fits, failed = fit_rows(model, [row], spec.fit, backend="numba")
         for error in failed.values():
             raise error
         return fits[0]

@@ -64,6 +64,12 @@ class Budgets:
             pipe.send((text, path))
         threading.Thread(target=self._wait, args=(pipe, text, done), daemon=True).start()
 
+    def cancel(self) -> None:
+        """Give up what is being made, so that it does not slow down a reader who goes on."""
+        with self._lock:
+            if self._busy:
+                self.end()
+
     def end(self) -> None:
         """Stop the process."""
         if self._process is not None:

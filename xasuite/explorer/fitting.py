@@ -102,6 +102,7 @@ class FitPanel:
         self.budgets = Budgets()
         self.result: Outcome | None = None
         self._pause: Any = None
+        self._asked = ""  # the spec whose result is being made
         self.live = Toggle(label="Fit while changing", active=True, button_type="light", name="live")
         self.live.on_change("active", session.on(self._live))
         self.r = RangeSlider(title="R range of the fit (\u212b)", start=0, end=6, value=(1, 3), step=0.05, name="r")  # fmt: skip
@@ -146,6 +147,7 @@ class FitPanel:
         if self.table.document is None:
             self._made(outcome(text, path))
         else:
+            self._asked = text
             self.budgets.ask(text, path, lambda found: self.session.schedule(partial(self._made, found)))
 
     def _made(self, found: Outcome) -> None:
@@ -175,6 +177,8 @@ class FitPanel:
         if self._pause is not None:
             document.remove_timeout_callback(self._pause)
             self._pause = None
+        if self._asked != view.loaded.text:
+            self.budgets.cancel()
         if document is not None and document.session_context is not None and view.fit is not None:
             self._pause = document.add_timeout_callback(self._ask, PAUSE)
 

@@ -29,6 +29,7 @@ from bokeh.models import (
 
 from .._series.live import Watch
 from .._series.record import SeriesRun, open_run
+from .._series.summary import varied_columns
 from ..errors import SeriesError
 from ..records import OK
 from ..report.plots.column import quantity_of, undetermined
@@ -90,7 +91,8 @@ class SeriesPage:
                 select.options = [*names, *(c for c in numbers if c not in names)]
             if first:
                 self.against.value = "time"
-                wanted = [*default_names(run), *names]
+                varied = varied_columns(run, run.spec)
+                wanted = [*default_names(run), *(c for c, _ in varied.values()), *names]
                 for select, name in zip(self.names, dict.fromkeys(wanted), strict=False):
                     select.value = name
         finally:
@@ -200,8 +202,7 @@ class SeriesPage:
             source = ColumnDataSource({c: [] for c in ("x", "y", "low", "high", "fill", "bar", "row")}, name=f"parameter-{i}")  # fmt: skip
             figure = blank("", "", "", height)
             figure.segment("x", "low", "x", "high", source=source, color="bar", alpha=0.5)
-            points = figure.scatter("x", "y", source=source, fill_color="fill", line_color="bar", size=5)
-            figure.y_range.renderers = [points]
+            figure.scatter("x", "y", source=source, fill_color="fill", line_color="bar", size=5)
             self.parameters.append(figure)
             self.values.append(source)
         self.parameters[0].title.text = "open circles: not determined"

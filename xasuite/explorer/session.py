@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +23,9 @@ from ..workflow.resolve import Context
 from .analysis import Analysis, View, load_draft
 from .history import History
 
-REST = 80  # ms after which what is written beside the curves follows them
+# What is written beside the curves follows when they rest for so many ms, and while they move once in so many: text makes
+# a browser lay its page out again, which would hold up the curves
+REST, AT_LEAST = 200, 500
 
 
 class Session:
@@ -50,6 +53,7 @@ class Session:
         self._of = ""  # the text that the document gives
         self._pending: Callable[[], None] | None = None
         self._resting: Any = None
+        self._since = 0.0  # when the first change came that nothing was written about yet
         self._seen = _changed(target)
 
     # ------------------------------------------------------------------------------------------------ changes
@@ -124,11 +128,17 @@ class Session:
             self.quiet = before
 
     def _rest(self) -> None:
-        document = self.message.document
+        document, now = self.message.document, time.monotonic()
         if document is None or document.session_context is None:
             self._tell()
-        elif self._resting is None:
-            self._resting = document.add_timeout_callback(self._tell, REST)
+            return
+        if self._resting is None:
+            self._since = now
+        elif now - self._since > AT_LEAST / 1e3:
+            return
+        else:
+            document.remove_timeout_callback(self._resting)
+        self._resting = document.add_timeout_callback(self._tell, REST)
 
     def _tell(self) -> None:
         self._resting = None

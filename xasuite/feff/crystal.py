@@ -196,7 +196,7 @@ def _shipped(name: str) -> Path:
     names = available()
     by_lower = {n.lower(): n for n in names}
     near = [by_lower[n] for n in difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.4)]
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
+    hint = f"did you mean {' or '.join(near)}?" if near else "xasuite crystals searches for one"
     raise CrystalError(f"no crystal {name!r}; {hint} (a CIF or xyz file or amcsd:NUMBER will do too)")
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .. import files
+from ..choices import PATH_VALUES
 from ..errors import ExpressionError, ReadError, SpecError
 from ..expressions import FUNCTIONS, parse
 from ..feff.paths import parse_feff_dat
@@ -16,8 +17,7 @@ from ..feff.run import run_feff
 from ..io.projects import Project, ProjectFit, ProjectParameter, ProjectPath, read_project
 from .convert_groups import convert_groups, write_data
 
-_NOT_EXPRESSED = ("ei", "dphase")
-_QUANTITIES = ("n", "s02", "e0", "deltar", "sigma2", "third", "fourth")
+_ELSEWHERE = {"eins": "einstein"}  # functions that Ifeffit calls otherwise
 _NAME = re.compile(r"\b[A-Za-z_]\w*\b")
 
 
@@ -109,6 +109,7 @@ def _groups(source: Project, target: Path, group: str, crystal: str | None) -> C
 
 def _spec(source: Project, fit: ProjectFit, target: Path, stem: str) -> tuple[str, str]:
     """The text of a spec and of its published table ("" where the fit logged nothing)."""
+    fit = _with_absorber(fit)
     if len({json.dumps(d.fit) for d in fit.data}) > 1:
         raise SpecError("its data sets have different fit ranges; a spec has one")
     if len({json.dumps(d.reduce) for d in fit.data}) > 1:
@@ -116,9 +117,10 @@ def _spec(source: Project, fit: ProjectFit, target: Path, stem: str) -> tuple[st
     names = {p.name.lower(): p.name for p in fit.parameters if p.kind != "skip"}
     inlined = _with_reff(fit)
     paths = [_values(p, fit, names, inlined) for p in fit.paths]
-    used = _used(fit, paths, names, inlined)
+    restraints = _restraints(fit, names)
+    used = _used(fit, [*paths, {r: r for r in restraints}], names, inlined)
     lost = [*fit.lost, *(note for d in fit.data for note in d.lost)]
-    lost += [f"{p.kind} {p.name} = {p.expression}" for p in fit.parameters if p.kind in ("restrain", "after")]
+    lost += [f"{p.kind} {p.name} = {p.expression}" for p in fit.parameters if p.kind == "after"]
     labels = _labels(fit.paths)
     feff = _feff(source, fit, target / "feff", labels)
     fitted = fit.rfactor is not None
@@ -136,19 +138,31 @@ def _spec(source: Project, fit: ProjectFit, target: Path, stem: str) -> tuple[st
             "[[data]]",
             f"label = {_quoted(d.label)}",
             f"file = {_quoted(write_data(d, target / 'data'))}",
+            *(['kind = "chi"'] if d.chi is not None else []),
             "",
         ]
     first = fit.data[0]
     out += ["[sample]", f"element = {_quoted(first.element)}", f"edge = {_quoted(first.edge)}", ""]
-    out += ["[reduce]", *(f"{k} = {json.dumps(v)}" for k, v in first.reduce.items()), ""]
+    if first.reduce:
+        out += ["[reduce]", *(f"{k} = {json.dumps(v)}" for k, v in first.reduce.items()), ""]
     out += ["[fit]", *(f"{k} = {json.dumps(v)}" for k, v in first.fit.items())]
     out += ["together = true"] if len(fit.data) > 1 else []
     out += ["", "[params]", *(_param(fit.parameter(n), names, inlined) for n in used), ""]
+    for text in restraints:
+        out += ["[[restraint]]", f"that = {_quoted(text)}", "is = 0", "within = 1", ""]
     for label, p, values, file in zip(labels, fit.paths, paths, feff, strict=True):
         out += ["[[path]]", f"label = {_quoted(label)}", f"feff = {_quoted(file)}"]
         out += [f"data = {_quoted(p.data)}"] if len(fit.data) > 1 else []
-        out += [f"{k} = {_quoted(v) if parse(v).names else v}" for k, v in values.items()] + [""]
+        out += [f"{k} = {v if _number(v) is not None else _quoted(v)}" for k, v in values.items()] + [""]
     return "\n".join(out), _table(fit, labels, paths, inlined, names) if fitted else ""
+
+
+def _with_absorber(fit: ProjectFit) -> ProjectFit:
+    """The fit with the absorber that FEFF's paths tell, where its data name none."""
+    if all(d.element for d in fit.data) or not fit.paths:
+        return fit
+    element = parse_feff_dat(fit.paths[0].feff, fit.paths[0].label).absorber
+    return replace(fit, data=tuple(replace(d, element=d.element or element) for d in fit.data))
 
 
 # ------------------------------------------------------------------------------------------------ expressions
@@ -161,6 +175,7 @@ def _plain(text: str, names: Mapping[str, str], reff: float | None) -> str:
         name = found[0].lower()
         if name == "reff" and reff is not None:
             return f"{reff:.6g}"
+        name = _ELSEWHERE.get(name, name)
         return names.get(name, name if name in FUNCTIONS or name == "pi" else found[0])
 
     out = re.sub(r"(?<![\w.])([A-Za-z_]\w*)\b", word, text.replace("^", "**"))
@@ -202,10 +217,8 @@ def _values(
             raise SpecError(
                 f"path {p.label}: {key} = {text} uses {unknown[0]}, which is no parameter of the fit"
             )
-        zero = expression.is_constant and float(expression({})) == 0.0
-        if key in _NOT_EXPRESSED and not zero:
-            raise SpecError(f"path {p.label}: {key} = {text}, which a spec does not have")
-        if key in _QUANTITIES and not zero:
+        zero = _number(value) == 0.0
+        if key in PATH_VALUES and not zero:
             out[key] = value
     # Larix keeps the degeneracy at one and writes it into the amplitude, as 4.0 * s02
     if out.get("n") == "1" and (
@@ -213,6 +226,15 @@ def _values(
     ):
         out["n"], out["s02"] = f"{float(factors[1]):g}", factors[2]
     return out
+
+
+def _restraints(fit: ProjectFit, names: Mapping[str, str]) -> list[str]:
+    """What Ifeffit adds, squared, to chi-square: expressions that are drawn to 0, already over their standard deviation."""
+    return [
+        _plain(p.expression, names, None)
+        for p in fit.parameters
+        if p.kind == "restrain" and _number(p.expression) is None
+    ]
 
 
 def _used(

@@ -36,8 +36,13 @@ _PATHS_WANTED = """# Athena has no scattering paths, so that the fit is still to
 
 
 def write_data(d: ProjectData, folder: Path, name: str = "") -> str:
-    """A data set of a project as XDI; its name from the spec's folder."""
-    target = folder / f"{(name or slug(d.label)).removesuffix('.xdi')}.xdi"
+    """A data set of a project as XDI, chi(k) as two columns; its name from the spec's folder."""
+    stem = (name or slug(d.label)).removesuffix(".xdi")
+    if d.chi is not None:
+        rows = "".join(f"{k:.5f} {chi!r}\n" for k, chi in d.chi.T.tolist())
+        files.write_text(folder / f"{stem}.chi", f"# k chi\n{rows}")
+        return f"{folder.name}/{stem}.chi"
+    target = folder / f"{stem}.xdi"
     folder.mkdir(parents=True, exist_ok=True)
     write(target, Spectrum(d.energy, d.mu, d.element, d.edge, label=d.label, source=Source(path=d.label)))
     return f"{folder.name}/{target.name}"

@@ -65,6 +65,38 @@ def parts_table(result: SpecResult) -> Table:
     return Table.of("What the errors are made of (units of the quantity: Å, Å²)", columns, rows)
 
 
+def changes_table(result: SpecResult) -> Table | None:
+    """Changes from the first row with the error of a difference, in which what rows share cancels; None without a second row."""
+    from .score import row_difference
+
+    rows = []
+    for fit in result.rows[1:]:
+        for p in fit.paths:
+            first = next((q for q in result.rows[0].paths if q.label == p.label), None)
+            if first is None:
+                continue
+            found = {q: row_difference(result.rows[0], fit, p.label, q) for q in ("n", "r", "sigma2")}
+            entries = [
+                Entry(v.value, v.stderr, held=q in p.fixed and q in first.fixed, parts=v.parts)
+                for q, v in found.items()
+            ]
+            rows.append((p.data, p.label, *entries))
+    if not rows:
+        return None
+    columns = [
+        replace(q, symbol=f"Δ{q.symbol}", latex=rf"\Delta {q.latex}")
+        for q in map(quantity, ("n", "r", "sigma2"))
+    ]
+    title = f"Changes from {result.rows[0].label}"
+    return Table.of(title, ("sample", "path", *columns), rows, notes=(CHANGES,))
+
+
+CHANGES = (
+    "Errors are those of a difference: choices, potentials, energy scale and foil that two rows share cancel in it. Rows of "
+    "different beamlines do not share an energy scale, nor rows of different compounds their potentials."
+)
+
+
 def variants_table(result: SpecResult) -> Table:
     """Every parameter of the main fit and of its variants: the same data fitted in other ways."""
     fits = [("as the spec says", f) for f in result.rows]
@@ -182,6 +214,7 @@ def result_dict(result: SpecResult) -> dict[str, Any]:
         "notes": spec.notes,
         "rows": rows,
         "table": result.summary().to_dict(),
+        "changes_table": None if (changes := changes_table(result)) is None else changes.to_dict(),
         "variants": {name: [f.to_dict() for f in fits] for name, fits in result.variants.items()},
         "variants_table": variants_table(result).to_dict() if result.variants else None,
         "warnings": list(result.warnings),

@@ -99,16 +99,20 @@ class Spectra:
     @property
     def kmax(self) -> float:
         """The end of chi(k) under every choice of E0, 1/A."""
-        farthest = self.e0.max() + max(shift for *_, shift in BACKGROUNDS)
-        return float(np.sqrt((self.energy[-1] - farthest) / KTOE)) - 0.05
+        return k_end(float(self.energy[-1]), float(self.e0.max()))
+
+
+def k_end(energy: float, e0: float) -> float:
+    """The end of chi(k) of a spectrum that ends at `energy` (eV) under every choice of E0, 1/A."""
+    return float(np.sqrt((energy - e0 - max(shift for *_, shift in BACKGROUNDS)) / KTOE)) - 0.05
 
 
 @dataclass(frozen=True, eq=False)
 class Foil:
-    """A parameter taken over from another fit: its value in each draw (nd,), and its own relative error beyond the draws."""
+    """A parameter taken over from another fit: its value in each draw (nd,), and its own standard error beyond the draws."""
 
     draws: Array
-    relative: float
+    error: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +169,7 @@ def foil_under(spectra: Spectra, draws: Sequence[Draw], name: str) -> Foil:
     middle = float(np.median(values))
     noise = float(np.sqrt(np.median(drawn.noise[:, 0, at, at])))
     half = abs(middle - float(np.median(others))) / 2
-    return Foil(values, float(np.hypot(noise, half) / abs(middle)))
+    return Foil(values, float(np.hypot(noise, half)))
 
 
 def budgets(
@@ -239,7 +243,7 @@ def _shifts(spectra: Spectra, held: Mapping[str, Foil]) -> tuple[Array, list[tup
     reference = base.fit(k, data, ranges, response, values).values
     out = []
     for name, foil in held.items():
-        moved = {**values, name: values[name] * (1 + foil.relative)}
+        moved = {**values, name: values[name] + foil.error}
         out.append(("foil", base.fit(k, data, ranges, response, moved).values - reference))
 
     def moved_by(model: Model) -> Array:

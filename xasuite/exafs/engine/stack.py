@@ -155,6 +155,7 @@ def _result(
         stderr_fit={n: errors[n][0] for n in ordered},
         path_values={n: value for n, (value, _) in paths.items()},
         path_stderr={n: total(*errors[n]) for n in paths},
+        path_stderr_fit={n: errors[n][0] for n in paths},
         chi2=chi2,
         chi2_reduced=chi2 / free,
         rfactor=(s.chisq - work.restraints_chisq(s.x, numbers)) / size,

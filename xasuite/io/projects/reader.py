@@ -10,7 +10,9 @@ from ...errors import ReadError
 from ..formats.athena import is_athena
 from .artemis import read_fpj
 from .athena import read_prj
+from .feffit import is_feffit, read_feffit
 from .horae import read_apj
+from .ifeffit import is_ifeffit, read_ifeffit
 from .larix import is_larix, read_larix
 from .records import Project
 
@@ -19,7 +21,7 @@ LARGEST = 512 * 2**20
 
 
 def read_project(path: str | Path) -> Project:
-    """The fits of a project of Artemis (.fpj, .apj) or Larix (.larix), or the groups of Athena (.prj).
+    """The fits of a project of Artemis (.fpj, .apj), Larix (.larix), feffit.inp or an Ifeffit script, or the groups of Athena (.prj).
 
     Parameters
     ----------
@@ -51,8 +53,13 @@ def read_project(path: str | Path) -> Project:
         return read_larix(text, path.name)
     if is_athena(text):
         return read_prj(text, path.name)
+    if is_feffit(text):
+        return read_feffit(text, path)
+    if is_ifeffit(text):
+        return read_ifeffit(text, path)
     raise ReadError(
-        f"{path} is no project of Artemis (.fpj, .apj), Larix (.larix) or Athena (.prj); data files are read by xasuite show"
+        f"{path} is no project of Artemis (.fpj, .apj), Larix (.larix) or Athena (.prj), no feffit.inp and no script of Ifeffit "
+        "with read_data, spline or feffit; data files are read by xasuite show"
     )
 
 

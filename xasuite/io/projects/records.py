@@ -83,6 +83,10 @@ class ProjectData:
         Keys of a spec's [fit].
     lost : tuple of str
         What a spec cannot express, a sentence each.
+    element, edge : str
+        Of the absorber; element "" where only FEFF's paths tell it.
+    chi : (2, n) array, optional
+        k in 1/A and chi(k), of a project that holds no mu(E); energy and mu are empty then.
     """
 
     label: str
@@ -93,6 +97,7 @@ class ProjectData:
     reduce: Mapping[str, Any]
     fit: Mapping[str, Any]
     lost: tuple[str, ...] = ()
+    chi: Array | None = None
 
 
 @dataclass(frozen=True)
