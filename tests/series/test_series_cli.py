@@ -152,3 +152,14 @@ def test_watch_until_there_are_enough(spec, tmp_path, capsys):
     assert "6 scans" in out.out
     assert call("watch", tmp_path / "absent", spec, "-o", tmp_path) == 1
     assert "is no folder to watch" in capsys.readouterr().err
+
+
+def test_a_fit_in_q_space_keeps_its_own_errors(spec, tmp_path):
+    """No budget where its noise would be wrong (in q too small by a third): the run says so, and the values are the fit's."""
+    other = spec.with_name("in_q.toml")
+    other.write_text(spec.read_text().replace("[fit]", '[fit]\nspace = "q"'))
+    with pytest.warns(match="k or q space have no error budget"):
+        found = run_series(load_spec(other, SeriesSpec), folder=Folder(tmp_path / "q"), threads=1)
+    assert "n_o_stated" not in found.table
+    assert found.table["n_o_err_own"].notna().any()
+    assert "k or q space" in dict(found.summary().facts)["Errors"]

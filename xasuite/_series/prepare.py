@@ -13,7 +13,7 @@ from ..feff.cache import cache_dir
 from ..io.axis import Asked
 from ..io.logs import read_log
 from ..io.reader import read_as
-from ..io.sources import STACK, Scans, find_scans, joined, natural
+from ..io.sources import STACK, Scans, check_pattern, find_scans, joined, natural
 from ..notices import collected, warn
 from ..records import Array
 from ..specs.load import LoadedSpec
@@ -56,6 +56,8 @@ def plan_of(loaded: LoadedSpec, context: Context, scans: Scans) -> Plan:
     spec = loaded.spec
     assert isinstance(spec, SeriesSpec)
     series = spec.series
+    for pattern in filter(None, (series.names, series.time.name if series.time else None)):
+        check_pattern(pattern, scans.labels(np.arange(min(len(scans), 1000))))
     if series.order == "time":
         scans = in_time(scans, series)
     template = find_template(scans, spec)

@@ -27,7 +27,7 @@ PATH_QUANTITIES = ("n", "deltar", "sigma2", "e0", "third", "fourth")
 def shown_names(spec: Mapping[str, Any]) -> dict[str, Quantity]:
     """Parameters as papers write them: n_o is N(Sn-O) where it is one path's n and no other's."""
     uses: dict[str, list[Quantity]] = {}
-    for path in spec["path"]:
+    for path in spec.get("path", []):
         for key in PATH_QUANTITIES:
             if str(path.get(key, "")) in spec["params"]:
                 uses.setdefault(path[key], []).append(quantity(key).within(path["label"]))

@@ -30,9 +30,10 @@ from ..reduce.autobk_matrices import Settings
 from ..reduce.edge_step import edge_step_error
 from ..simulate.cluster import rest
 from ..specs.load import LoadedSpec
-from ..specs.schema import Errors
+from ..specs.schema import Errors, Spec
 from .fits import Row
-from .resolve import CLOSURE, Context, Resolved, crystal_paths, reduction_of, source_fit
+from .paths import crystal_paths, tables
+from .resolve import CLOSURE, Context, Resolved, reduction_of, source_fit
 
 # A beyond the outermost fitted path at which farther shells begin: what lies closer is part of that shell
 _BEYOND = 0.3
@@ -51,11 +52,8 @@ def budgeted(resolved: Resolved, fits: Sequence[FitResult], context: Context) ->
     loaded, how = resolved.loaded, resolved.loaded.spec.errors
     if how == "fit":
         return tuple(fits)
-    if loaded.spec.fit.together or loaded.spec.fit.space != "r":
-        _say(
-            loaded,
-            "rows fitted together and fits in k or q space have no error budget; the errors are the fit's own",
-        )
+    if why := unbudgeted(loaded.spec):
+        _say(loaded, f"{why}; the errors are the fit's own")
         return tuple(fits)
     assert isinstance(how, Errors)
     inputs = {r.label: r for r in resolved.rows}
@@ -73,6 +71,18 @@ def budgeted(resolved: Resolved, fits: Sequence[FitResult], context: Context) ->
             continue
         done |= {f.label: f for f in found}
     return tuple(done.get(f.label, f) for f in fits)
+
+
+def unbudgeted(spec: Spec) -> str:
+    """Why a spec's fits have no error budget; empty where they have one."""
+    if spec.fit.together:
+        return "rows fitted together have no error budget"
+    if (
+        spec.reduce.overabsorption is not None
+    ):  # it changes chi(k), and the draws of a budget begin with mu(E)
+        return "rows corrected for over-absorption have no error budget"
+    # the noise of a residual in k or q is not that of chi(R), which the budget counts with
+    return "" if spec.fit.space == "r" else "fits in k or q space have no error budget"
 
 
 def _say(loaded: LoadedSpec, sentence: str) -> None:
@@ -137,6 +147,8 @@ class Conditions:
                     raise FitError(
                         "a foil that is a chi(k) file has no mu(E), from which the draws of a budget begin"
                     )
+                if result.loaded.spec.reduce.overabsorption is not None:
+                    raise FitError("a foil corrected for over-absorption has no error budget")
                 norms.append(norm)
                 foils[name] = spectra_of(result.loaded, fit.model, [norm], how), p.param or ""
         return cls(loaded, how, released(model), model.params, foils, norms[0] if norms else None, exact)
@@ -191,9 +203,8 @@ def spectra_of(
 
 def farther(loaded: LoadedSpec, model: Model) -> Farther | None:
     """The paths of the outermost fitted shell's crystal beyond it; None where it comes from a file of FEFF."""
-    tables = {t.label: t for t in loaded.spec.path}
     last = max(model.paths, key=lambda p: p.feff.reff)
-    table = tables[last.label]
+    table = tables(loaded)[last.label]
     if table.feff is not None:
         return None
     paths = crystal_paths(loaded, table)

@@ -150,7 +150,7 @@ def footnotes(result: SpecResult) -> Iterable[str]:
             yield f"{fit.label}: {r} of {fit.chi2:.3g}."
     yield from _parts(result)
     if "closure" in result.kinds.values():
-        yield "closure: simulated from the published row and fitted blind; it tests the analysis, not the sample."
+        yield "closure: simulated from known values and fitted blind; it tests the analysis, not the sample."
     for row in result.inputs.values():
         if row.kind == "measured":
             yield f"{row.label}: {_public(row.origin, row.chi.source.path)}."
@@ -161,6 +161,10 @@ def footnotes(result: SpecResult) -> Iterable[str]:
 def _behind(fit: FitResult) -> list[FittedParameter]:
     """Varied parameters that stand behind path values by a path's token, a function or a row's variable only: theta, alpha."""
     names = {p.name for p in fit.model.params}
+
+    def own(name: str) -> str:  # alpha of alpha__0, the copy of one row
+        return name if name in names else name.rpartition("__")[0]
+
     used = [
         set(re.findall(r"\b[A-Za-z_]\w*", getattr(p, v).text)) for p in fit.model.paths for v in PATH_VALUES
     ]
@@ -168,7 +172,7 @@ def _behind(fit: FitResult) -> list[FittedParameter]:
     return [
         p
         for p in fit.parameters
-        if p.kind == "varied" and p.name in names and p.name not in plain and any(p.name in u for u in used)
+        if p.kind == "varied" and any((n := own(p.name)) in u for u in used) and n not in plain
     ]
 
 
@@ -184,7 +188,8 @@ def _parts(result: SpecResult) -> Iterable[str]:
         for name, part in n.parts.items():
             of.setdefault(name, []).append(part)
     if of:
-        parts = (f"{n} {min(v):.2g}" + (f" to {max(v):.2g}" if len(v) > 1 else "") for n, v in of.items())
+        ends = ((n, f"{min(v):.2g}", f"{max(v):.2g}") for n, v in of.items())
+        parts = (f"{n} {low}" + (f" to {high}" if low != high else "") for n, low, high in ends)
         yield f"Parts of the errors of N, which add in quadrature: {'; '.join(parts)}."
 
 

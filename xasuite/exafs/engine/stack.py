@@ -76,6 +76,10 @@ def fit_stack(
         )
     middle = {n: float(np.mean(v[good])) for n, v in variables.items()}
     program = compile_model(model, variables=middle)
+    if model.range.background:
+        raise FitError(
+            "a background is refined in fits of single spectra (exafs.fit.fit_chi), not of a stack"
+        )
     goal = objective.build(record.k, model.range)
     used = stack if good.all() else stack[good]
     given = epsilon_k is not None

@@ -21,6 +21,8 @@ def parse_own(text: str, name: str) -> list[Table]:
     """The scans of such a CSV, several for a stack. Raises ReadError when it is damaged."""
     first, _, rest = text.partition("\n")
     labels, _, body = rest.partition("\n")
+    if not text.endswith("\n"):
+        raise ReadError(f"{name} is a damaged CSV of xasuite: it ends in the middle of a line")
     try:
         head = json.loads(first[2:])
         names = labels.strip().split(",")
