@@ -21,7 +21,7 @@ from xasuite.references import fits_dir
 from xasuite.specs import load_spec, parse_spec
 from xasuite.specs.write import to_toml
 
-SECONDS, SIZE = 20.0, 3 << 30  # an honest file of this corpus takes 0.1 s and some MB
+SECONDS, SIZE = 60.0, 3 << 30  # an honest file of this corpus takes 0.1 s and some MB
 SHARES, FILES, MUTANTS = 4, 2000, 600
 
 

@@ -22,13 +22,15 @@ from .nxxas import plain, text
 
 MAX_GROUPS = 200_000
 MAX_DEPTH = 12
+# A damaged file can hang libhdf5. Honest ones are read at 50 MB/s and more, on a busy machine at a fifth of that
+LEAST_SECONDS, SECONDS_PER_BYTE = 15.0, 1e-7
 # what h5py raises for damage
 _DAMAGED = (
     OSError, RuntimeError, ValueError, TypeError, KeyError, IndexError, UnicodeError, OverflowError, AttributeError, MemoryError,
 )  # fmt: skip
-# An axis of energies: as files name it, and as ESRF BLISS and SOLEIL name what the encoder read
+# An axis of energies: as files name it, and as ESRF BLISS, SOLEIL, Diamond, MAX IV and BESSY name the monochromator's
 _ENERGY = re.compile(
-    r"^((mono_?)?energy(_?(ev|enc|encoder|readback|rbv|fbk|achieved))?|e|en|(photon|enc|mono)_?energy|energies|x)$",
+    r"^(\w*energy(_?(ev|enc|encoder|readback|rbv|fbk|achieved|acs))?|e|en|energies|x)$",
     re.I,
 )
 _MEASURED = re.compile(r"enc|readback|rbv|fbk|achieved", re.I)
@@ -65,7 +67,8 @@ def parse_hdf5(content: bytes | Path, name: str, only: str = "") -> list[Table]:
         except _DAMAGED as exc:
             raise ReadError(f"{name} is a damaged HDF5 file: {str(exc)[:120]}") from None
 
-    return isolated(name, work)
+    size = len(content) if isinstance(content, bytes) else content.stat().st_size
+    return isolated(name, work, LEAST_SECONDS + SECONDS_PER_BYTE * size)
 
 
 def tables_in(handle: Any, name: str, only: str = "") -> list[Table]:
