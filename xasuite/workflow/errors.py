@@ -107,7 +107,8 @@ def _group(
     if len(norms) < len(rows):
         raise FitError("a chi(k) file has no mu(E), from which the draws of a budget begin")
     exact = all(r.kind == CLOSURE for r in rows)
-    conditions = Conditions.of(loaded, how, fits[0].model, context, exact=exact)
+    model = fits[0].model.of(rows[0].label, rows[0].chi.variables)  # the rows of a group share theirs
+    conditions = Conditions.of(loaded, how, model, context, exact=exact)
     made = conditions.budgets(norms, conditions.under(conditions.spectra(norms).kmax))
     out = []
     for fit, budget in zip(fits, made, strict=True):
