@@ -251,7 +251,12 @@ def _dataset(data: DataSet, ranges: FitRange, noise: Sequence[Any] | None, numbe
         rwindow=ranges.rwindow,
         fitspace=ranges.space,
     )
-    made = feffit_dataset(data=Group(k=np.array(k), chi=np.array(chi)), paths=paths, transform=transform)
+    made = feffit_dataset(
+        data=Group(k=np.array(k), chi=np.array(chi)),
+        paths=paths,
+        transform=transform,
+        refine_bkg=ranges.background,
+    )
     if noise is not None:
         made.data.epsilon_k = 1.0  # so that set_epsilon_k is called
         made.set_epsilon_k = lambda _: _state_noise(made, noise, ranges)

@@ -82,14 +82,14 @@ class Analysis:
         )
         yield "chi", chi
         yield "transform", transform(chi, spec.fit)
-        if fit and spec.path:
+        if fit and spec.structures:
             yield "fit", self._fit(loaded, Row(entry.label, read.kind, chi, norm, read.origin))
 
     def _fit(self, loaded: LoadedSpec, row: Row) -> FitResult:
         spec = loaded.spec
         if spec.fit.together and len(spec.data) > 1:
             raise SpecError("rows that are fitted together are not fitted while you change them: press Fit")
-        key = (str(loaded.path.parent), repr(spec.path), repr(spec.params), spec.fit, spec.sample)
+        key = (str(loaded.path.parent), repr(spec.structures), repr(spec.params), spec.fit, spec.sample)
         model = self._keep("model", key, lambda: resolve_model(loaded, self.context))
         fits, failed = fit_rows(model, [row], spec.fit, backend="numba")
         for error in failed.values():
@@ -114,7 +114,7 @@ def load_draft(text: str, path: Path) -> LoadedSpec:
     Raises SpecError with every mistake, pydantic's for a draft's single tables included.
     """
     tables = tomllib.loads(text)
-    if tables.get("path"):
+    if tables.get("path") or tables.get("shells"):
         return parse_spec(text, path)
     draft = Spec.model_construct(
         xasuite=tables["xasuite"],

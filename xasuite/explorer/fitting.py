@@ -142,7 +142,9 @@ class FitPanel:
     def _ask(self) -> None:
         self._pause = None
         text, path = self.session.history.text, self.session.target
-        if not self.session.view.loaded.spec.path or (self.result is not None and self.result.text == text):
+        if not self.session.view.loaded.spec.structures or (
+            self.result is not None and self.result.text == text
+        ):
             return
         if self.table.document is None:
             self._made(outcome(text, path))

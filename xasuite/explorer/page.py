@@ -240,7 +240,7 @@ class Page:
             return
         document.on_session_destroyed(lambda _: self.fit.budgets.end())
         document.add_periodic_callback(self._look, LOOK)
-        if self.session.view.loaded.spec.path:
+        if self.session.view.loaded.spec.structures:
             self.session.say("fits ...")
             document.add_timeout_callback(self.session.refresh, 300)
 
