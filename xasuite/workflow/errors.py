@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..choices import NCLAMP
 from ..errors import FitError, XasuiteError
 from ..exafs.budget import (
     Budget,
@@ -194,7 +195,8 @@ def spectra_of(
             settings.bkg_dk,
             settings.bkg_window,
             settings.clamp,
-            3,
+            NCLAMP[settings.background],
+            settings.background,
         ),
         farther=farther(loaded, model) if how.shells else None,
         step_error=max(float(np.max(edge_step_error(n, foil))) for n in norms),
