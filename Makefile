@@ -15,7 +15,7 @@ install = ($(BIN)/python -m pip install -q uv && VIRTUAL_ENV=$(VENV) $(BIN)/uv p
 compile = $(BIN)/python -m compileall -q xasuite \
 	$(addprefix $(VENV)/lib/python3*/site-packages/,typer rich pygments markdown_it mdurl)
 
-.PHONY: install reproduce test slow lint format clean
+.PHONY: install reproduce test slow lint site format clean
 
 $(VENV)/.python:
 	$(PYTHON) -m venv $(VENV)
@@ -49,6 +49,10 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry xasuite
+
+# the pages of docs/ as a web site in build/site; a warning is an error
+site: $(VENV)/.installed-dev
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs build/site
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .

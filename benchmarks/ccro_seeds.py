@@ -5,8 +5,10 @@ Spread of R about its truth in mA, each row by itself and with the penalty on R 
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -53,6 +55,47 @@ def spreads(spec: Path, seed: int) -> np.ndarray:
     return 1e3 * np.array(found)
 
 
+def parts(spec: Path) -> str:
+    """A run of the spec over the noises: own and common part of N and R beside what they must be, and the growth of R."""
+    from xasuite._series.run import run_series
+    from xasuite._series.store import Folder
+    from xasuite.specs import SeriesSpec, parse_spec
+
+    found = []
+    for seed in SEEDS:
+        text = re.sub(r"\bseed = \d+", f"seed = {seed}", spec.read_text(encoding="utf-8"))
+        with TemporaryDirectory() as folder:
+            run = run_series(parse_spec(text, spec, SeriesSpec), folder=Folder(Path(folder)), threads=1)
+            found.append([x for q in ("n", "r") for x in _parts(run, q)])
+    n, r = np.reshape(np.mean(found, axis=0), (2, 7)), np.reshape(found, (len(found), 2, 7))[:, 1]
+    growth = f"growth of R {1e3 * n[1, 2]:.1f} mA with an error of {1e3 * n[1, 3]:.1f}, off by {1e3 * np.sqrt(np.mean(r[:, 4] ** 2)):.1f} rms"
+    scatter = ", ".join(
+        f"{q} own {x[0]:.2g} (scatter {x[1]:.2g}), common {x[5]:.2g} (bias {x[6]:.2g})"
+        for q, x in zip("NR", n, strict=True)
+    )
+    return f"{scatter}; {growth}"
+
+
+def _parts(run: Any, quantity: str) -> list[float]:
+    """Mean own error, scatter about the truth, slope times the run's length, its error, how far it is off; common error, mean bias."""
+    name = next(n for n in run.truth if n.endswith(f".{quantity}"))
+    away = run.table[name] - run.truth[name]
+    slope = json.loads(run.budget["facts"])["trends"][name]["slope"]
+    length = float(np.ptp(run.truth["time"])) / 60
+    truth = np.polyfit(run.truth["time"], run.truth[name], 1)[0] * length * 60
+    grown = slope["value"] * length
+    own, common = (float(run.table[f"{name}_err_{part}"].mean()) for part in ("own", "common"))
+    return [
+        own,
+        float(away.std()),
+        grown,
+        slope["stderr"] * length,
+        grown - truth,
+        common,
+        float(away.mean()),
+    ]
+
+
 def said(found: np.ndarray) -> str:
     """Spread, stated error and bias of both ways."""
     spread, error, bias, smooth, smooth_error, smooth_bias = (
@@ -67,6 +110,7 @@ def run() -> dict:
     for edge in ("co", "ru"):
         out[edge] = said(np.mean([spreads(SPECS / f"{edge}.toml", seed) for seed in SEEDS], axis=0))
         out[f"{edge}_bias"] = drift(SPECS / f"{edge}.toml")
+        out[f"{edge}_parts"] = parts(SPECS / f"{edge}.toml")
         out[f"{edge}_2000"] = said(spreads(SPECS / f"{edge}_2000.toml", 5))
     return out | {
         "work": f"closure: R (mA) of {SPECTRA} spectra, means over {len(SEEDS)} noises, and of 2000 spectra, one noise: "

@@ -29,8 +29,10 @@ def save(figure: Any, name: str) -> None:
 def main() -> None:
     """All of them."""
     import xasuite as xs
+    from xasuite.workflow.resolve import example_file
 
-    copper = xs.fit(FITS / "foils" / "cu_pymca.toml")
+    # the fit whose table stands in the README
+    copper = xs.fit(example_file("PyMca5:EXAFS_Cu.dat", "make_images"), crystal="Cu")
     save(xs.plot(copper.rows[0]), "cu_foil")
     after = xs.fit(FITS / "ccro" / "s9_co.toml")
     save(xs.plot(after.rows[0]), "ccro_30h_closure")

@@ -17,6 +17,7 @@ def command() -> Any:
 
 def test_what_takes_minutes_runs_only_when_named(command: Any) -> None:
     assert set(command.names()) - set(command.usual()) == {
+        "ensemble_programs",
         "explore",
         "long_series",
         "many_files",

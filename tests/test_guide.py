@@ -15,7 +15,7 @@ from xasuite.specs import claims, figures, published, schema, series, studies, v
 GUIDE = Path(__file__).resolve().parents[1] / "docs" / "guide"
 PAGES = {
     "spec.md": (
-        schema.Spec, schema.Errors, schema.Data, schema.SimulateRow, schema.Sample, schema.Reduce, schema.Fit, schema.Param, schema.Path, schema.Restraint,
+        schema.Spec, schema.Errors, schema.Data, schema.SimulateRow, schema.Sample, schema.Reduce, schema.Fit, schema.Param, schema.Path, schema.Shells, schema.Restraint,
         schema.DeadTime, schema.Elements, schema.Overabsorption, schema.Simulate, schema.TruthShell, schema.TruthRest, schema.Variant,
     ),
     "series.md": (
@@ -76,6 +76,7 @@ def test_no_table_of_a_spec_is_left_out() -> None:
             ):
                 hidden = value.__name__.startswith("_") or value.__name__ in {
                     "SeriesSpec",
+                    "Structure",
                     "ValenceSpec",
                     "Measured",
                 }

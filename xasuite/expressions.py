@@ -153,7 +153,7 @@ def parse(text: str | float) -> Expression:
     try:
         tree = ast.parse(text.strip(), mode="eval")
     except SyntaxError as exc:
-        raise ExpressionError(f"{text!r} is not an expression: {exc.msg}") from None
+        raise ExpressionError(f"{text[:60]!r} is not an expression: {exc.msg}") from None
     except (ValueError, RecursionError, MemoryError):
         raise ExpressionError(f"{text[:60]!r} is not an expression") from None
     program: list[tuple[str, Any]] = []

@@ -11,6 +11,10 @@ from .damage import Columns, write_scan
 
 E0 = 7709.0
 ETOK = 1 / 3.8099819442818976
+BUDGET = """
+[errors]
+shells = false  # the scans hold one shell and no other
+"""
 SPEC = """
 xasuite = 2
 title = "a growing Co-O shell"
@@ -36,6 +40,9 @@ norm_range = [150, 690]
 k = [3.0, 11.0]
 kweight = [2]
 r = [1.15, 2.2]
+
+[errors]
+shells = false  # the scans hold one shell and no other
 
 [params]
 s02 = {{ value = 0.77, stderr = 0.02 }}
@@ -104,15 +111,23 @@ def scan_of(path, i, noise=2e-4, shift=0.0, share=1.0, **values):
 
 @pytest.fixture(scope="session")
 def make_series(co_o, tmp_path_factory):
-    """make(n, damaged={row: way}, chunk=, more=, scan=) -> the spec of a folder of n scans, scan(i) each."""
+    """make(n, damaged={row: way}, chunk=, more=, scan=, plain=) -> the spec of a folder of n scans, scan(i) each.
 
-    def make(n, damaged=None, chunk=5, more="", name="series", scan=lambda i: scan_of(co_o, i)) -> Path:
+    `plain`: with the fit's own errors.
+    """
+
+    def make(
+        n, damaged=None, chunk=5, more="", name="series", scan=lambda i: scan_of(co_o, i), plain=False
+    ) -> Path:
         folder = tmp_path_factory.mktemp(name)
         for i in range(n):
             way = (damaged or {}).get(i, "")
             write_scan(folder / "scans" / f"scan_{i + 1}.txt", scan(i), way, seed=i)
         spec = folder / "grow.toml"
-        spec.write_text(SPEC.format(chunk=chunk, more=more))
+        text = SPEC.format(chunk=chunk, more=more)
+        spec.write_text(
+            text.replace(BUDGET, "").replace("\ntitle", '\nerrors = "fit"\ntitle') if plain else text
+        )
         return spec
 
     return make

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 from xasuite._series.run import run_series
@@ -34,7 +35,7 @@ def test_json_is_one_document(spec, tmp_path, capsys):
     code = call("series", spec, "-o", tmp_path, "--json", "--no-figures")
     document = json.loads(capsys.readouterr().out)
     assert code == 0
-    assert set(document) == {"file", "table", "label", "audit", "rows"}
+    assert set(document) == {"file", "table", "label", "audit", "budget", "rows"}
     assert document["label"] == "measured"
     assert document["audit"]["n"] >= 5 - 1  # one of six scans is damaged
     row = document["rows"][0]
@@ -42,7 +43,11 @@ def test_json_is_one_document(spec, tmp_path, capsys):
         "label", "time", "status", "reason", "undetermined", "params", "rfactor", "chi2_reduced",
     }  # fmt: skip
     assert set(row["params"]) == {"s02", "enot", "n_o", "dr_o", "ss_o"}
-    assert row["params"]["n_o"]["stderr"] > row["params"]["n_o"]["common"] > 0
+    n = row["params"]["n_o"]
+    assert n["stderr"] == pytest.approx(np.hypot(n["own"], n["common"]))
+    assert document["budget"]["sampled"] == 5
+    change = document["budget"]["trends"]["Co-O.r"]["change"]
+    assert change["value"] == pytest.approx(5 * 2e-3, abs=3 * change["stderr"])  # 2 mA a scan
     assert document["rows"][2]["status"] == "unreadable"
     assert document["rows"][2]["params"]["n_o"]["value"] is None
 
@@ -147,3 +152,14 @@ def test_watch_until_there_are_enough(spec, tmp_path, capsys):
     assert "6 scans" in out.out
     assert call("watch", tmp_path / "absent", spec, "-o", tmp_path) == 1
     assert "is no folder to watch" in capsys.readouterr().err
+
+
+def test_a_fit_in_q_space_keeps_its_own_errors(spec, tmp_path):
+    """No budget where its noise would be wrong (in q too small by a third): the run says so, and the values are the fit's."""
+    other = spec.with_name("in_q.toml")
+    other.write_text(spec.read_text().replace("[fit]", '[fit]\nspace = "q"'))
+    with pytest.warns(match="k or q space have no error budget"):
+        found = run_series(load_spec(other, SeriesSpec), folder=Folder(tmp_path / "q"), threads=1)
+    assert "n_o_stated" not in found.table
+    assert found.table["n_o_err_own"].notna().any()
+    assert "k or q space" in dict(found.summary().facts)["Errors"]

@@ -6,6 +6,7 @@ about the truth along time, `bias` what the other potentials cost. Averages over
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,5 +102,19 @@ def test_the_run_keeps_the_truth_beside_it(tmp_path):
     assert run.truth["Co-O.r"][0] == pytest.approx(1.968)  # Table S7, OCP
     assert run.truth["Co-O.r"][-1] == pytest.approx(2.001)  # 120 min
     assert run.timeline["dr_o"].shape == (20,)
+    # rows about the truth in their own errors, less what they share: chi-square of 19, 99.9 % lies within 5 and 44
+    away = run.table["Co-O.r"] - run.truth["Co-O.r"]
+    own = run.table["Co-O.r_err_own"]
+    assert 5 < float((((away - away.mean()) / own) ** 2).sum()) < 44
+    assert abs(away.mean()) < 2 * np.hypot(run.table["Co-O.r_err_common"].mean(), own.mean() / np.sqrt(20))
+    # what a reader asks of a series: the growth, and its error, within three of them
+    trends = json.loads(run.budget["facts"])["trends"]["Co-O.r"]
+    slope = np.polyfit(run.truth["time"] / 60, run.truth["Co-O.r"], 1)[0]
+    for found, truth in ((trends["change"], 2.001 - 1.968), (trends["slope"], slope)):
+        assert found["value"] == pytest.approx(truth, abs=3 * found["stderr"])
+        assert found["stderr"] == pytest.approx(np.hypot(found["own"], found["common"]))
+    # the potentials' share of R is the same in all rows: no part of the growth's error
+    assert "theory" not in trends["change"]["parts"]
+    assert "R(Co-O) from row 1 to 20" in str(run.summary())
     figure = run.plot("dr_o")
     assert [t.get_text() for t in figure.axes[0].get_legend().get_texts()] == ["fit along time", "truth"]

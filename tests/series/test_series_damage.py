@@ -39,12 +39,22 @@ def test_each_damage_is_named(hurt, row):
 
 
 def test_the_others_are_as_in_a_clean_series(clean, hurt):
-    """To 1e-8 of a value: matrix products over fewer rows add in another order, no more."""
+    """To 1e-8 of a value: matrix products over fewer rows add in another order, no more.
+
+    What the budget carries along the run comes from other rows, so that it agrees to a share of its own error.
+    """
     others = [i for i in range(N) if i not in DAMAGED]
     assert (hurt.table["status"][others] == "ok").all()
     a, b = clean.table.iloc[others], hurt.table.iloc[others]
+    carried = {n[: -len("_stated")] for n in a.columns if n.endswith("_stated")}
     for name in a.select_dtypes(float).columns:
-        np.testing.assert_allclose(a[name], b[name], rtol=1e-8, atol=1e-12, err_msg=name)
+        of = name.partition("_err")[0]
+        if of not in carried:
+            np.testing.assert_allclose(a[name], b[name], rtol=1e-8, atol=1e-12, err_msg=name)
+        elif name == of:
+            assert np.nanmax(np.abs(a[name] - b[name]) / a[f"{name}_err"], initial=0) < 0.2, name
+        else:
+            np.testing.assert_allclose(a[name], b[name], rtol=0.2, err_msg=name)
     for curve in ("chi", "fit", "norm"):
         np.testing.assert_allclose(clean.curves(curve)[1][others], hurt.curves(curve)[1][others], atol=1e-6)
 
@@ -59,12 +69,21 @@ def test_the_growth_is_recovered(clean):
     assert slope == pytest.approx(2e-3, abs=1e-4)
 
 
-def test_s02_is_in_the_error(clean):
-    """N s02 is what a fit determines: a 2.6 % error of s02 is a 2.6 % error of N."""
-    share = clean.table["n_o_err_common"] / clean.table["n_o"]
-    np.testing.assert_allclose(share, 0.02 / 0.77, rtol=1e-3)
-    total = np.hypot(clean.table["n_o_err_own"], clean.table["n_o_err_common"])
-    np.testing.assert_allclose(clean.table["n_o_err"], total, rtol=1e-9)
+def test_the_parts_of_an_error(clean, make_series, tmp_path):
+    """Own and common add in quadrature; N s02 is what a fit determines: 2.6 % of s02 are at least 2.6 % of N."""
+    for table in (
+        clean.table,
+        series(make_series(4, more="audit = false", plain=True), output=tmp_path).table,
+    ):
+        total = np.hypot(table["n_o_err_own"], table["n_o_err_common"])
+        np.testing.assert_allclose(table["n_o_err"], total, rtol=1e-9)
+        share = table["n_o_err_common"] / table["n_o"]
+        if table is clean.table:
+            assert (share > 0.02 / 0.77).all()
+            assert (np.abs(table["n_o"] - 5.8) < table["n_o_err"]).all()  # the truth
+        else:
+            np.testing.assert_allclose(share, 0.02 / 0.77, rtol=1e-3)
+            assert "n_o_stated" not in table
 
 
 def test_every_run_is_audited(clean):

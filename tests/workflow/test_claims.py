@@ -51,6 +51,9 @@ def test_a_trend() -> None:
     assert verdicts(TREND, shrunk) == [FAILS]
     # 0.004 A in a minute: what the rows share cancels in the error of a difference, 0.002 A at this noise
     assert verdicts(TREND | {"end": "1 min"}, result("ccro/s7_co")) == [HOLDS]
+    # the same step at seven times the noise: an error of the difference of 0.008 A decides nothing
+    noisy = result("ccro/s7_co", "noise = 3e-4", "noise = 2e-3")
+    assert verdicts(TREND | {"end": "1 min"}, noisy) == [UNDECIDED]
 
 
 def test_told_apart_needs_a_control_that_does_not_pass_too() -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from benchmarks import _programs
+from benchmarks._programs import cells
 from xasuite.cli import main
 from xasuite.errors import SpecError
 from xasuite.references import fits_dir
 from xasuite.specs import load_spec
 from xasuite.workflow import drawn, ensemble
 from xasuite.workflow.ensemble import JOURNAL, Cell, Ensemble
+from xasuite.workflow.resolve import Context
 
 
 @pytest.fixture
@@ -95,6 +99,24 @@ def test_command_prints_every_quantity_by_both_errors(
     out = run(capsys, *command)  # from the journal
     assert "Within 1" in out
     assert "budget" in out
+
+
+@pytest.mark.parametrize("program", ["larch", "ifeffit"])
+def test_other_programs_are_given_the_same_truths(spec: Path, program: str) -> None:
+    """Foil first, its S02 in N: a shell of about six comes back by each program's own defaults, with an error."""
+    if program == "ifeffit" and shutil.which("ifeffit") is None:
+        pytest.skip("needs ifeffit")
+    source = drawn.Source.of(load_spec(spec))
+    models = ensemble.Models.of(source, Context())
+    table = source.table(0, 3e-4, 1)
+    found = cells(table, source, models, program, getattr(_programs, f"by_{program}"))
+    ours = [c for c in ensemble.fitted(table, source.loaded, models) if c.scheme == "fit"]
+    assert [(c.path, c.quantity, c.truth) for c in found] == [(c.path, c.quantity, c.truth) for c in ours]
+    # the defaults' background costs N up to a half of it (docs/decisions/error_budget.md), R some 0.03 A
+    within = {"n": 3.0, "r": 0.05, "sigma2": 6e-3}
+    for c in found:
+        assert abs(c.value - c.truth) < within[c.quantity], c
+        assert 0 < c.stderr < within[c.quantity], c
 
 
 def run(capsys: pytest.CaptureFixture[str], *argv: str) -> str:

@@ -12,6 +12,7 @@ from xasuite import reduce
 from xasuite.errors import SpecError
 from xasuite.specs import parse_spec
 from xasuite.workflow.resolve import Context, resolve_row
+from xasuite.workflow.run import run_spec
 
 SPEC = """\
 xasuite = 2
@@ -84,6 +85,14 @@ def test_overabsorption(folder: Path) -> None:
         thick.chi.history[-1].settings["factor"] * amplitude(plain), rel=0.05
     )
     assert amplitude(thick) > 1.1 * amplitude(plain)
+
+
+def test_a_corrected_row_keeps_its_own_errors(folder: Path) -> None:
+    """The draws of a budget begin with mu(E) and would leave the correction of chi(k) out of N: the row says that it has none."""
+    extra = 'overabsorption = { formula = "CoC30H60" }'
+    result = run_spec(parse_spec(SPEC.format(data='mu = "fl1 / i0"', reduce=extra), folder / "a.toml"))
+    assert result.rows[0].budget is None
+    assert any("over-absorption have no error budget" in w for w in result.warnings)
 
 
 def test_what_does_not_go_together(folder: Path) -> None:

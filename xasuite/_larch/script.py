@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..expressions import Expression
-from .fitting import python_text
+from .fitting import path_value, python_text
 
 HEAD = '''"""{title}
 
@@ -89,12 +88,8 @@ def _param(p: Any) -> str:
     return f"param({float(p.value)!r}, {_keywords({'vary': bool(p.vary), **bounds, 'name': p.name})})"
 
 
-def _value(expression: Expression) -> float | str:
-    return float(expression({})) if expression.is_constant else python_text(expression)
-
-
 def _path(p: Any, file: str, number: int) -> str:
-    values = {q: _value(getattr(p, q)) for q in _VALUES if _value(getattr(p, q)) != 0.0}
+    values = {q: path_value(getattr(p, q)) for q in _VALUES if path_value(getattr(p, q)) != 0.0}
     amplitude = f"({python_text(p.n)})*({python_text(p.s02)})"
     keys = {"label": f"{number} {p.label}", "degen": 1.0, "s02": amplitude, **values}
     return f"feffpath(str(HERE / {file!r}), {_keywords(keys)})"

@@ -15,7 +15,6 @@ from .plan import Plan
 
 Columns = dict[str, NDArray[Any]]
 NO_FIT = "not fitted"
-SEEN, COMMON = "seen", "common"
 PATH_COLUMNS = ("n", "r", "sigma2")
 STATISTICS = ("chi2", "chi2_reduced", "rfactor", "n_idp", "epsilon_k", "usable_k", "kmax", "step")
 GROUPS = ("log", "xanes", "parameters", "errors", "paths", "statistics", "status")
@@ -46,30 +45,35 @@ def row_columns(plan: Plan, norm: Series) -> Columns:
     return out
 
 
-def parameter_columns(model: Model) -> dict[str, tuple[str, str]]:
-    """The numbers that a fit gives of each row: the field of the fit (or of its marks) that has one, and its name there.
+# by group in the file: the fields of a fit (or of its marks) that hold values, whole errors and the row's own
+_FIELDS = {
+    "parameters": ("values", "stderr", "stderr_fit"),
+    "paths": ("path_values", "path_stderr", "path_stderr_fit"),
+}
+Place = tuple[str, str]  # the group of a value's column, and the group of its errors'
+PARAMETER, PATH = ("parameters", "errors"), ("paths", "paths")
 
-    NAME_err is the whole standard error of NAME; NAME_err_own is the row's own part, from its fit, and
-    NAME_err_common that of held parameters (a foil's s02), which all rows share. The two add in quadrature.
+
+def fitted_names(model: Model) -> dict[str, Place]:
+    """The values that a fit gives of each row, every parameter's and the paths' n, r, sigma2, with the groups of their columns.
+
+    NAME_err is the whole standard error of NAME; NAME_err_own is the row's own part, NAME_err_common what all rows share. The
+    two add in quadrature. Without a budget the own part is the fit's, the common that of held parameters (a foil's s02).
     """
-    out: dict[str, tuple[str, str]] = {}
-    for n in (p.name for p in model.params):
-        out[f"parameters/{n}"], out[f"errors/{n}_err"] = ("values", n), ("stderr", n)
-        out[f"errors/{n}_err_own"], out[f"errors/{n}_err_common"] = ("stderr_fit", n), (COMMON, n)
-    for label in (p.label for p in model.paths):
-        for n in (f"{label}.{q}" for q in PATH_COLUMNS):
-            out[f"paths/{n}"], out[f"paths/{n}_err"] = ("path_values", n), ("path_stderr", n)
-        out[f"paths/{label}.seen"] = (SEEN, label)
-    return out | {f"statistics/{n}": (n, "") for n in STATISTICS}
+    own = {p.name: PARAMETER for p in model.params}
+    return own | {f"{p.label}.{q}": PATH for p in model.paths for q in PATH_COLUMNS}
 
 
-def _value(fit: RowFit, marks: Marks, held: str, name: str) -> Array:
-    if held == SEEN:
-        return marks.seen[name].astype(float)
-    if held == COMMON:
-        return common_part(fit.stderr[name], fit.stderr_fit[name])
-    values = getattr(fit, held)
-    return np.asarray(values[name] if name else values, float)
+def fit_columns(model: Model) -> list[str]:
+    """The names of all columns that a fit gives."""
+    names = [c for name, place in fitted_names(model).items() for c in columns_of(name, place)]
+    return names + [f"paths/{p.label}.seen" for p in model.paths] + [f"statistics/{n}" for n in STATISTICS]
+
+
+def columns_of(name: str, place: Place) -> tuple[str, str, str, str]:
+    """The columns of a value, its error, the row's own part of it and the common one."""
+    group, errors = place
+    return f"{group}/{name}", *(f"{errors}/{name}_err{end}" for end in ("", "_own", "_common"))  # type: ignore[return-value]
 
 
 def common_part(total: Array, own: Array) -> Array:
@@ -78,18 +82,27 @@ def common_part(total: Array, own: Array) -> Array:
     return np.where(np.isfinite(total), rest, np.nan)
 
 
+def _values(fit: RowFit, marks: Marks) -> Columns:
+    """The columns (m,) of a fit's rows."""
+    out: Columns = {}
+    for name, place in fitted_names(fit.model).items():
+        value, total, own = (np.asarray(getattr(fit, held)[name], float) for held in _FIELDS[place[0]])
+        out |= dict(zip(columns_of(name, place), (value, total, own, common_part(total, own)), strict=True))
+    out |= {f"paths/{p.label}.seen": marks.seen[p.label].astype(float) for p in fit.model.paths}
+    return out | {f"statistics/{n}": np.asarray(getattr(fit, n), float) for n in STATISTICS}
+
+
 def fitted_columns(plan: Plan, chi: Series, fit: RowFit | None, rows: NDArray[np.intp]) -> Columns:
     """What a fit gives of the rows `rows`, and each row's status; nothing where it was not fitted."""
     m = len(chi)
     status, reason = np.array(chi.status, object), np.array(chi.reason, object)
     fit_status, undetermined = np.full(m, NO_FIT, object), np.full(m, "", object)
     out: Columns = {}
-    wanted = parameter_columns(plan.model)
     if fit is None:
-        out |= {name: np.full(m, np.nan) for name in wanted}
+        out |= {name: np.full(m, np.nan) for name in fit_columns(plan.model)}
     else:
         marks = mark(plan, fit)
-        out |= {name: spread(_value(fit, marks, *held), rows, m) for name, held in wanted.items()}
+        out |= {name: spread(values, rows, m) for name, values in _values(fit, marks).items()}
         fit_status[rows] = fit.status
         undetermined[rows] = [", ".join(u) for u in marks.undetermined]
         bad = np.flatnonzero(np.array(marks.status, object) != OK)

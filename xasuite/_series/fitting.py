@@ -107,6 +107,7 @@ def _without_absent(plan: Plan, stack: Chi, model: Model, kmax: Array, fit: RowF
             if name in path.n.names:
                 fit.path_values[f"{path.label}.n"][absent] = 0.0
                 fit.path_stderr[f"{path.label}.n"][absent] = total[absent]
+                fit.path_stderr_fit[f"{path.label}.n"][absent] = error[absent]
     return fit
 
 

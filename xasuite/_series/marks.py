@@ -70,9 +70,8 @@ def mark(plan: Plan, fit: RowFit) -> Marks:
 
 def own_error(fit: RowFit, path: PathModel) -> Array:
     """The fit's own standard error (m,) of a path's N: an inherited scale makes no path appear or vanish."""
-    total = fit.path_stderr[f"{path.label}.n"]
-    ratios = [fit.stderr_fit[n] / fit.stderr[n] for n in path.n.names if np.isfinite(fit.stderr_fit[n]).any()]
-    return total * np.max(ratios, axis=0) if ratios else total
+    own, total = (held[f"{path.label}.n"] for held in (fit.path_stderr_fit, fit.path_stderr))
+    return np.where(np.isfinite(own), own, total)
 
 
 def _row(

@@ -114,6 +114,14 @@ class SeriesRun(Presented):
         return self._group("components")
 
     @cached_property
+    def budget(self) -> dict[str, Any]:
+        """How the errors were made: `facts` (JSON: rows sampled, trends), and by name the parts of the error (s, 5) in those rows.
+
+        Empty where the spec asks for the fit's own errors.
+        """
+        return self._group("budget")
+
+    @cached_property
     def truth(self) -> dict[str, Array]:
         """What a closure series was made from; empty for measured data."""
         return self._group("truth")

@@ -15,6 +15,7 @@ from ..specs.load import Loaded, LoadedSpec, as_loaded
 from ..specs.series import SeriesSpec
 from ..workflow.resolve import Context
 from .audit import LIMIT, Auditor, sample_size, summary
+from .budget import budget_along
 from .derived import components_of
 from .plan import Plan
 from .prepare import prepare
@@ -157,7 +158,7 @@ def run_series(
         if todo is not None:
             _work(plan, folder, todo, say, workers=workers, scheduler=scheduler, threads=threads)
             say("writing", len(plan), len(plan))
-            finish(plan, folder, fresh=len(todo), begun=begun)
+            finish(plan, folder, context or Context(), fresh=len(todo), begun=begun)
     return checked(open_run(folder.h5))
 
 
@@ -179,7 +180,7 @@ def _work(plan: Plan, folder: Folder, todo: Sequence[int], say: Progress, **who:
         auditor.close()
 
 
-def finish(plan: Plan, folder: Folder, *, fresh: int, begun: float) -> None:
+def finish(plan: Plan, folder: Folder, context: Context, *, fresh: int, begun: float) -> None:
     """The files of a series whose parts are all there.
 
     Raises SeriesError when no row at all could be used, with the first row's reason.
@@ -190,13 +191,18 @@ def finish(plan: Plan, folder: Folder, *, fresh: int, begun: float) -> None:
 
     with one_blas_thread():  # so that the sums, and the bytes, do not depend on the number of cores
         columns, components = components_of(plan, parts())
-        groups = {"timeline": along_time(plan, parts()), "components": components}
+        asked = time.perf_counter()
+        budget = budget_along(plan, parts(), context)
+        asked = time.perf_counter() - asked
+        line = budget.moved(along_time(plan, parts()))
+        groups = {"timeline": line, "components": components, "budget": budget.group}
         found = filter(None, (folder.found(chunk) for chunk in range(plan.chunks)))
-        extra = Extra(columns, {name: values for name, values in groups.items() if values})
+        extra = Extra(columns | budget.columns, {name: values for name, values in groups.items() if values})
         write_results(plan, folder, parts(), extra, lambda rows: summary(found, rows))
     log = {
         "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "seconds": round(time.perf_counter() - begun, 2),
+        "seconds_of_budget": round(asked, 2),
         "chunks_of_this_run": fresh,
         "chunks": plan.chunks,
         "rows": len(plan),

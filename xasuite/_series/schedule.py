@@ -9,17 +9,16 @@ import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from ..errors import SeriesError
 from ..notices import warn
 from .audit import Sample
+from .cluster import AHEAD, by_cluster
 from .plan import Plan
 from .processes import pool
 from .work import Part, process
 
 ATTEMPTS = 3  # pools that may break before the run gives up
-AHEAD = 2  # chunks a worker has waiting: enough to keep it busy, few enough to bound memory
 
 Done = tuple[Part, Sample | None]
 
@@ -40,7 +39,7 @@ def run_chunks(
     `threads` threads (as many as there are cores).
     """
     if scheduler is not None:
-        yield from _dask(plan, chunks, scheduler)
+        yield from by_cluster(plan, chunks, scheduler, work_alone)
     elif workers > 1:
         yield from _processes(plan, chunks, workers)
     else:
@@ -66,11 +65,6 @@ def work_alone(plan: Plan, chunk: int) -> Done:
     """One chunk on one thread: what a worker runs."""
     with one_blas_thread():
         return process(plan, chunk, 1)
-
-
-def hand_over(plan: Plan) -> Plan:
-    """The plan as a task's result."""
-    return plan
 
 
 def _start(plan: Plan) -> None:
@@ -118,47 +112,3 @@ def _pool(plan: Plan, todo: Sequence[int], workers: int) -> Iterator[tuple[int, 
                 yield running.pop(future), future.result()
     finally:
         workers_of.shutdown(wait=False, cancel_futures=True)
-
-
-def _dask(plan: Plan, chunks: Sequence[int], address: str) -> Iterator[tuple[int, Done]]:
-    client = _client(address)
-    from distributed import as_completed
-
-    try:
-        # a task and not scattered data: what dies with a worker is made again from the scheduler's own copy
-        held = client.submit(hand_over, plan, pure=False)
-        waiting = deque(chunks)
-        ahead = AHEAD * max(1, sum(client.nthreads().values()))
-        names: dict[Any, int] = {}
-
-        def submit() -> Any:
-            chunk = waiting.popleft()
-            future = client.submit(work_alone, held, chunk, pure=False, retries=ATTEMPTS)
-            names[future.key] = chunk
-            return future
-
-        queue = as_completed([submit() for _ in range(min(ahead, len(waiting)))], loop=client.loop)
-        for future in queue:
-            chunk = names.pop(future.key)
-            yield chunk, future.result()
-            future.release()
-            if waiting:
-                queue.add(submit())
-    finally:
-        client.close()
-
-
-def _client(address: str) -> Any:
-    try:
-        from distributed import Client
-    except ImportError:
-        raise SeriesError("--scheduler needs Dask: pip install 'xasuite[dask]'") from None
-    try:
-        client = Client(address, timeout=5, set_as_default=False)
-        if not client.nthreads():
-            client.wait_for_workers(1, timeout=30)
-    except (OSError, TimeoutError, ValueError) as exc:
-        raise SeriesError(
-            f"no Dask scheduler with workers answers at {address}: {exc or type(exc).__name__}"
-        ) from None
-    return client

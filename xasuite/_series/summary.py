@@ -13,18 +13,21 @@ import numpy as np
 
 from ..records.quantities import Quantity, as_printed, quantity
 from ..records.table import Entry, Table, finite
+from .store import LOG
 
 if TYPE_CHECKING:
     from .record import SeriesRun
 
 SHOWN_ROWS = 12
+# what is said of each value of a row, and how its column's name ends
+ERRORS = {"value": "", "stderr": "_err", "own": "_err_own", "common": "_err_common", "stated": "_stated"}
 PATH_QUANTITIES = ("n", "deltar", "sigma2", "e0", "third", "fourth")
 
 
 def shown_names(spec: Mapping[str, Any]) -> dict[str, Quantity]:
     """Parameters as papers write them: n_o is N(Sn-O) where it is one path's n and no other's."""
     uses: dict[str, list[Quantity]] = {}
-    for path in spec["path"]:
+    for path in spec.get("path", []):
         for key in PATH_QUANTITIES:
             if str(path.get(key, "")) in spec["params"]:
                 uses.setdefault(path[key], []).append(quantity(key).within(path["label"]))
@@ -76,7 +79,13 @@ def series_table(run: SeriesRun, most: int = SHOWN_ROWS) -> Table:
     if named:
         notes.append(f"Parameters of the spec: {', '.join(named)}.")
     title = str(spec.get("title", run.path.parent.name))
-    facts = (("Spectra", counted(run)), ("Audit", audited(run)), *timeline_facts(run), *derived_facts(run))
+    facts = (
+        ("Spectra", counted(run)),
+        ("Audit", audited(run)),
+        *budget_facts(run),
+        *timeline_facts(run),
+        *derived_facts(run),
+    )
     return Table.of(title, columns, rows, notes=(*notes, *run.warnings), facts=facts, label=run.kind)
 
 
@@ -91,6 +100,38 @@ def audited(run: SeriesRun) -> str:
     if not a["n"]:
         return str(a["statement"])
     return f"{a['statement']}; largest difference {a['largest']:.1e} standard errors (row {a['row'] + 1}, {a['parameter']})"
+
+
+def budget_facts(run: SeriesRun) -> Iterator[tuple[str, str]]:
+    """How the errors were made, and of every varied parameter its trend with the error of a difference."""
+    if not run.budget:
+        yield "Errors", "the fit's own, scaled by its misfit"
+        return
+    facts = json.loads(run.budget["facts"])
+    yield from (("Errors", note) for note in facts["notes"])
+    if "sampled" not in facts:
+        return
+    said = f"a budget of {facts['sampled']} of {facts['rows']} rows, their common part carried to all"
+    log = run.path.parent / LOG
+    if log.is_file() and "seconds_of_budget" in (kept := json.loads(log.read_text(encoding="utf-8"))):
+        said += f" in {kept['seconds_of_budget']:.1f} s"
+    missed = facts["missed"]
+    yield "Errors", said + ("" if missed is None else f"; errors of rows left out are met to {missed:.0%}")
+    for column, q in varied_columns(run, tomllib.loads(run.spec_text)).values():
+        if column in facts["trends"]:
+            yield "Trend", _trend(run, q, facts["trends"][column])
+
+
+def _trend(run: SeriesRun, q: Quantity, trend: Mapping[str, Any]) -> str:
+    """A trend in words: the change from the first to the last good row, the slope, and of each what rows do not share."""
+
+    def said(of: Mapping[str, float]) -> str:
+        own, common = (of[n] * 10.0**q.power for n in ("own", "common"))
+        return f"{q.text(of['value'], of['stderr'])}{f' {q.shown_unit}' if q.unit else ''} (own {own:.2g}, common {common:.2g})"
+
+    first, last = trend["rows"]
+    slope = f"; {said(trend['slope'])} per {run.time_unit}" if "slope" in trend else ""
+    return f"{q.title} from row {first} to {last}: {said(trend['change'])}{slope}"
 
 
 def held_notes(run: SeriesRun) -> Iterator[str]:
@@ -149,7 +190,7 @@ def series_dict(run: SeriesRun) -> dict[str, Any]:
             "reason": r["reason"],
             "undetermined": [u for u in r["undetermined"].split(", ") if u],
             "params": {
-                n: {k: finite(r[c]) for k, c in (("value", n), ("stderr", f"{n}_err"), ("common", f"{n}_err_common"))} for n in names
+                n: {k: finite(r[f"{n}{end}"]) for k, end in ERRORS.items() if f"{n}{end}" in r} for n in names
             },
             "rfactor": finite(r["rfactor"]),
             "chi2_reduced": finite(r["chi2_reduced"]),
@@ -157,4 +198,7 @@ def series_dict(run: SeriesRun) -> dict[str, Any]:
         for r in run.table.to_dict("records")
     ]  # fmt: skip
     table = str(run.path.with_suffix(".parquet"))
-    return {"file": str(run.path), "table": table, "label": run.kind, "audit": dict(run.audit), "rows": rows}
+    budget = json.loads(run.budget["facts"]) if run.budget else {}
+    return {
+        "file": str(run.path), "table": table, "label": run.kind, "audit": dict(run.audit), "budget": budget, "rows": rows,
+    }  # fmt: skip

@@ -5,11 +5,13 @@ One module a command; a module imports nothing heavy at its top, so that ``xasui
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import functools
 import gc
 import importlib
 import inspect
+import io
 import logging
 import os
 import re
@@ -37,6 +39,8 @@ COMMANDS: tuple[str, ...] = (
     "fit",
     "reproduce",
     "closure",
+    "compare",
+    "posterior",
     "show",
     "layouts",
     "merge",
@@ -158,6 +162,9 @@ def main(argv: list[str] | None = None) -> None:
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     os.environ.pop(QUIET, None)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and "ascii" in codecs.lookup(stream.encoding).name:
+            stream.reconfigure(encoding="utf-8")  # a locale of C has no Å; a JSON document must keep it
     with insistent() as ended:
         code = _run(argv)
         ended.set()
@@ -172,6 +179,10 @@ def _run(argv: list[str] | None) -> int:
         terminated.append(number)
         raise KeyboardInterrupt
 
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return _mistake("the working folder was deleted; change to one that is there")
     in_front = threading.current_thread() is threading.main_thread()
     before = signal.signal(signal.SIGTERM, terminate) if in_front else None
     try:

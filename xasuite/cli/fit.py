@@ -100,9 +100,11 @@ def fit(
 
 def print_result(result: SpecResult) -> None:
     """The table, its footnotes and its warnings on a terminal, and the same data fitted in other ways."""
-    from ..workflow.summary import variants_table
+    from ..workflow.summary import changes_table, variants_table
 
     show(result.summary())
+    if (changes := changes_table(result)) is not None:
+        show(changes)
     verdicts = result.verdicts
     if verdicts and all(v.level == "good" for v in verdicts.values()):
         say("  verdict: good" + (f", all {len(verdicts)} rows" if len(verdicts) > 1 else ""), COLOURS["good"])

@@ -25,7 +25,9 @@ def plot(
     k: Interval = ranged((3.0, 12.0), "--k", help="Range of the transform in 1/A, as in --k 3,12."),
     xlim: Interval | None = ranged(None, "--xlim", help="What is shown of the abscissa."),
     offset: float = typer.Option(0.0, help="Added from curve to curve."),
-    output: Path = typer.Option(Path("plot"), "--output", "-o", help="Stem of the .png and .pdf files."),
+    output: Path = typer.Option(
+        Path("plot"), "--output", "-o", help="Stem of the .png and .pdf files, or one file."
+    ),
 ) -> None:
     """Draw files over each other: mu(E), normalised, chi(k) or |chi(R)|."""
     from .. import exafs, reduce

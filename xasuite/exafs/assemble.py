@@ -11,11 +11,11 @@ import numpy as np
 from ..choices import PATH_VALUES
 from ..records import Array, Chi
 from .engine.kernel_numpy import evaluate
+from .engine.objective import background_basis
 from .engine.program import run, run_all
 from .engine.spread import Spread, everything
 from .equation import at_zero, path_wave
 from .model import Model, Parameter, PathModel
-from .profiles import asymmetric
 from .result import (
     STRONG_CORRELATION,
     FitResult,
@@ -47,8 +47,8 @@ def fit_result(model: Model, sets: Sequence[Chi], problem: Problem, found: Minim
 
     ordered = problem.model.params
     correlations = _correlations(problem.program.names, found.covar)
-    values = asymmetric(problem, found, {key: value(*pair) for key, pair in {**params, **quantities}.items()})
-    parameters = tuple(_parameter(p, values[p.name]) for p in ordered)
+    parameters = tuple(_parameter(p, value(*params[p.name])) for p in ordered)
+    values = {key: value(*pair) for key, pair in quantities.items()}
     states = {p.name: p.state for p in parameters if p.state}
     moving = {p.name for p in ordered if p.vary or p.expr is not None}
     return FitResult(
@@ -63,7 +63,7 @@ def fit_result(model: Model, sets: Sequence[Chi], problem: Problem, found: Minim
         covar=spread.covariance(np.stack([params[p.name][1] for p in ordered], axis=1))[0],
         correlations=correlations,
         n_idp=problem.work.n_idp,
-        n_varys=problem.program.n_varied,
+        n_varys=problem.program.n_varied + problem.work.n_background,
         n_data=sum(g.n_residual for g in problem.goals),
         nfev=found.nfev,
         chi2=found.chi2,
@@ -135,7 +135,6 @@ def _data(sets: Sequence[Chi], problem: Problem, found: Minimum) -> tuple[Fitted
     program, work = problem.program, problem.work
     x = np.concatenate([found.x, program.start[program.n_varied : len(program.names)]])[None]
     weight, n_rows = problem.weights[0, work.weight_of_row], len(work.matrix)
-    data2 = weight * problem.data[0] ** 2
     residual2 = weight * (problem.data[0] - evaluate(work, x)[0][0, :n_rows]) ** 2
     values, _ = run(program, x)
     out, row = [], 0
@@ -148,17 +147,21 @@ def _data(sets: Sequence[Chi], problem: Problem, found: Minimum) -> tuple[Fitted
                 wave = np.zeros(k.size)
                 wave[1:] = path_wave(work.tables, j, k[1:], values[:, j])[0].imag[0]
                 curves[p.label.removeprefix(f"{label}/")] = at_zero(k, wave)
+        background = None
+        if goal.n_background:
+            background = background_basis(k, goal.ranges) @ problem.background(i, found.x)
         out.append(
             FittedData(
                 label=label,
                 k=k,
                 data=problem.chi[i],
-                fit=np.sum(list(curves.values()), axis=0),
+                fit=np.sum([*curves.values(), *([] if background is None else [background])], axis=0),
+                background=background,
                 paths=curves,
                 epsilon_k=tuple(problem.noise[i].tolist()),
                 epsilon_r=tuple((problem.noise[i] / goal.epsilon_scale).tolist()),
                 noise=problem.noise_from[i],
-                rfactor=float(residual2[rows].sum() / data2[rows].sum()),
+                rfactor=float(residual2[rows].sum()) / problem.size_of(i, found.x),
                 n_idp=goal.n_idp,
                 element=chi.element,
                 edge=chi.edge,

@@ -21,7 +21,9 @@ from ..records import OK, Array, Chi
 from . import assemble
 from .engine import kernel_numpy, objective, result
 from .engine.minimise import Backend, solve, status_of
-from .engine.program import Program, compile_model, start_values
+from .engine.program import Program, compile_model, run, start_values
+from .engine.spread import full
+from .equation import path_wave
 from .model import Model, Parameter, PathModel, Restraint
 from .restraints import bound
 from .result import FitResult
@@ -63,10 +65,33 @@ class Problem:
             for i, (k, chi) in enumerate(zip(self.k, self.chi, strict=True))
         ]
 
-    @property
-    def size(self) -> float:
-        """The weighted sum of squares of the data."""
-        return float(self.weights[0, self.work.weight_of_row] @ self.data[0] ** 2)
+    def size(self, x: Array) -> float:
+        """The weighted sum of squares of the data, less the background refined at the varied x (nv,) where there is one."""
+        return sum(self.size_of(i, x) for i in range(len(self.goals)))
+
+    def size_of(self, i: int, x: Array) -> float:
+        """The same of one data set."""
+        plain = self.goals[i].plain or self.goals[i]
+        bare = plain.reduce(self.chi[i][None])[0]
+        if plain.spline is not None:
+            bare = bare - plain.spline @ self.background(i, x)
+        return float(self.weights_of(i)[plain.weight_of_row] @ bare**2)
+
+    def weights_of(self, i: int) -> Array:
+        """The weights (n weights,) of one data set."""
+        first = sum(g.n_weights for g in self.goals[:i])
+        return self.weights[0, first : first + self.goals[i].n_weights]
+
+    def background(self, i: int, x: Array) -> Array:
+        """The background's coefficients of one data set at the varied x (nv,)."""
+        plain = self.goals[i].plain or self.goals[i]
+        values, _ = run(self.program, full(self.program, x[None]))
+        model = np.zeros(plain.k.size)
+        for j, owner in enumerate(self.owner):
+            if owner == i:
+                model += path_wave(self.work.tables, j, plain.k, values[:, j])[0].imag[0]
+        left = plain.reduce(self.chi[i][None])[0] - plain.model_matrix @ model
+        return plain.coefficients(left, self.weights_of(i))
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +151,7 @@ def fit_chi(
         A k range beyond the data.
     """
     sets = [chi] if isinstance(chi, Chi) else list(chi)
-    problem = problem_of(model, sets, epsilon_k)
+    problem = make_problem(model, sets, epsilon_k)
     found = _by_larch(problem, start) if engine == "larch" else _by_engine(problem, start, backend)
     return assemble.fit_result(model, sets, problem, found, engine)
 
@@ -148,7 +173,7 @@ def _minimum(problem: Problem, solution: kernel_numpy.Solution) -> Minimum:
         response=solution.carried[0],
         chi2=chi2,
         chi2_reduced=chi2 / free,
-        rfactor=(chisq - restraints) / problem.size,
+        rfactor=(chisq - restraints) / problem.size(solution.x[0]),
         step=float(solution.step[0]),
         nfev=int(solution.evaluations[0]),
         success=status == OK,
@@ -169,12 +194,13 @@ def _by_larch(problem: Problem, start: Mapping[str, float] | None) -> Minimum:
         for p in problem.model.params
     ]
     out = larch.fit(params, per_set, problem.model.range, problem.larch_noise, problem.program.restraints)
+    nv = problem.program.n_varied
     x = begin.copy()
     x[: problem.program.n_varied] = [out.values[n] for n in problem.program.names[: problem.program.n_varied]]
     here = _minimum(problem, kernel_numpy.at(problem.work, problem.data, problem.weights, x[None]))
     return replace(
         here,
-        covar=np.full_like(here.covar, np.nan) if out.covar is None else out.covar,
+        covar=np.full_like(here.covar, np.nan) if out.covar is None else out.covar[:nv, :nv],
         chi2=out.chi2,
         chi2_reduced=out.chi2_reduced,
         rfactor=out.rfactor,
@@ -184,8 +210,8 @@ def _by_larch(problem: Problem, start: Mapping[str, float] | None) -> Minimum:
     )
 
 
-def problem_of(model: Model, sets: Sequence[Chi], epsilon_k: float | None) -> Problem:
-    """Data sets, parameters and paths as a minimiser takes them. Raises FitError and RangeError as `fit_chi` does."""
+def make_problem(model: Model, sets: Sequence[Chi], epsilon_k: float | None) -> Problem:
+    """What `fit_chi` minimises; it raises the same."""
     labels = _labels(sets)
     params, per_set, restraints = _expand(model, labels, _variables(model, sets, labels))
     grids = [_on_grid(c, label) for c, label in zip(sets, labels, strict=True)]
@@ -207,12 +233,14 @@ def problem_of(model: Model, sets: Sequence[Chi], epsilon_k: float | None) -> Pr
     flat = Model(tuple(params), tuple(paths), model.range, restraints)
     if not flat.varied:
         raise FitError("no parameter is varied: give one of them a guess")
-    program = compile_model(flat, sum(g.n_idp for g in goals))
+    program = compile_model(flat, sum(g.n_idp - g.n_background for g in goals))
     noise = [
         goal.noise_of(chi[None], epsilon_k)[0] if e is None else goal.mean_noise(e)
         for goal, (_, chi), e in zip(goals, grids, errors, strict=True)
     ]
     known = [epsilon_k is not None or e is not None for e in errors]
+    weights = [goal.weights(n[None], k)[0] for goal, n, k in zip(goals, noise, known, strict=True)]
+    goals = [(goal.plain or goal).projected(w) for goal, w in zip(goals, weights, strict=True)]
     in_k = model.range.space == "k"
     return Problem(
         model=flat,
@@ -233,7 +261,7 @@ def problem_of(model: Model, sets: Sequence[Chi], epsilon_k: float | None) -> Pr
             for e, k, n, goal in zip(errors, known, noise, goals, strict=True)
         ),
         data=np.hstack([goal.reduce(chi[None]) for goal, (_, chi) in zip(goals, grids, strict=True)]),
-        weights=np.hstack([goal.weights(n[None], k) for goal, n, k in zip(goals, noise, known, strict=True)]),
+        weights=np.hstack(weights)[None],
     )
 
 

@@ -72,7 +72,10 @@ class PathModel:
 
 @dataclass(frozen=True)
 class FitRange:
-    """Where the fit looks: k in 1/A and R in A (not corrected for phase), k weights, windows."""
+    """Where the fit looks: k in 1/A and R in A (not corrected for phase), k weights, windows.
+
+    With `background` a spline for what lies below r[0] is refined with the fit, which then looks from R = 0 to r[1].
+    """
 
     k: tuple[float, float]
     r: tuple[float, float]
@@ -83,11 +86,12 @@ class FitRange:
     dk2: float | None = None
     dr: float = 0.0
     rwindow: str = "hanning"
+    background: bool = False
 
     @property
     def n_idp(self) -> float:
-        """Independent points, 1 + 2 dk dR / pi (Stern 1993; docs/decisions/n_idp.md)."""
-        return independent_points(self.k, self.r)
+        """Independent points, 1 + 2 dk dR / pi (Stern 1993; docs/decisions/n_idp.md); from R = 0 where the background is refined."""
+        return independent_points(self.k, (0.0, self.r[1]) if self.background else self.r)
 
 
 @dataclass(frozen=True)

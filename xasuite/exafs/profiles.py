@@ -7,24 +7,25 @@ For parameters near a bound and for strongly correlated ones, where the covarian
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
-from ..records import Array
+from ..choices import PATH_VALUES
+from ..records import Array, Chi
 from .engine import kernel_numpy
 from .engine.spread import everything
-from .result import STRONG_CORRELATION, Value
-
-if TYPE_CHECKING:
-    from .fit import Minimum, Problem
+from .fit import Problem, make_problem
+from .result import STRONG_CORRELATION, FitResult, FittedPath, Value
 
 # a bound nearer than this many standard errors makes the interval one-sided
 NEAR = 2.0
 # an end that differs from the standard error by less is the standard error
 _SAME = 0.1
+# chi-square at one standard error within this part of the wanted rise, on both sides: the ends are within 8 % of it
+_STRAIGHT = 0.15
 # ends are found to this part of their distance
 _PRECISION = 2e-3
 # steps of the search for a bracket, each twice as far
@@ -43,45 +44,90 @@ class Interval:
     high: Array
 
 
-def doubtful(problem: Problem, found: Minimum) -> tuple[int, ...]:
+def with_profiles(fit: FitResult, chi: Chi | Sequence[Chi], *, epsilon_k: float | None = None) -> FitResult:
+    """The fit with asymmetric errors of the parameters that need them, and of what follows from one of them alone.
+
+    Parameters
+    ----------
+    fit : FitResult
+        What fit_chi gave.
+    chi, epsilon_k :
+        What it took.
+
+    Returns
+    -------
+    FitResult
+        With `plus` and `minus` in the values of parameters near a bound or strongly correlated, and of path quantities that depend
+        on such a parameter and on no other.
+    """
+    problem = make_problem(fit.model, [chi] if isinstance(chi, Chi) else list(chi), epsilon_k)
+    values = {p.name: p.value for p in fit.parameters}
+    x = np.array([values[n].value for n in problem.program.names[: problem.program.n_varied]])
+    covar = _at(problem, x).covar[0] * _rise(problem, x)
+    ends = intervals(problem, x, doubtful(problem, x, covar))
+    if not ends:
+        return fit
+    values |= {f"{p.data}/{p.label}.{q}": getattr(p, q) for p in fit.paths for q in (*PATH_VALUES, "r")}
+    changed = _changed(problem, x, ends, values)
+    return replace(
+        fit,
+        parameters=tuple(replace(p, value=changed.get(p.name, p.value)) for p in fit.parameters),
+        paths=tuple(_path(p, changed) for p in fit.paths),
+    )
+
+
+def _path(p: FittedPath, changed: Mapping[str, Value]) -> FittedPath:
+    own: dict[str, Any] = {
+        q: value for q in (*PATH_VALUES, "r") if (value := changed.get(f"{p.data}/{p.label}.{q}")) is not None
+    }
+    return replace(p, **own)
+
+
+def doubtful(problem: Problem, x: Array, covar: Array) -> tuple[int, ...]:
     """The varied parameters that are near a bound (2 standard errors) or correlated with another by 0.9 or more."""
     program = problem.program
-    sigma = np.sqrt(np.diag(found.covar))
+    sigma = np.sqrt(np.diag(covar))
     with np.errstate(invalid="ignore"):
-        correlation = np.abs(found.covar / np.outer(sigma, sigma))
+        correlation = np.abs(covar / np.outer(sigma, sigma))
         np.fill_diagonal(correlation, 0.0)
-        near = np.minimum(found.x - program.lower, program.upper - found.x) < NEAR * sigma
-        held = (found.x <= program.lower) | (found.x >= program.upper)
+        near = np.minimum(x - program.lower, program.upper - x) < NEAR * sigma
+        held = (x <= program.lower) | (x >= program.upper)
         strong = (correlation >= STRONG_CORRELATION).any(axis=0)
     return tuple(np.flatnonzero(near | held | strong).tolist())
 
 
-def intervals(problem: Problem, found: Minimum, which: Iterable[int]) -> dict[str, Interval]:
-    """The profile intervals of some varied parameters, at a rise of reduced chi-square.
+def intervals(problem: Problem, x: Array, which: Iterable[int]) -> dict[str, Interval]:
+    """The profile intervals of some varied parameters about the minimum x (nv,), at a rise of reduced chi-square.
 
     Parameters
     ----------
     problem : Problem
-    found : Minimum
-        Of that problem.
+    x : (nv,)
+        Its minimum.
     which : iterable of int
         Numbers of varied parameters.
 
     Returns
     -------
     dict
-        By name. A parameter on whose way a lower minimum lies is left out.
+        By name. Left out are parameters whose chi-square is a parabola, and those on whose way a lower minimum lies.
     """
     out: dict[str, Interval] = {}
-    best = float(_at(problem, found.x).chisq[0])
-    if best < _EXACT * problem.size:
+    if _rise(problem, x) < _EXACT * problem.size(x):
         return out
-    rise = best / (problem.work.points - problem.program.n_varied)
     for i in which:
-        ends = [_end(problem, found, i, side, best, rise) for side in (-1, 1)]
-        if all(e is not None for e in ends):
-            out[problem.program.names[i]] = Interval(*ends)  # type: ignore[arg-type]
+        low, high = (_Search(problem, x, i, side) for side in (-1, 1))
+        if low.straight() and high.straight():
+            continue
+        ends = low.end(), high.end()
+        if ends[0] is not None and ends[1] is not None:
+            out[problem.program.names[i]] = Interval(ends[0], ends[1])
     return out
+
+
+def _rise(problem: Problem, x: Array) -> float:
+    """By how much one standard error raises the sum of squares."""
+    return float(_at(problem, x).chisq[0]) / (problem.work.points - problem.program.n_varied)
 
 
 def _at(problem: Problem, x: Array, free: bool = False) -> kernel_numpy.Solution:
@@ -95,44 +141,55 @@ def _at(problem: Problem, x: Array, free: bool = False) -> kernel_numpy.Solution
     return kernel_numpy.at(work, problem.data, problem.weights, full[None])
 
 
-def _end(problem: Problem, found: Minimum, i: int, side: int, best: float, rise: float) -> Array | None:
-    """All varied values where chi-square has risen by `rise` on one side of a parameter, or its bound is reached."""
-    from scipy.optimize import brentq
+class _Search:
+    """One end of one parameter's interval: chi-square at values of it, each with all others fitted."""
 
-    program = problem.program
-    bound = float(program.upper[i] if side > 0 else program.lower[i])
-    start = float(found.x[i])
-    covar = _at(problem, found.x, free=True).covar[0] * rise
-    sigma = math.sqrt(covar[i, i])
-    if not sigma > 0:
-        return None
-    reached: dict[float, Array] = {start: found.x}
-    heights = {start: -1.0}
+    def __init__(self, problem: Problem, x: Array, i: int, side: int) -> None:
+        self.problem, self.i, self.side = problem, i, side
+        here = _at(problem, x, free=True)
+        self.best, self.rise = float(here.chisq[0]), _rise(problem, x)
+        self.covar = here.covar[0] * self.rise
+        self.sigma = math.sqrt(self.covar[i, i])
+        self.start = float(x[i])
+        self.bound = float((problem.program.upper if side > 0 else problem.program.lower)[i])
+        self.reached: dict[float, Array] = {self.start: x}
+        self.heights = {self.start: -1.0}
 
-    def above(value: float) -> float:
+    def above(self, value: float) -> float:
         """How far chi-square lies above the wanted one, in units of the rise."""
-        if value not in heights:
-            nearest = min(reached, key=lambda v: abs(v - value))
-            guess = reached[nearest] + (value - nearest) * covar[i] / covar[i, i]
-            chisq, reached[value] = _held(problem, i, value, guess)
-            heights[value] = (chisq - best) / rise - 1.0
-        return heights[value]
+        if value not in self.heights:
+            nearest = min(self.reached, key=lambda v: abs(v - value))
+            guess = (
+                self.reached[nearest] + (value - nearest) * self.covar[self.i] / self.covar[self.i, self.i]
+            )
+            chisq, self.reached[value] = _held(self.problem, self.i, value, guess)
+            self.heights[value] = (chisq - self.best) / self.rise - 1.0
+        return self.heights[value]
 
-    inner, outer = start, start + side * sigma
-    for _ in range(_STEPS):
-        outer = min(outer, bound) if side > 0 else max(outer, bound)
-        if outer == start:
-            return found.x
-        height = above(outer)
-        if height < -1.0 - _LOWER or not math.isfinite(height):
-            return None
-        if height >= 0:
-            end = float(brentq(above, inner, outer, xtol=_PRECISION * sigma))
-            return reached[min(reached, key=lambda v: abs(v - end))]
-        if outer == bound:
-            return reached[outer]
-        inner, outer = outer, outer + (outer - start)
-    return None
+    def straight(self) -> bool:
+        """Whether one standard error away, within the bound, chi-square is what a parabola says."""
+        if not self.sigma > 0:
+            return True
+        first = self.start + self.side * self.sigma
+        return (self.bound - first) * self.side > 0 and abs(self.above(first)) < _STRAIGHT
+
+    def end(self) -> Array | None:
+        """All varied values where the wanted rise or the bound is reached; None where a lower minimum or no end is found."""
+        from scipy.optimize import brentq
+
+        inner, outer = self.start, self.start + self.side * self.sigma
+        for _ in range(_STEPS):
+            outer = min(outer, self.bound) if self.side > 0 else max(outer, self.bound)
+            height = self.above(outer)
+            if height < -1.0 - _LOWER or not math.isfinite(height):
+                return None
+            if height >= 0:
+                found = float(brentq(self.above, inner, outer, xtol=_PRECISION * self.sigma))
+                return self.reached[min(self.reached, key=lambda v: abs(v - found))]
+            if outer == self.bound:
+                return self.reached[outer]
+            inner, outer = outer, outer + (outer - self.start)
+        return None
 
 
 def _held(problem: Problem, i: int, value: float, guess: Array) -> tuple[float, Array]:
@@ -146,27 +203,21 @@ def _held(problem: Problem, i: int, value: float, guess: Array) -> tuple[float, 
     return float(solution.chisq[0]), solution.x[0]
 
 
-def asymmetric(problem: Problem, found: Minimum, values: dict[str, Value]) -> dict[str, Value]:
-    """Parameters and path quantities ("label.quantity") with asymmetric errors where they need them.
-
-    What follows from one profiled parameter alone takes its ends; what follows from several keeps its standard error.
-    """
-    which = doubtful(problem, found)
-    ends = intervals(problem, found, which) if which else {}
-    if not ends:
-        return values
+def _changed(
+    problem: Problem, x: Array, ends: Mapping[str, Interval], values: Mapping[str, Value]
+) -> dict[str, Value]:
+    """By key the values whose errors differ upwards and downwards: parameters, and quantities that depend on one of them alone."""
     nv = problem.program.n_varied
-    here = everything(problem.program, problem.model, found.x[None])
+    here = everything(problem.program, problem.model, x[None])
     moving = {key: np.flatnonzero(slope[0, :nv]) for keyed in here for key, (_, slope) in keyed.items()}
-    out = dict(values)
+    out: dict[str, Value] = {}
     for name, interval in ends.items():
         i = problem.program.names.index(name)
-        own = [key for key, by in moving.items() if by.tolist() == [i]]
         both = np.stack([interval.low, interval.high])
         there = {
             k: v[0] for keyed in everything(problem.program, problem.model, both) for k, v in keyed.items()
         }
-        for key in own:
+        for key in (key for key, by in moving.items() if by.tolist() == [i]):
             out[key] = _with_ends(values[key], there[key])
     return out
 

@@ -175,7 +175,8 @@ class FittedRestraint:
 class FittedData:
     """One data set of a fit: curves on k (nk,) in 1/A and its own statistics.
 
-    `epsilon_k`, `epsilon_r` have one entry a k weight; `noise` says how they were made.
+    `epsilon_k`, `epsilon_r` have one entry a k weight; `noise` says how they were made. `background` (nk,) is the one that
+    was refined with the fit, and part of `fit`.
     """
 
     label: str
@@ -192,6 +193,7 @@ class FittedData:
     edge: str = ""
     e0: float = math.nan
     edge_step: float = math.nan
+    background: Array | None = None
     source: Source = field(default_factory=Source)
     history: tuple[Step, ...] = ()
     notes: tuple[str, ...] = ()

@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 
 from ..errors import SpecError, XasuiteError
 from ..exafs import fourier
+from ..exafs.fit import fit_chi
 from ..exafs.result import FitResult
 from ..notices import collected
 from ..records import Chi, Normalized, Spectrum, Transform
 from ..specs.load import LoadedSpec, parse_spec
 from ..specs.schema import Data, Fit, Reduce, Sample, Spec
-from ..workflow.fits import Row, fit_rows
+from ..workflow.fits import Row
 from ..workflow.resolve import (
     Context,
     check_edge,
@@ -82,19 +83,19 @@ class Analysis:
         )
         yield "chi", chi
         yield "transform", transform(chi, spec.fit)
-        if fit and spec.path:
+        if fit and spec.structures:
             yield "fit", self._fit(loaded, Row(entry.label, read.kind, chi, norm, read.origin))
 
     def _fit(self, loaded: LoadedSpec, row: Row) -> FitResult:
         spec = loaded.spec
         if spec.fit.together and len(spec.data) > 1:
             raise SpecError("rows that are fitted together are not fitted while you change them: press Fit")
-        key = (str(loaded.path.parent), repr(spec.path), repr(spec.params), spec.fit, spec.sample)
+        key = (str(loaded.path.parent), repr(spec.structures), repr(spec.params), spec.fit, spec.sample)
         model = self._keep("model", key, lambda: resolve_model(loaded, self.context))
-        fits, failed = fit_rows(model, [row], spec.fit, backend="numba")
-        for error in failed.values():
-            raise error
-        return fits[0]
+        return fit_chi(
+            model.of(row.label, row.chi.variables), row.chi, epsilon_k=spec.fit.epsilon_k, engine=spec.fit.engine,
+            backend="numba",
+        )  # fmt: skip
 
     def _keep(self, name: str, key: Hashable, make: Callable[[], T]) -> T:
         last = self._kept.get(name)
@@ -114,7 +115,7 @@ def load_draft(text: str, path: Path) -> LoadedSpec:
     Raises SpecError with every mistake, pydantic's for a draft's single tables included.
     """
     tables = tomllib.loads(text)
-    if tables.get("path"):
+    if tables.get("path") or tables.get("shells"):
         return parse_spec(text, path)
     draft = Spec.model_construct(
         xasuite=tables["xasuite"],

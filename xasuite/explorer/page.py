@@ -240,7 +240,7 @@ class Page:
             return
         document.on_session_destroyed(lambda _: self.fit.budgets.end())
         document.add_periodic_callback(self._look, LOOK)
-        if self.session.view.loaded.spec.path:
+        if self.session.view.loaded.spec.structures:
             self.session.say("fits ...")
             document.add_timeout_callback(self.session.refresh, 300)
 
@@ -265,7 +265,7 @@ class Page:
         p = self.plots
         plots = column(
             row(p.mu, p.norm, sizing_mode="stretch_width"), row(p.k, p.r, sizing_mode="stretch_width"),
-            self.session.message, self.fit.table, self.keys, sizing_mode="stretch_width",
+            self.fit.table, self.session.message, self.keys, sizing_mode="stretch_width",
         )  # fmt: skip
         return row(tabs, plots, sizing_mode="stretch_width")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -230,6 +231,7 @@ def _from_cif(text: str, name: str, source: Source) -> Crystal:
 def _parsed_cif(text: str, name: str, source: Source) -> Crystal:
     from pymatgen.io.cif import CifParser
 
+    _check_numbers(text, source)
     try:
         with silenced():
             # Occupancies of mixed sites written as separate atoms may sum to 1 only within rounding.
@@ -240,6 +242,21 @@ def _parsed_cif(text: str, name: str, source: Source) -> Crystal:
     if not structures:
         raise CrystalError(f"{source} holds no crystal: it needs a cell, a space group and atom sites")
     return _from_structure(structures[0], name, source)
+
+
+def _check_numbers(text: str, source: Source) -> None:
+    """Raises CrystalError for a cell or a position that is no number: the parser's C code ends the process on some."""
+    for key, value in re.findall(r"^\s*(_cell_(?:length|angle)_\w+)[ \t]+(\S+)", text, re.M):
+        number = re.fullmatch(r"\+?(\d+\.?\d*(?:[eE][-+]?\d{1,3})?|\.\d+)(\(\d+\))?", value)
+        if not number or not 1e-2 < float(number[1]) < 1e4:
+            raise CrystalError(
+                f"{source} cannot be read as a CIF: {key} = {value[:40]} is no length or angle of a cell"
+            )
+    for word in text[max(text.find("_atom_site_"), 0) :].split():
+        if word.lower().lstrip("+-") in {"nan", "inf", "infinity"}:
+            raise CrystalError(
+                f"{source} cannot be read as a CIF: {word} stands among the numbers of its atoms"
+            )
 
 
 def _from_lattice(lattice: Lattice) -> Crystal:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,7 +115,13 @@ def make_cluster(
 
 
 def feff_inp(
-    cluster: Cluster, *, edge: str = "K", radius: float = 6.0, program: str = "feff8l", scf: bool = False
+    cluster: Cluster,
+    *,
+    edge: str = "K",
+    radius: float = 6.0,
+    program: str = "feff8l",
+    scf: bool = False,
+    polarization: Sequence[float] = (),
 ) -> str:
     """The text of feff.inp: FEFF8's cards, or FEFF6's for feff6l.
 
@@ -131,6 +137,8 @@ def feff_inp(
         feff8l or feff6l.
     scf : bool
         Self-consistent potentials (feff8l only, minutes).
+    polarization : sequence of three numbers, optional
+        The direction of the electric field (FEFF's card POLARIZATION); left out, the mean over all directions.
 
     Returns
     -------
@@ -164,6 +172,8 @@ def feff_inp(
         cards = _feff6_cards(edge, radius)
     else:
         cards = _feff8_cards(edge, radius, scf, cluster.periodic)
+    if polarization:
+        cards.append("POLARIZATION " + " ".join(f"{x:.6f}" for x in polarization))
     return "\n".join([f"TITLE {cluster.title}", *cards, *_potentials(cluster), *_atoms(cluster), "END", ""])
 
 

@@ -28,6 +28,7 @@ def find_paths(
     substitute: Mapping[str, str] | None = None,
     program: str = "feff8l",
     scf: bool = False,
+    polarization: Sequence[float] = (),
     timeout: float | None = None,
 ) -> tuple[FeffPath, ...]:
     """FEFF's scattering paths around an absorber, shortest first.
@@ -50,6 +51,9 @@ def find_paths(
         feff8l or feff6l.
     scf : bool
         self-consistent potentials (feff8l only, minutes).
+    polarization : sequence of three numbers, optional
+        The direction of the electric field in the crystal's Cartesian axes, for a single crystal; left out, the mean over all
+        directions. The paths of one distance are then those of each angle to it.
     timeout : float, optional
         s; by default 300, with scf 1200.
 
@@ -68,10 +72,17 @@ def find_paths(
     if not radius > 0:
         raise CrystalError(f"{structure.name}: a radius of {radius:g} A holds no path; take 3 to 10 A")
     cluster = make_cluster(structure, absorber=absorber, radius=rim(radius), site=site, substitute=substitute)
-    text = feff_inp(cluster, edge=edge, radius=radius, program=program, scf=scf)
+    field = tuple(float(x) for x in polarization)
+    if field and (len(field) != 3 or not any(field)):
+        raise CrystalError(
+            f"{structure.name}: polarization = {list(polarization)} is no direction: three numbers, not all 0"
+        )
+    text = feff_inp(cluster, edge=edge, radius=radius, program=program, scf=scf, polarization=field)
     limit = timeout if timeout is not None else (_SCF_TIMEOUT if scf else TIMEOUT)
     run = run_feff(text, program=program, timeout=limit, label=cluster.title)
     origin = f"{cluster.title}, {edge} edge, {program}{' SCF' if scf else ''}"
+    if field:
+        origin += f", polarization {' '.join(f'{x:g}' for x in field)}"
     found = _paths_of(run, origin)
     if not found:
         raise FeffError(f"{cluster.title}: FEFF found no path within {radius:g} A; take a larger radius")
@@ -176,11 +187,12 @@ def select(
     paths: Sequence[FeffPath],
     *,
     scatterer: str | None = None,
+    legs: Sequence[str] = (),
     shell: int = 1,
     path: int | None = None,
     within: float = SHELL_GAP,
 ) -> FeffPath:
-    """One path: by FEFF's own number (`path`), or the one that stands for a shell of an element.
+    """One path: by FEFF's own number (`path`), by the atoms that it passes, or the one that stands for a shell of an element.
 
     `shell` counts the element's shells from the absorber; a split shell (2+2+2 oxygen of a distorted
     perovskite, hcp's 6+6) is one unless `within` is 0 or the path is named by its number.
@@ -191,8 +203,10 @@ def select(
         Of `find_paths`.
     scatterer : str, optional
         The scattering element.
+    legs : sequence of str
+        The atoms that the path passes, in its order or the other way round: ("O", "Co") for absorber-O-Co-absorber.
     shell : int
-        Which shell of the element, from the absorber.
+        Which shell of the element, from the absorber; with `legs` which of the paths, the shortest first.
     path : int, optional
         The file.
     within : float
@@ -224,6 +238,8 @@ def select(
                     )
                 return candidate
         raise CrystalError(f"{origin}: no path {path}; FEFF numbered them {_numbers(paths)}")
+    if legs:
+        return _along(paths, list(legs), shell, origin)
     if scatterer is None:
         raise CrystalError(f"{origin}: name a scatterer or FEFF's path number")
     found = shells(paths, scatterer, within=within)
@@ -234,6 +250,23 @@ def select(
         listed = ", ".join(f"{s.number}: {s.reff:.3f} A" for s in found)
         raise CrystalError(f"{origin}: no shell {shell} of {scatterer}; there are {listed}")
     return found[shell - 1].path
+
+
+def _along(paths: Sequence[FeffPath], legs: list[str], number: int, origin: str) -> FeffPath:
+    """The path number `number` (from 1, by length) that passes these atoms."""
+    found = sorted(
+        (p for p in paths if [s.strip() for s in p.scatterers] in (legs, legs[::-1])),
+        key=lambda p: (p.reff, p.index),
+    )
+    if not found:
+        there = dict.fromkeys("-".join(p.scatterers) for p in sorted(paths, key=lambda p: p.reff))
+        raise CrystalError(
+            f"{origin}: no path passes {'-'.join(legs)}; there are {', '.join(list(there)[:12])}"
+        )
+    if not 1 <= number <= len(found):
+        listed = ", ".join(f"{i}: {p.reff:.3f} A" for i, p in enumerate(found, 1))
+        raise CrystalError(f"{origin}: no path {number} along {'-'.join(legs)}; there are {listed}")
+    return found[number - 1]
 
 
 def _numbers(paths: Sequence[FeffPath]) -> str:

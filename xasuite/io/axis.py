@@ -12,7 +12,7 @@ from ..records import Array
 from . import clean, names
 from .table import Table
 
-MIN_POINTS = 5
+MIN_POINTS = 10
 LOWEST, HIGHEST = 30.0, 200_000.0
 
 # In the order of preference: what was measured before what was asked for.

@@ -20,6 +20,8 @@ from .table import Table
 OFF_BELOW, OFF_ABOVE = 8.0, 20.0
 # eV beyond which a jump is of another edge than the one asked for
 FAR = 60.0
+# no sample absorbs so much
+MOST_MU = 1e6
 # Pixels stand as energies from here on while the polynomial is still to be found, far above what `usable` drops
 PIXELS_FROM = 1000.0
 _COMBINED = {"L23", "L2,3", "L3,2", "L32"}
@@ -71,6 +73,7 @@ def finish(table: Table, source: Source, asked: Asked) -> Scan:
     mu = _mu(raw, element)
     reference = _reference(raw, mu)
     _drop(raw, mu, reference)
+    _refuse_beyond(raw, mu)
     element, edge = _element(raw, mu, element, edge)
     return Scan(
         energy=raw.energy,
@@ -232,6 +235,16 @@ def _drop(raw: _Raw, mu: str, reference: str) -> None:
                 f"{raw.where}: {mu} is finite at only {np.count_nonzero(good)} of {good.size} points"
             )
         raw.energy, raw.channels = raw.energy[good], {n: v[good] for n, v in channels.items()}
+
+
+def _refuse_beyond(raw: _Raw, mu: str) -> None:
+    """Raises ReadError where a column that is taken as mu itself is no absorption; a ratio of counts may be anything."""
+    values = np.abs(raw.values(mu))
+    if "/" not in mu and values.size and np.nanmax(values, initial=0.0) > MOST_MU:
+        raise ReadError(
+            f"{raw.where}: {mu} reaches {np.nanmax(values):.4g}, which is no absorption; if it is in other units write "
+            f'them into mu = "{mu}/1e6" (--mu)'
+        )
 
 
 def _element(raw: _Raw, mu: str, element: str, edge: str) -> tuple[str, str]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import difflib
-import gzip
 import hashlib
-import zlib
 from pathlib import Path
+
+import numpy as np
 
 from ..errors import DataError, ReadError, XasuiteError
 from ..notices import warn
 from ..records import Scan, Source
 from .axis import Asked
 from .finish import finish
+from .limits import contents, unpacked
 from .sweeps import split
 from .table import Table
 
@@ -27,7 +28,6 @@ _BINARY = {
     b"\xfd7zXZ": "an xz archive",
     b"CDF\x01": "a netCDF file",
 }
-MAX_BYTES = 2_000_000_000
 
 
 def read_one(
@@ -54,7 +54,7 @@ def read_as(path: str | Path, asked: Asked) -> Scan:
 def load_group(path: str | Path) -> tuple[Table, Source]:
     """The table of one group of a file as it stands there: the group named, or the only one that is usable."""
     file, group = split_group(path)
-    tables, source = _load(file)
+    tables, source = _load(file, group)
     if group:
         table = _pick(tables, group, file)
     elif len(tables) == 1:
@@ -216,7 +216,7 @@ def _pick(tables: list[Table], group: str, file: Path) -> Table:
     raise ReadError(f"{file} has no group {group!r}; the nearest are {', '.join(near)}")
 
 
-def _bytes(file: Path) -> bytes:
+def _bytes(file: Path, most: int = 0) -> bytes:
     try:
         if file.is_dir():
             inside = sorted(p.name for p in file.iterdir() if p.is_file())[:5]
@@ -226,9 +226,7 @@ def _bytes(file: Path) -> bytes:
             )
         if not file.exists():
             raise ReadError(f"{file} does not exist{_nearest(file)}")
-        if file.stat().st_size > MAX_BYTES:
-            raise ReadError(f"{file} is larger than {MAX_BYTES / 1e9:.0f} GB; split it")
-        return file.read_bytes()
+        return contents(file, most)
     except OSError as exc:
         raise ReadError(f"{file} cannot be read: {exc.strerror or exc}") from None
     except ValueError as exc:
@@ -247,16 +245,24 @@ def _nearest(file: Path) -> str:
     return f"; near it lie {', '.join(folded[n] for n in near)}" if near else "; check the path"
 
 
-def _load(file: Path) -> tuple[list[Table], Source]:
-    """Parse a file into tables, and its Source without a group."""
+def _load(file: Path, group: str = "") -> tuple[list[Table], Source]:
+    """Parse a file into tables, and its Source without a group.
+
+    Of an HDF5 file a `group` of exactly that name is read alone; the hash is then of its numbers and not of the file.
+    """
+    if group and _bytes(file, len(_HDF5)) == _HDF5:
+        from .formats.hdf5 import parse_hdf5
+
+        tables = parse_hdf5(file, str(file), group)
+        digest = hashlib.sha256()
+        for table in tables:
+            digest.update(np.ascontiguousarray(table.columns).data)
+        return tables, Source(str(file), "", digest.hexdigest())
     raw = _bytes(file)
     source = Source(str(file), "", hashlib.sha256(raw).hexdigest())
     content = raw
     if content[:2] == _GZIP:
-        try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError, zlib.error) as exc:
-            raise ReadError(f"{file} is gzipped and damaged: {exc}") from None
+        content = unpacked(content, str(file))
     if not content.strip():
         raise ReadError(f"{file} is empty")
     if content[:8] == _HDF5:

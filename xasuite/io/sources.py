@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io as _io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,11 +19,14 @@ from ..records import Array, Scan, Source
 from . import clean
 from .axis import Asked
 from .formats import nxxas
-from .formats.hdf5 import energy_axis, entry_of, row_values
+from .formats.hdf5 import energy_axis, entry_of, row_values, tables_in
+from .formats.members import members_of
+from .isolated import isolated
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 # names under which files of one scan are kept as text: such a file is not opened before it is read
 _TEXT = re.compile(r"(\.(txt|dat|xmu|xdi|csv|tsv|asc|ascii|nor|norm|prn|ddf|chi|\d+))?$", re.I)
+PATTERN_SECONDS = 5.0
 FILE, GROUP, MEMBER, STACK = "file", "group", "member", "stack"
 Indices = NDArray[np.intp]
 
@@ -147,6 +149,7 @@ def find_scans(patterns: Sequence[str], places: Iterable[Path]) -> Scans:
         pattern, _, groups = text.partition("::")
         found = find_entries(find_files([pattern], places)).entries
         if groups:
+            check_pattern(groups, [e.group for e in found])
             chosen = tuple(e for e in found if re.search(groups, e.group))
             if not chosen:
                 near = ", ".join(e.group for e in found[:8])
@@ -158,12 +161,29 @@ def find_scans(patterns: Sequence[str], places: Iterable[Path]) -> Scans:
     return Scans(tuple(sorted(out, key=lambda e: rank[e.path])))
 
 
+def check_pattern(pattern: str, names: Sequence[str]) -> None:
+    """Raises SeriesError where a regular expression is none, or does not come to an end on some of the names."""
+    try:
+        isolated(pattern, lambda: [bool(re.search(pattern, name)) for name in names[:1000]], PATTERN_SECONDS)
+    except re.error as exc:
+        raise SeriesError(f"{pattern!r} is no regular expression: {exc}") from None
+    except ReadError:
+        raise SeriesError(
+            f"the pattern {pattern!r} does not come to an end on names such as {names[0]!r}; write it without a repeat in a repeat"
+        ) from None
+
+
 def find_files(patterns: Sequence[str], places: Iterable[Path]) -> list[Path]:
     """Files that the patterns match in the first place that holds any, in natural order. Raises ReadError."""
     found: list[Path] = []
     places = list(dict.fromkeys(places))
     for pattern in patterns:
         absolute = Path(pattern).is_absolute()
+        above = (
+            Path(pattern).parts[1 : Path(pattern).parts.index("**")] if "**" in Path(pattern).parts else ()
+        )
+        if absolute and "**" in Path(pattern).parts and all("*" in part for part in above):
+            raise ReadError(f"{pattern} names the whole machine; name a folder before the **")
         for place in [Path("/")] if absolute else places:
             hits = [p for p in place.glob(pattern.lstrip("/")) if p.is_file() and not p.name.startswith(".")]
             if hits:
@@ -208,32 +228,45 @@ def _members(file: Entry) -> list[Entry]:
     return [file] if len(names) == 1 else [replace(file, kind=MEMBER, group=name) for name in names]
 
 
-def _hdf5_entries(file: Entry) -> list[Entry]:
+def open_hdf5(path: str | Path) -> Any:
+    """An HDF5 file to read, also while another program writes it (single writer, multiple readers). Raises OSError."""
     import h5py
 
     try:
-        with h5py.File(file.path, "r") as handle:
-            found = list(_visit(handle, ""))
-    except (OSError, RuntimeError, KeyError):
+        return h5py.File(path, "r")
+    except OSError:
+        return h5py.File(path, "r", libver="latest", swmr=True, locking=False)
+
+
+def _hdf5_entries(file: Entry) -> list[Entry]:
+    def work() -> list[tuple[str, int]]:
+        with open_hdf5(file.path) as handle:
+            return list(_visit(handle, "", file.path))
+
+    try:
+        found = isolated(file.path, work)
+    except (OSError, RuntimeError, KeyError, ReadError):
         return [file]  # its row will say what is wrong with it
     out = [replace(file, kind=STACK if n else GROUP, group=group, rows=n or 1) for group, n in found]
     return sorted(out, key=lambda e: natural(e.group)) or [file]
 
 
-def _visit(group: Any, path: str) -> Iterable[tuple[str, int]]:
+def _visit(group: Any, path: str, file: str) -> Iterable[tuple[str, int]]:
     """(group, rows of its stacked arrays or 0) of every group with an energy axis."""
     import h5py
 
-    members = {k: group.get(k) for k in group}
+    members = members_of(group, file, {})
     axis = energy_axis(members)
     if axis:
         n = members[axis].size
         stacks = [d for d in members.values() if isinstance(d, h5py.Dataset) and _stacked(d, n)]
-        yield path, stacks[0].shape[0] if stacks else 0
+        rows = min((d.shape[0] for d in stacks), default=None)
+        if rows != 0:  # a stack that has not begun
+            yield path, rows or 0
         return
     for name, value in members.items():
         if isinstance(value, h5py.Group):
-            yield from _visit(value, f"{path}/{name}" if path else name)
+            yield from _visit(value, f"{path}/{name}" if path else name, file)
 
 
 def _stacked(data: Any, n: int) -> bool:
@@ -254,6 +287,10 @@ class StackRows:
 
 def read_stack(stack: Entry, rows: Indices) -> StackRows:
     """Rows of a stacked array; only these are read. Raises ReadError."""
+    return isolated(stack.path, lambda: _rows_of(stack, rows))
+
+
+def _rows_of(stack: Entry, rows: Indices) -> StackRows:
     import h5py
     import xxhash
 
@@ -261,9 +298,9 @@ def read_stack(stack: Entry, rows: Indices) -> StackRows:
     pick: Any = slice(None) if np.array_equal(rows, np.arange(low, high)) else rows - low
     channels, scalars = {}, {}
     try:
-        with h5py.File(stack.path, "r") as handle:
+        with open_hdf5(stack.path) as handle:
             group = handle[stack.group] if stack.group else handle
-            members = {k: group.get(k) for k in group}
+            members = members_of(group, stack.path, {})
             axis = energy_axis(members)
             unit = str(nxxas.plain(members[axis].attrs.get("units", ""))).strip().lower()
             kind = {"ev": "eV", "kev": "keV"}.get(unit, "")
@@ -348,28 +385,24 @@ def _members_of(file: Entry, asked: Asked) -> dict[str, Scan]:
 
 
 def _read_groups(path: str, entries: Sequence[Entry], asked: Asked) -> dict[Entry, Scan | XasuiteError]:
-    """Groups of an HDF5 file, these and no others: each copied into a file in memory and parsed as any other."""
-    import h5py
+    """Groups of an HDF5 file, these and no others."""
+
+    def work() -> dict[Entry, Scan | XasuiteError]:
+        with open_hdf5(path) as source:
+            return {e: _read_group(source, path, e.group, asked) for e in entries}
 
     try:
-        with h5py.File(path, "r") as source:
-            return {e: _read_group(source, path, e.group, asked) for e in entries}
-    except (OSError, RuntimeError) as exc:
-        return {e: ReadError(f"{path} is damaged: {str(exc)[:120]}") for e in entries}
+        return isolated(path, work)
+    except (OSError, RuntimeError, ReadError) as exc:
+        refused = exc if isinstance(exc, ReadError) else ReadError(f"{path} is damaged: {str(exc)[:120]}")
+        return dict.fromkeys(entries, refused)
 
 
 def _read_group(source: Any, path: str, group: str, asked: Asked) -> Scan | XasuiteError:
-    import h5py
-
     from .finish import finish
-    from .formats.hdf5 import parse_hdf5
 
-    memory = _io.BytesIO()
     try:
-        with h5py.File(memory, "w") as copy:
-            copy.attrs.update(source.attrs)
-            source.copy(source[group] if group else source["/"], copy, name=group or "scan")
-        table = parse_hdf5(memory.getvalue(), path)[0]
+        table = tables_in(source, path, group)[0]
         scan = finish(table, Source(path, group, "", table.format), asked)
     except XasuiteError as exc:
         return exc

@@ -299,6 +299,7 @@ def _describe(entry: Entry) -> dict[str, Any]:
         "mu": entry.mu_expr,
         "reference": entry.reference_expr,
         **entry.facts,
+        "meta": {k: v for k, v in _plain(entry.meta).items() if isinstance(v, (str, int, float, bool))},
     }
 
 

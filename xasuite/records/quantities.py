@@ -144,15 +144,16 @@ def rounded(error: float, sign: str = "") -> str:
 
 
 def with_ends(value: float, plus: float, minus: float) -> str:
-    """A value with different errors upwards and downwards.
+    """A value with different errors upwards and downwards; as any other where the two are the same in print.
 
     Examples
     --------
-    >>> with_ends(5.42, 0.91, 0.48), with_ends(0.7, 2.1, 0.0)
-    ('5.4 +0.9 -0.5', '0.7 +2.1 -0.0')
+    >>> with_ends(5.42, 0.91, 0.48), with_ends(0.7, 2.1, 0.0), with_ends(6.4, 0.51, 0.49)
+    ('5.4 +0.9 -0.5', '0.7 +2.1 -0.0', '6.4(5)')
     """
     after = max(0, _decimals(min(e for e in (plus, minus) if e > 0))) if max(plus, minus) > 0 else 4
-    return f"{value:.{after}f} +{plus:.{after}f} -{minus:.{after}f}"
+    up, down = f"{plus:.{after}f}", f"{minus:.{after}f}"
+    return as_printed(value, (plus + minus) / 2) if up == down else f"{value:.{after}f} +{up} -{down}"
 
 
 QUANTITIES: dict[str, Quantity] = {

@@ -163,7 +163,7 @@ def save_figure(
     made : object
         Of `figure`.
     stem : str or Path
-        Path without suffix.
+        Path without suffix; with one of the formats' suffixes that file alone is written.
     formats : tuple of str
         Of pdf, svg, png.
     width : float, optional

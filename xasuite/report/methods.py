@@ -54,7 +54,8 @@ def _steps(document: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
 
 
 def _paths(document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return tomllib.loads(document["spec_text"]).get("path", []) if document["spec_text"] else []
+    spec = tomllib.loads(document["spec_text"] or "")
+    return [*spec.get("path", []), *spec.get("shells", [])]
 
 
 def _programs(document: Mapping[str, Any]) -> list[str]:

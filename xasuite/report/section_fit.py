@@ -36,13 +36,13 @@ def result_section(path: Path) -> Section:
     document = read_result(path)
     good = [row for row in document["rows"] if row["paths"]]
     table = replace(Table.from_dict(document["table"]).with_published(), title="Coordination table", label="")
-    variants = document["variants_table"]
+    beside = [document.get("changes_table"), document["variants_table"]]
     return Section(
         title=document["title"],
         kind=" and ".join(dict.fromkeys(row["kind"] for row in good)) or "failed",
         facts=_facts(document, good),
         warnings=_warnings(document, good),
-        tables=(table, *([Table.from_dict(variants)] if variants else [])),
+        tables=(table, *(Table.from_dict(t) for t in beside if t)),
         details=(_quality(good), _parameters(document, good), *_correlations(good)),
         audit=_audit(good, table),
         stack=_result_stack(path, document, good),

@@ -16,15 +16,16 @@ from .toml import Key
 
 def names_mistakes(raw: Mapping[str, Any]) -> list[Mistake]:
     """Mistakes of names in the tables of a fit's spec; entries of a wrong form are left to the schema."""
-    tables = {t: _entries(raw, t) for t in ("data", "path", "variant", "restraint")}
+    tables = {t: _entries(raw, t) for t in ("data", "path", "shells", "variant", "restraint")}
     params = raw.get("params", {})
     params = params if isinstance(params, dict) else {}
     found = [m for t, entries in tables.items() if t != "restraint" for m in _twice(t, entries)]
     rows = {str(e.get("label", "")) for _, e in tables["data"]}
-    for i, entry in tables["path"]:
+    paths = [(t, i, _called(t, i, e), e) for t in ("path", "shells") for i, e in tables[t]]
+    for table, i, what, entry in paths:
         if (data := str(entry.get("data", ""))) and data not in rows:
             sentence = f'data = "{data}" is no data row{nearest(data, rows)}'
-            found.append((("path", i, "data"), f'path "{entry.get("label", i + 1)}": {sentence}'))
+            found.append(((table, i, "data"), f"{what}: {sentence}"))
     rows_have = _variables(raw, tables["data"])
     everywhere = set.intersection(*rows_have.values()) if rows_have else set()
     found += [
@@ -46,14 +47,13 @@ def names_mistakes(raw: Mapping[str, Any]) -> list[Mistake]:
         if not _can_name(name)
     ]
     used: set[str] = set()
-    for i, entry in tables["path"]:
-        what = f'path "{entry.get("label", i + 1)}"'
+    for table, i, what, entry in paths:
         own = rows_have.get(str(entry.get("data", "")), everywhere)
-        for value in PATH_VALUES:
+        for value in (*PATH_VALUES, "alpha"):
             names = _names(entry.get(value))
             used |= names
             found += _unknown(
-                ("path", i, value), f"{what}: {value}", entry.get(value), names, params, own, rows_have
+                (table, i, value), f"{what}: {value}", entry.get(value), names, params, own, rows_have
             )
     labels = {str(e.get("label", "")) for _, e in tables["path"]}
     for i, entry in tables["restraint"]:
@@ -65,7 +65,7 @@ def names_mistakes(raw: Mapping[str, Any]) -> list[Mistake]:
         for label in sorted(
             {a for n in names - plain for a in (term(n) or ("", ()))[1] if isinstance(a, str)}
         ):
-            if label not in labels:
+            if label not in labels and not tables["shells"]:  # whose labels FEFF's paths make
                 sentence = f'{what} = {entry["that"]}: "{label}" is no path{nearest(label, labels)}'
                 found.append((key, sentence))
     needs: dict[str, set[str]] = {}
@@ -100,6 +100,11 @@ def names_mistakes(raw: Mapping[str, Any]) -> list[Mistake]:
                 sentence = f'variant "{entry.get("label")}": {name} is no parameter{nearest(name, params)}'
                 found.append((("variant", i), sentence))
     return found
+
+
+def _called(table: str, i: int, entry: Mapping[str, Any]) -> str:
+    """An entry in words: path "Co-O", shells 1."""
+    return f'{table} "{entry["label"]}"' if entry.get("label") else f"{table} {i + 1}"
 
 
 def _can_name(name: str) -> bool:
@@ -159,7 +164,7 @@ def _unknown(
     key: Key, what: str, text: Any, names: set[str], params: Mapping[str, Any], own: set[str],
     rows: Mapping[str, set[str]],
 ) -> Iterator[Mistake]:  # fmt: skip
-    known = params.keys() | own | (PATH_TOKENS if key[0] == "path" else frozenset())
+    known = params.keys() | own | (PATH_TOKENS if key[0] in ("path", "shells") else frozenset())
     for name in sorted(names - known):
         if term(name) is not None:
             yield key, f"{what} = {text}: {name} is a value of paths; it can stand in a [[restraint]] only"

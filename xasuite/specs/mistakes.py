@@ -50,7 +50,7 @@ def _words(loc: Key, raw: Any) -> str:
 
 
 def _sentence(error: ErrorDetails, loc: Key, schema: type[BaseModel]) -> str:
-    kind, given, context = error["type"], error["input"], error.get("ctx", {})
+    kind, given, context = error["type"], _short(error["input"]), error.get("ctx", {})
     if kind == "extra_forbidden":
         return f"no such key{nearest(str(loc[-1]), _fields(schema, loc[:-1]))}"
     if kind == "missing":
@@ -71,6 +71,18 @@ def _sentence(error: ErrorDetails, loc: Key, schema: type[BaseModel]) -> str:
         return f"found {given!r}; must be {_BOUNDS[kind]} {next(iter(context.values())):g}"
     wanted = _KINDS.get(kind.split("_")[0])
     return f"found {given!r}; must be {wanted}" if wanted else f"found {given!r}: {error['msg']}"
+
+
+def _short(given: Any) -> Any:
+    """What was found, its middle left out where it fills a page."""
+    said = repr(given)
+    return given if len(said) <= 200 else _Said(f"{said[:60]} ... {said[-10:]}")
+
+
+class _Said(str):
+    """A text that shows itself without quotes."""
+
+    __repr__ = str.__str__
 
 
 def _fields(kind: Any, loc: Key) -> list[str]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from ..choices import Align, Background, BackgroundKWeight, Edge, KWeight, Method, PathValue, Program, Window
 from ..constants import independent_points
@@ -68,10 +68,19 @@ class Overabsorption(Table):
         return self
 
 
+def _label(value: str) -> str:
+    if not value.strip():
+        raise ValueError("is empty; results are named by it")
+    return value
+
+
+Label = Annotated[str, AfterValidator(_label)]
+
+
 class Data(Table):
     """One row: a measured file, or a simulated spectrum."""
 
-    label: str
+    label: Label
     file: str | None = None
     files: Texts = ()  # scans of one sample, globs too: aligned and merged
     align: Align = "auto"  # of `files`, to the first of them
@@ -175,6 +184,7 @@ class Fit(Table):
     r: Pair
     dr: NotNegative = 0.0
     rwindow: Window = "hanning"
+    background: bool = False  # a spline for what lies below r[0] is refined with the fit
     together: bool = False
     epsilon_k: Positive | None = None
     engine: Literal["xasuite", "larch"] = "xasuite"
@@ -184,6 +194,12 @@ class Fit(Table):
         _tapered("window", self.window, "dk", self.dk)
         if self.space == "q":
             _tapered("rwindow", self.rwindow, "dr", self.dr)
+        if self.background and self.space != "r":
+            raise ValueError('background = true needs space = "r"')
+        if self.background and round(2 * self.r[0] * (self.k[1] - self.k[0]) / math.pi) < 3:
+            raise ValueError(
+                f"background = true: below r = {self.r[0]:g} A there is no room for a spline of 4 coefficients; raise r or widen k"
+            )
         return self
 
 
@@ -229,22 +245,21 @@ class Param(Table):
         return self
 
 
-class Path(Table):
-    """One scattering path: where it comes from and what each of its values is."""
+class Structure(Table):
+    """Where scattering paths come from, and what each of their values is."""
 
-    label: str
+    label: Label
     crystal: str | None = None
     cluster: str | None = None
     amcsd: int | None = None
-    feff: str | None = None
     absorber: str | None = None
     site: int | None = Field(None, ge=1)
-    scatterer: str | None = None
-    shell: int | None = Field(None, ge=1)
-    path: int | None = Field(None, ge=1)
     radius: float = Field(6.0, gt=1, le=12)
     program: Program = "feff8l"
     scf: bool = False
+    polarization: tuple[float, ...] = Field(
+        (), max_length=3
+    )  # direction of the electric field, Cartesian axes of the crystal
     data: str = ""
     n: Value | None = None
     s02: Value = 1.0
@@ -257,16 +272,67 @@ class Path(Table):
     dphase: Value = 0.0
 
     @model_validator(mode="after")
-    def _one_structure(self) -> Path:
-        self.one_of("crystal", "cluster", "amcsd", "feff")
-        if self.feff is None and (self.scatterer is None) == (self.path is None):
-            raise ValueError('needs scatterer = "..." (its nearest shell) or path = FEFF\'s own number')
+    def _direction(self) -> Structure:
+        if self.polarization and (len(self.polarization) != 3 or not any(self.polarization)):
+            raise ValueError(
+                f"polarization = {list(self.polarization)} is no direction: three numbers, not all 0"
+            )
         return self
 
     def value(self, name: PathValue) -> str | float | None:
         """The number or expression of one of the path's values."""
         found: str | float | None = getattr(self, name)
         return found
+
+
+class Path(Structure):
+    """One scattering path."""
+
+    feff: str | None = None
+    scatterer: str | None = None
+    legs: tuple[str, ...] = ()
+    shell: int | None = Field(None, ge=1)
+    path: int | None = Field(None, ge=1)
+
+    @model_validator(mode="after")
+    def _one_structure(self) -> Path:
+        self.one_of("crystal", "cluster", "amcsd", "feff")
+        if self.feff is None:
+            named = [k for k in ("scatterer", "legs", "path") if getattr(self, k) not in (None, ())]
+            if len(named) != 1:
+                raise ValueError(
+                    'needs scatterer = "..." (its nearest shell), legs = ["...", "..."] (the atoms that it passes) or '
+                    "path = FEFF's own number"
+                )
+        if self.polarization and self.scatterer is not None:
+            raise ValueError(
+                "with polarization the atoms of one distance differ by their angle to the field: name each path by FEFF's number, "
+                "or take [[shells]]"
+            )
+        return self
+
+
+class Shells(Structure):
+    """All paths of a structure to a distance, single and multiple scattering, with common expressions."""
+
+    label: str = ""
+    upto: float = Field(gt=1, le=10)
+    amplitude: NotNegative = 2.5  # % of the strongest path
+    nleg: int = Field(4, ge=2, le=4)
+    alpha: Value = 0.0  # linear expansion: deltar = alpha * reff + deltar
+    without: tuple[int, ...] = ()  # FEFF's numbers of paths that are left out
+
+    @model_validator(mode="after")
+    def _one_structure(self) -> Shells:
+        self.one_of("crystal", "cluster", "amcsd")
+        return self
+
+    def path(self, number: int, label: str) -> Path:
+        """The [[path]] of one of the paths, by FEFF's number."""
+        own = {"upto", "amplitude", "nleg", "alpha", "without", "label", "deltar", "radius"}
+        values = self.model_dump(exclude=own, exclude_unset=True)
+        moved = f"({self.alpha})*reff + ({self.deltar})" if self.alpha else self.deltar
+        return Path(label=label, path=number, deltar=moved, radius=max(self.radius, self.upto), **values)
 
 
 class Restraint(Table):
@@ -323,7 +389,7 @@ class Simulate(Table):
 class Variant(Table):
     """The same data fitted another way, shown beside the main fit and never mixed with it."""
 
-    label: str
+    label: Label
     note: str = ""
     reduce: dict[str, Any] = Field(default_factory=dict)
     fit: dict[str, Any] = Field(default_factory=dict)
@@ -342,10 +408,16 @@ class Spec(SpecTable):
     fit: Fit
     errors: Errors | Literal["fit"] = Errors()  # "fit": the fit's own, scaled by its misfit
     params: dict[str, Param] = Field(default_factory=dict)
-    path: tuple[Path, ...] = Field(min_length=1)
+    path: tuple[Path, ...] = ()
+    shells: tuple[Shells, ...] = ()
     restraint: tuple[Restraint, ...] = ()
     simulate: Simulate | None = None
     variant: tuple[Variant, ...] = ()
+
+    @property
+    def structures(self) -> tuple[Structure, ...]:
+        """Every [[path]] and [[shells]]."""
+        return (*self.path, *self.shells)
 
     def absorber(self, index: int) -> tuple[str, str]:
         """Element and edge of a data row: its own, else [sample]'s."""
@@ -375,6 +447,8 @@ class Spec(SpecTable):
     def mistakes(self) -> list[Mistake]:
         """What goes against each other in valid tables: too many variables, closure without [simulate], variants."""
         found: list[Mistake] = []
+        if not self.structures:
+            found.append((("path",), "no [[path]] and no [[shells]]: write one, to say what is fitted"))
         points, rows = independent_points(self.fit.k, self.fit.r), len(self.data) if self.fit.together else 1
         count = sum((rows if p.each else 1) for p in self.params.values() if p.guess is not None)
         known = len(self.restraint)

@@ -280,6 +280,10 @@ class SeriesSpec(Spec):
             (bool(self.data), ("data",), "[[data]] and [series] exclude each other; remove [[data]]"),
             (bool(self.variant), ("variant",), "a series has no [[variant]]; give the other choice a spec of its own"),
             (
+                self.fit.background, ("fit", "background"),
+                "[fit]: background is for [[data]]; rows of a series are fitted after their background was removed",
+            ),
+            (
                 self.fit.together, ("fit", "together"),
                 "[fit]: together is for [[data]]; a series ties rows with [series] timeline",
             ),

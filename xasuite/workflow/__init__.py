@@ -8,6 +8,8 @@ _PUBLIC = {
     "audit_spec": "audit",
     "SpecAudit": "audit",
     "check_spec": "check",
+    "Comparison": "compare",
+    "compare_specs": "compare",
     "Context": "resolve",
     "resolve_spec": "resolve",
     "run_spec": "run",
@@ -17,6 +19,8 @@ _PUBLIC = {
     "Reproduction": "reproduce",
     "reproduce_specs": "reproduce",
     "score_result": "score",
+    "Posterior": "posterior",
+    "sample_posterior": "posterior",
 }
 
 __all__ = list(_PUBLIC)

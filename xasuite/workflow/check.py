@@ -9,7 +9,8 @@ from ..notices import collected, warn
 from ..specs.load import LoadedSpec
 from ..specs.published import table_of
 from ..specs.schema import Param
-from .resolve import Context, ancestor, find_path, inherited, resolve_row
+from .paths import find_path, shells_paths
+from .resolve import Context, ancestor, inherited, resolve_row
 
 # A k range may end this far beyond the data (1/A): a number read off a plot, 18.06 for data to 18.0599
 ROUNDED = 0.05
@@ -66,6 +67,7 @@ def check_spec(loaded: LoadedSpec, context: Context | None = None) -> list[str]:
                 try_(lambda n=name, p=p: _source(loaded, n, p, context), "")  # type: ignore[misc]
         for i in range(len(spec.path)):
             try_(lambda i=i: find_path(loaded, i, context), loaded.path.name)  # type: ignore[misc]
+        try_(lambda: shells_paths(loaded), loaded.path.name)
         for i, entry in enumerate(spec.data):
             if entry.simulate is None:
                 where = f'{loaded.at("data", i)}: data "{entry.label}"'

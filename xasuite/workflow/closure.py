@@ -298,7 +298,7 @@ def _noise_free(
 def potential_costs(loaded: LoadedSpec, context: Context) -> list[Choice]:
     """What the fit's potentials cost against the truth's, without noise: n_shift is N with the fit's minus N with the truth's."""
     how = loaded.spec.simulate
-    if how is None or all(p.program == how.program and p.scf == how.scf for p in loaded.spec.path):
+    if how is None or all(p.program == how.program and p.scf == how.scf for p in loaded.spec.structures):
         return []
     models = resolve_model(loaded, context), _potentials(loaded, context)[0][1]
     out = []
@@ -320,8 +320,12 @@ def _potentials(loaded: LoadedSpec, context: Context) -> list[tuple[str, Model]]
     assert how is not None
     found = []
     for name, program, scf in (("of the truth", how.program, how.scf), ("feff8l", "feff8l", False)):
-        paths = tuple(p.model_copy(update={"program": program, "scf": scf}) for p in loaded.spec.path)
-        other = replace(loaded, spec=loaded.spec.model_copy(update={"path": paths}))
+        of = {"program": program, "scf": scf}
+        changed = {
+            name: tuple(p.model_copy(update=of) for p in getattr(loaded.spec, name))
+            for name in ("path", "shells")
+        }
+        other = replace(loaded, spec=loaded.spec.model_copy(update=changed))
         found.append((name, resolve_model(other, context)))
     return found
 

@@ -31,7 +31,7 @@ class Amplitude:
         """The entry of [params] in a spec at `target`, and its comment. Raises SpecError."""
         if self.foil is not None:
             spec = load_spec(self.foil).spec
-            name = str(spec.path[0].s02)
+            name = str(spec.structures[0].s02)
             if name not in spec.params:
                 raise SpecError(f"{self.foil}: its s02 = {name} is no parameter that could be taken over")
             where = os.path.relpath(self.foil.resolve(), target.resolve().parent)

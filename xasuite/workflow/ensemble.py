@@ -181,7 +181,7 @@ def ensemble(
             f'together = {str(bool(loaded.spec.fit.together)).lower()}, space = "{loaded.spec.fit.space}"'
         )
     source = Source.of(loaded)
-    models = _Models.of(source, context or Context())
+    models = Models.of(source, context or Context())
     journal = _Journal.of(loaded, seed, folder)
     wanted = [(noise, number) for noise in noises for number in range(truths)]
     say = progress or (lambda word: None)
@@ -234,19 +234,19 @@ class _Journal:
 
 
 @dataclass(frozen=True, eq=False)
-class _Models:
+class Models:
     """The models of the rows and of each foil, resolved once."""
 
     rows: Model
     foils: Mapping[str, Model]
 
     @classmethod
-    def of(cls, source: Source, context: Context) -> _Models:
+    def of(cls, source: Source, context: Context) -> Models:
         foils = {name: resolve_model(foil, context) for name, (foil, _) in source.foils.items()}
         return cls(resolve_model(source.loaded, context), foils)
 
 
-def fitted(drawn: Drawn, loaded: LoadedSpec, models: _Models) -> Iterator[Cell]:
+def fitted(drawn: Drawn, loaded: LoadedSpec, models: Models) -> Iterator[Cell]:
     """Every value of a table by both schemes, as `xasuite fit` prints them."""
     groups: dict[tuple[str, ...], list[int]] = {}
     for i in drawn.rows:
@@ -256,7 +256,7 @@ def fitted(drawn: Drawn, loaded: LoadedSpec, models: _Models) -> Iterator[Cell]:
         yield from _group(drawn, loaded, models, at)
 
 
-def _group(drawn: Drawn, loaded: LoadedSpec, models: _Models, at: Sequence[int]) -> Iterator[Cell]:
+def _group(drawn: Drawn, loaded: LoadedSpec, models: Models, at: Sequence[int]) -> Iterator[Cell]:
     """Rows of one element and the same paths, which share an energy grid."""
     plain_model = models.rows.of(loaded.spec.data[at[0]].label)
     model = released(plain_model)
@@ -275,7 +275,7 @@ def _group(drawn: Drawn, loaded: LoadedSpec, models: _Models, at: Sequence[int])
     held = {name: foil_under(s, plan, drawn.foils[name][2]) for name, s in sources.items()}
     for p in model.params:
         if p.stderr > 0 and p.name not in held:
-            held[p.name] = Foil(np.full(len(plan), p.value), p.stderr / abs(p.value))
+            held[p.name] = Foil(np.full(len(plan), p.value), p.stderr)
     stated = fit_stack(plain_model, chi)
     for place, (i, budget) in enumerate(zip(at, budgets(made, plan, held), strict=True)):
         label = loaded.spec.data[i].label

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..choices import NCLAMP
 from ..errors import FitError, XasuiteError
-from ..exafs.budget import Farther, Foil, Spectra, budgets, draws, foil_under, released, with_budget
+from ..exafs.budget import (
+    Budget,
+    Draw,
+    Farther,
+    Foil,
+    Spectra,
+    budgets,
+    draws,
+    foil_under,
+    released,
+    with_budget,
+)
 from ..exafs.budget.floors import ENERGY_SCALE
-from ..exafs.model import Model
+from ..exafs.model import Model, Parameter
 from ..exafs.result import FitResult
 from ..feff.search import shells
 from ..notices import warn
@@ -20,14 +31,18 @@ from ..reduce.autobk_matrices import Settings
 from ..reduce.edge_step import edge_step_error
 from ..simulate.cluster import rest
 from ..specs.load import LoadedSpec
-from ..specs.schema import Errors
+from ..specs.schema import Errors, Spec
 from .fits import Row
-from .resolve import CLOSURE, Context, Resolved, crystal_paths, reduction_of, source_fit
+from .paths import crystal_paths, tables
+from .resolve import CLOSURE, Context, Resolved, reduction_of, source_fit
 
 # A beyond the outermost fitted path at which farther shells begin: what lies closer is part of that shell
 _BEYOND = 0.3
 # A beyond the R range (not corrected for phase) from which no shell reaches into it
 _REACH = 2.5
+
+
+Under = tuple[Sequence[Draw], Mapping[str, Foil]]  # draws, and what is held under each
 
 
 def budgeted(resolved: Resolved, fits: Sequence[FitResult], context: Context) -> tuple[FitResult, ...]:
@@ -38,11 +53,8 @@ def budgeted(resolved: Resolved, fits: Sequence[FitResult], context: Context) ->
     loaded, how = resolved.loaded, resolved.loaded.spec.errors
     if how == "fit":
         return tuple(fits)
-    if loaded.spec.fit.together or loaded.spec.fit.space != "r":
-        _say(
-            loaded,
-            "rows fitted together and fits in k or q space have no error budget; the errors are the fit's own",
-        )
+    if why := unbudgeted(loaded.spec):
+        _say(loaded, f"{why}; the errors are the fit's own")
         return tuple(fits)
     assert isinstance(how, Errors)
     inputs = {r.label: r for r in resolved.rows}
@@ -60,6 +72,18 @@ def budgeted(resolved: Resolved, fits: Sequence[FitResult], context: Context) ->
             continue
         done |= {f.label: f for f in found}
     return tuple(done.get(f.label, f) for f in fits)
+
+
+def unbudgeted(spec: Spec) -> str:
+    """Why a spec's fits have no error budget; empty where they have one."""
+    if spec.fit.together:
+        return "rows fitted together have no error budget"
+    if (
+        spec.reduce.overabsorption is not None
+    ):  # it changes chi(k), and the draws of a budget begin with mu(E)
+        return "rows corrected for over-absorption have no error budget"
+    # the noise of a residual in k or q is not that of chi(R), which the budget counts with
+    return "" if spec.fit.space == "r" else "fits in k or q space have no error budget"
 
 
 def _say(loaded: LoadedSpec, sentence: str) -> None:
@@ -80,40 +104,77 @@ def _alike(rows: Sequence[Row], model: Model) -> list[list[Row]]:
 def _group(
     loaded: LoadedSpec, how: Errors, rows: Sequence[Row], fits: Sequence[FitResult], context: Context
 ) -> list[FitResult]:
-    if any(r.norm is None for r in rows):
+    norms = [r.norm for r in rows if r.norm is not None]
+    if len(norms) < len(rows):
         raise FitError("a chi(k) file has no mu(E), from which the draws of a budget begin")
-    model, own = released(fits[0].model), fits[0].model
-    foils = {
-        n: source_fit(loaded, n, p, context) for n, p in loaded.spec.params.items() if p.from_ is not None
-    }
-    norms = [n for result, f in foils.values() if (n := result.inputs[f.data[0].label].norm) is not None]
-    if len(norms) < len(foils):
-        raise FitError("a foil that is a chi(k) file has no mu(E), from which the draws of a budget begin")
-    made = spectra_of(
-        loaded, model, [r.norm for r in rows if r.norm is not None], how, norms[0] if norms else None
-    )
-    if all(r.kind == CLOSURE for r in rows):
-        made = replace(made, energy_scale=0.0)  # a simulated energy has no error
-    under = {
-        n: spectra_of(result.loaded, f.model, [norm], how)
-        for (n, (result, f)), norm in zip(foils.items(), norms, strict=True)
-    }
-    plan = draws(model.range, len(model.varied), min([made.kmax, *(s.kmax for s in under.values())]))
-    held = {n: foil_under(s, plan, loaded.spec.params[n].param or "") for n, s in under.items()}
-    held |= {
-        p.name: Foil(np.full(len(plan), p.value), p.stderr / abs(p.value))
-        for p in own.params
-        if p.stderr > 0 and p.name not in held
-    }
+    exact = all(r.kind == CLOSURE for r in rows)
+    model = fits[0].model.of(rows[0].label, rows[0].chi.variables)  # the rows of a group share theirs
+    conditions = Conditions.of(loaded, how, model, context, exact=exact)
+    made = conditions.budgets(norms, conditions.under(conditions.spectra(norms).kmax))
     out = []
-    for fit, budget in zip(fits, budgets(made, plan, held), strict=True):
+    for fit, budget in zip(fits, made, strict=True):
         if budget is None:
-            _say(
-                loaded,
-                f"{fit.label}: most of its {len(plan)} draws end at no minimum; the errors are the fit's own",
-            )
+            _say(loaded, f"{fit.label}: most of its draws end at no minimum; the errors are the fit's own")
         out.append(fit if budget is None else with_budget(fit, budget))
     return out
+
+
+@dataclass(frozen=True, eq=False)
+class Conditions:
+    """What the budgets of all rows of one model rest on beside the rows: the foils that parameters come from, and the spec.
+
+    `model` is the budgets' (`released`), `params` are the fit's; `exact`: the rows' energies are exact, as simulated ones.
+    """
+
+    loaded: LoadedSpec
+    how: Errors
+    model: Model
+    params: tuple[Parameter, ...]
+    foils: Mapping[str, tuple[Spectra, str]]
+    foil: Normalized | None
+    exact: bool
+
+    @classmethod
+    def of(
+        cls, loaded: LoadedSpec, how: Errors, model: Model, context: Context, *, exact: bool
+    ) -> Conditions:
+        """Raises what fitting the foils raises."""
+        foils: dict[str, tuple[Spectra, str]] = {}
+        norms = []
+        for name, p in loaded.spec.params.items():
+            if p.from_ is not None:
+                result, fit = source_fit(loaded, name, p, context)
+                norm = result.inputs[fit.data[0].label].norm
+                if norm is None:
+                    raise FitError(
+                        "a foil that is a chi(k) file has no mu(E), from which the draws of a budget begin"
+                    )
+                if result.loaded.spec.reduce.overabsorption is not None:
+                    raise FitError("a foil corrected for over-absorption has no error budget")
+                norms.append(norm)
+                foils[name] = spectra_of(result.loaded, fit.model, [norm], how), p.param or ""
+        return cls(loaded, how, released(model), model.params, foils, norms[0] if norms else None, exact)
+
+    def spectra(self, norms: Sequence[Normalized]) -> Spectra:
+        """Rows that share an energy grid, as a budget takes them."""
+        made = spectra_of(self.loaded, self.model, norms, self.how, self.foil)
+        return replace(made, energy_scale=0.0) if self.exact else made
+
+    def under(self, kmax: float) -> Under:
+        """The draws for rows that end at `kmax` (1/A), and what is held under each: foils refitted, stated values with their errors."""
+        kmax = min([kmax, *(s.kmax for s, _ in self.foils.values())])
+        plan = draws(self.model.range, len(self.model.varied), kmax)
+        held = {n: foil_under(s, plan, param) for n, (s, param) in self.foils.items()}
+        held |= {
+            p.name: Foil(np.full(len(plan), p.value), p.stderr)
+            for p in self.params
+            if p.stderr > 0 and p.name not in held
+        }
+        return plan, held
+
+    def budgets(self, norms: Sequence[Normalized], under: Under) -> list[Budget | None]:
+        """The budget of each row; None where most of its draws end at no minimum."""
+        return budgets(self.spectra(norms), *under)
 
 
 def spectra_of(
@@ -145,9 +206,8 @@ def spectra_of(
 
 def farther(loaded: LoadedSpec, model: Model) -> Farther | None:
     """The paths of the outermost fitted shell's crystal beyond it; None where it comes from a file of FEFF."""
-    tables = {t.label: t for t in loaded.spec.path}
     last = max(model.paths, key=lambda p: p.feff.reff)
-    table = tables[last.label]
+    table = tables(loaded)[last.label]
     if table.feff is not None:
         return None
     paths = crystal_paths(loaded, table)

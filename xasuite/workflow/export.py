@@ -11,7 +11,7 @@ import numpy as np
 from .. import files
 from .._larch.script import ScriptFit, call, script
 from ..errors import SpecError, WriteError
-from ..exafs.fit import Problem, problem_of
+from ..exafs.fit import Problem, make_problem
 from ..exafs.model import FitRange
 from ..io import write
 from ..records import Step
@@ -82,7 +82,7 @@ def _larch(resolved: Resolved, settings: Reduce, target: Path) -> list[Path]:
     written: list[Path] = []
     fits = []
     for name, rows, model in groups:
-        problem = problem_of(model, [r.chi for r in rows], spec.fit.epsilon_k)
+        problem = make_problem(model, [r.chi for r in rows], spec.fit.epsilon_k)
         fits.append(
             _script_fit(name, rows, problem, settings, spec.fit.epsilon_k, model.range, folder, written)
         )
@@ -100,6 +100,8 @@ def _refuse(spec: Spec, loaded: LoadedSpec) -> None:
     for p in spec.path:
         if p.dphase != 0.0:
             raise SpecError(f'{at}: path "{p.label}": Larch has no dphase; leave it out to export')
+    if spec.fit.background:
+        raise SpecError(f"{at}: a background refined with the fit is not written; leave it out to export")
     if any(d.chi_err for d in spec.data):
         raise SpecError(
             f"{at}: Larch takes one noise for all k; leave chi_err out and give [fit] epsilon_k to export"

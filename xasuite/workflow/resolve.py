@@ -10,23 +10,20 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ..choices import PATH_VALUES
-from ..errors import FitError, ReadError, SpecError, XasuiteError, nearest
+from ..errors import FitError, ReadError, SpecError, nearest
 from ..exafs.model import FitRange, Model, Parameter, PathModel, Restraint
 from ..exafs.restraints import bound
 from ..exafs.result import FitResult
 from ..expressions import parse as parse_expression
-from ..feff.crystal import Crystal, load_crystal
-from ..feff.paths import FeffPath, read_feff_dat
 from ..notices import warn
 from ..records import Chi, Normalized, Scan, Spectrum
 from ..references import fits_dir
 from ..specs.load import Loaded, LoadedSpec, load_spec
 from ..specs.schema import NORMALIZATION, Data, Fit, Param, Reduce, Variant
-from ..specs.schema import Path as PathTable
 from ..specs.schema import Restraint as RestraintTable
 from .fits import Fitted, Row, fit_rows
 from .given import same_chi
+from .paths import path_models
 from .verdict import Verdict, edge_mismatch
 
 MEASURED, CLOSURE, THEORY = "measured", "closure", "theory"
@@ -319,11 +316,11 @@ def chi_of(norm: Normalized, settings: Reduce) -> Chi:
 def resolve_model(loaded: LoadedSpec, context: Context, variant: Variant | None = None) -> Model:
     """The model of a spec, or of one of its variants."""
     spec = loaded.spec if variant is None else loaded.spec.with_variant(variant)
-    paths = tuple(_path(loaded, i, table, context) for i, table in enumerate(spec.path))
+    paths = path_models(replace(loaded, spec=spec), context)
     params = tuple(_parameter(loaded, name, p, context, spec.fit) for name, p in spec.params.items())
     f = spec.fit
     restraints = tuple(_restraint(loaded, i, r, paths) for i, r in enumerate(spec.restraint))
-    ranges = FitRange(f.k, f.r, f.kweight, f.space, f.window, f.dk, f.dk2, f.dr, f.rwindow)
+    ranges = FitRange(f.k, f.r, f.kweight, f.space, f.window, f.dk, f.dk2, f.dr, f.rwindow, f.background)
     return Model(params, paths, ranges, restraints)
 
 
@@ -451,46 +448,3 @@ def sources(loaded: LoadedSpec, context: Context) -> dict[str, tuple[Verdict, No
             source, fit = source_fit(loaded, name, p, context)
             found[name] = source.verdicts[fit.label], source.inputs[fit.data[0].label].norm
     return found
-
-
-def _path(loaded: LoadedSpec, index: int, table: PathTable, context: Context) -> PathModel:
-    feff = find_path(loaded, index, context)
-    values = {q: parse_expression(v) for q in PATH_VALUES if (v := getattr(table, q)) is not None}
-    return PathModel(table.label, feff, data=table.data, **{"n": parse_expression(feff.degen), **values})
-
-
-def find_path(loaded: LoadedSpec, index: int, context: Context) -> FeffPath:
-    """The FEFF path that a [[path]] names. Raises the errors of structures and of FEFF, each with the spec's line."""
-    table = loaded.spec.path[index]
-    try:
-        if table.feff is not None:
-            return read_feff_dat(context.find(loaded, table.feff, "feff", "path", index, "feff"))
-        from ..feff import select
-
-        paths = crystal_paths(loaded, table)
-        return select(paths, scatterer=table.scatterer, shell=table.shell or 1, path=table.path)
-    except XasuiteError as exc:
-        raise type(exc)(f'{loaded.at("path", index)}: path "{table.label}": {exc}') from None
-
-
-def crystal_paths(loaded: LoadedSpec, table: PathTable) -> tuple[FeffPath, ...]:
-    """All paths of the structure that a [[path]] names."""
-    from ..feff import find_paths
-
-    element, edge = loaded.spec.absorber_of(table.data)
-    return find_paths(
-        structure(loaded, table),
-        absorber=table.absorber or element,
-        edge=edge,
-        radius=table.radius,
-        site=table.site,
-        program=table.program,
-        scf=table.scf,
-    )
-
-
-def structure(loaded: LoadedSpec, table: PathTable) -> Crystal:
-    """The crystal or cluster a table names: beside the spec, or among the references."""
-    name = f"amcsd:{table.amcsd}" if table.amcsd is not None else str(table.crystal or table.cluster)
-    local = loaded.path.parent / name
-    return load_crystal(str(local) if local.is_file() else name)

@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..errors import ReadError, SpecError, XasuiteError
+from ..exafs.profiles import with_profiles
 from ..exafs.result import FitResult
 from ..notices import collected, warn
 from ..records.table import Presented, Table
@@ -185,12 +188,15 @@ def run_spec(
     """
     context = context or Context()
     say = progress or silent
-    with collected() as heard:
+    with (
+        np.errstate(all="ignore"),
+        collected() as heard,
+    ):  # a start where a path is no number ends in a verdict
         resolved = resolve_spec(loaded, context, skip_missing=skip_missing)
         fits, errors = fit_rows(resolved.model, resolved.rows, loaded.spec.fit, say)
         if errors and not fits:
             raise next(iter(errors.values()))
-        fits = budgeted(resolved, fits, context)
+        fits = budgeted(resolved, _profiled(resolved, fits), context)
         extra = dict(_variants(resolved, context, say)) if variants else {}
         inherited = _inherited(resolved, context)
         for sentence in (s for f in fits for s in energy_scale(f)):
@@ -208,6 +214,12 @@ def run_spec(
         warnings=said,
         inherited=inherited,
     )
+
+
+def _profiled(resolved: Resolved, fits: Sequence[FitResult]) -> tuple[FitResult, ...]:
+    """The fits with asymmetric errors where they need them."""
+    rows, epsilon = {r.label: r.chi for r in resolved.rows}, resolved.loaded.spec.fit.epsilon_k
+    return tuple(with_profiles(f, [rows[d.label] for d in f.data], epsilon_k=epsilon) for f in fits)
 
 
 def _inherited(resolved: Resolved, context: Context) -> dict[str, Verdict]:

@@ -65,6 +65,38 @@ def parts_table(result: SpecResult) -> Table:
     return Table.of("What the errors are made of (units of the quantity: Å, Å²)", columns, rows)
 
 
+def changes_table(result: SpecResult) -> Table | None:
+    """Changes from the first row with the error of a difference, in which what rows share cancels; None without a second row."""
+    from .score import row_difference
+
+    rows = []
+    for fit in result.rows[1:]:
+        for p in fit.paths:
+            first = next((q for q in result.rows[0].paths if q.label == p.label), None)
+            if first is None:
+                continue
+            found = {q: row_difference(result.rows[0], fit, p.label, q) for q in ("n", "r", "sigma2")}
+            entries = [
+                Entry(v.value, v.stderr, held=q in p.fixed and q in first.fixed, parts=v.parts)
+                for q, v in found.items()
+            ]
+            rows.append((p.data, p.label, *entries))
+    if not rows:
+        return None
+    columns = [
+        replace(q, symbol=f"Δ{q.symbol}", latex=rf"\Delta {q.latex}")
+        for q in map(quantity, ("n", "r", "sigma2"))
+    ]
+    title = f"Changes from {result.rows[0].label}"
+    return Table.of(title, ("sample", "path", *columns), rows, notes=(CHANGES,))
+
+
+CHANGES = (
+    "Errors are those of a difference: choices, potentials, energy scale and foil that two rows share cancel in it. Rows of "
+    "different beamlines do not share an energy scale, nor rows of different compounds their potentials."
+)
+
+
 def variants_table(result: SpecResult) -> Table:
     """Every parameter of the main fit and of its variants: the same data fitted in other ways."""
     fits = [("as the spec says", f) for f in result.rows]
@@ -118,7 +150,7 @@ def footnotes(result: SpecResult) -> Iterable[str]:
             yield f"{fit.label}: {r} of {fit.chi2:.3g}."
     yield from _parts(result)
     if "closure" in result.kinds.values():
-        yield "closure: simulated from the published row and fitted blind; it tests the analysis, not the sample."
+        yield "closure: simulated from known values and fitted blind; it tests the analysis, not the sample."
     for row in result.inputs.values():
         if row.kind == "measured":
             yield f"{row.label}: {_public(row.origin, row.chi.source.path)}."
@@ -129,6 +161,10 @@ def footnotes(result: SpecResult) -> Iterable[str]:
 def _behind(fit: FitResult) -> list[FittedParameter]:
     """Varied parameters that stand behind path values by a path's token, a function or a row's variable only: theta, alpha."""
     names = {p.name for p in fit.model.params}
+
+    def own(name: str) -> str:  # alpha of alpha__0, the copy of one row
+        return name if name in names else name.rpartition("__")[0]
+
     used = [
         set(re.findall(r"\b[A-Za-z_]\w*", getattr(p, v).text)) for p in fit.model.paths for v in PATH_VALUES
     ]
@@ -136,7 +172,7 @@ def _behind(fit: FitResult) -> list[FittedParameter]:
     return [
         p
         for p in fit.parameters
-        if p.kind == "varied" and p.name in names and p.name not in plain and any(p.name in u for u in used)
+        if p.kind == "varied" and any((n := own(p.name)) in u for u in used) and n not in plain
     ]
 
 
@@ -152,7 +188,8 @@ def _parts(result: SpecResult) -> Iterable[str]:
         for name, part in n.parts.items():
             of.setdefault(name, []).append(part)
     if of:
-        parts = (f"{n} {min(v):.2g}" + (f" to {max(v):.2g}" if len(v) > 1 else "") for n, v in of.items())
+        ends = ((n, f"{min(v):.2g}", f"{max(v):.2g}") for n, v in of.items())
+        parts = (f"{n} {low}" + (f" to {high}" if low != high else "") for n, low, high in ends)
         yield f"Parts of the errors of N, which add in quadrature: {'; '.join(parts)}."
 
 
@@ -182,6 +219,7 @@ def result_dict(result: SpecResult) -> dict[str, Any]:
         "notes": spec.notes,
         "rows": rows,
         "table": result.summary().to_dict(),
+        "changes_table": None if (changes := changes_table(result)) is None else changes.to_dict(),
         "variants": {name: [f.to_dict() for f in fits] for name, fits in result.variants.items()},
         "variants_table": variants_table(result).to_dict() if result.variants else None,
         "warnings": list(result.warnings),

@@ -224,7 +224,7 @@ def _values(fit: FitResult) -> Iterator[Finding]:
             yield from _graded(
                 p.r.stderr, R_ERROR, f"{name}: R = {p.r} A has an error above {R_ERROR[0]:g} A"
             )
-        yield from _sigma2(name, p.sigma2)
+        yield from _sigma2(name, p.sigma2, single=len(p.scatterers) == 1)
         if "n" not in p.fixed:
             yield from _number(name, p.n, n)
         yield from _graded(abs(p.e0.value), E0_SHIFT, f"E0 shift {p.e0} eV is beyond {E0_SHIFT[0]:g} eV")
@@ -236,12 +236,14 @@ def _values(fit: FitResult) -> Iterator[Finding]:
             yield NOT_A_FIT, f"S02 = {p.s02} has an error as large as itself"
 
 
-def _sigma2(name: str, sigma2: Value) -> Iterator[Finding]:
+def _sigma2(name: str, sigma2: Value, single: bool) -> Iterator[Finding]:
+    """A path of several legs may have several times the sigma2 of its atoms."""
     said = f"{name}: sigma2 = {sigma2} A^2"
     if sigma2.value < 0:
         clear = sigma2.value < -ERRORS_OFF * sigma2.stderr
         yield NOT_A_FIT if clear else DOUBTFUL, f"{said} is negative"
-    yield from _graded(sigma2.value, SIGMA2, f"{said} is above {SIGMA2[0]:g} A^2")
+    if single:
+        yield from _graded(sigma2.value, SIGMA2, f"{said} is above {SIGMA2[0]:g} A^2")
 
 
 def _number(name: str, n: Value, crystal: float) -> Iterator[Finding]:

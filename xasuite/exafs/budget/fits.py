@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...records import Array
 from ..engine import objective
-from ..engine.kernel_numpy import Work, make_work
+from ..engine.kernel_numpy import Solution, Work, make_work
 from ..engine.minimise import Backend, settled, solve
 from ..engine.program import Program, compile_model
 from ..engine.spread import everything
@@ -38,6 +38,21 @@ class Fitted:
 
 
 @dataclass(frozen=True, eq=False)
+class Ready:
+    """One draw's problem: work, data (m, nr) in the objective's coordinates, weights (m, n weights)."""
+
+    model: Model
+    work: Work
+    data: Array
+    weights: Array
+
+    def solution(self) -> Solution:
+        """The fits of its rows."""
+        backend: Backend = "numba" if len(self.data) > _FEW else "numpy"
+        return solve(self.work, self.data, self.weights, None, 1, backend)
+
+
+@dataclass(frozen=True, eq=False)
 class Fitter:
     """A model made ready once for fits under many ranges and responses."""
 
@@ -49,10 +64,10 @@ class Fitter:
         """Raises FitError as `fit_chi`."""
         return cls(model, compile_model(model))
 
-    def fit(
+    def prepared(
         self, k: Array, chi: Array, ranges: FitRange, response: Array, held: Mapping[str, float] | None = None
-    ) -> Fitted:
-        """Fit chi (m, nk) on k (nk,), the model seen through `response` (nk, nk); `held` replaces fixed values."""
+    ) -> Ready:
+        """What is minimised for chi (m, nk) on k (nk,), the model seen through `response` (nk, nk); `held` replaces fixed values."""
         program = self.program
         if held:
             start = program.start.copy()
@@ -64,14 +79,19 @@ class Fitter:
         goal = _goal(k.tobytes(), ranges)
         matrix = np.ascontiguousarray(((goal.data_matrix @ response.T) * onset(k))[:, 1:])
         work = replace(self._work(goal), k=k[1:], matrix=matrix, program=program, spans=self._spans(matrix))
-        noise = goal.noise_of(chi, None)
-        backend: Backend = "numba" if len(chi) > _FEW else "numpy"
-        solution = solve(work, goal.reduce(chi), goal.weights(noise, False), None, 1, backend)
+        return Ready(self.model, work, goal.reduce(chi), goal.weights(goal.noise_of(chi, None), False))
+
+    def fit(
+        self, k: Array, chi: Array, ranges: FitRange, response: Array, held: Mapping[str, float] | None = None
+    ) -> Fitted:
+        """The fits of what `prepared` gives."""
+        ready = self.prepared(k, chi, ranges, response, held)
+        solution, program = ready.solution(), ready.work.program
         params, paths = everything(program, self.model, solution.x)
         both = {**params, **paths}
         slopes = np.stack([slope[:, : program.n_varied] for _, slope in both.values()], axis=1)
         # the covariance for residuals of the size of the noise: chi-square of n_idp - n_varied, however large it is
-        unit = np.nan_to_num(solution.covar) * (goal.n_residual / goal.n_idp)
+        unit = np.nan_to_num(solution.covar) * ready.work.per_point
         return Fitted(
             keys=tuple(both),
             values=np.stack([np.broadcast_to(v, len(chi)) for v, _ in both.values()], axis=1),

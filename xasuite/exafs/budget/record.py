@@ -21,7 +21,7 @@ _PART_OF = {
 # causes that spectra of different beamlines do not share
 BEAMLINE = ("edge step", "energy scale")
 # median absolute deviation of a normal distribution, inverted
-_MAD = 1.4826
+MAD = 1.4826
 # deviations beyond so many robust standard deviations are cut before correlations are taken
 _CUT = 3.0
 # a part below this share of the largest is rounding
@@ -51,7 +51,7 @@ class Budget:
         at = [self.keys.index(k) for k in keys]
         total = self.noise[np.ix_(at, at)].copy()
         off = self.draws[:, at] - self.values[at]
-        size = _MAD * np.median(np.abs(off), axis=0)
+        size = MAD * np.median(np.abs(off), axis=0)
         unit = np.clip(off / np.where(size > 0, size, 1.0), -_CUT, _CUT)
         norm = np.sqrt(np.maximum((unit**2).sum(axis=0), 1e-300))
         total += np.outer(size, size) * (unit.T @ unit) / np.outer(norm, norm)
@@ -71,7 +71,7 @@ def combined(budgets: Sequence[Budget], weights: Sequence[float], keys: Sequence
     value = sum(w * float(b.values[i]) for b, w, i in each)
     noise = sum(w**2 * float(b.noise[i, i]) for b, w, i in each)
     off = sum(w * (b.draws[:, i] - b.values[i]) for b, w, i in each)
-    parts = {"noise": float(np.sqrt(noise)), "choices": float(_MAD * np.median(np.abs(off)))}
+    parts = {"noise": float(np.sqrt(noise)), "choices": float(MAD * np.median(np.abs(off)))}
     for cause in dict.fromkeys(name for b in budgets for name in b.shifts):
         part = _PART_OF.get(cause, cause)
         own = [w * b.shifts[cause][:, i] for b, w, i in each if cause in b.shifts]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -18,10 +18,10 @@ from ...reduce.autobk import remove
 from ...reduce.autobk_matrices import Settings
 from ...reduce.response import background_response
 from ..equation import N_VALUES, VALUES, PathTables, build_tables, path_wave
-from ..model import Model
+from ..model import FitRange, Model
 from ..restraints import with_bound
 from .draws import BACKGROUNDS, Draw
-from .fits import Fitted, Fitter, onset
+from .fits import Fitted, Fitter, Ready, onset
 from .floors import anharmonic, changes
 from .record import Budget
 
@@ -99,16 +99,20 @@ class Spectra:
     @property
     def kmax(self) -> float:
         """The end of chi(k) under every choice of E0, 1/A."""
-        farthest = self.e0.max() + max(shift for *_, shift in BACKGROUNDS)
-        return float(np.sqrt((self.energy[-1] - farthest) / KTOE)) - 0.05
+        return k_end(float(self.energy[-1]), float(self.e0.max()))
+
+
+def k_end(energy: float, e0: float) -> float:
+    """The end of chi(k) of a spectrum that ends at `energy` (eV) under every choice of E0, 1/A."""
+    return float(np.sqrt((energy - e0 - max(shift for *_, shift in BACKGROUNDS)) / KTOE)) - 0.05
 
 
 @dataclass(frozen=True, eq=False)
 class Foil:
-    """A parameter taken over from another fit: its value in each draw (nd,), and its own relative error beyond the draws."""
+    """A parameter taken over from another fit: its value in each draw (nd,), and its own standard error beyond the draws."""
 
     draws: Array
-    relative: float
+    error: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,11 +127,24 @@ class _Drawn:
 
 
 def _draw(spectra: Spectra, draws: Sequence[Draw], held: Mapping[str, Foil]) -> _Drawn:
-    fitter = Fitter.of(spectra.model)
+    fitter, m = Fitter.of(spectra.model), len(spectra.mu)
+    fitted = [fitter.fit(*each) for each in _each_draw(spectra, draws, held, fitter)]
+    both = np.stack([f.ok for f in fitted])
+    return _Drawn(
+        keys=fitted[0].keys,
+        inside=np.stack([f.values[-m:] for f in fitted]),
+        outside=np.stack([f.values[:m] for f in fitted]),
+        noise=np.stack([f.noise[-m:] for f in fitted]),
+        ok=both[:, -m:] & both[:, :m],
+    )
+
+
+def _each_draw(
+    spectra: Spectra, draws: Sequence[Draw], held: Mapping[str, Foil], fitter: Fitter
+) -> Iterator[tuple[Array, Array, FitRange, Array, dict[str, float]]]:
+    """What is fitted in each draw: k, chi (m, nk), then chi less farther shells where there are some, range, response, held values."""
     reduced = {b: spectra.chi(*b) for b in dict.fromkeys((d.bkg_kweight, d.rbkg, d.e0_shift) for d in draws)}
-    m = len(spectra.mu)
     shells: dict[Any, Array] = {}
-    fitted: list[Fitted] = []
     for i, d in enumerate(draws):
         key = (d.bkg_kweight, d.rbkg, d.e0_shift)
         k, chi, response = reduced[key]
@@ -137,15 +154,14 @@ def _draw(spectra: Spectra, draws: Sequence[Draw], held: Mapping[str, Foil]) -> 
             if key not in shells:
                 shells[key] = _shells(spectra, fitter.fit(k, chi, ranges, response, values), k) @ response
             chi = np.concatenate([chi, chi - shells[key]])
-        fitted.append(fitter.fit(k, chi, ranges, response, values))
-    both = np.stack([f.ok for f in fitted])
-    return _Drawn(
-        keys=fitted[0].keys,
-        inside=np.stack([f.values[-m:] for f in fitted]),
-        outside=np.stack([f.values[:m] for f in fitted]),
-        noise=np.stack([f.noise[-m:] for f in fitted]),
-        ok=both[:, -m:] & both[:, :m],
-    )
+        yield k, chi, ranges, response, values
+
+
+def ready(spectra: Spectra, draws: Sequence[Draw], held: Mapping[str, Foil]) -> Iterator[Ready]:
+    """The problem of one row in each draw, farther shells taken off."""
+    fitter = Fitter.of(spectra.model)
+    for k, chi, ranges, response, values in _each_draw(spectra, draws, held, fitter):
+        yield fitter.prepared(k, chi[-1:], ranges, response, values)
 
 
 def _shells(spectra: Spectra, found: Fitted, k: Array) -> Array:
@@ -165,7 +181,7 @@ def foil_under(spectra: Spectra, draws: Sequence[Draw], name: str) -> Foil:
     middle = float(np.median(values))
     noise = float(np.sqrt(np.median(drawn.noise[:, 0, at, at])))
     half = abs(middle - float(np.median(others))) / 2
-    return Foil(values, float(np.hypot(noise, half) / abs(middle)))
+    return Foil(values, float(np.hypot(noise, half)))
 
 
 def budgets(
@@ -239,7 +255,7 @@ def _shifts(spectra: Spectra, held: Mapping[str, Foil]) -> tuple[Array, list[tup
     reference = base.fit(k, data, ranges, response, values).values
     out = []
     for name, foil in held.items():
-        moved = {**values, name: values[name] * (1 + foil.relative)}
+        moved = {**values, name: values[name] + foil.error}
         out.append(("foil", base.fit(k, data, ranges, response, moved).values - reference))
 
     def moved_by(model: Model) -> Array:

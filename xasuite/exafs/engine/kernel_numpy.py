@@ -57,11 +57,12 @@ class Work:
     n_idp: float
     spans: tuple[Part, ...]
     per_point: float = 1.0
+    n_background: int = 0
 
     @property
     def points(self) -> float:
-        """Independent points, each restraint counted as one."""
-        return self.n_idp + len(self.program.restraints)
+        """Independent points, each restraint counted as one, less the coefficients of a refined background."""
+        return self.n_idp + len(self.program.restraints) - self.n_background
 
     def observed(self, data: Array, weights: Array) -> tuple[Array, Array]:
         """Data and weights (m, nr + n restraints) of all rows, each restraint an observation more."""
@@ -101,6 +102,7 @@ def make_work(model: Model, program: Program, goals: Sequence[Objective], owner:
         weight_of_row=np.concatenate([g.weight_of_row + at for g, at in zip(goals, first, strict=False)]),
         program=program,
         n_idp=sum(g.n_idp for g in goals),
+        n_background=sum(g.n_background for g in goals),
         per_point=sum(g.n_residual for g in goals) / sum(g.n_idp for g in goals),
         spans=tuple((slice(rows[i], rows[i + 1]), slice(ks[i], ks[i + 1])) for i in owner),
     )

@@ -43,6 +43,36 @@ class Objective:
     n_idp: float
     space: str
     ranges: FitRange
+    spline: Array | None = None
+    plain: Objective | None = None
+
+    @property
+    def n_background(self) -> int:
+        """How many coefficients of a background are refined with the fit."""
+        return 0 if self.spline is None else self.spline.shape[1]
+
+    def projected(self, weights: Array) -> Objective:
+        """The objective with the background at its best for any model: its columns cut out of both matrices.
+
+        `weights` (n_weights,) are those of squared residuals. `plain` is this objective.
+        """
+        if self.spline is None:
+            return self
+        root = np.sqrt(weights)[self.weight_of_row][:, None]
+        basis = np.linalg.qr(root * self.spline)[0]
+
+        def cut(matrix: Array) -> Array:
+            return np.asarray(matrix - basis @ (basis.T @ (root * matrix)) / root)
+
+        return replace(
+            self, model_matrix=cut(self.model_matrix), data_matrix=cut(self.data_matrix), plain=self
+        )  # fmt: skip
+
+    def coefficients(self, left: Array, weights: Array) -> Array:
+        """Those of the background (n,) that fit best what a model leaves (nr,) of the data."""
+        assert self.spline is not None
+        root = np.sqrt(weights)[self.weight_of_row]
+        return np.asarray(np.linalg.lstsq(root[:, None] * self.spline, root * left, rcond=None)[0])
 
     @property
     def n_weights(self) -> int:
@@ -99,7 +129,40 @@ def build(k: Array, ranges: FitRange, errors: Array | None = None) -> Objective:
     feffit does; in R and q space one number stands for all (`mean_noise`). Raises RangeError when kmax lies beyond the grid.
     """
     own = errors.tobytes() if errors is not None and ranges.space == "k" else b""
-    return _build(k.tobytes(), ranges, own)
+    if not ranges.background:
+        return _build(k.tobytes(), ranges, own)
+    if ranges.space != "r":
+        raise FitError(
+            f'background = true: the background is refined in R space, not in space = "{ranges.space}"'
+        )
+    made = _with_background(k.tobytes(), ranges)
+    return made.projected(np.ones(1)) if made.n_weights == 1 else made
+
+
+@lru_cache(maxsize=16)
+def _with_background(k_bytes: bytes, ranges: FitRange) -> Objective:
+    """The objective from R = 0 on, with the columns of the background's spline: as feffit's refine_bkg has it."""
+    k = np.frombuffer(k_bytes)
+    rstep = math.pi / (float(k[1] - k[0]) * NFFT)
+    made = _build(k_bytes, replace(ranges, r=(rstep, ranges.r[1]), background=False), b"")
+    spline = made.data_matrix @ background_basis(k, ranges)
+    return replace(made, spline=spline, ranges=ranges, n_idp=ranges.n_idp)
+
+
+def background_basis(k: Array, ranges: FitRange) -> Array:
+    """Cubic B-splines (nk, n) with a knot about every pi / (2 r[0]) of k, for what lies below r[0] (feffit's refine_bkg)."""
+    from scipy.interpolate import BSpline
+
+    low, high = ranges.k
+    n = 1 + round(2 * ranges.r[0] * (high - low) / math.pi)
+    if n < 4:
+        raise FitError(
+            f"background = true: below r = {ranges.r[0]:g} A there is room for {n} spline coefficients over k = "
+            f"[{low:g}, {high:g}]; a cubic spline needs 4: raise r or widen k"
+        )
+    at = np.linspace(low, high, n)
+    knots = np.concatenate([[low] * 4, at[2:-2], [high] * 4])
+    return np.asarray(BSpline(knots, np.eye(n), 3, extrapolate=True)(k))
 
 
 @lru_cache(maxsize=16)

@@ -28,7 +28,7 @@ STUCK = "stuck"
 NO_DATA = "no data"
 
 # Fields that map names to arrays with a row a spectrum
-MAPS = ("values", "stderr", "stderr_fit", "path_values", "path_stderr")
+MAPS = ("values", "stderr", "stderr_fit", "path_values", "path_stderr", "path_stderr_fit")
 
 REASONS: Mapping[str, str] = {
     OK: "",
@@ -45,7 +45,7 @@ class RowFits(Rows):
     """Fits of m spectra with one model, whoever made them.
 
     `values`, `stderr`, `stderr_fit` map every parameter's name, expressions included, to (m,); `path_values`,
-    `path_stderr` map "path label.quantity" (those of a spec, and r) likewise. `stderr` holds the
+    `path_stderr`, `path_stderr_fit` map "path label.quantity" (those of a spec, and r) likewise. `stderr` holds the
     error of inherited parameters (a foil's S02) in quadrature, `stderr_fit` does not. Errors are NaN where there are
     none; `status` (m,) says why.
     """
@@ -56,6 +56,7 @@ class RowFits(Rows):
     stderr_fit: Mapping[str, Array] = field(metadata=axes("row"))
     path_values: Mapping[str, Array] = field(metadata=axes("row"))
     path_stderr: Mapping[str, Array] = field(metadata=axes("row"))
+    path_stderr_fit: Mapping[str, Array] = field(metadata=axes("row"))
     chi2: Array = field(metadata=axes("row"))
     chi2_reduced: Array = field(metadata=axes("row"))
     rfactor: Array = field(metadata=axes("row"))

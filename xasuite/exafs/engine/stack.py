@@ -76,6 +76,10 @@ def fit_stack(
         )
     middle = {n: float(np.mean(v[good])) for n, v in variables.items()}
     program = compile_model(model, variables=middle)
+    if model.range.background:
+        raise FitError(
+            "a background is refined in fits of single spectra (exafs.fit.fit_chi), not of a stack"
+        )
     goal = objective.build(record.k, model.range)
     used = stack if good.all() else stack[good]
     given = epsilon_k is not None
@@ -155,6 +159,7 @@ def _result(
         stderr_fit={n: errors[n][0] for n in ordered},
         path_values={n: value for n, (value, _) in paths.items()},
         path_stderr={n: total(*errors[n]) for n in paths},
+        path_stderr_fit={n: errors[n][0] for n in paths},
         chi2=chi2,
         chi2_reduced=chi2 / free,
         rfactor=(s.chisq - work.restraints_chisq(s.x, numbers)) / size,

@@ -63,7 +63,8 @@ def _perl_records(text: str, name: str) -> list[tuple[str, dict[str, Any]]]:
         elif key == "@args":
             items = perl_items(_inside(line, name, number))
             current["args"] = dict(zip(items[0::2], items[1::2], strict=False))
-            titles = re.search(r"'titles',\s*\[(.*?)\](?:,'|\s*$)", _inside(line, name, number))
+            listed = _inside(line, name, number)
+            titles = re.match(r"'titles',\s*\[(.*?)\](?:,'|\s*$)", listed[max(listed.find("'titles',"), 0) :])
             current["args"]["titles"] = perl_items(titles.group(1)) if titles else []
         elif key[:1] == "@" and key[1:] in _ARRAYS:
             current[key[1:]] = _array(_inside(line, name, number), f"{name}:{number}")
@@ -133,7 +134,7 @@ def _json_records(text: str, name: str) -> list[tuple[str, dict[str, Any]]]:
             if isinstance(record.get(key), list):
                 try:
                     out[key] = np.array([float(v) for v in record[key]])
-                except (TypeError, ValueError) as exc:
+                except (TypeError, ValueError, OverflowError) as exc:
                     raise ReadError(
                         f"{name}: group {tag!r} of the Athena project is damaged: {exc}"
                     ) from None
@@ -144,7 +145,7 @@ def _json_records(text: str, name: str) -> list[tuple[str, dict[str, Any]]]:
 def _number(value: Any) -> float:
     try:
         out = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 0.0
     return out if np.isfinite(out) else 0.0
 

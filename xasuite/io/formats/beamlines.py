@@ -14,6 +14,7 @@ from .. import edges
 from ..clean import HC
 from ..table import Table, clean_names, generic_names, lines_of
 from .text import find_block, find_labels, header_facts, numbers, parse_columns, split_labels
+from .xdi import leading_number
 
 # d-spacings in A of the crystals that SRS and DUBBLE stations had; their files do not say which.
 _CRYSTALS = {"Si(111)": 3.13560, "Si(220)": 1.92016, "Si(311)": 1.63752}
@@ -34,11 +35,32 @@ def parse(text: str, name: str) -> list[Table] | None:
         return [_lytle(text, name)]
     if re.match(r"\s*EXAFS\b", head) and "DATA START" in head:
         return [_x10c(text, name)]
-    if re.search(r"^#S \d+", text, re.M) and re.search(r"^#L ", text, re.M):
+    if "#S " in text and re.search(r"^#S \d+", text, re.M) and re.search(r"^#L ", text, re.M):
         return _spec(text, name)
+    if re.search(r"^%d\s*$", text, re.M) and re.search(r"^\s*Col\s+1\s+\S+\s+\w+\s*$", text, re.M):
+        return [_fio(text, name)]
     if "CLS Data Acquisition" in head[:200]:
         return [_hxma(text, name)]
     return None
+
+
+def _fio(text: str, name: str) -> Table:
+    """DESY's .fio: %c comments, %p parameters, %d with a line for each column."""
+    head, _, body = text.partition("\n%d")
+    labels = re.findall(r"^\s*Col\s+\d+\s+(\S+)\s+\w+\s*$", body, re.M)
+    block = find_block(lines_of(body), name)
+    if len(labels) != block.columns.shape[0]:
+        raise ReadError(
+            f"{name}: the header names {len(labels)} columns and the table has {block.columns.shape[0]}"
+        )
+    table = Table(names=clean_names(labels), columns=block.columns, format="fio")
+    for line in lines_of(head.partition("\n%p")[2]):
+        key, equals, value = line.partition("=")
+        if equals and not line.startswith("!"):
+            table.meta[key.strip()] = value.strip()
+    table.hints = head.partition("%c")[2].partition("%p")[0].replace("\n", " ")[:500]
+    table.label = str(table.meta.get("sample", "")) or name.rsplit("/", 1)[-1]
+    return table
 
 
 def _photon_factory(text: str, name: str) -> Table:
@@ -54,16 +76,27 @@ def _photon_factory(text: str, name: str) -> Table:
         if i > 2 and mode.isdigit():
             role = _MODES.get(int(mode), f"channel{i - 2}")
             names[i] = role if role not in names else f"{role}_{i - 2}"
-    spacing = re.search(r"\bD=\s*([0-9.]+)\s*A", text[:2000])
+    spacing = re.search(r"\bD=\s*(\d+\.?\d*)\s*A", text[:2000])
     title = header[2].strip() if len(header) > 2 else ""
-    table = Table(names=names, columns=block.columns, format="pf9809", axis="angle", axis_kind="angle")
+    table = Table(
+        names=names,
+        columns=block.columns,
+        format="pf9809",
+        axis="angle",
+        axis_kind="angle",
+        notes=block.notes,
+    )
     table.label = title or name.rsplit("/", 1)[-1]
     table.hints = " ".join(line.strip() for line in header[1:3])
     if spacing:
         table.d_spacing = float(spacing.group(1))
     offsets = next((line.split()[1:] for line in header if line.split()[:1] == ["Offset"]), [])
     table.meta = {"title": title, "offsets": " ".join(offsets), "beamline": header[0].split()[-1]}
-    dark = [f"{n} {o}" for n, o in zip(names[3:], offsets[2:], strict=False) if float(o)]
+    dark = [
+        f"{n} {o}"
+        for n, o in zip(names[3:], offsets[2:], strict=False)
+        if leading_number(o.replace(",", "."))
+    ]
     if dark:
         # Counts of PF9A_2022 follow the beam as if they held no dark counts: docs/decisions/reading.md
         table.notes.append(
@@ -93,7 +126,7 @@ def _srs(text: str, name: str) -> Table:
     title = re.search(r"SRSTLE='([^']*)'", head)
     table.label = title.group(1).strip() if title else ""
     table.hints = re.sub(r"\b([a-z])([a-z]?)(?=\d?\+)", lambda m: m.group(0).capitalize(), table.label)
-    table.meta = {k.lower(): v.strip() for k, v in re.findall(r"(SRS\w+)='?([^',]*)", head)}
+    table.meta = {k.lower(): v.strip() for k, v in re.findall(r"(SRS\w{1,20})='?([^',]*)", head)}
     _find_crystal(table, name)
     return table
 
@@ -140,7 +173,9 @@ def _lytle(text: str, name: str) -> Table:
     facts = dict(zip(keys, values, strict=False))
     count = block.columns.shape[0]
     names = ["steps", "i0", "it"][:count] + generic_names(count)[3:]
-    table = Table(names=names, columns=block.columns, format="lytle", axis="steps", axis_kind="steps")
+    table = Table(
+        names=names, columns=block.columns, format="lytle", axis="steps", axis_kind="steps", notes=block.notes
+    )
     try:
         table.d_spacing = float(facts["DSPACE"])
         table.steps_per_degree = float(facts["STPDEG"])
@@ -163,7 +198,13 @@ def _x10c(text: str, name: str) -> Table:
     if count == 8:
         names = ["energy", "col2", "i0pre", "i0", "col5", "it", "iref", "col8"]
     header = lines_of(text[:start])
-    table = Table(names=names, columns=block.columns, format="x10c", axis="col1" if count != 8 else "energy")
+    table = Table(
+        names=names,
+        columns=block.columns,
+        format="x10c",
+        axis="col1" if count != 8 else "energy",
+        notes=block.notes,
+    )
     table.axis_kind = "eV"
     table.label = header[3].strip() if len(header) > 3 else ""
     table.hints = table.label
@@ -187,7 +228,7 @@ def _spec(text: str, name: str) -> list[Table]:
     starts = [i for i, line in enumerate(lines) if re.match(r"#S \d+", line)]
     tables: list[Table] = []
     for start, stop in zip(starts, [*starts[1:], len(lines)], strict=True):
-        part = lines[start:stop]
+        part = [*lines[start:stop], *([""] if stop < len(lines) else [])]
         number = part[0].split()[1]
         try:
             block = find_block(part, f"{name}::{number}")
@@ -198,7 +239,11 @@ def _spec(text: str, name: str) -> list[Table]:
         count = block.columns.shape[0]
         label_line = next((line for line in reversed(header) if line.startswith("#L")), "")
         labels = split_labels(label_line, count) or find_labels(header, count)[0]
-        table = Table(names=clean_names(labels) if labels else generic_names(count), columns=block.columns)
+        table = Table(
+            names=clean_names(labels) if labels else generic_names(count),
+            columns=block.columns,
+            notes=block.notes,
+        )
         if not labels:
             table.notes.append(f"no line of labels fits the {count} columns")
         header_facts(table, [line for line in header if not line.startswith("#G")])

@@ -6,24 +6,43 @@ import io
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...errors import ReadError
 from ...records import Array
+from ..isolated import isolated
 from ..table import Table, clean_names, generic_names
 from . import nxxas
+from .members import Known, members_of
 from .nxxas import plain, text
 
 MAX_GROUPS = 200_000
 MAX_DEPTH = 12
-# An axis of energies: as files name it, and as ESRF BLISS and SOLEIL name what the encoder read
+# A damaged file can hang libhdf5. Honest ones are read at 50 MB/s and more, on a busy machine at a fifth of that
+LEAST_SECONDS, SECONDS_PER_BYTE = 15.0, 1e-7
+# what h5py raises for damage
+_DAMAGED = (
+    OSError, RuntimeError, ValueError, TypeError, KeyError, IndexError, UnicodeError, OverflowError, AttributeError, MemoryError,
+)  # fmt: skip
+# An axis of energies: as files name it, and as ESRF BLISS, SOLEIL, Diamond, MAX IV and BESSY name the monochromator's
 _ENERGY = re.compile(
-    r"^((mono_?)?energy(_?(ev|enc|encoder|readback|rbv|fbk|achieved))?|e|en|(photon|enc|mono)_?energy|energies|x)$",
+    r"^(\w*energy(_?(ev|enc|encoder|readback|rbv|fbk|achieved|acs))?|e|en|energies|x)$",
     re.I,
 )
 _MEASURED = re.compile(r"enc|readback|rbv|fbk|achieved", re.I)
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What a walk through a file keeps: its root, the file's name, and the addresses of groups that it has seen."""
+
+    root: Any
+    file: str
+    seen: set[int]
 
 
 def energy_axis(members: Mapping[str, Any]) -> str:
@@ -37,25 +56,33 @@ def energy_axis(members: Mapping[str, Any]) -> str:
     return min(found, key=lambda name: not _MEASURED.search(name), default="")
 
 
-def parse_hdf5(content: bytes, name: str) -> list[Table]:
-    """Every scan of an HDF5 file. Raises ReadError when it holds none or is damaged."""
+def parse_hdf5(content: bytes | Path, name: str, only: str = "") -> list[Table]:
+    """Every scan of an HDF5 file, read in a process that may die; see `tables_in`."""
     import h5py
 
-    try:
-        with h5py.File(io.BytesIO(content), "r") as handle:
-            tables: list[Table] = []
-            _visit(handle, "", tables, handle, set())
-    except (
-        OSError,
-        RuntimeError,
-        ValueError,
-        TypeError,
-        KeyError,
-        UnicodeError,
-        OverflowError,
-        AttributeError,
-    ) as exc:
-        raise ReadError(f"{name} is a damaged HDF5 file: {str(exc)[:120]}") from None
+    def work() -> list[Table]:
+        try:
+            with h5py.File(io.BytesIO(content) if isinstance(content, bytes) else content, "r") as handle:
+                return tables_in(handle, name, only)
+        except _DAMAGED as exc:
+            raise ReadError(f"{name} is a damaged HDF5 file: {str(exc)[:120]}") from None
+
+    size = len(content) if isinstance(content, bytes) else content.stat().st_size
+    return isolated(name, work, LEAST_SECONDS + SECONDS_PER_BYTE * size)
+
+
+def tables_in(handle: Any, name: str, only: str = "") -> list[Table]:
+    """Every scan of an open HDF5 file; where one is called exactly `only`, that alone is read.
+
+    A group that is damaged, or keeps its values where they may not be read, is a table with a refusal. Raises ReadError
+    when the file holds none, and what h5py raises for a damaged file.
+    """
+    visit = Visit(handle, name, set())
+    tables: list[Table] = []
+    if only:
+        _exact(visit, only, tables)
+    if not tables:
+        _visit(handle, "", tables, visit)
     if not tables:
         raise ReadError(
             f"{name}: not XAFS: no group of this HDF5 file holds an axis named energy beside its data"
@@ -63,34 +90,68 @@ def parse_hdf5(content: bytes, name: str) -> list[Table]:
     return tables
 
 
-def _visit(group: Any, path: str, tables: list[Table], root: Any, seen: set[int]) -> None:
-    """Take up this group when it holds an axis of energies and data beside it, else look into its groups."""
+def _exact(visit: Visit, only: str, tables: list[Table]) -> None:
+    """The group of that name, or the row of a stack that it names, where there is one and it is a single scan."""
+    import h5py
+
+    above, _, last = only.rpartition("/")
+    for path, row in ((only, None), (above, int(last) if last.isdigit() else None)):
+        group = visit.root.get(path) if path else visit.root
+        if isinstance(group, h5py.Group) and (path == only or row is not None):
+            _visit(group, path, tables, Visit(visit.root, visit.file, set()), row)
+            if [t.group for t in tables] == [only]:
+                return
+            tables.clear()
+
+
+def _visit(group: Any, path: str, tables: list[Table], visit: Visit, row: int | None = None) -> None:
+    """Take up this group when it holds an axis of energies and data beside it, else look into its groups.
+
+    With `row` that row of a stack alone is read, and no other group.
+    """
     import h5py
 
     address = h5py.h5o.get_info(group.id).addr
-    if address in seen or len(tables) > MAX_GROUPS or path.count("/") > MAX_DEPTH:
+    if address in visit.seen or path.count("/") > MAX_DEPTH:
         return
-    seen.add(address)
-    members = {str(k): group.get(k) for k in group}
+    if len(visit.seen) >= MAX_GROUPS:
+        raise ReadError(
+            f"{visit.file} holds more than {MAX_GROUPS} groups; name one as {Path(visit.file).name}::group"
+        )
+    visit.seen.add(address)
+    refused: dict[str, str] = {}
+    members = members_of(group, visit.file, refused)
     datasets = {k: v for k, v in members.items() if isinstance(v, h5py.Dataset) and v.dtype.kind in "fiu"}
     axis = energy_axis(datasets)
     if axis and any(k != axis and datasets[axis].size in v.shape for k, v in datasets.items()):
-        tables.extend(_tables(group, path, axis, datasets, root))
+        try:
+            found = _tables(group, path, axis, datasets, visit.root, row)
+        except _DAMAGED as exc:
+            found = [Table([], np.empty((0, 0)), group=path, refusal=f"damaged: {str(exc)[:120]}")]
+        for table in found:
+            table.notes += refused.values()
+        tables.extend(found)
         return
+    if row is not None:
+        return
+    if refused and not any(isinstance(m, h5py.Group) for m in members.values()):
+        tables.append(Table([], np.empty((0, 0)), group=path, refusal=next(iter(refused.values()))))
     for key, value in members.items():
         if isinstance(value, h5py.Group):
-            _visit(value, f"{path}/{key}" if path else key, tables, root, seen)
+            _visit(value, f"{path}/{key}" if path else key, tables, visit)
 
 
 def entry_of(group: Any) -> Any:
     """The entry that describes a group: itself, or the NXentry above a group of plain data."""
     parent = group.parent
     above = plain(parent.attrs.get("NX_class", "")) == "NXentry" and parent.name != group.name
-    return parent if above and plain(group.attrs.get("NX_class", "")) == "NXdata" else group
+    return Known(parent if above and plain(group.attrs.get("NX_class", "")) == "NXdata" else group)
 
 
-def _tables(group: Any, path: str, axis: str, datasets: dict[str, Any], root: Any) -> list[Table]:
-    """The scan of a group; as many as its rows when it holds stacks (m, n) on one axis."""
+def _tables(
+    group: Any, path: str, axis: str, datasets: dict[str, Any], root: Any, row: int | None
+) -> list[Table]:
+    """The scan of a group; as many as its rows when it holds stacks (m, n) on one axis, or the one that is asked for."""
     energy = np.asarray(datasets[axis][()], float)
     n = energy.size
     columns: dict[str, Array] = {"energy": energy}
@@ -105,30 +166,50 @@ def _tables(group: Any, path: str, axis: str, datasets: dict[str, Any], root: An
             for label, column in zip(_labels(data, group, root, values.shape[1], key), values.T, strict=True):
                 columns.setdefault(label, column)
         elif data.ndim == 2 and data.shape[1] == n:
-            values = np.asarray(data[()], float)
-            labels = _labels(data, group, root, values.shape[0], "")
+            labels = _labels(data, group, root, data.shape[0], "")
             if labels:
-                for label, column in zip(labels, values, strict=True):
+                for label, column in zip(labels, np.asarray(data[()], float), strict=True):
                     columns.setdefault(label, column)
             else:
-                stacks[key] = values
+                stacks[key] = data
     entry = entry_of(group)
     for name, data in nxxas.detectors(entry, n).items():
-        (columns if data.ndim == 1 else stacks)[name] = np.asarray(data[()], float)
+        if data.ndim == 1:
+            columns[name] = np.asarray(data[()], float)
+        else:
+            stacks[name] = data
     found = nxxas.reference(entry, energy)
     if found is not None and nxxas.is_nxxas(entry):
-        (columns if found.ndim == 1 else stacks)["muref"] = np.asarray(found[()], float)
+        if found.ndim == 1:
+            columns["muref"] = np.asarray(found[()], float)
+        else:
+            stacks["muref"] = found
     if nxxas.is_own(entry) and (held := nxxas.own_channels(entry)):
         columns = {"energy": energy} | {k: v for k, v in held.items() if v.ndim == 1}
         stacks = {k: v for k, v in held.items() if v.ndim == 2}
     if not stacks:
         return [_table(group, path, columns, datasets)]
     rows = next(iter(stacks.values())).shape[0]
-    out, beside = [], row_values(entry, rows)
-    for i in range(rows):
-        row = {**columns, **{k: v[i] for k, v in stacks.items() if v.shape[0] == rows}}
-        out.append(_table(group, f"{path}/{i}" if path else str(i), row, datasets, i))
-        out[-1].meta |= {k: float(d[i]) for k, d in beside.items()}
+    wanted = range(rows) if row is None else range(row, min(row + 1, rows))
+    held = {
+        k: np.asarray(v[wanted.start : wanted.stop], float) for k, v in stacks.items() if v.shape[0] == rows
+    }
+    beside = {k: d[wanted.start : wanted.stop] for k, d in row_values(entry, rows).items()}
+    out: list[Table] = []
+    for at, i in enumerate(wanted):
+        whole = {**columns, **{k: v[at] for k, v in held.items()}}
+        name = f"{path}/{i}" if path else str(i)
+        if out and not out[0].trusted:  # what the entry says is read once
+            first, named = out[0], out[0].group.rsplit("/", 1)[-1]
+            label = str(i) if first.label == named else first.label
+            table = replace(
+                first, columns=np.array(list(whole.values())), group=name, label=label,
+                hints=f"{label} {name.replace('_', ' ')}", notes=[*first.notes], meta=dict(first.meta),
+            )  # fmt: skip
+        else:
+            table = _table(group, name, whole, datasets, i)
+        table.meta |= {k: float(d[at]) for k, d in beside.items()}
+        out.append(table)
     return out
 
 

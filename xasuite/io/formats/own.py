@@ -21,6 +21,8 @@ def parse_own(text: str, name: str) -> list[Table]:
     """The scans of such a CSV, several for a stack. Raises ReadError when it is damaged."""
     first, _, rest = text.partition("\n")
     labels, _, body = rest.partition("\n")
+    if not text.endswith("\n"):
+        raise ReadError(f"{name} is a damaged CSV of xasuite: it ends in the middle of a line")
     try:
         head = json.loads(first[2:])
         names = labels.strip().split(",")
@@ -51,5 +53,6 @@ def _table(head: dict[str, Any], names: list[str], columns: Any, group: str) -> 
     table.element, table.edge = str(head.get("element", "")), str(head.get("edge", ""))
     table.mu_expr, table.reference_expr = str(head.get("mu", "mu")), str(head.get("reference", ""))
     table.notes = [str(n) for n in head.get("notes") or []]
-    table.meta = {k: head[k] for k in ("source", "sha256", "e0", "edge_step", "history") if head.get(k)}
+    table.meta = dict(head.get("meta") or {})
+    table.meta |= {k: head[k] for k in ("source", "sha256", "e0", "edge_step", "history") if head.get(k)}
     return table

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ...errors import ReadError
 from ...records import Array
+from ..limits import check_lines
 from ..table import Table, clean_names, generic_names, lines_of
 
 MIN_ROWS = 10
@@ -19,17 +20,38 @@ _COMMA_NUMBER = re.compile(r"[-+]?\d+(,\d+)?([eE][-+]?\d+)?")
 _GLUED = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+)(?:[eEdD][-+]\d{2,3})?")
 _STAMP = re.compile(r"^\d{1,4}[-/.:]\d{1,2}[-/.:]\d{1,4}$")
 _LABVIEW_WIDTH = 21
+_FLOAT = re.compile(r"\d+\.?\d*|\.\d+")
+_LONG = 1000  # rows after which the rest of a table is tried at once
+_PLAIN = b"0123456789+-.eE,; \t\n"
 
 
 @dataclass
 class Block:
-    """A table of numbers within a text: columns (ncol, n), its first line's number (from 1), dropped lines."""
+    """A table of numbers within a text: columns (ncol, n), its first line's number (from 1), dropped lines.
+
+    `cut` says that the text ends in the middle of a row, which is not among the columns.
+    """
 
     columns: Array
     first: int
     last: int
     dropped: list[int] = field(default_factory=list)
-    kept: list[int] = field(default_factory=list)
+    cut: bool = False
+
+    @property
+    def notes(self) -> list[str]:
+        """What was left out of the table, in sentences."""
+        said = (
+            ["the file ends in the middle of a row: it is cut off, and that row is dropped"]
+            if self.cut
+            else []
+        )
+        if self.dropped:
+            said.append(
+                f"{len(self.dropped)} lines inside the table dropped, not rows of {len(self.columns)} numbers "
+                f"(line {', '.join(map(str, self.dropped[:5]))}{' ...' if len(self.dropped) > 5 else ''})"
+            )
+        return said
 
 
 def numbers(line: str) -> list[float] | None:
@@ -41,7 +63,10 @@ def numbers(line: str) -> list[float] | None:
     text = line.strip()
     if not text or text[0] in _COMMENT or not (text[0].isdigit() or text[0] in "+-.nNiI"):
         return None
-    tokens = [t for t in _SPLIT.split(text) if t]
+    try:
+        return [*map(float, text.split())]
+    except ValueError:
+        tokens = [t for t in _SPLIT.split(text) if t]
     try:
         return [float(t) for t in tokens]
     except ValueError:
@@ -64,6 +89,30 @@ def numbers(line: str) -> list[float] | None:
 
 
 def find_block(lines: list[str], name: str, min_rows: int = MIN_ROWS) -> Block:
+    """The longest table of numbers; a row that the end of the text cuts off is left out.
+
+    Raises ReadError when there is none of `min_rows` rows.
+    """
+    found = _longest(lines, name, min_rows)
+    if not ends_cut(lines, found.last):
+        return found
+    if found.last < len(lines):
+        return replace(found, cut=True)
+    return replace(found, columns=found.columns[:, :-1], last=found.last - 1, cut=True)
+
+
+def ends_cut(lines: list[str], last: int) -> bool:
+    """Whether a text ends in the middle of a row of the table that ends at line `last`.
+
+    There is no end of line behind it, and it is shorter than each of the fifty rows before.
+    """
+    if not lines or not lines[-1].strip() or last < len(lines) - 1 or lines[-1].lstrip()[0] in _COMMENT:
+        return False
+    before = [len(line.rstrip()) for line in lines[-51:-1] if numbers(line)]
+    return len(before) >= MIN_ROWS and len(lines[-1].rstrip()) < min(before)
+
+
+def _longest(lines: list[str], name: str, min_rows: int) -> Block:
     """The longest table of numbers: rows of one width, comment and empty lines between them allowed.
 
     Raises ReadError when there is none of `min_rows` rows.
@@ -93,6 +142,8 @@ def find_block(lines: list[str], name: str, min_rows: int = MIN_ROWS) -> Block:
         width = len(values)
         rows.append(values)
         where.append(i + 1)
+        if len(rows) == _LONG and not odd and (rest := _at_once(lines[i + 1 :], width)) is not None:
+            return Block(np.vstack([np.array(rows), rest]).T, where[0], i + 1 + len(rest))
     runs.append((width, rows, where, odd))
     width, rows, where, odd = max(runs, key=lambda run: len(run[1]))
     if len(rows) < min_rows:
@@ -102,7 +153,22 @@ def find_block(lines: list[str], name: str, min_rows: int = MIN_ROWS) -> Block:
             + f"; a scan needs at least {min_rows}"
         )
     odd = [n for n in odd if where[0] < n < where[-1]]
-    return Block(np.array(rows).T, where[0], where[-1], odd, where)
+    return Block(np.array(rows).T, where[0], where[-1], odd)
+
+
+def _at_once(lines: list[str], width: int) -> Array | None:
+    """The rest of a long table by one call that parses a million rows a second; None where a line is no row of it."""
+    end = next((n for n in range(len(lines), 0, -1) if lines[n - 1].strip()), 0)
+    text = "\n".join(lines[:end])
+    if not text or not text.isascii() or text.encode().translate(None, _PLAIN):
+        return None
+    if "," in text or ";" in text:
+        text = text.replace(",", " ").replace(";", " ")
+    try:
+        values = np.loadtxt(text.split("\n"), comments=None, ndmin=2)
+    except ValueError:
+        return None
+    return values if values.shape == (end, width) else None
 
 
 def _decimal_commas(lines: list[str]) -> bool:
@@ -117,7 +183,8 @@ def _decimal_commas(lines: list[str]) -> bool:
 def parse_columns(text: str, name: str) -> Table:
     """The single group of a text file of columns. Raises ReadError when it holds no table."""
     lines = lines_of(text)
-    commas = _decimal_commas(lines)
+    check_lines(lines, name)
+    commas = "," in text and _decimal_commas(lines)
     if commas:
         lines = [re.sub(r"(?<=\d),(?=\d)", ".", line) for line in lines]
     block = find_block(lines, name)
@@ -130,11 +197,7 @@ def parse_columns(text: str, name: str) -> Table:
     else:
         names = generic_names(count)
         notes.append(f"no line of labels fits the {count} columns: they are named {names[0]} ... {names[-1]}")
-    if block.dropped:
-        notes.append(
-            f"{len(block.dropped)} lines inside the table dropped, not rows of {count} numbers "
-            f"(line {', '.join(map(str, block.dropped[:5]))}{' ...' if len(block.dropped) > 5 else ''})"
-        )
+    notes += block.notes
     table = Table(names=names, columns=block.columns, notes=notes, hints=_hints(header))
     table.units = dict(zip(names, units, strict=True)) if units else {}
     # A column of dates or times is NaN throughout and no channel.
@@ -177,7 +240,7 @@ def header_facts(table: Table, header: list[str]) -> None:
         value = float(stated.group(1))
         table.e0 = value * 1000 if value < 150 else value
     spacing = re.search(r"(?:d[_ ]?spacing|lattice spacing)\W+([0-9.]+)", whole, re.I)
-    if spacing and 0.1 < float(spacing.group(1).strip(".") or 0) < 50:
+    if spacing and _FLOAT.fullmatch(spacing.group(1)) and 0.1 < float(spacing.group(1)) < 50:
         table.d_spacing = float(spacing.group(1))
     title = facts.get("name") or facts.get("sample.name") or facts.get("sample")
     if title:
@@ -221,7 +284,8 @@ def split_labels(line: str, count: int) -> list[str]:
         [t.strip() for t in text.split(";")],
         re.split(r"\s{2,}", text),
         text.split(),
-        re.findall(r"[^\s(\[]+(?:\s*[(\[][^)\]]*[)\]])?", text),
+        # a bracket holds no opening one: with those allowed, "a(a(a(..." takes the square of its length
+        re.findall(r"[^\s(\[]+(?:\s*[(\[][^()\[\]]*[)\]])?", text),
     ]
     for labels in ways:
         if len(labels) == count and all(

@@ -15,6 +15,7 @@ import numpy as np
 from ...errors import ReadError
 from ...records import Array
 from ..table import Table, clean_names, generic_names, lines_of
+from .text import ends_cut
 
 _FIELD = re.compile(r"^([A-Za-z][\w\-]*)\.([\w\-]+)\s*:(.*)$")
 _DATE = re.compile(r"^(\d{4})-(\d{1,2})-(\d{1,2})[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?")
@@ -170,16 +171,19 @@ def _rows(lines: list[str], start: int, name: str, notes: list[str]) -> Array:
             continue
         if not width:
             width = len(tokens)
-        if len(tokens) != width:
+        if len(tokens) != width and not (number == len(lines) and ends_cut(lines, number)):
             raise ReadError(
                 f"{name}:{number}: the row holds {len(tokens)} numbers, the rows before it {width}; repair the row"
             )
         for token in tokens:
-            if not _NUMBER.match(token):
+            if not _NUMBER.match(token) and not (number == len(lines) and ends_cut(lines, number)):
                 raise ReadError(
                     f"{name}:{number}: {token[:30]!r} is not a number; an XDI table holds numbers only"
                 )
         rows.append(tokens)
+    if ends_cut(lines, len(lines)):
+        rows.pop()
+        notes.append("the file ends in the middle of a row: it is cut off, and that row is dropped")
     if inside:
         notes.append(f"{inside} comment lines inside the table were passed over")
     try:

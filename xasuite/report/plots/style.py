@@ -118,12 +118,14 @@ def chir_label(kweight: float, part: str = "magnitude") -> str:
 
 
 def save(figure: Any, stem: str | Path, formats: tuple[str, ...] = ("png", "pdf")) -> list[Path]:
-    """Write a figure as stem.png, stem.pdf, ... (temporary name, then renamed) and close it."""
+    """Write a figure as stem.png, stem.pdf, ... (temporary name, then renamed) and close it; plot.png is that file alone."""
     import matplotlib.pyplot as plt
 
     from ...files import replacing
 
-    paths = []
+    stem, paths = Path(stem), []
+    if stem.suffix in (".png", ".pdf", ".svg"):
+        stem, formats = stem.with_suffix(""), (stem.suffix[1:],)
     for kind in formats:
         target = Path(f"{stem}.{kind}")
         # resolution and kind of fonts are read when a figure is written, not when it is drawn

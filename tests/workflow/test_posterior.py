@@ -1,0 +1,70 @@
+"""The posterior over parameters and choices: against the error budget, resumed, as a command, a normal of known width."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xasuite.cli import main
+from xasuite.errors import SpecError
+from xasuite.references import fits_dir
+from xasuite.specs import load_spec
+from xasuite.workflow import sample_posterior
+
+emcee = pytest.importorskip("emcee")
+SPEC = fits_dir() / "foils" / "co_foil_closure.toml"
+
+
+def test_a_chain_is_gone_on_with(tmp_path: Path) -> None:
+    first = sample_posterior(SPEC, steps=20, folder=tmp_path)
+    begun = emcee.backends.HDFBackend(str(first.file)).get_chain()
+    said: list[tuple[str, int, int]] = []
+    longer = sample_posterior(
+        SPEC, steps=40, folder=tmp_path, progress=lambda w, d=0, t=0: said.append((w, d, t))
+    )
+    chain = emcee.backends.HDFBackend(str(longer.file)).get_chain()
+    assert ("sampling", 20, 40) in said
+    assert (len(begun), len(chain), longer.steps) == (20, 40, 40)
+    assert (chain[:20] == begun).all()
+    # no step is walked again where the chain is long enough; another spec begins anew
+    assert sample_posterior(SPEC, steps=40, folder=tmp_path).steps == 40
+    other = tmp_path / "foils" / "co_foil_closure.toml"
+    other.write_text(SPEC.read_text().replace("dk = 4.0", "dk = 3.0"))
+    assert sample_posterior(other, steps=20, folder=tmp_path).steps == 20
+
+
+def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["posterior", str(SPEC), "--steps", "20", "-o", str(tmp_path), "--json"])
+    document = json.loads(capsys.readouterr().out)
+    assert set(document["quantities"]) == {"s02", "enot", "dr1", "ss1", "Co-Co.r", "Co-Co.sigma2"}
+    assert document["long_enough"] is False
+    folder = tmp_path / "foils" / "co_foil_closure"
+    assert {p.suffix for p in folder.glob("posterior_Co_foil.*")} == {".h5", ".json", ".png", ".pdf"}
+
+
+def test_mistakes() -> None:
+    with pytest.raises(SpecError, match='no row "Cu"; there are Co foil'):
+        sample_posterior(SPEC, row="Cu", steps=20)
+    with pytest.raises(SpecError, match='no errors = "fit"'):
+        sample_posterior(load_spec(SPEC).spec.replace(errors="fit"), steps=20)
+
+
+@pytest.mark.slow
+def test_equal_to_the_budget(tmp_path: Path) -> None:
+    """Noise and choices: the middle within half an error, widths within a third.
+
+    The budget takes the draws' median absolute deviation and the median of their noise; the posterior mixes the draws as they are, whose
+    tails a robust width leaves out.
+    """
+    found = sample_posterior(SPEC, steps=2000, folder=tmp_path)
+    assert found.long_enough
+    for name in found.names:
+        own, budget = found.value(name), found.budget[name]
+        assert abs(own.value - budget.value) < 0.5 * max(own.stderr, budget.stderr), name
+        width = (own.plus + own.minus) / 2
+        assert 0.67 < width / budget.stderr < 1.5, name
+    assert np.isfinite(found.samples).all()

@@ -1,0 +1,31 @@
+"""``xasuite compare``: which of two models of the same data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from .common import DATA_ROOT, JSON, present, spinner
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("compare")(compare)
+
+
+def compare(
+    first: Path = typer.Argument(help="A spec (.toml)."),
+    second: Path = typer.Argument(help="Another spec of the same rows, reduction and ranges."),
+    data_root: Path | None = DATA_ROOT,
+    json: bool = JSON,
+) -> None:
+    """AIC, BIC, the F test (Hamilton) and the evidence of two models of the same data.
+
+    Refused where data, ranges, k weights or restraints differ.
+    """
+    from ..workflow import compare_specs
+
+    with spinner(json) as progress:
+        found = compare_specs(first, second, data_root=data_root, progress=progress)
+    present(json, found)

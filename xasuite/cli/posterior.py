@@ -1,0 +1,44 @@
+"""``xasuite posterior``: parameters and choices sampled together, with a corner plot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from .common import DATA_ROOT, JSON, OUTPUT, present, spinner
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("posterior")(posterior)
+
+
+def posterior(
+    spec: Path = typer.Argument(help="A spec (.toml)."),
+    row: str | None = typer.Option(None, help="Label of the row; left out, the first."),
+    steps: int = typer.Option(
+        2000, min=20, help="Steps to walk; the same command with more goes on where it stopped."
+    ),
+    data_root: Path | None = DATA_ROOT,
+    output: Path = OUTPUT,
+    json: bool = JSON,
+    figures: bool = typer.Option(True, help="Make the corner plot."),
+) -> None:
+    """Sample the posterior of a row with emcee, over parameters and choices together, and print it beside the error budget.
+
+    Writes results/<spec>/posterior_<row>.h5 (the chain), .json and the corner plot. Stopped with Ctrl-C, it keeps the chain.
+    """
+    from ..report.posterior import write_posterior
+    from ..workflow import sample_posterior
+
+    with spinner(json) as progress:
+        found = sample_posterior(
+            spec,
+            row=row,
+            steps=steps,
+            folder=output,
+            data_root=data_root,
+            progress=lambda word, done=0, total=0: progress(f"{word} {done}/{total}" if total else word),
+        )
+    present(json, found, written=write_posterior(found, figures=figures))

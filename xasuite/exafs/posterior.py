@@ -1,0 +1,229 @@
+"""The posterior of one row's parameters: noise and an analyst's choices together, sampled with emcee.
+
+The choices are the draws of the error budget (background, ranges, k weight, dk), each as probable as the others. Within a draw
+the likelihood is exp(-chi-square / 2) with the noise as estimated, times the prior of exafs.evidence and the bounds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import FitError, XasuiteError
+from ..records import Array
+from .budget.draws import Draw
+from .budget.fits import Ready
+from .budget.stack import Foil, Spectra, ready
+from .engine.minimise import settled
+from .engine.spread import everything
+from .evidence import Prior, chi_square, prior_of
+
+WALKERS_A_DIMENSION = 4
+# first steps that are thrown away, as a share
+BURN = 0.25
+# a chain shorter than this many autocorrelation times is too short for its widths
+LONG_ENOUGH = 50
+_BLOCK = 50
+_SEED = 7
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """One draw ready to be sampled: its problem, its minimum x (nv,), the scale (nv, nv) of its errors, the inherited values (nc,)."""
+
+    problem: Ready
+    x: Array
+    scale: Array
+    offset: float
+    carried: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Space:
+    """What is sampled: a number that says which draw, a standard deviation's worth z (nv,) of each parameter, and of each inherited one.
+
+    In these coordinates every draw's posterior is nearly a unit normal about 0, so that walkers pass from draw to draw.
+    """
+
+    targets: tuple[Target, ...]
+    prior: Prior
+    errors: Array
+
+    @property
+    def size(self) -> int:
+        """Dimensions: the draw, the varied and the inherited parameters."""
+        return 1 + self.prior.middle.size + self.errors.size
+
+    def point(self, u: Array) -> tuple[Target, Array] | None:
+        """The draw and the parameters (nv + nc,) of coordinates u; None outside of the draws and the bounds."""
+        if not 0 <= u[0] < len(self.targets):
+            return None
+        nv = self.prior.middle.size
+        target = self.targets[int(u[0])]
+        x = target.x + target.scale @ u[1 : 1 + nv]
+        program = target.problem.work.program
+        if (x < program.lower).any() or (x > program.upper).any():
+            return None
+        return target, np.concatenate([x, target.carried + self.errors * u[1 + nv :]])
+
+    def log_probability(self, u: Array) -> float:
+        """The logarithm of the posterior at coordinates u (size,), up to a constant."""
+        found = self.point(u)
+        if found is None:
+            return -math.inf
+        target, x = found
+        nv = self.prior.middle.size
+        value = (
+            -0.5 * _chi2(target.problem, self.prior, x)[0]
+            + target.offset
+            - 0.5 * float(u[1 + nv :] @ u[1 + nv :])
+        )
+        return value if math.isfinite(value) else -math.inf
+
+    def values(self, chain: Array) -> tuple[tuple[str, ...], Array]:
+        """Names and values (n, n keys) of all parameters and path quantities along a chain (n, size)."""
+        names: tuple[str, ...] = ()
+        out = []
+        for u in chain:
+            found = self.point(u)
+            if found is None:
+                raise FitError(
+                    "the chain holds a point outside of its bounds; delete its file and sample again"
+                )
+            target, x = found
+            program = target.problem.work.program
+            here = dict(zip(program.names, x, strict=True))
+            both = {**_everything(target.problem, x), **here}
+            names = tuple(both)
+            out.append([float(v) for v in both.values()])
+        return names, np.array(out)
+
+
+def _everything(problem: Ready, x: Array) -> dict[str, float]:
+    nv = problem.work.program.n_varied
+    start = problem.work.program.start.copy()
+    start[nv : x.size] = x[nv:]
+    program = replace(problem.work.program, start=start)
+    params, paths = everything(program, problem.model, x[None, :nv])
+    return {key: float(value[0]) for key, (value, _) in {**params, **paths}.items()}
+
+
+def _chi2(problem: Ready, prior: Prior, x: Array) -> tuple[float, Array, Array]:
+    """chi-square with the prior's at x (nv + nc,), half its downward slope, its information."""
+    nv = prior.middle.size
+    chi2, pull, information = chi_square(problem.work, problem.data, problem.weights, x)
+    off = (x[:nv] - prior.middle) / prior.width
+    return chi2 + float(off @ off), pull - off / prior.width, information + np.diag(1 / prior.width**2)
+
+
+def space(spectra: Spectra, draws: Sequence[Draw], held: Mapping[str, Foil]) -> Space:
+    """The space of one row's posterior. Raises FitError where fewer than half of the draws end at a minimum."""
+    prior: Prior | None = None
+    targets = []
+    errors: Array = np.zeros(0)
+    for problem in ready(spectra, draws, held):
+        program = problem.work.program
+        prior = prior or prior_of(program)
+        solution = problem.solution()
+        if not settled(solution)[0]:
+            continue
+        nv = program.n_varied
+        carried = program.start[nv : len(program.names)]
+        errors = np.array([held[n].error for n in program.names[nv:]])
+        x = np.concatenate([solution.x[0], carried])
+        chi2, pull, information = _chi2(problem, prior, x)
+        covar = np.linalg.inv(information)
+        # from the minimum of chi-square to that of chi-square and prior, and the volume of the normal about it
+        middle = np.clip(solution.x[0] + covar @ pull, program.lower, program.upper)
+        offset = 0.5 * (chi2 - float(pull @ covar @ pull))
+        targets.append(Target(problem, middle, np.linalg.cholesky(covar), offset, carried))
+    if prior is None or len(targets) < len(draws) / 2:
+        raise FitError("most draws end at no minimum: the posterior cannot be sampled about them")
+    return Space(tuple(targets), prior, errors)
+
+
+def sample(
+    where: Space, file: Path, key: str, *, steps: int, progress: Callable[[str, int, int], object]
+) -> tuple[Array, Array]:
+    """Walk until the chain in `file` has `steps` steps; a chain of the same key is gone on with.
+
+    Parameters
+    ----------
+    where : Space
+    file : Path
+        HDF5; written to after every block of steps, so that what was done is kept when the run is stopped.
+    key : str
+        What the chain belongs to; a chain of another key is begun anew.
+    steps : int
+    progress : callable
+        Called with a word, steps done and steps in all.
+
+    Returns
+    -------
+    chain : ndarray (n, size)
+        All walkers after the burn-in.
+    tau : ndarray (size,)
+        Autocorrelation times in steps.
+
+    Raises
+    ------
+    XasuiteError
+        Where emcee is not installed.
+    """
+    try:
+        import emcee
+    except ImportError:
+        raise XasuiteError(
+            "xasuite posterior needs the package emcee: pip install 'xasuite[posterior]'"
+        ) from None
+    import h5py
+
+    if file.exists():
+        with h5py.File(file, "r") as held:
+            same = held.attrs.get("key") == key
+        if not same:
+            file.unlink()
+    walkers = max(32, 2 * (WALKERS_A_DIMENSION * where.size // 2))
+    backend = emcee.backends.HDFBackend(str(file))
+    if not file.exists():
+        backend.reset(walkers, where.size)
+        with h5py.File(file, "a") as held:
+            held.attrs["key"] = key
+    sampler = emcee.EnsembleSampler(
+        walkers, where.size, where.log_probability, backend=backend, moves=_moves(emcee)
+    )
+    done = int(backend.iteration)
+    state: Any = (
+        None
+        if done
+        else emcee.State(_start(where, walkers), random_state=np.random.RandomState(_SEED).get_state())
+    )
+    while done < steps:
+        progress("sampling", done, steps)
+        state = sampler.run_mcmc(state, min(_BLOCK, steps - done))
+        done = int(backend.iteration)
+    burn = int(BURN * done)
+    return backend.get_chain(discard=burn, flat=True), backend.get_autocorr_time(discard=burn, tol=0)
+
+
+def _moves(emcee: Any) -> list[tuple[Any, float]]:
+    """Stretches, and steps along differences of walkers, which pass narrow places better."""
+    return [(emcee.moves.StretchMove(), 0.5), (emcee.moves.DEMove(), 0.5)]
+
+
+def _start(where: Space, walkers: int) -> Array:
+    """Walkers spread over the draws, each within a fraction of a standard error of a draw's minimum."""
+    rng = np.random.default_rng(_SEED)
+    out: list[Array] = []
+    while len(out) < walkers:
+        for size in (0.5, 0.1, 0.01):
+            u = np.concatenate([[len(where.targets) * rng.random()], size * rng.normal(size=where.size - 1)])
+            if math.isfinite(where.log_probability(u)):
+                out.append(u)
+                break
+    return np.array(out)

@@ -1,0 +1,73 @@
+"""The members of an HDF5 group that may be read: none in another file of the machine, none larger than the limit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ...errors import ReadError
+from ..limits import check_size
+
+
+def members_of(group: Any, file: str, refused: dict[str, str]) -> dict[str, Any]:
+    """Members by name; what may not or cannot be opened goes into `refused` with the reason.
+
+    A dataset without a value (null) is left out.
+    """
+    import h5py
+
+    found: dict[str, Any] = {}
+    for name in map(str, group):
+        try:
+            link = group.get(name, getlink=True)
+            if isinstance(link, h5py.ExternalLink):
+                _inside(link.filename, file, name)
+            value = group.get(name)
+            if isinstance(value, h5py.Dataset):
+                if value.shape is None:
+                    continue
+                _check(value, file, name)
+        except ReadError as exc:
+            refused[name] = str(exc)
+        except (OSError, RuntimeError, ValueError, KeyError, TypeError, OverflowError) as exc:
+            refused[name] = f"{name} cannot be opened: {str(exc)[:120]}"
+        else:
+            found[name] = value
+    return found
+
+
+def _check(data: Any, file: str, name: str) -> None:
+    """Raises ReadError for a dataset that lies in other files or is larger than the limit."""
+    check_size(data.size * max(8, data.dtype.itemsize), name)
+    for other, _, _ in data.external or ():
+        _inside(other, file, name)
+    if data.is_virtual:
+        for source in data.virtual_sources():
+            if source.file_name != ".":
+                _inside(source.file_name, file, name)
+
+
+def _inside(other: str, file: str, name: str) -> None:
+    """Raises ReadError for a file that is not in the folder of `file` or below."""
+    folder = Path(file).resolve().parent
+    if not (folder / other).resolve().is_relative_to(folder):
+        raise ReadError(
+            f"{name} lies in another file, {other}, outside the folder of this one: it is not opened"
+        )
+
+
+class Known:
+    """A group that knows the names of its members: what is absent is not looked for in the file."""
+
+    def __init__(self, group: Any) -> None:
+        self.group, self.names = group, frozenset(map(str, group))
+
+    def __contains__(self, path: str) -> bool:
+        return path.split("/", 1)[0] in self.names and path in self.group
+
+    def __getitem__(self, path: str) -> Any:
+        return self.group[path]
+
+    def get(self, path: str, default: Any = None) -> Any:
+        """The member at a path, or `default`."""
+        return self.group.get(path, default) if path.split("/", 1)[0] in self.names else default

@@ -1,0 +1,124 @@
+"""The scattering paths of a spec: each [[path]] found by FEFF, each [[shells]] written out as the paths that it stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ..choices import PATH_VALUES
+from ..errors import CrystalError, XasuiteError
+from ..exafs.model import PathModel
+from ..expressions import parse
+from ..feff.crystal import Crystal, load_crystal
+from ..feff.paths import FeffPath, read_feff_dat
+from ..specs.load import LoadedSpec
+from ..specs.schema import Path, Shells, Structure
+
+if TYPE_CHECKING:
+    from .resolve import Context
+
+
+def path_models(loaded: LoadedSpec, context: Context) -> tuple[PathModel, ...]:
+    """The paths of a spec's model, those of [[shells]] after the others."""
+    own = [(table, find_path(loaded, i, context)) for i, table in enumerate(loaded.spec.path)]
+    return tuple(_model(table, feff) for table, feff in (*own, *shells_paths(loaded)))
+
+
+def _model(table: Path, feff: FeffPath) -> PathModel:
+    values = {q: parse(v) for q in PATH_VALUES if (v := table.value(q)) is not None}  # type: ignore[arg-type]
+    return PathModel(table.label, feff, data=table.data, **{"n": parse(feff.degen), **values})
+
+
+def tables(loaded: LoadedSpec) -> dict[str, Path]:
+    """By label the [[path]] of every path of the model, those that [[shells]] stand for written out."""
+    return {t.label: t for t in (*loaded.spec.path, *(t for t, _ in shells_paths(loaded)))}
+
+
+def find_path(loaded: LoadedSpec, index: int, context: Context) -> FeffPath:
+    """The FEFF path that a [[path]] names. Raises the errors of structures and of FEFF, each with the spec's line."""
+    table = loaded.spec.path[index]
+    try:
+        if table.feff is not None:
+            return read_feff_dat(context.find(loaded, table.feff, "feff", "path", index, "feff"))
+        from ..feff import select
+
+        paths = crystal_paths(loaded, table)
+        return select(
+            paths, scatterer=table.scatterer, legs=table.legs, shell=table.shell or 1, path=table.path
+        )
+    except XasuiteError as exc:
+        raise type(exc)(f'{loaded.at("path", index)}: path "{table.label}": {exc}') from None
+
+
+def shells_paths(loaded: LoadedSpec) -> tuple[tuple[Path, FeffPath], ...]:
+    """Every path that the [[shells]] of a spec stand for, as the [[path]] that names it alone.
+
+    Raises the errors of structures and of FEFF, and CrystalError where none is left or a label stands twice, with the spec's line.
+    """
+    found: list[tuple[Path, FeffPath]] = []
+    taken = {p.label for p in loaded.spec.path}
+    for i, table in enumerate(loaded.spec.shells):
+        try:
+            for label, feff in _kept(loaded, table):
+                if label in taken:
+                    raise CrystalError(
+                        f'two paths would be called "{label}"; give this entry a label of its own'
+                    )
+                taken.add(label)
+                found.append((table.path(feff.index, label), feff))
+        except XasuiteError as exc:
+            raise type(exc)(f"{loaded.at('shells', i)}: shells {i + 1}: {exc}") from None
+    return tuple(found)
+
+
+def _kept(loaded: LoadedSpec, table: Shells) -> Iterator[tuple[str, FeffPath]]:
+    """The paths of a [[shells]], shortest first, and their labels: atoms and half length, FEFF's number where two are alike."""
+    every = crystal_paths(loaded, table)
+    missing = [n for n in table.without if all(p.index != n for p in every)]
+    if missing:
+        raise CrystalError(f"without = {list(table.without)}: {every[0].origin} has no path {missing[0]}")
+    kept = sorted(
+        (
+            p
+            for p in every
+            if p.reff <= table.upto
+            and p.relative_amplitude >= table.amplitude
+            and p.nleg <= table.nleg
+            and p.index not in table.without
+        ),
+        key=lambda p: (p.reff, p.index),
+    )
+    if not kept:
+        nearest = min(every, key=lambda p: p.reff)
+        raise CrystalError(
+            f"{every[0].origin}: no path of {table.amplitude:g} % or more to {table.upto:g} A; the shortest is {nearest.reff:.3f} A"
+        )
+    names = [f"{'-'.join((p.absorber, *p.scatterers))} {p.reff:.3f}" for p in kept]
+    for name, feff in zip(names, kept, strict=True):
+        twice = f" #{feff.index}" if names.count(name) > 1 else ""
+        yield f"{table.label} {name}{twice}".strip(), feff
+
+
+def crystal_paths(loaded: LoadedSpec, table: Structure) -> tuple[FeffPath, ...]:
+    """All paths of the structure that a [[path]] or [[shells]] names."""
+    from ..feff import find_paths
+
+    element, edge = loaded.spec.absorber_of(table.data)
+    radius = max(table.radius, table.upto) if isinstance(table, Shells) else table.radius
+    return find_paths(
+        structure(loaded, table),
+        absorber=table.absorber or element,
+        edge=edge,
+        radius=radius,
+        site=table.site,
+        program=table.program,
+        scf=table.scf,
+        polarization=table.polarization,
+    )
+
+
+def structure(loaded: LoadedSpec, table: Structure) -> Crystal:
+    """The crystal or cluster a table names: beside the spec, or among the references."""
+    name = f"amcsd:{table.amcsd}" if table.amcsd is not None else str(table.crystal or table.cluster)
+    local = loaded.path.parent / name
+    return load_crystal(str(local) if local.is_file() else name)

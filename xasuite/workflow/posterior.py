@@ -1,0 +1,218 @@
+"""`xasuite posterior`: the posterior of a spec's row over parameters and choices together, beside its error budget."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import SpecError
+from ..exafs.budget import budgets
+from ..exafs.posterior import LONG_ENOUGH, sample, space
+from ..exafs.result import Value
+from ..records import Array
+from ..records.quantities import Quantity
+from ..records.table import Entry, Presented, Table, finite
+from ..specs.load import as_loaded
+from ..specs.schema import Errors, Spec
+from .errors import Conditions
+from .fits import Progress, fit_rows, silent
+from .resolve import CLOSURE, Context, resolve_spec
+
+STEPS = 2000
+# quantities of paths that are shown beside the parameters
+_SHOWN = ("n", "r", "sigma2")
+# samples that are kept for figures and files
+_KEPT = 4000
+_FORMAT = "1"
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior(Presented):
+    """Samples of one row's posterior.
+
+    `names` (n) are the varied parameters, then "label.n", "label.r", "label.sigma2" of the paths; `samples` (m, n) their values.
+    `budget` holds what the error budget says of the same: noise and choices, without the parts that no draw holds.
+    `steps` were walked, `tau` is the longest autocorrelation time in steps, `file` holds the chain.
+    """
+
+    label: str
+    names: tuple[str, ...]
+    samples: Array
+    budget: Mapping[str, Value]
+    steps: int
+    tau: float
+    file: Path
+
+    def value(self, name: str) -> Value:
+        """Median, standard deviation and the ends of the middle 68 % of one quantity."""
+        own = self.samples[:, self.names.index(name)]
+        low, middle, high = (float(q) for q in np.quantile(own, [0.15865, 0.5, 0.84135]))
+        return Value(middle, float(own.std()), plus=high - middle, minus=middle - low)
+
+    @property
+    def long_enough(self) -> bool:
+        """Whether the chain is 50 autocorrelation times long."""
+        return bool(self.steps >= LONG_ENOUGH * self.tau)
+
+    def summary(self) -> Table:
+        """A row a quantity: the posterior's middle and ends, and the budget's value."""
+        rows = []
+        for name in self.names:
+            own, other = self.value(name), self.budget[name]
+            rows.append(
+                (
+                    name,
+                    Entry(own.value, own.stderr, plus=own.plus, minus=own.minus),
+                    Entry(other.value, other.stderr),
+                )
+            )
+        notes = [
+            f"{self.steps} steps, {self.steps / max(self.tau, 1e-9):.0f} autocorrelation times ({self.tau:.0f} steps).",
+            "Both hold noise and choices; farther shells, foil, theory and energy scale are parts of the budget alone.",
+        ]
+        if not self.long_enough:
+            notes.append(
+                f"The chain is shorter than {LONG_ENOUGH} autocorrelation times: run it again with more steps."
+            )
+        columns = (Quantity("quantity", "Quantity"), Quantity("posterior", "Posterior"), Quantity("budget", "Budget: noise, choices"))  # fmt: skip
+        return Table.of(f"{self.label}, posterior", columns, rows, notes=tuple(notes))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON: no samples, which are in the chain's file."""
+        return {
+            "label": self.label,
+            "steps": self.steps,
+            "autocorrelation": finite(self.tau),
+            "long_enough": self.long_enough,
+            "file": str(self.file),
+            "quantities": {
+                n: {"posterior": self.value(n).to_dict(), "budget": self.budget[n].to_dict()}
+                for n in self.names
+            },
+        }
+
+
+def sample_posterior(
+    spec: str | Path | Spec,
+    *,
+    row: str | None = None,
+    steps: int = STEPS,
+    folder: str | Path = "results",
+    data_root: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Posterior:
+    """Sample the posterior of one row of a spec.
+
+    Parameters
+    ----------
+    spec : str, Path or Spec
+        A spec's file, or a spec made in Python.
+    row : str, optional
+        Label of the row; left out, the first.
+    steps : int
+        Steps of all walkers together; a chain that is there already is gone on with up to that number.
+    folder : str or Path
+        Where <spec>/posterior_<row>.h5 is kept.
+    data_root : str or Path, optional
+        Where data are looked for beside the spec's folder; left out, the environment variable XASUITE_DATA.
+    progress : callable, optional
+        Called with a word, steps done and steps in all.
+
+    Returns
+    -------
+    Posterior
+        Samples after the burn-in, with the budget's values beside.
+
+    Raises
+    ------
+    SpecError
+        For a row that is not there, and a spec without an error budget.
+    FitError
+        Where the row cannot be fitted, or most draws end at no minimum.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from xasuite.references import fits_dir
+    >>> from xasuite.workflow import sample_posterior
+    >>> spec = fits_dir() / "foils" / "co_foil_closure.toml"
+    >>> found = sample_posterior(spec, steps=20, folder=tempfile.mkdtemp())
+    >>> 0.6 < found.value("s02").value < 1.0
+    True
+    """
+    loaded, say = as_loaded(spec, Spec), progress or silent
+    how = loaded.spec.errors
+    if not isinstance(how, Errors) or loaded.spec.fit.together or loaded.spec.fit.space != "r":
+        raise SpecError(
+            f"{loaded.path.name}: a posterior is sampled over the draws of the error budget, which needs rows fitted one by one in R "
+            'space and no errors = "fit"'
+        )
+    context = Context.of(data_root)
+    say("data and paths")
+    resolved = resolve_spec(loaded, context)
+    chosen = [r for r in resolved.rows if row is None or r.label == row]
+    if not chosen:
+        known = ", ".join(r.label for r in resolved.rows)
+        raise SpecError(f'{loaded.path.name}: no row "{row}"; there are {known}')
+    fits, failed = fit_rows(resolved.model, chosen[:1], loaded.spec.fit)
+    for error in failed.values():
+        raise error
+    norm = chosen[0].norm
+    if norm is None:
+        raise SpecError(
+            f"{loaded.path.name}: {chosen[0].label} is a chi(k) file: without mu(E) there are no draws"
+        )
+    conditions = Conditions.of(loaded, how, fits[0].model, context, exact=chosen[0].kind == CLOSURE)
+    spectra = conditions.spectra([norm])
+    plan, held = conditions.under(spectra.kmax)
+    budget = budgets(spectra, plan, held)[0]
+    where = space(spectra, plan, held)
+    if budget is None:
+        raise SpecError(f"{loaded.path.name}: {chosen[0].label} has no error budget to compare with")
+    key = hashlib.sha256(
+        b"\0".join(
+            (
+                _FORMAT.encode(),
+                loaded.text.encode(),
+                chosen[0].label.encode(),
+                np.asarray(chosen[0].chi.chi).tobytes(),
+            )
+        )
+    ).hexdigest()
+    file = Path(folder) / loaded.name / f"posterior_{_plain(chosen[0].label)}.h5"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    chain, tau = sample(where, file, key, steps=steps, progress=say)
+    names, values = where.values(chain[:: max(1, len(chain) // _KEPT)])
+    varied = [p.name for p in spectra.model.varied]
+    shown = [n for n in (*varied, *(f"{p.label}.{q}" for p in spectra.model.paths for q in _SHOWN)) if np.ptp(values[:, names.index(n)]) > 0]  # fmt: skip
+    # noise and the draws' own spread, without what no draw holds: of the latter the third cumulant moves the middle too
+    third = math.sqrt(3) * budget.shifts["cumulant"][0]
+    plain = replace(budget, values=budget.values - third, draws=budget.draws - third, shifts={})
+    return Posterior(
+        label=chosen[0].label,
+        names=tuple(shown),
+        samples=values[:, [names.index(n) for n in shown]],
+        budget={n: plain.value(n) for n in shown},
+        steps=max(steps, int(_steps(file))),
+        tau=float(np.nanmax(tau)) if np.isfinite(tau).any() else float("nan"),
+        file=file,
+    )
+
+
+def _steps(file: Path) -> int:
+    import h5py
+
+    with h5py.File(file, "r") as held:
+        return int(held["mcmc"].attrs["iteration"])
+
+
+def _plain(label: str) -> str:
+    from ..specs.load import slug
+
+    return slug(label)
