@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
@@ -16,7 +15,7 @@ pytest.importorskip("tiled.server.app", reason="needs a Tiled server: pip instal
 pytest.importorskip("bluesky_tiled_plugins", reason="needs pip install bluesky-tiled-plugins")
 
 from xasuite._series import series
-from xasuite._series.live import Watch, watch
+from xasuite._series.live import Watch
 from xasuite._series.store import Folder
 from xasuite.errors import SeriesError
 from xasuite.specs import SeriesSpec, load_spec
@@ -43,14 +42,15 @@ class Server:
 
     def start(self) -> None:
         program = "import sys; from tiled.commandline.main import main; sys.exit(main())"
-        self.process = subprocess.Popen(
-            [
-                sys.executable, "-c", program, "serve", "catalog", str(self.folder / "catalog.db"), "--init",
-                "--write", str(self.folder / "arrays"), "--write", f"sqlite:///{self.folder}/tables.db",
-                "--api-key", KEY, "--port", str(self.port),
-            ],
-            stdout=open(self.folder / "log.txt", "a"), stderr=subprocess.STDOUT,
-        )  # fmt: skip
+        with (self.folder / "log.txt").open("a") as log:
+            self.process = subprocess.Popen(
+                [
+                    sys.executable, "-c", program, "serve", "catalog", str(self.folder / "catalog.db"), "--init",
+                    "--write", str(self.folder / "arrays"), "--write", f"sqlite:///{self.folder}/tables.db",
+                    "--api-key", KEY, "--port", str(self.port),
+                ],
+                stdout=log, stderr=subprocess.STDOUT,
+            )  # fmt: skip
         for _ in range(900):
             with socket.socket() as s:
                 if s.connect_ex(("127.0.0.1", self.port)) == 0:
