@@ -14,5 +14,6 @@ def test_the_first_pages_typed_as_printed(tmp_path: Path) -> None:
     for page in PAGES:
         for _, block, printed in typed(page, tmp_path):
             assert comparable(printed) == comparable(block), page
+            assert "no error budget" not in printed, page
             commands += block.count("$ ")
     assert commands >= 9

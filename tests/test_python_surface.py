@@ -200,3 +200,19 @@ def test_a_correction_of_over_absorption_goes_into_the_spec(foil: xs.Spectrum) -
     table = result.spec.reduce.overabsorption
     assert table is not None
     assert (table.formula, table.thickness, table.density) == ("Cu", 4.0, 8.96)
+
+
+def test_a_result_is_short_in_a_list(foil: xs.Spectrum) -> None:
+    result = xs.fit(foil, crystal="Cu", shells=1, k=(3, 12), r=(1.4, 2.8))
+    assert "array" not in repr([result, result.rows[0]])
+    assert len(repr(result)) < 200
+    assert "2 paths" not in repr(result.rows[0])
+    assert "1 paths" in repr(result.rows[0])
+    assert len(repr(result.rows[0])) < 400
+
+
+def test_plot_writes_the_file_that_is_named(scans: Path, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["plot", str(scans / "scan_1.xdi"), "-o", str(tmp_path / "one.png")])
+    assert not stop.value.code
+    assert [p.name for p in tmp_path.iterdir()] == ["one.png"]

@@ -9,12 +9,16 @@ Program = Literal["feff8l", "feff6l"]
 Window = Literal["hanning", "kaiser", "parzen", "welch", "gaussian", "sine"]
 KWeight = Literal[0, 1, 2, 3, 4]
 BackgroundKWeight = Literal[0, 1, 2, 3]
+Background = Literal["autobk", "ifeffit"]
 Method = Literal["polynomial", "atomic", "mback"]
 Align = Literal["auto", "reference", "mu", "none"]
 PathValue = Literal["n", "s02", "e0", "deltar", "sigma2", "third", "fourth", "ei", "dphase"]
 
 WINDOWS: tuple[str, ...] = get_args(Window)
 BACKGROUND_KWEIGHTS: tuple[int, ...] = get_args(BackgroundKWeight)
+BACKGROUNDS: tuple[str, ...] = get_args(Background)
+# points clamped at either end of the background, as Larch and Athena have them
+NCLAMP: dict[str, int] = {"autobk": 3, "ifeffit": 5}
 ALIGNS: tuple[str, ...] = get_args(Align)
 METHODS: tuple[str, ...] = get_args(Method)
 PATH_VALUES: tuple[str, ...] = get_args(PathValue)

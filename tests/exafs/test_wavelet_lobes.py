@@ -11,7 +11,7 @@ from xasuite.exafs.wavelet_transform.lobes import maxima, noise_level, track
 from xasuite.records import Chi
 
 K = 0.05 * np.arange(321)
-SETTINGS = {"kweight": 0, "r": (1.0, 4.8), "eta": 10.0, "norm": "amplitude"}
+SETTINGS = {"kweight": 0, "r": (1.0, 4.8), "eta": 10.0, "scaling": "amplitude"}
 
 
 def record(chi: np.ndarray, label: str = "packets") -> Chi:

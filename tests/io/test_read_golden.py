@@ -58,7 +58,7 @@ def test_file(data_root: Path, name: str) -> None:
 
 def test_table_is_complete(data_root: Path) -> None:
     """No file of the folders that the table is about is left out of it."""
-    folders = ("foils", "standards", "series", "formats", "broken")
+    folders = ("foils", "standards", "series", "formats", "broken", "published", "fluorescence")
     found = {
         str(p.relative_to(data_root)) for f in folders for p in (data_root / f).rglob("*") if p.is_file()
     }

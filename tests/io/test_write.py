@@ -201,6 +201,12 @@ def test_xdi_written_and_read_loses_no_key(data_root: Path, tmp_path: Path) -> N
     assert found > 10
 
 
+def test_csv_keeps_the_header(tmp_path: Path) -> None:
+    meta = {"Scan.start_time": "2026-03-01T12:00:00", "T": 300.5}
+    back = io.read(io.write(tmp_path / "a.csv", replace(scan(), meta=meta)))
+    assert {k: back.meta[k] for k in meta} == meta
+
+
 def test_xdi_says_what_is_absent(tmp_path: Path) -> None:
     """Version 1.0 of the dictionary requires Element.symbol and edge and recommends the rest of these."""
     meta = {"Facility.name": "APS", "Scan.start_time": "2026-03-01T12:00:00", "Beam line": "13 ID", "gain": 8}

@@ -382,3 +382,31 @@ def test_a_stack_in_kev(co_o, tmp_path):
         file["run7/energy"].attrs["units"] = "keV"
     kev = read_stack(find_entries([path]).entries[0], np.array([0])).energy
     np.testing.assert_allclose(kev, energy, rtol=1e-12)
+
+
+def test_logs_with_decimal_commas_and_local_dates(tmp_path):
+    """EC-Lab's .mpt (tabs, commas, its start in the header), and a furnace log with semicolons and German dates."""
+    lines = [
+        "EC-Lab ASCII FILE",
+        "Nb header lines : 4",
+        "Acquisition started on : 28.11.2026 09:30:00",
+        "mode\ttime/s\tEwe/V\tI/mA",
+    ]
+    rows = [f"1\t{t:.3f}\t{1.2 + t / 1000:.4f}\t{-0.5e-3:.2e}".replace(".", ",") for t in (0, 30, 60)]
+    (tmp_path / "cell.mpt").write_text("\n".join([*lines, *rows]) + "\n", encoding="latin-1")
+    times, found = read_log(
+        "cell.mpt", [tmp_path], time="time/s", columns={"E": "Ewe/V", "I": "I/mA"}, start_format="%d.%m.%Y %H:%M:%S",
+        encoding="latin-1",
+    )  # fmt: skip
+    began = (pd.Timestamp("2026-11-28 09:30:00") - pd.Timestamp(0)).total_seconds()
+    np.testing.assert_allclose(times, began + np.array([0, 30, 60]))
+    np.testing.assert_allclose(found["E"], [1.2, 1.23, 1.26])
+    np.testing.assert_allclose(found["I"], -0.5e-3)
+    (tmp_path / "furnace.csv").write_text(
+        "Zeit;T;Gas\n28.11.2026 09:30:00;25,5;1,0\n28.11.2026 09:31:00;-1,25;2\n"
+    )
+    times, found = read_log(
+        "furnace.csv", [tmp_path], time="Zeit", columns={"T": "T"}, format="%d.%m.%Y %H:%M:%S"
+    )
+    np.testing.assert_allclose(times - began, [0, 60])
+    np.testing.assert_allclose(found["T"], [25.5, -1.25])

@@ -1,4 +1,4 @@
-"""CoN3-MnN3 and CoN4: how different, at what noise told, and a blind fit of coordination and distances."""
+"""CoN3-MnN3 and CoN4: how different, at what noise distinguished, and a blind fit of coordination and distances."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_blind_fit_finds_three_nitrogens() -> None:
     assert fit.best.probability > 0.95
     assert fit.best.mean["r_n"] == pytest.approx(1.89, abs=3 * fit.best.stderr["r_n"] + 0.01)
     assert fit.best.mean["r_metal"] == pytest.approx(2.50, abs=3 * fit.best.stderr["r_metal"] + 0.03)
-    assert "is told from" in fit.sentences[0]
+    assert "is distinguished from" in fit.sentences[0]
 
 
 def test_a_cluster_is_moved_as_said() -> None:

@@ -199,11 +199,9 @@ def _with_statistics(result: Any, params: Sequence[Parameter], n_restraints: int
     )
 
 
-def _value(expression: Expression) -> float | str:
+def path_value(expression: Expression) -> float | str:
     """A path's value for Larch, which parses text again at every evaluation and takes a number as it is."""
-    if len(expression.program) == 1 and expression.program[0][0] == "const":
-        return float(expression.program[0][1])
-    return python_text(expression)
+    return float(expression({})) if expression.is_constant else python_text(expression)
 
 
 def _quarter_turn(text: str) -> str:
@@ -227,7 +225,7 @@ def _dataset(data: DataSet, ranges: FitRange, noise: Sequence[Any] | None, numbe
     for j, p in enumerate(models):
         file = folder / f"d{number:03d}p{j:03d}.dat"
         file.write_text(p.feff.text)
-        given = {q: _value(getattr(p, q)) for q in ("e0", "deltar", "sigma2", "third", "fourth", "ei")}
+        given = {q: path_value(getattr(p, q)) for q in ("e0", "deltar", "sigma2", "third", "fourth", "ei")}
         amplitude = f"({python_text(p.n)})*({python_text(p.s02)})"
         if p.dphase.program == (("const", 0.0),):
             paths.append(feffpath(str(file), label=f"{j:03d}", degen=1.0, s02=amplitude, **given))

@@ -29,11 +29,13 @@ from .prepare import completed, plan_of
 from .record import SeriesRun, open_run
 from .results import Extra, write_results
 from .schedule import one_blas_thread
+from .spool import keep, open_source
 from .store import DamagedPartError, Folder
 from .template import asked_of
 from .work import Part, process_rows
 
 SETTLE = 1.0  # s that a file must have stayed as it is
+QUICK = 0.2  # s for one that holds the series' range, once that is known
 PATIENCE = 300.0  # s after which a scan that is still too short is taken as it is, and marked
 CHUNK = 64  # rows of a part: what is written again with each scan
 STALE = 100  # the files are written anew when the rows have grown by one in so many
@@ -77,16 +79,26 @@ class Watch:
         refused = _not_live(spec)
         if refused:
             raise SeriesError(f"{loaded.path.name}: {refused}")
-        self.folder, self.output = Path(folder), output
-        if not self.folder.is_dir():
-            raise SeriesError(f"{folder} is no folder to watch")
-        self.patterns = tuple(Path(p).name for p in spec.series.files)
+        self.source = open_source(str(folder), asked_of(spec.series))
+        self.output = output
+        self.folder = Path(folder) if self.source is None else output.parts / "scans"
+        self.patterns = tuple(Path(p).name for p in spec.series.files) if self.source is None else ("*.csv",)
+        if self.source is not None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        elif not self.folder.is_dir():
+            raise SeriesError(
+                f"{folder} is no folder to watch, no HDF5 file and no address of a Tiled catalogue"
+            )
         series = spec.series.model_copy(update={"chunk": CHUNK})
         self.loaded = replace(loaded, spec=spec.model_copy(update={"series": series}))
         self.spec, self.context = spec, context or Context()
         self.settle, self.patience, self.threads = settle, patience, threads
         self.plan: Plan | None = None
         self.waiting, self.said = "", list[str]()
+        self.delay = (
+            np.nan
+        )  # s from the last point of the last scan to its row, where it was written while we looked
+        self._began = time.time()
         self.rows = 0
         self._seen: dict[Path, Seen] = {}
         self._taken: dict[
@@ -123,6 +135,10 @@ class Watch:
         """Look at the folder once; how many scans were taken up. Raises what the spec is to blame for."""
         now = time.time() if now is None else now
         self.said.clear()
+        if self.source is not None:
+            self.waiting = "" if self.waiting == self.source.trouble else self.waiting
+            keep(self.source, self.folder)
+            self.waiting = self.source.trouble or self.waiting
         self._look_again()
         ready = [path for path in self._new_files() if self._whole(path, now)]
         if not ready or not self._planned(find_entries(ready).entries):
@@ -135,7 +151,9 @@ class Watch:
                 new += entries
                 taken += 1
         if new:
+            written = max(Path(e.path).stat().st_mtime for e in new)
             self._take(new)
+            self.delay = time.time() - written if written > self._began else np.nan
         return taken
 
     def _new_files(self) -> list[Path]:
@@ -158,7 +176,8 @@ class Watch:
         if last is None or (last.size, last.mtime) != (stat.st_size, stat.st_mtime):
             # what was written long before we first looked need not be waited for
             last = self._seen[path] = Seen(stat.st_size, stat.st_mtime, min(now, max(stat.st_mtime, 0.0)))
-        return stat.st_size > 0 and now - last.since >= self.settle
+        settle = self.settle if self.plan is None else min(self.settle, QUICK)
+        return stat.st_size > 0 and now - last.since >= settle
 
     def _look_again(self) -> None:
         """Say which of the known scans were replaced; some of them at each look, so that a look stays cheap."""
@@ -308,7 +327,8 @@ class Watch:
         label, status, reason = (
             self._open.columns[n][-1] for n in ("log/label", "status/status", "status/reason")
         )
-        return f"{label}: {status}" + (f" ({reason})" if reason else "")
+        delay = f"; {self.delay:.2f} s from its last point to its row" if np.isfinite(self.delay) else ""
+        return f"{label}: {status}" + (f" ({reason})" if reason else "") + delay
 
     def run(self) -> SeriesRun:
         """What there is so far. Raises SeriesError when nothing was taken up yet."""
@@ -389,7 +409,7 @@ def _not_live(spec: SeriesSpec) -> str:
 def watch(
     watcher: Watch,
     *,
-    interval: float = 2.0,
+    interval: float = 0.2,
     until: int | None = None,
     idle: float | None = None,
     say: Callable[[str], Any] = lambda word: None,

@@ -9,6 +9,7 @@ import numpy as np
 import xxhash
 
 from ..errors import DataError, ReadError, SeriesError, SpecError, XasuiteError, nearest
+from ..feff.cache import cache_dir
 from ..io.axis import Asked
 from ..io.logs import read_log
 from ..io.reader import read_as
@@ -25,6 +26,7 @@ from .ingest import name_columns, scan_time, shift_of
 from .plan import Plan
 from .reduction import method_of
 from .simulated import simulated_plan
+from .spool import fetched
 from .template import asked_of, e0_of, find_template, first_scan, k_end, make_grid, places_of
 
 
@@ -40,7 +42,9 @@ def prepare(loaded: LoadedSpec, context: Context | None = None) -> Plan:
         if spec.series.simulate is not None:
             plan = averaged(simulated_plan(loaded, context))
         else:
-            plan = plan_of(loaded, context, find_scans(spec.series.files, places_of(loaded, context)))
+            store = cache_dir() / "scans"
+            files = [f for p in spec.series.files for f in fetched(p, asked_of(spec.series), store)]
+            plan = plan_of(loaded, context, find_scans(files, places_of(loaded, context)))
         plan = completed(plan, context)
     said = tuple(dict.fromkeys(heard))
     return replace(plan, warnings=said, fingerprint=fingerprint(plan))

@@ -44,7 +44,7 @@ def reduce_rows(series: Series, plan: Plan) -> tuple[Series, Series]:
     """Normalized and Chi of a series of spectra; rows that fail are marked, and the others go on."""
     r, e0 = plan.spec.reduce, plan.e0 if plan.series.e0 == "shared" else None
     norm = _each(series, lambda s: normalized(s, plan.spec, e0, plan.method))
-    settings = r.background() | {"k": r.bkg_k or (0.0, plan.kmax)}
+    settings = r.of_background() | {"k": r.bkg_k or (0.0, plan.kmax)}
     chi = _each(norm, lambda s: reduce.background(s, **settings))
     if not isinstance(chi.data, Chi):
         return norm, chi

@@ -36,6 +36,7 @@ COMMANDS: tuple[str, ...] = (
     "checkxas",
     "explore",
     "convert",
+    "export",
     "fit",
     "reproduce",
     "closure",
@@ -82,7 +83,6 @@ ELSEWHERE = {
     "background": "a spec's [reduce] table, or xasuite.background in Python",
     "autobk": "a spec's [reduce] table, or xasuite.background in Python",
     "align": "a spec's [reduce] table, or xasuite.align in Python",
-    "export": "xasuite report RESULTS -o table.csv",
     "table": "xasuite report RESULTS -o table.tex",
     "validate": "xasuite check",
 }

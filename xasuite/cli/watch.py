@@ -23,13 +23,15 @@ def register(app: typer.Typer) -> None:
 
 
 def watch(
-    folder: Path = typer.Argument(help="Folder in which scans appear."),
+    folder: str = typer.Argument(
+        help="Folder in which scans appear, an HDF5 file that grows (file.h5::groups), or the address of a Tiled catalogue."
+    ),
     spec: Path = typer.Argument(
         help="Spec of a series; of its files the names are used (*.txt), not the folder."
     ),
     data_root: Path | None = DATA_ROOT,
     output: Path = OUTPUT,
-    interval: float = typer.Option(2.0, "--interval", min=0.05, help="Seconds between two looks."),
+    interval: float = typer.Option(0.2, "--interval", min=0.05, help="Seconds between two looks."),
     patience: float = typer.Option(
         300.0, "--patience", help="Seconds after which a half-written scan is given up."
     ),

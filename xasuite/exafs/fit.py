@@ -57,6 +57,14 @@ class Problem:
     data: Array
     weights: Array
 
+    @property
+    def per_set(self) -> list[tuple[Array, Array, list[PathModel]]]:
+        """k (nk,), chi (nk,) and the paths of each data set, as feffit takes them."""
+        return [
+            (k, chi, [p for p, owner in zip(self.model.paths, self.owner, strict=True) if owner == i])
+            for i, (k, chi) in enumerate(zip(self.k, self.chi, strict=True))
+        ]
+
     def size(self, x: Array) -> float:
         """The weighted sum of squares of the data, less the background refined at the varied x (nv,) where there is one."""
         return sum(self.size_of(i, x) for i in range(len(self.goals)))
@@ -177,10 +185,7 @@ def _by_larch(problem: Problem, start: Mapping[str, float] | None) -> Minimum:
     """Larch's values, covariance and statistics; what follows from the derivatives there is taken from the engine."""
     from .._larch import fitting as larch
 
-    per_set = [
-        (k, chi, [p for p, owner in zip(problem.model.paths, problem.owner, strict=True) if owner == i])
-        for i, (k, chi) in enumerate(zip(problem.k, problem.chi, strict=True))
-    ]
+    per_set = problem.per_set
     begin = start_values(problem.program, start)
     params = [
         replace(p, value=float(begin[problem.program.names.index(p.name)]))

@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 
 from ..errors import SpecError, XasuiteError
 from ..exafs import fourier
+from ..exafs.fit import fit_chi
 from ..exafs.result import FitResult
 from ..notices import collected
 from ..records import Chi, Normalized, Spectrum, Transform
 from ..specs.load import LoadedSpec, parse_spec
 from ..specs.schema import Data, Fit, Reduce, Sample, Spec
-from ..workflow.fits import Row, fit_rows
+from ..workflow.fits import Row
 from ..workflow.resolve import (
     Context,
     check_edge,
@@ -91,10 +92,10 @@ class Analysis:
             raise SpecError("rows that are fitted together are not fitted while you change them: press Fit")
         key = (str(loaded.path.parent), repr(spec.structures), repr(spec.params), spec.fit, spec.sample)
         model = self._keep("model", key, lambda: resolve_model(loaded, self.context))
-        fits, failed = fit_rows(model, [row], spec.fit, backend="numba")
-        for error in failed.values():
-            raise error
-        return fits[0]
+        return fit_chi(
+            model.of(row.label, row.chi.variables), row.chi, epsilon_k=spec.fit.epsilon_k, engine=spec.fit.engine,
+            backend="numba",
+        )  # fmt: skip
 
     def _keep(self, name: str, key: Hashable, make: Callable[[], T]) -> T:
         last = self._kept.get(name)

@@ -44,7 +44,7 @@ class StructurePanel:
             title="crystal: name, formula, elements or a CIF file", value="", name="crystal"
         )
         self.query.on_change("value", session.on(self._search))
-        self.crystals = Select(title="found", options=[])
+        self.crystals = Select(title="found", options=[], name="found")
         self.list_paths = Button(label="List its paths (FEFF)", name="list-paths")
         self.list_paths.on_click(
             lambda: session.after_saying("FEFF calculates the paths ...", self.take_crystal)
@@ -117,6 +117,7 @@ class FitPanel:
         self.fit = Button(label="Fit with its error budget", button_type="primary", name="fit")
         self.fit.on_click(self.fit_now)
         self.table = Div(sizing_mode="stretch_width", name="result")
+        session.drawing.append(self._hold)
         session.telling.append(self._follow)
 
     @property
@@ -176,13 +177,17 @@ class FitPanel:
             self.params.data = rows
         self._show(view)
         document = self.table.document
+        if document is not None and document.session_context is not None and view.fit is not None:
+            self._hold(view)
+            self._pause = document.add_timeout_callback(self._ask, PAUSE)
+
+    def _hold(self, view: View) -> None:
+        """Begin the pause anew, and give up a result that is being made for another spec."""
         if self._pause is not None:
-            document.remove_timeout_callback(self._pause)
+            self.table.document.remove_timeout_callback(self._pause)
             self._pause = None
         if self._asked != view.loaded.text:
             self.budgets.cancel()
-        if document is not None and document.session_context is not None and view.fit is not None:
-            self._pause = document.add_timeout_callback(self._ask, PAUSE)
 
     def _show(self, view: View) -> None:
         """The table with the error budget where it belongs to the present spec, else with the fit's own errors."""

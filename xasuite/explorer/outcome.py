@@ -22,10 +22,10 @@ def table(fit: FitResult, verdict: Verdict, errors: str) -> str:
     small = '<div style="font-size:12px">'
     return (
         f'<table style="font-size:13px;border-spacing:10px 2px"><tr>{head}</tr>{rows}</table>'
-        f"{small}{escape(params)}</div>"
-        f"{small}<b>{escape(errors)}</b></div>"
+        f"{small}{escape(errors)}</div>"
         f"{small}R factor {fit.rfactor:.4f}; {fit.n_varys} variables, {fit.n_idp:.1f} independent points. "
         f"Verdict: <b>{escape(verdict.level)}</b>{reasons}</div>"
+        f"{small}{escape(params)}</div>"
     )
 
 

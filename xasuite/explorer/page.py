@@ -265,7 +265,7 @@ class Page:
         p = self.plots
         plots = column(
             row(p.mu, p.norm, sizing_mode="stretch_width"), row(p.k, p.r, sizing_mode="stretch_width"),
-            self.session.message, self.fit.table, self.keys, sizing_mode="stretch_width",
+            self.fit.table, self.session.message, self.keys, sizing_mode="stretch_width",
         )  # fmt: skip
         return row(tabs, plots, sizing_mode="stretch_width")
 

@@ -50,7 +50,8 @@ class Plots:
             f.add_layout(self.tabulated)
         self.k_range = _box(self.k)
         self.r_range = _box(self.r)
-        for f in (self.mu, self.norm, self.k, self.r):
+        for f, name in zip(self.all, ("mu", "norm", "k", "r"), strict=True):
+            f.name = f"plot-{name}"
             for legend in f.legend:
                 small(legend)
 

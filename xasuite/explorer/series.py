@@ -33,13 +33,14 @@ from .._series.summary import varied_columns
 from ..errors import SeriesError
 from ..records import OK
 from ..report.plots.column import quantity_of, undetermined
-from ..report.plots.series import default_names, transform
+from ..report.plots.series import transform
 from ..report.plots.style import COLORS, DATA, FIT
 from .plots import blank, small
 
 MOST = 400  # rows of the heat map, and points of its horizontal axis
 LOOK = 1000  # ms between two looks at a running series
 XANES, CHIR = 0, 1
+FIRST = {"n": 0, "r": 1}  # quantities that are shown first
 BAD = ("row", "label", "status", "reason")
 
 
@@ -91,9 +92,11 @@ class SeriesPage:
                 select.options = [*names, *(c for c in numbers if c not in names)]
             if first:
                 self.against.value = "time"
-                varied = varied_columns(run, run.spec)
-                wanted = [*default_names(run), *(c for c, _ in varied.values()), *names]
-                for select, name in zip(self.names, dict.fromkeys(wanted), strict=False):
+                varied = varied_columns(run, run.spec).values()
+                wanted = sorted(varied, key=lambda v: FIRST.get(v[1].name, len(FIRST)))
+                for select, name in zip(
+                    self.names, dict.fromkeys([*(c for c, _ in wanted), *names]), strict=False
+                ):
                     select.value = name
         finally:
             self._quiet = False

@@ -48,7 +48,7 @@ class Session:
         self.quiet = False
         self.drawing: list[Callable[[View], None]] = []  # called at once
         self.telling: list[Callable[[View], None]] = []  # called when the curves are on their way
-        self.message = Div(sizing_mode="stretch_width")
+        self.message = Div(sizing_mode="stretch_width", name="message")
         self._document: tomlkit.TOMLDocument | None = None
         self._of = ""  # the text that the document gives
         self._pending: Callable[[], None] | None = None

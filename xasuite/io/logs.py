@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,8 @@ from ..errors import ReadError, SeriesError
 from ..records import Array
 
 EPOCH = datetime(1970, 1, 1)
+# A decimal comma: within a number that fills its field
+_COMMA = re.compile(r"(?:(?<=^)|(?<=[\t;]))(\s*[-+]?\d+),(\d+(?:[eE][-+]?\d+)?\s*)(?=[\t;]|$)")
 
 
 def seconds_of(text: str, form: str, what: str) -> float:
@@ -48,7 +51,8 @@ def read_log(
 ) -> tuple[Array, dict[str, Array]]:
     """Times (s, absolute where they are dates) of a log file, ascending, and its columns by their new names.
 
-    The line that names the columns is found by the names.
+    The line that names the columns is found by the names. Decimal commas are read as points where semicolons or tabs part
+    the columns. The start that EC-Lab writes into the header of an .mpt file counts where none is given.
 
     Parameters
     ----------
@@ -75,6 +79,9 @@ def read_log(
     except UnicodeDecodeError:
         raise ReadError(f'{path} is not {encoding} text; say encoding = "latin-1"') from None
     at, separator = _header(lines, time, columns.values(), path)
+    start = start or _ec_lab_start(lines[:at])
+    if separator != ",":
+        lines = [_COMMA.sub(r"\1.\2", line) for line in lines]
     text = io.StringIO("\n".join(lines[at:]))
     frame = pd.read_csv(text, sep=separator, skipinitialspace=True, index_col=False)
     frame.columns = [str(c).strip().strip('"') for c in frame.columns]
@@ -92,6 +99,15 @@ def read_log(
             raise ReadError(f"{path}: {old!r} names {len(hits)} columns of the log; there are {near}")
         found[new] = pd.to_numeric(frame[hits[0]], errors="coerce").to_numpy(float)[order]
     return times[order], found
+
+
+def _ec_lab_start(header: Sequence[str]) -> str:
+    """The moment that the times of an EC-Lab file count from, "" in another file."""
+    for line in header:
+        said, _, moment = line.partition(":")
+        if said.strip().lower() == "acquisition started on":
+            return moment.strip()
+    return ""
 
 
 def _header(lines: Sequence[str], time: str, columns: Iterable[str], path: Path) -> tuple[int, str]:

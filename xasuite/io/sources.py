@@ -228,11 +228,19 @@ def _members(file: Entry) -> list[Entry]:
     return [file] if len(names) == 1 else [replace(file, kind=MEMBER, group=name) for name in names]
 
 
-def _hdf5_entries(file: Entry) -> list[Entry]:
+def open_hdf5(path: str | Path) -> Any:
+    """An HDF5 file to read, also while another program writes it (single writer, multiple readers). Raises OSError."""
     import h5py
 
+    try:
+        return h5py.File(path, "r")
+    except OSError:
+        return h5py.File(path, "r", libver="latest", swmr=True, locking=False)
+
+
+def _hdf5_entries(file: Entry) -> list[Entry]:
     def work() -> list[tuple[str, int]]:
-        with h5py.File(file.path, "r") as handle:
+        with open_hdf5(file.path) as handle:
             return list(_visit(handle, "", file.path))
 
     try:
@@ -252,7 +260,9 @@ def _visit(group: Any, path: str, file: str) -> Iterable[tuple[str, int]]:
     if axis:
         n = members[axis].size
         stacks = [d for d in members.values() if isinstance(d, h5py.Dataset) and _stacked(d, n)]
-        yield path, stacks[0].shape[0] if stacks else 0
+        rows = min((d.shape[0] for d in stacks), default=None)
+        if rows != 0:  # a stack that has not begun
+            yield path, rows or 0
         return
     for name, value in members.items():
         if isinstance(value, h5py.Group):
@@ -288,7 +298,7 @@ def _rows_of(stack: Entry, rows: Indices) -> StackRows:
     pick: Any = slice(None) if np.array_equal(rows, np.arange(low, high)) else rows - low
     channels, scalars = {}, {}
     try:
-        with h5py.File(stack.path, "r") as handle:
+        with open_hdf5(stack.path) as handle:
             group = handle[stack.group] if stack.group else handle
             members = members_of(group, stack.path, {})
             axis = energy_axis(members)
@@ -376,10 +386,9 @@ def _members_of(file: Entry, asked: Asked) -> dict[str, Scan]:
 
 def _read_groups(path: str, entries: Sequence[Entry], asked: Asked) -> dict[Entry, Scan | XasuiteError]:
     """Groups of an HDF5 file, these and no others."""
-    import h5py
 
     def work() -> dict[Entry, Scan | XasuiteError]:
-        with h5py.File(path, "r") as source:
+        with open_hdf5(path) as source:
             return {e: _read_group(source, path, e.group, asked) for e in entries}
 
     try:

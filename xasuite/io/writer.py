@@ -16,6 +16,7 @@ from ..errors import WriteError
 from ..files import replacing, write_text
 from ..records import Array, Chi, Normalized, Scan, Series, Spectrum, Transform
 from ..records.base import declared
+from .athena_settings import athena_settings
 from .table import clean_names, unique
 
 FORMATS = {".prj": "athena", ".h5": "nxxas", ".hdf5": "nxxas", ".nxs": "nxxas", ".csv": "csv", ".xdi": "xdi"}
@@ -237,6 +238,7 @@ def _athena_group(entry: Entry, tag: str, label: str, mu: Array | None, referenc
         "npts": int(good.sum()), "recordtype": "mu(E)", "referencegroup": reference,
         "xmin": float(energy[good][0]), "xmax": float(energy[good][-1]),
     }  # fmt: skip
+    arguments |= athena_settings(entry.facts)
     if not arguments["bkg_e0"]:
         del arguments["bkg_e0"]
     listed = ",".join(f"'{k}',{_quote(v)}" for k, v in arguments.items())
@@ -297,6 +299,7 @@ def _describe(entry: Entry) -> dict[str, Any]:
         "mu": entry.mu_expr,
         "reference": entry.reference_expr,
         **entry.facts,
+        "meta": {k: v for k, v in _plain(entry.meta).items() if isinstance(v, (str, int, float, bool))},
     }
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence, Sized
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from . import Shown
@@ -75,6 +75,18 @@ class Entry:
 class Presented(Shown):
     """A result that presents itself: `summary` is what a reader is shown, `to_dict` plain data for JSON."""
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "__repr__" not in cls.__dict__:  # before @dataclass writes one of whole arrays
+            cls.__repr__ = Presented.__repr__  # type: ignore[method-assign]
+
+    def __repr__(self) -> str:
+        """One short line: names, numbers, the shapes of arrays and how many of the rest."""
+        held = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        return (
+            f"{type(self).__name__}({', '.join(short for n, v in held.items() if (short := _short(n, v)))})"
+        )
+
     def summary(self) -> Table:
         """The result as a table."""
         raise NotImplementedError
@@ -82,6 +94,21 @@ class Presented(Shown):
     def to_dict(self) -> dict[str, Any]:
         """The result as plain data (docs/guide/json.md)."""
         return self.summary().to_dict()
+
+
+def _short(name: str, value: Any) -> str:
+    """A field in few characters, "" for what is empty or has no short form."""
+    if isinstance(value, str):
+        return f"{name}={value!r}" if 0 < len(value) <= 60 else ""
+    if isinstance(value, bool | int):
+        return f"{name}={value}"
+    if isinstance(value, float):
+        return f"{name}={value:.4g}"
+    if hasattr(value, "shape"):
+        return f"{name} {value.shape}"
+    if isinstance(label := getattr(value, "name", None), str):
+        return f"{name}={label!r}"
+    return f"{len(value)} {name}" if isinstance(value, Sized) and len(value) else ""
 
 
 def finite(value: float | None) -> float | None:

@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._larch import checks
+from ..choices import BACKGROUNDS, NCLAMP, Background
 from ..constants import KTOE
 from ..errors import RangeError, ReductionError
 from ..notices import warn
 from ..records import Array, Chi, Normalized, Series, Step, name_of, sealed
 from .autobk_matrices import KSTEP, Settings, SplineMatrices, clamped, spline_matrices
+from .ifeffit_spline import remove_ifeffit
 from .lines import CHUNK
 from .noise import noise_of
 from .stacks import over_series, per_row, plain
@@ -37,8 +39,9 @@ def background(
     dk: float = 0.1,
     window: str = "hanning",
     clamp: tuple[float, float] = (0, 1),
-    nclamp: int = 3,
+    nclamp: int | None = None,
     clamp_scale: ClampScale = "edge_step",
+    algorithm: Background = "autobk",
 ) -> Any:
     """chi(k) and the background mu0(E), the spline that leaves least in |chi(R)| below rbkg.
 
@@ -63,12 +66,15 @@ def background(
     window : str
         the transform's window.
     clamp : tuple of float
-        how strongly, and over how many points, chi is drawn to 0 at its low and high end.
-    nclamp : int
-        how strongly, and over how many points, chi is drawn to 0 at its low and high end.
+        how strongly chi is drawn to 0 at its low and high end.
+    nclamp : int, optional
+        over how many points chi is drawn to 0 at either end; left out, 3, and 5 in Ifeffit's way.
     clamp_scale : str
         "edge_step" divides mu by the edge step first, so that the clamp's strength does not depend on the
         sample's thickness; "mu" is Larch's own behaviour.
+    algorithm : str
+        "autobk" as Larch has it; "ifeffit" the spline of Ifeffit, for projects of its time
+        (docs/guide/coming_from.md).
 
     Returns
     -------
@@ -92,7 +98,8 @@ def background(
     >>> float(chi.k[1])
     0.05
     """
-    settings = Settings(rbkg, kweight, k, dk, window, clamp, nclamp)
+    points = NCLAMP.get(algorithm, 0) if nclamp is None else nclamp
+    settings = Settings(rbkg, kweight, k, dk, window, clamp, points, algorithm)
     if isinstance(normalized, Series):
         return over_series(normalized, _background, (e0, settings, clamp_scale), {})
     return _background(normalized, e0, settings, clamp_scale)
@@ -111,6 +118,8 @@ def _background(
     checks.inside(e0s, energy[1], energy[-2], "E0", what, "eV")
     if clamp_scale not in ("edge_step", "mu"):
         raise RangeError(f"{what}: clamp_scale = {clamp_scale!r} is not one of edge_step, mu")
+    if settings.algorithm not in BACKGROUNDS:
+        raise RangeError(f"{what}: algorithm = {settings.algorithm!r} is not one of {', '.join(BACKGROUNDS)}")
     settings = replace(settings, k=_k_range(energy, e0s, settings, what))
     steps = np.broadcast_to(normalized.edge_step, lead).ravel()
     scale = steps if clamp_scale == "edge_step" else np.ones_like(steps)
@@ -176,6 +185,8 @@ def remove(
     spectrum, the clamp's strength. Rows of one E0 share their matrices (docs/decisions/engine_reduction.md).
     """
     assert settings.k is not None
+    if settings.algorithm == "ifeffit":
+        return remove_ifeffit(energy, mu, e0s, scale, settings)
     bkg = np.empty_like(mu)
     chi = np.empty(0)
     for value, at in _groups(e0s):

@@ -12,6 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from ..choices import Background
 from ..constants import ETOK
 from ..cubic import interpolated
 from ..errors import ReductionError
@@ -49,6 +50,7 @@ class Settings:
     window: str
     clamp: tuple[float, float]
     nclamp: int
+    algorithm: Background = "autobk"
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from ..choices import Align, BackgroundKWeight, Edge, KWeight, Method, PathValue, Program, Window
+from ..choices import Align, Background, BackgroundKWeight, Edge, KWeight, Method, PathValue, Program, Window
 from ..constants import independent_points
 from ..expressions import parse
 from .base import Listed, NotNegative, Pair, Positive, SpecTable, Table, Text, Texts, Value, merged
@@ -20,6 +20,7 @@ FORMAT = 2
 NORMALIZATION = ("method", "pre_range", "norm_range", "nnorm")
 BACKGROUND = {
     "rbkg": "rbkg", "kweight": "bkg_kweight", "k": "bkg_k", "dk": "bkg_dk", "window": "bkg_window", "clamp": "clamp",
+    "algorithm": "background",
 }  # fmt: skip
 
 
@@ -152,6 +153,7 @@ class Reduce(Table):
     bkg_dk: NotNegative = 0.1
     bkg_window: Window = "hanning"
     clamp: tuple[int, int] = (0, 1)
+    background: Background = "autobk"
     deglitch: tuple[float, ...] = ()
     rebin: bool = False
     overabsorption: Overabsorption | None = None
@@ -160,7 +162,7 @@ class Reduce(Table):
         """The arguments of `reduce.normalize`, E0 apart."""
         return {name: getattr(self, name) for name in NORMALIZATION}
 
-    def background(self) -> dict[str, Any]:
+    def of_background(self) -> dict[str, Any]:
         """The arguments of `reduce.background`."""
         return {name: getattr(self, key) for name, key in BACKGROUND.items()}
 

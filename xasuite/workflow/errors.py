@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..choices import NCLAMP
 from ..errors import FitError, XasuiteError
 from ..exafs.budget import (
     Budget,
@@ -107,7 +108,8 @@ def _group(
     if len(norms) < len(rows):
         raise FitError("a chi(k) file has no mu(E), from which the draws of a budget begin")
     exact = all(r.kind == CLOSURE for r in rows)
-    conditions = Conditions.of(loaded, how, fits[0].model, context, exact=exact)
+    model = fits[0].model.of(rows[0].label, rows[0].chi.variables)  # the rows of a group share theirs
+    conditions = Conditions.of(loaded, how, model, context, exact=exact)
     made = conditions.budgets(norms, conditions.under(conditions.spectra(norms).kmax))
     out = []
     for fit, budget in zip(fits, made, strict=True):
@@ -193,7 +195,8 @@ def spectra_of(
             settings.bkg_dk,
             settings.bkg_window,
             settings.clamp,
-            3,
+            NCLAMP[settings.background],
+            settings.background,
         ),
         farther=farther(loaded, model) if how.shells else None,
         step_error=max(float(np.max(edge_step_error(n, foil))) for n in norms),

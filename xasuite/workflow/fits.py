@@ -9,7 +9,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..errors import SpecError, XasuiteError
-from ..exafs.engine.minimise import Backend
 from ..exafs.fit import fit_chi
 from ..exafs.model import Model
 from ..exafs.result import FitResult
@@ -71,23 +70,12 @@ class Fitted:
 
 
 def fit_rows(
-    model: Model,
-    rows: Sequence[Row],
-    settings: Fit,
-    say: Progress = silent,
-    *,
-    backend: Backend = "numpy",
+    model: Model, rows: Sequence[Row], settings: Fit, say: Progress = silent
 ) -> tuple[tuple[FitResult, ...], dict[str, XasuiteError]]:
     """A fit a row, or one of all together; and the errors of those that failed, by label."""
     if settings.together and rows:
         return (
-            fit_chi(
-                model,
-                [r.chi for r in rows],
-                epsilon_k=settings.epsilon_k,
-                engine=settings.engine,
-                backend=backend,
-            ),
+            fit_chi(model, [r.chi for r in rows], epsilon_k=settings.epsilon_k, engine=settings.engine),
         ), {}
     done: list[FitResult] = []
     failed: dict[str, XasuiteError] = {}
@@ -100,7 +88,6 @@ def fit_rows(
                     row.chi,
                     epsilon_k=settings.epsilon_k,
                     engine=settings.engine,
-                    backend=backend,
                 )
             )
         except XasuiteError as exc:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..choices import NCLAMP
 from ..errors import DataError, SpecError
 from ..records import Chi, Scan, Spectrum, Step
 from ..specs.load import slug
@@ -136,7 +137,7 @@ def _normalized(used: Any) -> dict[str, Any]:
 def _background(used: Any, chi: Chi) -> dict[str, Any]:
     """[reduce] of a Step of background. Raises SpecError for what a spec has no key for."""
     if (
-        used["nclamp"] != 3
+        used["nclamp"] != NCLAMP[used["algorithm"]]
         or used["clamp_scale"] != "edge_step"
         or not math.isclose(used["e0"], float(np.asarray(chi.e0)))
     ):

@@ -307,7 +307,7 @@ def chi_of(norm: Normalized, settings: Reduce) -> Chi:
     """chi(k) by a spec's [reduce]."""
     from .. import reduce as steps
 
-    chi = steps.background(norm, **settings.background())
+    chi = steps.background(norm, **settings.of_background())
     if settings.overabsorption is not None:
         chi = steps.correct_overabsorption(chi, steps.Geometry(**settings.overabsorption.model_dump()))
     return chi

@@ -114,8 +114,15 @@ def _one(model: Model, index: int, path: PathModel) -> Model:
 
 
 def _times(a: Expression, factor: float) -> Expression:
-    return parse(f"({a.text}) * {factor!r}")
+    return _joined(a, parse(repr(factor)), "mul", "*")
 
 
 def _plus(a: Expression, b: Expression) -> Expression:
-    return parse(f"({a.text}) + ({b.text})")
+    return _joined(a, b, "add", "+")
+
+
+def _joined(a: Expression, b: Expression, operation: str, sign: str) -> Expression:
+    """By their programs: a row's variables and a path's own tokens are in these as numbers, and in the text by name."""
+    return Expression(
+        f"({a.text}) {sign} ({b.text})", a.names | b.names, (*a.program, *b.program, (operation, None))
+    )

@@ -37,9 +37,30 @@ def parse(text: str, name: str) -> list[Table] | None:
         return [_x10c(text, name)]
     if "#S " in text and re.search(r"^#S \d+", text, re.M) and re.search(r"^#L ", text, re.M):
         return _spec(text, name)
+    if re.search(r"^%d\s*$", text, re.M) and re.search(r"^\s*Col\s+1\s+\S+\s+\w+\s*$", text, re.M):
+        return [_fio(text, name)]
     if "CLS Data Acquisition" in head[:200]:
         return [_hxma(text, name)]
     return None
+
+
+def _fio(text: str, name: str) -> Table:
+    """DESY's .fio: %c comments, %p parameters, %d with a line for each column."""
+    head, _, body = text.partition("\n%d")
+    labels = re.findall(r"^\s*Col\s+\d+\s+(\S+)\s+\w+\s*$", body, re.M)
+    block = find_block(lines_of(body), name)
+    if len(labels) != block.columns.shape[0]:
+        raise ReadError(
+            f"{name}: the header names {len(labels)} columns and the table has {block.columns.shape[0]}"
+        )
+    table = Table(names=clean_names(labels), columns=block.columns, format="fio")
+    for line in lines_of(head.partition("\n%p")[2]):
+        key, equals, value = line.partition("=")
+        if equals and not line.startswith("!"):
+            table.meta[key.strip()] = value.strip()
+    table.hints = head.partition("%c")[2].partition("%p")[0].replace("\n", " ")[:500]
+    table.label = str(table.meta.get("sample", "")) or name.rsplit("/", 1)[-1]
+    return table
 
 
 def _photon_factory(text: str, name: str) -> Table:

@@ -28,9 +28,9 @@ LEAST_SECONDS, SECONDS_PER_BYTE = 15.0, 1e-7
 _DAMAGED = (
     OSError, RuntimeError, ValueError, TypeError, KeyError, IndexError, UnicodeError, OverflowError, AttributeError, MemoryError,
 )  # fmt: skip
-# An axis of energies: as files name it, and as ESRF BLISS and SOLEIL name what the encoder read
+# An axis of energies: as files name it, and as ESRF BLISS, SOLEIL, Diamond, MAX IV and BESSY name the monochromator's
 _ENERGY = re.compile(
-    r"^((mono_?)?energy(_?(ev|enc|encoder|readback|rbv|fbk|achieved))?|e|en|(photon|enc|mono)_?energy|energies|x)$",
+    r"^(\w*energy(_?(ev|enc|encoder|readback|rbv|fbk|achieved|acs))?|e|en|energies|x)$",
     re.I,
 )
 _MEASURED = re.compile(r"enc|readback|rbv|fbk|achieved", re.I)

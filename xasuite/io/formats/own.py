@@ -53,5 +53,6 @@ def _table(head: dict[str, Any], names: list[str], columns: Any, group: str) -> 
     table.element, table.edge = str(head.get("element", "")), str(head.get("edge", ""))
     table.mu_expr, table.reference_expr = str(head.get("mu", "mu")), str(head.get("reference", ""))
     table.notes = [str(n) for n in head.get("notes") or []]
-    table.meta = {k: head[k] for k in ("source", "sha256", "e0", "edge_step", "history") if head.get(k)}
+    table.meta = dict(head.get("meta") or {})
+    table.meta |= {k: head[k] for k in ("source", "sha256", "e0", "edge_step", "history") if head.get(k)}
     return table

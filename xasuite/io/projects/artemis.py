@@ -56,8 +56,11 @@ def _documents(archive: zipfile.ZipFile, member: str) -> list[Any]:
 def _fit(archive: zipfile.ZipFile, key: str, name: str) -> ProjectFit:
     folder = f"fits/{key}"
     structure = _documents(archive, f"{folder}/structure.yaml")
-    data = {g: _data(archive, f"{folder}/{g}.yaml", f"{name}, fit {key}") for g in structure[1] or []}
     log = _documents(archive, f"{folder}/fit.yaml")[0] if f"{folder}/fit.yaml" in archive.namelist() else {}
+    by_larch = "larch" in str(log.get("fitenvironment", "")).lower()  # Demeter runs on either
+    data = {
+        g: _data(archive, f"{folder}/{g}.yaml", f"{name}, fit {key}", by_larch) for g in structure[1] or []
+    }
     performed = bool(number(log.get("n_varys"), 0.0))
     parameters = tuple(_parameter(d, performed) for d in _documents(archive, f"{folder}/gds.yaml") if d)
     paths = []
@@ -112,7 +115,7 @@ def _parameter(d: dict[str, Any], performed: bool) -> ProjectParameter:
     )
 
 
-def _data(archive: zipfile.ZipFile, member: str, where: str) -> ProjectData:
+def _data(archive: zipfile.ZipFile, member: str, where: str, by_larch: bool) -> ProjectData:
     documents = _documents(archive, member)
     args = documents[0]
     if len(documents) < 3:
@@ -132,7 +135,7 @@ def _data(archive: zipfile.ZipFile, member: str, where: str) -> ProjectData:
         mu=mu,
         element=str(args.get("bkg_z", "")).capitalize(),
         edge=str(args.get("fft_edge", "k")).upper(),
-        reduce=ifeffit_reduce(args),
+        reduce=ifeffit_reduce(args) | ({} if by_larch else {"background": "ifeffit"}),
         fit={
             "space": _SPACES.get(str(args.get("fit_space", "r")).lower(), "r"),
             "k": [number(args.get("fft_kmin")), number(args.get("fft_kmax"))],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ...constants import KTOE
@@ -28,13 +29,17 @@ def read_prj(text: str, name: str) -> Project:
     groups: list[ProjectData] = []
     unread: dict[str, str] = {}
     by_larch = "Using Larch version" in text[:600]  # by Larch itself; Athena writes "and using Larch"
+    by_ifeffit = re.search(r"using Ifeffit", text[:600]) is not None
     for tag, record in athena_records(text, name):
         args = record.get("args") or {}
         label = unique(str(args.get("label") or tag).strip(), [*(g.label for g in groups), *unread], "#")
         try:
-            groups.append(_group(label, args, record, f"{name}, group {label!r}", by_larch))
+            group = _group(label, args, record, f"{name}, group {label!r}", by_larch)
         except ReadError as exc:
             unread[label] = str(exc)
+            continue
+        made = {**group.reduce, "background": "ifeffit"} if by_ifeffit else group.reduce
+        groups.append(replace(group, reduce=made))
     if not groups and not unread:
         raise ReadError(f"{name}: the Athena project holds no group")
     return Project(name, "Athena", groups=tuple(groups), unread=unread)

@@ -126,7 +126,7 @@ def _data(archive: zipfile.ZipFile, args: dict[str, str], where: str) -> Project
         mu=mu,
         element=args.get("fs_absorber", "").capitalize(),
         edge=args.get("fs_edge", "K").upper(),
-        reduce=ifeffit_reduce(args),
+        reduce=ifeffit_reduce(args) | {"background": "ifeffit"},
         fit={
             "space": args.get("fit_space", "R").lower(),
             "k": [number(args.get("kmin")), number(args.get("kmax"))],

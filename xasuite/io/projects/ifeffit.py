@@ -284,7 +284,8 @@ class _Script:
             if found is not None:
                 args[key] = found
         args["bkg_kwindow"] = keys.get("kwindow") or self.strings.get("kwindow", "hanning")
-        group.reduce, group.mu = ifeffit_reduce(args), arrays(energy, mu, self._at)
+        group.reduce = ifeffit_reduce(args) | {"background": "ifeffit"}
+        group.mu = arrays(energy, mu, self._at)
         end = float(np.sqrt(max(energy[-1] - args.get("bkg_e0", energy[0]), 0.0) / 3.81))
         if group.reduce.get("bkg_k", [0, 0])[1] > end:
             del group.reduce["bkg_k"]
