@@ -33,6 +33,7 @@ from .common import QUIET, warn
 COMMANDS: tuple[str, ...] = (
     "new",
     "check",
+    "checkxas",
     "explore",
     "convert",
     "export",
