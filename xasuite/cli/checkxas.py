@@ -31,12 +31,14 @@ def checkxas(
     path = Path(target)
     path = path / "result.json" if path.is_dir() else path
     if path.name == "result.json":
+        if not path.is_file():
+            raise ReadError(f"{path} does not exist; name a folder that xasuite fit wrote")
         try:
             document = parser.loads(path.read_text(encoding="utf-8"))
             done = check_fits(document)
         except (OSError, ValueError, KeyError, TypeError) as exc:
             raise ReadError(
-                f"{path} is no result of a fit ({exc}); name a folder that xasuite fit wrote"
+                f"{path} is no result of a fit ({type(exc).__name__}: {exc}); name a folder that xasuite fit wrote"
             ) from exc
     else:
         done = [check_spectrum(s.mu()) for s in io.read_all(target, mu=mu)]

@@ -136,9 +136,9 @@ def _of_data(spectrum: Spectrum, norm: Normalized) -> Iterator[Finding]:
     try:
         flags = find_glitches(spectrum)
     except ReductionError as exc:
-        yield Finding("glitches", "fail", str(exc), "0 points")
+        yield Finding("glitches", "fail", str(exc), "0")
     else:
-        found = _at_most("glitches", int(flags.sum()), GLITCHES, "{:.0f} points")
+        found = _at_most("glitches", int(flags.sum()), GLITCHES, "{:.0f}")
         at = ", ".join(f"{e:.1f}" for e in energy[flags][:5])
         yield Finding(
             found.check, found.outcome, f"{found.found} at {at} eV" if at else found.found, found.limit
