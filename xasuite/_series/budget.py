@@ -96,13 +96,19 @@ class Along:
     group: dict[str, Any] = field(default_factory=dict)
 
     def moved(self, timeline: dict[str, Any]) -> dict[str, Any]:
-        """The fit along time with its parameters (n,) moved from the stated fit's values to the budget's, as the rows are."""
+        """The fit along time with its parameters (n,) moved from the stated fit's values to the budget's, as the rows are.
+
+        A parameter that is one number for all rows stays one: it is moved by the rows' median.
+        """
         moves = {
             n: self.columns[f"parameters/{n}"] - self.columns[f"parameters/{n}_stated"]
             for n in timeline
             if f"parameters/{n}_stated" in self.columns
         }
-        return timeline | {n: timeline[n] + move for n, move in moves.items()}
+        return timeline | {
+            n: timeline[n] + (move if np.ptp(timeline[n]) else np.nanmedian(move))
+            for n, move in moves.items()
+        }
 
 
 def budget_along(plan: Plan, parts: Iterable[Part], context: Context, known: Known | None = None) -> Along:
