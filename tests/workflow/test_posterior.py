@@ -49,8 +49,13 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_mistakes() -> None:
     with pytest.raises(SpecError, match='no row "Cu"; there are Co foil'):
         sample_posterior(SPEC, row="Cu", steps=20)
-    with pytest.raises(SpecError, match='no errors = "fit"'):
-        sample_posterior(load_spec(SPEC).spec.replace(errors="fit"), steps=20)
+    spec = load_spec(SPEC).spec
+    with pytest.raises(SpecError, match='errors = "fit" asks for none'):
+        sample_posterior(spec.replace(errors="fit"), steps=20)
+    # the draws begin with mu(E), and would leave the correction out
+    thick = {"overabsorption": {"formula": "Co", "angle_in": 45, "angle_out": 45}}
+    with pytest.raises(SpecError, match="corrected for over-absorption have no error budget"):
+        sample_posterior(spec.replace(reduce=thick), steps=20)
 
 
 @pytest.mark.slow

@@ -89,7 +89,7 @@ def _param(p: Any) -> str:
 
 
 def _path(p: Any, file: str, number: int) -> str:
-    values = {q: path_value(getattr(p, q)) for q in _VALUES if path_value(getattr(p, q)) != 0.0}
+    values = {q: v for q in _VALUES if (v := path_value(getattr(p, q))) != 0.0}
     amplitude = f"({python_text(p.n)})*({python_text(p.s02)})"
     keys = {"label": f"{number} {p.label}", "degen": 1.0, "s02": amplitude, **values}
     return f"feffpath(str(HERE / {file!r}), {_keywords(keys)})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -72,21 +72,9 @@ def fit(
                 print_result(result)
                 if parts:
                     show(parts_table(result))
-            if audit is not False:
-                from ..workflow import audit_spec
-
-                progress("Larch repeats the fit")
-                result = replace(result, audit=audit_spec(result, again=audit is True))
-            # what writes files takes seconds to import: the table is on the screen by now
-            from ..report.results import write_results
-
-            written = write_results(result, output, figures=figures, progress=progress)
+            result = _kept(result, output, figures=figures, audit=audit, silent=json, progress=progress)
             if json:
                 documents.append(result.to_dict())
-            else:
-                if result.audit is not None:
-                    say(f"  {result.audit}", style="dim" if result.audit.passed else "red")
-                say_written(written)
             unconfirmed |= result.audit is not None and not result.audit.passed
     if json and documents:
         print_json(documents[0] if len(specs) == 1 else documents)
@@ -96,6 +84,24 @@ def fit(
         raise typer.Exit(EXIT_UNCONFIRMED)
     if NOT_A_FIT in levels:
         raise typer.Exit(EXIT_NOT_A_FIT)
+
+
+def _kept(
+    result: SpecResult, output: Path, *, figures: bool, audit: bool | None, silent: bool, progress: Any
+) -> SpecResult:
+    """The result with Larch's audit, its files written. What this imports takes seconds: the table is on the screen by now."""
+    from ..report.results import write_results
+    from ..workflow import audit_spec
+
+    if audit is not False:
+        progress("Larch repeats the fit")
+        result = replace(result, audit=audit_spec(result, again=audit is True))
+    written = write_results(result, output, figures=figures, progress=progress)
+    if not silent:
+        if result.audit is not None:
+            say(f"  {result.audit}", style="dim" if result.audit.passed else "red")
+        say_written(written)
+    return result
 
 
 def print_result(result: SpecResult) -> None:

@@ -28,24 +28,7 @@ def names_mistakes(raw: Mapping[str, Any]) -> list[Mistake]:
             found.append(((table, i, "data"), f"{what}: {sentence}"))
     rows_have = _variables(raw, tables["data"])
     everywhere = set.intersection(*rows_have.values()) if rows_have else set()
-    found += [
-        (
-            ("params", name),
-            f"[params]: {name} is a variable of the data rows as well; give one of them another name",
-        )
-        for name in params
-        if any(name in have for have in rows_have.values())
-    ]
-    found += [
-        (
-            ("data", i, "variables"),
-            f'data "{e.get("label", i + 1)}": {name!r} cannot name a variable; use letters, digits and _',
-        )
-        for i, e in tables["data"]
-        if isinstance(v := e.get("variables"), dict)
-        for name in v
-        if not _can_name(name)
-    ]
+    found += _of_variables(tables["data"], params, rows_have)
     used: set[str] = set()
     for table, i, what, entry in paths:
         own = rows_have.get(str(entry.get("data", "")), everywhere)
@@ -55,19 +38,16 @@ def names_mistakes(raw: Mapping[str, Any]) -> list[Mistake]:
             found += _unknown(
                 (table, i, value), f"{what}: {value}", entry.get(value), names, params, own, rows_have
             )
-    labels = {str(e.get("label", "")) for _, e in tables["path"]}
+    labels = None if tables["shells"] else {str(e.get("label", "")) for _, e in tables["path"]}
     for i, entry in tables["restraint"]:
         names = _names(entry.get("that"))
         used |= names
-        key, what = ("restraint", i, "that"), f"restraint {i + 1}: that"
         plain = {n for n in names if term(n) is None}
+        key, what = ("restraint", i, "that"), f"restraint {i + 1}: that"
         found += _unknown(key, what, entry.get("that"), plain, params, everywhere, rows_have)
-        for label in sorted(
-            {a for n in names - plain for a in (term(n) or ("", ()))[1] if isinstance(a, str)}
-        ):
-            if label not in labels and not tables["shells"]:  # whose labels FEFF's paths make
-                sentence = f'{what} = {entry["that"]}: "{label}" is no path{nearest(label, labels)}'
-                found.append((key, sentence))
+        found += [
+            (key, f"{what} = {entry['that']}: {sentence}") for sentence in _no_path(names - plain, labels)
+        ]
     needs: dict[str, set[str]] = {}
     for name, p in params.items():
         if not _can_name(name):
@@ -100,6 +80,36 @@ def names_mistakes(raw: Mapping[str, Any]) -> list[Mistake]:
                 sentence = f'variant "{entry.get("label")}": {name} is no parameter{nearest(name, params)}'
                 found.append((("variant", i), sentence))
     return found
+
+
+def _of_variables(
+    data: list[tuple[int, dict[str, Any]]], params: Mapping[str, Any], rows_have: Mapping[str, set[str]]
+) -> list[Mistake]:
+    """Variables of data rows that cannot be named so, or that a parameter is named as."""
+    found: list[Mistake] = [
+        (
+            ("params", name),
+            f"[params]: {name} is a variable of the data rows as well; give one of them another name",
+        )
+        for name in params
+        if any(name in have for have in rows_have.values())
+    ]
+    return found + [
+        (
+            ("data", i, "variables"),
+            f'data "{e.get("label", i + 1)}": {name!r} cannot name a variable; use letters, digits and _',
+        )
+        for i, e in data
+        if isinstance(v := e.get("variables"), dict)
+        for name in v
+        if not _can_name(name)
+    ]
+
+
+def _no_path(terms: set[str], labels: set[str] | None) -> list[str]:
+    """Labels in a restraint's terms that no path has; none where FEFF's paths make the labels (`labels` None)."""
+    named = {a for n in terms for a in (term(n) or ("", ()))[1] if isinstance(a, str)}
+    return [] if labels is None else [f'"{n}" is no path{nearest(n, labels)}' for n in sorted(named - labels)]
 
 
 def _called(table: str, i: int, entry: Mapping[str, Any]) -> str:

@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 
 from ..errors import SpecError
-from ..exafs.budget import budgets
+from ..exafs.budget import Spectra, budgets
 from ..exafs.posterior import LONG_ENOUGH, sample, space
 from ..exafs.result import Value
 from ..records import Array
 from ..records.quantities import Quantity
 from ..records.table import Entry, Presented, Table, finite
-from ..specs.load import as_loaded
+from ..specs.load import LoadedSpec, as_loaded
 from ..specs.schema import Errors, Spec
-from .errors import Conditions
-from .fits import Progress, fit_rows, silent
+from .errors import Conditions, Under, unbudgeted
+from .fits import Progress, Row, fit_rows, silent
 from .resolve import CLOSURE, Context, resolve_spec
 
 STEPS = 2000
@@ -147,45 +147,21 @@ def sample_posterior(
     True
     """
     loaded, say = as_loaded(spec, Spec), progress or silent
-    how = loaded.spec.errors
-    if not isinstance(how, Errors) or loaded.spec.fit.together or loaded.spec.fit.space != "r":
-        raise SpecError(
-            f"{loaded.path.name}: a posterior is sampled over the draws of the error budget, which needs rows fitted one by one in R "
-            'space and no errors = "fit"'
-        )
-    context = Context.of(data_root)
     say("data and paths")
-    resolved = resolve_spec(loaded, context)
-    chosen = [r for r in resolved.rows if row is None or r.label == row]
-    if not chosen:
-        known = ", ".join(r.label for r in resolved.rows)
-        raise SpecError(f'{loaded.path.name}: no row "{row}"; there are {known}')
-    fits, failed = fit_rows(resolved.model, chosen[:1], loaded.spec.fit)
-    for error in failed.values():
-        raise error
-    norm = chosen[0].norm
-    if norm is None:
-        raise SpecError(
-            f"{loaded.path.name}: {chosen[0].label} is a chi(k) file: without mu(E) there are no draws"
-        )
-    conditions = Conditions.of(loaded, how, fits[0].model, context, exact=chosen[0].kind == CLOSURE)
-    spectra = conditions.spectra([norm])
-    plan, held = conditions.under(spectra.kmax)
-    budget = budgets(spectra, plan, held)[0]
-    where = space(spectra, plan, held)
+    chosen, spectra, under = _drawn(loaded, row, Context.of(data_root))
+    budget = budgets(spectra, *under)[0]
+    where = space(spectra, *under)
     if budget is None:
-        raise SpecError(f"{loaded.path.name}: {chosen[0].label} has no error budget to compare with")
-    key = hashlib.sha256(
-        b"\0".join(
-            (
-                _FORMAT.encode(),
-                loaded.text.encode(),
-                chosen[0].label.encode(),
-                np.asarray(chosen[0].chi.chi).tobytes(),
-            )
-        )
-    ).hexdigest()
-    file = Path(folder) / loaded.name / f"posterior_{_plain(chosen[0].label)}.h5"
+        raise SpecError(f"{loaded.path.name}: {chosen.label} has no error budget to compare with")
+    # a chain goes on where spec, row and data are those it was begun with
+    begun_with = (
+        _FORMAT.encode(),
+        loaded.text.encode(),
+        chosen.label.encode(),
+        np.asarray(chosen.chi.chi).tobytes(),
+    )
+    key = hashlib.sha256(b"\0".join(begun_with)).hexdigest()
+    file = Path(folder) / loaded.name / f"posterior_{_plain(chosen.label)}.h5"
     file.parent.mkdir(parents=True, exist_ok=True)
     chain, tau = sample(where, file, key, steps=steps, progress=say)
     names, values = where.values(chain[:: max(1, len(chain) // _KEPT)])
@@ -195,7 +171,7 @@ def sample_posterior(
     third = math.sqrt(3) * budget.shifts["cumulant"][0]
     plain = replace(budget, values=budget.values - third, draws=budget.draws - third, shifts={})
     return Posterior(
-        label=chosen[0].label,
+        label=chosen.label,
         names=tuple(shown),
         samples=values[:, [names.index(n) for n in shown]],
         budget={n: plain.value(n) for n in shown},
@@ -203,6 +179,32 @@ def sample_posterior(
         tau=float(np.nanmax(tau)) if np.isfinite(tau).any() else float("nan"),
         file=file,
     )
+
+
+def _drawn(loaded: LoadedSpec, label: str | None, context: Context) -> tuple[Row, Spectra, Under]:
+    """The row of that label, or the first, with what its error budget is drawn from."""
+    how = loaded.spec.errors
+    why = unbudgeted(loaded.spec) or ('errors = "fit" asks for none' if not isinstance(how, Errors) else "")
+    if why:
+        raise SpecError(
+            f"{loaded.path.name}: a posterior is sampled over the draws of the error budget: {why}"
+        )
+    assert isinstance(how, Errors)
+    resolved = resolve_spec(loaded, context)
+    row = next((r for r in resolved.rows if label in (None, r.label)), None)
+    if row is None:
+        known = ", ".join(r.label for r in resolved.rows)
+        raise SpecError(f'{loaded.path.name}: no row "{label}"; there are {known}')
+    fits, failed = fit_rows(resolved.model, [row], loaded.spec.fit)
+    for error in failed.values():
+        raise error
+    if row.norm is None:
+        raise SpecError(f"{loaded.path.name}: {row.label} is a chi(k) file: without mu(E) there are no draws")
+    conditions = Conditions.of(
+        loaded, how, fits[0].model.of(row.label, row.chi.variables), context, exact=row.kind == CLOSURE
+    )
+    spectra = conditions.spectra([row.norm])
+    return row, spectra, conditions.under(spectra.kmax)
 
 
 def _steps(file: Path) -> int:
