@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import hooks
 from ..errors import SeriesError
-from ..records import OK, Array, Normalized, Series
+from ..records import OK, Array, Chi, Normalized, Series
 from ..records.table import Presented, Table
 
 if TYPE_CHECKING:
@@ -79,16 +79,32 @@ class SeriesRun(Presented):
         Rows without a spectrum keep their status and hold NaN. Raises SeriesError when norm was not kept.
         """
         energy, norm = self.curves("norm")
-        table, sample = self.table, self.spec["sample"]
-        held = np.atleast_1d(np.isfinite(norm).all(axis=1))
-        data = Normalized(
-            energy=energy, mu=norm, norm=norm, flat=norm, e0=table["e0"].to_numpy(float),
-            edge_step=table["edge_step"].to_numpy(float), element=sample["element"], edge=sample.get("edge", "K"),
-            label=self.path.parent.name,
-        )  # fmt: skip
-        # what a fit makes of a row is no matter here: every row with a spectrum counts
-        status = tuple(OK if h else s or "failed" for h, s in zip(held, table["status"], strict=True))
-        return Series(data, table, status, tuple(table["reason"]), data.label)
+        return self._with_table(
+            Normalized(energy=energy, mu=norm, norm=norm, flat=norm, **self._facts()), norm
+        )
+
+    @property
+    def chi(self) -> Series:
+        """chi(k) of the rows as a Series, as `normalized` gives the spectra. Raises SeriesError when chi was not kept."""
+        k, chi = self.curves("chi")
+        return self._with_table(Chi(k=k, chi=chi, **self._facts()), chi)
+
+    def _facts(self) -> dict[str, Any]:
+        sample = self.spec["sample"]
+        numbers = {n: self.table[n].to_numpy(float) for n in ("e0", "edge_step")}
+        return numbers | {
+            "element": sample["element"],
+            "edge": sample.get("edge", "K"),
+            "label": self.path.parent.name,
+        }
+
+    def _with_table(self, data: Any, curves: Array) -> Series:
+        # what a fit makes of a row is no matter here: every row with a curve counts
+        held = np.atleast_1d(np.isfinite(curves).all(axis=1))
+        status = tuple(
+            OK if h else s if s != OK else "failed" for h, s in zip(held, self.table["status"], strict=True)
+        )
+        return Series(data, self.table, status, tuple(self.table["reason"]), data.label)
 
     @property
     def linked(self) -> list[str]:

@@ -110,7 +110,8 @@ def _group(
     exact = all(r.kind == CLOSURE for r in rows)
     model = fits[0].model.of(rows[0].label, rows[0].chi.variables)  # the rows of a group share theirs
     conditions = Conditions.of(loaded, how, model, context, exact=exact)
-    made = conditions.budgets(norms, conditions.under(conditions.spectra(norms).kmax))
+    spectra = conditions.spectra(norms)
+    made = budgets(spectra, *conditions.under(spectra.kmax))
     out = []
     for fit, budget in zip(fits, made, strict=True):
         if budget is None:
