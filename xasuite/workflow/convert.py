@@ -11,8 +11,9 @@ from pathlib import Path
 from .. import files
 from ..choices import PATH_VALUES
 from ..errors import ExpressionError, ReadError, SpecError
+from ..exafs.tokens import bound
 from ..expressions import FUNCTIONS, parse
-from ..feff.paths import parse_feff_dat
+from ..feff.paths import FeffPath, parse_feff_dat
 from ..feff.run import run_feff
 from ..io.projects import Project, ProjectData, ProjectFit, ProjectParameter, ProjectPath, read_project
 from ..specs.meaning import names_mistakes
@@ -128,10 +129,12 @@ def _spec(source: Project, fit: ProjectFit, target: Path, stem: str) -> tuple[st
     lost += [f"{p.kind} {p.name} = {p.expression}" for p in fit.parameters if p.kind in ("after", "penalty")]
     labels = _labels(fit.paths)
     feff = _feff(source, fit, target / "feff", labels)
-    local = [p.name for p in used if p.kind == "lguess"]
-    if local and fit.rfactor is not None:
-        lost.append(f"the logged results, since {local[0]} has one a data set")
-    fitted = fit.rfactor is not None and not local
+    logged = _logged(fit, names)
+    used_here = frozenset().union(*(parse(v).names for values in paths for v in values.values()))
+    unlogged = sorted(used_here - logged.keys() - _variables(fit))
+    fitted = fit.rfactor is not None and not unlogged
+    if fit.rfactor is not None and unlogged:
+        lost.append(f"the logged results, which have no single value of {unlogged[0]}")
     out = [
         f"# {source.program}, {Path(source.path).name}, fit {fit.name}; written by xasuite convert.",
         *(f"# Not carried over: {note}." for note in dict.fromkeys(lost)),
@@ -141,12 +144,9 @@ def _spec(source: Project, fit: ProjectFit, target: Path, stem: str) -> tuple[st
         *([f'reproduces = "{stem}/{fit.name}"'] if fitted else []),
         "",
     ]
-    named = frozenset().union(
-        *(parse(v).names for values in paths for v in values.values()),
-        *(_names_of(fit, p, names, True) for p in used),
-    )
+    named = used_here.union(*(_names_of(fit, p, names, True) for p in used))
     for d in fit.data:
-        out += _data(source, d, target, named)
+        out += _data(source, d, fit.data[0], target, named)
     first = fit.data[0]
     out += ["[sample]", f"element = {_quoted(first.element)}", f"edge = {_quoted(first.edge)}", ""]
     if first.reduce:
@@ -160,7 +160,7 @@ def _spec(source: Project, fit: ProjectFit, target: Path, stem: str) -> tuple[st
         out += ["[[path]]", f"label = {_quoted(label)}", f"feff = {_quoted(file)}"]
         out += [f"data = {_quoted(p.data)}"] if len(fit.data) > 1 else []
         out += [f"{k} = {v if _number(v) is not None else _quoted(v)}" for k, v in values.items()] + [""]
-    return "\n".join(out), _table(fit, labels, paths, inlined, names) if fitted else ""
+    return "\n".join(out), _table(fit, labels, paths, _written(feff, target), logged, names) if fitted else ""
 
 
 def _refuse(fit: ProjectFit) -> None:
@@ -170,12 +170,16 @@ def _refuse(fit: ProjectFit) -> None:
             raise SpecError(f"parameter {p.name} is defined twice (merge); settle in Artemis which one holds")
     if len({json.dumps(d.fit) for d in fit.data}) > 1:
         raise SpecError("its data sets have different fit ranges; a spec has one")
-    if len({json.dumps(d.reduce) for d in fit.data}) > 1:
+    if len({json.dumps({**d.reduce, "e0": None}) for d in fit.data}) > 1:
         raise SpecError("its data sets are reduced differently; a spec has one [reduce]")
 
 
-def _data(source: Project, d: ProjectData, target: Path, named: frozenset[str]) -> list[str]:
-    """The lines of a [[data]], with those of its variables that expressions name."""
+def _data(
+    source: Project, d: ProjectData, first: ProjectData, target: Path, named: frozenset[str]
+) -> list[str]:
+    """The lines of a [[data]]: what differs from the first one, and those of its variables that expressions name."""
+    own = {"element": (d.element, first.element), "edge": (d.edge, first.edge)}
+    own["e0"] = (d.reduce.get("e0"), first.reduce.get("e0"))
     kept = ", ".join(f"{n} = {v:g}" for n, v in d.variables.items() if n in named)
     return [
         "[[data]]",
@@ -183,6 +187,7 @@ def _data(source: Project, d: ProjectData, target: Path, named: frozenset[str]) 
         f"file = {_quoted(write_data(d, target / 'data'))}",
         f"source = {_quoted(origin(source))}",
         *(['kind = "chi"'] if d.chi is not None else []),
+        *(f"{key} = {json.dumps(value)}" for key, (value, usual) in own.items() if value != usual),
         *([f"variables = {{ {kept} }}"] if kept else []),
         "",
     ]
@@ -404,16 +409,29 @@ def _paths_dat(paths: list[ProjectPath]) -> str:
 # ------------------------------------------------------------------------------------------- logged results
 
 
+def _logged(fit: ProjectFit, names: Mapping[str, str]) -> dict[str, float]:
+    """The logged value of each parameter, and of a set that has none its own."""
+    known = [p for p in fit.parameters if p.name.lower() in names]
+    sets = {names[p.name.lower()]: _start(fit, p, names) for p in known if p.kind == "set" and p.best is None}
+    return sets | {names[p.name.lower()]: p.best for p in known if p.best is not None}
+
+
+def _written(files_of: list[str], folder: Path) -> list[FeffPath]:
+    """FEFF's paths as they were written."""
+    return [parse_feff_dat((folder / f).read_text(encoding="utf-8"), f) for f in files_of]
+
+
 def _table(
     fit: ProjectFit,
     labels: list[str],
     paths: list[dict[str, str]],
-    inlined: Mapping[str, str],
+    feff: list[FeffPath],
+    best: Mapping[str, float],
     names: Mapping[str, str],
 ) -> str:
     """The logged values of every path as a published table; errors by first derivatives, parameters independent."""
-    best = {names[p.name.lower()]: p.best for p in fit.parameters if p.best is not None and p.kind != "skip"}
     errors = {names[p.name.lower()]: p.stderr for p in fit.parameters if p.stderr}
+    variables = {d.label: d.variables for d in fit.data}
     d = fit.data[0]
     lines = [
         f"[table.{fit.name}]",
@@ -421,7 +439,8 @@ def _table(
         f"k = {json.dumps(d.fit['k'])}",
         f'kweight = {{ "{d.element} {d.edge}" = {max(d.fit["kweight"])} }}',
     ]
-    for label, p, values in zip(labels, fit.paths, paths, strict=True):
+    for label, p, values, made in zip(labels, fit.paths, paths, feff, strict=True):
+        here = {**variables[p.data], **best}
         lines += [
             "",
             f"[[table.{fit.name}.cell]]",
@@ -429,13 +448,13 @@ def _table(
             f'edge = "{d.element} {d.edge}"',
             f"path = {_quoted(label)}",
         ]
-        reff = p.reff or parse_feff_dat(p.feff).reff
+        reff = p.reff or made.reff
         fixed = []
         for key in ("n", "s02", "deltar", "sigma2"):
-            expression = parse(values.get(key, "0"))
-            value = float(expression(best))
+            expression = bound(parse(values.get(key, "0")), made)
+            value = float(expression(here))
             spread = sum(
-                (float(expression({**best, n: best[n] + e})) - value) ** 2 for n, e in errors.items() if n in expression.names
+                (float(expression({**here, n: here[n] + e})) - value) ** 2 for n, e in errors.items() if n in expression.names
             ) ** 0.5  # fmt: skip
             name = "r" if key == "deltar" else key
             lines.append(f"{name} = {value + (reff if key == 'deltar' else 0):.6g}")
