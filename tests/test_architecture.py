@@ -37,6 +37,7 @@ LEVELS = [
     {"workflow"},
     {"_series"},
     {"report"},
+    {"deposit"},
     {"explorer"},
     {"cli"},
 ]
