@@ -60,6 +60,7 @@ COMMANDS: tuple[str, ...] = (
     "components",
     "peaks",
     "dband",
+    "modulation",
     "xanes",
 )
 

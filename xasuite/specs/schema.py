@@ -222,7 +222,7 @@ class Errors(Table):
 class Param(Table):
     """A parameter: guess (varied), value (fixed), expr, or from another spec's result."""
 
-    guess: float | None = None
+    guess: Value | None = None  # an expression is evaluated once, at the start
     value: float | None = None
     expr: Text | None = None
     from_: str | None = Field(None, alias="from")
@@ -241,9 +241,16 @@ class Param(Table):
             raise ValueError('from = "..." needs param = "..." as well, the name in that spec')
         if not self.min < self.max:
             raise ValueError(f"min = {self.min:g} is not below max = {self.max:g}")
-        if self.guess is not None and not self.min <= self.guess <= self.max:
-            raise ValueError(f"guess = {self.guess:g} lies outside min = {self.min:g}, max = {self.max:g}")
+        if self.guess is not None and (start := parse(self.guess)).is_constant:
+            self.inside(float(start({})))
         return self
+
+    def inside(self, start: float) -> float:
+        """The start, where it lies between min and max. Raises ValueError."""
+        if not self.min <= start <= self.max:
+            said = f"{start:g}" if isinstance(self.guess, float) else f"{self.guess}, which is {start:g},"
+            raise ValueError(f"guess = {said} lies outside min = {self.min:g}, max = {self.max:g}")
+        return start
 
 
 class Structure(Table):
