@@ -91,7 +91,7 @@ def values_only() -> None:
 
 @contextlib.contextmanager
 def _encoded_stdout() -> Iterator[None]:
-    """feffit asks sys.stdout for its encoding and dies where there is none (LARCH.md, crashes)."""
+    """feffit asks sys.stdout for its encoding and fails where there is none."""
     if getattr(sys.stdout, "encoding", None):
         yield
         return
@@ -112,7 +112,7 @@ def fit(
 ) -> LarchFit:
     """Run feffit over one or several data sets at once, each k (nk,) in 1/A, chi (nk,) and its paths.
 
-    `noise` of each set: epsilon_k for each k weight, a number or (nk,) in k space; None to have it estimated. Larch knows no
+    `noise` of each set: epsilon_k for each k weight, a number or (nk,) in k space; None to have it estimated. Larch has no
     restraints: each is put in as one more element of the residual, an expression that Larch evaluates, with the weight of one
     independent point, and the statistics are taken from the residual.
 
@@ -161,7 +161,7 @@ def fit(
 
 
 def _restrained(dataset: Any, restraints: Sequence[Restraint]) -> Any:
-    """The residual of a data set with the restraints' behind it."""
+    """The residual of a data set with those of the restraints after it."""
     own = dataset._residual
 
     def residual(params: Any, data_only: bool = False, **more: Any) -> Array:

@@ -292,7 +292,7 @@ class _Used:
 
 
 def _columns(plan: Plan, whole: Whole, groups: Sequence[Group]) -> Columns:
-    """Values and errors of all rows with their budgets, and the stated fit's values beside them."""
+    """Values and errors of all rows with their budgets, and the stated fit's values."""
     out: Columns = {}
     for name, place in fitted_names(plan.model).items():
         value, total, own, common = (whole[c].copy() for c in columns_of(name, place))

@@ -332,7 +332,7 @@ def _onto(
     matrix = np.stack([s[inside] for s in shapes], axis=1)
     if np.linalg.matrix_rank(matrix) < len(shapes):
         raise ReductionError(
-            f"the changes {', '.join(onto)} cannot be told apart: one is a sum of the others"
+            f"the changes {', '.join(onto)} cannot be distinguished: one is a sum of the others"
         )
     return "change", np.arange(len(shapes), dtype=float), tuple(onto), y @ np.linalg.pinv(matrix).T
 

@@ -199,7 +199,7 @@ class Fit(Table):
             raise ValueError('background = true needs space = "r"')
         if self.background and round(2 * self.r[0] * (self.k[1] - self.k[0]) / math.pi) < 3:
             raise ValueError(
-                f"background = true: below r = {self.r[0]:g} A there is no room for a spline of 4 coefficients; raise r or widen k"
+                f"background = true: below r = {self.r[0]:g} A a spline of 4 coefficients does not fit in; raise r or widen k"
             )
         return self
 
@@ -211,7 +211,7 @@ def _tapered(key: str, window: Window, width: str, taper: float) -> None:
 
 
 class Errors(Table):
-    """What goes into the errors beside the data's noise (docs/decisions/error_budget.md)."""
+    """What goes into the errors besides the data's noise (docs/decisions/error_budget.md)."""
 
     shells: bool = True  # the crystal's farther paths, in and out
     energy_scale: float | None = Field(
@@ -344,7 +344,7 @@ class Shells(Structure):
 
 
 class Restraint(Table):
-    """Something known beside the data: an expression of parameters and values of paths, its value and standard deviation."""
+    """Something known besides the data: an expression of parameters and values of paths, its value and standard deviation."""
 
     that: Text
     is_: float = Field(alias="is")
@@ -395,7 +395,7 @@ class Simulate(Table):
 
 
 class Variant(Table):
-    """The same data fitted another way, shown beside the main fit and never mixed with it."""
+    """The same data fitted another way, shown with the main fit and never mixed with it."""
 
     label: Label
     note: str = ""

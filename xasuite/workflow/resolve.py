@@ -34,7 +34,7 @@ MEASURED, CLOSURE, THEORY = "measured", "closure", "theory"
 
 @dataclass(frozen=True)
 class Context:
-    """Where files are looked for beside the spec's own folder: --data-root, else XASUITE_DATA."""
+    """Where files are looked for, in addition to the spec's own folder: --data-root, else XASUITE_DATA."""
 
     data_root: Path | None = None
 
@@ -58,7 +58,7 @@ class Context:
     def find(self, loaded: Loaded[Any], name: str, what: str, *key: str | int) -> str:
         """The path ("file::group") of a data file that a spec names.
 
-        Looked for beside the spec, in `roots` and in the working folder. Raises ReadError naming every place.
+        Looked for in the spec's folder, in `roots` and in the working folder. Raises ReadError naming every place.
         """
         file, _, group = name.partition("::")
         places = self.places(loaded)
@@ -386,7 +386,7 @@ def _parameter(loaded: LoadedSpec, name: str, p: Param, context: Context, fit: F
 
 
 def find_spec(loaded: Loaded[Any], name: str, what: str, *key: str | int) -> Path:
-    """The other spec that a spec names: beside it, above it, or among the shipped ones. Raises SpecError."""
+    """The other spec that a spec names: in its folder, above it, or among the shipped ones. Raises SpecError."""
     for place in (loaded.path.parent, loaded.path.parent.parent, fits_dir()):
         if (place / name).is_file():
             return (place / name).resolve()

@@ -1,4 +1,4 @@
-"""Artemis projects of old (.apj, Horae): a zip of Perl records, FEFF files and logs. The Perl is read, never run."""
+"""Artemis projects of older versions (.apj, Horae): a zip of Perl records, FEFF files and logs. The Perl is read, never run."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from .column import draw_column, logged_names
 if TYPE_CHECKING:
     from ..._series.record import SeriesRun
 
-WATERFALL = 16  # curves that can still be told apart
+WATERFALL = 16  # curves that can still be distinguished
 XANES = (-30.0, 90.0)  # eV from E(0.5)
 RMAX = 6.0  # A
 PANEL = 1.35  # inches, height of one parameter
