@@ -7,10 +7,17 @@ import zipfile
 from typing import Any
 
 from ...errors import ReadError
-from .common import arrays, demeter_version, ifeffit_reduce, number, path_values, window
+from .common import (
+    ARTEMIS_BACKGROUND,
+    arrays,
+    demeter_version,
+    fit_ranges,
+    ifeffit_reduce,
+    number,
+    path_values,
+)
 from .records import Project, ProjectData, ProjectFit, ProjectParameter, ProjectPath
 
-# Ifeffit's own function for the fitted background and its spaces
 _SPACES = {"r": "r", "k": "k", "q": "q"}
 
 
@@ -138,7 +145,7 @@ def _data(archive: zipfile.ZipFile, member: str, where: str, by_larch: bool) -> 
     weights = [w for w in (1, 2, 3) if number(args.get(f"fit_k{w}"))]
     lost = []
     if str(args.get("fit_do_bkg", "")).lower() in ("1", "yes", "true"):
-        lost.append("Artemis fitted the background with the paths; here it is removed before the fit")
+        lost.append(ARTEMIS_BACKGROUND)
     if number(args.get("fit_karb")):
         lost.append(
             f"Artemis used the k weight {args.get('fit_karb_value')} as well, which is no whole number"
@@ -150,17 +157,9 @@ def _data(archive: zipfile.ZipFile, member: str, where: str, by_larch: bool) -> 
         element=str(args.get("bkg_z", "")).capitalize(),
         edge=str(args.get("fft_edge", "k")).upper(),
         reduce=ifeffit_reduce(args) | ({} if by_larch else {"background": "ifeffit"}),
-        fit={
-            "space": _SPACES.get(str(args.get("fit_space", "r")).lower(), "r"),
-            "k": [number(args.get("fft_kmin")), number(args.get("fft_kmax"))],
-            "kweight": weights or [2],
-            "window": window(args.get("fft_kwindow", "hanning"), where),
-            "dk": number(args.get("fft_dk"), 1.0),
-            "r": [number(args.get("bft_rmin")), number(args.get("bft_rmax"))],
-            "dr": number(args.get("bft_dr"), 0.0),
-            "rwindow": window(args.get("bft_rwindow", "hanning"), where),
-            **({"epsilon_k": noise} if noise else {}),
-        },
+        fit={"space": _SPACES.get(str(args.get("fit_space", "r")).lower(), "r"), "kweight": weights or [2]}
+        | fit_ranges(args, where, "fft_", "bft_")
+        | ({"epsilon_k": noise} if noise else {}),
         lost=tuple(lost),
         variables={} if cv is None else {"cv": cv},
     )
