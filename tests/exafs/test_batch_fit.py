@@ -14,12 +14,12 @@ import pytest
 from xasuite.errors import FitError, RangeError
 from xasuite.exafs.audits import compare
 from xasuite.exafs.engine import fit_stack, kernel_numpy
-from xasuite.exafs.engine.kernel_numpy import evaluate, make_work
+from xasuite.exafs.engine.kernel_numpy import evaluate, fit_rows, make_work, stacked
 from xasuite.exafs.engine.objective import build as objective
 from xasuite.exafs.engine.program import compile_model, run, start_values
 from xasuite.exafs.equation import build_tables, path_wave
 from xasuite.exafs.fit import fit_chi
-from xasuite.exafs.model import FitRange, Model, Parameter, PathModel
+from xasuite.exafs.model import FitRange, Model, Parameter, PathModel, Restraint
 from xasuite.expressions import parse
 from xasuite.feff import find_paths, load_crystal
 from xasuite.records import Chi
@@ -196,6 +196,41 @@ def test_derivatives_are_those_of_differences(make) -> None:
         down[:, i] -= step
         slope = (evaluate(work, up)[0] - evaluate(work, down)[0]) / (2 * step)
         assert np.abs(slope - jacobian[..., i]).max() < 1e-5 * np.abs(jacobian[..., i]).max(), name
+
+
+@pytest.mark.parametrize("make", [one_shell, two_shells])
+def test_fits_with_objectives_of_their_own_all_at_once_equal_each_alone(make) -> None:
+    """Other ranges, k weights and ends of k, two spectra each: what an error budget fits. One of its restraints is an observation of each."""
+    model = make()
+    restraint = Restraint(parse("dr") if make is one_shell else parse("alpha"), 0.001, 0.002)
+    model = replace(model, restraints=(restraint,))
+    program = compile_model(model)
+    noise = 2e-3 * np.random.default_rng(4).normal(size=(6, K.size))
+    chi = simulate(make(), m=6, noise=0.0).chi + noise
+    works, data, weights = [], [], []
+    for i, (k, r, kweight) in enumerate(
+        (((3, 12), (1.3, 4.2), 2), ((4, 13.5), (1.5, 4.0), 3), ((3, 14), (1.4, 4.4), 2))
+    ):
+        goal = objective(K[: 285 + 10 * i], replace(model.range, k=k, r=r, kweight=(kweight,)))
+        own = chi[2 * i : 2 * i + 2, : 285 + 10 * i]
+        matrix = goal.data_matrix[:, 1:]  # on all points of k, not those of its window alone
+        spans = ((slice(0, len(matrix)), slice(0, matrix.shape[1])),) * len(model.paths)
+        made = make_work(model, program, [goal], [0] * len(model.paths))
+        works.append(replace(made, k=K[1 : own.shape[1]], matrix=matrix, spans=spans))
+        data.append(goal.reduce(own))
+        weights.append(goal.weights(goal.noise_of(own, None), False))
+    x0 = np.tile(start_values(program), (6, 1))
+    work = stacked(works, [2, 2, 2])
+    padded = np.zeros((6, work.matrix.shape[1]))
+    for i, own in enumerate(data):
+        padded[2 * i : 2 * i + 2, : own.shape[1]] = own
+    found = fit_rows(work, padded, np.concatenate(weights), x0)
+    alone = [fit_rows(w, d, e, x0[:2]) for w, d, e in zip(works, data, weights, strict=True)]
+    for name in ("x", "covar", "chisq", "carried"):
+        expected = np.concatenate([getattr(a, name) for a in alone])
+        # the same arithmetic, summed in another order
+        assert getattr(found, name) == pytest.approx(expected, rel=1e-8, abs=1e-12), name
+    assert (found.ended == np.concatenate([a.ended for a in alone])).all()
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -39,6 +39,7 @@ COMMANDS: tuple[str, ...] = (
     "export",
     "fit",
     "reproduce",
+    "bundle",
     "closure",
     "compare",
     "posterior",
@@ -59,6 +60,7 @@ COMMANDS: tuple[str, ...] = (
     "components",
     "peaks",
     "dband",
+    "modulation",
     "xanes",
 )
 

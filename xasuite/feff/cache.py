@@ -1,4 +1,4 @@
-"""What took long to find out, kept by content: the hash of everything that it was made from names the file.
+"""Results of long computations, kept by content: the name of the file is the hash of everything that it was made from.
 
 An entry is one file, put in place by a rename: readers see a whole entry or none, and two processes that compute the same entry
 write the same bytes. It begins with the hash of the rest, so that a damaged one is known for what it is and made again.
@@ -13,7 +13,9 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 
@@ -27,10 +29,24 @@ CACHE_ENV = "XASUITE_CACHE"
 _LAYOUT = "2"
 # The folder that takes the place of one that cannot be written, for the rest of the process.
 _instead: list[Path] = []
+# The folder that `using` names
+_USED: ContextVar[Path | None] = ContextVar("cache folder", default=None)
+
+
+@contextmanager
+def using(folder: Path) -> Iterator[None]:
+    """Another folder as the cache within the block, in this thread: nothing of the user's cache is read or written."""
+    token = _USED.set(folder)
+    try:
+        yield
+    finally:
+        _USED.reset(token)
 
 
 def cache_dir() -> Path:
     """The cache folder: that of XASUITE_CACHE, else the user's (platformdirs); a temporary one where neither can be written."""
+    if (used := _USED.get()) is not None:
+        return used
     if _instead:
         return _instead[0]
     chosen = os.environ.get(CACHE_ENV)
@@ -62,15 +78,15 @@ def key(inputs: Mapping[str, str], programs: Iterable[Path] = (), extra: str = "
     return digest.hexdigest()
 
 
-def entry(name: str, room: str = "feff") -> Path:
+def entry(name: str, folder: str = "feff") -> Path:
     """Where the entry of that key lies, or would lie."""
-    return cache_dir() / room / name[:2] / f"{name}.kept"
+    return cache_dir() / folder / name[:2] / f"{name}.kept"
 
 
-def load(name: str, room: str = "feff") -> dict[str, bytes] | None:
+def load(name: str, folder: str = "feff") -> dict[str, bytes] | None:
     """The files of an entry by name, or None when there is none, or none that is whole."""
     try:
-        held = entry(name, room).read_bytes()
+        held = entry(name, folder).read_bytes()
     except OSError:
         return None
     size = hashlib.sha256().digest_size
@@ -80,7 +96,7 @@ def load(name: str, room: str = "feff") -> dict[str, bytes] | None:
         return {item: archive.read(item) for item in archive.namelist()}
 
 
-def store(name: str, contents: Mapping[str, bytes], room: str = "feff") -> Path:
+def store(name: str, contents: Mapping[str, bytes], folder: str = "feff") -> Path:
     """Keep files under a key. Warns where the cache cannot be written, and keeps them for this process only."""
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -88,7 +104,7 @@ def store(name: str, contents: Mapping[str, bytes], room: str = "feff") -> Path:
             # A fixed date makes equal results equal bytes.
             archive.writestr(zipfile.ZipInfo(item), contents[item], zipfile.ZIP_DEFLATED)
     packed = held.getvalue()
-    return write(entry(name, room), hashlib.sha256(packed).digest() + packed)
+    return write(entry(name, folder), hashlib.sha256(packed).digest() + packed)
 
 
 def write(path: Path, content: bytes) -> Path:

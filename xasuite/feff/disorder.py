@@ -41,22 +41,24 @@ def debye_terms(path: FeffPath) -> Terms:
     radius = _norman_radius(path)
     at = np.array([leg.xyz for leg in path.legs])
     mass = np.array([atomic_mass(leg.symbol) for leg in path.legs])
-    nodes, weight = np.polynomial.legendre.leggauss(_NODES)
-    w, weight = 0.5 * (nodes + 1), 0.5 * weight
-
-    def correlation(i: int, j: int) -> Array:
-        x = _WAVE * float(np.linalg.norm(at[i] - at[j])) / radius
-        return np.asarray(_DEBYE / np.sqrt(mass[i] * mass[j]) * w * np.sinc(w * x / np.pi))
-
-    n, total = len(at), np.zeros(_NODES)
-    legs = [(i, (i + 1) % n) for i in range(n)]
-    for one, (i0, i1) in enumerate(legs):
-        for two, (j0, j1) in enumerate(legs[one:], one):
-            u, v = at[i0] - at[i1], at[j0] - at[j1]
-            cosine = float(u @ v / np.linalg.norm(u) / np.linalg.norm(v))
-            pair = correlation(i0, j0) + correlation(i1, j1) - correlation(i0, j1) - correlation(i1, j0)
-            total += cosine * pair * (0.5 if one == two else 1.0)
+    w, weight = _nodes()
+    x = _WAVE * np.linalg.norm(at[:, None] - at, axis=-1) / radius
+    correlation = (_DEBYE / np.sqrt(mass[:, None] * mass))[..., None] * w * np.sinc(w * x[..., None] / np.pi)
+    # a leg is the way from one atom to the next
+    start, end = np.arange(len(at)), np.roll(np.arange(len(at)), -1)
+    legs = at[start] - at[end]
+    legs /= np.linalg.norm(legs, axis=1)[:, None]
+    by_start, by_end = correlation[start], correlation[end]
+    pairs = by_start[:, start] + by_end[:, end] - by_start[:, end] - by_end[:, start]
+    total = 0.5 * np.einsum("ij,ijw->w", legs @ legs.T, pairs)
     return tuple(zip((0.5 * weight * total).tolist(), w.tolist(), strict=True))
+
+
+@lru_cache(maxsize=1)
+def _nodes() -> tuple[Array, Array]:
+    """Points and weights of Gauss and Legendre's integral from 0 to 1."""
+    nodes, weight = np.polynomial.legendre.leggauss(_NODES)
+    return 0.5 * (nodes + 1), 0.5 * weight
 
 
 def sigma2(terms: Terms, temperature: float, theta: float) -> float:

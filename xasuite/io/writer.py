@@ -36,7 +36,7 @@ class Entry:
     """What every writer needs of a record: columns, the first of them the axis, and how to read them.
 
     `made_by` is the expression over channels that mu was made by, also where those are not kept; `measured` is false
-    for what was calculated. A stack has arrays (m, n), facts a row, and `rows` the numbers (m,) beside it.
+    for what was calculated. A stack has arrays (m, n), facts a row, and `rows` the numbers (m,) of its rows.
     """
 
     columns: dict[str, Array]
@@ -268,9 +268,9 @@ def _write_nexus(target: Path, entries: list[Entry], series: Series | None = Non
     import h5py
 
     from ..version import __version__
-    from . import nxxas
+    from . import nxxas_writer
 
-    if series is not None and (stack := nxxas.stacked(entries, series.table)):
+    if series is not None and (stack := nxxas_writer.stacked(entries, series.table)):
         stack.label = series.label or "series"
         entries = [stack]
     names: list[str] = []
@@ -282,7 +282,7 @@ def _write_nexus(target: Path, entries: list[Entry], series: Series | None = Non
                     name = re.sub(r"[^0-9A-Za-z_]+", "_", entry.label.strip()) or "scan"
                     name = unique("scan" if name == "_" else name, names)
                     names.append(name)
-                    nxxas.write_entry(handle.create_group(name, track_order=True), entry, __version__)
+                    nxxas_writer.write_entry(handle.create_group(name, track_order=True), entry, __version__)
                 handle.attrs["default"] = names[0]
         except (ValueError, RuntimeError) as exc:
             raise WriteError(f"{target} cannot be written: {exc}") from exc
@@ -349,17 +349,16 @@ def _write_xdi(target: Path, entries: Sequence[Entry]) -> None:
 
 
 def _xdi_fields(entry: Entry, names: list[str]) -> dict[str, Any]:
-    """Every field of an XDI file: what its source said stays said; columns, element and name are the record's."""
-    told: dict[
-        str, str
-    ] = {}  # what the source says of a column behind its name: the unit, and after || what it is
+    """Every field of an XDI file: what its source said is kept; columns, element and name are the record's."""
+    # what the source says of a column after its name: the unit, and after || what it is
+    units: dict[str, str] = {}
     for key, value in entry.meta.items():
         label, _, rest = str(value).partition(" ")
         if key.startswith("Column.") and label:
-            told[clean_names([label])[0]] = rest
-    told["energy"] = "eV"
+            units[clean_names([label])[0]] = rest
+    units["energy"] = "eV"
     fields: dict[str, Any] = {
-        f"Column.{i}": f"{n} {told.get(n, '')}".strip() for i, n in enumerate(names, start=1)
+        f"Column.{i}": f"{n} {units.get(n, '')}".strip() for i, n in enumerate(names, start=1)
     }
     for key, value in entry.meta.items():
         if key in {"comments", "xdi_version", "xdi_programs"} or key.startswith(("Column.", "Xasuite.")):

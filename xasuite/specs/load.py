@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from ..errors import SpecError
 from ..notices import warn
 from .schema import FORMAT, Spec
-from .series import SeriesSpec
 from .toml import line_of, parse_toml, read_text, upgraded
-from .valence import ValenceSpec
 
-S = TypeVar("S", Spec, SeriesSpec, ValenceSpec)
-S_co = TypeVar("S_co", bound=Spec | ValenceSpec, covariant=True)
-# The table that a kind of spec has and no other, the spec in words, and the command that runs it
-KINDS: dict[type[Any], tuple[str, str, str]] = {
-    SeriesSpec: ("series", "the spec of a series", "xasuite series"),
-    ValenceSpec: ("calibration", "the spec of a valence calibration", "xasuite valence"),
-    Spec: ("fit", "the spec of a fit", "xasuite fit"),
-}
+if TYPE_CHECKING:
+    from .series import SeriesSpec
+    from .valence import ValenceSpec
+
+S = TypeVar("S", "Spec", "SeriesSpec", "ValenceSpec")
+S_co = TypeVar("S_co", bound="Spec | ValenceSpec", covariant=True)
+# the kinds of spec: its class, the table that it has and no other, the spec in words, and the command that runs it
+KINDS = (
+    ("SeriesSpec", "series", "the spec of a series", "xasuite series"),
+    ("ValenceSpec", "calibration", "the spec of a valence calibration", "xasuite valence"),
+    ("Spec", "fit", "the spec of a fit", "xasuite fit"),
+)
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,6 @@ class Loaded(Generic[S_co]):
 
 
 LoadedSpec = Loaded[Spec]
-
-
-def kind_of(raw: Mapping[str, Any]) -> type[Spec] | type[SeriesSpec] | type[ValenceSpec]:
-    """The kind of spec that the tables of a TOML text are."""
-    return next((kind for kind, (table, _, _) in KINDS.items() if table in raw), Spec)
 
 
 @overload
@@ -138,11 +135,12 @@ def parse_spec(text: str, path: str | Path = "spec.toml", kind: type[Any] | None
         )
         text = upgraded(text)
         raw = parse_toml(text, path)
-    found: Any = kind_of(raw)
-    if kind is not None and found is not kind:
-        table = KINDS[kind][0]
-        _, what, command = KINDS[found]
+    name, _, what, command = next((k for k in KINDS if k[1] in raw), KINDS[-1])
+    if kind is not None and kind.__name__ != name:
+        table = next(table for wanted, table, *_ in KINDS if wanted == kind.__name__)
         raise SpecError(f"{path.name}:1: [{table}] is missing; this is {what}: run it with {command} {path}")
+    # a fit does not load the schema of a series
+    found: type[Any] = getattr(import_module(__package__), name)
     spec, mistakes = found.checked(raw)
     if mistakes:
         said = {(line_of(key, text), sentence) for key, sentence in mistakes}

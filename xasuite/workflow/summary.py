@@ -67,6 +67,8 @@ def parts_table(result: SpecResult) -> Table:
 
 def changes_table(result: SpecResult) -> Table | None:
     """Changes from the first row with the error of a difference, in which what rows share cancels; None without a second row."""
+    if len(result.rows) < 2:
+        return None
     from .score import row_difference
 
     rows = []

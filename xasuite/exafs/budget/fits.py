@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 
 from ...records import Array
 from ..engine import objective
-from ..engine.kernel_numpy import Solution, Work, make_work
-from ..engine.minimise import Backend, settled, solve
+from ..engine.kernel_numpy import Solution, Work, make_work, stacked
+from ..engine.minimise import settled, solve
 from ..engine.program import Program, compile_model
 from ..engine.spread import everything
 from ..model import FitRange, Model
 
 # k in 1/A over which the model sets in: below, FEFF's paths do not describe chi, and the spline must not see them
 _ONSET = (1.5, 2.5)
-# rows up to which all fits of a budget in numpy take less time than loading the compiled kernel
-_FEW = 4
+# rows of one case, and of all together, up to which numpy takes less time than loading the compiled kernel
+_FEW, _TOGETHER = 64, 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,18 +38,34 @@ class Fitted:
 
 
 @dataclass(frozen=True, eq=False)
+class Case:
+    """What one fit is made of: chi (m, nk) on k (nk,), the model seen through `response` (nk, nk); `held` replaces fixed values."""
+
+    k: Array
+    chi: Array
+    ranges: FitRange
+    response: Array
+    held: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
 class Ready:
-    """One draw's problem: work, data (m, nr) in the objective's coordinates, weights (m, n weights)."""
+    """One case's problem: work, data (m, nr) in the objective's coordinates, weights (m, n weights)."""
 
     model: Model
     work: Work
     data: Array
     weights: Array
 
+    @property
+    def carried(self) -> Array:
+        """The values (m, nc) of the carried parameters."""
+        program = self.work.program
+        return np.tile(program.start[program.n_varied : len(program.names)], (len(self.data), 1))
+
     def solution(self) -> Solution:
         """The fits of its rows."""
-        backend: Backend = "numba" if len(self.data) > _FEW else "numpy"
-        return solve(self.work, self.data, self.weights, None, 1, backend)
+        return _solved(self.work, self.data, self.weights, self.carried)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,37 +80,60 @@ class Fitter:
         """Raises FitError as `fit_chi`."""
         return cls(model, compile_model(model))
 
-    def prepared(
-        self, k: Array, chi: Array, ranges: FitRange, response: Array, held: Mapping[str, float] | None = None
-    ) -> Ready:
-        """What is minimised for chi (m, nk) on k (nk,), the model seen through `response` (nk, nk); `held` replaces fixed values."""
-        program = self.program
-        if held:
+    def prepared(self, case: Case) -> Ready:
+        """What is minimised in a case."""
+        program, k, ranges = self.program, case.k, case.ranges
+        if case.held:
             start = program.start.copy()
-            for name, value in held.items():
+            for name, value in case.held.items():
                 start[program.slots.index(name)] = value
             program = replace(program, start=start)
         if ranges.k[1] > k[-1]:  # E0 moved up takes the end of the data along
             ranges = replace(ranges, k=(ranges.k[0], float(k[-1])))
         goal = _goal(k.tobytes(), ranges)
-        matrix = np.ascontiguousarray(((goal.data_matrix @ response.T) * onset(k))[:, 1:])
+        matrix = np.ascontiguousarray(((goal.data_matrix @ case.response.T) * onset(k))[:, 1:])
         work = replace(self._work(goal), k=k[1:], matrix=matrix, program=program, spans=self._spans(matrix))
-        return Ready(self.model, work, goal.reduce(chi), goal.weights(goal.noise_of(chi, None), False))
+        data, noise = goal.reduce(case.chi), goal.noise_of(case.chi, None)
+        return Ready(self.model, work, data, goal.weights(noise, False))
 
-    def fit(
-        self, k: Array, chi: Array, ranges: FitRange, response: Array, held: Mapping[str, float] | None = None
-    ) -> Fitted:
-        """The fits of what `prepared` gives."""
-        ready = self.prepared(k, chi, ranges, response, held)
-        solution, program = ready.solution(), ready.work.program
-        params, paths = everything(program, self.model, solution.x)
-        both = {**params, **paths}
-        slopes = np.stack([slope[:, : program.n_varied] for _, slope in both.values()], axis=1)
+    def fit(self, case: Case, numbers: Array | None = None) -> Fitted:
+        """The fits of a case, `numbers` (m, nn) being the rows' own values of the last of the carried parameters and variables."""
+        ready = self.prepared(case)
+        carried = ready.carried
+        if numbers is not None:
+            carried[:, -numbers.shape[1] :] = numbers
+        return self._fitted(ready.work, _solved(ready.work, ready.data, ready.weights, carried), carried)
+
+    def fit_each(self, cases: Iterable[Case]) -> list[Fitted]:
+        """The fits of cases of one k weight each: all at once where they are few enough."""
+        each = [self.prepared(case) for case in cases]
+        counts = [len(r.data) for r in each]
+        # a fixed value without an error of its own is one for all rows of a program
+        fixed = {r.work.program.start[len(self.program.names) :].tobytes() for r in each}
+        if sum(counts) > _TOGETHER or len(fixed) > 1:
+            return [self._fitted(r.work, r.solution(), r.carried) for r in each]
+        work, carried = stacked([r.work for r in each], counts), np.concatenate([r.carried for r in each])
+        data = np.zeros((sum(counts), work.matrix.shape[1]))
+        ends = np.cumsum(counts)
+        parts = [slice(end - n, end) for end, n in zip(ends, counts, strict=True)]
+        for part, r in zip(parts, each, strict=True):
+            data[part, : r.data.shape[1]] = r.data
+        weights = np.concatenate([r.weights for r in each])
+        found = self._fitted(work, solve(work, data, weights, None, 1, "numpy", carried), carried)
+        return [
+            Fitted(found.keys, found.values[part], found.noise[part], found.ok[part]) for part in parts
+        ]  # fmt: skip
+
+    def _fitted(self, work: Work, solution: Solution, carried: Array) -> Fitted:
+        nv = self.program.n_varied
+        params, paths = everything(work.program, self.model, solution.x, carried)
+        both = {**{p.name: params[p.name] for p in self.model.params}, **paths}
+        slopes = np.stack([slope[:, :nv] for _, slope in both.values()], axis=1)
         # the covariance for residuals of the size of the noise: chi-square of n_idp - n_varied, however large it is
-        unit = np.nan_to_num(solution.covar) * ready.work.per_point
+        unit = np.nan_to_num(solution.covar) * work.sizes(len(carried))[1][:, None, None]
         return Fitted(
             keys=tuple(both),
-            values=np.stack([np.broadcast_to(v, len(chi)) for v, _ in both.values()], axis=1),
+            values=np.stack([v for v, _ in both.values()], axis=1),
             noise=slopes @ unit @ slopes.swapaxes(1, 2),
             ok=settled(solution),
         )
@@ -111,6 +150,10 @@ def onset(k: Array) -> Array:
     """The share (nk,) of the model that counts at each k: 0 below 1.5, 1 above 2.5 1/A."""
     x = np.clip((k - _ONSET[0]) / (_ONSET[1] - _ONSET[0]), 0.0, 1.0)
     return np.asarray(x * x * (3 - 2 * x))
+
+
+def _solved(work: Work, data: Array, weights: Array, carried: Array) -> Solution:
+    return solve(work, data, weights, None, 1, "numba" if len(data) > _FEW else "numpy", carried)
 
 
 @lru_cache(maxsize=256)

@@ -1,12 +1,12 @@
 """What no spectrum of its own can show: potentials, energy scale, edge step, third cumulant, as changes of the model.
 
-Each is one changed model, fitted to the same data: the shift of everything is its standard error. The sizes and where
+Each is fitted to the same data: the shift of everything is its standard error. The sizes and where
 they come from are in docs/decisions/error_budget.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from ...expressions import Expression, parse
@@ -25,11 +25,42 @@ ELONGATION = 0.003
 LEVEL = 10.0
 _FREED = "e0_level_"
 
-Change = tuple[str, Model]  # the cause, and the model changed by one standard error
+# a cause, and the numbers of the changed model (`changeable`) that are not zero
+Change = tuple[str, dict[str, float]]
+# the third cumulant that thermal expansion gives bonds of their sigma2, all of it thermal
+ANHARMONIC = {"changed_third": 1.0}
+
+
+def changed_names(model: Model) -> list[str]:
+    """The names of what can be changed of a model: amplitude (as a share), R (A), sigma2 (A^2) of each path, and the third cumulant."""
+    return [*ANHARMONIC, *(_name(q, i) for q in ("n", "r", "sigma2") for i in range(len(model.paths)))]
+
+
+def _name(quantity: str, path: int) -> str:
+    return f"changed_{quantity}_{path}"
+
+
+def changeable(model: Model) -> Model:
+    """The model whose paths also depend on `changed_names`; all of them 0 is the model itself."""
+
+    def path(i: int, p: PathModel) -> PathModel:
+        amplitude, distance, disorder, third = (
+            parse(name) for name in (*(_name(q, i) for q in ("n", "r", "sigma2")), *ANHARMONIC)
+        )
+        expansion = _times(_times(p.sigma2, parse(repr(2 * ELONGATION * p.feff.reff))), third)
+        return replace(
+            p,
+            s02=_times(p.s02, _plus(amplitude, parse("1"))),
+            deltar=_plus(p.deltar, distance),
+            sigma2=_plus(p.sigma2, disorder),
+            third=_plus(p.third, expansion),
+        )
+
+    return replace(model, paths=tuple(path(i, p) for i, p in enumerate(model.paths)))
 
 
 def changes(model: Model, step_error: float, energy_scale: float) -> Iterator[Change]:
-    """The changed models.
+    """The changes, each by one standard error.
 
     Parameters
     ----------
@@ -39,45 +70,20 @@ def changes(model: Model, step_error: float, energy_scale: float) -> Iterator[Ch
     energy_scale : float
         That of E - E0; 0 where the scale is exact.
     """
-    yield "edge step", _each(model, lambda p: replace(p, s02=_times(p.s02, 1 + step_error)))
+    amplitudes = [_name("n", i) for i in range(len(model.paths))]
+    yield "edge step", dict.fromkeys(amplitudes, step_error)
     if energy_scale > 0:
         # E - E0 off by x: k by x / 2, R by -x / 2; the edge step and the amplitude by 2 x (measured)
-        yield (
-            "energy scale",
-            _each(
-                model,
-                lambda p: replace(
-                    p,
-                    deltar=_plus(p.deltar, parse(0.5 * energy_scale * p.feff.reff)),
-                    s02=_times(p.s02, 1 + 2 * energy_scale),
-                ),
-            ),
-        )
+        far = {_name("r", i): 0.5 * energy_scale * p.feff.reff for i, p in enumerate(model.paths)}
+        yield "energy scale", dict.fromkeys(amplitudes, 2 * energy_scale) | far
     varied = {q.name for q in model.params if q.vary or q.expr is not None}
     freed = {q.name for q in model.params if q.name.startswith(_FREED)}
     for i, path in enumerate(model.paths):
         # a free S02 is by its definition what makes the amplitude right
         if not path.s02.names & varied:
-            yield "potentials", _one(model, i, replace(path, s02=_times(path.s02, 1 + AMPLITUDE)))
-        yield (
-            "potentials",
-            _one(
-                model,
-                i,
-                replace(
-                    path,
-                    deltar=_plus(path.deltar, parse(DISTANCE_FREED if path.e0.names & freed else DISTANCE)),
-                ),
-            ),
-        )
-        yield "potentials", _one(model, i, replace(path, sigma2=_plus(path.sigma2, parse(DISORDER))))
-
-
-def anharmonic(model: Model) -> Model:
-    """The model with the third cumulant that thermal expansion gives a bond of this sigma2, all of it thermal."""
-    return _each(
-        model, lambda p: replace(p, third=_plus(p.third, _times(p.sigma2, 2 * ELONGATION * p.feff.reff)))
-    )
+            yield "potentials", {amplitudes[i]: AMPLITUDE}
+        yield "potentials", {_name("r", i): DISTANCE_FREED if path.e0.names & freed else DISTANCE}
+        yield "potentials", {_name("sigma2", i): DISORDER}
 
 
 def released(model: Model) -> Model:
@@ -105,16 +111,8 @@ def released(model: Model) -> Model:
     return replace(model, params=params, paths=paths)
 
 
-def _each(model: Model, change: Callable[[PathModel], PathModel]) -> Model:
-    return replace(model, paths=tuple(change(p) for p in model.paths))
-
-
-def _one(model: Model, index: int, path: PathModel) -> Model:
-    return replace(model, paths=(*model.paths[:index], path, *model.paths[index + 1 :]))
-
-
-def _times(a: Expression, factor: float) -> Expression:
-    return _joined(a, parse(repr(factor)), "mul", "*")
+def _times(a: Expression, b: Expression) -> Expression:
+    return _joined(a, b, "mul", "*")
 
 
 def _plus(a: Expression, b: Expression) -> Expression:

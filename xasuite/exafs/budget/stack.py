@@ -5,24 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...choices import PATH_VALUES
 from ...constants import KTOE
 from ...feff.paths import FeffPath
 from ...records import Array
 from ...reduce.autobk import remove
 from ...reduce.autobk_matrices import Settings
 from ...reduce.response import background_response
+from ..engine.program import compile_model
 from ..equation import N_VALUES, VALUES, PathTables, build_tables, path_wave
-from ..model import FitRange, Model
+from ..model import Model
 from ..restraints import with_bound
 from .draws import BACKGROUNDS, Draw
-from .fits import Fitted, Fitter, Ready, onset
-from .floors import anharmonic, changes
+from .fits import Case, Fitted, Fitter, Ready, onset
+from .floors import ANHARMONIC, Change, changeable, changed_names, changes
 from .record import Budget
 
 # the background under which models are changed, and E0 as it was found
@@ -46,19 +45,22 @@ class Farther:
     def chi(self, k: Array, share: Array, e0: Array) -> Array:
         """chi (m, nk) of m rows with their amplitude (m,) and E0 (m,) in eV, which is rounded."""
         at = np.round(np.asarray(e0) / _E0_STEP) * _E0_STEP
-        return np.stack([_sum(self, k.tobytes(), float(e)) for e in at]) * share[:, None] * onset(k)
+        each, which = np.unique(at, return_inverse=True)
+        return _sum(self, k.tobytes(), each.tobytes())[which] * share[:, None] * onset(k)
 
 
-@lru_cache(maxsize=512)
-def _sum(far: Farther, k_bytes: bytes, e0: float) -> Array:
-    k = np.frombuffer(k_bytes)[1:]
-    out = np.zeros(k.size)
+@lru_cache(maxsize=64)
+def _sum(far: Farther, k_bytes: bytes, e0_bytes: bytes) -> Array:
+    """chi (m, nk) of all paths at each E0 (m,)."""
+    k, e0 = np.frombuffer(k_bytes), np.frombuffer(e0_bytes)
+    out = np.zeros((len(e0), k.size))
     tables = _tables(far)
     for i, (_, n, sigma2) in enumerate(far.paths):
-        values = np.zeros((1, N_VALUES))
-        values[0, [VALUES.index(v) for v in ("amplitude", "e0", "sigma2")]] = n, e0, sigma2
-        out += path_wave(tables, i, k, values)[0].imag[0]
-    return np.concatenate([[0.0], out])
+        values = np.zeros((len(e0), N_VALUES))
+        values[:, VALUES.index("amplitude")], values[:, VALUES.index("sigma2")] = n, sigma2
+        values[:, VALUES.index("e0")] = e0
+        out[:, 1:] += path_wave(tables, i, k[1:], values)[0].imag
+    return out
 
 
 @lru_cache(maxsize=32)
@@ -128,7 +130,7 @@ class _Drawn:
 
 def _draw(spectra: Spectra, draws: Sequence[Draw], held: Mapping[str, Foil]) -> _Drawn:
     fitter, m = Fitter.of(spectra.model), len(spectra.mu)
-    fitted = [fitter.fit(*each) for each in _each_draw(spectra, draws, held, fitter)]
+    fitted = fitter.fit_each(_cases(spectra, draws, held, fitter))
     both = np.stack([f.ok for f in fitted])
     return _Drawn(
         keys=fitted[0].keys,
@@ -139,29 +141,35 @@ def _draw(spectra: Spectra, draws: Sequence[Draw], held: Mapping[str, Foil]) -> 
     )
 
 
-def _each_draw(
-    spectra: Spectra, draws: Sequence[Draw], held: Mapping[str, Foil], fitter: Fitter
-) -> Iterator[tuple[Array, Array, FitRange, Array, dict[str, float]]]:
-    """What is fitted in each draw: k, chi (m, nk), then chi less farther shells where there are some, range, response, held values."""
-    reduced = {b: spectra.chi(*b) for b in dict.fromkeys((d.bkg_kweight, d.rbkg, d.e0_shift) for d in draws)}
-    shells: dict[Any, Array] = {}
-    for i, d in enumerate(draws):
-        key = (d.bkg_kweight, d.rbkg, d.e0_shift)
-        k, chi, response = reduced[key]
-        ranges = d.range_of(spectra.model.range)
+def _cases(spectra: Spectra, draws: Sequence[Draw], held: Mapping[str, Foil], fitter: Fitter) -> list[Case]:
+    """What is fitted in each draw: chi (m, nk), then chi less the farther shells where there are some."""
+    backgrounds = [(d.bkg_kweight, d.rbkg, d.e0_shift) for d in draws]
+    reduced = {b: spectra.chi(*b) for b in dict.fromkeys(backgrounds)}
+    cases = []
+    for i, (draw, background) in enumerate(zip(draws, backgrounds, strict=True)):
+        k, chi, response = reduced[background]
         values = {name: float(foil.draws[i]) for name, foil in held.items()}
-        if spectra.farther is not None:
-            if key not in shells:
-                shells[key] = _shells(spectra, fitter.fit(k, chi, ranges, response, values), k) @ response
-            chi = np.concatenate([chi, chi - shells[key]])
-        yield k, chi, ranges, response, values
+        cases.append(Case(k, chi, draw.range_of(spectra.model.range), response, values))
+    if spectra.farther is None:
+        return cases
+    # under each background the first of its draws says how much of them there is
+    first = [backgrounds.index(b) for b in reduced]
+    found = fitter.fit_each([cases[i] for i in first])
+    shells = {
+        backgrounds[i]: _shells(spectra, f, cases[i].k) @ cases[i].response
+        for i, f in zip(first, found, strict=True)
+    }
+    return [
+        replace(case, chi=np.concatenate([case.chi, case.chi - shells[b]]))
+        for case, b in zip(cases, backgrounds, strict=True)
+    ]
 
 
 def ready(spectra: Spectra, draws: Sequence[Draw], held: Mapping[str, Foil]) -> Iterator[Ready]:
     """The problem of one row in each draw, farther shells taken off."""
     fitter = Fitter.of(spectra.model)
-    for k, chi, ranges, response, values in _each_draw(spectra, draws, held, fitter):
-        yield fitter.prepared(k, chi[-1:], ranges, response, values)
+    for case in _cases(spectra, draws, held, fitter):
+        yield fitter.prepared(replace(case, chi=case.chi[-1:]))
 
 
 def _shells(spectra: Spectra, found: Fitted, k: Array) -> Array:
@@ -243,37 +251,26 @@ def _medians(values: Array, ok: NDArray[np.bool_]) -> Array:
 def _shifts(spectra: Spectra, held: Mapping[str, Foil]) -> tuple[Array, list[tuple[str, Array]]]:
     """Half of what a third cumulant moves all values (m, n keys), and the shift with each cause that no draw holds.
 
-    Fits of changed models to the same data. The truth lies between no third cumulant and one that is all thermal: the
-    estimate is put in the middle.
+    Fits of changed models to the same data, all at once. The truth lies between no third cumulant and one that is all
+    thermal: the estimate is put in the middle.
     """
     k, chi, response = spectra.chi(*_PLAIN)
-    ranges = spectra.model.range
     values = {name: float(np.median(foil.draws)) for name, foil in held.items()}
-    base = Fitter.of(spectra.model)
-    start = base.fit(k, chi, ranges, response, values)
+    case = Case(k, chi, spectra.model.range, response, values)
+    start = Fitter.of(spectra.model).fit(case)
     data = chi - _shells(spectra, start, k) @ response
-    reference = base.fit(k, data, ranges, response, values).values
-    out = []
-    for name, foil in held.items():
-        moved = {**values, name: values[name] + foil.error}
-        out.append(("foil", base.fit(k, data, ranges, response, moved).values - reference))
-
-    def moved_by(model: Model) -> Array:
-        return _as_before(Fitter.of(model).fit(k, data, ranges, response, values), spectra.model) - reference
-
-    causes = changes(spectra.model, spectra.step_error, spectra.energy_scale)
-    return moved_by(anharmonic(spectra.model)) / 2, out + [
-        (cause, moved_by(model)) for cause, model in causes
-    ]
-
-
-def _as_before(fitted: Fitted, model: Model) -> Array:
-    """The path quantities of a changed model by the unchanged expressions: what a user of those would read off."""
-    values = fitted.values.copy()
-    params = {key: fitted.column(key) for key in fitted.keys if "." not in key}
-    for path in model.paths:
-        for quantity in PATH_VALUES:
-            values[:, fitted.keys.index(f"{path.label}.{quantity}")] = getattr(path, quantity)(params)
-        at = fitted.keys.index(f"{path.label}.r")
-        values[:, at] = path.feff.reff + values[:, fitted.keys.index(f"{path.label}.deltar")]
-    return values
+    # what is held is, like a change, a number of each row
+    model = replace(
+        changeable(spectra.model), params=tuple(p for p in spectra.model.params if p.name not in held)
+    )
+    unchanged = values | dict.fromkeys(changed_names(spectra.model), 0.0)
+    each: list[Change] = [("", {}), ("cumulant", ANHARMONIC)]
+    each += [("foil", {name: values[name] + foil.error}) for name, foil in held.items()]
+    each += changes(spectra.model, spectra.step_error, spectra.energy_scale)
+    numbers = np.array([[*(unchanged | change).values()] for _, change in each])
+    fitter = Fitter(spectra.model, compile_model(model, variables=unchanged))
+    case = replace(case, chi=np.tile(data, (len(each), 1)))
+    found = fitter.fit(case, np.repeat(numbers, len(chi), axis=0)).values
+    reference, third, *others = found.reshape(len(each), len(chi), -1)
+    shifts = [(cause, other - reference) for (cause, _), other in zip(each[2:], others, strict=True)]
+    return (third - reference) / 2, shifts

@@ -7,7 +7,7 @@ those of `compiled_fit`, number by number.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,10 @@ class Work:
 
     With several data sets `k` (nk,) and the rows of `matrix` (nr, nk) hold them one after the other, and `spans` says of each
     path which rows and which k are its own.
+
+    Where the m spectra do not share an objective (`stacked`), `owner` (m,) says which of the objectives each has, `matrix` is
+    (n objectives, nr, nk), and `own` (2, m) are each spectrum's `points` and `per_point`. Only the minimiser in numpy takes
+    such work.
     """
 
     tables: PathTables
@@ -58,11 +62,36 @@ class Work:
     spans: tuple[Part, ...]
     per_point: float = 1.0
     n_background: int = 0
+    owner: NDArray[np.intp] | None = None
+    own: Array | None = None
 
     @property
     def points(self) -> float:
         """Independent points, each restraint counted as one, less the coefficients of a refined background."""
         return self.n_idp + len(self.program.restraints) - self.n_background
+
+    def sizes(self, m: int) -> Array:
+        """`points` and `per_point` (2, m) of m spectra."""
+        if self.own is None:
+            return np.repeat([[self.points], [self.per_point]], m, axis=1)
+        return self.own
+
+    def take(self, rows: slice | NDArray[np.intp]) -> Work:
+        """The work of some of the spectra."""
+        if self.owner is None or self.own is None:
+            return self
+        return replace(self, owner=self.owner[rows], own=self.own[:, rows])
+
+    def projected(self, path: int, columns: Array) -> Array:
+        """What the objective sees (m, nc, nr) of columns (m, nc, nk) of one path; nr and nk are those of its data set."""
+        if self.owner is None:
+            rows, ks = self.spans[path]
+            return columns @ self.matrix[rows, ks].T
+        out = np.empty((*columns.shape[:2], self.matrix.shape[1]))
+        starts = np.flatnonzero(np.diff(self.owner, prepend=-1))
+        for start, end in zip(starts, (*starts[1:], len(out)), strict=True):
+            np.matmul(columns[start:end], self.matrix[self.owner[start]].T, out=out[start:end])
+        return out
 
     def observed(self, data: Array, weights: Array) -> tuple[Array, Array]:
         """Data and weights (m, nr + n restraints) of all rows, each restraint an observation more."""
@@ -71,9 +100,10 @@ class Work:
         if not restraints:
             return data, w
         wanted = np.array([r.value for r in restraints])
-        own = self.per_point / np.array([r.within for r in restraints]) ** 2
+        own = self.sizes(len(data))[1][:, None] / np.array([r.within for r in restraints]) ** 2
         return tuple(
-            np.hstack([a, np.broadcast_to(b, (len(a), b.size))]) for a, b in ((data, wanted), (w, own))
+            np.hstack([a, np.broadcast_to(b, (len(a), len(restraints)))])
+            for a, b in ((data, wanted), (w, own))
         )  # type: ignore[return-value]
 
     def restraints_chisq(self, x: Array, numbers: Array | None = None) -> Array:
@@ -108,6 +138,28 @@ def make_work(model: Model, program: Program, goals: Sequence[Objective], owner:
     )
 
 
+def stacked(works: Sequence[Work], counts: Sequence[int]) -> Work:
+    """Works of one model and one k weight each, for fits of the first `counts[0]` spectra with the first and so on.
+
+    All k begin alike. Objectives of fewer rows, and those whose k ends earlier, are filled with zeros, which add nothing to a
+    sum of squares.
+    """
+    nr, nk = (max(size) for size in zip(*(w.matrix.shape for w in works), strict=True))
+    matrix = np.zeros((len(works), nr, nk))
+    for to, work in zip(matrix, works, strict=True):
+        to[: work.matrix.shape[0], : work.matrix.shape[1]] = work.matrix
+    whole = max(works, key=lambda w: w.k.size)
+    assert all((w.k == whole.k[: w.k.size]).all() for w in works)
+    return replace(
+        whole,
+        matrix=matrix,
+        weight_of_row=np.zeros(nr, np.intp),
+        own=np.repeat([[w.points for w in works], [w.per_point for w in works]], counts, axis=1),
+        spans=((slice(0, nr), slice(0, nk)),) * len(whole.spans),
+        owner=np.repeat(np.arange(len(works)), counts),
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class Solution:
     """Fits of m rows: x (m, nv), unscaled covariance (m, nv, nv), dx/d(carried) (m, nv, nc), sum of squares (m,).
@@ -128,15 +180,14 @@ class Solution:
 def evaluate(work: Work, x: Array) -> tuple[Array, Array, Array, Array]:
     """Model (m, nr + n restraints) and Jacobian (m, nr + n restraints, nd), path values and their slopes."""
     values, grad, known, by_x = run_all(work.program, x)
-    m, nr = len(x), len(work.matrix)
+    m, nr = len(x), work.matrix.shape[-2]
     model, jacobian = np.zeros((m, nr)), np.zeros((m, nr, x.shape[1]))
     for i, (rows, ks) in enumerate(work.spans):
         uses = work.program.uses[i]
         wave, slopes = path_wave(work.tables, i, work.k[ks], values[:, i], uses)
-        matrix = work.matrix[rows, ks].T
-        model[:, rows] += wave.imag @ matrix
-        for j, slope in zip(np.flatnonzero(uses), slopes, strict=True):
-            jacobian[:, rows] += (slope @ matrix)[..., None] * grad[:, i, j, None, :]
+        seen = work.projected(i, np.stack([wave.imag, *slopes], axis=1))
+        model[:, rows] += seen[:, 0]
+        jacobian[:, rows] += np.matmul(seen[:, 1:].swapaxes(1, 2), grad[:, i, uses])
     if work.program.restraints:
         model, jacobian = np.hstack([model, known]), np.concatenate([jacobian, by_x], axis=1)
     return model, jacobian, values, grad
@@ -145,8 +196,8 @@ def evaluate(work: Work, x: Array) -> tuple[Array, Array, Array, Array]:
 def fit_rows(work: Work, data: Array, weights: Array, x0: Array) -> Solution:
     """Levenberg-Marquardt fits of data (m, nr) with weights (m, nw), from x0 (m, nv + nc)."""
     parts = [
-        _fit_chunk(work, data[i : i + CHUNK], weights[i : i + CHUNK], x0[i : i + CHUNK])
-        for i in range(0, len(data), CHUNK)
+        _fit_chunk(work.take(part), data[part], weights[part], x0[part])
+        for part in (slice(i, i + CHUNK) for i in range(0, len(data), CHUNK))
     ]
     return joined(parts)
 
@@ -179,10 +230,12 @@ def _fit_chunk(work: Work, data: Array, weights: Array, x0: Array) -> Solution:
     grad = np.zeros((m, work.program.n_paths, N_VALUES, nd))
     trial, live = x.copy(), np.arange(m)
     size = np.einsum("ij,ij->i", w, data**2)
+    free = np.maximum(work.sizes(m)[0] - nv, 1e-9)
     for _ in range(MAX_ITERATIONS):
         # rows that start alike share their first evaluation
-        same = len(live) > 1 and calls[live[0]] == 0 and bool((trial[live] == trial[live[0]]).all())
-        got = evaluate(work, trial[live[:1]] if same else trial[live])
+        same = work.owner is None and len(live) > 1 and calls[live[0]] == 0
+        same = same and bool((trial[live] == trial[live[0]]).all())
+        got = evaluate(work.take(live), trial[live[:1]] if same else trial[live])
         model, jac, val, gra = (np.broadcast_to(g, (len(live), *g.shape[1:])) for g in got)
         calls[live] += 1
         residual = data[live] - model
@@ -205,7 +258,7 @@ def _fit_chunk(work: Work, data: Array, weights: Array, x0: Array) -> Solution:
         step, bad = _step(work.program, x[live], normal[live], pull[live], lam[live])
         moved = np.einsum("mi,mij,mj->m", step, normal[live][:, :nv, :nv], step)
         scaled, capped = _cap(step, values[live], grad[live], nv)
-        errors2 = moved * max(work.points - nv, 1e-9) / np.maximum(chisq[live], 1e-300)
+        errors2 = moved * free[live] / np.maximum(chisq[live], 1e-300)
         # steps shrink by a factor each time: what is left after this one is about step^2 / last step
         left2 = errors2**2 / np.maximum(last2[live], 1e-300)
         settled = (errors2 < SMALL_STEP**2) & (left2 < (0.1 * STEP_TOLERANCE) ** 2) & (lam[live] == 0)
@@ -234,7 +287,7 @@ def _solution(
     covar, carried, singular = _errors(work.program, x, normal, pull)
     ended[singular] = SINGULAR
     # a misfit below the rounding of the data is none: a step is not measured against it
-    unit2 = np.maximum(chisq, ROUNDING * size) / max(work.points - nv, 1e-9)
+    unit2 = np.maximum(chisq, ROUNDING * size) / np.maximum(work.sizes(len(x))[0] - nv, 1e-9)
     step, bad = _step(work.program, x, normal, pull, np.zeros(len(x)))
     left = np.sqrt(np.einsum("mi,mi->m", step, pull[:, :nv]) / unit2)
     left[bad | ~np.isfinite(chisq)] = np.nan

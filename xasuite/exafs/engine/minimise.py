@@ -37,7 +37,7 @@ def solve(
 ) -> Solution:
     """Fits of data (m, nr) with weights (m, n weights); rows that end badly are tried again from other starts.
 
-    `numbers` (m, nn) are the rows' variables, where the program has some.
+    `numbers` (m, nn) are the rows' own values of the last of the carried parameters and variables.
     """
     if backend not in ("numba", "numpy"):
         raise FitError(f"backend = {backend!r} is not one of numba, numpy")
@@ -54,12 +54,15 @@ def solve(
     solution = _run(work, data, weights, x0, threads, backend, chain)
     if settled(solution).all():
         return solution
-    others = [own] if start == "mean" else [_from_mean(work, *mean, own)] if len(data) > 1 else []
+    alike = len(data) > 1 and work.owner is None
+    others = [own] if start == "mean" else [_from_mean(work, *mean, own)] if alike else []
     for other in (*others, *_aside(work, own)):
         rows = np.flatnonzero(~settled(solution))
         if rows.size:
             x0 = _begun(other, numbers[rows])
-            _keep_better(solution, _run(work, data[rows], weights[rows], x0, threads, backend), rows)
+            _keep_better(
+                solution, _run(work.take(rows), data[rows], weights[rows], x0, threads, backend), rows
+            )
     return solution
 
 

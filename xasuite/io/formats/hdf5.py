@@ -1,11 +1,11 @@
-"""HDF5: NXxas entries, and any group that holds an axis named energy beside arrays of its length."""
+"""HDF5: NXxas entries, and any group that holds an axis named energy and arrays of its length."""
 
 from __future__ import annotations
 
 import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -85,7 +85,7 @@ def tables_in(handle: Any, name: str, only: str = "") -> list[Table]:
         _visit(handle, "", tables, visit)
     if not tables:
         raise ReadError(
-            f"{name}: not XAFS: no group of this HDF5 file holds an axis named energy beside its data"
+            f"{name}: not XAFS: no group of this HDF5 file holds an axis named energy with its data"
         )
     return tables
 
@@ -105,7 +105,7 @@ def _exact(visit: Visit, only: str, tables: list[Table]) -> None:
 
 
 def _visit(group: Any, path: str, tables: list[Table], visit: Visit, row: int | None = None) -> None:
-    """Take up this group when it holds an axis of energies and data beside it, else look into its groups.
+    """Take up this group when it holds an axis of energies and data, else look into its groups.
 
     With `row` that row of a stack alone is read, and no other group.
     """
@@ -194,7 +194,9 @@ def _tables(
     held = {
         k: np.asarray(v[wanted.start : wanted.stop], float) for k, v in stacks.items() if v.shape[0] == rows
     }
-    beside = {k: d[wanted.start : wanted.stop] for k, d in row_values(entry, rows).items()}
+    beside = {
+        k: d[wanted.start : wanted.stop] for k, d in row_values(entry, lambda d: d.shape == (rows,)).items()
+    }
     out: list[Table] = []
     for at, i in enumerate(wanted):
         whole = {**columns, **{k: v[at] for k, v in held.items()}}
@@ -213,14 +215,14 @@ def _tables(
     return out
 
 
-def row_values(entry: Any, rows: int) -> dict[str, Any]:
-    """Datasets (m,) beside a stack, one value a row: what NXdata has along its rows, and the sample's temperature."""
+def row_values(entry: Any, one_a_row: Callable[[Any], bool]) -> dict[str, Any]:
+    """Datasets (m,) of a stack, one value a row: what NXdata has along its rows, and the sample's temperature."""
     import h5py
 
     beside = {**entry.get("data", {}), "temperature": entry.get("sample/temperature")}
     return {
         k: d for k, d in beside.items()
-        if isinstance(d, h5py.Dataset) and d.shape == (rows,) and d.dtype.kind in "fiu"
+        if isinstance(d, h5py.Dataset) and one_a_row(d) and d.dtype.kind in "fiu"
     }  # fmt: skip
 
 
@@ -253,7 +255,7 @@ def _table(
 def _labels(data: Any, group: Any, root: Any, count: int, fallback: str) -> list[str]:
     """Labels of the columns of a two-dimensional array, from attributes of it, its group or the file.
 
-    A list longer than the array names the last columns (those before are the axes kept beside it); a name
+    A list longer than the array names the last columns (those before are the axes kept in other datasets); a name
     in parentheses ("ADC_02(It)") is the one that counts.
     """
     for holder in (data, group, root):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,19 @@ def path_values(source: Any) -> dict[str, str]:
     return out
 
 
+def refuse_newer(name: str, program: str, version: str, limit: int) -> None:
+    """Raises ReadError for a project whose program is of a later version than is known, or of none."""
+    major = number(version.partition(".")[0])
+    if major is None or major >= limit:
+        raise ReadError(f"{name} is of {program} version {version}; versions below {limit} can be read")
+
+
+def demeter_version(text: str, name: str) -> None:
+    """Refuses a project that a text says to be of a newer Demeter, Athena or Artemis than 0.9, their last."""
+    if found := re.search(r"\b(Demeter|Athena|Artemis) (?:version )?(\d[\w.]*)", text):
+        refuse_newer(name, found[1], found[2], 1)
+
+
 def clamp(value: Any) -> int:
     """A clamp as a number."""
     given = number(value)
@@ -55,6 +69,21 @@ def window(value: Any, where: str) -> str:
             f"{where}: window {value!r} is not known; there are {', '.join(sorted(set(WINDOWS.values())))}"
         )
     return name
+
+
+ARTEMIS_BACKGROUND = "Artemis fitted the background with the paths; here it is removed before the fit"
+
+
+def fit_ranges(args: Any, where: str, k: str = "", r: str = "") -> dict[str, Any]:
+    """Ranges and windows of Artemis as keys of [fit]; `k` and `r` begin its names. Raises ReadError."""
+    return {
+        "k": [number(args.get(f"{k}kmin")), number(args.get(f"{k}kmax"))],
+        "window": window(args.get(f"{k}kwindow", "hanning"), where),
+        "dk": number(args.get(f"{k}dk"), 1.0),
+        "r": [number(args.get(f"{r}rmin")), number(args.get(f"{r}rmax"))],
+        "dr": number(args.get(f"{r}dr"), 0.0),
+        "rwindow": window(args.get(f"{r}rwindow", "hanning"), where),
+    }
 
 
 def ifeffit_reduce(args: Any) -> dict[str, Any]:

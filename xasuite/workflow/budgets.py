@@ -110,7 +110,8 @@ def _group(
     exact = all(r.kind == CLOSURE for r in rows)
     model = fits[0].model.of(rows[0].label, rows[0].chi.variables)  # the rows of a group share theirs
     conditions = Conditions.of(loaded, how, model, context, exact=exact)
-    made = conditions.budgets(norms, conditions.under(conditions.spectra(norms).kmax))
+    spectra = conditions.spectra(norms)
+    made = budgets(spectra, *conditions.under(spectra.kmax))
     out = []
     for fit, budget in zip(fits, made, strict=True):
         if budget is None:
@@ -121,7 +122,7 @@ def _group(
 
 @dataclass(frozen=True, eq=False)
 class Conditions:
-    """What the budgets of all rows of one model rest on beside the rows: the foils that parameters come from, and the spec.
+    """What the budgets of all rows of one model depend on besides the rows: the foils that parameters come from, and the spec.
 
     `model` is the budgets' (`released`), `params` are the fit's; `exact`: the rows' energies are exact, as simulated ones.
     """
