@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "xasuite"
+DECISIONS = PACKAGE.parent / "docs" / "decisions"
 
 LEVELS = [
     {
@@ -83,7 +84,7 @@ def test_imports_point_downward(path: Path) -> None:
             assert LEVEL[room] <= here, f"{path}:{line} imports {room}, which lies above"
 
 
-def test_only_the_door_imports_larch() -> None:
+def test_larch_is_imported_by_one_folder() -> None:
     for path in MODULES:
         if room_of(path) == "_larch":
             continue
@@ -125,3 +126,15 @@ def test_no_paper_in_the_code() -> None:
         if (hit := pattern.search(line))
     ]
     assert not found, "\n".join(found)
+
+
+HEADINGS = ["Choice", "Reason", "What others do", "Effect"]
+
+
+@pytest.mark.parametrize("page", sorted(DECISIONS.glob("*.md")), ids=lambda p: p.stem)
+def test_a_decision_fits_on_a_page(page: Path) -> None:
+    """Four headings in one order and at most 600 words, tables included; longer records are in docs/notes/."""
+    text = page.read_text(encoding="utf-8")
+    headings = "|".join(HEADINGS)
+    assert re.findall(rf"^\*\*({headings})\b", text, re.M) == HEADINGS
+    assert len(re.findall(r"\S*\w\S*", text)) <= 600

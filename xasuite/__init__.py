@@ -35,6 +35,9 @@ _PUBLIC: dict[str, str] = {
     "merge": "xasuite.reduce",
     "normalize": "xasuite.reduce",
     "background": "xasuite.reduce",
+    "block_average": "xasuite.reduce",
+    "running_average": "xasuite.reduce",
+    "phase_sensitive": "xasuite.reduce",
     # EXAFS
     "fourier": "xasuite.exafs",
     "back_fourier": "xasuite.exafs",

@@ -78,7 +78,7 @@ class ComponentError(XasuiteError):
 
 
 class SeriesError(XasuiteError):
-    """A series cannot be taken up, run or resumed."""
+    """A series cannot be started, run or resumed."""
 
 
 class TheoryError(XasuiteError):

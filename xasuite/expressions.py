@@ -1,4 +1,4 @@
-"""Arithmetic over names, parsed and never handed to eval: a spec from a stranger is safe.
+"""Arithmetic over names, parsed and never handed to eval: a spec from an unknown source is safe.
 
 An `Expression` evaluates over numbers, numpy arrays and ufloats alike, and gives itself as a postfix
 program, which the batched engine runs with derivatives.

@@ -1,4 +1,4 @@
-"""Names of a room that load on first use, so that importing the package costs nothing."""
+"""Names of a package that load on first use, so that importing the package costs nothing."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 
-def loader(room: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
+def loader(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
     """The ``__getattr__`` of a package: name -> the module of the package that holds it; ``dir`` lists the names.
 
-    A module must not bear the name of its own function: importing it would hide the function.
+    A module must not have the name of its own function: importing it would hide the function.
     """
 
     def load(name: str) -> Any:
         if name not in modules:
-            raise AttributeError(f"module {room!r} has no attribute {name!r}")
-        value = getattr(importlib.import_module("." + modules[name].lstrip("."), room), name)
-        setattr(sys.modules[room], name, value)
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        value = getattr(importlib.import_module("." + modules[name].lstrip("."), package), name)
+        setattr(sys.modules[package], name, value)
         return value
 
-    sys.modules[room].__dict__["__dir__"] = lambda: sorted(modules)
+    sys.modules[package].__dict__["__dir__"] = lambda: sorted(modules)
     return load

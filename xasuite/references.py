@@ -1,6 +1,6 @@
 """Where the project's own crystals, clusters, published tables and specs lie.
 
-In a checkout they are the folders references/ and fits/ beside the package; in a wheel they are inside it.
+In a checkout they are the folders references/ and fits/ next to the package; in a wheel they are inside it.
 """
 
 from __future__ import annotations

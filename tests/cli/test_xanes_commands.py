@@ -12,7 +12,7 @@ import pytest
 from xasuite.cli import main
 from xasuite.references import fits_dir
 
-COMMANDS = ("edge", "valence", "lcf", "components", "peaks", "dband")
+COMMANDS = ("edge", "valence", "lcf", "components", "peaks", "dband", "modulation")
 BINDING = np.arange(-3.0, 14.0, 0.05)
 
 
@@ -281,3 +281,65 @@ def test_a_stated_slope_is_printed_with_what_tests_it(
     assert "slope stated, 3.9(0.6) eV" in out
     assert "no standard here tests it" in out
     assert "no residual degree of freedom, an interval would be useless" in out
+
+
+# ------------------------------------------------------------------------------------------- modulation
+
+
+@pytest.fixture(scope="module")
+def stimulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A stacked array of 60 spectra in 5 periods of 60 s: a white line of 0.3 that grows and falls by 0.05, 10 s late."""
+    import h5py
+
+    energy = np.concatenate(
+        [np.arange(8800, 8960, 5.0), np.arange(8960, 9040, 0.5), np.arange(9040, 9500, 4.0)]
+    )
+    t = 5.0 * np.arange(60)
+    size = 0.3 + 0.05 * np.sin(2 * np.pi * (t - 10) / 60)
+    line = np.exp(-(((energy - 8990) / 4) ** 2))
+    mu = 0.5 + np.arctan((energy - 8979) / 1.5) / np.pi + np.outer(size, line)
+    path = tmp_path_factory.mktemp("modulation") / "stack.h5"
+    with h5py.File(path, "w") as file:
+        file["run/energy"], file["run/t"] = energy, t
+        file["run/mu"] = mu + 2e-4 * np.random.default_rng(0).standard_normal(mu.shape)
+    return path
+
+
+def test_modulation_of_a_stack(stimulated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("--period", "60", "--range", "8970,9020")
+    (told,) = documents(capsys, "modulation", stimulated, "--time", "t", *options)
+    (every,) = documents(capsys, "modulation", stimulated, "--every", "5", *options)
+    assert told["rows"] == every["rows"]
+    top = max(told["rows"], key=lambda row: row["amplitude"]["value"])
+    assert top["energy"] == pytest.approx(8990, abs=1)
+    # of an arctan the polynomials find a step of 0.978: the amplitude is that much larger
+    assert top["amplitude"]["value"] == pytest.approx(0.05 / 0.978, abs=4 * top["amplitude"]["stderr"])
+    assert top["delay"]["value"] == pytest.approx(10, abs=4 * top["delay"]["stderr"])
+    code, out, _ = run(capsys, "modulation", stimulated, "--time", "t", *options, "-o", tmp_path)
+    assert code == 0
+    assert "5 of 60 s from 0 s on, 60 rows" in out
+    assert {p.name for p in tmp_path.iterdir()} == {"modulation.csv", "modulation.png", "modulation.pdf"}
+    assert (
+        (tmp_path / "modulation.csv").read_text().startswith("harmonic,energy,amplitude,amplitude_err,phase,")
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "scans need their times: --every SECONDS, or --time FIELD of their headers"),
+        (("--time", "clock"), "its header has no 'clock'"),
+        (("--every", "5", "--kind", "norm"), "--kind is xanes or chi, not 'norm'"),
+        (
+            ("--every", "5", "--harmonics", "one"),
+            "--harmonics takes whole numbers with commas between, not 'one'",
+        ),
+        (("--every", "50"), "has 2 rows: harmonic 1 needs 3 or more"),
+    ],
+)
+def test_modulation_says_what_is_missing(
+    stimulated: Path, options: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = run(capsys, "modulation", stimulated, "--period", "60", *options)
+    assert code == 1
+    assert said in err

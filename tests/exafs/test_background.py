@@ -94,5 +94,5 @@ def test_in_a_spec() -> None:
     assert spec.replace(fit={"background": True}).fit.background
     with pytest.raises(SpecError, match='background = true needs space = "r"'):
         spec.replace(fit={"background": True, "space": "q"})
-    with pytest.raises(SpecError, match="no room for a spline"):
+    with pytest.raises(SpecError, match="a spline of 4 coefficients does not fit"):
         spec.replace(fit={"background": True, "r": (0.3, 3.0)})

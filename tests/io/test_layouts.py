@@ -80,7 +80,7 @@ def test_a_name_that_contradicts_the_jump_is_said(tmp_path: Path) -> None:
     noisy = mu_of(ENERGY) + 1e-3 * np.random.default_rng(0).normal(size=ENERGY.size)
     scan = io.read(columns(tmp_path / "Co_foil.dat", ENERGY, noisy, labels="energy mu"))
     assert (scan.element, scan.edge) == ("Fe", "K")
-    assert any("file's name speaks of Co, and mu jumps at 71" in n for n in scan.notes)
+    assert any("file's name suggests Co, and mu jumps at 71" in n for n in scan.notes)
 
 
 def test_combined_l_edges(tmp_path: Path) -> None:
@@ -108,5 +108,5 @@ def test_header_name_and_jump_are_held_against_each_other(tmp_path: Path) -> Non
         notes[element] = " ".join(scan.notes)
     named = tmp_path / "Co_foil.xdi"
     named.write_text(head.format("Fe") + rows + "\n")
-    assert "the file's name speaks of Co, and mu jumps at 711" in " ".join(io.read(named).notes)
+    assert "the file's name suggests Co, and mu jumps at 711" in " ".join(io.read(named).notes)
     assert "from the tabulated Co K edge: the energy scale is off or the element is another" in notes["Co"]

@@ -90,3 +90,81 @@ def test_every_figure_is_written(run, tmp_path):
         "parameters", "parameters_all", "edge", "xanes_map", "xanes_waterfall", "chir_map", "chir_waterfall",
         "xanes_difference", "fits",
     }  # fmt: skip
+
+
+LOGGED = """
+{choice}
+[[series.log]]
+file = "furnace.txt"
+time = "seconds"
+columns = {{ T = "temperature", H2O = "m18" }}
+units = {{ {units} }}
+"""
+
+
+def with_log(make_series, n=6, choice="", units='T = "K"'):
+    """A series whose furnace climbs by 10 K a scan; every scan takes 6 min."""
+    spec = make_series(n, more="audit = false\n" + LOGGED.format(choice=choice, units=units), plain=True)
+    lines = [f"{360 * i},{300 + 10 * i},{1e-9 * (1 + i % 3)}" for i in range(n)]
+    (spec.parent / "furnace.txt").write_text("\n".join(["seconds,temperature,m18", *lines]) + "\n")
+    return spec
+
+
+@pytest.fixture(scope="module")
+def logged(make_series, tmp_path_factory):
+    return series(with_log(make_series), output=tmp_path_factory.mktemp("logged"))
+
+
+def heads(figure):
+    return [a.get_ylabel() for a in figure.axes]
+
+
+def test_what_was_logged_stands_under_the_parameters(logged):
+    assert heads(logged.plot()) == ["N(Co-O)", "T (K)", "H2O"]
+    drawn = logged.plot().axes[1].collections[-1].get_offsets()
+    np.testing.assert_allclose(drawn[:, 1], 300 + 10 * np.arange(6))
+    np.testing.assert_allclose(drawn[:, 0], 6 * np.arange(6))  # min
+    assert heads(series_xanes.plot_edges(logged)) == ["E(0.5) (eV)", "T (K)", "H2O"]
+    maps = plots.plot_map(logged).axes
+    assert [a.get_title() for a in maps if a.get_title()] == ["T (K)", "H2O"]
+    assert plots.plot_fits(logged).axes[0].get_title().splitlines() == ["0 min", "T 300 K", "H2O 1e-09"]
+    assert "T (K)" in logged.summary().header
+
+
+def test_parameters_against_a_logged_column(logged, make_series, tmp_path):
+    """The column becomes the abscissa with its unit, and no panel of its own: by option, and by the spec."""
+    import xasuite as xs
+
+    asked = xs.plot(logged, against="T")
+    chosen = series(with_log(make_series, choice='against = "T"'), output=tmp_path)
+    for figure in (asked, chosen.plot(), xs.report.figure("parameters", chosen)):
+        assert figure.axes[-1].get_xlabel() == "T (K)"
+        assert heads(figure) == ["N(Co-O)", "H2O"]
+        drawn = max((c.get_offsets() for c in figure.axes[0].collections), key=len)  # the marks
+        np.testing.assert_allclose(drawn[:, 0], 300 + 10 * np.arange(6))
+    assert chosen.plot(against="time").axes[-1].get_xlabel() == "Time (min)"
+    with pytest.raises(SeriesError, match=r"no column 'TT' to plot against; did you mean \"T\"\?"):
+        logged.plot(against="TT")
+
+
+def test_logs_are_in_the_report(logged):
+    from xasuite.report.section_series import series_section
+
+    section = series_section(logged.path)
+    assert "T (K)" in section.tables[0].header
+    assert [(t.name, t.unit) for t in section.stack.trends][-2:] == [("T", "K"), ("H2O", "")]
+
+
+@pytest.mark.parametrize(
+    ("choice", "units", "said"),
+    [
+        ('against = "Temp"', 'T = "K"', r"\[series\]: against = 'Temp' is no column that logs or names give"),
+        ("", 'TC = "K"', r"units: TC is no column of this log; did you mean \"T\"\?"),
+    ],
+)
+def test_a_wrong_column_is_a_mistake_of_the_spec(make_series, choice, units, said):
+    from xasuite.errors import SpecError
+    from xasuite.specs import SeriesSpec, load_spec
+
+    with pytest.raises(SpecError, match=said):
+        load_spec(with_log(make_series, choice=choice, units=units), SeriesSpec)

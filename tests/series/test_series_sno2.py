@@ -110,4 +110,4 @@ def test_figures(run, tmp_path):
     } <= written
     figure = run.plot("n_o", against="T")
     assert figure.axes[0].get_ylabel() == "N(Sn-O)"
-    assert figure.axes[0].get_xlabel() == "T"
+    assert figure.axes[0].get_xlabel() == "T (°C)"

@@ -91,7 +91,41 @@ def test_a_good_spec_loads() -> None:
             "guess = 0.8, value = 1",
             "s.toml:17: [params]: s02: needs exactly one of guess, value, expr, from; found guess, value",
         ),
-        ("guess = 0.8", 'guess = "a"', "s.toml:17: [params]: s02: guess: found 'a'; must be a number"),
+        (
+            "guess = 0.8",
+            "guess = true",
+            "s.toml:17: [params]: s02: guess: found True; must be a number, or an expression in quotes",
+        ),
+        (
+            "guess = 0.8",
+            'guess = "2*drr"',
+            's.toml:17: [params]: s02: guess = "2*drr": drr is no parameter; did you mean "dr"?',
+        ),
+        (
+            "guess = 0.8",
+            'guess = "-2*0.4"',
+            "s.toml:17: [params]: s02: guess = -2*0.4, which is -0.8, lies outside min = 0, max = inf",
+        ),
+        (
+            "guess = 0.8",
+            'guess = "1/0"',
+            "s.toml:17: [params]: s02: guess: '1/0' is no number: float division by zero",
+        ),
+        (
+            "guess = 0.8",
+            'guess = "debye(1, ss2)"',
+            's.toml:17: [params]: s02: guess = "debye(1, ss2)": debye belongs to a path; write it in a [[path]]',
+        ),
+        (
+            "guess = 6e-3",
+            'guess = "2*ss"',
+            "s.toml:20: [params]: ss -> ss2 -> ss depend on each other in a ring",
+        ),
+        (
+            "guess = 0.8, min = 0 }",
+            'guess = "2*T" }\nTT = { expr = "T" }',
+            's.toml:17: [params]: s02: guess = "2*T": T is no parameter; did you mean "TT"?',
+        ),
         ("xasuite = 2", "xasuite = 3", "s.toml:1: xasuite: found 3; this program reads format 2"),
         ('e0 = "enot"\n', "", "s.toml:18: [params]: enot is used by no path; use it or remove it"),
         (
@@ -135,6 +169,27 @@ def test_each_mistake_has_its_own_message(old: str, new: str, message: str) -> N
     assert old in GOOD
     found = mistakes(GOOD.replace(old, new))
     assert message in found, found
+
+
+def test_a_start_made_of_others() -> None:
+    """What only starts another parameter is used; a row's variable can start none, and a variant's guess is looked at too."""
+    held = GOOD.replace("guess = 0.8, min = 0 }", 'guess = "b0/2" }\nb0 = { value = 1.6 }')
+    assert parse_spec(held, "s.toml").spec.params["s02"].guess == "b0/2"
+    assert mistakes(held.replace("value = 1.6", "guess = 1.6")) == [
+        "s.toml:18: [params]: b0 is used by no path; use it or remove it"
+    ]
+    row = 'file = "co.xdi"\nvariables = { T = 10 }'
+    of_row = held.replace("value = 1.6", 'expr = "T/2"').replace('file = "co.xdi"', row)
+    assert mistakes(of_row) == [
+        's.toml:18: [params]: s02: guess = "b0/2": T is a variable of the data rows; a start is made of parameters alone'
+    ]
+    variant = (
+        '\n[[variant]]\nlabel = "v"\nparams = { dr = { guess = "2*ss2" }, ss2 = { guess = "dr + nix" } }\n'
+    )
+    assert mistakes(GOOD + variant) == [
+        's.toml:33: variant "v": [params]: dr -> ss2 -> dr depend on each other in a ring',
+        's.toml:33: variant "v": [params]: ss2: guess = "dr + nix": nix is no parameter; there are dr, enot, s02, ss, ss2',
+    ]
 
 
 def test_labels_that_stand_twice() -> None:
@@ -205,7 +260,7 @@ def test_lines_survive_strings_arrays_and_nesting() -> None:
         ("kweight = 3", "kweight = 5", "[fit]: kweight: found 5; allowed are 0, 1, 2, 3 or 4"),
         ("r = [1.0, 3.0]", 'r = [1, 3]\nwindow = "kaiser"\ndk = 0', 'window = "kaiser" needs dk above 0'),
         ("dr   = { guess = 0.0 }", "dr   = 6", "dr: found 6; write dr = { guess = 6 } to vary it or { value = 6 } to hold it"),
-        ("guess = 0.8", "guess = nan", "guess: found nan; must be a finite number"),
+        ("guess = 0.8", "guess = nan", "guess: nan is no finite number"),
         ("n = 12", 'n = "1/0"', "n: '1/0' is no number"),
         ("n = 12", 'n = "9**9**9"', "n: '9**9**9' is no number"),
         ("n = 12", 'n = "(-8)**0.5"', "n: '(-8)**0.5' is no number"),

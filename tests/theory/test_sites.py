@@ -47,7 +47,7 @@ def test_the_noise_that_hides_a_difference() -> None:
     n = round((d.noise * 3 / d.rms) ** 2)
     assert 100 < n < 145
     assert len(study.verdict) == 2
-    assert "told apart at three standard deviations" in study.verdict[0]
+    assert "distinguished at three standard deviations" in study.verdict[0]
 
 
 def test_a_blind_fit_finds_three_nitrogens() -> None:

@@ -11,10 +11,17 @@ import pytest
 
 import xasuite as xs
 from xasuite.cli import main
-from xasuite.errors import ReadError
+from xasuite.errors import FitError, ReadError
+from xasuite.exafs.fit import fit_chi
+from xasuite.exafs.model import FitRange, Model, Parameter, PathModel
+from xasuite.expressions import parse
+from xasuite.feff import find_paths
+from xasuite.feff.paths import parse_feff_dat
 from xasuite.io.projects import read_project
+from xasuite.specs import load_spec
 from xasuite.specs.schema import Reduce
-from xasuite.workflow import fit, reproduce_specs
+from xasuite.workflow import fit, reproduce_specs, run_spec
+from xasuite.workflow.audit import audit_spec
 from xasuite.workflow.convert import Conversion, convert
 
 PROJECTS = {
@@ -80,6 +87,28 @@ def test_chi_is_the_one_that_ifeffit_left_in_the_project(project: str, member: s
     assert away("autobk")[0] > 0.04, "as large as coming_from.md says"
 
 
+def test_larch_reads_what_was_written(converted: tuple[Path, Conversion]) -> None:
+    """The FEFF files that a project's records are written as are read by Larch, whose own fit of them is ours."""
+    result = run_spec(load_spec(converted[1].specs[0]))
+    audit = audit_spec(result)
+    assert audit is not None
+    assert audit.passed
+    assert f"{result.rows[0].data[0].label}: from {converted[0].name}, " in "\n".join(result.summary().notes)
+
+
+def test_a_path_that_larch_cannot_read_is_one_sentence() -> None:
+    """The header lacks its line of potentials, which our reader does not need."""
+    text = find_paths("Cu", absorber="Cu", program="feff6l", radius=4.0)[0].text
+    bare = "\n".join(line for line in text.splitlines() if " Abs " not in line)
+    path = PathModel("Cu-Cu", parse_feff_dat(bare, "x.dat"), parse(12.0), s02=parse("a"))
+    model = Model((Parameter("a", 0.9),), (path,), FitRange((3, 12), (1.5, 3)))
+    k = 0.05 * np.arange(281)
+    with pytest.raises(
+        FitError, match=r"Larch cannot read FEFF's file of path .*Cu-Cu: .*; look at its first lines"
+    ):
+        fit_chi(model, xs.Chi(k=k, chi=np.sin(5 * k), e0=8979.0, edge_step=1.0), engine="larch")
+
+
 def test_reproduce_scores_the_old_fits(converted: tuple[Path, Conversion]) -> None:
     _, done = converted
     assert done.published is not None
@@ -134,7 +163,9 @@ geometry: "   2  12.000   2.5527    2.6   -4.2 nleg, deg\\n   x y z\\n 0.0 0.0 0
 DATA = "---\nname: foil\nbkg_z: cu\nfft_edge: k\nbkg_e0: 8979\nfft_kmin: 3\nfft_kmax: 10\nbft_rmin: 1.5\nbft_rmax: 3\nfit_k2: 1\n"
 
 
-def fpj(folder: Path, *, parameters: str = PARAMETERS, more: str = "", feff: bool = True) -> Path:
+def fpj(
+    folder: Path, *, parameters: str = PARAMETERS, more: str = "", feff: bool = True, log: str = ""
+) -> Path:
     """A small Artemis project in the layout of the real ones."""
     energy = [8800 + 2.0 * i for i in range(300)]
     mu = [0.1 + (e > 8979) for e in energy]
@@ -148,6 +179,8 @@ def fpj(folder: Path, *, parameters: str = PARAMETERS, more: str = "", feff: boo
         archive.writestr("fits/one/gds.yaml", parameters)
         archive.writestr("fits/one/paths.yaml", PATHS.format(more=more))
         archive.writestr("fits/one/d1.yaml", DATA + numbers)
+        if log:
+            archive.writestr("fits/one/fit.yaml", f"---\n{log}")
         if feff:
             archive.writestr("feff/f1/f1.inp", FEFF)
     return path
@@ -191,8 +224,16 @@ def test_expressions_carry_over(tmp_path: Path) -> None:
         ({"more": "e0: nothing"}, "e0 = nothing uses nothing, which is no parameter of the fit"),
         ({"feff": False}, "the project does not hold FEFF's input f1"),
         (
-            {"parameters": PARAMETERS.replace("mathexp: 0.9", "mathexp: ss*300")},
-            "guess amp = ss*300 starts from other parameters",
+            {"parameters": PARAMETERS.replace("mathexp: 0.9", "mathexp: ss*other")},
+            "guess amp = ss*other uses other, which is no parameter of the fit",
+        ),
+        (
+            {"parameters": PARAMETERS.replace("mathexp: 0.9", "mathexp: ss*300").replace("0.003", "amp/300")},
+            "amp -> ss -> amp depend on each other in a ring",
+        ),
+        (
+            {"parameters": PARAMETERS.replace("mathexp: 0.9", "mathexp: reff/3")},
+            "guess amp = reff/3 uses reff, which is no parameter of the fit",
         ),
         (
             {"parameters": "--- !!python/object/apply:os.system ['touch owned']\n"},
@@ -207,6 +248,30 @@ def test_what_cannot_be_converted_is_said(tmp_path: Path, change: dict[str, obje
     assert not (tmp_path / "owned").exists()
 
 
+def test_a_project_without_its_feff_file_is_one_sentence(data_root: Path, tmp_path: Path) -> None:
+    """Artemis of old keeps feffNNNN.dat, Larix what it read of one; .fpj and scripts are above and in test_convert_scripts."""
+    with (
+        zipfile.ZipFile(data_root / "projects/FeS2.apj") as source,
+        zipfile.ZipFile(tmp_path / "a.apj", "w") as target,
+    ):
+        for name in source.namelist():
+            if not name.endswith("feff0001.dat"):
+                target.writestr(name, source.read(name))
+    with pytest.raises(
+        ReadError, match=r"a\.apj: the project does not hold its file data0\.feff0/feff0001\.dat"
+    ):
+        convert(tmp_path / "a.apj", tmp_path / "out")
+    text = gzip.decompress((data_root / "projects/ZnSe_Feffit.larix").read_bytes()).decode()
+    for old, new, said in (
+        ('"_feffdat": ', '"_other": ', "path Zn_Se245: the session does not hold FEFF's result of this path"),
+        ('"nleg": ', '"legs": ', "path Zn_Se245: FEFF's result is damaged: KeyError 'nleg'"),
+    ):
+        assert old in text
+        (tmp_path / "z.larix").write_text(text.replace(old, new))
+        with pytest.raises(ReadError, match=said):
+            convert(tmp_path / "z.larix", tmp_path / "out")
+
+
 def test_files_that_are_no_project(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cut = tmp_path / "cut.fpj"
     cut.write_bytes(fpj(tmp_path).read_bytes()[:-400])
@@ -214,9 +279,18 @@ def test_files_that_are_no_project(tmp_path: Path, capsys: pytest.CaptureFixture
     newer.write_bytes(gzip.compress(b"##LARIX: 3.0      Larch Session File\n"))
     text = tmp_path / "notes.txt"
     text.write_text("hello")
+    athena, artemis = tmp_path / "newer.prj", tmp_path / "newer.apj"
+    athena.write_text("# Athena project file -- Demeter version 1.0.2\n$old_group = 'a';\n")
+    with zipfile.ZipFile(artemis, "w") as archive:
+        archive.writestr("HORAE", "")
+        archive.writestr("fits/one/description", "# Artemis project file -- Artemis version 2.1\n")
+    demeter = fpj(tmp_path, log="fitenvironment: 'Demeter 1.1.0 with perl 5.40 on linux'\n")
     for path, said in (
+        (demeter, "small.fpj is of Demeter version 1.1.0; versions below 1 can be read"),
+        (athena, "newer.prj is of Demeter version 1.0.2; versions below 1 can be read"),
+        (artemis, "newer.apj is of Artemis version 2.1; versions below 1 can be read"),
         (cut, "is no project of Artemis"),
-        (newer, "is of version 3.0; versions below 2 can be read"),
+        (newer, "newer.larix is of Larix version 3.0; versions below 2 can be read"),
         (text, "is no project of Artemis (.fpj, .apj), Larix (.larix) or Athena (.prj)"),
         (tmp_path / "absent.fpj", "cannot be read: No such file or directory"),
     ):
@@ -226,3 +300,4 @@ def test_files_that_are_no_project(tmp_path: Path, capsys: pytest.CaptureFixture
         assert caught.value.code == 1
         assert said in err
         assert "Traceback" not in err
+        assert len(err.strip().splitlines()) == 1

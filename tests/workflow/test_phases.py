@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from xasuite.errors import CrystalError, SpecError
+from xasuite.exafs.audits import audit_fit
 from xasuite.exafs.equation import path_chi
 from xasuite.expressions import parse
-from xasuite.feff import find_paths
+from xasuite.feff import find_paths, select
 from xasuite.specs import parse_spec
 from xasuite.workflow import run_spec
 from xasuite.workflow.resolve import Context
@@ -91,6 +92,57 @@ def test_fractions_of_two_phases(tmp_path: Path) -> None:
     fit = run_spec(parse_spec(text, tmp_path / "mix.toml"), Context(tmp_path)).rows[0]
     assert fit.parameter("x").value.value == pytest.approx(0.3, abs=1e-3)
     assert fit.parameter("a_metal").value.value == pytest.approx(-0.002, abs=1e-4)
+
+
+BIMODAL = {"half": 2 / 3, "gap": 0.22, "ss": 0.004, "dr": 0.02}
+
+
+def bimodal(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """chi(k) of two Gaussian peaks of distances: Larch's own waves at 31 distances of each, by Gauss-Hermite quadrature."""
+    from larch.xafs import feffpath, path2chi
+
+    t, k = BIMODAL, 0.05 * np.arange(301)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(31)
+    (folder / "feff.dat").write_text(
+        select(find_paths("LaMnO3", absorber="Mn", radius=6.0), scatterer="O").text
+    )
+    total = np.zeros(k.size)
+    short, long = t["dr"] - t["gap"] * (1 - t["half"]), t["dr"] + t["gap"] * t["half"]
+    for n, at in ((6 * t["half"], short), (6 * (1 - t["half"]), long)):
+        for x, w in zip(nodes, weights / weights.sum(), strict=True):
+            where = {"deltar": at + x * np.sqrt(t["ss"]), "degen": n * w, "s02": 0.85, "e0": 1.0}
+            wave = feffpath(str(folder / "feff.dat"), **where)
+            path2chi(wave, k=k)
+            total += wave.chi
+    return k, total
+
+
+def test_a_bimodal_shell_comes_back(tmp_path: Path) -> None:
+    """The guide's two paths on a distribution of known truth, without noise and with ten draws of it; each fit is Larch's too."""
+    k, truth = bimodal(tmp_path)
+    params, paths = re.findall(r"```toml\n(.*?)```", GUIDE, re.S)[1].split("[[path]]", 1)
+    paths = paths.replace('sigma2 = "ss"', 'sigma2 = "ss"\ns02 = 0.85\ne0 = "enot"')
+    text = (
+        'xasuite = 2\ntitle = "two"\nerrors = "fit"\n[[data]]\nlabel = "two"\nfile = "two.chi"\nkind = "chi"\n[sample]\n'
+        f'element = "Mn"\n[fit]\nk = [3, 13]\nr = [0.8, 2.4]\n{params}dr = {{ guess = 0.0 }}\nss = {{ guess = 0.005 }}\n'
+        f"enot = {{ guess = 0.0 }}\n[[path]]{paths}"
+    )
+    values, errors = [], []
+    for seed in range(11):
+        noise = np.random.default_rng(seed).normal(0, 1e-3, k.size) if seed else 0.0
+        np.savetxt(tmp_path / "two.chi", np.column_stack([k, truth + noise]), header="k chi")
+        result = run_spec(parse_spec(text, tmp_path / "two.toml"), Context(tmp_path))
+        fit = result.rows[0]
+        assert audit_fit(fit, [result.inputs["two"].chi]).difference < 0.01
+        values.append([fit.parameter(n).value.value for n in BIMODAL])
+        errors.append([fit.parameter(n).value.stderr for n in BIMODAL])
+    # without noise what is left is 1/R^2 over the width of a peak, which a cumulant does not hold
+    assert values[0] == pytest.approx(list(BIMODAL.values()), rel=3e-3, abs=3e-4)
+    drawn = np.array(values[1:])
+    scatter = drawn.std(axis=0, ddof=1)
+    assert (np.abs(drawn.mean(axis=0) - values[0]) < 3 * scatter / np.sqrt(10)).all()
+    # errors of few degrees of freedom, scaled by the misfit: within a factor of 2 in the mean of ten
+    assert (np.abs(np.log2(np.mean(errors[1:], axis=0) / scatter)) < 1).all()
 
 
 @pytest.mark.parametrize("program", ["feff8l", "feff6l"])

@@ -1,4 +1,4 @@
-"""The only folder that imports larch, and only when something is asked of it.
+"""The only folder that imports larch, on first use.
 
 Larch takes seconds to import, prints to standard output, warns, and returns None where it fails. `larch(name)`
 imports a module of it on first use; `quiet()` keeps its printing and warnings away from the user, and turns
@@ -34,7 +34,7 @@ def larch(module: str = "larch.xafs") -> Any:
 
 @contextlib.contextmanager
 def heeding_interrupts() -> Iterator[None]:
-    """Ctrl-C inside ends what runs inside, whatever Larch makes of it.
+    """Ctrl-C inside ends what runs inside, also where Larch catches it.
 
     Larch's bare excepts and asteval, which evaluates its expressions, catch KeyboardInterrupt as well: some go on as
     if nothing had been, some raise an AttributeError of their own. An interrupt that came is raised on the way out.

@@ -91,7 +91,7 @@ def values_only() -> None:
 
 @contextlib.contextmanager
 def _encoded_stdout() -> Iterator[None]:
-    """feffit asks sys.stdout for its encoding and dies where there is none (LARCH.md, crashes)."""
+    """feffit asks sys.stdout for its encoding and fails where there is none."""
     if getattr(sys.stdout, "encoding", None):
         yield
         return
@@ -112,7 +112,7 @@ def fit(
 ) -> LarchFit:
     """Run feffit over one or several data sets at once, each k (nk,) in 1/A, chi (nk,) and its paths.
 
-    `noise` of each set: epsilon_k for each k weight, a number or (nk,) in k space; None to have it estimated. Larch knows no
+    `noise` of each set: epsilon_k for each k weight, a number or (nk,) in k space; None to have it estimated. Larch has no
     restraints: each is put in as one more element of the residual, an expression that Larch evaluates, with the weight of one
     independent point, and the statistics are taken from the residual.
 
@@ -161,7 +161,7 @@ def fit(
 
 
 def _restrained(dataset: Any, restraints: Sequence[Restraint]) -> Any:
-    """The residual of a data set with the restraints' behind it."""
+    """The residual of a data set with those of the restraints after it."""
     own = dataset._residual
 
     def residual(params: Any, data_only: bool = False, **more: Any) -> Array:
@@ -215,10 +215,22 @@ def _quarter_turn(text: str) -> str:
     return "\n".join([head + rule + first, *turned])
 
 
+def _feffpath(file: Path, path: str, **values: Any) -> Any:
+    """Larch's path of a file. Raises FitError where Larch's reader does not get through it."""
+    from larch.xafs import feffpath
+
+    try:
+        return feffpath(str(file), **values)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as exc:
+        raise FitError(
+            f"Larch cannot read FEFF's file of path {path}: {exc}; look at its first lines"
+        ) from None
+
+
 def _dataset(data: DataSet, ranges: FitRange, noise: Sequence[Any] | None, number: int, folder: Path) -> Any:
     """One of feffit's data sets, its paths read from files in the folder."""
     from larch import Group
-    from larch.xafs import feffit_dataset, feffit_transform, feffpath
+    from larch.xafs import feffit_dataset, feffit_transform
 
     k, chi, models = data
     paths = []
@@ -228,14 +240,14 @@ def _dataset(data: DataSet, ranges: FitRange, noise: Sequence[Any] | None, numbe
         given = {q: path_value(getattr(p, q)) for q in ("e0", "deltar", "sigma2", "third", "fourth", "ei")}
         amplitude = f"({python_text(p.n)})*({python_text(p.s02)})"
         if p.dphase.program == (("const", 0.0),):
-            paths.append(feffpath(str(file), label=f"{j:03d}", degen=1.0, s02=amplitude, **given))
+            paths.append(_feffpath(file, p.label, label=f"{j:03d}", degen=1.0, s02=amplitude, **given))
             continue
         # Larch has no dphase: exp(i dphase) is the path times its cosine and the path a quarter of a turn on times its sine
         turned = folder / f"d{number:03d}p{j:03d}t.dat"
         turned.write_text(_quarter_turn(p.feff.text))
         for made, function in ((file, "cos"), (turned, "sin")):
             size = f"{amplitude}*{function}({python_text(p.dphase)})"
-            paths.append(feffpath(str(made), label=f"{j:03d}{function}", degen=1.0, s02=size, **given))
+            paths.append(_feffpath(made, p.label, label=f"{j:03d}{function}", degen=1.0, s02=size, **given))
     transform = feffit_transform(
         kmin=ranges.k[0],
         kmax=ranges.k[1],

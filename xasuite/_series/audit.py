@@ -171,7 +171,7 @@ class Auditor:
         self._keep(chunk, found)
 
     def close(self) -> None:
-        """Let the process go."""
+        """End the process."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
 

@@ -7,7 +7,6 @@ What rows have in common comes from the same draws of a sample of rows along the
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -126,16 +125,17 @@ def budget_along(plan: Plan, parts: Iterable[Part], context: Context, known: Kno
         return Along({}, {"facts": json.dumps({"notes": [note]})})
     whole = Whole.of(parts)
     groups: list[Group] = []
-    without: Counter[str] = Counter()
+    without: dict[str, list[int]] = {}
     for rows, model in _alike(plan, whole):
         try:
             groups.append(_group(plan, how, whole, rows, model, context, known))
         except SeriesError:
             raise
         except XasuiteError as exc:
-            without[str(exc)] += rows.size
+            without.setdefault(str(exc), []).extend(rows.tolist())
     notes = [
-        f"{n} rows without an error budget have the fit's own errors: {why}" for why, n in without.items()
+        f"{len(rows)} rows ({numbered(rows)}) have the fit's own errors, no budget: {why}"
+        for why, rows in without.items()
     ]
     for note in notes:
         warn(f"{plan.name}: {note}")
@@ -151,6 +151,23 @@ def budget_along(plan: Plan, parts: Iterable[Part], context: Context, known: Kno
         "trends": dict(_trends(plan, whole, groups)),
     }
     return Along(columns, _sampled(plan, groups) | {"facts": json.dumps(facts, sort_keys=True)})
+
+
+def numbered(rows: Iterable[int]) -> str:
+    """Rows counted from 1, neighbours as a range.
+
+    Examples
+    --------
+    >>> numbered([3, 0, 1, 2, 8])
+    '1-4, 9'
+    """
+    ends: list[list[int]] = []
+    for row in sorted(rows):
+        if ends and row == ends[-1][1]:
+            ends[-1][1] += 1
+        else:
+            ends.append([row + 1, row + 1])
+    return ", ".join(f"{a}-{b}" if b > a else f"{a}" for a, b in ends)
 
 
 def _alike(plan: Plan, whole: Whole) -> Iterator[tuple[Rows, Model]]:
@@ -171,7 +188,7 @@ def _group(
     """The common part of rows of one model. Raises what the budgets raise, and XasuiteError where there is no good row."""
     good = rows[whole.good[rows]]
     if not good.size:
-        raise XasuiteError("no row of their range and shells is ok")
+        raise XasuiteError("no row with their k range and shells is ok")
     names, relative = fitted_names(model), _amplitudes(model)
     held: Known = {} if known is None else known
     most = FIRST
@@ -277,7 +294,7 @@ class _Used:
 
 
 def _columns(plan: Plan, whole: Whole, groups: Sequence[Group]) -> Columns:
-    """Values and errors of all rows with their budgets, and the stated fit's values beside them."""
+    """Values and errors of all rows with their budgets, and the stated fit's values."""
     out: Columns = {}
     for name, place in fitted_names(plan.model).items():
         value, total, own, common = (whole[c].copy() for c in columns_of(name, place))

@@ -200,7 +200,7 @@ def _check_grid(plan: Plan, out: Taken) -> None:
 
 
 def _repair(plan: Plan, out: Taken, i: int) -> None:
-    """Glitches of a scan replaced, or the scan marked where they cannot be told apart from noise."""
+    """Glitches of a scan replaced, or the scan marked where they cannot be distinguished from noise."""
     from ..reduce import deglitch
 
     sample = plan.spec.sample

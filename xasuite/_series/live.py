@@ -1,4 +1,4 @@
-"""A folder watched while scans are being written: each is taken up when it is whole, results are kept current."""
+"""A folder watched while scans are being written: each is read when it is complete, and the results are updated."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ class Seen:
 
 
 class Watch:
-    """Takes scans of a folder up as they appear; `step` looks once, so that a caller keeps the time.
+    """Reads scans of a folder as they appear; `step` looks once, so that the caller sets the pace.
 
     Rows stand in the order in which their scans became whole; an average is a row as soon as its last scan is there. A
     file counts as whole when it has not changed for `settle` seconds and holds the series' range; one that stops
     growing before is taken after `patience` seconds, and its row says what is missing. A scan is known by its name and
     its content: one that is moved away keeps its row, one that is replaced is named in `said`. The cost of a scan does
-    not grow with those before it. Restarted, it goes on behind what it has taken up.
+    not grow with those before it. Restarted, it continues after the last scan taken.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class Watch:
 
     @property
     def scans(self) -> int:
-        """How many scans were taken up."""
+        """How many scans were read."""
         return len(self._taken)
 
     @property
@@ -124,7 +124,7 @@ class Watch:
 
     @property
     def rate(self) -> float | None:
-        """Scans a minute over the last ten that were taken up, by the time of their files; None before there are two."""
+        """Scans a minute over the last ten that were read, by the time of their files; None before there are two."""
         numbered = sorted(self._taken.copy().values(), key=lambda known: int(known["number"]))[-10:]
         times = [known["changed"] / 1e9 for known in numbered]
         return 60 * (len(times) - 1) / (max(times) - min(times)) if len(set(times)) > 1 else None
@@ -132,7 +132,7 @@ class Watch:
     # ------------------------------------------------------------------------------------------ looking
 
     def step(self, now: float | None = None) -> int:
-        """Look at the folder once; how many scans were taken up. Raises what the spec is to blame for."""
+        """Look at the folder once; how many scans were read. Raises the errors that a mistake in the spec causes."""
         now = time.time() if now is None else now
         self.said.clear()
         if self.source is not None:

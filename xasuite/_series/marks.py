@@ -100,5 +100,5 @@ def _row(
 
 
 def _shape(path: PathModel) -> frozenset[str]:
-    """Parameters of what a path has beside its N and E0."""
+    """Parameters of what a path has besides its N and E0."""
     return frozenset().union(*(getattr(path, q).names for q in VALUES[2:])) - path.n.names

@@ -75,12 +75,16 @@ def plan_of(loaded: LoadedSpec, context: Context, scans: Scans) -> Plan:
             (
                 log,
                 *read_log(
-                    log.file, places_of(loaded, context), **log.model_dump(exclude={"file", "max_gap"})
+                    log.file,
+                    places_of(loaded, context),
+                    **log.model_dump(exclude={"file", "max_gap", "units"}),
                 ),
             )
             for log in series.log
         ),
     )
+    if why := series.mistaken_column([*series.named_columns, *plan.noted]):
+        raise SpecError(f"{loaded.at('series', 'against')}: [series]: {why}")
     known = {"time", *plan.noted, *(name for log in series.log for name in log.columns)}
     if unknown := [n for n in plan.model.open_names if n not in known]:
         raise SpecError(

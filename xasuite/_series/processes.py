@@ -1,4 +1,4 @@
-"""Processes beside this one. Ctrl-C does not reach them, and they do not run the user's script again."""
+"""Child processes. Ctrl-C does not reach them, and they do not run the user's script again."""
 
 from __future__ import annotations
 

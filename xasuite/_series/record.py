@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import hooks
-from ..errors import SeriesError
-from ..records import OK, Array, Normalized, Series
+from ..errors import SeriesError, nearest
+from ..records import OK, Array, Chi, Normalized, Series
+from ..records.quantities import Quantity, quantity
 from ..records.table import Presented, Table
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_BESIDE = ("_err", "_own", "_common", "_stated", ".seen")  # columns that go with another
 CURVES = {"norm": "energy", "chi": "k", "fit": "k"}
 
 
@@ -79,16 +81,32 @@ class SeriesRun(Presented):
         Rows without a spectrum keep their status and hold NaN. Raises SeriesError when norm was not kept.
         """
         energy, norm = self.curves("norm")
-        table, sample = self.table, self.spec["sample"]
-        held = np.atleast_1d(np.isfinite(norm).all(axis=1))
-        data = Normalized(
-            energy=energy, mu=norm, norm=norm, flat=norm, e0=table["e0"].to_numpy(float),
-            edge_step=table["edge_step"].to_numpy(float), element=sample["element"], edge=sample.get("edge", "K"),
-            label=self.path.parent.name,
-        )  # fmt: skip
-        # what a fit makes of a row is no matter here: every row with a spectrum counts
-        status = tuple(OK if h else s or "failed" for h, s in zip(held, table["status"], strict=True))
-        return Series(data, table, status, tuple(table["reason"]), data.label)
+        return self._with_table(
+            Normalized(energy=energy, mu=norm, norm=norm, flat=norm, **self._facts()), norm
+        )
+
+    @property
+    def chi(self) -> Series:
+        """chi(k) of the rows as a Series, as `normalized` gives the spectra. Raises SeriesError when chi was not kept."""
+        k, chi = self.curves("chi")
+        return self._with_table(Chi(k=k, chi=chi, **self._facts()), chi)
+
+    def _facts(self) -> dict[str, Any]:
+        sample = self.spec["sample"]
+        numbers = {n: self.table[n].to_numpy(float) for n in ("e0", "edge_step")}
+        return numbers | {
+            "element": sample["element"],
+            "edge": sample.get("edge", "K"),
+            "label": self.path.parent.name,
+        }
+
+    def _with_table(self, data: Any, curves: Array) -> Series:
+        # what a fit makes of a row is no matter here: every row with a curve counts
+        held = np.atleast_1d(np.isfinite(curves).all(axis=1))
+        status = tuple(
+            OK if h else s if s != OK else "failed" for h, s in zip(held, self.table["status"], strict=True)
+        )
+        return Series(data, self.table, status, tuple(self.table["reason"]), data.label)
 
     @property
     def linked(self) -> list[str]:
@@ -98,10 +116,19 @@ class SeriesRun(Presented):
         return [n for v in named for n in ([v] if isinstance(v, str) else v)] + list(line.get("smooth", {}))
 
     @property
-    def logged(self) -> list[str]:
-        """Columns that log files gave."""
+    def logged(self) -> dict[str, Quantity]:
+        """Columns that log files gave, with their units."""
         logs = self.spec["series"].get("log", [])
-        return [name for log in logs for name in log["columns"]]
+        return {
+            name: replace(quantity(name), unit=log.get("units", {}).get(name, ""))
+            for log in logs
+            for name in log["columns"]
+        }
+
+    @property
+    def against(self) -> str:
+        """The column that figures draw parameters against: the spec's choice, or time."""
+        return str(self.spec["series"].get("against", "time"))
 
     @cached_property
     def timeline(self) -> dict[str, Any]:
@@ -139,11 +166,12 @@ class SeriesRun(Presented):
     def along(self, against: str = "time") -> tuple[Array, str]:
         """Values (m,) of a column to plot against, and its axis label. Raises SeriesError."""
         if against not in self.table:
-            near = ", ".join(c for c in self.table.columns if self.table[c].dtype.kind == "f")
-            raise SeriesError(f"there is no column {against!r} to plot against; there are {near}")
+            numbers = (c for c in self.table.columns if self.table[c].dtype.kind == "f")
+            near = nearest(against, [c for c in numbers if not c.endswith(_BESIDE)])
+            raise SeriesError(f"there is no column {against!r} to plot against{near}")
         values = self.table[against].to_numpy(float)
         if against != "time":
-            return values, against
+            return values, self.logged.get(against, Quantity(against)).head
         from ..specs.series import SECONDS
 
         return values / SECONDS[self.time_unit], f"Time ({self.time_unit})"
@@ -160,8 +188,11 @@ class SeriesRun(Presented):
 
         return series_dict(self)
 
-    def plot(self, *names: str, against: str = "time") -> Any:
-        """The figure of parameters (or columns) against time or another column, with error bands."""
+    def plot(self, *names: str, against: str = "") -> Any:
+        """The figure of parameters (or columns) against time or another column, with error bands.
+
+        Left out, N of the paths with what was logged below, against the spec's `against`.
+        """
         return hooks.call("plot", self, names=names, against=against)
 
 

@@ -1,7 +1,7 @@
 """The files of a finished series: HDF5, Parquet and CSV, written in one pass over the parts.
 
 Nothing in them depends on when, by whom or in how many tries they were made, so a run that was interrupted and
-resumed ends with the same bytes as an undisturbed one; the wall clock is in run.json beside them.
+resumed ends with the same bytes as an undisturbed one; the wall clock is in run.json of the same folder.
 """
 
 from __future__ import annotations

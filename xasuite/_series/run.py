@@ -51,7 +51,7 @@ def series(
     spec : str, Path, SeriesSpec or Loaded
         The file, or a spec made in Python.
     data_root : str or Path, optional
-        where data are looked for beside the spec's folder.
+        where data are looked for, in addition to the spec's folder.
     output : str or Path
         folder of results; this series' own is output/<folder of the spec>/<its stem>/.
     resume : bool
@@ -163,7 +163,7 @@ def run_series(
 
 
 def _work(plan: Plan, folder: Folder, todo: Sequence[int], say: Progress, **who: Any) -> None:
-    """Fit the chunks that are to do, Larch auditing beside them."""
+    """Fit the chunks that are to do, while Larch audits in a second process."""
     total = len(plan)
     done = total - sum(end - start for start, end in map(plan.rows_of, todo))
     say("fitting", done, total)

@@ -22,7 +22,7 @@ _STEP = 1e-3  # A
 
 
 def simulated_plan(loaded: LoadedSpec, context: Context) -> Plan:
-    """The plan of a series that [series] simulate describes; the truth is kept beside it.
+    """The plan of a series that [series] simulate describes; the truth is a record of its own.
 
     R runs linearly from each published row to the next; N and sigma2 stand at the mean of the rows (their printed
     values scatter by less than their printed errors, and a zigzag would be no drift). Noise is white in mu.

@@ -1,4 +1,4 @@
-"""Parts of a run on disk while it goes on, and the lock of its folder.
+"""Parts of a run on disk while it lasts, and the lock of its folder.
 
 A part is a hash of the rest, then one Arrow table of a chunk's columns and curves whose metadata say which run, rows and
 scans it is of. It is on the disk before it has its name: what has its name is whole, or is found damaged.
@@ -199,7 +199,7 @@ class Folder:
             return _facts(handle, plan.fingerprint, chunk)
 
     def finish(self) -> None:
-        """Remove the parts: first out of the way in one step, so that no half-removed folder is taken for a run."""
+        """Remove the parts: renamed first in one step, so that no half-removed folder is taken for a run."""
         if self.parts.exists():
             away = self.path / ".old-parts"
             self.parts.replace(away)

@@ -58,7 +58,7 @@ def series_table(run: SeriesRun, most: int = SHOWN_ROWS) -> Table:
     varied = varied_columns(run, spec)
     times, along = run.along()
     time = Quantity("time", along.partition(" (")[0], along.partition("(")[2].rstrip(")"), form=".4g")
-    columns = ("row", time, *run.logged, *(q for _, q in varied.values()), "rfactor", "status")
+    columns = ("row", time, *run.logged.values(), *(q for _, q in varied.values()), "rfactor", "status")
     rows = []
     for i in picked(run, most):
         record = run.table.iloc[i]

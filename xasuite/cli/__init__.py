@@ -59,6 +59,7 @@ COMMANDS: tuple[str, ...] = (
     "components",
     "peaks",
     "dband",
+    "modulation",
     "xanes",
 )
 

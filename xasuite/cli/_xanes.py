@@ -37,7 +37,7 @@ def normalized(
 ) -> list[Normalized]:
     """Every scan of the files named (a file's groups all, or "file::group"), normalised, no two of one label.
 
-    Scans that call themselves alike are told apart by their files.
+    Scans with the same name are distinguished by their files.
     """
     from .. import io, reduce
 

@@ -21,7 +21,7 @@ def closure(
         False,
         "--ensemble",
         help="Draw truths about the published rows, fit them blind, and print how often the errors hold the truth, all specs together. "
-        "The same command goes on where it stopped.",
+        "The same command continues where it stopped.",
     ),
     truths: int = typer.Option(32, min=2, help="Drawn truths at each of two noises, with --ensemble."),
     seed: int = typer.Option(1, min=0, help="Of the drawn truths, with --ensemble."),

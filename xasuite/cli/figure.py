@@ -33,6 +33,9 @@ def figure(
     times: str | None = typer.Option(None, help="Times of the rows, with commas: colours follow them."),
     kweight: int | None = typer.Option(None, help="k weight."),
     k: Interval | None = ranged(None, "--k", help="k range in 1/Å, of ft."),
+    against: str | None = typer.Option(
+        None, help="Column of a series that parameters are drawn against; left out, the spec's, or time."
+    ),
     data_root: Path | None = DATA_ROOT,
 ) -> None:
     """Draw a figure: XANES, |chi(R)|, fits, wavelets, valence, a series against time."""
@@ -49,6 +52,7 @@ def figure(
     if width not in WIDTHS:
         raise DataError(f"--width is {', '.join(WIDTHS)}, not {width!r}")
     options: dict[str, Any] = {"rows": rows or None, "kweight": kweight, "k": k, "data_root": data_root}
+    options["against"] = against
     options["times"] = [_time(t) for t in times.split(",")] if times else None
     with spinner(False) as progress:
         progress("drawing")

@@ -81,7 +81,7 @@ def new(
 
 
 def _ask(question: str, otherwise: str) -> str:
-    """The answer; where nobody is there to give one (a script, a batch job), an error that names the flag."""
+    """The answer; without a terminal (a script, a batch job) an error that names the flag."""
     import sys
 
     from ..errors import DataError

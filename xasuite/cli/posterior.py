@@ -18,14 +18,14 @@ def posterior(
     spec: Path = typer.Argument(help="A spec (.toml)."),
     row: str | None = typer.Option(None, help="Label of the row; left out, the first."),
     steps: int = typer.Option(
-        2000, min=20, help="Steps to walk; the same command with more goes on where it stopped."
+        2000, min=20, help="Steps of the chain; the same command with more steps continues it."
     ),
     data_root: Path | None = DATA_ROOT,
     output: Path = OUTPUT,
     json: bool = JSON,
     figures: bool = typer.Option(True, help="Make the corner plot."),
 ) -> None:
-    """Sample the posterior of a row with emcee, over parameters and choices together, and print it beside the error budget.
+    """Sample the posterior of a row with emcee, over parameters and choices together, and compare it with the error budget.
 
     Writes results/<spec>/posterior_<row>.h5 (the chain), .json and the corner plot. Stopped with Ctrl-C, it keeps the chain.
     """

@@ -1,4 +1,4 @@
-"""``xasuite watch``: scans taken up as they are measured, results and figures kept current."""
+"""``xasuite watch``: scans read as they are measured, results and figures updated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``xasuite xanes`` does beside one spectrum: radius study, studies of published structures, input of other programs."""
+"""What ``xasuite xanes`` does besides one spectrum: radius study, studies of published structures, input of other programs."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def fit_result(model: Model, sets: Sequence[Chi], problem: Problem, found: Minim
 def _restraints(
     problem: Problem, found: Minimum, value: Callable[[Array, Array], Value]
 ) -> Iterator[FittedRestraint]:
-    """What became of each restraint."""
+    """Each restraint after the fit."""
     program = problem.program
     x = np.concatenate([found.x, program.start[program.n_varied : len(program.names)]])[None]
     *_, values, slopes = run_all(program, x)
@@ -111,7 +111,7 @@ def _parameter(p: Parameter, value: Value) -> FittedParameter:
 def _path(
     p: PathModel, label: str, values: Mapping[str, Value], states: Mapping[str, str], moving: set[str]
 ) -> FittedPath:
-    """A path after the fit; `states` marks the quantities that hang on a doubtful parameter."""
+    """A path after the fit; `states` marks the quantities that depend on a doubtful parameter."""
     of = {"r" if q == "deltar" else q: getattr(p, q).names for q in PATH_VALUES}
     marked = {}
     for quantity, names in of.items():

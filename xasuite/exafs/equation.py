@@ -1,7 +1,7 @@
 """The EXAFS equation of FEFF's paths, with its derivatives: the one that every fit and simulation here uses.
 
 FEFF's tables (amplitude, phase, real part of p, mean free path) are interpolated by cubic splines without knots at the second
-and the last but one point (not-a-knot), as in Larch; beyond the table the outermost cubic goes on.
+and the last but one point (not-a-knot), as in Larch; beyond the table the outermost cubic is continued.
 """
 
 from __future__ import annotations

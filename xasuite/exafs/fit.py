@@ -40,7 +40,7 @@ class Problem:
     """One or several data sets with their parameters and paths, as the minimiser takes them.
 
     `model` holds the copies of `each` parameters, and the paths of all sets with "set/path" as label; `goals`, `noise`
-    (n weights,), where it is from, what Larch is told of it, and `chi` (nk,) on `k` (nk,) are one a set; `data` (1, nr) and `weights` (1, n weights of all sets).
+    (n weights,), where it is from, what Larch is given, and `chi` (nk,) on `k` (nk,) are one a set; `data` (1, nr) and `weights` (1, n weights of all sets).
     """
 
     model: Model

@@ -96,7 +96,7 @@ class FitRange:
 
 @dataclass(frozen=True)
 class Restraint:
-    """Something known beside the data: `that` is `value`, within a standard deviation of `within`.
+    """Something known besides the data: `that` is `value`, within a standard deviation of `within`.
 
     ((that - value) / within)^2 is added to chi-square (docs/decisions/restraints.md). `that` is an expression of
     parameters and of values of paths, r("Co-O"), valence_sum; `note` says what was put in for them.

@@ -151,7 +151,7 @@ def space(spectra: Spectra, draws: Sequence[Draw], held: Mapping[str, Foil]) -> 
 def sample(
     where: Space, file: Path, key: str, *, steps: int, progress: Callable[[str, int, int], object]
 ) -> tuple[Array, Array]:
-    """Walk until the chain in `file` has `steps` steps; a chain of the same key is gone on with.
+    """Walk until the chain in `file` has `steps` steps; a chain of the same key is continued.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What an expression of a path may name beside parameters: reff, degen, nleg, einstein(T, theta), debye(T, theta).
+"""What an expression of a path may name besides parameters: reff, degen, nleg, einstein(T, theta), debye(T, theta).
 
 They are put in as numbers and arithmetic when a path is made, so that every fitter sees parameters and operations alone.
 """

@@ -1,4 +1,4 @@
-"""What took long to find out, kept by content: the hash of everything that it was made from names the file.
+"""Results of long computations, kept by content: the name of the file is the hash of everything that it was made from.
 
 An entry is one file, put in place by a rename: readers see a whole entry or none, and two processes that compute the same entry
 write the same bytes. It begins with the hash of the rest, so that a damaged one is known for what it is and made again.
@@ -62,15 +62,15 @@ def key(inputs: Mapping[str, str], programs: Iterable[Path] = (), extra: str = "
     return digest.hexdigest()
 
 
-def entry(name: str, room: str = "feff") -> Path:
+def entry(name: str, folder: str = "feff") -> Path:
     """Where the entry of that key lies, or would lie."""
-    return cache_dir() / room / name[:2] / f"{name}.kept"
+    return cache_dir() / folder / name[:2] / f"{name}.kept"
 
 
-def load(name: str, room: str = "feff") -> dict[str, bytes] | None:
+def load(name: str, folder: str = "feff") -> dict[str, bytes] | None:
     """The files of an entry by name, or None when there is none, or none that is whole."""
     try:
-        held = entry(name, room).read_bytes()
+        held = entry(name, folder).read_bytes()
     except OSError:
         return None
     size = hashlib.sha256().digest_size
@@ -80,7 +80,7 @@ def load(name: str, room: str = "feff") -> dict[str, bytes] | None:
         return {item: archive.read(item) for item in archive.namelist()}
 
 
-def store(name: str, contents: Mapping[str, bytes], room: str = "feff") -> Path:
+def store(name: str, contents: Mapping[str, bytes], folder: str = "feff") -> Path:
     """Keep files under a key. Warns where the cache cannot be written, and keeps them for this process only."""
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -88,7 +88,7 @@ def store(name: str, contents: Mapping[str, bytes], room: str = "feff") -> Path:
             # A fixed date makes equal results equal bytes.
             archive.writestr(zipfile.ZipInfo(item), contents[item], zipfile.ZIP_DEFLATED)
     packed = held.getvalue()
-    return write(entry(name, room), hashlib.sha256(packed).digest() + packed)
+    return write(entry(name, folder), hashlib.sha256(packed).digest() + packed)
 
 
 def write(path: Path, content: bytes) -> Path:

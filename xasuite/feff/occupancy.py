@@ -1,4 +1,4 @@
-"""Mixed and partly filled sites made into one ordered cell, because FEFF knows only whole atoms.
+"""Mixed and partly filled sites made into one ordered cell, because FEFF takes only whole atoms.
 
 The atoms of one crystallographic site are given to its species in proportion to the occupancies, in the
 arrangement that puts like atoms farthest apart (the least sum of d^-6 over like pairs, images included):

@@ -1,7 +1,7 @@
 """Muffin-tin potentials and scattering phases of a cluster from feff8l, for full multiple scattering.
 
 rdinp and pot give the potentials, self-consistent unless that is turned off; xsph gives phase shifts and
-dipole matrix elements on a mesh for the edge region. rdinp knows no XANES card, so the mesh is asked for by
+dipole matrix elements on a mesh for the edge region. rdinp has no XANES card, so the mesh is asked for by
 four values of xsph.json. Both runs are kept in the cache by their input. See docs/decisions/xanes_theory.md.
 """
 

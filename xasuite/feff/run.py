@@ -172,7 +172,7 @@ def _one_program(folder: Path, binary: Path, deadline: float, label: str) -> tup
 
 
 def _words(said: str) -> str:
-    """FEFF's own explanation: the lines that complain, else the last ones."""
+    """FEFF's own explanation: the lines with an error message, else the last ones."""
     lines = [" ".join(line.split()) for line in said.splitlines() if line.strip()]
     lines = [line for line in lines if not line.startswith("Note: The following floating-point")]
     complaints = [line for line in lines if any(word in line.lower() for word in _SAYS)]

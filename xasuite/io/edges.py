@@ -24,7 +24,7 @@ _NAMED = 2.5
 
 @dataclass(frozen=True)
 class Jump:
-    """Where mu jumps: `energy` in eV, `quality`, the step over the scatter beside it (0: no jump), and `step`.
+    """Where mu jumps: `energy` in eV, `quality`, the step over the scatter on its two sides (0: no jump), and `step`.
 
     `step` is taken close to the edge, to tell a jump from none; `rough_step` is nearer to an edge step.
     """

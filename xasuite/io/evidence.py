@@ -1,4 +1,4 @@
-"""Which columns make mu where no name says so: by what the columns hold, never by where they stand.
+"""Which columns make mu where no name says so: by what the columns hold, never by their position.
 
 docs/decisions/reading.md states the rules in words.
 """
@@ -96,7 +96,7 @@ def choice(energy: Array, values: Array, expr: str, near: float = 0.0) -> Choice
 
 
 def _best(made: list[Choice | None]) -> list[Choice]:
-    """The clearest of one signal's choices; all of them where none is clearly clearer and they are unlike."""
+    """The clearest of one signal's choices; all of them where none is clearly better and they differ."""
     ranked = sorted((c for c in made if c), key=lambda c: -c.clarity)
     if len(ranked) < 2 or ranked[0].clarity > CLEARLY * ranked[1].clarity:
         return ranked[:1]
@@ -121,7 +121,7 @@ def alike(a: Choice, b: Choice) -> bool:
 def decide(found: list[Choice]) -> tuple[Choice | None, str]:
     """The choice that the evidence leaves and why, or None and what is undecided.
 
-    A column that is what two others make (mu beside its intensities) is one with them, and is taken.
+    A column that is what two others make (mu and its intensities) agrees with them, and is taken.
     """
     if not found:
         return None, "none shows an edge"

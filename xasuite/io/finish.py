@@ -96,7 +96,7 @@ def _mu(raw: _Raw, element: str) -> str:
     if asked.mu:
         return names.resolve_expression(asked.mu, channels, where)
     if not channels:
-        raise ReadError(f"{where}: not XAFS: the file holds energies and nothing beside them")
+        raise ReadError(f"{where}: not XAFS: the file holds energies and nothing else")
     if table.mu_expr and not asked.i0:
         return _stated(table.mu_expr, channels, where)
     labels = list(channels)
@@ -288,11 +288,11 @@ def _element(raw: _Raw, mu: str, element: str, edge: str) -> tuple[str, str]:
 
 
 def _note_of_name(raw: _Raw, element: str, edge: str, jump: edges.Jump) -> None:
-    """A note where the file's name speaks of another element: it is no evidence, and worth a look."""
+    """A note where the file's name names another element: it is no evidence, and worth a look."""
     named = edges.named_elements(Path(raw.where.split("::")[0]).stem) - _WORDS
     if element and named and element not in named and jump.quality >= edges.MIN_QUALITY:
         raw.notes.append(
-            f"the file's name speaks of {', '.join(sorted(named))}, and mu jumps at {jump.energy:.0f} eV, taken as {element} {edge}"
+            f"the file's name suggests {', '.join(sorted(named))}, and mu jumps at {jump.energy:.0f} eV, taken as {element} {edge}"
         )
 
 

@@ -102,7 +102,7 @@ def _received(pipe: int, what: str, seconds: float) -> bytes:
         if not ready:
             raise ReadError(
                 f"{what} is damaged: the HDF5 library did not come to an end within {seconds:.0f} s; "
-                f"if it is honest, raise the limit with {LIMIT_ENV}"
+                f"if you trust it, raise the limit with {LIMIT_ENV}"
             )
         piece = os.read(pipe, 1 << 20)
         if not piece:

@@ -1,6 +1,6 @@
 """What a file may ask of the machine, and the bytes of a file within that (docs/guide/security.md).
 
-A file is data from a stranger: it may be a device that never ends, or unpack to a thousand times its size.
+A file may come from an unknown source: it may be a device that never ends, or unpack to a thousand times its size.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def unpacked(packed: bytes, name: str) -> bytes:
                 if size > suspected and LIMIT_ENV not in os.environ:
                     raise ReadError(
                         f"{name} unpacks to more than {MOST_PACKED} times its size, as no data do; "
-                        f"if it is honest, unpack it first or set {LIMIT_ENV}"
+                        f"if you trust it, unpack it first or set {LIMIT_ENV}"
                     )
             rest = unzip.unused_data.lstrip(b"\0")
     except zlib.error as exc:

@@ -31,7 +31,7 @@ _CLASSES = {
     "edge": "NXabsorption_edge", "data": "NXdata", "process": "NXprocess", "process/parameters": "NXparameters",
     "process/note": "NXnote", "channels": "NXcollection", "header": "NXcollection", "reference": "NXsubentry",
 }  # fmt: skip
-# kept in the header only, or written beside the detector
+# kept in the header only, or written as fields next to the detector
 _ELSEWHERE = ("Detector.", "Facility.xray_source")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(:\d\d(\.\d+)?)?)([+-]\d\d:?\d\d|Z)?")
 _COUNTED_BY_ENERGY = re.compile(r"vortex|sdd|\bge\b|mca|xspress|drift", re.I)
@@ -243,7 +243,7 @@ def _reference_edge(entry: Entry) -> tuple[str, str]:
 
 
 def _rows_axis(data: Any, entry: Entry) -> str:
-    """The quantity that varies along a stack: the time, or the row's number; the other columns beside it."""
+    """The quantity that varies along a stack: the time, or the row's number; and the other columns."""
     rows = len(entry.mu) if entry.mu is not None else 0
     for name, values in entry.rows.items():
         data.create_dataset(name, data=values)

@@ -1,4 +1,4 @@
-"""`read`, `read_all` and `groups`: any file, told apart by what it holds and not by its name."""
+"""`read`, `read_all` and `groups`: any file, distinguished by what it holds and not by its name."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Entry:
     """What every writer needs of a record: columns, the first of them the axis, and how to read them.
 
     `made_by` is the expression over channels that mu was made by, also where those are not kept; `measured` is false
-    for what was calculated. A stack has arrays (m, n), facts a row, and `rows` the numbers (m,) beside it.
+    for what was calculated. A stack has arrays (m, n), facts a row, and `rows` the numbers (m,) of its rows.
     """
 
     columns: dict[str, Array]
@@ -349,17 +349,16 @@ def _write_xdi(target: Path, entries: Sequence[Entry]) -> None:
 
 
 def _xdi_fields(entry: Entry, names: list[str]) -> dict[str, Any]:
-    """Every field of an XDI file: what its source said stays said; columns, element and name are the record's."""
-    told: dict[
-        str, str
-    ] = {}  # what the source says of a column behind its name: the unit, and after || what it is
+    """Every field of an XDI file: what its source said is kept; columns, element and name are the record's."""
+    # what the source says of a column after its name: the unit, and after || what it is
+    units: dict[str, str] = {}
     for key, value in entry.meta.items():
         label, _, rest = str(value).partition(" ")
         if key.startswith("Column.") and label:
-            told[clean_names([label])[0]] = rest
-    told["energy"] = "eV"
+            units[clean_names([label])[0]] = rest
+    units["energy"] = "eV"
     fields: dict[str, Any] = {
-        f"Column.{i}": f"{n} {told.get(n, '')}".strip() for i, n in enumerate(names, start=1)
+        f"Column.{i}": f"{n} {units.get(n, '')}".strip() for i, n in enumerate(names, start=1)
     }
     for key, value in entry.meta.items():
         if key in {"comments", "xdi_version", "xdi_programs"} or key.startswith(("Column.", "Xasuite.")):

@@ -1,4 +1,4 @@
-"""Spectra stacked on one grid, with a table beside them."""
+"""Spectra stacked on one grid, with a table of their rows."""
 
 from __future__ import annotations
 

@@ -12,6 +12,8 @@ from ..lazy import loader
 
 if TYPE_CHECKING:
     from .autobk import background as background
+    from .averages import block_average as block_average
+    from .averages import running_average as running_average
     from .clean import average_repeats as average_repeats
     from .clean import deglitch as deglitch
     from .clean import find_glitches as find_glitches
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from .energy import calibrate as calibrate
     from .energy import shift as shift
     from .merging import merge as merge
+    from .modulation import Modulation as Modulation
+    from .modulation import phase_sensitive as phase_sensitive
     from .noise import noise_of as noise_of
     from .noise import usable_k as usable_k
     from .normalization import normalize as normalize
@@ -46,7 +50,9 @@ _PUBLIC: dict[str, str] = {
     "OtherEdge": "other_edges",
     "align": "energy",
     "average_repeats": "clean",
+    "block_average": "averages",
     "background": "autobk",
+    "Modulation": "modulation",
     "PixelCalibration": "pixels",
     "calibrate": "energy",
     "calibrate_pixels": "pixels",
@@ -63,7 +69,9 @@ _PUBLIC: dict[str, str] = {
     "merge_elements": "corrections",
     "normalize": "normalization",
     "other_edges": "other_edges",
+    "phase_sensitive": "modulation",
     "rebin": "clean",
+    "running_average": "averages",
     "shift": "energy",
     "tabulated_e0": "edge",
     "usable_k": "noise",

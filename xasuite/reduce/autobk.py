@@ -23,7 +23,7 @@ from .stacks import over_series, per_row, plain
 from .window import WINDOWS
 
 ClampScale = Literal["edge_step", "mu"]
-MIN_K = 3.0  # 1/A; below this there is no EXAFS to speak of
+MIN_K = 3.0  # 1/A; below this there is no EXAFS
 # edge steps between mu and its background: an edge's own shape makes less than 1.3
 SPIKE, NEAR = 2.0, 10.0  # looked for within so many eV of E0
 _CARRIED = ("element", "edge", "label", "notes", "meta", "source", "edge_step", "energy", "mu")

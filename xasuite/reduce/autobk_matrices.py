@@ -80,7 +80,7 @@ def clamped(spline: SplineMatrices, a: Array, ends: Array, outside: Array, n: in
     """Spline coordinates (m, ns) at the minimum of |chi(R)|^2 + s^2 |ends|^2 with s = 0.1 + 10 mean(out^2).
 
     Where the gradient is zero, (1 + lam D) y = a + lam b with lam = s^2 / (1 + 20 s |ends|^2 / n): one unknown
-    a row, found by iteration, and by a search along lam where that does not settle (strong clamps).
+    a row, found by iteration, and by a search along lam where that does not converge (strong clamps).
     """
     b = ends @ spline.clamp_rows
 

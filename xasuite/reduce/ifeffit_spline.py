@@ -139,7 +139,7 @@ def _basis(energy: Array, knots: Array, n_knots: int) -> Array:
 
 
 def _window(k: Array, low: float, high: float, settings: Settings) -> Array:
-    """Ifeffit's window: tapers end where they are told, between points of k and below k = 0."""
+    """Ifeffit's window: tapers end where they are set, between points of k and below k = 0."""
     half, kind = settings.dk / 2, window_name(settings.window)[:3]
     if half == 0:
         return ((k >= low) & (k <= high)).astype(float)

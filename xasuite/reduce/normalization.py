@@ -199,7 +199,7 @@ def _atomic(
 def _check_edge(
     energy: Array, mu: Array, parts: dict[str, Any], e0s: Array, chosen: list[Ranges], what: str
 ) -> None:
-    """Raises ReductionError when the step is negative (upside down) or drowns in the pre-edge's noise."""
+    """Raises ReductionError when the step is negative (upside down) or is lost in the pre-edge's noise."""
     n, stacked = energy.size, mu.ndim > 1
     steps, rows, flat_e0 = np.ravel(parts["edge_step"]), mu.reshape(-1, n), np.ravel(e0s)
     pres = np.reshape(parts["pre_edge"], (-1, n))

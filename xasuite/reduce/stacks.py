@@ -1,6 +1,6 @@
 """A Series through a function of one stack, and what the reduction functions share.
 
-Rows of a Series that cannot be analysed are marked, and the rest goes on.
+Rows of a Series that cannot be analysed are marked, the others are reduced.
 """
 
 from __future__ import annotations

@@ -164,7 +164,7 @@ def series(record: Series) -> Table:
 
 
 def simulated(record: Simulated) -> Table:
-    """What was put in, beside the spectrum that came of it."""
+    """What was put in, with the spectrum that was made."""
     truth = record.truth
     rows = tuple(
         (

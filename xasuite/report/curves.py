@@ -1,4 +1,4 @@
-"""The curves of a result on disk: curves.h5 beside result.json, a group a data row."""
+"""The curves of a result on disk: curves.h5 in the folder of result.json, a group for each data row."""
 
 from __future__ import annotations
 

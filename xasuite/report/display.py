@@ -1,6 +1,6 @@
 """What Jupyter shows for a record: its table of what matters and its own figure, in one piece of HTML.
 
-Records reach this module by `xasuite.hooks`, so that nothing below the reports knows it. Figures are PNG inside the
+Records reach this module by `xasuite.hooks`, so that no folder below the reports imports it. Figures are PNG inside the
 HTML: a notebook keeps them in its outputs and shows them without running.
 """
 

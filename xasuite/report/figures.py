@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import DataError
+from ..errors import DataError, nearest
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,6 @@ def figure(kind: str, /, *inputs: Any, **options: Any) -> Any:
     >>> type(made).__name__
     'Figure'
     """
-    from ..errors import nearest
-
     if "/" in kind:
         return _published(kind, inputs, options)
     if kind not in KINDS:
@@ -86,6 +85,7 @@ def figure(kind: str, /, *inputs: Any, **options: Any) -> Any:
     module, _, name = KINDS[kind].function.partition(":")
     draw = getattr(importlib.import_module(f"{__package__}.plots.{module}"), name)
     takes = KINDS[kind].takes
+    _known(kind, draw, options)
     if takes == "spectra":
         return draw(inputs, **options)
     if takes in ("samples", "fits"):
@@ -100,6 +100,15 @@ def figure(kind: str, /, *inputs: Any, **options: Any) -> Any:
         return _valence(inputs[0], draw, options)
     made, own = _ONE[takes](inputs[0], options)
     return draw(made, **own, **options)
+
+
+def _known(kind: str, draw: Any, options: dict[str, Any]) -> None:
+    """Raises DataError for an option that neither the drawing nor what makes its input takes."""
+    own = [n for n, p in list(inspect.signature(draw).parameters.items())[1:] if p.kind is not p.VAR_KEYWORD]
+    known = [*own, *_OF_INPUT[KINDS[kind].takes]]
+    for name in options:
+        if name not in known:
+            raise DataError(f"a {kind} figure has no option {name!r}{nearest(name, known)}")
 
 
 def _published(reference: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
@@ -132,6 +141,11 @@ def _of_claim(one: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     return claim_maps(one)
 
 
+# options that are taken out before the drawing, by what a figure is of
+_OF_INPUT: dict[str, tuple[str, ...]] = {
+    "samples": ("rows", "data_root"), "fits": ("rows", "data_root"), "spectra": (), "run": (), "claim": (),
+    "study": ("scf", "radius", "sigma2"), "valence": ("data_root", "fraction"),
+}  # fmt: skip
 _ONE = {"run": _of_run, "study": _of_study, "claim": _of_claim}
 
 

@@ -12,7 +12,7 @@ from ..workflow.posterior import Posterior
 
 
 def write_posterior(found: Posterior, *, figures: bool = True) -> list[Path]:
-    """JSON and corner plot (.png, .pdf) beside the chain. Raises WriteError."""
+    """JSON and corner plot (.png, .pdf) in the chain's folder. Raises WriteError."""
     base = found.file.with_suffix("")
     written = [
         found.file,

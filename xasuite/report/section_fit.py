@@ -1,4 +1,4 @@
-"""What a report says of a fit: its result.json and the curves beside it."""
+"""The section of a report about a fit: its result.json and curves.h5."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ HOW = {"varied": "fitted", "fixed": "fixed in the spec", "expression": "computed
 
 
 def result_section(path: Path) -> Section:
-    """The section of a result.json and the curves beside it. Raises ReadError."""
+    """The section of a result.json and its curves. Raises ReadError."""
     document = read_result(path)
     good = [row for row in document["rows"] if row["paths"]]
     table = replace(Table.from_dict(document["table"]).with_published(), title="Coordination table", label="")
@@ -77,7 +77,7 @@ def _facts(document: Mapping[str, Any], good: list[dict[str, Any]]) -> tuple[tup
 
 
 def ranges_in_words(fit: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """The ranges of a [fit] table and its choices, as a reader of a paper knows them."""
+    """The ranges of a [fit] table and its choices, as a paper states them."""
     weights = ", ".join(str(w) for w in fit["kweight"])
     window = f"{WINDOWS.get(fit['window'], fit['window'])} window with dk = {fit['dk']:g} 1/Å"
     space = {"r": "R", "k": "k", "q": "back-transformed k"}[fit.get("space", "r")]

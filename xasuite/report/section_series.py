@@ -13,7 +13,7 @@ import numpy as np
 
 from .._series.summary import audited, series_table, varied_columns
 from ..records import OK
-from ..records.quantities import Quantity, quantity
+from ..records.quantities import Quantity
 from ..records.table import Table
 from .section_fit import ranges_in_words
 from .sections import CLOSURE_NOTE, GOOD_RFACTOR, Section
@@ -138,8 +138,8 @@ def _trends(run: SeriesRun, spec: Mapping[str, Any]) -> Iterator[Trend]:
         yield _trend(run, column, q, name)
     for name in [c for c in table.columns if c.startswith("E(") and c.endswith(")")][:1]:
         yield _trend(run, name, Quantity(name, unit="eV"), name)
-    for name in run.logged:
-        yield _trend(run, name, quantity(name), name)
+    for name, q in run.logged.items():
+        yield _trend(run, name, q, name)
 
 
 def _trend(run: SeriesRun, column: str, of: Quantity, parameter: str) -> Trend:

@@ -19,7 +19,7 @@ _PRE = ((-200.0, -30.0, 10.0), (-30.0, -15.0, 1.0), (-15.0, 20.0, 0.25), (20.0, 
 _K_STEP = 0.05
 # Energies over which tabulated absorption is described by a power law, as fractions of the edge's energy.
 _BELOW, _ABOVE = (0.85, 0.985), (1.015, 1.2)
-# The edge profile is tabulated this many widths to both sides, beyond which the Lorentzian's own tail goes on.
+# The edge profile is tabulated this many widths to both sides, beyond which the Lorentzian's own tail is used.
 _PROFILE_WIDTHS = 60.0
 _PROFILE_POINTS = 100
 

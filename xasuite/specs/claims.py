@@ -121,7 +121,7 @@ class LobeGrowth(_Check):
 class ValenceClosure(_Check):
     """An unknown's valence read off simulated edges: the arithmetic alone. `measured` are specs of measured standards.
 
-    valence, measured : valence specs below fits/. What measured standards can determine stands beside the check.
+    valence, measured : valence specs below fits/. What measured standards can determine is printed with the check.
     """
 
     kind: Literal["valence"]

@@ -48,37 +48,71 @@ def names_mistakes(raw: Mapping[str, Any]) -> list[Mistake]:
         found += [
             (key, f"{what} = {entry['that']}: {sentence}") for sentence in _no_path(names - plain, labels)
         ]
-    needs: dict[str, set[str]] = {}
-    for name, p in params.items():
-        if not _can_name(name):
-            found.append(
-                (("params", name), f"[params]: {name!r} cannot name a parameter; use letters, digits and _")
-            )
-        text = p.get("expr") if isinstance(p, dict) else None
-        names = _names(text)
-        used |= names
-        found += _unknown(
-            ("params", name), f"[params]: {name}: expr", text, names, params, everywhere, rows_have
-        )
-        found += [
-            (
-                ("params", name),
-                f'[params]: {name}: expr = "{text}": {f} belongs to a path; write it in a [[path]]',
-            )
-            for f in sorted(_calls(text) & PATH_FUNCTIONS)
-        ]
-        needs[name] = names & params.keys()
-    found += _ring(needs)
+    found += _of_params(params, params, everywhere, rows_have)
+    for p in params.values():
+        used |= _names(_text(p, "expr")) | {
+            n for n in _names(_text(p, "guess")) if not _varied(params.get(n))
+        }
     found += [
         (("params", name), f"[params]: {name} is used by no path; use it or remove it")
         for name in params
         if name not in used
     ]
     for i, entry in tables["variant"]:
-        for name in entry.get("params", {}):
+        changed = entry.get("params", {})
+        changed = changed if isinstance(changed, dict) else {}
+        what = f'variant "{entry.get("label")}": '
+        for name in changed:
             if name not in params:
-                sentence = f'variant "{entry.get("label")}": {name} is no parameter{nearest(name, params)}'
-                found.append((("variant", i), sentence))
+                found.append((("variant", i), f"{what}{name} is no parameter{nearest(name, params)}"))
+        of_it = _of_params({**params, **changed}, changed, everywhere, rows_have)
+        found += [(("variant", i), what + sentence) for _, sentence in of_it]
+    return found
+
+
+def _of_params(
+    params: Mapping[str, Any], asked: Mapping[str, Any], own: set[str], rows: Mapping[str, set[str]]
+) -> list[Mistake]:
+    """Mistakes of names in the `asked` of all parameters, whose expressions may name the variables `own` of every row."""
+    found: list[Mistake] = []
+    needs = {n: _names(_text(p, "expr")) | _names(_text(p, "guess")) for n, p in params.items()}
+    variables = set().union(*rows.values()) - params.keys()
+    for name, p in asked.items():
+        at, what = ("params", name), f"[params]: {name}"
+        if not _can_name(name):
+            found.append((at, f"[params]: {name!r} cannot name a parameter; use letters, digits and _"))
+        expr, guess = _text(p, "expr"), _text(p, "guess")
+        found += _unknown(at, f"{what}: expr", expr, _names(expr), params, own, rows)
+        found += _unknown(at, f"{what}: guess", guess, _names(guess) - variables, params, set(), {})
+        if guess is not None and (of_rows := sorted(_reached(name, needs) & variables)):
+            sentence = f"{of_rows[0]} is a variable of the data rows; a start is made of parameters alone"
+            found.append((at, f'{what}: guess = "{guess}": {sentence}'))
+        found += [
+            (at, f'{what}: {key} = "{text}": {f} belongs to a path; write it in a [[path]]')
+            for key, text in (("expr", expr), ("guess", guess))
+            for f in sorted(_calls(text) & PATH_FUNCTIONS)
+        ]
+    ring = _ring({n: names & params.keys() for n, names in needs.items()})
+    return found + [m for m in ring if m[0][1] in asked]
+
+
+def _text(p: Any, key: str) -> str | None:
+    """A parameter's expression under a key."""
+    text = p.get(key) if isinstance(p, dict) else None
+    return text if isinstance(text, str) else None
+
+
+def _varied(p: Any) -> bool:
+    return isinstance(p, dict) and p.get("guess") is not None
+
+
+def _reached(name: str, needs: Mapping[str, set[str]]) -> set[str]:
+    """Every name that a parameter needs, directly or through others."""
+    found: set[str] = set()
+    wanted = set(needs[name])
+    while wanted:
+        found |= wanted
+        wanted = set().union(*(needs.get(n, set()) for n in wanted)) - found
     return found
 
 

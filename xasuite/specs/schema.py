@@ -198,7 +198,7 @@ class Fit(Table):
             raise ValueError('background = true needs space = "r"')
         if self.background and round(2 * self.r[0] * (self.k[1] - self.k[0]) / math.pi) < 3:
             raise ValueError(
-                f"background = true: below r = {self.r[0]:g} A there is no room for a spline of 4 coefficients; raise r or widen k"
+                f"background = true: below r = {self.r[0]:g} A a spline of 4 coefficients does not fit in; raise r or widen k"
             )
         return self
 
@@ -210,7 +210,7 @@ def _tapered(key: str, window: Window, width: str, taper: float) -> None:
 
 
 class Errors(Table):
-    """What goes into the errors beside the data's noise (docs/decisions/error_budget.md)."""
+    """What goes into the errors besides the data's noise (docs/decisions/error_budget.md)."""
 
     shells: bool = True  # the crystal's farther paths, in and out
     energy_scale: float | None = Field(
@@ -221,7 +221,7 @@ class Errors(Table):
 class Param(Table):
     """A parameter: guess (varied), value (fixed), expr, or from another spec's result."""
 
-    guess: float | None = None
+    guess: Value | None = None  # an expression is evaluated once, at the start
     value: float | None = None
     expr: Text | None = None
     from_: str | None = Field(None, alias="from")
@@ -240,9 +240,16 @@ class Param(Table):
             raise ValueError('from = "..." needs param = "..." as well, the name in that spec')
         if not self.min < self.max:
             raise ValueError(f"min = {self.min:g} is not below max = {self.max:g}")
-        if self.guess is not None and not self.min <= self.guess <= self.max:
-            raise ValueError(f"guess = {self.guess:g} lies outside min = {self.min:g}, max = {self.max:g}")
+        if self.guess is not None and (start := parse(self.guess)).is_constant:
+            self.inside(float(start({})))
         return self
+
+    def inside(self, start: float) -> float:
+        """The start, where it lies between min and max. Raises ValueError."""
+        if not self.min <= start <= self.max:
+            said = f"{start:g}" if isinstance(self.guess, float) else f"{self.guess}, which is {start:g},"
+            raise ValueError(f"guess = {said} lies outside min = {self.min:g}, max = {self.max:g}")
+        return start
 
 
 class Structure(Table):
@@ -336,7 +343,7 @@ class Shells(Structure):
 
 
 class Restraint(Table):
-    """Something known beside the data: an expression of parameters and values of paths, its value and standard deviation."""
+    """Something known besides the data: an expression of parameters and values of paths, its value and standard deviation."""
 
     that: Text
     is_: float = Field(alias="is")
@@ -387,7 +394,7 @@ class Simulate(Table):
 
 
 class Variant(Table):
-    """The same data fitted another way, shown beside the main fit and never mixed with it."""
+    """The same data fitted another way, shown with the main fit and never mixed with it."""
 
     label: Label
     note: str = ""

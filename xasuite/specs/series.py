@@ -13,12 +13,14 @@ file = "furnace.txt"
 time = "Date and Time"
 format = "%m/%d/%Y %H:%M:%S"
 columns = { T = "TR1 T [°C]" }
+units = { T = "°C" }
 ```
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
@@ -32,6 +34,7 @@ Unit = Literal["s", "min", "h"]
 Units = Literal["eV", "keV", "angle"]
 SECONDS: dict[str, float] = {"s": 1.0, "min": 60.0, "h": 3600.0}
 DEFAULT_CHUNK = 2000
+_STACK = re.compile(r"\.(h5|hdf5?|nxs)\b|^https?://", re.I)
 
 
 def _pattern(value: str) -> str:
@@ -69,11 +72,18 @@ class Log(Table):
     file: str
     time: str
     columns: dict[str, str] = Field(min_length=1)
+    units: dict[str, str] = Field(default_factory=dict)  # of the columns, for tables and figures
     format: str = ""
     start: str = ""  # moment that a relative time (seconds, or h:m:s) counts from, in `start_format`
     start_format: str = "%m/%d/%Y %I:%M:%S %p"
     max_gap: Positive = 600.0  # s between neighbouring records: a longer hole gives no value
     encoding: str = "utf-8"
+
+    @model_validator(mode="after")
+    def _units_of_columns(self) -> Log:
+        for name in self.units.keys() - self.columns.keys():
+            raise ValueError(f"units: {name} is no column of this log{nearest(name, self.columns)}")
+        return self
 
 
 class Align(Table):
@@ -226,6 +236,7 @@ class SeriesTable(Table):
     source: str = ""
     time: Time | None = None
     time_unit: Unit = "s"  # of the table and the figures
+    against: str = "time"  # the column that figures draw parameters against
     names: Pattern | None = None  # regular expression whose named groups become columns
     log: tuple[Log, ...] = ()
     calibration: PixelCalibration | None = None
@@ -250,6 +261,21 @@ class SeriesTable(Table):
     components: Components | None = None
     keep: tuple[Literal["norm", "chi", "fit"], ...] = ("norm", "chi", "fit")
     csv: bool | None = None  # the table as CSV besides Parquet; left out, up to 100 000 rows
+
+    def mistaken_column(self, known: Iterable[str]) -> str:
+        """What is wrong with `against` where the rows have the columns `known` beside their time; "" for nothing."""
+        known = ["time", *known]
+        if self.against in known:
+            return ""
+        return (
+            f"against = {self.against!r} is no column that logs or names give{nearest(self.against, known)}"
+        )
+
+    @property
+    def named_columns(self) -> list[str]:
+        """The columns that logs and file names give."""
+        named = re.compile(self.names).groupindex if self.names else ()
+        return [*(name for log in self.log for name in log.columns), *named]
 
     @property
     def pixels(self) -> tuple[float, ...]:
@@ -298,6 +324,11 @@ class SeriesSpec(Spec):
             (
                 series.components is not None and "norm" not in series.keep, ("series", "components"),
                 '[series]: components are found in the spectra: leave "norm" in keep',
+            ),
+            (
+                # a stacked array may bring more columns: those are known when it is opened
+                bool(why := series.mistaken_column(series.named_columns)) and not any(map(_STACK.search, series.files)),
+                ("series", "against"), f"[series]: {why}",
             ),
             (
                 at is not None and at not in series.edge_fraction, ("series", "valence"),

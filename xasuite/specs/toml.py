@@ -66,7 +66,7 @@ def parse_toml(text: str, path: str | Path) -> dict[str, Any]:
 
 
 def _of_data(path: Path) -> str:
-    """What to do with a file that does not bear the name of a spec."""
+    """What to do with a file that does not have the name of a spec."""
     if path.suffix.lower() in (".toml", ""):
         return ""
     return f"; where it holds data, xasuite new {path} --crystal NAME makes a spec of them"

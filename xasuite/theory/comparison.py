@@ -1,4 +1,4 @@
-"""A computed XANES beside a measured one: what had to be fitted, how well it does, and beside what.
+"""A computed XANES compared with a measured one: what was fitted, how well they agree, and how well wrong structures do.
 
 R = sum (data - model)^2 / sum data^2 on equal steps of energy. A number alone fools: every comparison carries the R
 of the bare atom (no neighbours at all) fitted with the same freedom, and `rank` sets candidates side by side
@@ -25,7 +25,7 @@ SHIFTS = (-20.0, 20.0)  # eV
 _LIMITS_OF = {"gauss": (0.2, 6.0), "lorentz": (0.0, 0.5), "stretch": (0.9, 1.15)}
 FREE = ("shift", "scale", "gauss", "lorentz", "stretch")
 _HELD: Mapping[str, float | None] = {"gauss": 0.0, "lorentz": 0.0, "stretch": 1.0, "shift": None}
-# Two structures are told apart when the better one's R is smaller by this factor (docs/decisions/xanes_theory.md):
+# Two structures are distinguished when the better one's R is smaller by this factor (docs/decisions/xanes_theory.md):
 # the theory's own error of one structure is of the size of its R.
 EXCLUDED = 2.0
 
@@ -309,7 +309,7 @@ def difference(
     Returns
     -------
     Difference
-        Root mean square and largest difference in edge steps, R, and the noise of a point up to which they are told apart.
+        Root mean square and largest difference in edge steps, R, and the noise of a point up to which they are distinguished.
 
     Examples
     --------

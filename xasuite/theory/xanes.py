@@ -34,7 +34,7 @@ LIMITS = (
     "core hole full or none, never screened by the theory of response",
     "one electron: no multiplets, no charge transfer, no shake-up",
     "dipole only: no quadrupole pre-edge, no polarisation (powder average), K edges only",
-    "atoms at rest, or one displacement (sigma2) for every pair: no thermal expansion",
+    "atoms without thermal motion, or one displacement (sigma2) for every pair: no thermal expansion",
     "energy relative to the Fermi level: the shift to a measured scale is fitted, never predicted",
 )
 
@@ -121,7 +121,7 @@ def theory_xanes(
     scf_radius : float
         Radius in A of the self-consistency.
     sigma2 : float
-        Mean square relative displacement of every pair of atoms in A^2; 0 leaves them at rest.
+        Mean square relative displacement of every pair of atoms in A^2; 0: no thermal motion.
     dtype : numpy dtype
         complex64, or complex128 for a check.
     workers : int, optional

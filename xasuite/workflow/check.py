@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from ..errors import ReadError, SpecError, XasuiteError, nearest
 from ..notices import collected, warn
@@ -10,7 +11,7 @@ from ..specs.load import LoadedSpec
 from ..specs.published import table_of
 from ..specs.schema import Param
 from .paths import find_path, shells_paths
-from .resolve import Context, ancestor, inherited, resolve_row
+from .resolve import Context, ancestor, inherited, parameters, resolve_row
 
 # A k range may end this far beyond the data (1/A): a number read off a plot, 18.06 for data to 18.0599
 ROUNDED = 0.05
@@ -65,6 +66,8 @@ def check_spec(loaded: LoadedSpec, context: Context | None = None) -> list[str]:
         for name, p in spec.params.items():
             if p.from_ is not None and not mistakes:
                 try_(lambda n=name, p=p: _source(loaded, n, p, context), "")  # type: ignore[misc]
+        if not mistakes and any(isinstance(p.guess, str) for p in spec.params.values()):
+            try_(lambda: _starts(loaded, context), "")
         for i in range(len(spec.path)):
             try_(lambda i=i: find_path(loaded, i, context), loaded.path.name)  # type: ignore[misc]
         try_(lambda: shells_paths(loaded), loaded.path.name)
@@ -115,6 +118,12 @@ def _source(loaded: LoadedSpec, name: str, p: Param, context: Context) -> None:
         inherited(loaded, name, p, context, loaded.spec.fit)
     except ReadError as exc:
         warn(f"{loaded.at('params', name)}: [params]: {name}: {exc}")
+
+
+def _starts(loaded: LoadedSpec, context: Context) -> None:
+    """Evaluates the guesses that are expressions. Raises SpecError where one is no number; absent data are warned of elsewhere."""
+    with suppress(ReadError):
+        parameters(loaded, context)
 
 
 def _published(loaded: LoadedSpec) -> list[str]:

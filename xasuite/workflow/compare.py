@@ -1,4 +1,4 @@
-"""Two models of the same data: AIC, BIC, the F test of Hamilton, and an evidence that knows correlations."""
+"""Two models of the same data: AIC, BIC, the F test of Hamilton, and an evidence with all correlations."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def compare_specs(
     first, second : str, Path or Spec
         Two specs with the same rows, reduction and ranges.
     data_root : str or Path, optional
-        Where data are looked for beside the specs' folders; left out, the environment variable XASUITE_DATA.
+        Where data are looked for, in addition to the specs' folders; left out, the environment variable XASUITE_DATA.
     progress : callable, optional
         Called with a word on each step.
 

@@ -15,7 +15,9 @@ from ..expressions import FUNCTIONS, parse
 from ..feff.paths import parse_feff_dat
 from ..feff.run import run_feff
 from ..io.projects import Project, ProjectFit, ProjectParameter, ProjectPath, read_project
-from .convert_groups import convert_groups, write_data
+from ..specs.meaning import names_mistakes
+from ..specs.toml import parse_toml
+from .convert_groups import convert_groups, origin, write_data
 
 _ELSEWHERE = {"eins": "einstein"}  # functions that Ifeffit calls otherwise
 _NAME = re.compile(r"\b[A-Za-z_]\w*\b")
@@ -77,6 +79,8 @@ def convert(project: str | Path, folder: str | Path, *, crystal: str | None = No
     for fit in source.fits:
         try:
             text, rows = _spec(source, fit, target, stem)
+            if wrong := names_mistakes(parse_toml(text, f"{fit.name}.toml")):
+                raise SpecError([sentence for _, sentence in wrong])
         except (SpecError, ExpressionError) as exc:
             refused[fit.name] = str(exc)
             continue
@@ -118,7 +122,7 @@ def _spec(source: Project, fit: ProjectFit, target: Path, stem: str) -> tuple[st
     inlined = _with_reff(fit)
     paths = [_values(p, fit, names, inlined) for p in fit.paths]
     restraints = _restraints(fit, names)
-    used = _used(fit, [*paths, {r: r for r in restraints}], names, inlined)
+    used, starts = _used(fit, [*paths, {r: r for r in restraints}], names, inlined)
     lost = [*fit.lost, *(note for d in fit.data for note in d.lost)]
     lost += [f"{p.kind} {p.name} = {p.expression}" for p in fit.parameters if p.kind == "after"]
     labels = _labels(fit.paths)
@@ -138,6 +142,7 @@ def _spec(source: Project, fit: ProjectFit, target: Path, stem: str) -> tuple[st
             "[[data]]",
             f"label = {_quoted(d.label)}",
             f"file = {_quoted(write_data(d, target / 'data'))}",
+            f"source = {_quoted(origin(source))}",
             *(['kind = "chi"'] if d.chi is not None else []),
             "",
         ]
@@ -147,7 +152,7 @@ def _spec(source: Project, fit: ProjectFit, target: Path, stem: str) -> tuple[st
         out += ["[reduce]", *(f"{k} = {json.dumps(v)}" for k, v in first.reduce.items()), ""]
     out += ["[fit]", *(f"{k} = {json.dumps(v)}" for k, v in first.fit.items())]
     out += ["together = true"] if len(fit.data) > 1 else []
-    out += ["", "[params]", *(_param(fit.parameter(n), names, inlined) for n in used), ""]
+    out += ["", "[params]", *(_param(p, names, p.name in starts) for p in used), ""]
     for text in restraints:
         out += ["[[restraint]]", f"that = {_quoted(text)}", "is = 0", "within = 1", ""]
     for label, p, values, file in zip(labels, fit.paths, paths, feff, strict=True):
@@ -239,18 +244,35 @@ def _restraints(fit: ProjectFit, names: Mapping[str, str]) -> list[str]:
 
 def _used(
     fit: ProjectFit, paths: list[dict[str, str]], names: Mapping[str, str], inlined: Mapping[str, str]
-) -> list[str]:
-    """Parameters that a path needs, directly or through others, in the project's order."""
-    wanted = set().union(*(parse(v).names for values in paths for v in values.values()))
-    while True:
-        more = set(wanted)
-        for name in wanted:
-            p = fit.parameter(name)
-            if p.kind in ("def", "set") and _number(p.expression) is None:
-                more |= parse(_plain(p.expression, names, None)).names
-        if more == wanted:
-            return [p.name for p in fit.parameters if p.name in wanted and p.name.lower() not in inlined]
-        wanted = more
+) -> tuple[list[ProjectParameter], set[str]]:
+    """Parameters that a path needs, directly or through others, in the project's order, and which of them only start a guess.
+
+    Raises SpecError for one that is made of an unknown name.
+    """
+
+    def needed(wanted: frozenset[str], guesses: bool) -> frozenset[str]:
+        while True:
+            more = wanted.union(*(_names_of(fit.parameter(n), names, guesses) for n in wanted))
+            if more == wanted:
+                return wanted
+            wanted = more
+
+    live = needed(frozenset().union(*(parse(v).names for values in paths for v in values.values())), False)
+    every = needed(live, True)
+    used = [p for p in fit.parameters if p.name in every and p.name.lower() not in inlined]
+    return used, set(every - live)
+
+
+def _names_of(p: ProjectParameter, names: Mapping[str, str], guesses: bool) -> frozenset[str]:
+    """The parameters that a parameter is made of; a guess only starts from them. Raises SpecError for an unknown one."""
+    if _number(p.expression) is not None or p.kind not in ("def", "set", *(["guess"] if guesses else [])):
+        return frozenset()
+    found = parse(_plain(p.expression, names, None)).names
+    if unknown := sorted(found - set(names.values())):
+        raise SpecError(
+            f"{p.kind} {p.name} = {p.expression} uses {unknown[0]}, which is no parameter of the fit"
+        )
+    return found
 
 
 def _number(text: str) -> float | None:
@@ -260,19 +282,14 @@ def _number(text: str) -> float | None:
         return None
 
 
-def _param(p: ProjectParameter, names: Mapping[str, str], inlined: Mapping[str, str]) -> str:
+def _param(p: ProjectParameter, names: Mapping[str, str], held: bool) -> str:
+    """A parameter's line; a guess that only starts another one is `held`, since no path moves with it."""
     value = _number(p.expression)
     bounds = "".join(f", {k} = {b:g}" for k, b in (("min", p.min), ("max", p.max)) if b is not None)
-    if p.kind == "guess":
-        if value is None:
-            start = parse(_plain(p.expression, names, None))
-            if start.names:
-                raise SpecError(f"guess {p.name} = {p.expression} starts from other parameters")
-            value = float(start({}))
-        return f"{p.name} = {{ guess = {value!r}{bounds} }}"
-    if value is not None:
-        return f"{p.name} = {{ value = {value!r} }}"
-    return f"{p.name} = {{ expr = {_quoted(_plain(p.expression, names, None))} }}"
+    text = repr(value) if value is not None else _quoted(_plain(p.expression, names, None))
+    if p.kind == "guess" and not held:
+        return f"{p.name} = {{ guess = {text}{bounds} }}"
+    return f"{p.name} = {{ {'expr' if value is None else 'value'} = {text} }}"
 
 
 # -------------------------------------------------------------------------------------------- files of a spec

@@ -48,6 +48,11 @@ def write_data(d: ProjectData, folder: Path, name: str = "") -> str:
     return f"{folder.name}/{target.name}"
 
 
+def origin(source: Project) -> str:
+    """Where the data of a project's spec come from, as the spec says it."""
+    return f"from {Path(source.path).name}, {source.program}"
+
+
 def convert_groups(source: Project, target: Path, crystal: str | None) -> tuple[list[Path], dict[str, str]]:
     """Write a spec a group, and say of each group without one why; with a crystal its shells are the paths."""
     specs: list[Path] = []
@@ -57,7 +62,8 @@ def convert_groups(source: Project, target: Path, crystal: str | None) -> tuple[
         taken.append(unique(slug(group.label), taken))
         file = write_data(group, target / "data", taken[-1])
         try:
-            tables, said = _tables(group, target, file, crystal)
+            data = {"label": group.label, "file": file, "source": origin(source)}
+            tables, said = _tables(group, target, data, crystal)
         except XasuiteError as exc:
             refused[group.label] = str(exc)
             continue
@@ -73,7 +79,7 @@ def convert_groups(source: Project, target: Path, crystal: str | None) -> tuple[
 
 
 def _tables(
-    group: ProjectData, target: Path, file: str, crystal: str | None
+    group: ProjectData, target: Path, data: dict[str, str], crystal: str | None
 ) -> tuple[dict[str, Any], list[str]]:
     """The tables of a group's spec, and what of its settings they leave out."""
     fit = dict(group.fit)
@@ -81,7 +87,7 @@ def _tables(
         return {
             "xasuite": FORMAT,
             "title": group.label,
-            "data": [{"label": group.label, "file": file}],
+            "data": [data],
             "sample": {"element": group.element, "edge": group.edge},
             "reduce": dict(group.reduce),
             "fit": fit,
@@ -90,11 +96,11 @@ def _tables(
 
     span = fit.pop("r", None)
     spec = make_spec(
-        str(target / file), crystal=crystal, absorber=group.element, edge=group.edge, k=fit.pop("k", None),
+        str(target / data["file"]), crystal=crystal, absorber=group.element, edge=group.edge, k=fit.pop("k", None),
         title=group.label, reduce=group.reduce, fit=fit,
     )  # fmt: skip
     tables = spec.tables()
-    tables["data"] = [{"label": group.label, "file": file}]
+    tables["data"] = [data]
     found = tables["fit"]["r"]
     said = f"Athena transformed back R = {span[0]:g} to {span[1]:g} A; the fit's R = {found[0]:g} to {found[1]:g} A is the crystal's shells"
     return tables, [said] if span else []

@@ -136,7 +136,7 @@ def label_of(absorber: str, chosen: Sequence[Shell], shell: Shell) -> str:
 
 
 def beside(file: str, target: Path) -> str:
-    """A data file's name as the spec has it: relative where it lies beside or below the spec."""
+    """A data file's name as the spec has it: relative where it lies in the spec's folder or below."""
     name, mark, group = file.partition("::")
     where = Path(name).resolve()
     try:

@@ -156,7 +156,7 @@ def ensemble(
     noises : sequence of float
         epsilon_k of the rows.
     folder : Path, optional
-        Where each finished table is kept (ensemble.jsonl), so that the same call goes on where it stopped.
+        Where each finished table is kept (ensemble.jsonl), so that the same call continues where it stopped.
     progress : callable, optional
         Told what is being done.
 

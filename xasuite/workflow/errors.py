@@ -149,7 +149,7 @@ class DataSets:
 
 @dataclass(frozen=True, eq=False)
 class Conditions:
-    """What the budgets of all rows of one model rest on beside the rows: the foils that parameters come from, and the spec.
+    """What the budgets of all rows of one model depend on besides the rows: the foils that parameters come from, and the spec.
 
     `model` is the budgets' (`released`); `foil` is the first one's spectrum; `exact`: the rows' energies are exact, as
     simulated ones.

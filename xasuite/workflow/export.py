@@ -31,11 +31,11 @@ def export(
     spec : str or Path
         The spec's file.
     output : str or Path
-        A script (.py) for Larch, whose data and FEFF paths are written to a folder beside it; a project (.prj) for Athena.
+        A script (.py) for Larch, whose data and FEFF paths are written to a folder next to it; a project (.prj) for Athena.
     program : str
         "larch" or "athena".
     data_root : str or Path, optional
-        Where data are looked for beside the spec's folder.
+        Where data are looked for, in addition to the spec's folder.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def export(
     Raises
     ------
     SpecError
-        The spec has what the program cannot be told: one sentence.
+        The spec has what the program cannot express: one sentence.
     WriteError
         The output has another suffix than the program's.
 

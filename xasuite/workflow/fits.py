@@ -25,7 +25,7 @@ class Progress(Protocol):
 
 
 def silent(word: str, done: int = 0, total: int = 0, /) -> None:
-    """Progress that nobody follows."""
+    """Progress that is not shown."""
 
 
 @dataclass(frozen=True, eq=False)

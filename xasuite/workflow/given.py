@@ -16,7 +16,7 @@ from ..records import Chi, Scan, Spectrum, Step
 from ..specs.load import slug
 from ..specs.schema import BACKGROUND
 
-# Steps that a spec repeats from the file; a record with others is held in memory, and written beside the spec
+# Steps that a spec repeats from the file; a record with others is held in memory, and written to the spec's folder
 REPEATED = {"mu", "normalize", "background"}
 LAST = "correct_overabsorption"  # of chi(k), after all others
 Given = str | Path | Scan | Spectrum | Chi

@@ -128,7 +128,7 @@ def new_spec(
 ) -> Draft:
     """The commented text of a spec that is to lie at `target`; arguments as of `make_spec`.
 
-    Data are named relative to it where they lie beside or below. Raises ReadError, DataError, CrystalError, FeffError,
+    Data are named relative to it where they lie in its folder or below. Raises ReadError, DataError, CrystalError, FeffError,
     SpecError.
     """
     target = Path(target)

@@ -118,7 +118,7 @@ def crystal_paths(loaded: LoadedSpec, table: Structure) -> tuple[FeffPath, ...]:
 
 
 def structure(loaded: LoadedSpec, table: Structure) -> Crystal:
-    """The crystal or cluster a table names: beside the spec, or among the references."""
+    """The crystal or cluster a table names: in the spec's folder, or among the references."""
     name = f"amcsd:{table.amcsd}" if table.amcsd is not None else str(table.crystal or table.cluster)
     local = loaded.path.parent / name
     return load_crystal(str(local) if local.is_file() else name)

@@ -1,4 +1,4 @@
-"""`xasuite posterior`: the posterior of a spec's row over parameters and choices together, beside its error budget."""
+"""`xasuite posterior`: the posterior of a spec's row over parameters and choices together, compared with its error budget."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .fits import Progress, Row, fit_rows, silent
 from .resolve import CLOSURE, Context, resolve_spec
 
 STEPS = 2000
-# quantities of paths that are shown beside the parameters
+# quantities of paths that are shown besides the parameters
 _SHOWN = ("n", "r", "sigma2")
 # samples that are kept for figures and files
 _KEPT = 4000
@@ -120,14 +120,14 @@ def sample_posterior(
     folder : str or Path
         Where <spec>/posterior_<row>.h5 is kept.
     data_root : str or Path, optional
-        Where data are looked for beside the spec's folder; left out, the environment variable XASUITE_DATA.
+        Where data are looked for, in addition to the spec's folder; left out, the environment variable XASUITE_DATA.
     progress : callable, optional
         Called with a word, steps done and steps in all.
 
     Returns
     -------
     Posterior
-        Samples after the burn-in, with the budget's values beside.
+        Samples after the burn-in, with the budget's values.
 
     Raises
     ------
@@ -153,7 +153,7 @@ def sample_posterior(
     where = space(spectra, *under)
     if budget is None:
         raise SpecError(f"{loaded.path.name}: {chosen.label} has no error budget to compare with")
-    # a chain goes on where spec, row and data are those it was begun with
+    # a chain is continued where spec, row and data are those it was begun with
     begun_with = (
         _FORMAT.encode(),
         loaded.text.encode(),

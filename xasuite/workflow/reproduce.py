@@ -30,7 +30,7 @@ Source = str | Path | Spec | LoadedSpec
 
 @dataclass(frozen=True, eq=False)
 class Reproduction(Presented):
-    """Specs run beside what they reproduce: cells, what the data cannot tell, doubts, failures."""
+    """Specs run and compared with what they reproduce: cells, what the data cannot tell, doubts, failures."""
 
     results: tuple[SpecResult, ...]
     cells: tuple[Cell, ...]
@@ -145,7 +145,7 @@ def reproduce_specs(
     spec : str, Path, Spec, Loaded, or a sequence of them
         Specs, or folders of specs; left out, those of the shipped papers.
     data_root : str or Path, optional
-        Where data are looked for beside the spec's folder.
+        Where data are looked for, in addition to the spec's folder.
     studies : bool
         Fit the simulated rows at matching noise and under other settings as well.
     keep : callable, optional

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ..errors import FitError, ReadError, SpecError, nearest
 from ..exafs.model import FitRange, Model, Parameter, PathModel, Restraint
@@ -31,7 +34,7 @@ MEASURED, CLOSURE, THEORY = "measured", "closure", "theory"
 
 @dataclass(frozen=True)
 class Context:
-    """Where files are looked for beside the spec's own folder: --data-root, else XASUITE_DATA."""
+    """Where files are looked for, in addition to the spec's own folder: --data-root, else XASUITE_DATA."""
 
     data_root: Path | None = None
 
@@ -55,7 +58,7 @@ class Context:
     def find(self, loaded: Loaded[Any], name: str, what: str, *key: str | int) -> str:
         """The path ("file::group") of a data file that a spec names.
 
-        Looked for beside the spec, in `roots` and in the working folder. Raises ReadError naming every place.
+        Looked for in the spec's folder, in `roots` and in the working folder. Raises ReadError naming every place.
         """
         file, _, group = name.partition("::")
         places = self.places(loaded)
@@ -317,7 +320,7 @@ def resolve_model(loaded: LoadedSpec, context: Context, variant: Variant | None 
     """The model of a spec, or of one of its variants."""
     spec = loaded.spec if variant is None else loaded.spec.with_variant(variant)
     paths = path_models(replace(loaded, spec=spec), context)
-    params = tuple(_parameter(loaded, name, p, context, spec.fit) for name, p in spec.params.items())
+    params = parameters(replace(loaded, spec=spec), context)
     f = spec.fit
     restraints = tuple(_restraint(loaded, i, r, paths) for i, r in enumerate(spec.restraint))
     ranges = FitRange(f.k, f.r, f.kweight, f.space, f.window, f.dk, f.dk2, f.dr, f.rwindow, f.background)
@@ -336,6 +339,39 @@ def _restraint(
     return made
 
 
+def parameters(loaded: LoadedSpec, context: Context) -> tuple[Parameter, ...]:
+    """The parameters of a spec, a guess that is an expression evaluated once at the starts of the others.
+
+    Raises SpecError where that start is no number, or lies outside the parameter's bounds.
+    """
+    spec = loaded.spec
+    made = {n: _parameter(loaded, n, p, context, spec.fit) for n, p in spec.params.items()}
+
+    def start(name: str) -> float:
+        p = made[name]
+        if p.expr is not None:
+            where = f"{loaded.at('params', name)}: [params]: {name}"
+            try:
+                with np.errstate(all="ignore"):
+                    value = p.expr({n: start(n) for n in p.expr.names})
+                if isinstance(value, complex) or not math.isfinite(value):
+                    raise ArithmeticError("no finite number")
+                found = spec.params[name].inside(float(value)) if p.vary else float(value)
+            except (ArithmeticError, TypeError) as exc:
+                raise SpecError(f"{where}: {p.expr.text} cannot be evaluated at the start: {exc}") from None
+            except ValueError as exc:
+                raise SpecError(f"{where}: {exc}") from None
+            if not p.vary:
+                return found
+            made[name] = p = replace(p, value=found, expr=None)
+        return p.value
+
+    for name in spec.params:
+        if made[name].vary:
+            start(name)
+    return tuple(made.values())
+
+
 def _parameter(loaded: LoadedSpec, name: str, p: Param, context: Context, fit: Fit) -> Parameter:
     if p.from_ is not None:
         return inherited(loaded, name, p, context, fit)
@@ -344,11 +380,13 @@ def _parameter(loaded: LoadedSpec, name: str, p: Param, context: Context, fit: F
     if p.value is not None:
         return Parameter(name, p.value, vary=False, stderr=p.stderr, origin="given" if p.stderr else "")
     assert p.guess is not None
+    if isinstance(p.guess, str):
+        return Parameter(name, expr=parse_expression(p.guess), min=p.min, max=p.max, each=p.each)
     return Parameter(name, p.guess, True, p.min, p.max, each=p.each)
 
 
 def find_spec(loaded: Loaded[Any], name: str, what: str, *key: str | int) -> Path:
-    """The other spec that a spec names: beside it, above it, or among the shipped ones. Raises SpecError."""
+    """The other spec that a spec names: in its folder, above it, or among the shipped ones. Raises SpecError."""
     for place in (loaded.path.parent, loaded.path.parent.parent, fits_dir()):
         if (place / name).is_file():
             return (place / name).resolve()

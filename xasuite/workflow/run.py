@@ -1,4 +1,4 @@
-"""Running a spec: every row fitted, its variants beside it, with hashes and versions."""
+"""Running a spec: every row fitted, and its variants, with hashes and versions."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def fit(
     spec : str, Path, Spec, Loaded, or data
         A spec's file, or a spec made in Python; with keywords, data files or records (Scan, Spectrum, Normalized, Chi).
     data_root : str or Path, optional
-        Where data are looked for beside the spec's folder; left out, the environment variable XASUITE_DATA.
+        Where data are looked for, in addition to the spec's folder; left out, the environment variable XASUITE_DATA.
     progress : callable, optional
         Called with a word on each step, rows done and rows in all.
     **keywords

@@ -18,8 +18,8 @@ def save_spec(spec: Spec, path: str | Path) -> Path:
     spec : Spec
         What `xasuite.spec` or a result's `spec` gives.
     path : str or Path
-        The file (.toml). Data files beside or below it are named relative to it; mu(E) of records that no file gives back
-        (merged, aligned, simulated) is written beside it as CSV.
+        The file (.toml). Data files in its folder or below are named relative to it; mu(E) of records that no file gives back
+        (merged, aligned, simulated) is written to its folder as CSV.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""A fit beside the published table, cell by cell, and what such a score is worth (docs/decisions/scoring.md).
+"""A fit compared with the published table, cell by cell, and what such a score is worth (docs/decisions/scoring.md).
 
 A cell is within when it differs from the published value by no more than two standard errors: for a measured spectrum
 the printed and our own combined, for a closure spectrum, whose truth is the published value itself, our own alone. An
@@ -31,7 +31,7 @@ _SEEN = 1.645
 
 @dataclass(frozen=True)
 class Cell:
-    """One published number beside ours; `difference` is in the errors of the rule (nan without any).
+    """One published number and ours; `difference` is in the errors of the rule (nan without any).
 
     `bound` is the largest difference that counts as within, in the quantity's own unit; `counted` is false for the
     cells of a model that no paper printed.
@@ -58,7 +58,7 @@ class Cell:
 def score_result(
     result: SpecResult, table: PublishedTable, reference: str, fits: Sequence[FitResult] | None = None
 ) -> tuple[Cell, ...]:
-    """Every published number of the rows that the spec fits, beside ours; `fits` are other fits of its rows.
+    """Every published number of the rows that the spec fits, with ours; `fits` are other fits of its rows.
 
     Parameters
     ----------

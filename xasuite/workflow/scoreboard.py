@@ -29,7 +29,7 @@ from .settings import Refits, settings
 
 @dataclass(frozen=True)
 class TableScore:
-    """The score of one published table, and beside it what it is worth.
+    """The score of one published table, and what it is worth.
 
     constant : cells of N, R, sigma2 and S02 that the best single row for all spectra scores, and of how many.
     noticed : smallest change of a cell that the score would have seen in 95 of 100 cases, by quantity.

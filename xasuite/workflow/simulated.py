@@ -2,7 +2,7 @@
 
 No inverse crime: the truth holds every path of the cluster to [simulate] radius, its potentials are those of
 [simulate] program and scf, and the published shells carry the published N, R and sigma2. The fit sees the
-noisy mu(E) and nothing else; the truth is kept beside it.
+noisy mu(E) and nothing else; the truth is a record of its own.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Computed XANES judged: measured standards against right and wrong structures, and structures against each other.
 
 A study is a [study.NAME] table of references/published. In one of standards, shift and scale alone are fitted, and R
-of the right structure stands beside that of the bare atom and of wrong structures. Label: **theory**.
+of the right structure is printed with that of the bare atom and of wrong structures. Label: **theory**.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class StructureStudy:
         """What each difference is worth: against noise alone, and against the theory's own error."""
         miss = self.study.theory_error
         return tuple(
-            f"{d.first} from {d.second}: told apart at three standard deviations while the noise of a point every "
+            f"{d.first} from {d.second}: distinguished at three standard deviations while the noise of a point every "
             f"0.5 eV stays under {d.noise:.3f} of the edge jump; their R of {d.rfactor:.4f} lies "
             f"{'below' if d.rfactor < miss else 'above'} the {miss:g} by which this theory misses measured oxides"
             for d in self.differences
@@ -136,10 +136,10 @@ def study_grids(
 
 @dataclass(frozen=True)
 class Control:
-    """A wrong structure beside a standard's spectrum.
+    """A wrong structure compared with a standard's spectrum.
 
-    `free` has the shift fitted, so that shape alone speaks. `placed` has the shift that the structure takes on its
-    own measured standard (None where there is none): the edge's position speaks too. `apart` is R between the two
+    `free` has the shift fitted, so that shape alone decides. `placed` has the shift that the structure takes on its
+    own measured standard (None where there is none): the edge's position counts too. `apart` is R between the two
     *measured* spectra, shift and scale fitted: a theory that misses by more cannot tell them by shape.
     """
 
@@ -151,7 +151,7 @@ class Control:
 
 @dataclass(frozen=True)
 class Row:
-    """One standard: its own structure with the displacement of room temperature and at rest, and the wrong ones.
+    """One standard: its own structure with the displacement of room temperature and without thermal motion, and the wrong ones.
 
     `again` names other measurements of the same structure and how far (R) they lie from this one.
     """

@@ -190,7 +190,7 @@ def run_valence(
     spec : str, Path, ValenceSpec or Loaded
         The file, or a spec made in Python.
     data_root : str or Path, optional
-        Where data are looked for beside the spec's folder; left out, the environment variable XASUITE_DATA.
+        Where data are looked for, in addition to the spec's folder; left out, the environment variable XASUITE_DATA.
     progress : callable, optional
         Called with a compound's name, how many are done and how many there are.
 

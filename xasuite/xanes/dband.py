@@ -161,7 +161,7 @@ def shirley(
     Raises
     ------
     FitError
-        The iteration does not settle.
+        The iteration does not converge.
 
     Examples
     --------
@@ -190,7 +190,7 @@ def shirley(
         if change < tolerance * scale:
             return background
     raise FitError(
-        f"the Shirley background did not settle in {most} rounds; move the ends of the cut to where the band is flat"
+        f"the Shirley background did not converge in {most} rounds; move the ends of the cut to where the band is flat"
     )
 
 

@@ -92,7 +92,7 @@ def linear_combination(
     Raises
     ------
     ComponentError
-        No reference, more than ten, two that cannot be told apart, or one of another edge.
+        No reference, more than ten, two that cannot be distinguished, or one of another edge.
 
     Examples
     --------

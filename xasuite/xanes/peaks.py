@@ -125,7 +125,7 @@ def fit_peaks(
     ComponentError
         No peak, or an unknown step.
     RangeError
-        A peak outside the range, or a range without enough points. A row of a series that fails is marked and the rest goes on.
+        A peak outside the range, or a range without enough points. A row of a series that fails is marked, the others are fitted.
 
     Examples
     --------
@@ -253,7 +253,7 @@ def _values(result: Any, count: int) -> tuple[dict[str, float], dict[str, float]
     """Values and errors by our names, with centroid, area and splitting; remarks on what has no error."""
     remarks = []
     if not result.success:
-        remarks.append("the fit did not settle: " + str(result.message))
+        remarks.append("the fit did not converge: " + str(result.message))
     at_bound = [n for n, p in result.params.items() if p.vary and _at_bound(p)]
     if at_bound:
         remarks.append(f"{', '.join(at_bound)} at a bound: errors are not to be trusted")

@@ -26,7 +26,7 @@ def main() -> None:
     spectrum = xs.simulate.spectrum(truth, element="Cu", noise=3e-4, seed=1).spectrum
     rows = np.column_stack([spectrum.energy, spectrum.mu])
     np.savetxt(HERE / "cu.xmu", rows, fmt="%.4f %.7f", header="energy xmu")
-    for script in ("mu.iff", "chi.iff", "restrained.iff", "spline.iff"):
+    for script in ("mu.iff", "chi.iff", "restrained.iff", "start.iff", "spline.iff"):
         run = subprocess.run(
             ["ifeffit", "-x", script],
             cwd=HERE,

@@ -126,7 +126,7 @@ def _points(r: float, reach: float, kstep: float, nk: int) -> int:
 
 @lru_cache(maxsize=1)
 def _periods() -> tuple[int, ...]:
-    """Even products of 2, 3 and 5 up to LONGEST, which FFTs like, thinned to steps of some 6 %."""
+    """Even products of 2, 3 and 5 up to LONGEST, for which FFTs are fast, thinned to steps of some 6 %."""
     powers = (2**a * 3**b * 5**c for a in range(1, 13) for b in range(8) for c in range(6))
     kept = [LONGEST]
     for p in sorted((p for p in powers if p < LONGEST), reverse=True):

@@ -1,4 +1,4 @@
-"""Athena projects: the perl records of old and the JSON of Larch's time, gzipped or not.
+"""Athena projects: Perl records of the older versions and the JSON of the newer ones, gzipped or not.
 
 Energies are those stored in the project; the shift that Athena adds when it shows a group (bkg_eshift) is
 kept in `meta` and in a note (docs/decisions/reading.md).
@@ -158,16 +158,14 @@ def _table(tag: str, record: dict[str, Any], taken: list[str]) -> Table:
     table.label = label
     x, y = record.get("x", np.empty(0)), record.get("y", np.empty(0))
     if x.size != y.size or x.size < 2:
-        table.refusal = f"damaged: {x.size} energies beside {y.size} values of mu"
+        table.refusal = f"damaged: {x.size} energies and {y.size} values of mu"
         return table
     arrays = {"energy": x, "mu": y}
     for key in ("i0", "signal", "stddev"):
         if key in record and record[key].size == x.size:
             arrays[key] = record[key]
         elif key in record:
-            table.notes.append(
-                f"{key} has {record[key].size} points beside {x.size} energies and is left out"
-            )
+            table.notes.append(f"{key} has {record[key].size} points for {x.size} energies and is left out")
     table.names = list(arrays)
     table.columns = np.array(list(arrays.values()))
     table.mu_expr = "mu"

@@ -1,4 +1,4 @@
-"""HDF5: NXxas entries, and any group that holds an axis named energy beside arrays of its length."""
+"""HDF5: NXxas entries, and any group that holds an axis named energy and arrays of its length."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def tables_in(handle: Any, name: str, only: str = "") -> list[Table]:
         _visit(handle, "", tables, visit)
     if not tables:
         raise ReadError(
-            f"{name}: not XAFS: no group of this HDF5 file holds an axis named energy beside its data"
+            f"{name}: not XAFS: no group of this HDF5 file holds an axis named energy with its data"
         )
     return tables
 
@@ -105,7 +105,7 @@ def _exact(visit: Visit, only: str, tables: list[Table]) -> None:
 
 
 def _visit(group: Any, path: str, tables: list[Table], visit: Visit, row: int | None = None) -> None:
-    """Take up this group when it holds an axis of energies and data beside it, else look into its groups.
+    """Take up this group when it holds an axis of energies and data, else look into its groups.
 
     With `row` that row of a stack alone is read, and no other group.
     """
@@ -214,7 +214,7 @@ def _tables(
 
 
 def row_values(entry: Any, rows: int) -> dict[str, Any]:
-    """Datasets (m,) beside a stack, one value a row: what NXdata has along its rows, and the sample's temperature."""
+    """Datasets (m,) of a stack, one value a row: what NXdata has along its rows, and the sample's temperature."""
     import h5py
 
     beside = {**entry.get("data", {}), "temperature": entry.get("sample/temperature")}
@@ -253,7 +253,7 @@ def _table(
 def _labels(data: Any, group: Any, root: Any, count: int, fallback: str) -> list[str]:
     """Labels of the columns of a two-dimensional array, from attributes of it, its group or the file.
 
-    A list longer than the array names the last columns (those before are the axes kept beside it); a name
+    A list longer than the array names the last columns (those before are the axes kept in other datasets); a name
     in parentheses ("ADC_02(It)") is the one that counts.
     """
     for holder in (data, group, root):

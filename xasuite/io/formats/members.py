@@ -57,7 +57,7 @@ def _inside(other: str, file: str, name: str) -> None:
 
 
 class Known:
-    """A group that knows the names of its members: what is absent is not looked for in the file."""
+    """A group that keeps the names of its members: what is absent is not looked for in the file."""
 
     def __init__(self, group: Any) -> None:
         self.group, self.names = group, frozenset(map(str, group))

@@ -47,7 +47,7 @@ ELEMENT = (
 )
 EDGE = ("edge/name", "edge", "absorbed_beam/edge")
 CALCULATED = "calculated"  # of older drafts: the contrary of is_experimental
-# Detectors: their group's name, and the channel's where it is another. The first form of NXxas speaks of beams and not
+# Detectors: their group's name, and the channel's where it is another. The first form of NXxas names beams and not
 # of chambers.
 DETECTORS = {
     **dict.fromkeys(("i0", "itrans", "ifluor", "iref", "irefer", "ir", "it"), ""),
@@ -172,7 +172,7 @@ def own_channels(entry: Any) -> dict[str, Array]:
 
 
 def own_facts(table: Table, entry: Any, row: int) -> None:
-    """What xasuite wrote beside the numbers, into a Table; `row` of a stack, -1 for a single spectrum."""
+    """What xasuite wrote besides the numbers, into a Table; `row` of a stack, -1 for a single spectrum."""
     at = "process/parameters" if "process/parameters" in entry else "xasuite"
     table.trusted, table.notes = True, []
     table.mu_expr = text(entry, f"{at}/mu_expression")

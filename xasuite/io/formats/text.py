@@ -215,7 +215,7 @@ def _hints(header: list[str]) -> str:
 
 
 def header_facts(table: Table, header: list[str]) -> None:
-    """Element, edge, edge energy and d-spacing where a header states them in so many words."""
+    """Element, edge, edge energy and d-spacing where a header states them."""
     from ...edges import is_element
 
     facts: dict[str, str] = {}

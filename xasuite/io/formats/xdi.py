@@ -1,7 +1,7 @@
 """XDI 1.0: a strict parser of its own, so that a message can name the line.
 
 The specification is XraySpectroscopy/XAS-Data-Interchange; what is an error and what a warning follows the
-verdicts published beside its invalid files: a broken header line or table row is an error, missing or odd
+verdicts published with its invalid files: a broken header line or table row is an error, missing or odd
 metadata is a note.
 """
 

@@ -7,7 +7,7 @@ import zipfile
 from typing import Any
 
 from ...errors import ReadError
-from .common import arrays, ifeffit_reduce, number, path_values, window
+from .common import arrays, demeter_version, ifeffit_reduce, number, path_values, window
 from .records import Project, ProjectData, ProjectFit, ProjectParameter, ProjectPath
 
 # Ifeffit's own function for the fitted background and its spaces
@@ -38,7 +38,9 @@ def read_text(archive: zipfile.ZipFile, member: str) -> str:
     """A member of the zip as text. Raises ReadError naming it."""
     try:
         return archive.read(member).decode("utf-8", "replace")
-    except (KeyError, zipfile.BadZipFile, OSError, EOFError) as exc:
+    except KeyError:
+        raise ReadError(f"{archive.filename}: the project does not hold its file {member}") from None
+    except (zipfile.BadZipFile, OSError, EOFError) as exc:
         raise ReadError(
             f"{archive.filename}: {member} cannot be read: {exc}; the project is damaged"
         ) from None
@@ -57,6 +59,7 @@ def _fit(archive: zipfile.ZipFile, key: str, name: str) -> ProjectFit:
     folder = f"fits/{key}"
     structure = _documents(archive, f"{folder}/structure.yaml")
     log = _documents(archive, f"{folder}/fit.yaml")[0] if f"{folder}/fit.yaml" in archive.namelist() else {}
+    demeter_version(str(log.get("fitenvironment", "")), name)
     by_larch = "larch" in str(log.get("fitenvironment", "")).lower()  # Demeter runs on either
     data = {
         g: _data(archive, f"{folder}/{g}.yaml", f"{name}, fit {key}", by_larch) for g in structure[1] or []

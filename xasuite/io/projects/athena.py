@@ -12,7 +12,7 @@ from ...edges import is_element
 from ...errors import ReadError
 from ..formats.athena import athena_records
 from ..table import unique
-from .common import arrays, ifeffit_reduce, number, window
+from .common import arrays, demeter_version, ifeffit_reduce, number, window
 from .records import Project, ProjectData
 
 _NO_SPECTRUM = {
@@ -26,6 +26,7 @@ _NO_SPECTRUM = {
 
 def read_prj(text: str, name: str) -> Project:
     """The groups of an Athena project with their settings. Raises ReadError for a damaged project, or one without a group."""
+    demeter_version(text[:600], name)
     groups: list[ProjectData] = []
     unread: dict[str, str] = {}
     by_larch = "Using Larch version" in text[:600]  # by Larch itself; Athena writes "and using Larch"

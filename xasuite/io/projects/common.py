@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,19 @@ def path_values(source: Any) -> dict[str, str]:
         if name and text and name not in out:
             out[name] = text
     return out
+
+
+def refuse_newer(name: str, program: str, version: str, limit: int) -> None:
+    """Raises ReadError for a project whose program is of a later version than is known, or of none."""
+    major = number(version.partition(".")[0])
+    if major is None or major >= limit:
+        raise ReadError(f"{name} is of {program} version {version}; versions below {limit} can be read")
+
+
+def demeter_version(text: str, name: str) -> None:
+    """Refuses a project that a text says to be of a newer Demeter, Athena or Artemis than 0.9, their last."""
+    if found := re.search(r"\b(Demeter|Athena|Artemis) (?:version )?(\d[\w.]*)", text):
+        refuse_newer(name, found[1], found[2], 1)
 
 
 def clamp(value: Any) -> int:

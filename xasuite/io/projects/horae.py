@@ -1,4 +1,4 @@
-"""Artemis projects of old (.apj, Horae): a zip of Perl records, FEFF files and logs. The Perl is read, never run."""
+"""Artemis projects of older versions (.apj, Horae): a zip of Perl records, FEFF files and logs. The Perl is read, never run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from ...errors import ReadError
 from ..formats.athena import perl_items
 from .artemis import read_text
-from .common import arrays, ifeffit_reduce, number, path_values, window
+from .common import arrays, demeter_version, ifeffit_reduce, number, path_values, window
 from .records import Project, ProjectData, ProjectFit, ProjectParameter, ProjectPath
 
 # Ifeffit's names of a path's values in the records
@@ -41,6 +41,7 @@ def read_apj(archive: zipfile.ZipFile, name: str) -> Project:
 
 def _fit(archive: zipfile.ZipFile, member: str, name: str) -> ProjectFit:
     text = read_text(archive, member)
+    demeter_version(text[:200], name)
     data: dict[str, ProjectData] = {}
     paths = []
     for key, args in _records(text):

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...constants import KTOE
 from ...errors import ReadError
-from .common import arrays, number, path_values, window
+from .common import arrays, number, path_values, refuse_newer, window
 from .records import Project, ProjectData, ProjectFit, ProjectParameter, ProjectPath
 
 _HEAD = "##LARIX:"
@@ -27,11 +27,7 @@ def read_larix(text: str, name: str) -> Project:
 
     Raises ReadError for a damaged session or one without a fit.
     """
-    version = number(text[len(_HEAD) :].split(None, 1)[0])
-    if version is None or version >= 2:
-        raise ReadError(
-            f"{name}: this Larix session is of version {text[len(_HEAD) : 40].split()[0]}; versions below 2 can be read"
-        )
+    refuse_newer(name, "Larix", "".join(text[len(_HEAD) : 80].split()[:1]), 2)
     symbols = _symbols(text, name)
     groups = {g: symbols[g] for g in _plain(symbols.get("_xasgroups", {})).values() if g in symbols}
     fits = []
@@ -114,11 +110,21 @@ def _path(p: dict[str, Any], label: str, where: str) -> ProjectPath:
         label=str(p.get("label")),
         data=label,
         values=values,
-        feff=_feff_dat(p.get("_feffdat", {}), f"{where}, path {p.get('label')}"),
+        feff=_feff(p, f"{where}, path {p.get('label')}"),
         reff=number(p.get("reff"), 0.0) or 0.0,
         degen=number(p.get("_feffdat", {}).get("degen"), 0.0) or 0.0,
         nleg=int(number(p.get("nleg"), 2.0) or 2),
     )
+
+
+def _feff(p: dict[str, Any], where: str) -> str:
+    """The feffNNNN.dat of a path. Raises ReadError where the session does not hold it."""
+    if not (d := p.get("_feffdat")):
+        raise ReadError(f"{where}: the session does not hold FEFF's result of this path")
+    try:
+        return _feff_dat(d, where)
+    except (KeyError, TypeError, ValueError) as exc:
+        raise ReadError(f"{where}: FEFF's result is damaged: {type(exc).__name__} {exc}") from None
 
 
 def _feff_dat(d: dict[str, Any], where: str) -> str:
@@ -130,7 +136,8 @@ def _feff_dat(d: dict[str, Any], where: str) -> str:
     found = re.search(r"feff(\d{4})\.dat", str(d.get("filename")))
     lines = [
         f" {d.get('title', '')}",
-        f" Gam_ch={d.get('gam_ch')} ",
+        *_potentials(d),
+        f" Gam_ch={d.get('gam_ch')} {d.get('exch') or 'H-L exch'}",
         f" Mu={d.get('vmu')} kf={_kf(d)} Vint={d.get('vint')} Rs_int= {d.get('rs_int')}",
         f" Path {int(found[1]) if found else 1}      icalc       2",
         " -----------------------------------------------------------------------",
@@ -145,6 +152,19 @@ def _feff_dat(d: dict[str, Any], where: str) -> str:
     lines.append("    k   real[2*phc]   mag[feff]  phase[feff] red factor   lambda     real[p]@#")
     lines += [" ".join(f"{v:.8e}" for v in row) for row in np.array(columns, float).T]
     return "\n".join(lines) + "\n"
+
+
+def _potentials(d: dict[str, Any]) -> list[str]:
+    """A line a potential: its number, atomic number, and its muffin-tin and Norman radii in A."""
+    rows = [_items(p) for p in _items(d.get("potentials"))] or [
+        [0, _items(_items(d.get("geom"))[0])[1], 0.0, 0.0]
+    ]
+    return [
+        f" Abs   Z={z} Rmt= {rmt} Rnm= {rnm} {d.get('shell') or 'K'} shell"
+        if number == 0
+        else f" Pot {number} Z={z} Rmt= {rmt} Rnm= {rnm}"
+        for number, z, rmt, rnm in rows
+    ]
 
 
 def _kf(d: dict[str, Any]) -> str:

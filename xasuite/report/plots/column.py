@@ -29,6 +29,11 @@ def undetermined(run: SeriesRun, name: str) -> Any:
     return out
 
 
+def logged_names(run: SeriesRun, against: str = "time") -> list[str]:
+    """What was logged and has values, without the abscissa itself."""
+    return [n for n in run.logged if n != against and run.table[n].notna().any()]
+
+
 def quantity_of(run: SeriesRun, name: str) -> Quantity:
     """What a column holds: its symbol, unit and the power of ten that it is drawn with."""
     import tomllib
@@ -36,7 +41,7 @@ def quantity_of(run: SeriesRun, name: str) -> Quantity:
     path, _, last = name.rpartition(".")
     if path:
         return quantity(last).within(path)
-    return shown_names(tomllib.loads(run.spec_text)).get(name) or quantity(name)
+    return run.logged.get(name) or shown_names(tomllib.loads(run.spec_text)).get(name) or quantity(name)
 
 
 def draw_column(axis: Any, run: SeriesRun, name: str, x: Array, along_time: bool) -> None:
@@ -55,7 +60,7 @@ def draw_column(axis: Any, run: SeriesRun, name: str, x: Array, along_time: bool
     err = table[f"{name}_err"].to_numpy(float) * scale if f"{name}_err" in table else np.full(y.shape, np.nan)
     lost = undetermined(run, name) & np.isfinite(y)
     good = np.isfinite(y) & ~lost & np.isfinite(x)
-    color = style.COLORS[0]
+    color = style.DATA if name in run.logged else style.COLORS[0]
     order = np.argsort(x[good], kind="stable")
     gx, gy, ge = x[good][order], y[good][order], np.nan_to_num(err[good][order])
     size = 8 if y.size < 150 else 2

@@ -29,6 +29,7 @@ KINDS: dict[str, str] = {
     "MCR": "components:mcr",
     "PeakFit": "components:peaks",
     "DBand": "components:dband",
+    "Modulation": "modulation:plot_modulation",
     "SeriesRun": "series:plot_parameters",
 }
 # What is drawn of a record that holds others

@@ -40,7 +40,7 @@ def xanes(
     energy_range: tuple[float, float] = (-25, 75),
     enlarged: tuple[float, float] = (-8, 24),
 ) -> Any:
-    """XANES, the edge enlarged beside it; with `times` coloured by time, else by sample."""
+    """XANES, the edge enlarged next to it; with `times` coloured by time, else by sample."""
     e0 = float(np.asarray(samples[0].norm.e0))
     with style.style() as plt:
         figure, (left, right) = plt.subplots(
@@ -71,7 +71,7 @@ def _colors(plt: Any, samples: Sequence[Sample], times: Sequence[float] | None) 
     if times is None:
         if len(samples) > len(style.COLORS):
             raise DataError(
-                f"{len(samples)} spectra cannot be told apart by colour; give times=, or fewer of them"
+                f"{len(samples)} spectra cannot be distinguished by colour; give times=, or fewer of them"
             )
         return style.COLORS[: len(samples)]
     if len(times) != len(samples):
@@ -110,7 +110,7 @@ def ft(
     first = samples[0].range
     weight, limits = first.kweight[-1] if kweight is None else kweight, k or first.k
     made = [transform_of(s, kweight=weight, k=limits) for s in samples]
-    # a few named curves are told apart by their order, many by their time
+    # a few named curves are distinguished by their order, many by their time
     shades = times if times is None or len(samples) > 8 else range(len(samples))
     with style.style() as plt:
         height = min(6.5, max(2.6, 0.55 * len(samples) + 0.8)) if stacked else 2.6

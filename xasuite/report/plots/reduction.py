@@ -77,7 +77,7 @@ def plot_normalized(normalized: Normalized) -> Any:
 
 
 def plot_background(chi: Chi, kweight: int = 2) -> Any:
-    """mu(E) with the background beside k-weighted chi(k) with the band of its noise; a stack's chi(k) alone."""
+    """mu(E) with the background, and next to it k-weighted chi(k) with the band of its noise; a stack's chi(k) alone."""
     if chi.chi.ndim > 1 or chi.energy is None or chi.mu is None or chi.bkg is None:
         with style.style() as plt:
             figure, ax = plt.subplots(figsize=(style.COLUMN, 2.6))

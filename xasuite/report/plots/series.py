@@ -11,30 +11,33 @@ import numpy as np
 
 from ...records import Array, Chi
 from . import series_xanes, style
-from .column import draw_column
+from .column import draw_column, logged_names
 
 if TYPE_CHECKING:
     from ..._series.record import SeriesRun
 
-WATERFALL = 16  # curves that can still be told apart
+WATERFALL = 16  # curves that can still be distinguished
 XANES = (-30.0, 90.0)  # eV from E(0.5)
 RMAX = 6.0  # A
 PANEL = 1.35  # inches, height of one parameter
+LOG_PANEL, LOG_WIDTH = 0.9, 0.9  # inches, of what was logged: below parameters, beside a map
 PAPER = ("parameters", "fits", "edge", "components", "chir_waterfall")  # also as PDF
 
 
-def plot_parameters(run: SeriesRun, names: Sequence[str] = (), against: str = "time") -> Any:
+def plot_parameters(run: SeriesRun, names: Sequence[str] = (), against: str = "") -> Any:
     """Parameters or columns against time (or another column), one panel each, with bands of one standard error.
 
-    Left out, N of every path that varies. Values that the fit does not determine are hollow and have no band; a
-    fit along time, where there is one, is the red line with its band.
+    Left out, N of every path that varies, and below what was logged, against the spec's `against`. Values that the fit
+    does not determine are hollow and have no band; a fit along time, where there is one, is the red line with its band.
     """
-    chosen = names or default_names(run)
+    against = against or run.against
+    chosen = names or [*default_names(run), *logged_names(run, against)]
     x, label = run.along(against)
+    heights = [LOG_PANEL if name in run.logged else PANEL for name in chosen]
     with style.style() as plt:
         figure, axes = plt.subplots(
-            len(chosen), 1, figsize=(style.DOUBLE * 0.6, 0.5 + PANEL * len(chosen)), sharex=True, squeeze=False,
-            layout="constrained",
+            len(chosen), 1, figsize=(style.DOUBLE * 0.6, 0.5 + sum(heights)), sharex=True, squeeze=False,
+            layout="constrained", height_ratios=heights,
         )  # fmt: skip
         for axis, name in zip(axes[:, 0], chosen, strict=True):
             draw_column(axis, run, name, x, against == "time")
@@ -119,7 +122,7 @@ def plot_waterfall(run: SeriesRun, what: str = "xanes", many: int = WATERFALL) -
 def plot_map(run: SeriesRun, what: str = "xanes", difference: bool = False) -> Any:
     """XANES or |chi(R)| as a map over the whole series; rows that were passed over are grey.
 
-    With `difference` the first row is subtracted: small changes on a large edge are seen.
+    With `difference` the first row is subtracted: small changes on a large edge are seen. What was logged stands beside it.
     """
     table = run.table
     rows = np.arange(len(table)) if len(table) <= 2000 else rows_shown(run, 2000)
@@ -130,7 +133,14 @@ def plot_map(run: SeriesRun, what: str = "xanes", difference: bool = False) -> A
         first = y[np.isfinite(y).all(axis=1)][0]
         y, label = y - first, f"{label} less the first"
     with style.style() as plt:
-        figure, axis = plt.subplots(figsize=(style.COLUMN * 1.25, 2.7), layout="constrained")
+        t = times[rows]
+        ascending = np.isfinite(t).all() and bool((np.diff(t) > 0).all())
+        beside = logged_names(run) if ascending else []
+        figure, axes = plt.subplots(
+            1, 1 + len(beside), figsize=(style.COLUMN * 1.25 + LOG_WIDTH * len(beside), 2.7), sharey=True, squeeze=False,
+            layout="constrained", width_ratios=[style.COLUMN * 1.25, *[LOG_WIDTH] * len(beside)],
+        )  # fmt: skip
+        axis = axes[0, 0]
         axis.set_facecolor("0.8")
         top = float(np.nanmax(np.abs(y))) if difference else float(np.nanpercentile(y, 99.8))
         limits = (
@@ -138,8 +148,7 @@ def plot_map(run: SeriesRun, what: str = "xanes", difference: bool = False) -> A
             if difference
             else {"vmin": 0, "vmax": top, "cmap": style.SEQUENTIAL}
         )
-        t = times[rows]
-        if np.isfinite(t).all() and (np.diff(t) > 0).all():
+        if ascending:
             mesh = axis.pcolormesh(x, t, y, shading="nearest", rasterized=True, **limits)
             axis.set_ylabel(time_label)
         else:
@@ -147,6 +156,9 @@ def plot_map(run: SeriesRun, what: str = "xanes", difference: bool = False) -> A
             axis.set_ylabel("Row")
         figure.colorbar(mesh, ax=axis, pad=0.02).set_label(label)
         axis.set(xlabel=xlabel)
+        for panel, name in zip(axes[0, 1:], beside, strict=True):
+            panel.plot(table[name].to_numpy(float)[rows], t, color=style.DATA, lw=0.8)
+            panel.set_title(run.logged[name].head)
     return figure
 
 
@@ -178,7 +190,8 @@ def plot_fits(run: SeriesRun, times: Sequence[float] | None = None) -> Any:
                 axis.axvspan(*span, color="0.94", lw=0, zorder=0)
                 axis.plot(r, parts[part, "chi"][at[row]], color=style.DATA, lw=1, label="data")
                 axis.plot(r, parts[part, "fit"][at[row]], color=style.FIT, lw=1, label="fit")
-            axes[0, column].set_title(f"{x[row]:.4g} {unit}")
+            logged = [f"{n} {run.table[n].iloc[row]:.3g} {q.unit}".rstrip() for n, q in run.logged.items()]
+            axes[0, column].set_title("\n".join([f"{x[row]:.4g} {unit}", *logged]))
         figure.supxlabel(style.R, fontsize=8)
         axes[0, 0].set(ylabel=style.chir_label(weight), xlim=(0, RMAX))
         axes[1, 0].set_ylabel(style.chir_label(weight, "real"))
@@ -191,7 +204,7 @@ def write_figures(run: SeriesRun, folder: str | Path) -> list[Path]:
     folder = Path(folder) / "figures"
     wanted: dict[str, Callable[[], Any]] = {"parameters": lambda: plot_parameters(run)}
     varied = [p["name"] for p in run.parameters if p["vary"]]
-    wanted["parameters_all"] = lambda: plot_parameters(run, varied)
+    wanted["parameters_all"] = lambda: plot_parameters(run, [*varied, *logged_names(run, run.against)])
     if any(c.startswith("E(") for c in run.table.columns):
         wanted["edge"] = lambda: series_xanes.plot_edges(run)
     if run.components:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...records import Array
 from . import style
-from .column import draw_column, set_limits
+from .column import draw_column, logged_names, set_limits
 
 if TYPE_CHECKING:
     from ..._series.record import SeriesRun
@@ -19,24 +19,29 @@ if TYPE_CHECKING:
     from ...xanes.valence import Calibration
 
 
-def plot_edges(run: SeriesRun, calibration: Calibration | None = None) -> Any:
-    """E(f) against time with the error of noise; below it the valence with its error and interval.
+def plot_edges(run: SeriesRun, calibration: Calibration | None = None, against: str = "") -> Any:
+    """E(f) with the error of noise, the valence with its error and interval, and what was logged, against time.
 
-    The valence is the run's own ([series.valence]), or read off a calibration given here, which must be at an E(f) of
+    `against` names another column; left out, the spec's. The valence is the run's own ([series.valence]), or read off a calibration given here, which must be at an E(f) of
     the run, of its element, and on its energy scale. Raises CalibrationError.
     """
     names = [c for c in run.table.columns if c.startswith("E(") and c.endswith(")")]
-    x, label = run.along()
+    against = against or run.against
+    x, label = run.along(against)
+    logged = logged_names(run, against)
     valence = valence_along(run, calibration) if calibration is not None else own_valence(run)
-    count = len(names) + bool(valence)
+    count = len(names) + bool(valence) + len(logged)
     with style.style() as plt:
         figure, axes = plt.subplots(
             count, 1, figsize=(style.COLUMN * 1.2, 0.5 + 1.6 * count), sharex=True, squeeze=False, layout="constrained"
         )  # fmt: skip
-        for axis, name in zip(axes[:, 0], names, strict=False):
-            draw_column(axis, run, name, x, True)
+        panels = iter(axes[:, 0])
+        for name in names:
+            draw_column(next(panels), run, name, x, against == "time")
         if valence:
-            _valence(axes[-1, 0], x, valence)
+            _valence(next(panels), x, valence)
+        for name in logged:
+            draw_column(next(panels), run, name, x, against == "time")
         axes[-1, 0].set_xlabel(label)
         figure.suptitle(run.kind, x=0.99, ha="right", fontsize=style.SMALL, color="0.4")
     return figure
@@ -69,7 +74,8 @@ def valence_along(run: SeriesRun, calibration: Calibration) -> dict[str, Array]:
 def _valence(axis: Any, x: Array, valence: Mapping[str, Array]) -> None:
     value, error = valence["valence"], valence["valence_err"]
     low, high = valence["valence_low"], valence["valence_high"]
-    good = np.isfinite(value) & np.isfinite(x)
+    good = np.argsort(x, kind="stable")
+    good = good[np.isfinite(value[good]) & np.isfinite(x[good])]
     color = style.COLORS[0]
     axis.fill_between(x[good], low[good], high[good], color="0.9", lw=0, label="95 % interval")
     axis.fill_between(
@@ -80,14 +86,14 @@ def _valence(axis: Any, x: Array, valence: Mapping[str, Array]) -> None:
     known = np.isfinite(low[good]).any()
     ends = (low, high) if known else (value - error, value + error)
     set_limits(axis, np.concatenate([e[good] for e in ends]))
-    if not known and good.any():
+    if not known and good.size:
         axis.set_title("too few standards for an interval", loc="left", fontsize=style.SMALL)
     if known:
         axis.legend(loc="best", fontsize=style.SMALL)
 
 
 def plot_components(run: SeriesRun, found: MCR | Combination | None = None) -> Any:
-    """Spectra of the components, and their fractions against time.
+    """Spectra of the components, and their fractions against time with what was logged below.
 
     Bands are what the rotation leaves open (MCR-ALS) or standard errors (linear combination). They are the run's own
     ([series.components]), or `found` in `run.normalized`, a row for each row with a spectrum. Raises SeriesError when
@@ -110,7 +116,12 @@ def plot_components(run: SeriesRun, found: MCR | Combination | None = None) -> A
     x, label = run.along()
     measured = facts["method"] != "MCR-ALS"
     with style.style() as plt:
-        figure, (left, right) = plt.subplots(1, 2, figsize=(style.DOUBLE, 2.7), layout="constrained")
+        logged = logged_names(run)
+        figure, panels = plt.subplot_mosaic(
+            [["spectra", "fractions"], *(["spectra", n] for n in logged)], figsize=(style.DOUBLE, 2.7 + 0.8 * len(logged)),
+            layout="constrained", height_ratios=[2.0, *[1.0] * len(logged)],
+        )  # fmt: skip
+        left, right = panels["spectra"], panels["fractions"]
         for i, name in enumerate(facts["names"]):
             color = style.COLORS[i % len(style.COLORS)]
             left.plot(
@@ -133,7 +144,11 @@ def plot_components(run: SeriesRun, found: MCR | Combination | None = None) -> A
         left.legend(loc="lower right")
         left.set_title(f"{facts['method']}, RMS {facts['rms']:.4f}", loc="left")
         left.ticklabel_format(axis="x", useOffset=False)
-        right.set(xlabel=label, ylabel="Fraction", ylim=(-0.04, 1.06))
+        for name in logged:
+            panels[name].sharex(right)
+            draw_column(panels[name], run, name, x, True)
+        panels[logged[-1] if logged else "fractions"].set_xlabel(label)
+        right.set(ylabel="Fraction", ylim=(-0.04, 1.06))
         right.set_title(
             "bands: standard errors" if measured else "bands: rotations that fit as well", loc="left"
         )

@@ -14,7 +14,7 @@ COLUMN = 3.35  # inches, one column (85 mm)
 DOUBLE = 7.0  # inches, two columns (178 mm)
 DATA = "black"
 FIT = "#D00000"
-# Okabe and Ito's palette, told apart by all common kinds of colour vision
+# Okabe and Ito's palette, distinguished by all common kinds of colour vision
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999", "#F0E442")
 SEQUENTIAL = "viridis"
 ALONG, ALONG_END = "plasma", 0.82  # curves along a series: no yellow, which is lost on white

@@ -1,4 +1,4 @@
-"""Figures of computed XANES: beside a measurement, candidates in the style of a stack, and structure fits."""
+"""Figures of computed XANES: with a measurement, candidates in the style of a stack, and structure fits."""
 
 from __future__ import annotations
 

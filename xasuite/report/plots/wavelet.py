@@ -91,7 +91,7 @@ def plot_wavelets(
     k : range of the k axis; by default that of the windows.
     columns : maps a row, by default up to three.
     each : scale every map to its own maximum, written in its corner, where a shared scale would hide all but one
-        (a foil beside single sites).
+        (a foil next to single sites).
 
     Raises DataError when there is none, or for a stack (see `plot_film`).
     """

@@ -152,7 +152,7 @@ def _unknown(axes: Any, p: Prediction, color: str) -> None:
 
 
 def _labels(axes: Any, shown: Sequence[Standard]) -> None:
-    """Names beside the points, left and right in turn; of many standards numbers, with a key beside."""
+    """Names beside the points, left and right in turn; of many standards numbers, with a key next to the axes."""
     left, right = axes.get_xlim()
     offset = 0.015 * (right - left)
     numbered = len(shown) > MANY
