@@ -10,7 +10,7 @@ import pytest
 
 from xasuite import reduce
 from xasuite.constants import ETOK
-from xasuite.exafs.budget import Absorption, GivenChi
+from xasuite.exafs.budget import Absorption, GivenChi, Spectra
 from xasuite.exafs.budget.floors import ELONGATION, changeable, changes
 from xasuite.exafs.model import FitRange, Model, Parameter, PathModel
 from xasuite.expressions import parse
@@ -46,9 +46,9 @@ def test_rows_together_that_share_nothing_have_the_budgets_of_each_alone() -> No
         own = alone.row(path.data).paths[0]
         for quantity in ("s02", "e0", "r", "sigma2"):
             a, b = getattr(path, quantity), getattr(own, quantity)
-            # both end within 1e-4 standard errors of a minimum
+            # both end within 1e-4 standard errors of a minimum; the edge step is split into two parts, and N is not linear in it
             assert a.value == pytest.approx(b.value, abs=1e-3 * b.stderr)
-            assert dict(a.parts) == pytest.approx(dict(b.parts), rel=2e-3)
+            assert dict(a.parts) == pytest.approx(dict(b.parts), rel=5e-3)
 
 
 def test_what_rows_together_share_is_wrong_in_both_alike() -> None:
@@ -66,21 +66,31 @@ def test_what_rows_together_share_is_wrong_in_both_alike() -> None:
     assert a["theory"] == pytest.approx(b["theory"], rel=0.1)
 
 
-def test_rows_of_one_beamline_share_its_energy_scale() -> None:
+def test_what_rows_share_and_what_each_has_of_its_own() -> None:
     (path,) = find_paths("Cu", absorber="Cu", radius=2.6)
     model = Model(
-        (Parameter("s02", 0.9),),
-        tuple(PathModel(f"{row}/Cu", path, parse(12.0), parse("s02")) for row in "abc"),
+        (Parameter("s02", 0.9, vary=False), Parameter("ss", 0.01)),
+        tuple(PathModel(f"{row}/Cu", path, parse(12.0), parse("s02"), sigma2=parse("ss")) for row in "abc"),
         FitRange((3, 12), (1, 3)),
     )
-    found = [c for cause, c in changes(model, {}, 0.004, (0, 1, 0)) if cause == "energy scale"]
-    assert [{name for name, size in c.items() if size} for c in found] == [
-        {"changed_n_0", "changed_n_2", "changed_r_0", "changed_r_2"},
-        {"changed_n_1", "changed_r_1"},
+    sources = (GivenChi(np.zeros(2), np.zeros((1, 2))),) * 3
+    spectra = Spectra(
+        model, sources, (0, 1, 2), {"edge step": 0.05}, own_step=0.03, energy_scale=0.004, beamline=(0, 1, 0)
+    )
+    found: dict[str, list[dict[str, float]]] = {}
+    for cause, change in changes(spectra):
+        found.setdefault(cause, []).append(change)
+    assert [sorted(c) for c in found["energy scale"]] == [
+        ["changed_n_0", "changed_n_2", "changed_r_0", "changed_r_2"],
+        ["changed_n_1", "changed_r_1"],
     ]
     # one path of three rows: its potentials are wrong in all three alike
-    others = [c for cause, c in changes(model, {}, 0.0, (0, 1, 0)) if cause == "potentials"]
-    assert [sorted(c) for c in others] == [[f"changed_{q}_{i}" for i in range(3)] for q in ("r", "sigma2")]
+    assert [sorted(c) for c in found["potentials"]] == [
+        [f"changed_{q}_{i}" for i in range(3)] for q in ("n", "r", "sigma2")
+    ]
+    common, *own = found["edge step"]
+    assert [*common.values()] == pytest.approx([0.04] * 3)
+    assert own == [{f"changed_n_{i}": 0.03} for i in range(3)]
 
 
 def test_a_third_cumulant_of_the_model_is_not_doubted() -> None:

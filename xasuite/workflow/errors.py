@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -34,7 +35,7 @@ from ..notices import warn
 from ..records import Chi, Normalized
 from ..reduce.autobk_matrices import Settings
 from ..reduce.corrections import Geometry, amplitude_error
-from ..reduce.edge_step import GIVEN_RANGES, edge_step_error
+from ..reduce.edge_step import GIVEN_RANGES, GIVEN_RANGES_RATIO, edge_step_error
 from ..simulate.cluster import rest
 from ..specs.load import LoadedSpec
 from ..specs.schema import Errors, Spec
@@ -225,6 +226,8 @@ def spectra_of(
         sources=tuple(_source(loaded, own, name, group, how) for own, name, group in found),
         owner=sets.owner,
         steps=_steps(loaded, data, foil),
+        # of a ratio of two steps, each has its share
+        own_step=max(_edge_step(d, d) for d in data) / math.sqrt(2),
         energy_scale=ENERGY_SCALE if how.energy_scale is None else how.energy_scale,
         beamline=_beamlines(loaded, [group[0].label for group in groups]),
     )
@@ -241,14 +244,7 @@ def _steps(
     loaded: LoadedSpec, data: Sequence[Normalized | Chi], foil: Normalized | Chi | None
 ) -> dict[str, float]:
     """What is known of the amplitudes' scale, by cause: relative standard errors."""
-
-    def edge_step(one: Normalized | Chi) -> float:
-        # how the spectrum behind a chi(k) file was normalised is not known: as an analyst would
-        if isinstance(one, Chi):
-            return GIVEN_RANGES
-        return float(np.max(edge_step_error(one, None if isinstance(foil, Chi) else foil)))
-
-    steps = {EDGE_STEP: max(map(edge_step, data))}
+    steps = {EDGE_STEP: max(_edge_step(d, None if isinstance(foil, Chi) else foil) for d in data)}
     if isinstance(foil, Chi):
         steps[EDGE_STEP] = float(np.hypot(steps[EDGE_STEP], GIVEN_RANGES))
     dead = max(float(d.meta.get("deadtime_err", 0.0)) for d in data)
@@ -258,6 +254,16 @@ def _steps(
     if geometry is not None:
         steps["over-absorption"] = max(amplitude_error(geometry, d.element, d.edge) for d in data)
     return steps
+
+
+def _edge_step(data: Normalized | Chi, other: Normalized | Chi | None = None) -> float:
+    """The relative error of an edge step, or of its ratio to another's.
+
+    How the spectrum behind a chi(k) file was normalised is not known: as an analyst would.
+    """
+    if isinstance(data, Chi):
+        return GIVEN_RANGES_RATIO if other is data else GIVEN_RANGES
+    return float(np.max(edge_step_error(data, other if isinstance(other, Normalized) else None)))
 
 
 def _geometry(loaded: LoadedSpec) -> Geometry | None:

@@ -6,11 +6,14 @@ they come from are in docs/decisions/error_budget.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator
 from dataclasses import replace
 
 from ...expressions import Expression, parse
 from ..model import Model, Parameter, PathModel
+from .record import EDGE_STEP
+from .spectra import Spectra
 
 # potentials against potentials, for a shell whose amplitude is carried over from another compound's; R in A, sigma2 in A^2
 AMPLITUDE, DISTANCE, DISORDER = 0.063, 0.001, 0.45e-3
@@ -62,29 +65,22 @@ def changeable(model: Model) -> Model:
     return replace(model, paths=tuple(path(i, p) for i, p in enumerate(model.paths)))
 
 
-def changes(
-    model: Model, steps: Mapping[str, float], energy_scale: float, beamline: Sequence[int]
-) -> Iterator[Change]:
-    """The changes, each by one standard error.
-
-    Parameters
-    ----------
-    model : Model
-    steps : mapping
-        By cause, the relative standard error of all amplitudes, such as that of the edge step.
-    energy_scale : float
-        That of E - E0; 0 where the scale is exact.
-    beamline : sequence of int
-        Of each path: those of one beamline have one energy scale.
-    """
+def changes(spectra: Spectra) -> Iterator[Change]:
+    """The changes of a model, each by one standard error."""
+    model, scale = spectra.model, spectra.energy_scale
     amplitudes = [_name("n", i) for i in range(len(model.paths))]
-    for cause, size in steps.items():
-        yield cause, dict.fromkeys(amplitudes, size)
-    for one in dict.fromkeys(beamline) if energy_scale > 0 else ():
+    several = len(spectra.sources) > 1
+    for cause, size in spectra.steps.items():
+        own = min(spectra.own_step, size) if several and cause == EDGE_STEP else 0.0
+        yield cause, dict.fromkeys(amplitudes, math.sqrt(size**2 - own**2))
+        for one in dict.fromkeys(spectra.owner) if own > 0 else ():
+            yield cause, {amplitudes[i]: own for i, owner in enumerate(spectra.owner) if owner == one}
+    beamline = [spectra.beamline[owner] if spectra.beamline else 0 for owner in spectra.owner]
+    for number in dict.fromkeys(beamline) if scale > 0 else ():
         # E - E0 off by x: k by x / 2, R by -x / 2; the edge step and the amplitude by 2 x (measured)
-        own = [i for i, b in enumerate(beamline) if b == one]
-        far = {_name("r", i): 0.5 * energy_scale * model.paths[i].feff.reff for i in own}
-        yield "energy scale", dict.fromkeys((amplitudes[i] for i in own), 2 * energy_scale) | far
+        at = [i for i, b in enumerate(beamline) if b == number]
+        far = {_name("r", i): 0.5 * scale * model.paths[i].feff.reff for i in at}
+        yield "energy scale", dict.fromkeys((amplitudes[i] for i in at), 2 * scale) | far
     varied = {q.name for q in model.params if q.vary or q.expr is not None}
     freed = {q.name for q in model.params if q.name.startswith(_FREED)}
     # several data sets may have one path, whose potentials are wrong in all of them alike

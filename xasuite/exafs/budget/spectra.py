@@ -139,13 +139,15 @@ class Spectra:
 
     `model` has paths of the data sets number `owner` (np,), all of the first where it is left out. `steps` are, by cause,
     the relative errors of all amplitudes, such as that of the edge step (of its ratio to the foil's where one is inherited);
-    `energy_scale` is that of E - E0, common to the data sets of one `beamline` (a number for each; left out, all are of one).
+    `own_step` is the part of the edge step's error that each of several data sets has of its own. `energy_scale` is the
+    error of E - E0, common to the data sets of one `beamline` (a number for each; left out, all are of one).
     """
 
     model: Model
     sources: tuple[Source, ...]
     owner: tuple[int, ...] = ()
     steps: Mapping[str, float] = field(default_factory=dict)
+    own_step: float = 0.0
     energy_scale: float = 0.0
     beamline: tuple[int, ...] = ()
 
@@ -153,11 +155,6 @@ class Spectra:
         # what is known of a path is known of its values, not of the changed ones of a floor
         object.__setattr__(self, "model", with_bound(self.model))
         object.__setattr__(self, "owner", self.owner or (0,) * len(self.model.paths))
-
-    @property
-    def beamline_of_path(self) -> tuple[int, ...]:
-        """The beamline of each path's data set."""
-        return tuple(self.beamline[i] if self.beamline else 0 for i in self.owner)
 
     @property
     def kmax(self) -> float:

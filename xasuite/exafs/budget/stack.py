@@ -182,7 +182,7 @@ def _shifts(spectra: Spectra, held: Mapping[str, Foil]) -> tuple[Array, list[tup
     unchanged = values | dict.fromkeys(changed_names(spectra.model), 0.0)
     each: list[Change] = [("", {}), ("cumulant", ANHARMONIC)]
     each += [("foil", {name: values[name] + foil.error}) for name, foil in held.items()]
-    each += changes(spectra.model, spectra.steps, spectra.energy_scale, spectra.beamline_of_path)
+    each += changes(spectra)
     numbers = np.array([[*(unchanged | change).values()] for _, change in each])
     fitter = Fitter.of(spectra.model, spectra.owner, model, unchanged)
     m = len(start.values)
