@@ -104,7 +104,7 @@ def bundle(
     licence : str
         Of data whose spec states none: an SPDX identifier (CC-BY-4.0) or an address.
     data_root : str or Path, optional
-        Where data are looked for beside the specs' folders; left out, XASUITE_DATA.
+        Where data are looked for, in addition to the specs' folders; left out, XASUITE_DATA.
     figures : bool
         Make the figures.
     progress : callable, optional
@@ -186,7 +186,7 @@ def _of_path(path: Path) -> Iterator[tuple[LoadedSpec, dict[str, Any] | None]]:
         return
     for found in find_inputs([path]):
         if found.name != "result.json":
-            continue  # a series beside fits
+            continue  # a series among the fits
         document = read_result(found)
         spec = Path(document["spec"])
         if not spec.is_file():
