@@ -28,9 +28,9 @@ from ..records.quantities import Quantity, quantity
 from ..records.table import Presented, Table, plain
 from ..specs.load import LoadedSpec
 from ..specs.schema import Errors
+from .budgets import spectra_of
 from .closure import QUANTITIES
 from .drawn import PROGRAMS, Drawn, Source
-from .errors import spectra_of
 from .resolve import Context, reduce_row, reduction_of, resolve_model
 
 NOISES = (3e-4, 2e-3)

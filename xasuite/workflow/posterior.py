@@ -13,14 +13,14 @@ import numpy as np
 
 from ..errors import SpecError
 from ..exafs.budget import Spectra, budgets
-from ..exafs.posterior import LONG_ENOUGH, sample, space
 from ..exafs.result import Value
+from ..exafs.sampling import LONG_ENOUGH, sample, space
 from ..records import Array
 from ..records.quantities import Quantity
 from ..records.table import Entry, Presented, Table, finite
 from ..specs.load import LoadedSpec, as_loaded
 from ..specs.schema import Errors, Spec
-from .errors import Conditions, Under, unbudgeted
+from .budgets import Conditions, Under, unbudgeted
 from .fits import Progress, Row, fit_rows, silent
 from .resolve import CLOSURE, Context, resolve_spec
 

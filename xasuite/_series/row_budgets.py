@@ -22,7 +22,7 @@ from ..notices import collected, warn
 from ..records import OK, Array, Normalized
 from ..specs.schema import Errors
 from ..specs.series import SECONDS
-from ..workflow.errors import Conditions, unbudgeted
+from ..workflow.budgets import Conditions, unbudgeted
 from ..workflow.resolve import Context
 from .columns import NO_FIT, Columns, columns_of, fitted_names
 from .fitting import fixed, with_kmax
