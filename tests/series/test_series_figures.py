@@ -168,3 +168,22 @@ def test_a_wrong_column_is_a_mistake_of_the_spec(make_series, choice, units, sai
 
     with pytest.raises(SpecError, match=said):
         load_spec(with_log(make_series, choice=choice, units=units), SeriesSpec)
+
+
+def test_modulation_of_a_finished_series(logged, capsys):
+    """The command on the folder gives what Python gives of the run's chi(k) and spectra; R grows: the drift is taken off."""
+    import json
+
+    import xasuite as xs
+    from xasuite.cli import main
+
+    for kind, rows in (("chi", logged.chi), ("xanes", logged.normalized)):
+        assert rows.status == ("ok",) * 6
+        found = xs.phase_sensitive(rows, period=1080)
+        with pytest.raises(SystemExit) as caught:
+            main(["modulation", str(logged.path.parent), "--period", "1080", "--kind", kind, "--json"])
+        assert not caught.value.code
+        document = json.loads(capsys.readouterr().out)
+        assert document == found.to_dict()
+        assert document["facts"]["Periods"] == "2 of 1080 s from 0 s on, 6 rows"
+        assert np.isfinite(found.amplitude).all()
