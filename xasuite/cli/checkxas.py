@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from ._xanes import MU
 from .common import ABSORPTION_EDGE, ELEMENT, ENERGY, I0, JSON, UNITS, present
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def checkxas(
     target: str = typer.Argument(
         help="A file of scans, or results: a fit's folder or result.json, a series' folder or series.h5."
     ),
-    mu: str | None = typer.Option(None, "--mu", help='Arithmetic over channels, such as "ln(i0/it)".'),
+    mu: str | None = MU,
     i0: str | None = I0,
     energy: str | None = ENERGY,
     units: str | None = UNITS,
