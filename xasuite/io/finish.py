@@ -265,6 +265,10 @@ def _element(raw: _Raw, mu: str, element: str, edge: str) -> tuple[str, str]:
     if element and not is_element(element):
         raise ReadError(f"{what}: element {element!r} is none")
     jump = raw.jump(mu)
+    alone = edges.lone_point(energy, raw.values(mu))
+    glitch = f"the point at {alone:.1f} eV is a glitch, larger than the edge" if alone else ""
+    if glitch:
+        notes.append(f"{glitch}; drop it (deglitch = [{alone:.1f}])")
     if not (element and edge):
         hints = [table.hints, table.label, *names.emission_elements(list(raw.channels)), mu.replace("_", " ")]
         best, note = edges.guess(energy, jump, table.e0, " ".join(hints), element)
@@ -275,7 +279,7 @@ def _element(raw: _Raw, mu: str, element: str, edge: str) -> tuple[str, str]:
     _note_of_name(raw, element, edge, jump)
     line, clear = tabulated(element, edge), jump.quality >= edges.MIN_QUALITY
     if raw.asked.element or raw.asked.edge:
-        _refuse_another(what, energy, jump, element, edge, line)
+        _refuse_another(what, energy, jump, element, edge, line, glitch)
     if line is None:
         notes.append(f"{element} has no {edge} edge")
     elif not energy[0] < line < energy[-1]:
@@ -302,12 +306,14 @@ def _note_of_name(raw: _Raw, element: str, edge: str, jump: edges.Jump) -> None:
 
 
 def _refuse_another(
-    what: str, energy: Array, jump: edges.Jump, element: str, edge: str, line: float | None
+    what: str, energy: Array, jump: edges.Jump, element: str, edge: str, line: float | None, glitch: str
 ) -> None:
     """Raises ReadError where the user's element and edge are not those of a clear jump of mu."""
     if line is None:
         raise ReadError(f"{what}: {element} has no {edge} edge")
     if jump.quality >= evidence.SURE and abs(jump.energy - line) > FAR:
+        if glitch:
+            raise ReadError(f"{what}: {glitch}; delete its row, and read the file again")
         best, _ = edges.guess(energy, jump, 0.0, "", "")
         seen = f", as of {best.element} {best.edge}" if best else ""
         raise ReadError(

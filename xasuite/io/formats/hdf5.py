@@ -22,7 +22,7 @@ from .nxxas import plain, text
 
 MAX_GROUPS = 200_000
 MAX_DEPTH = 12
-# A damaged file can hang libhdf5. Honest ones are read at 50 MB/s and more, on a busy machine at a fifth of that
+# A damaged file can hang libhdf5. Undamaged ones are read at 50 MB/s and more, on a busy machine at a fifth of that
 LEAST_SECONDS, SECONDS_PER_BYTE = 15.0, 1e-7
 # what h5py raises for damage
 _DAMAGED = (
