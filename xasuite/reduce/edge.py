@@ -179,7 +179,7 @@ def _maxima(spectrum: Spectrum) -> Array:
     chosen = np.asarray(energy[steepest(energy, mu, name_of(spectrum))])
     out = chosen.copy()
     for e0 in np.unique(chosen):
-        width = core_width(spectrum.element, spectrum.edge) or e0 / _WIDTH_RATIO
+        width = (core_width(spectrum.element, spectrum.edge) or e0 / _WIDTH_RATIO) / 2
         if not coarse(energy, e0, width):
             continue
         at = np.flatnonzero(chosen == e0)

@@ -1,7 +1,7 @@
 """Whether E0 lies on the main rise of mu where the edge is sampled coarsely, and where it is if not.
 
-The steepest point is looked for point by point: where the points are farther apart than the core hole is wide, the edge has
-too few of them to be chosen, and noise or structure in a denser part of the scan is. Means of mu over even windows of
+The steepest point must have neighbours that are steep as well. Three such points span two steps: where a step is more than half
+of the core hole's width, the edge may not hold them, and noise or structure in a denser part of the scan is taken. Means of mu over even windows of
 energy do not depend on how the points lie.
 """
 

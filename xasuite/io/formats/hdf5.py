@@ -105,7 +105,12 @@ def _exact(visit: Visit, only: str, tables: list[Table]) -> None:
 
 
 def _visit(
-    group: Any, path: str, tables: list[Table], visit: Visit, row: int | None = None, above: Known | None = None
+    group: Any,
+    path: str,
+    tables: list[Table],
+    visit: Visit,
+    row: int | None = None,
+    above: Known | None = None,
 ) -> None:
     """Take up this group when it holds an axis of energies and data, else look into its groups.
 
