@@ -37,7 +37,7 @@ def measured(spec: str) -> dict[str, Any]:
     from xasuite.exafs.fit import fit_chi
     from xasuite.references import fits_dir
     from xasuite.specs import load_spec
-    from xasuite.workflow.errors import budgeted
+    from xasuite.workflow.budgets import budgeted
     from xasuite.workflow.resolve import Context, resolve_spec
 
     context = Context()

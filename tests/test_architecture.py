@@ -38,6 +38,7 @@ LEVELS = [
     {"workflow"},
     {"_series"},
     {"report"},
+    {"deposit"},
     {"explorer"},
     {"cli"},
 ]

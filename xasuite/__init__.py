@@ -52,6 +52,7 @@ _PUBLIC: dict[str, str] = {
     "save_spec": "xasuite.workflow.save",
     "fit": "xasuite.workflow",
     "reproduce": "xasuite.workflow:reproduce_specs",
+    "bundle": "xasuite.deposit",
     "valence": "xasuite.workflow.valence:run_valence",
     "series": "xasuite._series",
     "open_series": "xasuite._series:open_run",
@@ -62,7 +63,19 @@ _PUBLIC: dict[str, str] = {
 }
 
 # Rooms whose functions are called by their full name: xs.simulate.spectrum, xs.xanes.edge_energy.
-_ROOMS = ("exafs", "feff", "io", "reduce", "report", "simulate", "specs", "theory", "workflow", "xanes")
+_ROOMS = (
+    "deposit",
+    "exafs",
+    "feff",
+    "io",
+    "reduce",
+    "report",
+    "simulate",
+    "specs",
+    "theory",
+    "workflow",
+    "xanes",
+)
 
 __all__ = ["__version__", *_PUBLIC, *_ROOMS]
 

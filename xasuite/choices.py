@@ -15,7 +15,6 @@ Align = Literal["auto", "reference", "mu", "none"]
 PathValue = Literal["n", "s02", "e0", "deltar", "sigma2", "third", "fourth", "ei", "dphase"]
 
 WINDOWS: tuple[str, ...] = get_args(Window)
-BACKGROUND_KWEIGHTS: tuple[int, ...] = get_args(BackgroundKWeight)
 BACKGROUNDS: tuple[str, ...] = get_args(Background)
 # points clamped at either end of the background, as Larch and Athena have them
 NCLAMP: dict[str, int] = {"autobk": 3, "ifeffit": 5}

@@ -48,6 +48,16 @@ def atomic_mass(symbol: str) -> float:
 
 
 @lru_cache(maxsize=1)
+def _by_number() -> dict[int, str]:
+    return {int(z): str(symbol) for z, symbol in _rows("select atomic_number, element from elements")}
+
+
+def element_of(number: int, otherwise: str = "") -> str:
+    """The symbol of an atomic number; `otherwise` where there is none."""
+    return _by_number().get(number, otherwise)
+
+
+@lru_cache(maxsize=1)
 def table() -> tuple[Edge, ...]:
     """All K, L and M edges of xraydb, from 100 eV up."""
     rows = _rows("select element, iupac_symbol, absorption_edge from xray_levels")

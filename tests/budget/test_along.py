@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xasuite._series.budget import spread_rows
+from xasuite._series.row_budgets import spread_rows
 from xasuite.exafs.budget import Budget, carry, combined
 
 N_DRAWS, NOISE, OWN = 40, 0.02, 0.03

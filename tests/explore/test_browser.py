@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,21 +14,10 @@ import numpy as np
 import pytest
 
 pytest.importorskip("bokeh", reason="needs the extra xasuite[explore]")
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("chromium") and shutil.which("chromedriver")),
-    reason="needs chromium and chromedriver (apt-get install chromium chromium-driver)",
-)
 
-from .test_page import scan  # noqa: E402, F401
+from .browser import DEEP, R_DATA, READY, chromium, click, drag, model, needs_chromium, plot, put, wait
 
-ARGUMENTS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1280,720", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",
-)  # fmt: skip
-READY = (
-    "return window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].get_model_by_name('r-data') != null"
-)
-R_DATA = "return Array.from(Bokeh.documents[0].get_model_by_name('r-data').get_array('data'))"
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +26,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(scan: Path, target: Path) -> Iterator[str]:  # noqa: F811
+def address(scan: Path, target: Path) -> Iterator[str]:
     """A running server's address, in a thread of its own."""
     from xasuite.explorer import page_maker
     from xasuite.explorer.server import serving
@@ -48,69 +37,11 @@ def address(scan: Path, target: Path) -> Iterator[str]:  # noqa: F811
 
 @pytest.fixture(scope="module")
 def driver(address: str) -> Iterator[Any]:
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium")
-    for argument in ARGUMENTS:
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    browser = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    browser = chromium()
     browser.get(address)
     wait(lambda: browser.execute_script(READY))
     yield browser
     browser.quit()
-
-
-# Bokeh draws into nested shadow roots, which a selector does not enter
-DEEP = """
-function deep(root, test) {
-  for (const el of root.querySelectorAll('*')) {
-    if (test(el)) return el;
-    const inner = el.shadowRoot && deep(el.shadowRoot, test);
-    if (inner) return inner;
-  }
-  return null;
-}
-"""
-
-
-def click(driver: Any, label: str) -> None:
-    """Click the button with that label."""
-    found = driver.execute_script(
-        DEEP + "const b = deep(document, e => e.tagName === 'BUTTON' && e.textContent.trim() === arguments[0]);"
-        "if (b) b.click(); return b !== null;", label
-    )  # fmt: skip
-    assert found, f"no button {label}"
-
-
-def model(driver: Any, name: str, what: str) -> Any:
-    """A property of a model of the page."""
-    return driver.execute_script(f"return Bokeh.documents[0].get_model_by_name('{name}').{what}")
-
-
-def put(driver: Any, name: str, what: str, value: Any) -> None:
-    """Set a property of a model, as a widget does."""
-    driver.execute_script(f"Bokeh.documents[0].get_model_by_name('{name}').{what} = arguments[0]", value)
-
-
-def plot(driver: Any, name: str) -> Any:
-    """The element of a plot."""
-    return driver.execute_script(
-        DEEP + "const id = Bokeh.documents[0].get_model_by_name(arguments[0]).id;"
-        "const v = Bokeh.index.find_one_by_id ? Bokeh.index.find_one_by_id(id) : null; return v.el;", name
-    )  # fmt: skip
-
-
-def wait(true: Any, seconds: float = 60.0) -> Any:
-    """Until `true()` is; fails after a long time only."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if value := true():
-            return value
-        time.sleep(0.05)
-    raise AssertionError("it never came true")
 
 
 def test_the_token_is_asked_for(address: str) -> None:
@@ -120,7 +51,7 @@ def test_the_token_is_asked_for(address: str) -> None:
     assert b"lacks its token" in caught.value.read()
 
 
-def test_a_slider_redraws_what_the_library_gives(driver: Any, scan: Path) -> None:  # noqa: F811
+def test_a_slider_redraws_what_the_library_gives(driver: Any, scan: Path) -> None:
     import xasuite as xs
 
     before = driver.execute_script(R_DATA)
@@ -128,6 +59,35 @@ def test_a_slider_redraws_what_the_library_gives(driver: Any, scan: Path) -> Non
     wait(lambda: driver.execute_script(R_DATA) != before)
     chi = xs.background(xs.normalize(xs.read(scan).mu()), rbkg=1.1)
     expected = xs.fourier(chi, k=(3, 12), kweight=2, window="hanning", dk=1.0, rmax=8.0).magnitude
+    np.testing.assert_allclose(driver.execute_script(R_DATA), expected, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "box", "side", "to"), [("plot-k", "k-range", "right", 10.5), ("plot-r", "r-range", "left", 1.4)]
+)
+def test_an_edge_dragged_by_the_mouse_is_the_range_of_the_spec(
+    driver: Any,
+    scan: Path,
+    name: str,
+    box: str,
+    side: str,
+    to: float,
+) -> None:
+    import xasuite as xs
+
+    key, edge = box[0], 0 if side == "left" else 1
+
+    def ranges() -> Any:
+        return tomllib.loads(model(driver, "toml", "value"))
+
+    before = ranges()["fit"][key][edge]
+    drag(driver, name, box, side, to)
+    wait(lambda: before != ranges()["fit"][key][edge] == pytest.approx(model(driver, box, side), abs=0.006))
+    spec = ranges()
+    assert spec["fit"][key][edge] == pytest.approx(to, abs=0.2), "to the width of a pixel and a half"
+    assert model(driver, key, "value") == pytest.approx(spec["fit"][key]), "the slider follows"
+    chi = xs.background(xs.normalize(xs.read(scan).mu()), rbkg=spec["reduce"]["rbkg"])
+    expected = xs.fourier(chi, k=spec["fit"]["k"], kweight=2, window="hanning", dk=1.0, rmax=8.0).magnitude
     np.testing.assert_allclose(driver.execute_script(R_DATA), expected, atol=1e-9)
 
 
@@ -169,7 +129,9 @@ def test_ticked_paths_fitted_and_saved_give_the_same(driver: Any, target: Path) 
     import xasuite as xs
 
     chi = xs.Chi(k=curve.k, chi=curve.fit, e0=curve.e0, edge_step=curve.edge_step)
-    expected = xs.fourier(chi, k=(3, 12), kweight=2, window="hanning", dk=1.0, rmax=8.0).magnitude
+    expected = xs.fourier(
+        chi, k=tomllib.loads(target.read_text())["fit"]["k"], kweight=2, window="hanning", dk=1.0, rmax=8.0
+    ).magnitude
     np.testing.assert_allclose(fit_drawn, expected, atol=1e-7)
 
 
@@ -230,18 +192,6 @@ def test_two_tabs_do_not_overwrite_each_other(driver: Any, address: str, target:
     click(driver, "Save explore.toml")
     wait(lambda: "press Save again" in model(driver, "message", "text"))
     assert "rbkg = 1.3" in target.read_text()
-
-
-def test_in_a_notebook_the_page_runs_without_an_error(scan: Path, tmp_path: Path) -> None:  # noqa: F811
-    nbformat = pytest.importorskip("nbformat", reason="needs the extra xasuite[notebooks]")
-    nbclient = pytest.importorskip("nbclient", reason="needs the extra xasuite[notebooks]")
-
-    code = f"import xasuite as xs\nxs.explore({str(scan)!r})"
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
-    nbclient.NotebookClient(book, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
-    outputs = book.cells[0].outputs
-    assert not [o for o in outputs if o.output_type == "error"]
-    assert any("bokeh" in str(o.get("data", {})) for o in outputs)
 
 
 def test_nothing_is_asked_of_the_network_and_the_console_is_clean(driver: Any) -> None:

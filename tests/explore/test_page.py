@@ -15,20 +15,7 @@ from xasuite.explorer import inputs
 from xasuite.explorer.history import History
 from xasuite.explorer.page import Page
 from xasuite.explorer.thumbnails import thumbnails
-from xasuite.feff import find_paths, select
-from xasuite.io import write
 from xasuite.workflow import fit
-
-
-@pytest.fixture(scope="module")
-def scan(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A simulated copper foil as a data file."""
-    from xasuite.simulate import TruthPath, spectrum
-
-    paths = find_paths("Cu", absorber="Cu", program="feff6l")
-    first = select(paths, scatterer="Cu", shell=1)
-    made = spectrum([TruthPath(first, n=12, s02=0.9, sigma2=0.008)], element="Cu", noise=3e-4, seed=3)
-    return write(tmp_path_factory.mktemp("scans") / "cu <foil>.xdi", made.spectrum)
 
 
 @pytest.fixture

@@ -188,7 +188,7 @@ def test_periods_that_differ_enlarge_the_error() -> None:
         (even(4, 12), {"array": "norm"}, "a Spectrum has mu to be demodulated, not 'norm'"),
         (even(4, 12), {"fit_range": (1, 2)}, "no point from 1 to 2"),
         (even(4, 12), {"onto": {"a": np.ones(3)}}, "the change 'a' must be 80 finite numbers"),
-        (even(4, 12), {"onto": {"a": ENERGY, "b": 2 * ENERGY}}, "a, b cannot be told apart"),
+        (even(4, 12), {"onto": {"a": ENERGY, "b": 2 * ENERGY}}, "a, b cannot be distinguished"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_demodulated_is_one_sentence(times: Any, options: dict, said: str) -> None:

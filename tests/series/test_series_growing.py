@@ -155,3 +155,120 @@ def test_watch_goes_on_after_a_restart_and_when_the_file_is_gone(measured, tmp_p
     write(N)
     run, _ = watched(str(path), spec, tmp_path / "out")
     same(run, measured, tmp_path / "plain")
+
+
+# ------------------------------------------------------------------- xasuite series on a file that is being written
+
+
+@pytest.fixture
+def grown_spec(measured, tmp_path):
+    text = measured.read_text().replace("scans/*.txt", "run.h5")
+    spec = tmp_path / "grow.toml"
+    spec.write_text(text)
+    return spec
+
+
+HALF = """
+import sys, h5py, numpy as np
+path, more, *scans = sys.argv[1:]
+rows = [np.loadtxt(s).T for s in scans]
+n = rows[0].shape[1]
+file = h5py.File(path, "w", libver="latest")
+file["run/energy"] = rows[0][0]
+data = {k: file.create_dataset(f"run/{k}", (0, n), maxshape=(None, n), chunks=(1, n), dtype=float) for k in ("i0", "it")}
+t = file.create_dataset("run/t", (0,), maxshape=(None,), dtype=float)
+file.swmr_mode = True
+def put(i, upto):
+    t.resize(i + 1, axis=0)
+    t[i] = 360.0 * i
+    for name, values in zip(("i0", "it"), rows[i % len(rows)][1:]):
+        data[name].resize(i + 1, axis=0)
+        data[name][i, :upto] = values[:upto]
+        data[name].flush()
+    t.flush()
+for i in range(len(rows)):
+    put(i, n if i + 1 < len(rows) else n // 2)
+print("half", flush=True)
+for line in sys.stdin:                          # the file grows on while it is read
+    put(int(line), n)
+    print("more", flush=True)
+"""
+
+
+@pytest.fixture
+def half_written(measured, grown_spec):
+    """A writer that has its file open: three whole rows and half of the fourth."""
+    files = [str(measured.parent / "scans" / f"scan_{i + 1}.txt") for i in range(N)]
+    command = [sys.executable, "-c", HALF, str(grown_spec.parent / "run.h5"), "", *files]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout.readline() == "half\n"
+        yield writer
+        writer.stdin.close()
+
+
+def test_series_takes_what_is_whole_and_says_so(half_written, grown_spec, measured, tmp_path):
+    """Three rows of four, equal to those of the text files, with their times; the sentence names xasuite watch."""
+    grown_spec.write_text(grown_spec.read_text().replace('{ every = 6, unit = "min" }', '{ dataset = "t" }'))
+    run = series(grown_spec, output=tmp_path / "out")
+    assert list(run.table["status"]) == ["ok"] * 3
+    np.testing.assert_allclose(run.table["time"], [0, 360, 720])
+    plain = series(measured, output=tmp_path / "plain")
+    np.testing.assert_allclose(run.table["Co-O.r_stated"], plain.table["Co-O.r_stated"][:3], rtol=1e-6)
+    said = " ".join(run.warnings)
+    assert "the scans that are whole now, 3, are taken, the last that has begun is not" in said
+    assert re.search(r"xasuite watch \S*run.h5 SPEC takes scans as they become whole", said)
+
+
+def test_a_file_that_grows_on_while_it_is_fitted(half_written, grown_spec, tmp_path):
+    """Rows that come after the run began change nothing; before, the run stopped."""
+    from xasuite._series.ingest import ingest
+    from xasuite._series.prepare import prepare
+
+    plan = prepare(load_spec(grown_spec, SeriesSpec))
+    half_written.stdin.write("3\n4\n5\n")
+    half_written.stdin.flush()
+    assert [half_written.stdout.readline() for _ in range(3)] == ["more\n"] * 3
+    rows = ingest(plan, 0, 3)
+    assert rows.status == ("ok",) * 3
+    assert np.isfinite(rows.data.mu).all()
+    again = prepare(load_spec(grown_spec, SeriesSpec))
+    assert len(again) == 5  # six rows by now
+    assert again.fingerprint != plan.fingerprint
+
+
+def found_elsewhere(path: Path) -> subprocess.CompletedProcess:
+    """How many scans another process finds in a file that this one has open, and what it says."""
+    code = f"from xasuite.io.sources import find_scans; print(len(find_scans([{str(path)!r}], ['.'])))"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+def test_groups_that_are_being_written(measured, tmp_path):
+    """Of groups the last may be going on: it is left out as long as the file is open."""
+    path = tmp_path / "run.h5"
+    with h5py.File(path, "w") as file:
+        for i in range(3):
+            for name, values in zip(("energy", "i0", "it"), columns_of(measured, i), strict=True):
+                file[f"scan_{i + 1}/{name}"] = values
+        file.flush()
+        done = found_elsewhere(path)
+        assert done.stdout.strip() == "2"
+        assert "the scans that are whole now, 2, are taken, the last that has begun is not" in done.stderr
+    done = found_elsewhere(path)
+    assert done.stdout.strip() == "3"  # closed: all of them
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("libver", ["earliest", "latest"])  # "latest" without SWMR: nobody else can read it
+def test_a_file_in_which_nothing_is_whole(measured, tmp_path, libver):
+    path = tmp_path / "run_2.h5"
+    energy, i0, it = columns_of(measured, 0)
+    with h5py.File(path, "w", libver=libver) as file:
+        file["scan_1/energy"], file["scan_1/i0"], file["scan_1/it"] = energy, i0, it
+        file.flush()
+        done = found_elsewhere(path)
+        assert "SeriesError" in done.stderr
+        assert "no scan of it is whole yet; xasuite watch" in done.stderr
+        shutil.copy(measured.parent / "scans" / "scan_1.txt", tmp_path / "run_1.txt")
+        beside = found_elsewhere(tmp_path / "run_*")  # the other scans of a folder are no worse for it
+        assert beside.stdout.strip() == "1"
+        assert "no scan of it is whole yet" in beside.stderr

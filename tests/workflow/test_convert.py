@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zipfile
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from xasuite.feff import find_paths
 from xasuite.feff.paths import parse_feff_dat
 from xasuite.io.projects import read_project
 from xasuite.specs import load_spec
+from xasuite.specs.published import paper
 from xasuite.specs.schema import Reduce
 from xasuite.workflow import fit, reproduce_specs, run_spec
 from xasuite.workflow.audit import audit_spec
@@ -216,6 +218,119 @@ def test_expressions_carry_over(tmp_path: Path) -> None:
     )
     assert "Cu <one>" in text
     assert (tmp_path / "out/feff/one_01.dat").is_file()
+
+
+SEVERAL = """---
+name: amp
+gds: lguess
+mathexp: 0.9
+---
+name: theta
+gds: guess
+mathexp: 250
+---
+name: t0
+gds: set
+mathexp: 2*theta^0
+---
+name: ss
+gds: def
+mathexp: sigma2_eins([CV], theta)*t0/2
+---
+name: res
+gds: restrain
+mathexp: 1000*penalty(theta, 100, 400)
+---
+name: bad
+gds: penalty
+mathexp: theta/10
+--- []
+"""
+
+
+def several(folder: Path, parameters: str = SEVERAL, log: str = "") -> Path:
+    """A project of three data sets, one of them left out of the fit."""
+    path, one = folder / "several.fpj", fpj(folder)
+    with zipfile.ZipFile(one) as source, zipfile.ZipFile(path, "w") as archive:
+        data, paths = source.read("fits/one/d1.yaml").decode(), PATHS.format(more="")
+        paths = paths.replace('sigma2: "twice/2^1"', "sigma2: ss").removesuffix("--- []\n")
+        for key, cv, included in (("d1", 10, 1), ("d2", 300, 1), ("d3", 500, 0)):
+            text = data.replace(
+                "name: foil", f"name: foil {key}\ncv: {cv}\nfit_include: {included}\nfit_epsilon: 0.001"
+            ).replace("bkg_e0: 8979", f"bkg_e0: {8979 + cv / 100}")
+            archive.writestr(f"fits/one/{key}.yaml", text)
+        archive.writestr("order", "---\n1: one\n")
+        archive.writestr("fits/one/structure.yaml", "---\n- x\n---\n- d1\n- d2\n- d3\n---\n- p\n---\n- f1\n")
+        archive.writestr("fits/one/gds.yaml", parameters)
+        if log:
+            archive.writestr("fits/one/fit.yaml", log)
+        archive.writestr(
+            "fits/one/paths.yaml", "".join(paths.replace("d1", f"d{n}") for n in (1, 2, 3)) + "--- []\n"
+        )
+        archive.writestr("feff/f1/f1.inp", source.read("feff/f1/f1.inp"))
+    return path
+
+
+def test_several_data_sets_keep_what_is_their_own(tmp_path: Path) -> None:
+    """A local guess, a characteristic value, a set that is evaluated once, a penalty, and a data set that is left out."""
+    convert(several(tmp_path), tmp_path / "out")
+    text = (tmp_path / "out/one.toml").read_text()
+    for line in (
+        "amp = { guess = 0.9, each = true }",
+        "t0 = { value = 2.0 }",
+        "variables = { cv = 10 }",
+        "e0 = 8982.0\nvariables = { cv = 300 }",
+        "epsilon_k = 0.001",
+        'that = "1000*(max((100) - (theta), 0) + max((theta) - (400), 0))"',
+        'sigma2 = "(einstein(cv, theta)*t0/2)"',
+        "# Not carried over: penalty bad = theta/10.",
+    ):
+        assert line in text, line
+    spec = load_spec(tmp_path / "out/one.toml").spec
+    assert [d.label for d in spec.data] == ["foil d1", "foil d2"]
+    assert [p.data for p in spec.path] == ["foil d1", "foil d2"]
+    inside, below, above = (parse(spec.restraint[0].that)({"theta": t}) for t in (250, 90, 403))
+    assert (inside, below, above) == (0, 10_000, 3_000)
+
+
+def test_logged_results_of_several_data_sets(tmp_path: Path) -> None:
+    """sigma2 of each row is Larch's own Einstein model at its characteristic value; what is logged for no one row is said."""
+    from larch.xafs import feffpath
+    from larch.xafs.sigma2_models import sigma2_eins
+
+    log = "---\nn_varys: 2\nr_factor: 0.01\nfitenvironment: 'Demeter 0.9.25'\n"
+    done = convert(several(tmp_path, log=log), tmp_path / "local")
+    assert done.published is None
+    text = done.specs[0].read_text()
+    assert "# Not carried over: the logged results, which have no single value of amp." in text
+    assert "reproduces" not in text
+    logged = SEVERAL.replace("gds: lguess\n", "gds: guess\nbestfit: 0.8\nerror: 0.1\n").replace(
+        "mathexp: 250\n", "mathexp: 250\nbestfit: 240\nerror: 5\n"
+    )
+    done = convert(several(tmp_path, logged, log), tmp_path / "logged")
+    assert done.published is not None
+    (table,) = paper("several", done.published.parent).table.values()
+    path = feffpath(str(tmp_path / "logged/feff/one_01.dat"))
+    for cell, t in zip(table.cell, (10, 300), strict=True):
+        assert cell.s02 == 0.8
+        assert cell.sigma2 == pytest.approx(float(sigma2_eins(t, 240, path)), rel=1e-5)
+        step = float(sigma2_eins(t, 245, path)) - float(sigma2_eins(t, 240, path))
+        assert cell.sigma2_err == pytest.approx(abs(step), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("gds: def", "gds: merge"), "parameter ss is defined twice (merge); settle in Artemis which one holds"),
+        (("2*theta^0", "2*t0"), "set t0 = 2*t0 depends on itself"),
+        (("2*theta^0", "2*other"), "set t0 = 2*other uses other, which is no parameter of the fit"),
+        (("2*theta^0", "1/(theta-250)"), "set t0 = 1/(theta-250) has no value before the fit: float division by zero"),
+    ],
+)  # fmt: skip
+def test_what_several_data_sets_cannot_be(tmp_path: Path, change: tuple[str, str], said: str) -> None:
+    assert change[0] in SEVERAL
+    with pytest.raises(ReadError, match=re.escape(said)):
+        convert(several(tmp_path, SEVERAL.replace(*change)), tmp_path / "out")
 
 
 @pytest.mark.parametrize(

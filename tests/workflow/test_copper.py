@@ -39,7 +39,7 @@ def test_one_theta(name: str, data_root: Path, tmp_path: Path) -> None:
     else:
         # both models give one sigma2 at room temperature, 0.0087(3): Larch's documented fit of a copper foil, 8.67(31)e-3
         assert abs(fit.paths[-1].sigma2.value - 8.67e-3) < 0.31e-3
-    assert theta.stderr < 5
+    assert theta.stderr < 8
     # copper shrinks by 0.324 % from 293 to 10 K (Touloukian): alpha of this form is 0.00324 / (theta / (exp(theta/293) - 1))
     alpha = fit.parameter("alpha").value
     assert abs(alpha.value - 0.00324 * (np.exp(theta.value / 293) - 1) / theta.value) < 2 * alpha.stderr
@@ -52,7 +52,7 @@ def test_one_theta(name: str, data_root: Path, tmp_path: Path) -> None:
         assert p.sigma2.stderr > 0
         assert p.third.stderr > 0
     chis = [result.inputs[d.label].chi for d in fit.data]
-    assert audit_fit(fit, chis).difference < 0.01
+    assert audit_fit(fit.stated, chis).difference < 0.01
     printed = "\n".join(result.summary().notes)
     assert f"theta = {theta}" in printed
     assert "beta = " in printed
@@ -87,8 +87,8 @@ def test_the_documented_fit_of_larch(data_root: Path) -> None:
 
 
 def test_what_is_assumed_moves_theta(data_root: Path) -> None:
-    """Every line of the guide's table: 315 K is 1.6 of the fit's errors away, and inside what the choices span."""
-    spec = load_spec(fits_dir() / "cu/debye.toml").spec.replace(variant=None)
+    """Every line of the guide's table, with the fit's own errors: 315 K is 1.6 of them away, and inside what the choices span."""
+    spec = load_spec(fits_dir() / "cu/debye.toml").spec.replace(variant=None, errors="fit")
     path, rows = spec.tables()["path"][0], list(spec.tables()["data"])
     changes: dict[str, dict[str, Any]] = {
         "nothing": {},

@@ -87,12 +87,22 @@ def test_overabsorption(folder: Path) -> None:
     assert amplitude(thick) > 1.1 * amplitude(plain)
 
 
-def test_a_corrected_row_keeps_its_own_errors(folder: Path) -> None:
-    """The draws of a budget begin with mu(E) and would leave the correction of chi(k) out of N: the row says that it has none."""
-    extra = 'overabsorption = { formula = "CoC30H60" }'
-    result = run_spec(parse_spec(SPEC.format(data='mu = "fl1 / i0"', reduce=extra), folder / "a.toml"))
-    assert result.rows[0].budget is None
-    assert any("over-absorption have no error budget" in w for w in result.warnings)
+def test_errors_of_corrections_are_in_the_budget(folder: Path) -> None:
+    """N moves as one over the amplitude's scale, whose relative error the correction states."""
+    for data, extra, cause in (
+        ('mu = "fl1 / i0"', 'overabsorption = { formula = "CoC30H60" }', "over-absorption"),
+        ('mu = "fl1 / i0"\ndeadtime = { channels = ["fl1"], rates = ["icr"], tau = 3e-7 }', "", "dead time"),
+    ):
+        result = run_spec(parse_spec(SPEC.format(data=data, reduce=extra), folder / "a.toml"))
+        assert not any("no error budget" in w for w in result.warnings)
+        row, budget = result.inputs["thick"], result.rows[0].budget
+        assert row.norm is not None
+        assert budget is not None
+        known = row.chi.history[-1].settings.get("amplitude_err") if extra else row.norm.meta["deadtime_err"]
+        shift = budget.shifts[cause][0, budget.keys.index("n")]
+        # the shift is that of one fit, the value a median over 40
+        assert shift == pytest.approx((1 / (1 + known) - 1) * budget.value("n").value, rel=0.3)
+        assert budget.value("n").parts["choices"] >= abs(shift)
 
 
 def test_what_does_not_go_together(folder: Path) -> None:

@@ -52,10 +52,8 @@ def test_mistakes() -> None:
     spec = load_spec(SPEC).spec
     with pytest.raises(SpecError, match='errors = "fit" asks for none'):
         sample_posterior(spec.replace(errors="fit"), steps=20)
-    # the draws begin with mu(E), and would leave the correction out
-    thick = {"overabsorption": {"formula": "Co", "angle_in": 45, "angle_out": 45}}
-    with pytest.raises(SpecError, match="corrected for over-absorption have no error budget"):
-        sample_posterior(spec.replace(reduce=thick), steps=20)
+    with pytest.raises(SpecError, match="rows fitted together have no posterior"):
+        sample_posterior(spec.replace(fit={"together": True}), steps=20)
 
 
 @pytest.mark.slow

@@ -23,11 +23,11 @@ from ..specs.series import SeriesSpec
 from ..workflow.resolve import Context
 from . import quality
 from .audit import refit, sample_of, summary
-from .budget import Known, budget_along
 from .plan import Plan
 from .prepare import completed, plan_of
 from .record import SeriesRun, open_run
 from .results import Extra, write_results
+from .row_budgets import Known, budget_along
 from .schedule import one_blas_thread
 from .spool import keep, open_source
 from .store import DamagedPartError, Folder

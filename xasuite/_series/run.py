@@ -15,13 +15,13 @@ from ..specs.load import Loaded, LoadedSpec, as_loaded
 from ..specs.series import SeriesSpec
 from ..workflow.resolve import Context
 from .audit import LIMIT, Auditor, sample_size, summary
-from .budget import budget_along
 from .derived import components_of
 from .plan import Plan
 from .prepare import prepare
 from .progress import progress_bar
 from .record import SeriesRun, open_run
 from .results import Extra, write_results
+from .row_budgets import budget_along
 from .schedule import one_blas_thread, run_chunks, work_alone
 from .store import LOG, DamagedPartError, Folder, Resume
 from .timeline import along_time

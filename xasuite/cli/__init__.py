@@ -39,6 +39,7 @@ COMMANDS: tuple[str, ...] = (
     "export",
     "fit",
     "reproduce",
+    "bundle",
     "closure",
     "compare",
     "posterior",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from ._xanes import MU
 from .common import JSON, present
 
 FAILED = 2
@@ -18,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 def checkxas(
     target: str = typer.Argument(help="A file of scans, or a fit's folder of results or its result.json."),
-    mu: str | None = typer.Option(None, "--mu", help='Arithmetic over channels, such as "ln(i0/it)".'),
+    mu: str | None = MU,
     json: bool = JSON,
 ) -> None:
     """Check data or fits as a referee does: pass, note or fail with numbers. Exit code 2 where one fails."""

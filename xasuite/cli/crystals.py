@@ -9,7 +9,9 @@ import typer
 from .common import JSON, console, print_json, print_table
 
 if TYPE_CHECKING:
-    from ..feff.library import Entry
+    from collections.abc import Sequence
+
+    from ..feff.library import Entry, Shipped
 
 
 def register(app: typer.Typer) -> None:
@@ -65,6 +67,11 @@ def crystals(
             }
         )
         return
+    _show(shipped, found, most)
+
+
+def _show(shipped: Sequence[Shipped], found: Sequence[Entry], most: int) -> None:
+    """Both lists on the terminal."""
     if shipped:
         print_table(
             "Shipped",

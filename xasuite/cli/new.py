@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from ._xanes import MU
 from .common import say, say_written, spinner
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def new(
     ),
     absorber: str | None = typer.Option(None, help="The absorbing element; found from the data if left out."),
     edge: str | None = typer.Option(None, help="K, L3, ...; found from the data if left out."),
-    mu: str | None = typer.Option(None, "--mu", help='Arithmetic over channels, such as "ln(i0/it)".'),
+    mu: str | None = MU,
     foil: bool | None = typer.Option(
         None,
         "--foil/--sample",

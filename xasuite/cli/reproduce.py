@@ -1,13 +1,13 @@
-"""``xasuite reproduce``: published tables made again and scored cell by cell."""
+"""``xasuite reproduce``: published tables made again and scored cell by cell, and depositions compared number by number."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from .common import DATA_ROOT, JSON, OUTPUT, print_json, say, show, spinner
+from .common import DATA_ROOT, JSON, OUTPUT, present, print_json, say, show, spinner
 
 if TYPE_CHECKING:
     from ..workflow.reproduce import Reproduction
@@ -24,10 +24,14 @@ def register(app: typer.Typer) -> None:
 
 def reproduce(
     targets: list[str] | None = typer.Argument(
-        None, help="Folders of specs, or specs; all of fits/ if left out."
+        None,
+        help="Folders of specs, or specs; or one deposition (.zip of xasuite bundle). All of fits/ if left out.",
     ),
     data_root: Path | None = DATA_ROOT,
     output: Path = OUTPUT,
+    unpack: Path | None = typer.Option(
+        None, help="Folder into which a deposition is unpacked and where it stays; left out, a temporary one."
+    ),
     json: bool = JSON,
     figures: bool = typer.Option(True, help="Make the figures."),
     verbose: bool = typer.Option(
@@ -37,8 +41,17 @@ def reproduce(
     """Make published tables again and print a line a table: how many cells are within, and the worst one.
 
     Everything else is in the page that is written. Exit code 0 when all published cells are within, 2 when one is outside or a
-    fit failed, 1 on a mistake.
+    fit failed, 1 on a mistake. A deposition is made again from its own files; exit code 2 also where a number is not the stated one.
     """
+    from ..errors import SpecError
+
+    bundles = [t for t in targets or [] if t.lower().endswith(".zip")]
+    if bundles and (len(targets or []) > 1 or data_root is not None):
+        raise SpecError(f"{bundles[0]} is a deposition with its own data: name it alone, without --data-root")
+    if bundles:
+        _deposition(bundles[0], unpack, output, json=json, figures=figures)
+    if unpack is not None:
+        raise SpecError("--unpack belongs to a deposition: name a .zip of xasuite bundle")
     from ..report.reproduction import write_reproduction
     from ..report.results import write_results
     from ..workflow import reproduce_specs
@@ -61,6 +74,27 @@ def reproduce(
             print_scores(done)
         print_lines(done, verbose)
         say(f"written: {page} and a folder a spec in {output}/")
+    raise typer.Exit(0 if done.good else OUTSIDE)
+
+
+def _deposition(path: str, unpack: Path | None, output: Path, *, json: bool, figures: bool) -> NoReturn:
+    """A deposition made again: its tables, then how many numbers are the stated ones."""
+    from ..deposit import reproduce_bundle
+    from ..report.results import write_results
+
+    written: list[Path] = []
+    with spinner(json) as progress:
+
+        def keep(result: SpecResult) -> None:
+            written.extend(write_results(result, output, figures=figures, progress=progress))
+
+        done = reproduce_bundle(path, folder=unpack, keep=keep, progress=progress)
+    if not json:
+        for result in done.reproduction.results:
+            show(result.summary())
+        if done.reproduction.scores:
+            print_scores(done.reproduction)
+    present(json, done, written=written)
     raise typer.Exit(0 if done.good else OUTSIDE)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from ._xanes import MU
 from .common import JSON, print_json
 from .common import show as show_table
 
@@ -26,7 +27,7 @@ def show(
     file: str = typer.Argument(
         ..., help="XDI, Athena project, text columns or HDF5, gzipped or not; FILE::GROUP for one group."
     ),
-    mu: str = typer.Option(None, "--mu", help='Arithmetic over channels, such as "ln(i0/it)".'),
+    mu: str | None = MU,
     reference: str = typer.Option(None, "--reference", help="The same for the reference foil."),
     i0: str = typer.Option(None, "--i0", help="Column of the incident intensity, where no name says so."),
     energy: str = typer.Option(None, "--energy", help="Column of the energies, where no name says so."),

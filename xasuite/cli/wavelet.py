@@ -65,11 +65,11 @@ def wavelet(
     with spinner(json) as progress:
         for name in inputs:
             progress(name)
-            if name.endswith(".toml"):
-                chis, own = spec_chis(name, data_root, paths)
-            else:
-                chis, own = [file_chi(name, e0, rbkg, bkg_kweight)], {}
-            used = {**settings, **{n: v for n, v in own.items() if n not in given}}
+            of_spec = name.endswith(".toml")
+            chis, own = (
+                spec_chis(name, data_root, paths) if of_spec else file_chi(name, e0, rbkg, bkg_kweight)
+            )
+            used = settings | {n: v for n, v in own.items() if n not in given}
             for chi in chis:
                 found = find_lobes(
                     chi, epsilon_k=noise, resamples=resamples, seed=seed, threshold=threshold, **used
@@ -92,15 +92,15 @@ def _stated(ctx: typer.Context | None, name: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
-def file_chi(name: str, e0: float | None, rbkg: float, kweight: int) -> Chi:
-    """chi(k) of a scan: read, normalised, background removed."""
+def file_chi(name: str, e0: float | None, rbkg: float, kweight: int) -> tuple[list[Chi], dict[str, Any]]:
+    """chi(k) of a scan: read, normalised, background removed; it brings no settings."""
     from dataclasses import replace
 
     from .. import io, reduce
 
     scan = io.read(name)
     chi = reduce.background(reduce.normalize(scan.mu(), e0=e0), rbkg=rbkg, kweight=kweight)
-    return replace(chi, label=scan.label or Path(name).stem)
+    return [replace(chi, label=scan.label or Path(name).stem)], {}
 
 
 def spec_chis(name: str, data_root: Path | None, paths: bool) -> tuple[list[Chi], dict[str, Any]]:

@@ -214,7 +214,7 @@ def make_problem(model: Model, sets: Sequence[Chi], epsilon_k: float | None) -> 
     """What `fit_chi` minimises; it raises the same."""
     labels = _labels(sets)
     params, per_set, restraints = _expand(model, labels, _variables(model, sets, labels))
-    grids = [_on_grid(c, label) for c, label in zip(sets, labels, strict=True)]
+    grids = [on_grid(c, label) for c, label in zip(sets, labels, strict=True)]
     errors = [
         None if c.chi_err is None or epsilon_k is not None else np.interp(k, c.k, c.chi_err)
         for c, (k, _) in zip(sets, grids, strict=True)
@@ -272,7 +272,7 @@ def _labels(sets: Sequence[Chi]) -> list[str]:
     return labels
 
 
-def _on_grid(chi: Chi, label: str) -> tuple[Array, Array]:
+def on_grid(chi: Chi, label: str) -> tuple[Array, Array]:
     """k (nk,) from 0 in steps of `K_STEP` and chi on it, linearly interpolated where the data's grid is another."""
     if chi.chi.ndim != 1:
         raise FitError(f"{label}: fit_chi takes single spectra; a stack goes to exafs.engine.fit_stack")

@@ -25,7 +25,7 @@ from ..specs.write import to_toml
 from ..workflow.verdict import verdict_of
 from . import structure
 from .analysis import View
-from .budget import Budgets, Outcome, outcome
+from .budget_process import Budgets, Outcome, outcome
 from .outcome import table
 from .session import Session
 

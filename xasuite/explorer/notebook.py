@@ -12,6 +12,7 @@ from ..specs.toml import parse_toml, read_text
 from .analysis import load_draft
 
 H5 = "series.h5"
+HEIGHT = 760  # of the page in a notebook's cell, px
 SUFFIXES = (".dat", ".txt", ".xdi", ".xmu", ".prj", ".h5", ".nxs", ".hdf5", ".csv")
 
 
@@ -26,12 +27,14 @@ def explore(what: Any, *, save_as: str | Path | None = None, port: int = 0) -> A
     save_as : str or Path, optional
         The spec that Save writes. Left out, the spec's own file, else explore.toml in the working folder.
     port : int, optional
-        The port of the notebook's own server on this machine, where it is not 8888.
+        The page's port on this machine; 0 takes a free one. The page lives as long as the notebook's kernel.
 
     Raises
     ------
     ReadError
-        A file is not there, a folder holds no data files, or Bokeh is not installed.
+        A file is not there, a folder holds no data files, or Bokeh or IPython is not installed.
+    PageError
+        The port is taken.
     SpecError
         The spec has mistakes.
 
@@ -45,10 +48,16 @@ def explore(what: Any, *, save_as: str | Path | None = None, port: int = 0) -> A
     ...     print(exc)
     there is no file no_such.dat
     """
-    from bokeh.io import output_notebook, show
+    make = page_maker(what, save_as)
+    try:
+        from IPython.display import IFrame, display
+    except ModuleNotFoundError as exc:
+        raise ReadError(
+            f"xs.explore shows its page in a notebook and needs {exc.name}; in a terminal: xasuite explore"
+        ) from None
+    from .server import serve
 
-    output_notebook(hide_banner=True)
-    show(page_maker(what, save_as), notebook_url=f"127.0.0.1:{port}" if port else "http://localhost:8888")
+    display(IFrame(serve(make, port=port)[1], width="100%", height=HEIGHT))  # type: ignore[no-untyped-call]
 
 
 def page_maker(what: Any, save_as: str | Path | None = None) -> Callable[[Any], None]:

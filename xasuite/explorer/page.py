@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from bokeh.events import DocumentReady
 from bokeh.layouts import column, row
 from bokeh.models import (
@@ -35,6 +36,7 @@ from .plots import Plots
 from .session import Session
 
 WINDOWS = ["hanning", "parzen", "welch", "gaussian", "sine", "kaiser"]
+DIGITS = 4  # of a slider's value in the spec
 LOOK = 2000  # ms between two looks at the spec on disk
 KEYS = """
 if (window.xasuite_keys) return;
@@ -116,7 +118,7 @@ class Page:
 
         def moved(value: Any) -> None:
             merge, self._moving = self._moving, True
-            number = [round(v, 4) for v in value] if isinstance(value, tuple) else round(value, 4)
+            number = [round(v, DIGITS) for v in value] if isinstance(value, tuple) else round(value, DIGITS)
             self.session.later(lambda: self.session.change(table, key, number, merge=merge))
 
         widget.on_change("value", self.session.on(moved))
@@ -137,14 +139,15 @@ class Page:
             e0 = float(norm.e0)
             if not self.e0.start < e0 < self.e0.end:
                 self.e0.start, self.e0.end = round(e0 - 30, 1), round(e0 + 30, 1)
-            self.e0.value = e0
+            _put(self.e0, e0)
             below, above = float(norm.energy[0]) - e0, float(norm.energy[-1]) - e0
             self.pre.start, self.post.end = round(below, 0), round(above, 0)
             self._ranges(norm, below, above)
             self.plots.tabulated.location = tabulated_e0(spec.sample.element, spec.sample.edge)
-        self.rbkg.value = spec.reduce.rbkg
+        _put(self.rbkg, spec.reduce.rbkg)
         self.bkg_kweight.active = min(spec.reduce.bkg_kweight, 3)
-        self.k.value, self.fit.r.value, self.dk.value = spec.fit.k, spec.fit.r, spec.fit.dk
+        for slider, value in ((self.k, spec.fit.k), (self.fit.r, spec.fit.r), (self.dk, spec.fit.dk)):
+            _put(slider, value)
         if view.chi is not None:
             self.k.end = float(view.chi.k[-1])
         self.window.value = spec.fit.window
@@ -156,10 +159,8 @@ class Page:
             (self.post, "norm_range", (50.0, above)),
         ):
             value = used.get(key) or default
-            slider.value = (
-                round(max(float(value[0]), slider.start), 1),
-                round(min(float(value[1]), slider.end), 1),
-            )
+            low, high = max(float(value[0]), slider.start), min(float(value[1]), slider.end)
+            _put(slider, (round(low, 1), round(high, 1)))
 
     # --------------------------------------------------------------------------------------------------- spec
 
@@ -260,7 +261,7 @@ class Page:
         }  # fmt: skip
         tabs = Tabs(
             tabs=[TabPanel(title=name, child=_stack(*widgets)) for name, widgets in steps.items()],
-            width=420, name="tabs",
+            width=360, name="tabs",
         )  # fmt: skip
         p = self.plots
         plots = column(
@@ -282,6 +283,12 @@ def first_text(scans: Sequence[Path]) -> str:
         return to_toml(first_spec(path.resolve(), scan.element or "", scan.edge or "K"))
     assert error is not None
     raise error
+
+
+def _put(slider: Any, value: Any) -> None:
+    """A slider at a value, unless it is there but for rounding: an echo would throw back a reader who has moved on."""
+    if not np.allclose(slider.value, value, rtol=0, atol=10.0**-DIGITS):
+        slider.value = value
 
 
 def _stack(*widgets: Any) -> Any:

@@ -48,8 +48,8 @@ class Plots:
         for f in (self.mu, self.norm):
             f.add_layout(self.e0)
             f.add_layout(self.tabulated)
-        self.k_range = _box(self.k)
-        self.r_range = _box(self.r)
+        self.k_range = _box(self.k, "k-range")
+        self.r_range = _box(self.r, "r-range")
         for f, name in zip(self.all, ("mu", "norm", "k", "r"), strict=True):
             f.name = f"plot-{name}"
             for legend in f.legend:
@@ -172,13 +172,14 @@ def blank(title: str, x: str, y: str, height: int) -> Any:
         tools="pan,wheel_zoom,box_zoom,reset,save", active_scroll="wheel_zoom", output_backend="canvas",
         min_border=2,
     )  # fmt: skip
+    made.xaxis.ticker.desired_num_ticks = 5  # also a plot of a notebook's width keeps them apart
     made.toolbar.logo, made.toolbar.autohide = None, True
     made.title.text_font_size = made.axis.axis_label_text_font_size = "9pt"
     return made
 
 
-def _box(f: Any) -> BoxAnnotation:
-    box = BoxAnnotation(left=0, right=1, fill_color=LINES, fill_alpha=0.07, line_color=LINES, line_alpha=0.5, editable=True, resizable="x", movable="x")  # fmt: skip
+def _box(f: Any, name: str) -> BoxAnnotation:
+    box = BoxAnnotation(name=name, left=0, right=1, fill_color=LINES, fill_alpha=0.07, line_color=LINES, line_alpha=0.5, editable=True, resizable="x", movable="x")  # fmt: skip
     f.add_layout(box)
     return box
 

@@ -91,7 +91,7 @@ class SeriesPage:
             for select in self.names:
                 select.options = [*names, *(c for c in numbers if c not in names)]
             if first:
-                self.against.value = "time"
+                self.against.value = run.against
                 varied = varied_columns(run, run.spec).values()
                 wanted = sorted(varied, key=lambda v: FIRST.get(v[1].name, len(FIRST)))
                 for select, name in zip(

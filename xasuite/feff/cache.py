@@ -13,7 +13,9 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 
@@ -27,10 +29,24 @@ CACHE_ENV = "XASUITE_CACHE"
 _LAYOUT = "2"
 # The folder that takes the place of one that cannot be written, for the rest of the process.
 _instead: list[Path] = []
+# The folder that `using` names
+_USED: ContextVar[Path | None] = ContextVar("cache folder", default=None)
+
+
+@contextmanager
+def using(folder: Path) -> Iterator[None]:
+    """Another folder as the cache within the block, in this thread: nothing of the user's cache is read or written."""
+    token = _USED.set(folder)
+    try:
+        yield
+    finally:
+        _USED.reset(token)
 
 
 def cache_dir() -> Path:
     """The cache folder: that of XASUITE_CACHE, else the user's (platformdirs); a temporary one where neither can be written."""
+    if (used := _USED.get()) is not None:
+        return used
     if _instead:
         return _instead[0]
     chosen = os.environ.get(CACHE_ENV)

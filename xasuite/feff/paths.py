@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..edges import element_of
 from ..errors import FeffError
 from ..records import Array, frozen_array
 
@@ -128,7 +129,9 @@ def parse_feff_dat(text: str, origin: str = "", relative_amplitude: float = 0.0)
         legs = []
         for line in lines[atoms_at : atoms_at + nleg]:
             x, y, z, ipot, number, *rest = line.split()
-            legs.append(Leg(rest[0] if rest else "", int(number), int(ipot), (float(x), float(y), float(z))))
+            # the tag behind it is whatever a program or a person wrote: abs, S.1
+            symbol = element_of(int(number), rest[0] if rest else "")
+            legs.append(Leg(symbol, int(number), int(ipot), (float(x), float(y), float(z))))
         table = np.array(
             [[float(v) for v in line.split()] for line in lines[atoms_at + nleg + 1 :] if line.strip()]
         )

@@ -11,7 +11,8 @@ import fnmatch
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -38,6 +39,9 @@ TIMEOUT = 300.0
 # FEFF prints some 10 kB a run; one that prints more bytes than this will not end by itself.
 MOST_PRINTED = 20_000_000
 _MOST_KEPT = 200_000
+
+# What `recorded` gathers: the input and the run, by key
+_RECORD: ContextVar[dict[str, tuple[str, FeffRun]] | None] = ContextVar("FEFF runs", default=None)
 
 _SAYS = ("error", "fatal", "stop", "too many", "cannot", "can't", "bad ", "invalid", "not found", "unable")
 
@@ -99,9 +103,44 @@ def run_feff(
     if program not in PROGRAMS:
         raise FeffError(f"no FEFF program {program!r}; there are {', '.join(PROGRAMS)}")
     texts = {"feff.inp": inputs} if isinstance(inputs, str) else dict(inputs)
-    chain = tuple(steps or PROGRAMS[program])
+    run = _run(texts, program, tuple(steps or PROGRAMS[program]), keep, timeout, label or program)
+    if (record := _RECORD.get()) is not None and isinstance(inputs, str) and steps is None and keep == KEPT:
+        record[run.key] = inputs, run
+    return run
+
+
+@contextlib.contextmanager
+def recorded() -> Iterator[dict[str, tuple[str, FeffRun]]]:
+    """Every run for scattering paths that is asked for within the block, in this thread: feff.inp and the run, by its key."""
+    found: dict[str, tuple[str, FeffRun]] = {}
+    token = _RECORD.set(found)
+    try:
+        yield found
+    finally:
+        _RECORD.reset(token)
+
+
+def adopt(inp: str, program: str, kept: Mapping[str, bytes], log: bytes = b"") -> None:
+    """Put a run of another machine into the cache, where `run_feff` finds it for the same feff.inp. Raises FeffError without the program."""
+    name = _key({"feff.inp": inp}, program, [feff_binary(n) for n, _ in PROGRAMS[program]], KEPT)
+    cache.store(name, {**kept, LOG: log, "feff.inp": inp.encode()})
+
+
+def _key(texts: Mapping[str, str], program: str, binaries: Sequence[Path], keep: Sequence[str]) -> str:
+    return cache.key(texts, binaries, extra=" ".join((program, *keep)))
+
+
+def _run(
+    texts: Mapping[str, str],
+    program: str,
+    chain: Sequence[tuple[str, str]],
+    keep: Sequence[str],
+    timeout: float,
+    label: str,
+) -> FeffRun:
+    """A run from the cache, or made and kept there."""
     binaries = [feff_binary(name) for name, _ in chain]
-    name = cache.key(texts, binaries, extra=" ".join((program, *keep)))
+    name = _key(texts, program, binaries, keep)
     kept = cache.load(name)
     if kept is not None and LOG in kept:
         log = kept.pop(LOG).decode(errors="replace")
@@ -109,7 +148,7 @@ def run_feff(
     with tempfile.TemporaryDirectory(prefix="xasuite-feff-") as folder:
         for file, text in texts.items():
             Path(folder, file).write_text(text)
-        log = _execute(Path(folder), chain, binaries, timeout, label or program, name)
+        log = _execute(Path(folder), chain, binaries, timeout, label, name)
         contents = {
             p.name: p.read_bytes()
             for p in sorted(Path(folder).iterdir())

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from .. import files
 from ..errors import ReadError, SeriesError, XasuiteError
+from ..notices import warn
 from ..records import Array, Scan, Source
 from . import clean
 from .axis import Asked
@@ -35,7 +36,8 @@ Indices = NDArray[np.intp]
 class Entry:
     """One scan: its file (or group, or row of a stacked array), and what identifies it without reading it.
 
-    A stacked array is one entry with `rows` scans and row -1; `mtime` is the file's time of change in ns.
+    A stacked array is one entry with `rows` scans and row -1; `mtime` is the file's time of change in ns. A file that is
+    `growing` may be changed behind the rows that were whole when it was listed.
     """
 
     path: str
@@ -45,6 +47,7 @@ class Entry:
     rows: int = 1
     size: int = 0
     mtime: int = 0
+    growing: bool = False
 
     @property
     def label(self) -> str:
@@ -56,7 +59,7 @@ class Entry:
     @property
     def key(self) -> str:
         """Identity within a series: a name that does not hold the folder, and the size of the file."""
-        return f"{Path(self.path).name}::{self.group}::{self.rows}::{self.size}"
+        return f"{Path(self.path).name}::{self.group}::{self.rows}::{'' if self.growing else self.size}"
 
     def check(self) -> None:
         """Raise SeriesError when the file is gone or was changed since it was listed."""
@@ -64,10 +67,16 @@ class Entry:
             stat = Path(self.path).stat()
         except OSError:
             raise SeriesError(f"{self.path} is gone since the run began; what was done is kept") from None
-        if (stat.st_size, stat.st_mtime_ns) != (self.size, self.mtime):
+        if not self.growing and (stat.st_size, stat.st_mtime_ns) != (self.size, self.mtime):
             raise SeriesError(
-                f"{self.path} was changed since the run began; what was done before is kept: run again with --resume"
+                f"{self.path} was changed since the run began; what was done before is kept: run again with --resume, or "
+                "follow what is still being measured with xasuite watch"
             )
+
+    def one_a_row(self, data: Any, n: int) -> bool:
+        """Whether a dataset beside n energies holds one value a row; of a growing file it may hold more of them."""
+        shape = data.shape
+        return shape == (self.rows,) or (self.growing and len(shape) == 1 and self.rows <= shape[0] != n)
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +148,8 @@ def natural(text: str) -> tuple[Any, ...]:
 def find_scans(patterns: Sequence[str], places: Iterable[Path]) -> Scans:
     """Every scan that the patterns name, ``files`` or ``files::groups`` with a regular expression for the groups.
 
-    Raises ReadError when a pattern matches no file, SeriesError when no group.
+    Of an HDF5 file that another program is writing, those that are whole now, with a warning. Raises ReadError when a
+    pattern matches no file, SeriesError when no group, or when nothing is whole.
     """
     _read_one.cache_clear()  # a file may be another by now, with the same size and time
     _members_of.cache_clear()
@@ -147,7 +157,7 @@ def find_scans(patterns: Sequence[str], places: Iterable[Path]) -> Scans:
     out: dict[Entry, None] = {}
     for text in patterns:
         pattern, _, groups = text.partition("::")
-        found = find_entries(find_files([pattern], places)).entries
+        found = whole_now(find_entries(find_files([pattern], places)).entries)
         if groups:
             check_pattern(groups, [e.group for e in found])
             chosen = tuple(e for e in found if re.search(groups, e.group))
@@ -228,6 +238,49 @@ def _members(file: Entry) -> list[Entry]:
     return [file] if len(names) == 1 else [replace(file, kind=MEMBER, group=name) for name in names]
 
 
+def whole_now(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    """The entries without what may be half-written: of files that another program has open, the last group and row.
+
+    Warns of what was left out. Raises SeriesError when nothing is whole.
+    """
+    out: list[Entry] = []
+    said = ""
+    for path in dict.fromkeys(e.path for e in entries):
+        held = [e for e in entries if e.path == path]
+        if held[0].growing:
+            held = [_without_last(e, e is held[-1]) for e in held]
+            many = sum(e.rows for e in held)
+            taken = f"the scans that are whole now, {many}, are taken, the last that has begun is not" if many else "no scan of it is whole yet"  # fmt: skip
+            said = f"{path} is being written, or its writer did not close it: {taken}; xasuite watch {path} SPEC takes scans as they become whole"
+            if many or len(held) < len(entries):
+                warn(said)
+        out += [e for e in held if e.rows]
+    if not out:
+        raise SeriesError(said)
+    return tuple(out)
+
+
+def _without_last(entry: Entry, last: bool) -> Entry:
+    """An entry with the rows that are whole; a group has none where it is the last."""
+    if entry.kind != STACK:
+        return replace(entry, rows=int(not last))
+    return replace(entry, rows=max(isolated(entry.path, lambda: _rows_begun(entry)) - 1, 0))
+
+
+def _rows_begun(stack: Entry) -> int:
+    """How many rows of a stacked array hold something: rows may be there before they are measured."""
+    import h5py
+
+    with open_hdf5(stack.path) as handle:
+        members = members_of(handle[stack.group] if stack.group else handle, stack.path, {})
+        n = members[energy_axis(members)].size
+        stacks = [d for d in members.values() if isinstance(d, h5py.Dataset) and _stacked(d, n)]
+        for i in range(stack.rows - 1, -1, -1):
+            if any(np.nan_to_num(np.asarray(d[i], float)).any() for d in stacks):
+                return i + 1
+    return 0
+
+
 def open_hdf5(path: str | Path) -> Any:
     """An HDF5 file to read, also while another program writes it (single writer, multiple readers). Raises OSError."""
     import h5py
@@ -239,16 +292,28 @@ def open_hdf5(path: str | Path) -> Any:
 
 
 def _hdf5_entries(file: Entry) -> list[Entry]:
-    def work() -> list[tuple[str, int]]:
+    def work() -> tuple[list[tuple[str, int]], bool]:
         with open_hdf5(file.path) as handle:
-            return list(_visit(handle, "", file.path))
+            return list(_visit(handle, "", file.path)), bool(handle.swmr_mode)
 
     try:
-        found = isolated(file.path, work)
+        found, growing = isolated(file.path, work)
     except (OSError, RuntimeError, KeyError, ReadError):
-        return [file]  # its row will say what is wrong with it
+        # its row will say what is wrong with it, unless another program keeps it for itself now
+        return [replace(file, growing=isolated(file.path, lambda: _locked(file.path)))]
+    file = replace(file, growing=growing)
     out = [replace(file, kind=STACK if n else GROUP, group=group, rows=n or 1) for group, n in found]
     return sorted(out, key=lambda e: natural(e.group)) or [file]
+
+
+def _locked(path: str) -> bool:
+    import h5py
+
+    try:
+        h5py.File(path, "r").close()
+    except OSError as exc:
+        return isinstance(exc, BlockingIOError)
+    return False
 
 
 def _visit(group: Any, path: str, file: str) -> Iterable[tuple[str, int]]:
@@ -310,13 +375,13 @@ def _rows_of(stack: Entry, rows: Indices) -> StackRows:
                     continue
                 if _stacked(data, energy.size):
                     channels[name] = np.asarray(data[low:high], float)[pick]
-                elif data.shape == (stack.rows,) and data.dtype.kind in "fiu":
+                elif stack.one_a_row(data, energy.size) and data.dtype.kind in "fiu":
                     scalars[name] = np.asarray(data[low:high], float)[pick]
             entry = entry_of(group)
             for name, data in nxxas.detectors(entry, energy.size).items():
-                if data.shape[:1] == (stack.rows,) and data.ndim == 2:
+                if data.ndim == 2 and (data.shape[0] == stack.rows or stack.growing):
                     channels[name] = np.asarray(data[low:high], float)[pick]
-            for name, data in row_values(entry, stack.rows).items():
+            for name, data in row_values(entry, lambda d: stack.one_a_row(d, energy.size)).items():
                 scalars.setdefault(name, np.asarray(data[low:high], float)[pick])
     except (OSError, KeyError, RuntimeError, ValueError) as exc:
         raise ReadError(f"{stack.path} is a damaged HDF5 file: {str(exc)[:120]}") from None

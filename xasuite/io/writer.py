@@ -268,9 +268,9 @@ def _write_nexus(target: Path, entries: list[Entry], series: Series | None = Non
     import h5py
 
     from ..version import __version__
-    from . import nxxas
+    from . import nxxas_writer
 
-    if series is not None and (stack := nxxas.stacked(entries, series.table)):
+    if series is not None and (stack := nxxas_writer.stacked(entries, series.table)):
         stack.label = series.label or "series"
         entries = [stack]
     names: list[str] = []
@@ -282,7 +282,7 @@ def _write_nexus(target: Path, entries: list[Entry], series: Series | None = Non
                     name = re.sub(r"[^0-9A-Za-z_]+", "_", entry.label.strip()) or "scan"
                     name = unique("scan" if name == "_" else name, names)
                     names.append(name)
-                    nxxas.write_entry(handle.create_group(name, track_order=True), entry, __version__)
+                    nxxas_writer.write_entry(handle.create_group(name, track_order=True), entry, __version__)
                 handle.attrs["default"] = names[0]
         except (ValueError, RuntimeError) as exc:
             raise WriteError(f"{target} cannot be written: {exc}") from exc

@@ -144,7 +144,7 @@ def spline_matrices(energy_bytes: bytes, e0: float, settings: Settings) -> Splin
     inside = kraw[: last - first + 1]
     # the splines that are 1 at one knot and 0 at the others span the same space as Larch's B-splines
     basis = interpolated(places, np.eye(n_knots), inside)
-    to_chi = interpolated(inside, np.eye(inside.size), kout)
+    to_chi, blocks = _to_k(inside.tobytes(), kout.size)
     taper = kout**settings.kweight * ft_window(kout, (kmin, kmax), dx=settings.dk, kind=settings.window)
     phase = np.exp(-2j * np.pi / NFFT * np.outer(np.arange(n_r), np.arange(kout.size)))
     transform = KSTEP / np.sqrt(np.pi) * phase * taper
@@ -161,7 +161,7 @@ def spline_matrices(energy_bytes: bytes, e0: float, settings: Settings) -> Splin
     return SplineMatrices(
         k=kout,
         points=(first, last + 1),
-        to_chi=_blocks(to_chi),
+        to_chi=blocks,
         low_r=np.ascontiguousarray(low_r.T),
         inside=left @ axes.T,
         stiff=stiff**2,
@@ -171,6 +171,14 @@ def spline_matrices(energy_bytes: bytes, e0: float, settings: Settings) -> Splin
         chi_of=np.ascontiguousarray((chi_of @ turn).T),
         bkg_of=np.ascontiguousarray((basis @ turn).T),
     )
+
+
+@lru_cache(maxsize=4)
+def _to_k(inside: bytes, size: int) -> tuple[Array, tuple[tuple[slice, slice, Array], ...]]:
+    """The interpolation (nk, np) of points to k in `KSTEP`, and its blocks; the same whatever rbkg, window or clamp is."""
+    points = np.frombuffer(inside)
+    matrix = interpolated(points, np.eye(points.size), KSTEP * np.arange(size, dtype=float))
+    return matrix, _blocks(matrix)
 
 
 def _blocks(matrix: Array) -> tuple[tuple[slice, slice, Array], ...]:

@@ -205,6 +205,17 @@ def _booth(data: Chi, geometry: Geometry, element: str, edge: str) -> Array:
     )
 
 
+def amplitude_factor(k: Array, geometry: Geometry, element: str, edge: str) -> Array:
+    """What a small chi is multiplied by at k (nk,) in 1/A to be without over-absorption (Booth and Bridges 2005)."""
+    signal = _Signal.of(geometry, element, edge, edge_shape(element, edge).e0 + KTOE * k**2)
+    return np.asarray(1 / signal.relative(np.zeros_like(k))[1])
+
+
+def amplitude_error(geometry: Geometry, element: str, edge: str) -> float:
+    """The relative standard error of that factor, from angles and tables."""
+    return _factor(geometry, element, edge)[1]
+
+
 def _factor(geometry: Geometry, element: str, edge: str) -> tuple[float, float]:
     """What a small chi 100 eV above the edge is multiplied by, and its relative error from angles and tables."""
     energy = np.array([edge_shape(element, edge).e0 + 100.0])

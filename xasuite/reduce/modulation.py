@@ -356,7 +356,7 @@ class _Design:
     ) -> _Design:  # fmt: skip
         """The periods that can be used. Raises ReductionError when they are fewer than two."""
         gap = float(np.median(np.diff(t)))
-        room = min(ROOM * gap, period / 4)
+        room = min(ROOM * gap, 0.4 * period)  # three rows a period lie a third of it apart
         first = int(np.ceil((t[0] - room - start) / period - 1e-9)) + skip
         end = int(np.floor((t[-1] + room - start) / period + 1e-9))
         if end - first < 2:

@@ -100,7 +100,8 @@ class Data(Table):
     chi_kweight: int = Field(0, ge=0, le=4)
     # numbers that expressions may name, such as T; text is the field of the file's header that begins with one
     variables: dict[str, float | str] = Field(default_factory=dict)
-    source: str = ""  # citation and licence of the data, printed in the output
+    source: str = ""  # citation of the data, printed in the output
+    licence: str = ""  # SPDX identifier or address: CC-BY-4.0, CC0-1.0
     example: str | None = None  # package data of an installed package: "PyMca5:EXAFS_Cu.dat"
     deadtime: DeadTime | None = None
     elements: Elements | None = None

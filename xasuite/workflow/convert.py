@@ -11,15 +11,20 @@ from pathlib import Path
 from .. import files
 from ..choices import PATH_VALUES
 from ..errors import ExpressionError, ReadError, SpecError
+from ..exafs.tokens import bound
 from ..expressions import FUNCTIONS, parse
-from ..feff.paths import parse_feff_dat
+from ..feff.paths import FeffPath, parse_feff_dat
 from ..feff.run import run_feff
-from ..io.projects import Project, ProjectFit, ProjectParameter, ProjectPath, read_project
+from ..io.projects import Project, ProjectData, ProjectFit, ProjectParameter, ProjectPath, read_project
 from ..specs.meaning import names_mistakes
 from ..specs.toml import parse_toml
 from .convert_groups import convert_groups, origin, write_data
 
-_ELSEWHERE = {"eins": "einstein"}  # functions that Ifeffit calls otherwise
+# functions that Ifeffit and Larch call otherwise
+_ELSEWHERE = {"eins": "einstein", "sigma2_eins": "einstein", "sigma2_debye": "debye"}
+_OF_PATH = frozenset({"reff", "debye", *_ELSEWHERE})
+_PENALTY = re.compile(r"\bpenalty\(\s*([^(),]+?)\s*,\s*([^(),]+?)\s*,\s*([^(),]+?)\s*\)", re.I)
+_VARIED = ("guess", "lguess")
 _NAME = re.compile(r"\b[A-Za-z_]\w*\b")
 
 
@@ -114,20 +119,22 @@ def _groups(source: Project, target: Path, group: str, crystal: str | None) -> C
 def _spec(source: Project, fit: ProjectFit, target: Path, stem: str) -> tuple[str, str]:
     """The text of a spec and of its published table ("" where the fit logged nothing)."""
     fit = _with_absorber(fit)
-    if len({json.dumps(d.fit) for d in fit.data}) > 1:
-        raise SpecError("its data sets have different fit ranges; a spec has one")
-    if len({json.dumps(d.reduce) for d in fit.data}) > 1:
-        raise SpecError("its data sets are reduced differently; a spec has one [reduce]")
+    _refuse(fit)
     names = {p.name.lower(): p.name for p in fit.parameters if p.kind != "skip"}
-    inlined = _with_reff(fit)
+    inlined = _of_path(fit)
     paths = [_values(p, fit, names, inlined) for p in fit.paths]
     restraints = _restraints(fit, names)
     used, starts = _used(fit, [*paths, {r: r for r in restraints}], names, inlined)
     lost = [*fit.lost, *(note for d in fit.data for note in d.lost)]
-    lost += [f"{p.kind} {p.name} = {p.expression}" for p in fit.parameters if p.kind == "after"]
+    lost += [f"{p.kind} {p.name} = {p.expression}" for p in fit.parameters if p.kind in ("after", "penalty")]
     labels = _labels(fit.paths)
     feff = _feff(source, fit, target / "feff", labels)
-    fitted = fit.rfactor is not None
+    logged = _logged(fit, names)
+    used_here = frozenset().union(*(parse(v).names for values in paths for v in values.values()))
+    unlogged = sorted(used_here - logged.keys() - _variables(fit))
+    fitted = fit.rfactor is not None and not unlogged
+    if fit.rfactor is not None and unlogged:
+        lost.append(f"the logged results, which have no single value of {unlogged[0]}")
     out = [
         f"# {source.program}, {Path(source.path).name}, fit {fit.name}; written by xasuite convert.",
         *(f"# Not carried over: {note}." for note in dict.fromkeys(lost)),
@@ -137,29 +144,53 @@ def _spec(source: Project, fit: ProjectFit, target: Path, stem: str) -> tuple[st
         *([f'reproduces = "{stem}/{fit.name}"'] if fitted else []),
         "",
     ]
+    named = used_here.union(*(_names_of(fit, p, names, True) for p in used))
     for d in fit.data:
-        out += [
-            "[[data]]",
-            f"label = {_quoted(d.label)}",
-            f"file = {_quoted(write_data(d, target / 'data'))}",
-            f"source = {_quoted(origin(source))}",
-            *(['kind = "chi"'] if d.chi is not None else []),
-            "",
-        ]
+        out += _data(source, d, fit.data[0], target, named)
     first = fit.data[0]
     out += ["[sample]", f"element = {_quoted(first.element)}", f"edge = {_quoted(first.edge)}", ""]
     if first.reduce:
         out += ["[reduce]", *(f"{k} = {json.dumps(v)}" for k, v in first.reduce.items()), ""]
     out += ["[fit]", *(f"{k} = {json.dumps(v)}" for k, v in first.fit.items())]
     out += ["together = true"] if len(fit.data) > 1 else []
-    out += ["", "[params]", *(_param(p, names, p.name in starts) for p in used), ""]
+    out += ["", "[params]", *(_param(fit, p, names, p.name in starts) for p in used), ""]
     for text in restraints:
         out += ["[[restraint]]", f"that = {_quoted(text)}", "is = 0", "within = 1", ""]
     for label, p, values, file in zip(labels, fit.paths, paths, feff, strict=True):
         out += ["[[path]]", f"label = {_quoted(label)}", f"feff = {_quoted(file)}"]
         out += [f"data = {_quoted(p.data)}"] if len(fit.data) > 1 else []
         out += [f"{k} = {v if _number(v) is not None else _quoted(v)}" for k, v in values.items()] + [""]
-    return "\n".join(out), _table(fit, labels, paths, inlined, names) if fitted else ""
+    return "\n".join(out), _table(fit, labels, paths, _written(feff, target), logged, names) if fitted else ""
+
+
+def _refuse(fit: ProjectFit) -> None:
+    """Raises SpecError for what one spec cannot be."""
+    for p in fit.parameters:
+        if p.kind == "merge":
+            raise SpecError(f"parameter {p.name} is defined twice (merge); settle in Artemis which one holds")
+    if len({json.dumps(d.fit) for d in fit.data}) > 1:
+        raise SpecError("its data sets have different fit ranges; a spec has one")
+    if len({json.dumps({**d.reduce, "e0": None}) for d in fit.data}) > 1:
+        raise SpecError("its data sets are reduced differently; a spec has one [reduce]")
+
+
+def _data(
+    source: Project, d: ProjectData, first: ProjectData, target: Path, named: frozenset[str]
+) -> list[str]:
+    """The lines of a [[data]]: what differs from the first one, and those of its variables that expressions name."""
+    own = {"element": (d.element, first.element), "edge": (d.edge, first.edge)}
+    own["e0"] = (d.reduce.get("e0"), first.reduce.get("e0"))
+    kept = ", ".join(f"{n} = {v:g}" for n, v in d.variables.items() if n in named)
+    return [
+        "[[data]]",
+        f"label = {_quoted(d.label)}",
+        f"file = {_quoted(write_data(d, target / 'data'))}",
+        f"source = {_quoted(origin(source))}",
+        *(['kind = "chi"'] if d.chi is not None else []),
+        *(f"{key} = {json.dumps(value)}" for key, (value, usual) in own.items() if value != usual),
+        *([f"variables = {{ {kept} }}"] if kept else []),
+        "",
+    ]
 
 
 def _with_absorber(fit: ProjectFit) -> ProjectFit:
@@ -183,19 +214,20 @@ def _plain(text: str, names: Mapping[str, str], reff: float | None) -> str:
         name = _ELSEWHERE.get(name, name)
         return names.get(name, name if name in FUNCTIONS or name == "pi" else found[0])
 
-    out = re.sub(r"(?<![\w.])([A-Za-z_]\w*)\b", word, text.replace("^", "**"))
+    inside = _PENALTY.sub(r"(max((\2) - (\1), 0) + max((\1) - (\3), 0))", text.replace("^", "**"))
+    out = re.sub(r"(?<![\w.])([A-Za-z_]\w*)\b", word, inside)
     parse(out)
     return out
 
 
-def _with_reff(fit: ProjectFit) -> dict[str, str]:
-    """Definitions that use reff, and so differ path by path: their text by lower-case name."""
+def _of_path(fit: ProjectFit) -> dict[str, str]:
+    """Definitions that differ path by path, by its reff or by a model of its sigma2: their text by lower-case name."""
     found: dict[str, str] = {}
     while True:
         more = {
             p.name.lower(): p.expression
             for p in fit.parameters
-            if p.kind == "def" and {w.lower() for w in _NAME.findall(p.expression)} & {"reff", *found}
+            if p.kind == "def" and {w.lower() for w in _NAME.findall(p.expression)} & {*_OF_PATH, *found}
         }
         if more.keys() == found.keys():
             return found
@@ -217,7 +249,7 @@ def _values(
     for key, text in p.values.items():
         value = _plain(_inline(text, inlined), names, reff)
         expression = parse(value)
-        unknown = sorted(n for n in expression.names if n not in names.values())
+        unknown = sorted(n for n in expression.names if n not in names.values() and n not in _variables(fit))
         if unknown:
             raise SpecError(
                 f"path {p.label}: {key} = {text} uses {unknown[0]}, which is no parameter of the fit"
@@ -252,27 +284,56 @@ def _used(
 
     def needed(wanted: frozenset[str], guesses: bool) -> frozenset[str]:
         while True:
-            more = wanted.union(*(_names_of(fit.parameter(n), names, guesses) for n in wanted))
+            own = (fit.parameter(n) for n in wanted - _variables(fit))
+            more = wanted.union(*(_names_of(fit, p, names, guesses) for p in own))
             if more == wanted:
                 return wanted
             wanted = more
 
     live = needed(frozenset().union(*(parse(v).names for values in paths for v in values.values())), False)
     every = needed(live, True)
+    every -= _variables(fit)
     used = [p for p in fit.parameters if p.name in every and p.name.lower() not in inlined]
     return used, set(every - live)
 
 
-def _names_of(p: ProjectParameter, names: Mapping[str, str], guesses: bool) -> frozenset[str]:
-    """The parameters that a parameter is made of; a guess only starts from them. Raises SpecError for an unknown one."""
-    if _number(p.expression) is not None or p.kind not in ("def", "set", *(["guess"] if guesses else [])):
+def _variables(fit: ProjectFit) -> frozenset[str]:
+    """What each data set has a number for, where no parameter has that name."""
+    return frozenset().union(*(d.variables for d in fit.data)) - {p.name for p in fit.parameters}
+
+
+def _names_of(
+    fit: ProjectFit, p: ProjectParameter, names: Mapping[str, str], guesses: bool
+) -> frozenset[str]:
+    """The names that a parameter is made of while the fit runs, with `guesses` also those that it starts from.
+
+    Raises SpecError for one that nothing is called.
+    """
+    if _number(p.expression) is not None or p.kind not in ("def", *(_VARIED if guesses else ())):
         return frozenset()
     found = parse(_plain(p.expression, names, None)).names
-    if unknown := sorted(found - set(names.values())):
+    if unknown := sorted(found - set(names.values()) - _variables(fit)):
         raise SpecError(
             f"{p.kind} {p.name} = {p.expression} uses {unknown[0]}, which is no parameter of the fit"
         )
     return found
+
+
+def _start(
+    fit: ProjectFit, p: ProjectParameter, names: Mapping[str, str], above: tuple[str, ...] = ()
+) -> float:
+    """The value of a parameter before the fit. Raises SpecError where it has none."""
+    expression = parse(_plain(p.expression, names, None))
+    unknown = sorted(n for n in expression.names if n not in names.values())
+    if unknown or p.name in above:
+        why = f"uses {unknown[0]}, which is no parameter of the fit" if unknown else "depends on itself"
+        raise SpecError(f"{p.kind} {p.name} = {p.expression} {why}")
+    try:
+        return float(
+            expression({n: _start(fit, fit.parameter(n), names, (*above, p.name)) for n in expression.names})
+        )
+    except (ArithmeticError, TypeError, ValueError) as exc:
+        raise SpecError(f"{p.kind} {p.name} = {p.expression} has no value before the fit: {exc}") from None
 
 
 def _number(text: str) -> float | None:
@@ -282,13 +343,16 @@ def _number(text: str) -> float | None:
         return None
 
 
-def _param(p: ProjectParameter, names: Mapping[str, str], held: bool) -> str:
-    """A parameter's line; a guess that only starts another one is `held`, since no path moves with it."""
+def _param(fit: ProjectFit, p: ProjectParameter, names: Mapping[str, str], held: bool) -> str:
+    """A parameter's line; a guess that only starts another one is `held`, since no path moves with it, and a set has its value."""
     value = _number(p.expression)
-    bounds = "".join(f", {k} = {b:g}" for k, b in (("min", p.min), ("max", p.max)) if b is not None)
+    if (p.kind == "set" or (held and p.kind in _VARIED)) and value is None:
+        value = _start(fit, p, names)
     text = repr(value) if value is not None else _quoted(_plain(p.expression, names, None))
-    if p.kind == "guess" and not held:
-        return f"{p.name} = {{ guess = {text}{bounds} }}"
+    if p.kind in _VARIED and not held:
+        bounds = "".join(f", {k} = {b:g}" for k, b in (("min", p.min), ("max", p.max)) if b is not None)
+        each = ", each = true" if p.kind == "lguess" and len(fit.data) > 1 else ""
+        return f"{p.name} = {{ guess = {text}{bounds}{each} }}"
     return f"{p.name} = {{ {'expr' if value is None else 'value'} = {text} }}"
 
 
@@ -345,16 +409,29 @@ def _paths_dat(paths: list[ProjectPath]) -> str:
 # ------------------------------------------------------------------------------------------- logged results
 
 
+def _logged(fit: ProjectFit, names: Mapping[str, str]) -> dict[str, float]:
+    """The logged value of each parameter, and of a set that has none its own."""
+    known = [p for p in fit.parameters if p.name.lower() in names]
+    sets = {names[p.name.lower()]: _start(fit, p, names) for p in known if p.kind == "set" and p.best is None}
+    return sets | {names[p.name.lower()]: p.best for p in known if p.best is not None}
+
+
+def _written(files_of: list[str], folder: Path) -> list[FeffPath]:
+    """FEFF's paths as they were written."""
+    return [parse_feff_dat((folder / f).read_text(encoding="utf-8"), f) for f in files_of]
+
+
 def _table(
     fit: ProjectFit,
     labels: list[str],
     paths: list[dict[str, str]],
-    inlined: Mapping[str, str],
+    feff: list[FeffPath],
+    best: Mapping[str, float],
     names: Mapping[str, str],
 ) -> str:
     """The logged values of every path as a published table; errors by first derivatives, parameters independent."""
-    best = {names[p.name.lower()]: p.best for p in fit.parameters if p.best is not None and p.kind != "skip"}
     errors = {names[p.name.lower()]: p.stderr for p in fit.parameters if p.stderr}
+    variables = {d.label: d.variables for d in fit.data}
     d = fit.data[0]
     lines = [
         f"[table.{fit.name}]",
@@ -362,7 +439,8 @@ def _table(
         f"k = {json.dumps(d.fit['k'])}",
         f'kweight = {{ "{d.element} {d.edge}" = {max(d.fit["kweight"])} }}',
     ]
-    for label, p, values in zip(labels, fit.paths, paths, strict=True):
+    for label, p, values, made in zip(labels, fit.paths, paths, feff, strict=True):
+        here = {**variables[p.data], **best}
         lines += [
             "",
             f"[[table.{fit.name}.cell]]",
@@ -370,13 +448,13 @@ def _table(
             f'edge = "{d.element} {d.edge}"',
             f"path = {_quoted(label)}",
         ]
-        reff = p.reff or parse_feff_dat(p.feff).reff
+        reff = p.reff or made.reff
         fixed = []
         for key in ("n", "s02", "deltar", "sigma2"):
-            expression = parse(values.get(key, "0"))
-            value = float(expression(best))
+            expression = bound(parse(values.get(key, "0")), made)
+            value = float(expression(here))
             spread = sum(
-                (float(expression({**best, n: best[n] + e})) - value) ** 2 for n, e in errors.items() if n in expression.names
+                (float(expression({**here, n: here[n] + e})) - value) ** 2 for n, e in errors.items() if n in expression.names
             ) ** 0.5  # fmt: skip
             name = "r" if key == "deltar" else key
             lines.append(f"{name} = {value + (reff if key == 'deltar' else 0):.6g}")

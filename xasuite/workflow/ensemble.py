@@ -28,9 +28,9 @@ from ..records.quantities import Quantity, quantity
 from ..records.table import Presented, Table, plain
 from ..specs.load import LoadedSpec
 from ..specs.schema import Errors
+from .budgets import DataSets, spectra_of
 from .closure import QUANTITIES
 from .drawn import PROGRAMS, Drawn, Source
-from .errors import spectra_of
 from .resolve import Context, reduce_row, reduction_of, resolve_model
 
 NOISES = (3e-4, 2e-3)
@@ -267,10 +267,11 @@ def _group(drawn: Drawn, loaded: LoadedSpec, models: Models, at: Sequence[int]) 
     for name, (foil, spectrum, param) in drawn.foils.items():
         foil_norm, foil_chi = reduce_row(_stack([spectrum]), reduction_of(foil), foil.spec.data[0])
         first = foil_norm if first is None else first
-        sources[name] = spectra_of(foil, models.foils[name], [foil_norm], _EXACT)
+        sets = DataSets.one(models.foils[name])
+        sources[name] = spectra_of(foil, sets, sets.model, [foil_norm], _EXACT)
         own = fit_stack(models.foils[name], foil_chi)
         plain_model = _with_held(plain_model, name, float(own.values[param][0]), float(own.stderr[param][0]))
-    made = spectra_of(loaded, model, [norm], _EXACT, first)
+    made = spectra_of(loaded, DataSets.one(plain_model), model, [norm], _EXACT, first)
     plan = draws(model.range, len(model.varied), min([made.kmax, *(s.kmax for s in sources.values())]))
     held = {name: foil_under(s, plan, drawn.foils[name][2]) for name, s in sources.items()}
     for p in model.params:

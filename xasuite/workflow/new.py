@@ -196,7 +196,7 @@ def _plan(
         r = (max(low, float(reduce["rbkg"])), high)
     else:
         why_r = "as given"
-    fit, said = draft.ranges(k, kweight, r, why_k, why_r)
+    fit, of_fit = draft.ranges(k, kweight, r, why_k, why_r)
     params, of_params = draft.parameters(element, chosen, foil, amplitude, target)
     is_file = Path(crystal).is_file()
     shared: dict[str, Any] = {"crystal": beside(crystal, target) if is_file else crystal}
@@ -214,27 +214,37 @@ def _plan(
         "params": params,
         "path": paths,
     }
-    comments: dict[Key, str] = {
-        ("data", i): f"noise of chi(k) {m.epsilon:.1e}, usable to k = {m.usable:.1f} 1/A"
-        for i, m in enumerate(measured)
-    }
-    comments[("reduce",)] = (
-        "E0 and the pre- and post-edge ranges are found; e0 = ..., pre_range = [...] set them"
-    )
-    comments["reduce", "rbkg"] = "A; the background takes what lies below: keep it under the first shell"
     names = ", ".join(f"{element}-{s.element} at {s.reff:.3f} A ({s.n:g} atoms)" for s in chosen)
     decisions = [
         f"{element} {edge} edge; fitted: {names}",
         f"k = {k[0]:g} to {k[1]:g} 1/A: {why_k}",
         f"R = {r[0]:g} to {r[1]:g} A: {why_r}",
         "N is the crystal's and S02 free (a foil)" if foil else f"N is free and S02 {amplitude.text}",
+        *_on_one_site(structure, element, Path(crystal).stem),
     ]
-    if (sites := len(structure.sites(element))) > 1:
-        decisions.append(
-            f"{Path(crystal).stem} has {element} on {sites} different sites and the spec holds one of them: "
-            "its N, or a foil's S02, is not the sample's"
-        )
-    return _Plan(tables, comments | said | of_params | of_paths, decisions)
+    return _Plan(tables, _comments(measured) | of_fit | of_params | of_paths, decisions)
+
+
+def _comments(measured: Sequence[Measured]) -> dict[Key, str]:
+    """Comments on the data and on their reduction."""
+    rows: dict[Key, str] = {
+        ("data", i): f"noise of chi(k) {m.epsilon:.1e}, usable to k = {m.usable:.1f} 1/A"
+        for i, m in enumerate(measured)
+    }
+    return rows | {
+        ("reduce",): "E0 and the pre- and post-edge ranges are found; e0 = ..., pre_range = [...] set them",
+        ("reduce", "rbkg"): "A; the background takes what lies below: keep it under the first shell",
+    }
+
+
+def _on_one_site(structure: Crystal, element: str, name: str) -> list[str]:
+    """What is lost where the crystal has the absorber on several sites."""
+    sites = len(structure.sites(element))
+    said = (
+        f"{name} has {element} on {sites} different sites and the spec holds one of them: "
+        "its N, or a foil's S02, is not the sample's"
+    )
+    return [said] if sites > 1 else []
 
 
 def _structure(crystal: str, absorber: str, *, given: bool) -> Crystal:

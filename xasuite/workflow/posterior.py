@@ -13,14 +13,14 @@ import numpy as np
 
 from ..errors import SpecError
 from ..exafs.budget import Spectra, budgets
-from ..exafs.posterior import LONG_ENOUGH, sample, space
 from ..exafs.result import Value
+from ..exafs.sampling import LONG_ENOUGH, sample, space
 from ..records import Array
 from ..records.quantities import Quantity
 from ..records.table import Entry, Presented, Table, finite
 from ..specs.load import LoadedSpec, as_loaded
 from ..specs.schema import Errors, Spec
-from .errors import Conditions, Under, unbudgeted
+from .budgets import Conditions, DataSets, Under, unbudgeted
 from .fits import Progress, Row, fit_rows, silent
 from .resolve import CLOSURE, Context, resolve_spec
 
@@ -184,7 +184,12 @@ def sample_posterior(
 def _drawn(loaded: LoadedSpec, label: str | None, context: Context) -> tuple[Row, Spectra, Under]:
     """The row of that label, or the first, with what its error budget is drawn from."""
     how = loaded.spec.errors
-    why = unbudgeted(loaded.spec) or ('errors = "fit" asks for none' if not isinstance(how, Errors) else "")
+    together = "" if not loaded.spec.fit.together else "rows fitted together have no posterior"
+    why = (
+        together
+        or unbudgeted(loaded.spec)
+        or ('errors = "fit" asks for none' if not isinstance(how, Errors) else "")
+    )
     if why:
         raise SpecError(
             f"{loaded.path.name}: a posterior is sampled over the draws of the error budget: {why}"
@@ -198,12 +203,9 @@ def _drawn(loaded: LoadedSpec, label: str | None, context: Context) -> tuple[Row
     fits, failed = fit_rows(resolved.model, [row], loaded.spec.fit)
     for error in failed.values():
         raise error
-    if row.norm is None:
-        raise SpecError(f"{loaded.path.name}: {row.label} is a chi(k) file: without mu(E) there are no draws")
-    conditions = Conditions.of(
-        loaded, how, fits[0].model.of(row.label, row.chi.variables), context, exact=row.kind == CLOSURE
-    )
-    spectra = conditions.spectra([row.norm])
+    sets = DataSets.of(fits[0], [row])
+    conditions = Conditions.of(loaded, how, sets, context, exact=row.kind == CLOSURE)
+    spectra = conditions.spectra([row.norm or row.chi])
     return row, spectra, conditions.under(spectra.kmax)
 
 

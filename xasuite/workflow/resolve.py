@@ -29,7 +29,7 @@ from .given import same_chi
 from .paths import path_models
 from .verdict import Verdict, edge_mismatch
 
-MEASURED, CLOSURE, THEORY = "measured", "closure", "theory"
+MEASURED, CLOSURE = "measured", "closure"
 
 
 @dataclass(frozen=True)

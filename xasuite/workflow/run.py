@@ -20,7 +20,7 @@ from ..records.table import Presented, Table
 from ..specs.load import Loaded, LoadedSpec, as_loaded
 from ..specs.schema import Spec
 from .audit import SpecAudit
-from .errors import budgeted
+from .budgets import budgeted
 from .fits import Fitted, Progress, Row, fit_rows, silent
 from .given import Given
 from .resolve import Context, Resolved, resolve_model, resolve_row, resolve_spec, sources

@@ -5,15 +5,19 @@ from .apply import with_budget
 from .draws import Draw, draws
 from .floors import released
 from .record import PARTS, Budget, combined, joined
-from .stack import Farther, Foil, Spectra, budgets, foil_under, k_end
+from .spectra import Absorption, Farther, GivenChi, Source, Spectra, k_end
+from .stack import Foil, budgets, foil_under
 
 __all__ = [
     "PARTS",
+    "Absorption",
     "Budget",
     "Carried",
     "Draw",
     "Farther",
     "Foil",
+    "GivenChi",
+    "Source",
     "Spectra",
     "budgets",
     "carry",

@@ -22,7 +22,7 @@ def with_budget(fit: FitResult, budget: Budget) -> FitResult:
     return replace(
         fit,
         parameters=parameters,
-        paths=tuple(_path(p, budget) for p in fit.paths),
+        paths=tuple(_path(p, budget, f"{p.data}/" if len(fit.data) > 1 else "") for p in fit.paths),
         covar=covar,
         budget=budget,
         stated=fit,
@@ -33,9 +33,9 @@ def _parameter(p: FittedParameter, budget: Budget) -> FittedParameter:
     return replace(p, value=_value(p.value, budget, p.name, bool(p.state) or p.kind == "fixed"))
 
 
-def _path(p: FittedPath, budget: Budget) -> FittedPath:
+def _path(p: FittedPath, budget: Budget, data: str) -> FittedPath:
     changed: dict[str, Any] = {
-        q: _value(getattr(p, q), budget, f"{p.label}.{q}", q in p.states) for q in (*PATH_VALUES, "r")
+        q: _value(getattr(p, q), budget, f"{data}{p.label}.{q}", q in p.states) for q in (*PATH_VALUES, "r")
     }
     return replace(p, **changed)
 

@@ -42,14 +42,14 @@ class Draw:
 
 
 @lru_cache(maxsize=64)
-def draws(stated: FitRange, n_varied: int, kmax: float) -> tuple[Draw, ...]:
+def draws(stated: FitRange, n_varied: float, kmax: float) -> tuple[Draw, ...]:
     """The draws about a stated range, the same for the same arguments.
 
     Parameters
     ----------
     stated : FitRange
-    n_varied : int
-        Variables of the fit; a draw whose range holds fewer than one more independent points is passed over.
+    n_varied : float
+        Variables of the fit, for each data set; a draw whose range holds fewer than one more independent points is passed over.
     kmax : float
         The end of the data, 1/A.
 

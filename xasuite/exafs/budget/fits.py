@@ -38,13 +38,20 @@ class Fitted:
 
 
 @dataclass(frozen=True, eq=False)
-class Case:
-    """What one fit is made of: chi (m, nk) on k (nk,), the model seen through `response` (nk, nk); `held` replaces fixed values."""
+class Reduced:
+    """chi (m, nk) of one data set on k (nk,); its background sees a model through `response` (nk, nk)."""
 
     k: Array
     chi: Array
-    ranges: FitRange
     response: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """What one fit is made of: the data sets, the range of all of them, and values in the place of fixed ones."""
+
+    sets: tuple[Reduced, ...]
+    ranges: FitRange
     held: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -70,31 +77,47 @@ class Ready:
 
 @dataclass(frozen=True, eq=False)
 class Fitter:
-    """A model made ready once for fits under many ranges and responses."""
+    """A model made ready once for fits under many ranges and responses; `owner` (np,) are the data sets of its paths."""
 
     model: Model
+    owner: tuple[int, ...]
     program: Program
 
     @classmethod
-    def of(cls, model: Model) -> Fitter:
-        """Raises FitError as `fit_chi`."""
-        return cls(model, compile_model(model))
+    def of(
+        cls,
+        model: Model,
+        owner: tuple[int, ...],
+        changed: Model | None = None,
+        variables: Mapping[str, float] | None = None,
+    ) -> Fitter:
+        """`changed` is fitted in the place of a model that is then read off; `variables` are names in it that stand for a number of each row.
+
+        Raises FitError as `fit_chi`.
+        """
+        points = model.range.n_idp * (1 + max(owner))
+        return cls(model, owner, compile_model(changed or model, points, variables))
 
     def prepared(self, case: Case) -> Ready:
         """What is minimised in a case."""
-        program, k, ranges = self.program, case.k, case.ranges
+        program = self.program
         if case.held:
             start = program.start.copy()
             for name, value in case.held.items():
                 start[program.slots.index(name)] = value
             program = replace(program, start=start)
-        if ranges.k[1] > k[-1]:  # E0 moved up takes the end of the data along
-            ranges = replace(ranges, k=(ranges.k[0], float(k[-1])))
-        goal = _goal(k.tobytes(), ranges)
-        matrix = np.ascontiguousarray(((goal.data_matrix @ case.response.T) * onset(k))[:, 1:])
-        work = replace(self._work(goal), k=k[1:], matrix=matrix, program=program, spans=self._spans(matrix))
-        data, noise = goal.reduce(case.chi), goal.noise_of(case.chi, None)
-        return Ready(self.model, work, data, goal.weights(noise, False))
+        goals, data, weights = [], [], []
+        for one in case.sets:
+            ranges = case.ranges
+            if ranges.k[1] > one.k[-1]:  # E0 moved up takes the end of the data along
+                ranges = replace(ranges, k=(ranges.k[0], float(one.k[-1])))
+            goal = _goal(one.k.tobytes(), ranges)
+            matrix = np.ascontiguousarray(((goal.data_matrix @ one.response.T) * onset(one.k))[:, 1:])
+            goals.append(replace(goal, k=one.k[1:], model_matrix=matrix))
+            data.append(goal.reduce(one.chi))
+            weights.append(goal.weights(goal.noise_of(one.chi, None), False))
+        work = make_work(self.model, program, goals, self.owner)
+        return Ready(self.model, work, np.hstack(data), np.hstack(weights))
 
     def fit(self, case: Case, numbers: Array | None = None) -> Fitted:
         """The fits of a case, `numbers` (m, nn) being the rows' own values of the last of the carried parameters and variables."""
@@ -112,14 +135,13 @@ class Fitter:
         fixed = {r.work.program.start[len(self.program.names) :].tobytes() for r in each}
         if sum(counts) > _TOGETHER or len(fixed) > 1:
             return [self._fitted(r.work, r.solution(), r.carried) for r in each]
-        work, carried = stacked([r.work for r in each], counts), np.concatenate([r.carried for r in each])
-        data = np.zeros((sum(counts), work.matrix.shape[1]))
+        work, data = stacked([r.work for r in each], [r.data for r in each])
+        weights, carried = (
+            np.concatenate(a) for a in zip(*((r.weights, r.carried) for r in each), strict=True)
+        )
+        found = self._fitted(work, solve(work, data, weights, None, 1, "numpy", carried), carried)
         ends = np.cumsum(counts)
         parts = [slice(end - n, end) for end, n in zip(ends, counts, strict=True)]
-        for part, r in zip(parts, each, strict=True):
-            data[part, : r.data.shape[1]] = r.data
-        weights = np.concatenate([r.weights for r in each])
-        found = self._fitted(work, solve(work, data, weights, None, 1, "numpy", carried), carried)
         return [
             Fitted(found.keys, found.values[part], found.noise[part], found.ok[part]) for part in parts
         ]  # fmt: skip
@@ -137,13 +159,6 @@ class Fitter:
             noise=slopes @ unit @ slopes.swapaxes(1, 2),
             ok=settled(solution),
         )
-
-    def _work(self, goal: objective.Objective) -> Work:
-        return make_work(self.model, self.program, [goal], [0] * len(self.model.paths))
-
-    def _spans(self, matrix: Array) -> tuple[tuple[slice, slice], ...]:
-        whole = (slice(0, matrix.shape[0]), slice(0, matrix.shape[1]))
-        return (whole,) * len(self.model.paths)
 
 
 def onset(k: Array) -> Array:

@@ -6,11 +6,14 @@ they come from are in docs/decisions/error_budget.md.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 
 from ...expressions import Expression, parse
 from ..model import Model, Parameter, PathModel
+from .record import EDGE_STEP
+from .spectra import Spectra
 
 # potentials against potentials, for a shell whose amplitude is carried over from another compound's; R in A, sigma2 in A^2
 AMPLITUDE, DISTANCE, DISORDER = 0.063, 0.001, 0.45e-3
@@ -25,6 +28,7 @@ ELONGATION = 0.003
 LEVEL = 10.0
 _FREED = "e0_level_"
 
+_NONE = parse(0.0)
 # a cause, and the numbers of the changed model (`changeable`) that are not zero
 Change = tuple[str, dict[str, float]]
 # the third cumulant that thermal expansion gives bonds of their sigma2, all of it thermal
@@ -48,6 +52,8 @@ def changeable(model: Model) -> Model:
             parse(name) for name in (*(_name(q, i) for q in ("n", "r", "sigma2")), *ANHARMONIC)
         )
         expansion = _times(_times(p.sigma2, parse(repr(2 * ELONGATION * p.feff.reff))), third)
+        if p.third.program != _NONE.program:  # what the model itself says of it
+            expansion = _times(parse("0"), third)
         return replace(
             p,
             s02=_times(p.s02, _plus(amplitude, parse("1"))),
@@ -59,35 +65,40 @@ def changeable(model: Model) -> Model:
     return replace(model, paths=tuple(path(i, p) for i, p in enumerate(model.paths)))
 
 
-def changes(model: Model, step_error: float, energy_scale: float) -> Iterator[Change]:
-    """The changes, each by one standard error.
-
-    Parameters
-    ----------
-    model : Model
-    step_error : float
-        Standard error of the edge step, or of its ratio to the foil's, as a share of it.
-    energy_scale : float
-        That of E - E0; 0 where the scale is exact.
-    """
+def changes(spectra: Spectra) -> Iterator[Change]:
+    """The changes of a model, each by one standard error."""
+    model, scale = spectra.model, spectra.energy_scale
     amplitudes = [_name("n", i) for i in range(len(model.paths))]
-    yield "edge step", dict.fromkeys(amplitudes, step_error)
-    if energy_scale > 0:
+    several = len(spectra.sources) > 1
+    for cause, size in spectra.steps.items():
+        own = min(spectra.own_step, size) if several and cause == EDGE_STEP else 0.0
+        yield cause, dict.fromkeys(amplitudes, math.sqrt(size**2 - own**2))
+        for one in dict.fromkeys(spectra.owner) if own > 0 else ():
+            yield cause, {amplitudes[i]: own for i, owner in enumerate(spectra.owner) if owner == one}
+    beamline = [spectra.beamline[owner] if spectra.beamline else 0 for owner in spectra.owner]
+    for number in dict.fromkeys(beamline) if scale > 0 else ():
         # E - E0 off by x: k by x / 2, R by -x / 2; the edge step and the amplitude by 2 x (measured)
-        far = {_name("r", i): 0.5 * energy_scale * p.feff.reff for i, p in enumerate(model.paths)}
-        yield "energy scale", dict.fromkeys(amplitudes, 2 * energy_scale) | far
+        at = [i for i, b in enumerate(beamline) if b == number]
+        far = {_name("r", i): 0.5 * scale * model.paths[i].feff.reff for i in at}
+        yield "energy scale", dict.fromkeys((amplitudes[i] for i in at), 2 * scale) | far
     varied = {q.name for q in model.params if q.vary or q.expr is not None}
     freed = {q.name for q in model.params if q.name.startswith(_FREED)}
-    for i, path in enumerate(model.paths):
+    # several data sets may have one path, whose potentials are wrong in all of them alike
+    alike: dict[tuple[str, int, float], list[int]] = {}
+    for i, p in enumerate(model.paths):
+        alike.setdefault((p.feff.origin, p.feff.index, p.feff.reff), []).append(i)
+    for at in alike.values():
+        paths = [model.paths[i] for i in at]
         # a free S02 is by its definition what makes the amplitude right
-        if not path.s02.names & varied:
-            yield "potentials", {amplitudes[i]: AMPLITUDE}
-        yield "potentials", {_name("r", i): DISTANCE_FREED if path.e0.names & freed else DISTANCE}
-        yield "potentials", {_name("sigma2", i): DISORDER}
+        if not any(p.s02.names & varied for p in paths):
+            yield "potentials", {amplitudes[i]: AMPLITUDE for i in at}
+        distance = DISTANCE_FREED if any(p.e0.names & freed for p in paths) else DISTANCE
+        yield "potentials", {_name("r", i): distance for i in at}
+        yield "potentials", {_name("sigma2", i): DISORDER for i in at}
 
 
-def released(model: Model) -> Model:
-    """The model with the E0 of each structure free, where paths of several runs of FEFF share one.
+def released(model: Model, sets: int = 1) -> Model:
+    """The model of so many data sets with the E0 of each structure free, where paths of several runs of FEFF share one.
 
     FEFF counts k from the Fermi level of its own potentials: a shared E0 takes those of two structures to be equally
     wrong, and they differ by several eV, which R of the lighter atom takes up. Left as it is where the fit has no
@@ -99,7 +110,7 @@ def released(model: Model) -> Model:
     shared = frozenset().union(*(p.e0.names for p in model.paths if p.feff.origin == first)) & varied
     names = {o: f"{_FREED}{i}" for i, o in enumerate(others, 1)}
     own = [o for o in others if any(p.feff.origin == o and p.e0.names & shared for p in model.paths)]
-    if not own or model.range.n_idp < len(varied) + len(own) + 1:
+    if not own or sets * model.range.n_idp < len(varied) + len(own) + 1:
         return model
     params = (*model.params, *(Parameter(names[o], 0.0, True, -LEVEL, LEVEL) for o in own))
     paths = tuple(

@@ -11,15 +11,18 @@ from ...records import Array
 from ..result import Value
 
 PARTS = ("noise", "choices", "shells", "foil", "theory")
+EDGE_STEP = "edge step"
 # causes of shifts that are printed under another name than their own
 _PART_OF = {
     "cumulant": "choices",
-    "edge step": "choices",
+    EDGE_STEP: "choices",
+    "over-absorption": "choices",
+    "dead time": "choices",
     "potentials": "theory",
     "energy scale": "theory",
 }
 # causes that spectra of different beamlines do not share
-BEAMLINE = ("edge step", "energy scale")
+BEAMLINE = (EDGE_STEP, "over-absorption", "dead time", "energy scale")
 # median absolute deviation of a normal distribution, inverted
 MAD = 1.4826
 # deviations beyond so many robust standard deviations are cut before correlations are taken

@@ -84,13 +84,13 @@ class Work:
 
     def projected(self, path: int, columns: Array) -> Array:
         """What the objective sees (m, nc, nr) of columns (m, nc, nk) of one path; nr and nk are those of its data set."""
+        rows, ks = self.spans[path]
         if self.owner is None:
-            rows, ks = self.spans[path]
             return columns @ self.matrix[rows, ks].T
-        out = np.empty((*columns.shape[:2], self.matrix.shape[1]))
+        out = np.empty((*columns.shape[:2], rows.stop - rows.start))
         starts = np.flatnonzero(np.diff(self.owner, prepend=-1))
         for start, end in zip(starts, (*starts[1:], len(out)), strict=True):
-            np.matmul(columns[start:end], self.matrix[self.owner[start]].T, out=out[start:end])
+            np.matmul(columns[start:end], self.matrix[self.owner[start], rows, ks].T, out=out[start:end])
         return out
 
     def observed(self, data: Array, weights: Array) -> tuple[Array, Array]:
@@ -138,25 +138,44 @@ def make_work(model: Model, program: Program, goals: Sequence[Objective], owner:
     )
 
 
-def stacked(works: Sequence[Work], counts: Sequence[int]) -> Work:
-    """Works of one model and one k weight each, for fits of the first `counts[0]` spectra with the first and so on.
+def stacked(works: Sequence[Work], data: Sequence[Array]) -> tuple[Work, Array]:
+    """Works of one model, with one k weight of each data set, and their data (m, nr), as one work and its data.
 
-    All k begin alike. Objectives of fewer rows, and those whose k ends earlier, are filled with zeros, which add nothing to a
-    sum of squares.
+    The k of a data set begin alike in all works. Objectives of fewer rows, and those whose k ends earlier, are filled with
+    zeros, which add nothing to a sum of squares.
     """
-    nr, nk = (max(size) for size in zip(*(w.matrix.shape for w in works), strict=True))
-    matrix = np.zeros((len(works), nr, nk))
-    for to, work in zip(matrix, works, strict=True):
-        to[: work.matrix.shape[0], : work.matrix.shape[1]] = work.matrix
-    whole = max(works, key=lambda w: w.k.size)
-    assert all((w.k == whole.k[: w.k.size]).all() for w in works)
-    return replace(
-        whole,
+    parts = [_data_sets(w) for w in works]
+    sizes = np.array([[(r.stop - r.start, k.stop - k.start) for r, k in of] for of in parts]).max(axis=0)
+    ends = np.cumsum(sizes, axis=0)
+    places = [(slice(r - nr, r), slice(k - nk, k)) for (r, k), (nr, nk) in zip(ends, sizes, strict=True)]
+    matrix, k = np.zeros((len(works), *ends[-1])), np.zeros(ends[-1, 1])
+    counts = [len(d) for d in data]
+    padded = np.zeros((sum(counts), ends[-1, 0]))
+    for i, (work, of, end) in enumerate(zip(works, parts, np.cumsum(counts), strict=True)):
+        for (rows, ks), (to_rows, to_ks) in zip(of, places, strict=True):
+            nr, nk = rows.stop - rows.start, ks.stop - ks.start
+            at_rows, at_ks = slice(to_rows.start, to_rows.start + nr), slice(to_ks.start, to_ks.start + nk)
+            matrix[i, at_rows, at_ks] = work.matrix[rows, ks]
+            k[at_ks] = work.k[ks]
+            padded[end - counts[i] : end, at_rows] = data[i][:, rows]
+    own = np.repeat([[w.points for w in works], [w.per_point for w in works]], counts, axis=1)
+    number = {rows.start: n for n, (rows, _) in enumerate(parts[0])}
+    stack = replace(
+        works[0],
+        k=k,
         matrix=matrix,
-        weight_of_row=np.zeros(nr, np.intp),
-        own=np.repeat([[w.points for w in works], [w.per_point for w in works]], counts, axis=1),
-        spans=((slice(0, nr), slice(0, nk)),) * len(whole.spans),
+        weight_of_row=np.repeat(np.arange(len(places)), sizes[:, 0]),
+        own=own,
+        spans=tuple(places[number[rows.start]] for rows, _ in works[0].spans),
         owner=np.repeat(np.arange(len(works)), counts),
+    )
+    return stack, padded
+
+
+def _data_sets(work: Work) -> list[Part]:
+    """The rows and the k of each data set."""
+    return list(
+        {rows.start: (rows, ks) for rows, ks in sorted(work.spans, key=lambda s: s[0].start)}.values()
     )
 
 

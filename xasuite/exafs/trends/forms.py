@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from abc import ABC, abstractmethod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,31 +17,31 @@ _DEGREE = 3
 _RIDGE = 1e-10
 
 
-class Trend(Protocol):
+class Trend(ABC):
     """A trend of `names` with `size` parameters theta: values (m, nn), slopes (m, nn, size), penalty (size, size)."""
 
     names: tuple[str, ...]
     size: int
 
+    @abstractmethod
     def start(self, fit: BatchFit, used: NDArray[np.bool_]) -> Array:
         """theta from each row's own fit."""
-        ...
 
+    @abstractmethod
     def values(self, theta: Array) -> Array:
         """The parameters at all times."""
-        ...
 
+    @abstractmethod
     def slopes(self, theta: Array) -> Array:
         """Their derivatives by theta."""
-        ...
 
     def penalty(self) -> Array:
-        """The matrix P of the term theta' P theta added to chi-square."""
-        ...
+        """The matrix P of the term theta' P theta added to chi-square; zero unless a trend has one."""
+        return np.zeros((self.size, self.size))
 
     def labels(self) -> tuple[str, ...]:
         """Names of theta's numbers, where they mean something by themselves."""
-        ...
+        return ()
 
 
 def _column(fit: BatchFit, name: str, used: NDArray[np.bool_]) -> tuple[Array, Array]:
@@ -49,7 +49,7 @@ def _column(fit: BatchFit, name: str, used: NDArray[np.bool_]) -> tuple[Array, A
     return fit.values[name][used], 1 / fit.stderr_fit[name][used] ** 2
 
 
-class Shared:
+class Shared(Trend):
     """One value for all rows."""
 
     def __init__(self, name: str) -> None:
@@ -71,16 +71,12 @@ class Shared:
         """(m, 1, 1)."""
         return np.ones((self._m, 1, 1))
 
-    def penalty(self) -> Array:
-        """None."""
-        return np.zeros((1, 1))
-
     def labels(self) -> tuple[str, ...]:
         """The parameter's own name."""
         return self.names
 
 
-class Smooth:
+class Smooth(Trend):
     """A cubic spline along time with a penalty on its coefficients' second differences."""
 
     def __init__(self, name: str, t: Array, strength: float | None) -> None:
@@ -121,10 +117,6 @@ class Smooth:
         """The strength times second differences."""
         return self._unit * ((self.strength or 0.0) * self._rough + _RIDGE * np.eye(self.size))
 
-    def labels(self) -> tuple[str, ...]:
-        """None: spline coefficients are no quantities of their own."""
-        return ()
-
     def choose(self, weight: Array, value: Array, used: NDArray[np.bool_], strengths: Array) -> Array:
         """theta at the strength with the smallest error of prediction, leaving out each row in turn.
 
@@ -145,7 +137,7 @@ class Smooth:
         return theta
 
 
-class Linear:
+class Linear(Trend):
     """From a value at the first spectrum to one at the last, in proportion to time."""
 
     def __init__(self, names: tuple[str, ...], t: Array) -> None:
@@ -158,19 +150,23 @@ class Linear:
 
     def values(self, theta: Array) -> Array:
         """(m, nn)."""
-        ends = theta.reshape(-1, 2)
-        return np.asarray(ends[:, 0] + (ends[:, 1] - ends[:, 0]) * self._x[:, None])
+        return self._between(theta, self._x)
 
     def slopes(self, theta: Array) -> Array:
         """(m, nn, 2 nn)."""
-        out = np.zeros((len(self._x), len(self.names), self.size))
-        for i in range(len(self.names)):
-            out[:, i, 2 * i], out[:, i, 2 * i + 1] = 1 - self._x, self._x
-        return out
+        return self._by_ends(self._x)
 
-    def penalty(self) -> Array:
-        """None."""
-        return np.zeros((self.size, self.size))
+    def _between(self, theta: Array, x: Array) -> Array:
+        """Values (m, nn) between the end members, x (m,) running from 0 to 1."""
+        ends = theta[: 2 * len(self.names)].reshape(-1, 2)
+        return np.asarray(ends[:, 0] + (ends[:, 1] - ends[:, 0]) * x[:, None])
+
+    def _by_ends(self, x: Array) -> Array:
+        """Derivatives (m, nn, size) of the values by the end members; 0 for what follows these in theta."""
+        out = np.zeros((len(x), len(self.names), self.size))
+        for i in range(len(self.names)):
+            out[:, i, 2 * i], out[:, i, 2 * i + 1] = 1 - x, x
+        return out
 
     def labels(self) -> tuple[str, ...]:
         """name.start, name.end."""
@@ -185,7 +181,7 @@ def _ends(fit: BatchFit, name: str, used: NDArray[np.bool_], x: Array) -> Array:
     return np.asarray(np.linalg.lstsq(a * root[:, None], value * root, rcond=None)[0], float)
 
 
-class FirstOrder:
+class FirstOrder(Linear):
     """Two-state kinetics: x = 1 - exp(-rate (t - t0)) after t0, shared by all names."""
 
     def __init__(
@@ -228,28 +224,18 @@ class FirstOrder:
 
     def values(self, theta: Array) -> Array:
         """(m, nn)."""
-        x = self._progress(*self._clock(theta))[0]
-        ends = theta[: 2 * len(self.names)].reshape(-1, 2)
-        return ends[:, 0] + (ends[:, 1] - ends[:, 0]) * x[:, None]
+        return self._between(theta, self._progress(*self._clock(theta))[0])
 
     def slopes(self, theta: Array) -> Array:
         """(m, nn, size)."""
         x, by_rate, by_t0 = self._progress(*self._clock(theta))
-        out = np.zeros((len(self._t), len(self.names), self.size))
-        at = 2 * len(self.names)
-        for i in range(len(self.names)):
-            change = theta[2 * i + 1] - theta[2 * i]
-            out[:, i, 2 * i], out[:, i, 2 * i + 1] = 1 - x, x
-            out[:, i, at] = change * by_rate
-            if self._fit_t0:
-                out[:, i, at + 1] = change * by_t0
+        out, at = self._by_ends(x), 2 * len(self.names)
+        change = theta[1:at:2] - theta[:at:2]
+        out[:, :, at] = by_rate[:, None] * change
+        if self._fit_t0:
+            out[:, :, at + 1] = by_t0[:, None] * change
         return out
-
-    def penalty(self) -> Array:
-        """None."""
-        return np.zeros((self.size, self.size))
 
     def labels(self) -> tuple[str, ...]:
         """name.start, name.end, rate, and t0 when it is fitted."""
-        ends = tuple(f"{n}.{end}" for n in self.names for end in ("start", "end"))
-        return (*ends, "rate", "t0") if self._fit_t0 else (*ends, "rate")
+        return (*super().labels(), "rate", "t0")[: self.size]

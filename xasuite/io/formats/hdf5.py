@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -215,7 +215,9 @@ def _tables(
     held = {
         k: np.asarray(v[wanted.start : wanted.stop], float) for k, v in stacks.items() if v.shape[0] == rows
     }
-    beside = {k: d[wanted.start : wanted.stop] for k, d in row_values(entry, rows).items()}
+    beside = {
+        k: d[wanted.start : wanted.stop] for k, d in row_values(entry, lambda d: d.shape == (rows,)).items()
+    }
     out: list[Table] = []
     for at, i in enumerate(wanted):
         whole = {**columns, **{k: v[at] for k, v in held.items()}}
@@ -234,14 +236,14 @@ def _tables(
     return out
 
 
-def row_values(entry: Any, rows: int) -> dict[str, Any]:
+def row_values(entry: Any, one_a_row: Callable[[Any], bool]) -> dict[str, Any]:
     """Datasets (m,) of a stack, one value a row: what NXdata has along its rows, and the sample's temperature."""
     import h5py
 
     beside = {**entry.get("data", {}), "temperature": entry.get("sample/temperature")}
     return {
         k: d for k, d in beside.items()
-        if isinstance(d, h5py.Dataset) and d.shape == (rows,) and d.dtype.kind in "fiu"
+        if isinstance(d, h5py.Dataset) and one_a_row(d) and d.dtype.kind in "fiu"
     }  # fmt: skip
 
 

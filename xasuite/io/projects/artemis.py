@@ -7,10 +7,17 @@ import zipfile
 from typing import Any
 
 from ...errors import ReadError
-from .common import arrays, demeter_version, ifeffit_reduce, number, path_values, window
+from .common import (
+    ARTEMIS_BACKGROUND,
+    arrays,
+    demeter_version,
+    fit_ranges,
+    ifeffit_reduce,
+    number,
+    path_values,
+)
 from .records import Project, ProjectData, ProjectFit, ProjectParameter, ProjectPath
 
-# Ifeffit's own function for the fitted background and its spaces
 _SPACES = {"r": "r", "k": "k", "q": "q"}
 
 
@@ -62,7 +69,9 @@ def _fit(archive: zipfile.ZipFile, key: str, name: str) -> ProjectFit:
     demeter_version(str(log.get("fitenvironment", "")), name)
     by_larch = "larch" in str(log.get("fitenvironment", "")).lower()  # Demeter runs on either
     data = {
-        g: _data(archive, f"{folder}/{g}.yaml", f"{name}, fit {key}", by_larch) for g in structure[1] or []
+        g: d
+        for g in structure[1] or []
+        if (d := _data(archive, f"{folder}/{g}.yaml", f"{name}, fit {key}", by_larch)) is not None
     }
     performed = bool(number(log.get("n_varys"), 0.0))
     parameters = tuple(_parameter(d, performed) for d in _documents(archive, f"{folder}/gds.yaml") if d)
@@ -77,7 +86,7 @@ def _fit(archive: zipfile.ZipFile, key: str, name: str) -> ProjectFit:
                     data=data[d["datagroup"]].label,
                     values=path_values(
                         {
-                            k: d.get(k)
+                            k: _with_cv(d.get(k))
                             for k in ("n", "s02", "e0", "delr", "sigma2", "third", "fourth", "ei", "dphase")
                         }
                     ),
@@ -108,26 +117,35 @@ def _atoms(geometry: str, where: str) -> tuple[tuple[float, float, float, int, s
 
 def _parameter(d: dict[str, Any], performed: bool) -> ProjectParameter:
     kind = str(d.get("gds", "guess"))
-    fitted = performed and kind == "guess"
+    fitted = performed and kind == "guess"  # of an lguess each data set has its own, under another name
     return ProjectParameter(
         name=str(d["name"]),
         kind=kind,
-        expression=str(d.get("mathexp", "")).strip(),
-        best=number(d.get("bestfit")) if performed and kind != "skip" else None,
+        expression=_with_cv(d.get("mathexp")),
+        best=number(d.get("bestfit")) if performed and kind not in ("skip", "lguess") else None,
         stderr=number(d.get("error")) if fitted else None,
     )
 
 
-def _data(archive: zipfile.ZipFile, member: str, where: str, by_larch: bool) -> ProjectData:
+def _with_cv(text: Any) -> str:
+    """An expression with the data set's characteristic value, [cv], as a variable of that name."""
+    return re.sub(r"\[cv\]", "cv", str("" if text is None else text), flags=re.I).strip()
+
+
+def _data(archive: zipfile.ZipFile, member: str, where: str, by_larch: bool) -> ProjectData | None:
+    """A data set; None for one that the fit leaves out."""
     documents = _documents(archive, member)
     args = documents[0]
     if len(documents) < 3:
         raise ReadError(f"{where}: {member} holds no data")
+    if number(args.get("fit_include")) == 0:
+        return None
     energy, mu = arrays(documents[1], documents[2], f"{where}, {member}")
+    cv, noise = number(args.get("cv")), number(args.get("fit_epsilon"), 0.0)
     weights = [w for w in (1, 2, 3) if number(args.get(f"fit_k{w}"))]
     lost = []
     if str(args.get("fit_do_bkg", "")).lower() in ("1", "yes", "true"):
-        lost.append("Artemis fitted the background with the paths; here it is removed before the fit")
+        lost.append(ARTEMIS_BACKGROUND)
     if number(args.get("fit_karb")):
         lost.append(
             f"Artemis used the k weight {args.get('fit_karb_value')} as well, which is no whole number"
@@ -139,15 +157,9 @@ def _data(archive: zipfile.ZipFile, member: str, where: str, by_larch: bool) -> 
         element=str(args.get("bkg_z", "")).capitalize(),
         edge=str(args.get("fft_edge", "k")).upper(),
         reduce=ifeffit_reduce(args) | ({} if by_larch else {"background": "ifeffit"}),
-        fit={
-            "space": _SPACES.get(str(args.get("fit_space", "r")).lower(), "r"),
-            "k": [number(args.get("fft_kmin")), number(args.get("fft_kmax"))],
-            "kweight": weights or [2],
-            "window": window(args.get("fft_kwindow", "hanning"), where),
-            "dk": number(args.get("fft_dk"), 1.0),
-            "r": [number(args.get("bft_rmin")), number(args.get("bft_rmax"))],
-            "dr": number(args.get("bft_dr"), 0.0),
-            "rwindow": window(args.get("bft_rwindow", "hanning"), where),
-        },
+        fit={"space": _SPACES.get(str(args.get("fit_space", "r")).lower(), "r"), "kweight": weights or [2]}
+        | fit_ranges(args, where, "fft_", "bft_")
+        | ({"epsilon_k": noise} if noise else {}),
         lost=tuple(lost),
+        variables={} if cv is None else {"cv": cv},
     )

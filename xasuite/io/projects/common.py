@@ -71,6 +71,21 @@ def window(value: Any, where: str) -> str:
     return name
 
 
+ARTEMIS_BACKGROUND = "Artemis fitted the background with the paths; here it is removed before the fit"
+
+
+def fit_ranges(args: Any, where: str, k: str = "", r: str = "") -> dict[str, Any]:
+    """Ranges and windows of Artemis as keys of [fit]; `k` and `r` begin its names. Raises ReadError."""
+    return {
+        "k": [number(args.get(f"{k}kmin")), number(args.get(f"{k}kmax"))],
+        "window": window(args.get(f"{k}kwindow", "hanning"), where),
+        "dk": number(args.get(f"{k}dk"), 1.0),
+        "r": [number(args.get(f"{r}rmin")), number(args.get(f"{r}rmax"))],
+        "dr": number(args.get(f"{r}dr"), 0.0),
+        "rwindow": window(args.get(f"{r}rwindow", "hanning"), where),
+    }
+
+
 def ifeffit_reduce(args: Any) -> dict[str, Any]:
     """The [reduce] of a spec from the names that Athena and Artemis share.
 

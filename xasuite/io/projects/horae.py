@@ -11,7 +11,15 @@ import numpy as np
 from ...errors import ReadError
 from ..formats.athena import perl_items
 from .artemis import read_text
-from .common import arrays, demeter_version, ifeffit_reduce, number, path_values, window
+from .common import (
+    ARTEMIS_BACKGROUND,
+    arrays,
+    demeter_version,
+    fit_ranges,
+    ifeffit_reduce,
+    number,
+    path_values,
+)
 from .records import Project, ProjectData, ProjectFit, ProjectParameter, ProjectPath
 
 # Ifeffit's names of a path's values in the records
@@ -116,11 +124,6 @@ def _data(archive: zipfile.ZipFile, args: dict[str, str], where: str) -> Project
     )
     energy, mu = arrays(table[:, 0], table[:, 1], f"{where}, {member}")
     weights = [w for w in (1, 2, 3) if args.get(f"k{w}") == "1"]
-    lost = (
-        ["Artemis fitted the background with the paths; here it is removed before the fit"]
-        if args.get("do_bkg") == "yes"
-        else []
-    )
     return ProjectData(
         label=args.get("lab") or stem,
         energy=energy,
@@ -128,15 +131,7 @@ def _data(archive: zipfile.ZipFile, args: dict[str, str], where: str) -> Project
         element=args.get("fs_absorber", "").capitalize(),
         edge=args.get("fs_edge", "K").upper(),
         reduce=ifeffit_reduce(args) | {"background": "ifeffit"},
-        fit={
-            "space": args.get("fit_space", "R").lower(),
-            "k": [number(args.get("kmin")), number(args.get("kmax"))],
-            "kweight": weights or [2],
-            "window": window(args.get("kwindow", "hanning"), where),
-            "dk": number(args.get("dk"), 1.0),
-            "r": [number(args.get("rmin")), number(args.get("rmax"))],
-            "dr": number(args.get("dr"), 0.0),
-            "rwindow": window(args.get("rwindow", "hanning"), where),
-        },
-        lost=tuple(lost),
+        fit={"space": args.get("fit_space", "R").lower(), "kweight": weights or [2]}
+        | fit_ranges(args, where),
+        lost=(ARTEMIS_BACKGROUND,) if args.get("do_bkg") == "yes" else (),
     )

@@ -17,7 +17,7 @@ class ProjectParameter:
     ----------
     name : str
     kind : str
-        "guess", "set", "def", "restrain", "after" or "skip", as Ifeffit names them.
+        "guess", "lguess", "set", "def", "restrain", "after", "skip", "penalty" or "merge", as Artemis names them.
     expression : str
         What was typed: a start value, a value or an expression.
     best, stderr : float, optional
@@ -87,6 +87,8 @@ class ProjectData:
         Of the absorber; element "" where only FEFF's paths tell it.
     chi : (2, n) array, optional
         k in 1/A and chi(k), of a project that holds no mu(E); energy and mu are empty then.
+    variables : mapping
+        Numbers of the data set that expressions may name.
     """
 
     label: str
@@ -98,6 +100,7 @@ class ProjectData:
     fit: Mapping[str, Any]
     lost: tuple[str, ...] = ()
     chi: Array | None = None
+    variables: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

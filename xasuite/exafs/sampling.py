@@ -18,7 +18,8 @@ from ..errors import FitError, XasuiteError
 from ..records import Array
 from .budget.draws import Draw
 from .budget.fits import Ready
-from .budget.stack import Foil, Spectra, ready
+from .budget.spectra import Spectra
+from .budget.stack import Foil, ready
 from .engine.minimise import settled
 from .engine.spread import everything
 from .evidence import Prior, chi_square, prior_of

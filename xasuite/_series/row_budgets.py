@@ -22,7 +22,7 @@ from ..notices import collected, warn
 from ..records import OK, Array, Normalized
 from ..specs.schema import Errors
 from ..specs.series import SECONDS
-from ..workflow.errors import Conditions, unbudgeted
+from ..workflow.budgets import Conditions, DataSets, unbudgeted
 from ..workflow.resolve import Context
 from .columns import NO_FIT, Columns, columns_of, fitted_names
 from .fitting import fixed, with_kmax
@@ -239,7 +239,9 @@ def _budgets(
             alike.setdefault(numbers, {})[row] = norm
     for numbers, norms in alike.items():
         own = model.of("", dict(numbers)) if numbers else model
-        conditions = Conditions.of(plan.loaded, how, own, context, exact=plan.spectra is not None)
+        conditions = Conditions.of(
+            plan.loaded, how, DataSets.one(own), context, exact=plan.spectra is not None
+        )
         under = conditions.under(k_end(float(plan.energy[-1]), plan.e0))
         made = conditions.budgets([*norms.values()], under)
         known |= zip(((name, row) for row in norms), made, strict=True)

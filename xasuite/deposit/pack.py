@@ -1,0 +1,288 @@
+"""A result with everything it was made of, in one archive that is run once before it is written."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from .. import files
+from ..errors import FitError, ReadError, SpecError
+from ..feff.run import LOG, recorded
+from ..io import write
+from ..notices import collected
+from ..records.quantities import Quantity
+from ..records.table import Presented, Table
+from ..report.results import write_results
+from ..report.section_fit import read_result
+from ..report.sections import find_inputs
+from ..specs.load import Loaded, LoadedSpec, as_loaded, load_spec, slug
+from ..specs.schema import Spec
+from ..workflow.audit import audit_spec
+from ..workflow.fits import Progress, silent
+from ..workflow.reproduce import find_specs, reproduce_specs
+from ..workflow.resolve import Context, read_row
+from ..workflow.run import SpecResult
+from ..workflow.save import save_spec
+from .about import XDI, About, Row, describe
+from .again import compared
+from .archive import pack
+from .stage import FEFF, RESULTS, Stage
+
+Source = str | Path | Spec | LoadedSpec | SpecResult
+
+
+@dataclass(frozen=True)
+class Bundle(Presented):
+    """A deposition that was written: its file, the specs in it, how many files and numbers, and what it does not say.
+
+    `compared` of the numbers were compared with the results that were named, and are equal. `unlicensed` are the measured rows without a licence, `absent` the rows whose data were not there.
+    """
+
+    path: Path
+    specs: tuple[str, ...]
+    files: int
+    numbers: int
+    compared: int
+    unlicensed: tuple[str, ...]
+    absent: tuple[str, ...]
+    authors: tuple[str, ...]
+
+    def summary(self) -> Table:
+        """What the archive holds, and below it what is missing."""
+        rows = [
+            ("file", str(self.path)),
+            ("size", f"{self.path.stat().st_size / 1e6:.1f} MB, {self.files} files"),
+            ("specs", ", ".join(self.specs)),
+            ("numbers", str(self.numbers)),
+            (
+                "equal to those of the results that were named",
+                str(self.compared) if self.compared else "no result was named",
+            ),
+        ]
+        notes = [f"no data: {line}" for line in self.absent]
+        if self.unlicensed:
+            notes.append(
+                f'The licence of the data is not stated: {", ".join(self.unlicensed)}. Write licence = "CC-BY-4.0", or what it '
+                "is, into their [[data]], or give --licence."
+            )
+        if not self.authors:
+            notes.append('No author is named in CITATION.cff: give --author "Family, Given".')
+        return Table.of(
+            "Deposition", [Quantity("what", "What"), Quantity("is", "Is")], rows, notes=tuple(notes)
+        )
+
+
+def bundle(
+    source: Source | Sequence[Source],
+    output: str | Path = "bundle.zip",
+    *,
+    title: str = "",
+    authors: Sequence[str] = (),
+    licence: str = "",
+    data_root: str | Path | None = None,
+    figures: bool = True,
+    progress: Progress | None = None,
+) -> Bundle:
+    """Write a deposition: specs, data, structures, FEFF runs, tables, figures, versions, licences, checksums, RO-Crate metadata.
+
+    The specs are run from the copies before the archive is written; where a number is not that of the result, nothing is written.
+
+    Parameters
+    ----------
+    source : str, Path, Spec, Loaded, SpecResult, or a sequence of them
+        Folders of results (of fit or reproduce), specs, folders of specs, or what `fit` returned.
+    output : str or Path
+        The archive (.zip).
+    title : str
+        Of the deposition; left out, the first spec's.
+    authors : sequence of str
+        "Family, Given" each.
+    licence : str
+        Of data whose spec states none: an SPDX identifier (CC-BY-4.0) or an address.
+    data_root : str or Path, optional
+        Where data are looked for beside the specs' folders; left out, XASUITE_DATA.
+    figures : bool
+        Make the figures.
+    progress : callable, optional
+        Called with a word on each step.
+
+    Returns
+    -------
+    Bundle
+        What was written, and what it does not say.
+
+    Raises
+    ------
+    ReadError, SpecError
+        A file, spec or result that is not there or was changed since.
+    FitError
+        A number that the copies do not give.
+    WriteError
+        A place that cannot be written, or no package rocrate.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from xasuite.references import fits_dir
+    >>> made = xs.bundle(fits_dir() / "foils/co_foil_closure.toml", tempfile.mkdtemp() + "/foil.zip", figures=False)
+    >>> made.specs
+    ('foils/co_foil_closure',)
+    """
+    target = Path(output)
+    if target.suffix.lower() != ".zip":
+        raise SpecError(f"{target}: a deposition is a zip; name it {target.stem or 'bundle'}.zip")
+    say, context = progress or silent, Context.of(data_root)
+    with tempfile.TemporaryDirectory(prefix="xasuite-deposit-") as temporary:
+        folder = Path(temporary) / "stage"
+        stage = Stage(folder, context)
+        sources = list(_sources(source, Path(temporary)))
+        specs = {stage.add(loaded): document for loaded, document in sources}
+        results, numbers, same = _run(stage, specs, figures, say)
+        rows = tuple(_rows(stage, licence, results))
+        about = About(target.name, title or results[0].loaded.spec.title, tuple(authors), rows)
+        say("spectra as XDI")
+        _spectra(stage)
+        describe(folder, about)
+        pack(folder, target)
+        held = sum(p.is_file() for p in folder.rglob("*"))
+    return Bundle(
+        target,
+        tuple(r.loaded.name for r in results),
+        held,
+        numbers,
+        same,
+        tuple(f"{r.spec} {r.label}" for r in about.unlicensed),
+        tuple(f"{k}: {v}" for k, v in stage.absent.items()),
+        tuple(authors),
+    )
+
+
+def _sources(
+    given: Source | Sequence[Source], temporary: Path
+) -> Iterator[tuple[LoadedSpec, dict[str, Any] | None]]:
+    """Every spec that is named, with the document of its result where that is what was named."""
+    for one in [given] if isinstance(given, str | Path | Spec | Loaded | SpecResult) else given:
+        if isinstance(one, str | Path):
+            yield from _of_path(Path(one))
+            continue
+        loaded = one.loaded if isinstance(one, SpecResult) else as_loaded(one, Spec)
+        if loaded.spec.held or not loaded.path.is_file():
+            name = slug(loaded.spec.title)
+            loaded = load_spec(save_spec(loaded.spec, temporary / "python" / name / f"{name}.toml"))
+        yield loaded, one.to_dict() if isinstance(one, SpecResult) else None
+
+
+def _of_path(path: Path) -> Iterator[tuple[LoadedSpec, dict[str, Any] | None]]:
+    if path.suffix.lower() == ".toml" or (path.is_dir() and not any(path.rglob("result.json"))):
+        if path.is_dir() and not any(path.glob("*.toml")):
+            raise ReadError(
+                f"{path} holds no result.json and no spec; name a folder that xasuite fit or reproduce wrote, or a spec"
+            )
+        yield from ((load_spec(p), None) for p in find_specs([path]))
+        return
+    for found in find_inputs([path]):
+        if found.name != "result.json":
+            continue  # a series beside fits
+        document = read_result(found)
+        spec = Path(document["spec"])
+        if not spec.is_file():
+            raise ReadError(
+                f"{found} was made from {spec}, which is not there; run this in the folder of the fit, or name the spec"
+            )
+        loaded = load_spec(spec)
+        if loaded.sha256 != document["provenance"]["spec_sha256"]:
+            raise SpecError(f"{spec} was changed since {found} was made; run xasuite fit {spec} again")
+        yield loaded, document
+
+
+def _run(
+    stage: Stage, specs: dict[Path, dict[str, Any] | None], figures: bool, say: Progress
+) -> tuple[list[SpecResult], int, int]:
+    """Run the copies, write their results and FEFF's files; the results, their numbers, and how many were compared.
+
+    Raises FitError for a number that is not the result's.
+    """
+    results: list[SpecResult] = []
+    with recorded() as runs:
+        done = reproduce_specs(list(specs), data_root=stage.data, studies=False, progress=say)
+        if done.failed:
+            raise FitError("; ".join(f"{k}: {v}" for k, v in done.failed.items()))
+        for result in done.results:
+            say(f"{result.loaded.name}: Larch repeats the fit")
+            results.append(replace(result, audit=audit_spec(result)))
+    if not results:
+        raise ReadError("; ".join(stage.absent.values()) or "no row could be fitted")
+    numbers = same = 0
+    for result in results:
+        document = result.to_dict()
+        prior = specs[result.loaded.path]
+        found = list(compared(result.loaded.name, prior or document, document))
+        numbers += len(found)
+        same += len(found) if prior else 0
+        if wrong := [n for n in found if not n.equal]:
+            n = wrong[0]
+            raise FitError(
+                f"{result.loaded.name}: {len(wrong)} of {len(found)} numbers are not those of the result, {n.row} {n.quantity}: "
+                f"{n.stated} there, {n.made or 'nothing'} from the copies; data or versions have changed: run xasuite fit again"
+            )
+        _no_layout(result)
+        say(f"{result.loaded.name}: tables and figures")
+        written = write_results(result, stage.folder / RESULTS, figures=figures)[0]
+        inside = json.dumps(f"{stage.folder}/")[1:-1]
+        files.write_text(written, written.read_text(encoding="utf-8").replace(inside, ""))
+    for key, (inp, run) in runs.items():
+        place = stage.folder / FEFF / f"{run.program}_{key[:16]}"
+        files.write_text(place / "feff.inp", inp)
+        files.write_text(place / LOG, run.log)
+        for name, content in run.files.items():
+            if name != "feff.inp":
+                (place / name).write_bytes(content)
+    return results, numbers, same
+
+
+def _no_layout(result: SpecResult) -> None:
+    """Raises SpecError where a row is read by a layout of this machine."""
+    for row in result.inputs.values():
+        for note in (*row.chi.notes, *row.spectrum.notes):
+            if note.startswith("read by the layout"):
+                raise SpecError(
+                    f'{result.loaded.path.name}: data "{row.label}" is {note}, which other machines do not have; '
+                    "write its energy, units, i0 and mu into the spec and fit again"
+                )
+
+
+def _spectra(stage: Stage) -> None:
+    """The spectrum of every row of every spec as XDI; chi(k), which XDI does not hold, stays as its file."""
+    for path in stage.specs.values():
+        loaded = load_spec(path)
+        for i, entry in enumerate(loaded.spec.data):
+            if entry.kind == "chi" or f"{loaded.name} {entry.label}" in stage.absent:
+                continue
+            with collected():  # which recommended fields the source lacks, and what reading cleaned
+                spectrum = read_row(loaded, i, Context(stage.data)).spectrum
+                write(stage.folder / XDI / loaded.name / f"{slug(entry.label)}.xdi", spectrum)
+
+
+def _rows(stage: Stage, licence: str, results: Iterable[SpecResult]) -> Iterator[Row]:
+    """Every data row of every spec in the deposition."""
+    kinds = {(r.loaded.path, label): kind for r in results for label, kind in r.kinds.items()}
+    for path in stage.specs.values():
+        loaded = load_spec(path)
+        for entry in loaded.spec.data:
+            kind = kinds.get((path, entry.label), "measured" if entry.simulate is None else "closure")
+            if f"{loaded.name} {entry.label}" in stage.absent:
+                continue
+            source = entry.source or (
+                "simulated" if kind == "closure" else entry.file or ", ".join(entry.files)
+            )
+            yield Row(
+                loaded.name,
+                entry.label,
+                kind,
+                source,
+                entry.licence or (licence if kind == "measured" else ""),
+            )

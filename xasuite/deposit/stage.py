@@ -1,0 +1,210 @@
+"""The files of a deposition laid out in a folder: specs, those they take values from, data, structures, published tables.
+
+specs/FOLDER/NAME.toml, with the structures beside it and published tables in specs/FOLDER/published; data/... as the specs name
+it. A key that names a file elsewhere on this machine is changed to name the copy.
+"""
+
+from __future__ import annotations
+
+import glob
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import tomlkit
+
+from .. import files
+from ..errors import ReadError, SpecError, WriteError
+from ..feff.crystal import load_crystal
+from ..specs.load import LoadedSpec, load_spec
+from ..specs.published import published_file
+from ..specs.schema import Data, Param
+from ..workflow.resolve import Context, ancestor, example_file, find_spec
+
+SPECS, DATA, RESULTS, FEFF = "specs", "data", "results", "feff"
+
+Key = tuple[str | int, ...]
+
+
+@dataclass
+class Stage:
+    """A folder that is filled; `specs` are the files of specs by where they came from, `absent` the data that are not there."""
+
+    folder: Path
+    context: Context
+    specs: dict[Path, Path] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.data.mkdir(parents=True)
+
+    @property
+    def data(self) -> Path:
+        """Where data files are looked for."""
+        return self.folder / DATA
+
+    def add(self, loaded: LoadedSpec) -> Path:
+        """Copy a spec with everything that it names. Raises SpecError, and ReadError where a file is not there."""
+        source = loaded.path.resolve()
+        if source not in self.specs:
+            self.specs[source] = target = self._place(source)
+            document = tomlkit.parse(loaded.text)
+            for key, value in (
+                *self._data(loaded),
+                *self._structures(loaded, target),
+                *self._foils(loaded, target),
+            ):
+                _set(document, key, value)
+            self._published(loaded, target)
+            files.write_text(target, tomlkit.dumps(document))
+        return self.specs[source]
+
+    def _place(self, source: Path) -> Path:
+        taken = set(self.specs.values())
+        for number in range(len(taken) + 1):
+            folder = f"{source.parent.name or 'spec'}{f'_{number + 1}' if number else ''}"
+            target = self.folder / SPECS / folder / source.name
+            if target not in taken:
+                return target
+        raise AssertionError("one of n + 1 names is free")
+
+    # -------------------------------------------------------------------------------------------------- data
+
+    def _data(self, loaded: LoadedSpec) -> Iterator[tuple[Key, Any]]:
+        """Copy the data of every row and the FEFF files of paths; the keys that have to change."""
+        for i, entry in enumerate(loaded.spec.data):
+            if entry.simulate is not None:
+                continue
+            try:
+                changes = list(self._row(loaded, i, entry))
+            except ReadError as exc:
+                self.absent[f"{loaded.name} {entry.label}"] = str(exc)
+                continue
+            yield from ((("data", i, *key), value) for key, value in changes)
+        for i, path in enumerate(loaded.spec.path):
+            if path.feff is not None:
+                found = self.context.find(loaded, path.feff, "feff", "path", i, "feff")
+                if (name := self._copy(loaded, path.feff, Path(found))) != path.feff:
+                    yield ("path", i, "feff"), name
+
+    def _row(self, loaded: LoadedSpec, index: int, entry: Data) -> Iterator[tuple[Key, Any]]:
+        what = f'data "{entry.label}"'
+        if entry.label in loaded.spec.held:
+            raise SpecError(f"{what} is held in memory; save the spec with xs.save_spec and bundle that file")
+        if entry.example is not None:
+            found = Path(example_file(entry.example, f"{loaded.at('data', index)}: {what}"))
+            package = entry.example.partition(":")[0]
+            yield ("file",), self._copy(loaded, f"{package}/{found.name}", found)
+            yield ("example",), None
+        elif entry.file is not None:
+            name, mark, group = entry.file.partition("::")
+            path = self.context.find(loaded, entry.file, what, "data", index, "file").partition("::")[0]
+            if (copied := self._copy(loaded, name, Path(path))) != name:
+                yield ("file",), copied + mark + group
+        else:
+            from ..io.sources import find_files
+
+            places = self.context.places(loaded)
+            named = [
+                self._copy(loaded, _within(found, places), found) for found in find_files(entry.files, places)
+            ]
+            yield ("files",), [glob.escape(name) for name in named]
+
+    def _copy(self, loaded: LoadedSpec, name: str, found: Path) -> str:
+        """Copy a data file; its name in the deposition, which is the spec's own where that stays inside and is free."""
+        own = name if _stays(name) else f"{loaded.path.resolve().parent.name}/{found.name}"
+        for number in range(1000):
+            at = PurePosixPath(own)
+            name = str(at if not number else at.with_name(f"{at.stem}_{number + 1}{at.suffix}"))
+            target = self.data / name
+            if _copied(found, target):
+                return name
+        raise WriteError(f"{found}: a thousand data files have this name; rename some")
+
+    # -------------------------------------------------------------------------------------------------- structures, foils
+
+    def _structures(self, loaded: LoadedSpec, target: Path) -> Iterator[tuple[Key, Any]]:
+        """Copy every crystal and cluster beside the spec; an AMCSD number stays, its atoms stand in feff.inp."""
+        spec = loaded.spec
+        named: list[tuple[Key, str | None]] = []
+        for table, entries in (("path", spec.path), ("shells", spec.shells)):
+            for i, entry in enumerate(entries):
+                named += [((table, i, kind), getattr(entry, kind)) for kind in ("crystal", "cluster")]
+        if spec.simulate is not None:
+            named += [
+                (("simulate", "shell", i, "crystal"), s.crystal) for i, s in enumerate(spec.simulate.shell)
+            ]
+            named += (
+                [(("simulate", "rest", "crystal"), spec.simulate.rest.crystal)] if spec.simulate.rest else []
+            )
+        for key, name in named:
+            if name is None or name.lower().startswith("amcsd:"):
+                continue
+            local = loaded.path.parent / name
+            source = Path(load_crystal(str(local) if local.is_file() else name).source.path)
+            if not _copied(source, target.parent / source.name):
+                raise SpecError(
+                    f"{loaded.path.name}: two different structures are called {source.name}; rename one"
+                )
+            if source.name != name:
+                yield key, source.name
+
+    def _foils(self, loaded: LoadedSpec, target: Path) -> Iterator[tuple[Key, Any]]:
+        """Copy the specs that parameters come from."""
+        spec = loaded.spec
+        tables: list[tuple[Key, dict[str, Param]]] = [(("params",), dict(spec.params))]
+        tables += [(("variant", i, "params"), dict(v.params)) for i, v in enumerate(spec.variant)]
+        for key, params in tables:
+            for name, p in params.items():
+                if p.from_ is None:
+                    continue
+                ancestor(loaded, name, p)
+                there = self.add(load_spec(find_spec(loaded, p.from_, f"{name}: from", "params", name)))
+                places = (target.parent / p.from_, target.parent.parent / p.from_)
+                if not (_stays(p.from_) and there in places):
+                    yield (*key, name, "from"), f"../{there.parent.name}/{there.name}"
+
+    def _published(self, loaded: LoadedSpec, target: Path) -> None:
+        """Copy the published table that a spec reproduces."""
+        if not loaded.spec.reproduces:
+            return
+        name = loaded.spec.reproduces.partition("/")[0]
+        own = loaded.path.parent / "published" / f"{name}.toml"
+        _copied(own if own.is_file() else published_file(name), target.parent / "published" / f"{name}.toml")
+
+
+def _stays(name: str) -> bool:
+    """Whether a name stays in the folder that it is looked for in, on every system."""
+    at = PurePosixPath(name)
+    return not at.is_absolute() and ".." not in at.parts and not set(name) & set('\\:*?"<>|')
+
+
+def _within(found: Path, places: list[Path]) -> str:
+    """A file's name in the first of the places that it lies in; its bare name elsewhere."""
+    return next((p.as_posix() for place in places if (p := _relative(found, place))), found.name)
+
+
+def _relative(found: Path, place: Path) -> Path | None:
+    return found.relative_to(place) if found.is_relative_to(place) else None
+
+
+def _copied(source: Path, target: Path) -> bool:
+    """Copy a file; False where another file of that name is there."""
+    if target.exists():
+        return target.is_file() and files.sha256(source) == files.sha256(target)
+    if source.is_dir():
+        raise SpecError(f"{source} is a folder; a deposition holds files: name them in the spec")
+    with files.replacing(target) as temporary:
+        shutil.copyfile(source, temporary)
+    return True
+
+
+def _set(document: Any, key: Key, value: Any) -> None:
+    for part in key[:-1]:
+        document = document[part]
+    if value is None:
+        del document[key[-1]]
+    else:
+        document[key[-1]] = value
