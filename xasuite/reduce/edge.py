@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..edges import core_width, tabulated
 from ..errors import ReductionError
@@ -192,10 +193,10 @@ def _maxima(spectrum: Spectrum) -> Array:
     return out
 
 
-def _nearer(spectrum: Spectrum, found: Array, e0: float) -> Array:
+def _nearer(spectrum: Spectrum, found: Array, e0: float) -> NDArray[np.bool_]:
     """Which of the energies found (m,) are not farther from the tabulated one than `e0`; all where none is known."""
     known = tabulated(spectrum.element, spectrum.edge) if spectrum.element and spectrum.edge else None
-    return np.abs(found - known) <= abs(e0 - known) if known else np.ones(found.size, bool)
+    return np.asarray(np.abs(found - known) <= abs(e0 - known)) if known else np.ones(found.size, bool)
 
 
 def _coarse_edge(spectrum: Spectrum, first: int, chosen: Array, out: Array, count: int) -> str:
