@@ -369,6 +369,8 @@ def test_what_cannot_be_bundled(work: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(ReadError, match=r"no result\.json and no spec"):
         xs.bundle(tmp_path / "empty", tmp_path / "paper.zip")
+    with pytest.raises(ReadError, match="no spec of a fit"):
+        xs.bundle(work / "scans/oxide_2.csv", tmp_path / "paper.zip")
     gone = tmp_path / "gone.toml"
     gone.write_text(FOIL.format(foil="not_there.csv"))
     with pytest.raises(ReadError, match=r"no file not_there\.csv"):

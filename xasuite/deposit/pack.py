@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import files
-from ..errors import FitError, ReadError, SpecError
+from ..errors import FitError, ReadError, SpecError, WriteError
 from ..feff.run import LOG, recorded
 from ..io import write
 from ..notices import collected
@@ -104,7 +105,7 @@ def bundle(
     licence : str
         Of data whose spec states none: an SPDX identifier (CC-BY-4.0) or an address.
     data_root : str or Path, optional
-        Where data are looked for beside the specs' folders; left out, XASUITE_DATA.
+        Where data are looked for, in addition to the specs' folders; left out, XASUITE_DATA.
     figures : bool
         Make the figures.
     progress : callable, optional
@@ -135,6 +136,8 @@ def bundle(
     target = Path(output)
     if target.suffix.lower() != ".zip":
         raise SpecError(f"{target}: a deposition is a zip; name it {target.stem or 'bundle'}.zip")
+    if importlib.util.find_spec("rocrate") is None:
+        raise WriteError("xasuite bundle needs the package rocrate: pip install 'xasuite[deposit]'")
     say, context = progress or silent, Context.of(data_root)
     with tempfile.TemporaryDirectory(prefix="xasuite-deposit-") as temporary:
         folder = Path(temporary) / "stage"
@@ -184,9 +187,12 @@ def _of_path(path: Path) -> Iterator[tuple[LoadedSpec, dict[str, Any] | None]]:
             )
         yield from ((load_spec(p), None) for p in find_specs([path]))
         return
-    for found in find_inputs([path]):
-        if found.name != "result.json":
-            continue  # a series beside fits
+    results = [p for p in find_inputs([path]) if p.name == "result.json"]  # series are left out
+    if not results:
+        raise ReadError(
+            f"{path} is no result of xasuite fit or reproduce and no spec of a fit; of a series, deposit spec, table and series.h5"
+        )
+    for found in results:
         document = read_result(found)
         spec = Path(document["spec"])
         if not spec.is_file():
