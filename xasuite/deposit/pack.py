@@ -105,7 +105,7 @@ def bundle(
     licence : str
         Of data whose spec states none: an SPDX identifier (CC-BY-4.0) or an address.
     data_root : str or Path, optional
-        Where data are looked for beside the specs' folders; left out, XASUITE_DATA.
+        Where data are looked for, in addition to the specs' folders; left out, XASUITE_DATA.
     figures : bool
         Make the figures.
     progress : callable, optional
@@ -187,7 +187,7 @@ def _of_path(path: Path) -> Iterator[tuple[LoadedSpec, dict[str, Any] | None]]:
             )
         yield from ((load_spec(p), None) for p in find_specs([path]))
         return
-    results = [p for p in find_inputs([path]) if p.name == "result.json"]  # series beside fits are left out
+    results = [p for p in find_inputs([path]) if p.name == "result.json"]  # series are left out
     if not results:
         raise ReadError(
             f"{path} is no result of xasuite fit or reproduce and no spec of a fit; of a series, deposit spec, table and series.h5"

@@ -40,7 +40,7 @@ def t_matrices(phases: Phases, lmax: int) -> ComplexArray:
 def within(phases: Phases, radius: float) -> NDArray[np.int_]:
     """Numbers of the atoms within `radius` A of the absorber, which comes first.
 
-    Raises TheoryError when there is none beside it.
+    Raises TheoryError when there is no second one.
     """
     far = np.linalg.norm(phases.xyz - phases.xyz[0], axis=1)
     atoms = np.flatnonzero(far <= radius + 1e-6)
