@@ -238,8 +238,7 @@ def _run(
         _no_layout(result)
         say(f"{result.loaded.name}: tables and figures")
         written = write_results(result, stage.folder / RESULTS, figures=figures)[0]
-        inside = json.dumps(f"{stage.folder}/")[1:-1]
-        files.write_text(written, written.read_text(encoding="utf-8").replace(inside, ""))
+        _inside(written, json.dumps(f"{stage.folder}/")[1:-1])
     for key, (inp, run) in runs.items():
         place = stage.folder / FEFF / f"{run.program}_{key[:16]}"
         files.write_text(place / "feff.inp", inp)
@@ -248,6 +247,11 @@ def _run(
             if name != "feff.inp":
                 (place / name).write_bytes(content)
     return results, numbers, same
+
+
+def _inside(file: Path, folder: str) -> None:
+    """Paths in a text file named from the top of the deposition."""
+    files.write_text(file, file.read_text(encoding="utf-8").replace(folder, ""))
 
 
 def _no_layout(result: SpecResult) -> None:
@@ -270,7 +274,8 @@ def _spectra(stage: Stage) -> None:
                 continue
             with collected():  # which recommended fields the source lacks, and what reading cleaned
                 spectrum = read_row(loaded, i, Context(stage.data)).spectrum
-                write(stage.folder / XDI / loaded.name / f"{slug(entry.label)}.xdi", spectrum)
+                written = write(stage.folder / XDI / loaded.name / f"{slug(entry.label)}.xdi", spectrum)
+            _inside(written, f"{stage.folder}/")
 
 
 def _rows(stage: Stage, licence: str, results: Iterable[SpecResult]) -> Iterator[Row]:
