@@ -236,7 +236,7 @@ def test_a_difference_has_the_error_of_correlated_values(feffcu: FeffPath) -> No
 
 
 def test_a_given_epsilon_makes_chi_square_right(feffcu: FeffPath) -> None:
-    """White noise of a stated epsilon_k: reduced chi-square is 1, not 2 (LARCH.md, the sqrt(2) of feffit)."""
+    """White noise of a stated epsilon_k: reduced chi-square is 1, not 2 (docs/notes/larch_silent_failures.md, 10)."""
     m = model(feffcu, window="hanning", dk=0.1)  # a window that takes no noise away
     found = [
         fit_chi(m, synthetic(feffcu, noise=2e-3, seed=s, **TRUE), epsilon_k=2e-3).chi2_reduced
@@ -256,7 +256,7 @@ def test_identical_data_sets_do_not_share_parameters(feffcu: FeffPath) -> None:
 
 
 def test_one_path_used_twice_keeps_its_parameters_apart(feffcu: FeffPath) -> None:
-    """LARCH.md 1: one feff.dat used for two paths shares their parameters in Larch."""
+    """docs/notes/larch_silent_failures.md, 1: one feff.dat used for two paths shares their parameters in Larch."""
     base = model(feffcu)
     half = replace(base.paths[0], n=parse(6.0))
     moved = replace(half, label="far", deltar=parse("del_r + 0.1"))

@@ -220,6 +220,16 @@ def test_xdi_says_what_is_absent(tmp_path: Path) -> None:
     assert back.meta["Source.gain"] == "8"
 
 
+def test_xdi_of_a_spectrum_says_how_it_was_measured(tmp_path: Path) -> None:
+    """Q2XAFS asks for the mode: mu alone does not tell it, the expression over the detectors does, also the second time."""
+    spectrum = scan().mu()
+    assert spectrum.history[0].settings["expr"] not in ("", "mu")
+    for _ in range(2):
+        text = io.write(tmp_path / "a.xdi", spectrum).read_text()
+        assert f"# Xasuite.made_by: {scan().mu_expr}\n" in text
+        spectrum = io.read(tmp_path / "a.xdi").mu()
+
+
 def test_columns_of_any_program_named_xdi(tmp_path: Path) -> None:
     """A suffix is no format: columns of another program, with their own header, are read with a note."""
     rows = "\n".join(f"{e:.2f}\t{m:.5f}" for e, m in zip(ENERGY, STEP, strict=True))

@@ -134,7 +134,7 @@ def test_where_larch_stalls_ours_lies_lower(data_root: Path) -> None:
 
 
 def test_thickness_does_not_change_chi(data_root: Path) -> None:
-    """Under the clamp by edge step; under Larch's own it does (LARCH.md, silently wrong, 5)."""
+    """Under the clamp by edge step; under Larch's own it does (docs/notes/larch_silent_failures.md, 5)."""
     energy, mu = foil(data_root, "Cu")
     s = Spectrum(energy=energy, mu=np.stack([mu, 100 * mu]))
     norm = normalize(s, e0=E0["Cu"], pre_range=(-150, -50), norm_range=(100, 600), nnorm=2)

@@ -120,6 +120,8 @@ def heads(figure):
 
 
 def test_what_was_logged_stands_under_the_parameters(logged):
+    from xasuite.xanes.lcf import linear_combination
+
     assert heads(logged.plot()) == ["N(Co-O)", "T (K)", "H2O"]
     drawn = logged.plot().axes[1].collections[-1].get_offsets()
     np.testing.assert_allclose(drawn[:, 1], 300 + 10 * np.arange(6))
@@ -128,6 +130,9 @@ def test_what_was_logged_stands_under_the_parameters(logged):
     maps = plots.plot_map(logged).axes
     assert [a.get_title() for a in maps if a.get_title()] == ["T (K)", "H2O"]
     assert plots.plot_fits(logged).axes[0].get_title().splitlines() == ["0 min", "T 300 K", "H2O 1e-09"]
+    ends = [logged.normalized.row(0), logged.normalized.row(5)]
+    parts = linear_combination(logged.normalized, ends, energy_range=(7700, 7780))
+    assert heads(series_xanes.plot_components(logged, parts))[1:] == ["Fraction", "T (K)", "H2O"]
     assert "T (K)" in logged.summary().header
 
 

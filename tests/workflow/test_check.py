@@ -110,7 +110,7 @@ def test_missing_files_and_groups_fail(tmp_path: Path, monkeypatch: pytest.Monke
             'xasuite = 2\ntitle = "x"\n[calibration]\nelement = "Co"\n',
             "this is the spec of a valence calibration",
         ),
-        (None, 'from = "b.toml" is no spec beside this one'),
+        (None, 'from = "b.toml" is no spec in the folder of this one'),
     ],
 )
 def test_from_is_followed_to_its_end(tmp_path: Path, foil: str | None, message: str) -> None:

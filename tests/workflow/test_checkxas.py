@@ -69,7 +69,7 @@ def fit(**changed: Any) -> dict[str, Any]:
         "correlations": [{"a": "enot", "b": "dr", "value": 0.87}],
         "verdict": {"level": "good", "reasons": []},
     }  # fmt: skip
-    return {"rows": [row | changed]}
+    return {"rows": [row | changed], "variants_table": None}
 
 
 @pytest.mark.parametrize(
@@ -100,3 +100,28 @@ def test_the_command_reads_a_folder_and_says_fail(tmp_path: Path, capsys: pytest
     with pytest.raises(SystemExit) as ended:
         main(["checkxas", str(tmp_path)])
     assert ended.value.code == 1
+
+
+def test_columns_are_named_as_for_the_other_commands(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file whose columns no name tells: refused as it stands, read in keV with the options, the same as the record."""
+    spectrum = scan(scan_grid(E0))
+    file = tmp_path / "scan.dat"
+    i0 = np.full(spectrum.energy.size, 2e5)
+    # counts as they are: an I0 of one value would be taken for a setting
+    i0 *= 1 + 0.01 * np.sin(np.arange(i0.size) / 50)
+    table = np.column_stack([spectrum.energy / 1000, i0, i0 * np.exp(-spectrum.mu)])
+    np.savetxt(file, table, header="enc det1 det2", fmt="%.9g")
+    argv = ["checkxas", str(file), "--json", "--mu", "ln(det1/det2)", "--energy", "enc", "--units", "keV"]
+    with pytest.raises(SystemExit) as ended:
+        main([*argv, "--i0", "det1", "--element", "Cu", "--edge", "K"])
+    document = json.loads(capsys.readouterr().out)
+    found = {r["check"]: r["outcome"] for r in document["rows"]}
+    assert found == outcomes(check_spectrum(spectrum))
+    assert not ended.value.code
+    (tmp_path / "result.json").write_text(json.dumps(fit()))
+    with pytest.raises(SystemExit) as ended:
+        main(["checkxas", str(tmp_path), "--energy", "enc"])
+    assert ended.value.code == 1
+    assert "--energy" in capsys.readouterr().err

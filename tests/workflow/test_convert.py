@@ -321,7 +321,7 @@ def test_logged_results_of_several_data_sets(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (("gds: def", "gds: merge"), "parameter ss is defined twice (merge); settle in Artemis which one holds"),
+        (("gds: def", "gds: merge"), "parameter ss is defined twice (merge); decide in Artemis which one holds"),
         (("2*theta^0", "2*t0"), "set t0 = 2*t0 depends on itself"),
         (("2*theta^0", "2*other"), "set t0 = 2*other uses other, which is no parameter of the fit"),
         (("2*theta^0", "1/(theta-250)"), "set t0 = 1/(theta-250) has no value before the fit: float division by zero"),

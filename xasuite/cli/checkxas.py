@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from ._xanes import MU
-from .common import JSON, present
+from .common import ABSORPTION_EDGE, ELEMENT, ENERGY, I0, JSON, UNITS, present
+
+if TYPE_CHECKING:
+    from ..workflow.checkxas import Checked
 
 FAILED = 2
 
@@ -18,30 +22,54 @@ def register(app: typer.Typer) -> None:
 
 
 def checkxas(
-    target: str = typer.Argument(help="A file of scans, or a fit's folder of results or its result.json."),
+    target: str = typer.Argument(
+        help="A file of scans, or results: a fit's folder or result.json, a series' folder or series.h5."
+    ),
     mu: str | None = MU,
+    i0: str | None = I0,
+    energy: str | None = ENERGY,
+    units: str | None = UNITS,
+    element: str | None = ELEMENT,
+    edge: str | None = ABSORPTION_EDGE,
     json: bool = JSON,
 ) -> None:
-    """Check data or fits as a referee does: pass, note or fail with numbers. Exit code 2 where one fails."""
-    import json as parser
-
+    """Check data, fits or a series as a referee does: pass, note or fail with numbers. Exit code 2 where one fails."""
     from .. import io
     from ..errors import ReadError
-    from ..workflow.checkxas import check_fits, check_spectrum
+    from ..workflow.checkxas import check_spectrum
 
     path = Path(target)
-    path = path / "result.json" if path.is_dir() else path
-    if path.name == "result.json":
-        if not path.is_file():
-            raise ReadError(f"{path} does not exist; name a folder that xasuite fit wrote")
-        try:
-            document = parser.loads(path.read_text(encoding="utf-8"))
-            done = check_fits(document)
-        except (OSError, ValueError, KeyError, TypeError) as exc:
+    reading = {"mu": mu, "i0": i0, "energy": energy, "units": units, "element": element, "edge": edge}
+    if path.is_dir() or path.name in ("result.json", "series.h5"):
+        if given := [f"--{name}" for name, value in reading.items() if value is not None]:
             raise ReadError(
-                f"{path} is no result of a fit ({type(exc).__name__}: {exc}); name a folder that xasuite fit wrote"
-            ) from exc
+                f"{target} is a result, and a file of scans alone takes {', '.join(given)}: leave that out"
+            )
+        done = _of_results(path)
     else:
-        done = [check_spectrum(s.mu()) for s in io.read_all(target, mu=mu)]
+        done = [check_spectrum(s.mu()) for s in io.read_all(target, **reading)]
     present(json, *done)
     raise typer.Exit(0 if all(d.good for d in done) else FAILED)
+
+
+def _of_results(path: Path) -> list[Checked]:
+    """The checks of every fit and series of a folder."""
+    from .._series import open_run
+    from .._series.checks import check_series
+    from ..errors import ReadError
+    from ..report.section_fit import read_result
+    from ..report.sections import find_inputs
+    from ..workflow.checkxas import check_fits
+
+    done: list[Checked] = []
+    for found in find_inputs([path]):
+        if found.name == "series.h5":
+            done.append(check_series(open_run(found)))
+            continue
+        try:
+            done += check_fits(read_result(found))
+        except (KeyError, TypeError, AttributeError) as exc:
+            raise ReadError(
+                f"{found} is no result of a fit ({type(exc).__name__}: {exc}); name a folder that xasuite fit wrote"
+            ) from exc
+    return done

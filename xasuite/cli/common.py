@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
 DATA_ROOT = typer.Option(None, "--data-root", help="Folder in which the specs' data files are looked for.")
 JSON = typer.Option(False, "--json", help="Print one JSON document and nothing else on standard output.")
+I0 = typer.Option(None, "--i0", help="Column of the incident intensity, where no name says so.")
+ENERGY = typer.Option(None, "--energy", help="Column of the energies, where no name says so.")
+UNITS = typer.Option(None, "--units", help="What --energy holds: eV, keV or angle (degrees).")
+ELEMENT = typer.Option(None, "--element", help="Element symbol, where the file does not say.")
+ABSORPTION_EDGE = typer.Option(None, "--edge", help="K, L3, ...")
 OUTPUT = typer.Option(Path("results"), "--output", "-o", help="Folder for results.")
 QUIET = "XASUITE_QUIET"  # set by --quiet, which every command takes
 PIPE_WIDTH = 160

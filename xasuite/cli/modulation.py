@@ -41,7 +41,9 @@ def modulation(
     ),
     every: float | None = typer.Option(None, "--every", help="Seconds from scan to scan, of scans."),
     time: str | None = typer.Option(
-        None, "--time", help="Field of the scans' headers that holds their time, of scans."
+        None,
+        "--time",
+        help="Field of the scans' headers, or dataset of a stack, that holds their time, of scans.",
     ),
     form: str = typer.Option(
         "", "--format", help="Of that field where it is a date, as in %Y-%m-%d %H:%M:%S; left out, seconds."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from ._xanes import MU
-from .common import JSON, print_json
+from .common import ABSORPTION_EDGE, ELEMENT, ENERGY, I0, JSON, UNITS, print_json
 from .common import show as show_table
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ def show(
     ),
     mu: str | None = MU,
     reference: str = typer.Option(None, "--reference", help="The same for the reference foil."),
-    i0: str = typer.Option(None, "--i0", help="Column of the incident intensity, where no name says so."),
-    energy: str = typer.Option(None, "--energy", help="Column of the energies, where no name says so."),
-    units: str = typer.Option(None, "--units", help="What --energy holds: eV, keV or angle (degrees)."),
-    element: str = typer.Option(None, "--element", help="Element symbol, where the file does not say."),
-    edge: str = typer.Option(None, "--edge", help="K, L3, ..."),
+    i0: str = I0,
+    energy: str = ENERGY,
+    units: str = UNITS,
+    element: str = ELEMENT,
+    edge: str = ABSORPTION_EDGE,
     as_json: bool = JSON,
 ) -> None:
     """Print a row a group; notes below, a short summary when there is one scan."""

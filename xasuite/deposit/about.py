@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from .. import files
-from ..errors import WriteError
 from ..version import __version__
 from .archive import SUMS
 from .stage import DATA, FEFF, RESULTS, SPECS
@@ -178,12 +177,10 @@ _SOFTWARE = f"""@software{{xasuite,
 
 def _crate(folder: Path, about: About) -> dict[str, Any]:
     """The RO-Crate 1.1 metadata: every file with size and checksum, licences, authors, and the run that made the results."""
-    try:
-        from rocrate.model.contextentity import ContextEntity
-        from rocrate.model.person import Person
-        from rocrate.rocrate import ROCrate
-    except ImportError:
-        raise WriteError("xasuite bundle needs the package rocrate: pip install 'xasuite[deposit]'") from None
+    from rocrate.model.contextentity import ContextEntity
+    from rocrate.model.person import Person
+    from rocrate.rocrate import ROCrate
+
     crate = ROCrate(version="1.1")
     crate.name = about.title
     crate.description = f"X-ray absorption data, analysis and results, made by xasuite {__version__}"

@@ -44,7 +44,7 @@ class Number:
 
 @dataclass(frozen=True, eq=False)
 class Remade(Presented):
-    """A deposition made again: every number beside the stated one, the scores of published tables, and where the FEFF paths came from."""
+    """A deposition made again: every number with the stated one, the scores of published tables, and where the FEFF paths came from."""
 
     name: str
     numbers: tuple[Number, ...]
@@ -214,7 +214,7 @@ def _adopt(where: Path) -> None:
 
 
 def compared(spec: str, stated: Mapping[str, Any], made: Mapping[str, Any]) -> Iterator[Number]:
-    """Every number of a result's tables beside the one made again."""
+    """Every number of a result's tables with the one made again."""
     for name in _TABLES:
         if not stated.get(name):
             continue

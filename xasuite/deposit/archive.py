@@ -1,4 +1,4 @@
-"""The archive of a deposition: a zip with the SHA-256 of every file, written once and unpacked as a stranger's file is.
+"""The archive of a deposition: a zip with the SHA-256 of every file, written once and unpacked with the care for files of unknown origin.
 
 Nothing is written outside the folder, no link is followed or made, what is unpacked is bounded, and every byte is checked.
 """
@@ -112,7 +112,7 @@ def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]
         size += member.file_size
         if size > max_bytes():
             raise ReadError(
-                f"{path} unpacks to more than {max_bytes() / 1e9:g} GB; raise the limit with {LIMIT_ENV} where it is honest"
+                f"{path} unpacks to more than {max_bytes() / 1e9:g} GB; raise the limit with {LIMIT_ENV} if you trust it"
             )
     if size > max(UNSUSPECTED, MOST_PACKED * packed):
         raise ReadError(

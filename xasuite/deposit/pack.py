@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import files
-from ..errors import FitError, ReadError, SpecError
+from ..errors import FitError, ReadError, SpecError, WriteError
 from ..feff.run import LOG, recorded
 from ..io import write
 from ..notices import collected
@@ -104,7 +105,7 @@ def bundle(
     licence : str
         Of data whose spec states none: an SPDX identifier (CC-BY-4.0) or an address.
     data_root : str or Path, optional
-        Where data are looked for beside the specs' folders; left out, XASUITE_DATA.
+        Where data are looked for, in addition to the specs' folders; left out, XASUITE_DATA.
     figures : bool
         Make the figures.
     progress : callable, optional
@@ -135,6 +136,8 @@ def bundle(
     target = Path(output)
     if target.suffix.lower() != ".zip":
         raise SpecError(f"{target}: a deposition is a zip; name it {target.stem or 'bundle'}.zip")
+    if importlib.util.find_spec("rocrate") is None:
+        raise WriteError("xasuite bundle needs the package rocrate: pip install 'xasuite[deposit]'")
     say, context = progress or silent, Context.of(data_root)
     with tempfile.TemporaryDirectory(prefix="xasuite-deposit-") as temporary:
         folder = Path(temporary) / "stage"
@@ -184,9 +187,12 @@ def _of_path(path: Path) -> Iterator[tuple[LoadedSpec, dict[str, Any] | None]]:
             )
         yield from ((load_spec(p), None) for p in find_specs([path]))
         return
-    for found in find_inputs([path]):
-        if found.name != "result.json":
-            continue  # a series beside fits
+    results = [p for p in find_inputs([path]) if p.name == "result.json"]  # series are left out
+    if not results:
+        raise ReadError(
+            f"{path} is no result of xasuite fit or reproduce and no spec of a fit; of a series, deposit spec, table and series.h5"
+        )
+    for found in results:
         document = read_result(found)
         spec = Path(document["spec"])
         if not spec.is_file():
@@ -232,8 +238,7 @@ def _run(
         _no_layout(result)
         say(f"{result.loaded.name}: tables and figures")
         written = write_results(result, stage.folder / RESULTS, figures=figures)[0]
-        inside = json.dumps(f"{stage.folder}/")[1:-1]
-        files.write_text(written, written.read_text(encoding="utf-8").replace(inside, ""))
+        _inside(written, json.dumps(f"{stage.folder}/")[1:-1])
     for key, (inp, run) in runs.items():
         place = stage.folder / FEFF / f"{run.program}_{key[:16]}"
         files.write_text(place / "feff.inp", inp)
@@ -242,6 +247,11 @@ def _run(
             if name != "feff.inp":
                 (place / name).write_bytes(content)
     return results, numbers, same
+
+
+def _inside(file: Path, folder: str) -> None:
+    """Paths in a text file named from the top of the deposition."""
+    files.write_text(file, file.read_text(encoding="utf-8").replace(folder, ""))
 
 
 def _no_layout(result: SpecResult) -> None:
@@ -264,7 +274,8 @@ def _spectra(stage: Stage) -> None:
                 continue
             with collected():  # which recommended fields the source lacks, and what reading cleaned
                 spectrum = read_row(loaded, i, Context(stage.data)).spectrum
-                write(stage.folder / XDI / loaded.name / f"{slug(entry.label)}.xdi", spectrum)
+                written = write(stage.folder / XDI / loaded.name / f"{slug(entry.label)}.xdi", spectrum)
+            _inside(written, f"{stage.folder}/")
 
 
 def _rows(stage: Stage, licence: str, results: Iterable[SpecResult]) -> Iterator[Row]:

@@ -1,6 +1,6 @@
 """The files of a deposition laid out in a folder: specs, those they take values from, data, structures, published tables.
 
-specs/FOLDER/NAME.toml, with the structures beside it and published tables in specs/FOLDER/published; data/... as the specs name
+specs/FOLDER/NAME.toml, with the structures in the same folder and published tables in specs/FOLDER/published; data/... as the specs name
 it. A key that names a file elsewhere on this machine is changed to name the copy.
 """
 
@@ -126,7 +126,7 @@ class Stage:
     # -------------------------------------------------------------------------------------------------- structures, foils
 
     def _structures(self, loaded: LoadedSpec, target: Path) -> Iterator[tuple[Key, Any]]:
-        """Copy every crystal and cluster beside the spec; an AMCSD number stays, its atoms stand in feff.inp."""
+        """Copy every crystal and cluster to the spec's folder; an AMCSD number stays, its atoms stand in feff.inp."""
         spec = loaded.spec
         named: list[tuple[Key, str | None]] = []
         for table, entries in (("path", spec.path), ("shells", spec.shells)):

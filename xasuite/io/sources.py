@@ -74,7 +74,7 @@ class Entry:
             )
 
     def one_a_row(self, data: Any, n: int) -> bool:
-        """Whether a dataset beside n energies holds one value a row; of a growing file it may hold more of them."""
+        """Whether a dataset next to n energies holds one value a row; of a growing file it may hold more of them."""
         shape = data.shape
         return shape == (self.rows,) or (self.growing and len(shape) == 1 and self.rows <= shape[0] != n)
 

@@ -357,6 +357,7 @@ def _xdi_fields(entry: Entry, names: list[str]) -> dict[str, Any]:
         if key.startswith("Column.") and label:
             units[clean_names([label])[0]] = rest
     units["energy"] = "eV"
+    made_by = entry.made_by if entry.made_by != "mu" else entry.meta.get("Xasuite.made_by", "")
     fields: dict[str, Any] = {
         f"Column.{i}": f"{n} {units.get(n, '')}".strip() for i, n in enumerate(names, start=1)
     }
@@ -370,6 +371,7 @@ def _xdi_fields(entry: Entry, names: list[str]) -> dict[str, Any]:
         "Element.edge": entry.edge,
         "Sample.name": re.sub(r"\s+", " ", entry.label).strip(),
         "Xasuite.mu": entry.mu_expr,
+        "Xasuite.made_by": made_by if made_by != entry.mu_expr else "",
         "Xasuite.reference": entry.reference_expr,
         "Xasuite.source": entry.facts["source"],
     } | {f"Xasuite.note{i}": note for i, note in enumerate(entry.facts["notes"], start=1)}  # fmt: skip

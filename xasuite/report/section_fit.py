@@ -17,6 +17,7 @@ from ..errors import ReadError
 from ..exafs.result import STRONG_CORRELATION
 from ..records.quantities import Quantity, quantity, with_ends
 from ..records.table import Entry, Table
+from ..workflow.checkxas import check_fits, checks_table
 from .curves import load_curves
 from .methods import WINDOWS, methods
 from .sections import CLOSURE_NOTE, GOOD_RFACTOR, Section
@@ -43,7 +44,12 @@ def result_section(path: Path) -> Section:
         facts=_facts(document, good),
         warnings=_warnings(document, good),
         tables=(table, *(Table.from_dict(t) for t in beside if t)),
-        details=(_quality(good), _parameters(document, good), *_correlations(good)),
+        details=(
+            _quality(good),
+            checks_table(check_fits(document)),
+            _parameters(document, good),
+            *_correlations(good),
+        ),
         audit=_audit(good, table),
         stack=_result_stack(path, document, good),
         provenance=tuple(_provenance(document["provenance"])),

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._series.checks import check_series
 from .._series.summary import audited, series_table, varied_columns
 from ..records import OK
 from ..records.quantities import Quantity
 from ..records.table import Table
+from ..workflow.checkxas import checks_table
 from .section_fit import ranges_in_words
 from .sections import CLOSURE_NOTE, GOOD_RFACTOR, Section
 from .viewer import Stack, Trend
@@ -38,7 +40,7 @@ def series_section(path: Path) -> Section:
         facts=_facts(run, spec),
         warnings=_warnings(run),
         tables=(replace(table, title="Parameters along the series", facts=(), label=""),),
-        details=(_status_table(run),),
+        details=(_status_table(run), checks_table([check_series(run)])),
         audit=(f"{audited(run)[:1].upper()}{audited(run)[1:]}.",),
         stack=_stack(run, spec),
         provenance=tuple(_provenance(run)),

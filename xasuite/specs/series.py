@@ -263,7 +263,7 @@ class SeriesTable(Table):
     csv: bool | None = None  # the table as CSV besides Parquet; left out, up to 100 000 rows
 
     def mistaken_column(self, known: Iterable[str]) -> str:
-        """What is wrong with `against` where the rows have the columns `known` beside their time; "" for nothing."""
+        """What is wrong with `against` where the rows have the columns `known` besides their time; "" for nothing."""
         known = ["time", *known]
         if self.against in known:
             return ""

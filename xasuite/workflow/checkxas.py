@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ from ..reduce.edge_step import normalization_of
 from .verdict import CORRELATION, DOUBTFUL, E0_SHIFT, GOOD, OTHER_EDGE, S02_POSSIBLE, S02_USUAL
 
 Outcome = Literal["pass", "note", "fail"]
+Limits = tuple[float, float]
 _COLUMNS = tuple(Quantity(n, n.capitalize()) for n in ("check", "outcome", "found", "limit"))
 
 # Each pair: pass to the first, note to the second, fail beyond it
@@ -109,15 +110,15 @@ def check_spectrum(spectrum: Spectrum) -> Checked:
 
 def _of_data(spectrum: Spectrum, norm: Normalized) -> Iterator[Finding]:
     energy, e0 = spectrum.energy, float(norm.e0)
-    yield _at_least("pre-edge range", e0 - float(energy[0]), PRE_EDGE, "{:.0f} eV")
+    yield at_least("pre-edge range", e0 - float(energy[0]), PRE_EDGE, "{:.0f} eV")
     end = math.sqrt(max(float(energy[-1]) - e0, 0.0) / KTOE)
-    yield _at_least("end of k", end, END_OF_K, "{:.1f} 1/Å")
+    yield at_least("end of k", end, END_OF_K, "{:.1f} 1/Å")
     if spectrum.element and spectrum.edge:
         off = abs(e0 - tabulated_e0(spectrum.element, spectrum.edge))
-        yield _at_most("E0 against the table", off, E0_OFF, "{:.1f} eV")
+        yield at_most("E0 against the table", off, E0_OFF, "{:.1f} eV")
     half = float(energy[int(np.argmax(norm.norm >= 0.5))])
     points = min(int(np.count_nonzero(np.abs(energy - at) <= EDGE)) for at in (e0, half))
-    yield _at_least(f"points within {EDGE:g} eV of the edge", points, EDGE_POINTS, "{:.0f}")
+    yield at_least(f"points within {EDGE:g} eV of the edge", points, EDGE_POINTS, "{:.0f}")
     step = float(norm.edge_step)
     within = STEP_THIN <= step <= STEP_THICK
     yield Finding(
@@ -126,7 +127,7 @@ def _of_data(spectrum: Spectrum, norm: Normalized) -> Iterator[Finding]:
         f"{step:.3g}",
         f"{STEP_THIN:g} to {STEP_THICK:g} in transmission; fluorescence has no unit",
     )
-    yield _at_most("error of the edge step", float(edge_step_error(norm)), STEP_ERROR, "{:.1%}")
+    yield at_most("error of the edge step", float(edge_step_error(norm)), STEP_ERROR, "{:.1%}")
     how = normalization_of(norm).settings
     ranges = " and ".join("{:.0f} to {:.0f} eV".format(*how[r]) for r in ("pre_range", "norm_range"))
     atomic = how["method"] == "atomic"
@@ -138,7 +139,7 @@ def _of_data(spectrum: Spectrum, norm: Normalized) -> Iterator[Finding]:
     except ReductionError as exc:
         yield Finding("glitches", "fail", str(exc), "0")
     else:
-        found = _at_most("glitches", int(flags.sum()), GLITCHES, "{:.0f}")
+        found = at_most("glitches", int(flags.sum()), GLITCHES, "{:.0f}")
         at = ", ".join(f"{e:.1f}" for e in energy[flags][:5])
         yield Finding(
             found.check, found.outcome, f"{found.found} at {at} eV" if at else found.found, found.limit
@@ -148,7 +149,7 @@ def _of_data(spectrum: Spectrum, norm: Normalized) -> Iterator[Finding]:
     except (ReductionError, RangeError) as exc:
         yield Finding("usable k", "fail", str(exc), "chi(k)")
     else:
-        yield _at_least("usable k", float(usable_k(chi)), END_OF_K, "{:.1f} 1/Å")
+        yield at_least("usable k", float(usable_k(chi)), END_OF_K, "{:.1f} 1/Å")
 
 
 def check_fits(document: Mapping[str, Any]) -> list[Checked]:
@@ -192,10 +193,10 @@ def _of_fit(row: Mapping[str, Any]) -> Iterator[Finding]:
         graded: Outcome = "pass" if inside else "note" if least <= s02 <= most else "fail"
         yield Finding("S0²", graded, f"{s02:.2f}", f"{low:g} to {high:g}; {least:g} to {most:g} at all")
     shift = max((abs(p["e0"]["value"]) for p in row["paths"]), default=0.0)
-    yield _at_most("largest E0 shift", shift, E0_SHIFT, "{:.1f} eV")
+    yield at_most("largest E0 shift", shift, E0_SHIFT, "{:.1f} eV")
     pairs = {f"{c['a']}, {c['b']}": abs(c["value"]) for c in row["correlations"]}
     worst = max(pairs, key=lambda p: pairs[p], default="")
-    found = _at_most("largest correlation", pairs.get(worst, 0.0), CORRELATED, "{:.2f}")
+    found = at_most("largest correlation", pairs.get(worst, 0.0), CORRELATED, "{:.2f}")
     yield Finding(found.check, found.outcome, f"{found.found} {worst}".rstrip(), found.limit)
     without = [n for n, p in row["params"].items() if p["kind"] == "varied" and p["stderr"] is None]
     yield Finding(
@@ -208,21 +209,24 @@ def _of_fit(row: Mapping[str, Any]) -> Iterator[Finding]:
     yield Finding("verdict", level, "; ".join([verdict["level"], *verdict["reasons"]]), GOOD)
 
 
-def _at_least(check: str, value: float, limits: tuple[float, float], form: str) -> Finding:
+def at_least(check: str, value: float, limits: Limits, form: str) -> Finding:
+    """A number that passes from the first limit up, is a note from the second, and fails below."""
     outcome: Outcome = "pass" if value >= limits[0] else "note" if value >= limits[1] else "fail"
-    return Finding(
-        check,
-        outcome,
-        form.format(value),
-        "from {}; a note from {}".format(*(form.format(x) for x in limits)),
-    )
+    return Finding(check, outcome, form.format(value), limit_text(limits, form, "from"))
 
 
-def _at_most(check: str, value: float, limits: tuple[float, float], form: str) -> Finding:
+def at_most(check: str, value: float, limits: Limits, form: str) -> Finding:
+    """A number that passes up to the first limit, is a note up to the second, and fails above."""
     outcome: Outcome = "pass" if value <= limits[0] else "note" if value <= limits[1] else "fail"
-    return Finding(
-        check,
-        outcome,
-        form.format(value),
-        "up to {}; a note up to {}".format(*(form.format(x) for x in limits)),
-    )
+    return Finding(check, outcome, form.format(value), limit_text(limits, form, "up to"))
+
+
+def limit_text(limits: Limits, form: str, word: str) -> str:
+    """What is asked, in words."""
+    return f"{word} {form.format(limits[0])}; a note {word} {form.format(limits[1])}"
+
+
+def checks_table(done: Sequence[Checked], title: str = "What a referee asks") -> Table:
+    """The checks of several spectra or fits in one table, each with what it is about."""
+    rows = [(d.title, f.check, f.outcome, f.found, f.limit) for d in done for f in d.findings]
+    return Table.of(title, ("sample", *_COLUMNS), rows)

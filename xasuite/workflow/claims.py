@@ -108,7 +108,7 @@ def _told_apart(check: kinds.ToldApart, results: Results, context: Context) -> I
     ends = "at no noise from 5e-5 to 5e-2" if limit is None else f"from epsilon_k {limit:.1e} on"
     number = (
         f"{fit.label}: {q.upper()}({check.path}) = {value}, {check.other:g} lies {apart:.1f} standard errors away; "
-        f"not told apart (own error above {1 / APART:g}) {ends}"
+        f"not distinguished (own error above {1 / APART:g}) {ends}"
     )
     if check.control not in results:
         yield UNDECIDED, f"{number}; its control {check.control} was not run", _label(result)

@@ -167,7 +167,7 @@ def _refuse(fit: ProjectFit) -> None:
     """Raises SpecError for what one spec cannot be."""
     for p in fit.parameters:
         if p.kind == "merge":
-            raise SpecError(f"parameter {p.name} is defined twice (merge); settle in Artemis which one holds")
+            raise SpecError(f"parameter {p.name} is defined twice (merge); decide in Artemis which one holds")
     if len({json.dumps(d.fit) for d in fit.data}) > 1:
         raise SpecError("its data sets have different fit ranges; a spec has one")
     if len({json.dumps({**d.reduce, "e0": None}) for d in fit.data}) > 1:

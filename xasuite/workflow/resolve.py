@@ -391,7 +391,7 @@ def find_spec(loaded: Loaded[Any], name: str, what: str, *key: str | int) -> Pat
         if (place / name).is_file():
             return (place / name).resolve()
     raise SpecError(
-        f'{loaded.at(*key)}: {what} = "{name}" is no spec beside this one, above it or in {fits_dir()}'
+        f'{loaded.at(*key)}: {what} = "{name}" is no spec in the folder of this one, above it or in {fits_dir()}'
     )
 
 

@@ -105,7 +105,7 @@ def ft(
     """|chi(R)| of samples above each other, first at the bottom, or all on one base line.
 
     One k range and weight for all: `k`, `kweight`, or those of the first sample. `each` scales every curve to its own
-    maximum, where a foil would dwarf the rest, and writes the factor beside its name.
+    maximum, where a foil is much stronger than the rest, and writes the factor after its name.
     """
     first = samples[0].range
     weight, limits = first.kweight[-1] if kweight is None else kweight, k or first.k

@@ -122,7 +122,7 @@ def plot_waterfall(run: SeriesRun, what: str = "xanes", many: int = WATERFALL) -
 def plot_map(run: SeriesRun, what: str = "xanes", difference: bool = False) -> Any:
     """XANES or |chi(R)| as a map over the whole series; rows that were passed over are grey.
 
-    With `difference` the first row is subtracted: small changes on a large edge are seen. What was logged stands beside it.
+    With `difference` the first row is subtracted: small changes on a large edge are seen. What was logged is drawn next to it.
     """
     table = run.table
     rows = np.arange(len(table)) if len(table) <= 2000 else rows_shown(run, 2000)

@@ -147,6 +147,8 @@ def plot_components(run: SeriesRun, found: MCR | Combination | None = None) -> A
         for name in logged:
             panels[name].sharex(right)
             draw_column(panels[name], run, name, x, True)
+        for name in ("fractions", *logged)[:-1]:
+            panels[name].tick_params(labelbottom=False)
         panels[logged[-1] if logged else "fractions"].set_xlabel(label)
         right.set(ylabel="Fraction", ylim=(-0.04, 1.06))
         right.set_title(

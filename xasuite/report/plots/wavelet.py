@@ -27,7 +27,6 @@ from .style import (
     style,
 )
 
-LEVELS = 128
 _SIDE = 0.28  # width of the |chi(R)| panel over that of a map
 
 
@@ -246,7 +245,7 @@ def _map(axis: Any, w: Wavelet, top: float, k: tuple[float, float] | None) -> An
 def _side(axis: Any, w: Wavelet, highest: float, label: bool) -> None:
     r, chir = side_ft(w)
     axis.plot(chir, r, color=DATA)
-    # R grows upward beside the map, |chi(R)| to the left, away from it
+    # R grows upward next to the map, |chi(R)| to the left, away from it
     axis.set(xlim=(1.08 * (highest or 1.0), 0))
     if label:
         axis.set_xlabel(chir_label(w.kweight).replace(" ", "\n"), fontsize=7)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ...xanes.valence import Calibration, Prediction, Standard
 
 LABEL_STEP = 0.045  # of the axis' height between the labels of neighbouring points
-MANY = 8  # standards whose names fit beside their points
+MANY = 8  # standards whose names fit next to their points
 
 
 def edges(
@@ -152,7 +152,7 @@ def _unknown(axes: Any, p: Prediction, color: str) -> None:
 
 
 def _labels(axes: Any, shown: Sequence[Standard]) -> None:
-    """Names beside the points, left and right in turn; of many standards numbers, with a key next to the axes."""
+    """Names next to the points, left and right in turn; of many standards numbers, with a key next to the axes."""
     left, right = axes.get_xlim()
     offset = 0.015 * (right - left)
     numbered = len(shown) > MANY
