@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -144,3 +147,22 @@ def test_what_an_interrupted_run_keeps_is_not_disturbed() -> None:
     with pytest.raises(KeyboardInterrupt), insistent():
         run_and_keep()
     assert kept
+
+
+@pytest.mark.parametrize("argv", [["crystals"], ["--help"], ["fit", "--help"], ["layouts"]])
+@pytest.mark.parametrize("both", [False, True], ids=["stdout", "both"])
+def test_a_reader_that_goes_ends_the_command_without_a_word(argv: list[str], both: bool) -> None:
+    """As `xasuite ... | true`: 128 + SIGPIPE, as shells have it, and nothing on stderr where that is still read."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "xasuite", *argv],
+            stdout=writer,
+            stderr=writer if both else subprocess.PIPE,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert done.returncode == 141
+    assert both or done.stderr == b""

@@ -242,10 +242,16 @@ def test_input_does_not_depend_on_the_order_of_equal_distances() -> None:
     assert "-0.00000" not in inp()
 
 
-def test_limits_are_said_before_feff_runs() -> None:
+def test_limits_are_said_before_feff_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = make_cluster(load_crystal("Cu"), absorber="Cu", radius=12.0)
     with pytest.raises(FeffError, match="feff6l takes 500"):
         feff_inp(cluster, radius=10.0, program="feff6l")
+    # 3055 atoms, which took FEFF more than a minute: refused from their number, and no FEFF is started
+    monkeypatch.setattr(run_module.subprocess, "Popen", None)
+    with pytest.raises(
+        FeffError, match=r"3055 atoms within 20.5 A; feff8l takes 1000, so take a smaller radius"
+    ):
+        find_paths("Cu", absorber="Cu", radius=18.5)
     for wrong in ({"edge": "K3"}, {"scf": True, "program": "feff6l"}):
         with pytest.raises(FeffError):
             feff_inp(make_cluster(load_crystal("Cu"), absorber="Cu", radius=3), **wrong)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import xasuite as xs
-from xasuite._larch import larch_version, quiet
+from xasuite._larch import quiet
 from xasuite.constants import KTOE
 from xasuite.errors import DataError, RangeError, ReductionError, XasuiteError
 from xasuite.records import Spectrum
@@ -23,14 +23,13 @@ from .conftest import E0
 Made = Callable[..., Spectrum]
 
 
-def test_the_door_is_light() -> None:
+def test_larch_is_imported_on_first_use() -> None:
     code = (
         "import sys, xasuite._larch, xasuite._larch.checks, xasuite._larch.reduction, xasuite.reduce as r;"
-        "r.normalize, r.background, r.align, r.merge, r.deglitch; print(xasuite._larch.larch_version());"
+        "r.normalize, r.background, r.align, r.merge, r.deglitch;"
         "bad = {'larch', 'scipy', 'lmfit'} & set(sys.modules); assert not bad, bad"
     )
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert done.stdout.strip() == larch_version() == "2026.3.1"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_nothing_of_larch_on_the_way_to_chi() -> None:

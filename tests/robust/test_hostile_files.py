@@ -9,8 +9,10 @@ import resource
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -18,7 +20,9 @@ import pytest
 
 from xasuite import io
 from xasuite.errors import ReadError, XasuiteError
-from xasuite.io import sources
+from xasuite.io import edges, sources
+from xasuite.io.formats import text
+from xasuite.io.formats.hdf5 import tables_in
 from xasuite.io.limits import LIMIT_ENV
 
 SECONDS, BYTES = 20.0, 1 << 30
@@ -133,6 +137,52 @@ def test_a_million_rows(tmp_path: Path) -> None:
     assert scan.channels["mu"][[0, -1]].tolist() == [float(lines[0].split()[1]), float(lines[-1].split()[1])]
 
 
+def test_a_long_text_is_looked_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers are parsed by one call, and the jump of mu is looked for once."""
+    calls: list[str] = []
+
+    def counted(owner: Any, name: str) -> None:
+        inner = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *a, **k: calls.append(name) or inner(*a, **k))
+
+    e = np.linspace(7000.0, 8000.0, 20_000)
+    np.savetxt(
+        tmp_path / "a.dat", np.column_stack([e, 0.5 + np.arctan(e - 7112) / np.pi]), header="energy mu"
+    )
+    counted(np, "loadtxt")
+    counted(text, "numbers")
+    counted(edges, "find_jump")
+    assert io.read(tmp_path / "a.dat").energy.size == 20_000
+    assert calls.count("loadtxt") == 1
+    assert calls.count("find_jump") == 1
+    assert calls.count("numbers") <= text._LONG + 100  # the rest of the rows goes through no Python loop
+
+
+def test_a_glitch_larger_than_the_edge_is_named(tmp_path: Path) -> None:
+    """One of 50 points: at each place and of each sign; none where there is an edge, a white line or a smaller spike."""
+    e = np.concatenate([np.arange(8900, 8970, 7.0), np.arange(8970, 9000, 2.0), np.arange(9000, 9250, 10.0)])
+    edge = 0.5 + np.arctan((e - 8979) / 1.5) / np.pi + 1.2 * np.exp(-0.5 * ((e - 8984) / 2) ** 2)
+
+    def said(mu: Any) -> str:
+        (tmp_path / "a.dat").write_text(
+            "# energy mu\n" + "".join(f"{x} {y:.6f}\n" for x, y in zip(e, mu, strict=True))
+        )
+        try:
+            return " ".join(io.read(tmp_path / "a.dat", element="Cu", edge="K").notes)
+        except ReadError as exc:
+            return str(exc)
+
+    assert e.size == 50
+    assert "glitch" not in said(edge)
+    for i in range(1, e.size - 1, 4):
+        spike = np.arange(e.size) == i
+        assert "glitch" not in said(edge + 0.3 * spike)
+        for size in (-4.0, 4.0, 40.0):
+            assert f"the point at {e[i]:.1f} eV is a glitch, larger than the edge" in said(
+                edge + size * spike
+            )
+
+
 def test_the_fast_way_is_the_slow_way(tmp_path: Path) -> None:
     """A comment near the end of a long table sends it the slow way."""
     e = np.linspace(7000.0, 8000.0, 5000)
@@ -190,6 +240,37 @@ def test_many_groups(hdf5) -> None:
             scan_group(f, f"scan{i}")
 
     assert len(io.groups(hdf5(fill))) == 300
+
+
+def test_each_group_is_opened_once(hdf5, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a group of no scan: one opening. Of a scan: itself and its two arrays, and the attributes of each once."""
+
+    def fill(f):
+        for i in range(500):
+            f.create_group(f"empty{i}")
+        entry = f.create_group("entry")
+        entry.attrs["NX_class"] = "NXentry"
+        for i in range(100):
+            scan_group(entry, f"scan{i}").attrs["NX_class"] = "NXdata"
+
+    opened: Counter[str] = Counter()
+
+    def counted(owner: Any, name: str) -> None:
+        inner = getattr(owner, name)
+
+        def call(*args: Any, **options: Any) -> Any:
+            opened[name] += 1
+            return inner(*args, **options)
+
+        monkeypatch.setattr(owner, name, call)
+
+    with h5py.File(hdf5(fill), "r") as f:
+        counted(h5py.h5o, "open")
+        counted(h5py.AttributeManager, "__getitem__")
+        assert len(tables_in(f, "a.h5")) == 100
+    few = 10  # the root and the entry
+    assert 500 <= opened["open"] <= 500 + 3 * 100 + few
+    assert opened["__getitem__"] <= 3 * 100 + few  # a group's class and its attributes, its axis's unit
 
 
 def test_a_row_of_a_stack_is_read_alone(hdf5) -> None:

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import signal
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -86,6 +87,56 @@ def test_ten_kills_give_ten_equal_files(undisturbed, tmp_path):
         ]
     # the moments must have hit the work itself, or the test would prove nothing
     assert sum(0 < n < CHUNKS for n in left) >= 3, left
+
+
+# Every file that a run renames into its place, in that order, and the folder of parts that is renamed away at the end
+RENAMED = (
+    "plan.json", "000000.part", f"{CHUNKS - 1:06d}.part", "series.csv", "series.parquet", "series.h5", "run.json", ".old-parts",
+)  # fmt: skip
+
+
+def killed_at(spec, folder, name, when):
+    """Run in a child process that kills itself (SIGKILL) right before or after it renames to `name`."""
+
+    def work():
+        rename = Path.replace
+
+        def replace(self, target):
+            if when == "before" and Path(target).name == name:
+                os.kill(os.getpid(), signal.SIGKILL)
+            done = rename(self, target)
+            if when == "after" and Path(target).name == name:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return done
+
+        Path.replace = replace
+        run(spec, folder)
+
+    child = multiprocessing.get_context("fork").Process(target=work)
+    child.start()
+    child.join()
+    assert child.exitcode == -signal.SIGKILL, "the point was never reached"
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("name", RENAMED)
+def test_a_kill_at_each_rename(undisturbed, tmp_path, name, when):
+    """What is renamed last is there or not, and never half of it: the resumed run ends in the same bytes."""
+    spec, whole, _ = undisturbed
+    killed_at(spec, tmp_path, name, when)
+    assert (tmp_path / "parts" / name).exists() == (when == "after") or not name.endswith("part")
+    run(spec, tmp_path, resume=True)
+    assert contents(tmp_path) == whole
+    assert {p.name for p in tmp_path.iterdir()} >= {"run.json", "series.csv", "series.h5", "series.parquet"}
+    assert not (tmp_path / "parts").exists()
+
+
+def test_the_points_are_all_that_a_run_renames(undisturbed, tmp_path, monkeypatch):
+    seen, rename = [], Path.replace
+    monkeypatch.setattr(Path, "replace", lambda self, to: seen.append(Path(to).name) or rename(self, to))
+    run(undisturbed[0], tmp_path)
+    parts = [f"{i:06d}.part" for i in range(CHUNKS)]
+    assert seen == ["plan.json", *parts, *RENAMED[3:]]
 
 
 def test_killed_again_and_again(undisturbed, tmp_path):

@@ -69,6 +69,27 @@ def test_a_scan_that_never_ends_is_marked(measured, beamline):
     assert list(watcher.run().table["status"]) == ["ok", "short"]
 
 
+@pytest.mark.parametrize("ahead", [3600, 10 * 365 * 86400])
+def test_a_file_written_in_the_future_is_waited_for_no_longer(measured, beamline, ahead):
+    """The detector's clock is ahead of ours: a whole scan is taken after the wait, a short one after the patience."""
+    folder, watcher = beamline
+    first, second = (measured.parent / "scans" / f"scan_{i}.txt" for i in (1, 2))
+    shutil.copy(first, folder / "scan_1.txt")
+    (folder / "scan_2.txt").write_bytes(second.read_bytes()[:9000])
+    for name in ("scan_1.txt", "scan_2.txt"):
+        stamp(folder / name, 1e9 + ahead)
+    assert [watcher.step(1e9 + t) for t in (0, 10, 50, 61)] == [0, 1, 0, 1]
+    assert list(watcher.run().table["status"]) == ["ok", "short"]
+
+
+def test_a_clock_that_is_set_back(measured, beamline):
+    """An hour back between two looks: the scans are taken after their usual wait, not an hour later."""
+    folder, watcher = beamline
+    shutil.copy(measured.parent / "scans" / "scan_1.txt", folder)
+    stamp(folder / "scan_1.txt", 1e9)
+    assert [watcher.step(1e9 + t) for t in (0, 0.5, -3600, -3598)] == [0, 0, 0, 1]
+
+
 def test_restarted_it_goes_on(measured, beamline, tmp_path):
     folder, watcher = beamline
     for i in range(4):

@@ -17,7 +17,7 @@ import pytest
 from xasuite._series import results, series
 from xasuite._series.run import run_series
 from xasuite._series.store import Folder
-from xasuite.errors import SeriesError, WriteError, XasuiteWarning
+from xasuite.errors import SeriesError, WriteError, XasuiteError, XasuiteWarning
 from xasuite.specs import SeriesSpec, load_spec
 
 SCANS, CHUNK = 8, 2
@@ -249,6 +249,22 @@ def test_a_file_size_limit(own, limit):
     assert done.returncode == 1, done.stderr
     assert re.search(r"xasuite: .* cannot be written: File too large", done.stderr)
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes anywhere")
+def test_a_folder_that_may_not_be_written(own):
+    spec, out = own
+    out.mkdir(mode=0o555)
+    with pytest.raises(XasuiteError, match=r"cannot be written: Permission denied"):
+        run(spec, out)
+
+
+def test_a_folder_that_is_a_file(own):
+    spec, out = own
+    out.write_text("")
+    with pytest.raises(XasuiteError, match=r"cannot be written") as caught:
+        run(spec, out)
+    assert "\n" not in str(caught.value)
 
 
 def test_sigterm_is_said(make_series, tmp_path):

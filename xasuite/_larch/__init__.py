@@ -19,13 +19,6 @@ from ..errors import ReductionError, XasuiteError
 from ..notices import silenced
 
 
-def larch_version() -> str:
-    """Version of the installed Larch, read from its metadata without importing it."""
-    from importlib.metadata import version
-
-    return version("xraylarch")
-
-
 def larch(module: str = "larch.xafs") -> Any:
     """A module of Larch, imported on first use and in silence. Raises ImportError when it is not installed."""
     with heeding_interrupts(), silenced(), contextlib.redirect_stdout(io.StringIO()):

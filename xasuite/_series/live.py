@@ -20,6 +20,7 @@ from ..notices import warn
 from ..records import OK
 from ..specs.load import LoadedSpec
 from ..specs.series import SeriesSpec
+from ..threads import one_blas_thread
 from ..workflow.resolve import Context
 from . import quality
 from .audit import refit, sample_of, summary
@@ -28,7 +29,6 @@ from .prepare import completed, plan_of
 from .record import SeriesRun, open_run
 from .results import Extra, write_results
 from .row_budgets import Known, budget_along
-from .schedule import one_blas_thread
 from .spool import keep, open_source
 from .store import DamagedPartError, Folder
 from .template import asked_of
@@ -176,6 +176,10 @@ class Watch:
         if last is None or (last.size, last.mtime) != (stat.st_size, stat.st_mtime):
             # what was written long before we first looked need not be waited for
             last = self._seen[path] = Seen(stat.st_size, stat.st_mtime, min(now, max(stat.st_mtime, 0.0)))
+        elif (
+            last.since > now
+        ):  # the clock was set back: waiting begins anew, and does not last until it catches up
+            last = self._seen[path] = Seen(last.size, last.mtime, now)
         settle = self.settle if self.plan is None else min(self.settle, QUICK)
         return stat.st_size > 0 and now - last.since >= settle
 
@@ -243,7 +247,7 @@ class Watch:
         if not isinstance(scan, XasuiteError):
             fault = quality.scan_fault(scan, series.checks, sample.element, sample.edge, self.plan.energy)
             short = fault is not None and fault[0] == quality.SHORT
-        return not short or now - self._seen[Path(entry.path)].mtime > self.patience
+        return not short or now - self._seen[Path(entry.path)].since > self.patience
 
     def _is_new(self, path: Path) -> bool:
         """Take note of a file, unless its content was taken up under another name."""

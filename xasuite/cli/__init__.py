@@ -25,6 +25,7 @@ from typing import Any
 import typer
 
 from ..errors import XasuiteError
+from ..threads import one_blas_thread_from_start
 from ..version import __version__
 from ._interrupts import insistent
 from .common import QUIET, warn
@@ -65,6 +66,7 @@ COMMANDS: tuple[str, ...] = (
 )
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+UNREAD = 141  # 128 + SIGPIPE: who read the output (| head) has gone
 
 # typer may carry its own copy of click: its errors' base class is found through one of them
 _CLICK_ERROR: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
@@ -161,6 +163,7 @@ def main(argv: list[str] | None = None) -> None:
     """Run the command line; a user's mistake is one line on stderr and exit code 1."""
     # importing makes many objects and hardly any garbage: looking for it at every 700th costs a tenth of a start
     gc.set_threshold(50_000, 20, 20)
+    one_blas_thread_from_start()
     _register()
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
@@ -169,9 +172,29 @@ def main(argv: list[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper) and "ascii" in codecs.lookup(stream.encoding).name:
             stream.reconfigure(encoding="utf-8")  # a locale of C has no Å; a JSON document must keep it
     with insistent() as ended:
-        code = _run(argv)
+        code = _heard(argv)
         ended.set()
     sys.exit(code)
+
+
+def _heard(argv: list[str] | None) -> int:
+    """The exit code of a command line; without a word UNREAD where the reader of its output has gone."""
+    try:
+        code = _run(argv)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        pass
+    except SystemExit as exc:  # click ends so on a broken pipe
+        if not isinstance(exc.__context__, BrokenPipeError):
+            raise
+    else:
+        return code
+    # what is left in the buffers goes nowhere, or the interpreter complains of it when it ends
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.__stdout__, sys.__stderr__):
+        if stream is not None:
+            os.dup2(nowhere, stream.fileno())
+    return UNREAD
 
 
 def _run(argv: list[str] | None) -> int:
@@ -202,9 +225,6 @@ def _run(argv: list[str] | None) -> int:
         word = "terminated" if terminated else "interrupted"
         typer.secho(f"xasuite: {word}; what was done is kept", fg="yellow", err=True)
         return 128 + terminated[0] if terminated else INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
     finally:
         if in_front:
             signal.signal(signal.SIGTERM, before)

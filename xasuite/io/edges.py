@@ -22,6 +22,10 @@ _RARE = {"He", "Ne", "Ar", "Kr", "Xe", "Rn", "Tc", "Pm", "Po", "At", "Fr", "Ra",
 _NAMED = 2.5
 
 
+# a point is alone when it is this many times farther from its neighbours' mean than they are apart
+_ALONE = 3.0
+
+
 @dataclass(frozen=True)
 class Jump:
     """Where mu jumps: `energy` in eV, `quality`, the step over the scatter on its two sides (0: no jump), and `step`.
@@ -68,6 +72,21 @@ def find_jump(energy: Array, mu: Array, near: float = 0.0) -> Jump:
     at = float(centers[inner][np.argmax(rise[inner])])
     quality, step, below = _quality(e, m, at)
     return Jump(_half_way(e, m, at, below + 0.5 * step) if quality > 0 else at, quality, step)
+
+
+def lone_point(energy: Array, mu: Array) -> float | None:
+    """The energy of a single point that is farther from its neighbours' mean than all others are apart, or None.
+
+    Its neighbours must agree, so that no edge and no white line is meant: it is a glitch, and hides the edge.
+    """
+    good = np.isfinite(mu)
+    e, m = energy[good], mu[good]
+    if e.size < 5:
+        return None
+    off = np.abs(m[1:-1] - 0.5 * (m[:-2] + m[2:]))
+    i = int(np.argmax(off)) + 1
+    agree = off[i - 1] > _ALONE * abs(m[i + 1] - m[i - 1])
+    return float(e[i]) if agree and off[i - 1] > np.ptp(np.delete(m, i)) > 0 else None
 
 
 def _half_way(e: Array, m: Array, at: float, level: float) -> float:

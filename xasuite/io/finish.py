@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -41,17 +41,21 @@ class _Raw:
     notes: list[str]
     energy: Array
     channels: dict[str, Array]
+    jumps: dict[tuple[str, float], edges.Jump] = field(default_factory=dict)
 
     def values(self, expr: str) -> Array:
         """An expression over the channels, NaN where it is not defined."""
         return evaluate(self.channels, self.energy, expr)
 
     def jump(self, expr: str, near: float = 0.0) -> edges.Jump:
-        """The jump of an expression; none where much of it is undefined."""
-        values = self.values(expr)
-        if np.count_nonzero(np.isfinite(values)) < 0.7 * values.size:
-            return edges.Jump(0.0, 0.0)
-        return edges.find_jump(self.energy, values, near)
+        """The jump of an expression, looked for once; none where much of it is undefined."""
+        if (expr, near) not in self.jumps:
+            values = self.values(expr)
+            defined = np.count_nonzero(np.isfinite(values)) >= 0.7 * values.size
+            self.jumps[expr, near] = (
+                edges.find_jump(self.energy, values, near) if defined else edges.Jump(0.0, 0.0)
+            )
+        return self.jumps[expr, near]
 
 
 def finish(table: Table, source: Source, asked: Asked) -> Scan:
@@ -235,6 +239,7 @@ def _drop(raw: _Raw, mu: str, reference: str) -> None:
                 f"{raw.where}: {mu} is finite at only {np.count_nonzero(good)} of {good.size} points"
             )
         raw.energy, raw.channels = raw.energy[good], {n: v[good] for n, v in channels.items()}
+        raw.jumps.clear()
 
 
 def _refuse_beyond(raw: _Raw, mu: str) -> None:
@@ -259,7 +264,11 @@ def _element(raw: _Raw, mu: str, element: str, edge: str) -> tuple[str, str]:
     what = raw.where
     if element and not is_element(element):
         raise ReadError(f"{what}: element {element!r} is none")
-    jump = edges.find_jump(energy, raw.values(mu))
+    jump = raw.jump(mu)
+    alone = edges.lone_point(energy, raw.values(mu))
+    glitch = f"the point at {alone:.1f} eV is a glitch, larger than the edge" if alone else ""
+    if glitch:
+        notes.append(f"{glitch}; drop it (deglitch = [{alone:.1f}])")
     if not (element and edge):
         hints = [table.hints, table.label, *names.emission_elements(list(raw.channels)), mu.replace("_", " ")]
         best, note = edges.guess(energy, jump, table.e0, " ".join(hints), element)
@@ -270,7 +279,7 @@ def _element(raw: _Raw, mu: str, element: str, edge: str) -> tuple[str, str]:
     _note_of_name(raw, element, edge, jump)
     line, clear = tabulated(element, edge), jump.quality >= edges.MIN_QUALITY
     if raw.asked.element or raw.asked.edge:
-        _refuse_another(what, energy, jump, element, edge, line)
+        _refuse_another(what, energy, jump, element, edge, line, glitch)
     if line is None:
         notes.append(f"{element} has no {edge} edge")
     elif not energy[0] < line < energy[-1]:
@@ -297,12 +306,14 @@ def _note_of_name(raw: _Raw, element: str, edge: str, jump: edges.Jump) -> None:
 
 
 def _refuse_another(
-    what: str, energy: Array, jump: edges.Jump, element: str, edge: str, line: float | None
+    what: str, energy: Array, jump: edges.Jump, element: str, edge: str, line: float | None, glitch: str
 ) -> None:
     """Raises ReadError where the user's element and edge are not those of a clear jump of mu."""
     if line is None:
         raise ReadError(f"{what}: {element} has no {edge} edge")
     if jump.quality >= evidence.SURE and abs(jump.energy - line) > FAR:
+        if glitch:
+            raise ReadError(f"{what}: {glitch}; delete its row, and read the file again")
         best, _ = edges.guess(energy, jump, 0.0, "", "")
         seen = f", as of {best.element} {best.edge}" if best else ""
         raise ReadError(

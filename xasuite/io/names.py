@@ -5,6 +5,7 @@ docs/decisions/reading.md states the rules in words.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -37,6 +38,7 @@ _MU_REF = (r"muref", r"murefer", r"mureference", r"refmu")
 _ARRAYS = (r"ifch\d+", r"dtc\d+", r"sca1_\d+", r"fla\d+", r"roi\d+", r"ge\d+", r"mca\d+")
 
 
+@functools.lru_cache(4096)
 def plain(name: str) -> str:
     """A name for comparing: lower case, no underscores."""
     return re.sub(r"[^0-9a-z]+", "", name.lower())

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..edges import tabulated
+from ..edges import core_width, tabulated
 from ..errors import ReductionError
+from ..notices import warn
 from ..records import Array, Spectrum, name_of
 from ..scatter import point_noise
+from .main_rise import coarse, off_the_rise
 from .stacks import checked, takes_series
 from .steepest import steepest
 
@@ -31,6 +34,7 @@ SEPARATE = 3.0  # eV; closer maxima are one, split by noise
 DOUBLE = (5.0, 15.0)  # eV
 RISING = -0.05  # of the largest derivative
 NEAR_TABLE = 8.0  # eV; scales drift by 4-6 eV, an oxide's edge lies 10 eV higher
+_WIDTH_RATIO = 4300.0  # an energy over a core hole's width where the element is not known
 _ROWS = 256  # whose derivatives are held at once
 SAME = 1.0  # eV; within this Larch's choice and ours are the same inflection
 
@@ -172,8 +176,37 @@ def inflections(
 
 def _maxima(spectrum: Spectrum) -> Array:
     """The maximum of the smoothed derivative of every row (m,), eV."""
-    at = steepest(spectrum.energy, spectrum.mu.reshape(-1, spectrum.energy.size), name_of(spectrum))
-    return np.asarray(spectrum.energy[at])
+    energy, mu = spectrum.energy, spectrum.mu.reshape(-1, spectrum.energy.size)
+    chosen = np.asarray(energy[steepest(energy, mu, name_of(spectrum))])
+    out = chosen.copy()
+    for e0 in np.unique(chosen):
+        width = (core_width(spectrum.element, spectrum.edge) or e0 / _WIDTH_RATIO) / 2
+        if not coarse(energy, e0, width):
+            continue
+        at = np.flatnonzero(chosen == e0)
+        for i in range(0, at.size, _ROWS):
+            some = at[i : i + _ROWS]
+            found = off_the_rise(energy, mu[some], float(e0), width)
+            out[some] = np.where(_nearer(spectrum, found, float(e0)), found, e0)
+    if (moved := np.flatnonzero(out != chosen)).size:
+        warn(_coarse_edge(spectrum, int(moved[0]), chosen, out, moved.size))
+    return out
+
+
+def _nearer(spectrum: Spectrum, found: Array, e0: float) -> NDArray[np.bool_]:
+    """Which of the energies found (m,) are not farther from the tabulated one than `e0`; all where none is known."""
+    known = tabulated(spectrum.element, spectrum.edge) if spectrum.element and spectrum.edge else None
+    return np.asarray(np.abs(found - known) <= abs(e0 - known)) if known else np.ones(found.size, bool)
+
+
+def _coarse_edge(spectrum: Spectrum, first: int, chosen: Array, out: Array, count: int) -> str:
+    energy = spectrum.energy
+    step = float(np.diff(energy)[np.clip(np.searchsorted(energy, out[first]) - 1, 0, energy.size - 2)])
+    rows = f" (and {count - 1} other rows)" if count > 1 else ""
+    return (
+        f"{_row_name(spectrum, first)}{rows}: the points across the edge are {step:.3g} eV apart; the steepest one, at "
+        f"{chosen[first]:.1f} eV, is not on the main rise, and E0 = {out[first]:.1f} eV is taken, within half a step; give e0"
+    )
 
 
 def _row_name(spectrum: Spectrum, i: int) -> str:

@@ -37,7 +37,11 @@ def parse(text: str, name: str) -> list[Table] | None:
         return [_x10c(text, name)]
     if "#S " in text and re.search(r"^#S \d+", text, re.M) and re.search(r"^#L ", text, re.M):
         return _spec(text, name)
-    if re.search(r"^%d\s*$", text, re.M) and re.search(r"^\s*Col\s+1\s+\S+\s+\w+\s*$", text, re.M):
+    if (
+        "%d" in text
+        and re.search(r"^%d\s*$", text, re.M)
+        and re.search(r"^\s*Col\s+1\s+\S+\s+\w+\s*$", text, re.M)
+    ):
         return [_fio(text, name)]
     if "CLS Data Acquisition" in head[:200]:
         return [_hxma(text, name)]

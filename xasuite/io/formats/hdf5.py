@@ -22,7 +22,7 @@ from .nxxas import plain, text
 
 MAX_GROUPS = 200_000
 MAX_DEPTH = 12
-# A damaged file can hang libhdf5. Honest ones are read at 50 MB/s and more, on a busy machine at a fifth of that
+# A damaged file can hang libhdf5. Undamaged ones are read at 50 MB/s and more, on a busy machine at a fifth of that
 LEAST_SECONDS, SECONDS_PER_BYTE = 15.0, 1e-7
 # what h5py raises for damage
 _DAMAGED = (
@@ -98,16 +98,24 @@ def _exact(visit: Visit, only: str, tables: list[Table]) -> None:
     for path, row in ((only, None), (above, int(last) if last.isdigit() else None)):
         group = visit.root.get(path) if path else visit.root
         if isinstance(group, h5py.Group) and (path == only or row is not None):
-            _visit(group, path, tables, Visit(visit.root, visit.file, set()), row)
+            _visit(group, path, tables, Visit(visit.root, visit.file, set()), row, _above(group))
             if [t.group for t in tables] == [only]:
                 return
             tables.clear()
 
 
-def _visit(group: Any, path: str, tables: list[Table], visit: Visit, row: int | None = None) -> None:
+def _visit(
+    group: Any,
+    path: str,
+    tables: list[Table],
+    visit: Visit,
+    row: int | None = None,
+    above: Known | None = None,
+) -> None:
     """Take up this group when it holds an axis of energies and data, else look into its groups.
 
-    With `row` that row of a stack alone is read, and no other group.
+    With `row` that row of a stack alone is read, and no other group. `above` is the group that holds this one, where
+    that is an NXentry.
     """
     import h5py
 
@@ -125,7 +133,8 @@ def _visit(group: Any, path: str, tables: list[Table], visit: Visit, row: int | 
     axis = energy_axis(datasets)
     if axis and any(k != axis and datasets[axis].size in v.shape for k, v in datasets.items()):
         try:
-            found = _tables(group, path, axis, datasets, visit.root, row)
+            entry = _entry(group, above)
+            found = _tables(group, entry, path, axis, datasets, visit.root, row)
         except _DAMAGED as exc:
             found = [Table([], np.empty((0, 0)), group=path, refusal=f"damaged: {str(exc)[:120]}")]
         for table in found:
@@ -136,20 +145,33 @@ def _visit(group: Any, path: str, tables: list[Table], visit: Visit, row: int | 
         return
     if refused and not any(isinstance(m, h5py.Group) for m in members.values()):
         tables.append(Table([], np.empty((0, 0)), group=path, refusal=next(iter(refused.values()))))
-    for key, value in members.items():
-        if isinstance(value, h5py.Group):
-            _visit(value, f"{path}/{key}" if path else key, tables, visit)
+    inside = [(k, v) for k, v in members.items() if isinstance(v, h5py.Group)]
+    above = _as_entry(group) if inside else None
+    for key, value in inside:
+        _visit(value, f"{path}/{key}" if path else key, tables, visit, above=above)
 
 
-def entry_of(group: Any) -> Any:
+def entry_of(group: Any) -> Known:
     """The entry that describes a group: itself, or the NXentry above a group of plain data."""
-    parent = group.parent
-    above = plain(parent.attrs.get("NX_class", "")) == "NXentry" and parent.name != group.name
-    return Known(parent if above and plain(group.attrs.get("NX_class", "")) == "NXdata" else group)
+    return _entry(group, _above(group))
+
+
+def _entry(group: Any, above: Known | None) -> Known:
+    plain_data = above is not None and plain(group.attrs.get("NX_class", "")) == "NXdata"
+    return above if above is not None and plain_data else Known(group)
+
+
+def _above(group: Any) -> Known | None:
+    """The group that holds this one, where it is an NXentry."""
+    return _as_entry(group.parent) if group.name != "/" else None
+
+
+def _as_entry(group: Any) -> Known | None:
+    return Known(group) if plain(group.attrs.get("NX_class", "")) == "NXentry" else None
 
 
 def _tables(
-    group: Any, path: str, axis: str, datasets: dict[str, Any], root: Any, row: int | None
+    group: Any, entry: Known, path: str, axis: str, datasets: dict[str, Any], root: Any, row: int | None
 ) -> list[Table]:
     """The scan of a group; as many as its rows when it holds stacks (m, n) on one axis, or the one that is asked for."""
     energy = np.asarray(datasets[axis][()], float)
@@ -172,7 +194,6 @@ def _tables(
                     columns.setdefault(label, column)
             else:
                 stacks[key] = data
-    entry = entry_of(group)
     for name, data in nxxas.detectors(entry, n).items():
         if data.ndim == 1:
             columns[name] = np.asarray(data[()], float)
@@ -188,7 +209,7 @@ def _tables(
         columns = {"energy": energy} | {k: v for k, v in held.items() if v.ndim == 1}
         stacks = {k: v for k, v in held.items() if v.ndim == 2}
     if not stacks:
-        return [_table(group, path, columns, datasets)]
+        return [_table(group, entry, path, columns, datasets[axis])]
     rows = next(iter(stacks.values())).shape[0]
     wanted = range(rows) if row is None else range(row, min(row + 1, rows))
     held = {
@@ -209,7 +230,7 @@ def _tables(
                 hints=f"{label} {name.replace('_', ' ')}", notes=[*first.notes], meta=dict(first.meta),
             )  # fmt: skip
         else:
-            table = _table(group, name, whole, datasets, i)
+            table = _table(group, entry, name, whole, datasets[axis], i)
         table.meta |= {k: float(d[at]) for k, d in beside.items()}
         out.append(table)
     return out
@@ -226,19 +247,15 @@ def row_values(entry: Any, one_a_row: Callable[[Any], bool]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _table(
-    group: Any, path: str, columns: dict[str, Array], datasets: dict[str, Any], row: int = -1
-) -> Table:
+def _table(group: Any, entry: Known, path: str, columns: dict[str, Array], axis: Any, row: int = -1) -> Table:
     raw = [k for k in columns if k != "energy"]
-    entry = entry_of(group)
     own = nxxas.is_own(entry)
     names = ["energy", *(raw if own else clean_names(raw))] if raw else ["energy"]
     table = Table(names=names, columns=np.array(list(columns.values())), axis="energy")
     table.group = path
     table.format = "hdf5"
     table.meta = _attributes(group)
-    axis = energy_axis(datasets)
-    unit = str(plain(datasets[axis].attrs.get("units", ""))) if axis else ""
+    unit = str(plain(axis.attrs.get("units", "")))
     table.axis_kind = {"ev": "eV", "kev": "keV"}.get(unit.strip().lower(), "")
     nxxas.describe(table, entry)
     table.label = text(entry, "sample/name") or text(entry, "title") or path.rsplit("/", 1)[-1]

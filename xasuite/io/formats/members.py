@@ -17,12 +17,14 @@ def members_of(group: Any, file: str, refused: dict[str, str]) -> dict[str, Any]
     import h5py
 
     found: dict[str, Any] = {}
-    for name in map(str, group):
+    for raw in group.id:
+        name = raw.decode("utf-8", "surrogateescape")
         try:
-            link = group.get(name, getlink=True)
-            if isinstance(link, h5py.ExternalLink):
-                _inside(link.filename, file, name)
-            value = group.get(name)
+            kind = group.id.links.get_info(raw).type
+            if kind == h5py.h5l.TYPE_EXTERNAL:
+                _inside(group.get(name, getlink=True).filename, file, name)
+            # what a hard link names is there, and is opened without being looked for first
+            value = group[name] if kind == h5py.h5l.TYPE_HARD else group.get(name)
             if isinstance(value, h5py.Dataset):
                 if value.shape is None:
                     continue

@@ -162,10 +162,11 @@ def _at_once(lines: list[str], width: int) -> Array | None:
     text = "\n".join(lines[:end])
     if not text or not text.isascii() or text.encode().translate(None, _PLAIN):
         return None
+    rows = lines[:end]
     if "," in text or ";" in text:
-        text = text.replace(",", " ").replace(";", " ")
+        rows = text.replace(",", " ").replace(";", " ").split("\n")
     try:
-        values = np.loadtxt(text.split("\n"), comments=None, ndmin=2)
+        values = np.loadtxt(rows, comments=None, ndmin=2)
     except ValueError:
         return None
     return values if values.shape == (end, width) else None

@@ -27,7 +27,6 @@ from .style import (
     style,
 )
 
-LEVELS = 128
 _SIDE = 0.28  # width of the |chi(R)| panel over that of a map
 
 
