@@ -133,8 +133,9 @@
         traces.push({ x: t.x, y: gone, yaxis: "y" + a, mode: "markers", name: p.name + " (not determined)", hoverinfo: "skip",
           marker: { color: "#fff", size: many ? 3 : 5, line: { color: QUIET, width: 1 } } });
         const top = 1 - i * (height + gap);
+        const tiny = good.every((v) => v === null || Math.abs(v) < 1e-3); // partial pressures; not edge energies
         lay["yaxis" + a] = Object.assign({}, lay.yaxis, {
-          domain: [Math.max(0, top - height), top], title: { text: p.name + (p.unit ? "<br>(" + p.unit + ")" : ""), font: { size: 11 } }, nticks: 4, exponentformat: "power",
+          domain: [Math.max(0, top - height), top], title: { text: p.name + (p.unit ? "<br>(" + p.unit + ")" : ""), font: { size: 11 } }, nticks: 4, exponentformat: tiny ? "power" : "none",
         });
         const known = good.filter((y) => y !== null).sort((a, b) => a - b);
         if (known.length > 4) {
