@@ -29,6 +29,7 @@ LEVELS = [
         "notices",
         "references",
         "scatter",
+        "threads",
     },
     {"_larch"},
     {"io", "reduce", "feff"},

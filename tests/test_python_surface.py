@@ -133,6 +133,22 @@ def test_scans_merged_by_a_spec_are_those_merged_by_hand(scans: Path, tmp_path: 
         assert numbers(by_spec)[name] == pytest.approx(found), name
 
 
+def test_a_result_is_a_dataframe_and_a_dataset(foil: xs.Spectrum) -> None:
+    result = xs.fit(foil, crystal="Cu", shells=2, k=(3, 11), r=(1.4, 3.8))
+    for made in (result, result.rows[0]):
+        frame = made.to_dataframe()
+        assert list(frame["path"]) == [p.label for p in result.rows[0].paths]
+        assert list(frame["r"]) == [p.r.value for p in result.rows[0].paths]
+        assert list(frame["r_err"]) == [p.r.stderr for p in result.rows[0].paths]
+        pytest.importorskip("xarray", reason="needs the extra xasuite[xarray]")
+        dataset = made.to_xarray()
+        assert dataset["r"].dims == dataset["path"].dims == ("row",)
+        assert list(dataset["path"].values) == list(frame["path"]), "text is a coordinate"
+        assert "path" in dataset.coords
+        np.testing.assert_array_equal(dataset["r_err"], frame["r_err"])
+        assert dataset["r"].attrs["units"] == dataset["r_err"].attrs["units"] == frame.attrs["units"]["r"]
+
+
 def test_overlays_and_the_plot_of_a_record(foil: xs.Spectrum) -> None:
     import matplotlib.pyplot as plt
 

@@ -243,6 +243,46 @@ def test_a_result_made_in_python(work: Path, tmp_path: Path) -> None:
     )
 
 
+def test_the_command_says_what_it_wrote(
+    work: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "c.zip"
+    argv = [
+        "bundle",
+        str(work / "results/work/foil"),
+        "-o",
+        str(target),
+        "--no-figures",
+        "--author",
+        "A, B",
+        "--json",
+    ]
+    with pytest.raises(SystemExit) as done:
+        main(argv)
+    document = json.loads(capsys.readouterr().out)
+    assert not done.value.code
+    told = {row["what"]: row["is"] for row in document["rows"]}
+    assert told["file"] == str(target)
+    assert told["numbers"] == told["equal to those of the results that were named"] == "6"
+    assert document["notes"] == [], "licence and author are stated"
+
+
+def test_other_versions_are_said(paper: Path, tmp_path: Path) -> None:
+    from xasuite.deposit import reproduce_bundle
+
+    def older(folder: Path) -> None:
+        for result in folder.rglob("result.json"):
+            document = json.loads(result.read_text())
+            document["provenance"]["versions"]["scipy"] = "0.1"
+            result.write_text(json.dumps(document))
+
+    done = reproduce_bundle(repacked(paper, tmp_path, older))
+    assert done.good
+    (line,) = done.versions
+    assert line.startswith("scipy 0.1 there, ")
+    assert line in done.summary().notes[-1]
+
+
 # ------------------------------------------------------------------------------------------------------ what is wrong
 
 

@@ -138,6 +138,37 @@ def test_what_a_reader_has_to_know_is_there(report: Path, folder: Path) -> None:
     assert "fitted again with Larch" in text
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        "Read this first", "Coordination table", "publ.", "Quality of the fit", "Reduced chi-square (χ²/ν) compares",
+        "Verdict", "Parameters", "fitted", "held with its error from", "Error: noise", "Error: choices",
+        "Correlations of 0.5 and more", "Methods, to be pasted", "fitted in R space, not corrected for phase",
+        "Hanning window with dk =", "Parameters along the series", "What became of the spectra", "The spec",
+        "R(Co-O) (Å)", "Time (min)",
+    ],
+)  # fmt: skip
+def test_what_a_referee_asks_for_is_there(report: Path, part: str) -> None:
+    assert part in re.sub(r"<script.*?</script>", "", report.read_text(), flags=re.S)
+
+
+def test_the_page_is_read_aloud_and_reached_by_keys(report: Path) -> None:
+    text = re.sub(r"<script.*?</script>", "", report.read_text(), flags=re.S)
+    assert len(re.findall(r"<h1\b", text)) == 1, "the title once"
+    assert len(re.findall(r'<section[^>]*id="provenance"', text)) == 1, "provenance once"
+    assert text.startswith("<!DOCTYPE html>\n<html lang=") or '<html lang="en"' in text
+    assert 'class="skip"' in text
+    inside = set(re.findall(r'href="#([^"]+)"', text))
+    assert inside
+    assert inside <= set(re.findall(r'id="([^"]+)"', text)), "the table of contents leads somewhere"
+    plots = re.findall(r'<div class="plot [^>]*>', text)
+    assert plots
+    assert all("aria-label=" in p for p in plots), "each figure says what it is"
+    sliders = re.findall(r"<input[^>]*range[^>]*>", text)
+    assert sliders
+    assert all("aria-label=" in s for s in sliders)
+
+
 def test_five_hundred_spectra_under_ten_megabytes(tmp_path: Path) -> None:
     page = render([section(many(MANY))], "many")
     assert len(page.encode()) < TEN_MB
@@ -298,6 +329,53 @@ def test_five_hundred_spectra_open(browser: Any, tmp_path: Path) -> None:
     viewer = browser.find_element("css selector", ".viewer")
     before, after = browser.execute_script(SHOWN, viewer), moved(browser, viewer, MANY - 1)
     assert not [name for name in (*PLOTS, "text") if after[name] == before[name]], "what did not move"
+
+
+# What reaches beyond the window and is not inside something that scrolls
+WIDE = """
+const out = [];
+for (const e of document.querySelectorAll('body *')) {
+  const r = e.getBoundingClientRect();
+  if (r.width === 0 || r.right <= innerWidth + 0.5) continue;
+  let held = false;
+  for (let p = e.parentElement; p; p = p.parentElement) held ||= getComputedStyle(p).overflowX !== 'visible';
+  if (!held) out.push(e.tagName + '.' + e.className);
+}
+return out;
+"""
+
+
+def test_nothing_is_wider_than_a_phone(browser: Any, report: Path, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    page = tmp_path / "long.html"
+    long = "a_file_of_a_beamtime_" * 12
+    labels = tuple(f"{long}{i}.dat" for i in range(3))
+    page.write_text(render([section(replace(many(3), labels=labels), title=long)], long), encoding="utf-8")
+    phone = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+    try:
+        for one in (report, page):
+            opened(browser, one)
+            assert browser.execute_script("return innerWidth") == 390
+            assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+            assert browser.execute_script(WIDE) == []
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_on_paper_no_table_is_cut(browser: Any, report: Path) -> None:
+    """A4 less its margins is 703 px wide; what scrolls on a screen would be lost."""
+    paper = {"width": 703, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", paper)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        opened(browser, report)
+        cut = "return [...document.querySelectorAll('table')].filter(t => t.getBoundingClientRect().right > 704).length"
+        assert browser.execute_script(cut) == 0
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_prints_to_a_pdf(browser: Any, report: Path) -> None:

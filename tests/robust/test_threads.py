@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
 import xasuite
+from xasuite.threads import one_blas_thread, one_blas_thread_from_start
 
 SCRIPT = """
 import sys, warnings
@@ -64,3 +69,32 @@ def test_compiled_code_is_made_again_when_what_it_calls_changes() -> None:
 
     now = hashlib.sha256(Path(compiled_model.__file__).read_bytes()).hexdigest()[:16]
     assert now == compiled_fit.COMPILED_MODEL, f'write COMPILED_MODEL = "{now}" into compiled_fit.py'
+
+
+def test_blas_has_one_thread_until_the_last_leaves() -> None:
+    """The first of two that overlap leaves before the second: one thread goes on, and what was comes back."""
+
+    def threads() -> set[int]:
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+    with threadpool_limits(2, user_api="blas"):
+        before = threads()
+        first, second = one_blas_thread(), one_blas_thread()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert threads() == {1}
+        second.__exit__(None, None, None)
+        assert threads() == before == {2}
+
+
+def test_the_command_line_takes_one_thread_unless_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MKL_NUM_THREADS", "4")
+    one_blas_thread_from_start()
+    assert (os.environ["OPENBLAS_NUM_THREADS"], os.environ["MKL_NUM_THREADS"]) == ("1", "4")
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    monkeypatch.setenv("OMP_NUM_THREADS", "8")
+    one_blas_thread_from_start()
+    assert "OPENBLAS_NUM_THREADS" not in os.environ

@@ -20,6 +20,7 @@ from ..notices import warn
 from ..records import OK
 from ..specs.load import LoadedSpec
 from ..specs.series import SeriesSpec
+from ..threads import one_blas_thread
 from ..workflow.resolve import Context
 from . import quality
 from .audit import refit, sample_of, summary
@@ -28,7 +29,6 @@ from .prepare import completed, plan_of
 from .record import SeriesRun, open_run
 from .results import Extra, write_results
 from .row_budgets import Known, budget_along
-from .schedule import one_blas_thread
 from .spool import keep, open_source
 from .store import DamagedPartError, Folder
 from .template import asked_of

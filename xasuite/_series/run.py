@@ -13,6 +13,7 @@ from ..errors import AuditError
 from ..notices import warn
 from ..specs.load import Loaded, LoadedSpec, as_loaded
 from ..specs.series import SeriesSpec
+from ..threads import one_blas_thread
 from ..workflow.resolve import Context
 from .audit import LIMIT, Auditor, sample_size, summary
 from .derived import components_of
@@ -22,7 +23,7 @@ from .progress import progress_bar
 from .record import SeriesRun, open_run
 from .results import Extra, write_results
 from .row_budgets import budget_along
-from .schedule import one_blas_thread, run_chunks, work_alone
+from .schedule import run_chunks, work_alone
 from .store import LOG, DamagedPartError, Folder, Resume
 from .timeline import along_time
 from .work import Part

@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 
 from ..errors import SeriesError
 from ..notices import warn
+from ..threads import one_blas_thread
 from .audit import Sample
 from .cluster import AHEAD, by_cluster
 from .plan import Plan
@@ -50,15 +50,6 @@ def _here(plan: Plan, chunks: Sequence[int], threads: int) -> Iterator[tuple[int
     with one_blas_thread():
         for chunk in chunks:
             yield chunk, process(plan, chunk, threads)
-
-
-@contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """Linear algebra on one thread: its sums then do not depend on how many cores a machine has."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1):
-        yield
 
 
 def work_alone(plan: Plan, chunk: int) -> Done:

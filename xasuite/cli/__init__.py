@@ -25,6 +25,7 @@ from typing import Any
 import typer
 
 from ..errors import XasuiteError
+from ..threads import one_blas_thread_from_start
 from ..version import __version__
 from ._interrupts import insistent
 from .common import QUIET, warn
@@ -162,6 +163,7 @@ def main(argv: list[str] | None = None) -> None:
     """Run the command line; a user's mistake is one line on stderr and exit code 1."""
     # importing makes many objects and hardly any garbage: looking for it at every 700th costs a tenth of a start
     gc.set_threshold(50_000, 20, 20)
+    one_blas_thread_from_start()
     _register()
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     logging.basicConfig(format="%(message)s", level=logging.WARNING)

@@ -44,12 +44,17 @@ class Number:
 
 @dataclass(frozen=True, eq=False)
 class Remade(Presented):
-    """A deposition made again: every number with the stated one, the scores of published tables, and where the FEFF paths came from."""
+    """A deposition made again: every number with the stated one, and the scores of published tables.
+
+    `feff_again` counts the runs of FEFF that were made here because the deposition holds none of their input; `versions` names
+    what is of another version here.
+    """
 
     name: str
     numbers: tuple[Number, ...]
     reproduction: Reproduction
     feff_again: int = 0
+    versions: tuple[str, ...] = ()
 
     @property
     def equal(self) -> bool:
@@ -78,6 +83,8 @@ class Remade(Presented):
         notes += [f"no data: {k}: {v}" for k, v in self.reproduction.missing.items()]
         if self.feff_again:
             notes.append(f"{self.feff_again} runs of FEFF were made again: their input is another one here.")
+        if self.versions:
+            notes.append(f"Versions differ: {'; '.join(self.versions)}.")
         heads = ("spec", "numbers", "equal", "largest difference / error")
         verdict = "every number equals" if self.equal else "NOT every number equals"
         title = f"{self.name} made again: {verdict} that of the deposition"
@@ -95,6 +102,7 @@ class Remade(Presented):
             "equal": self.equal,
             "numbers": numbers,
             "feff_again": self.feff_again,
+            "versions": list(self.versions),
             "reproduction": self.reproduction.to_dict(),
         }
 
@@ -189,7 +197,22 @@ def remake(
             made[str(spec)].to_dict() if str(spec) in made else {},
         )
     ]
-    return Remade(name, tuple(numbers), done, sum(not run.cached for _, run in runs.values()))
+    again = sum(not run.cached for _, run in runs.values())
+    versions = dict.fromkeys(
+        line
+        for spec, document in zip(specs, stated.values(), strict=True)
+        if str(spec) in made
+        for line in _versions(document, made[str(spec)])
+    )
+    return Remade(name, tuple(numbers), done, again, tuple(versions))
+
+
+def _versions(stated: Mapping[str, Any], made: SpecResult) -> Iterator[str]:
+    """What was of another version when the deposition was made."""
+    for name, here in made.provenance.versions.items():
+        there = stated["provenance"]["versions"].get(name)
+        if there != here:
+            yield f"{name} {there} there, {here} here"
 
 
 def spec_of(result: Path, where: Path) -> Path:

@@ -183,16 +183,15 @@ class Rows:
 
         Raises DataError when xarray (the extra "xarray") is not installed.
         """
-        try:
-            import xarray as xr
-        except ImportError:
-            raise DataError('xarray is not installed; pip install "xasuite[xarray]"') from None
+        from .table import need_xarray
+
+        xarray = need_xarray()
         variables = {name: (own, values) for name, values, own in self._values()}
         coords = {n: variables.pop(n) for n in tuple(variables) if variables[n][0] == (n,)}
         facts = {
             n: str(getattr(self, n)) for n in ("label", "element", "edge", "source") if getattr(self, n, "")
         }
-        return xr.Dataset(variables, coords, attrs=facts)
+        return xarray.Dataset(variables, coords, attrs=facts)  # type: ignore[no-any-return]
 
     def _row_dims(self) -> tuple[str, ...]:
         n = len(self.lead)

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from ..errors import DataError
 from . import Shown
 from .quantities import ERRORS, Quantity, quantity, rounded, with_ends
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray as xr
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,14 @@ class Presented(Shown):
     def to_dict(self) -> dict[str, Any]:
         """The result as plain data (docs/guide/json.md)."""
         return self.summary().to_dict()
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """The rows of `summary` as data: ``r`` and its error ``r_err``, units in ``attrs["units"]``."""
+        return self.summary().to_dataframe()
+
+    def to_xarray(self) -> xr.Dataset:
+        """The same as an xarray Dataset. Raises DataError when xarray is not installed."""
+        return self.summary().to_xarray()
 
 
 def _short(name: str, value: Any) -> str:
@@ -291,6 +301,25 @@ class Table(Shown):
         frame.attrs["units"] = units
         return frame
 
+    def to_xarray(self) -> xr.Dataset:
+        """`to_dataframe` as an xarray Dataset along "row": text as coordinates, numbers with their units as attributes.
+
+        Raises DataError when xarray (the extra "xarray") is not installed.
+        """
+        xarray = need_xarray()
+        frame = self.to_dataframe()
+        units: dict[str, str] = frame.attrs["units"]
+        variables = {
+            name: (
+                "row",
+                values.to_numpy(),
+                {"units": unit} if (unit := units.get(name.split("_err")[0])) else {},
+            )
+            for name, values in ((str(n), frame[n]) for n in frame)
+        }
+        text = {n: variables.pop(n) for n in list(variables) if not _numbers(frame[n])}
+        return xarray.Dataset(variables, text, attrs={"title": self.title} | dict(self.facts))  # type: ignore[no-any-return]
+
     def __str__(self) -> str:
         lines = [self.title + (f" [{self.label}]" if self.label else "")]
         width = max((len(name) for name, _ in self.facts), default=0)
@@ -302,6 +331,19 @@ class Table(Shown):
                 "  " + "  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows
             ]
         return "\n".join([*lines, *(f"  {n}" for n in self.notes)])
+
+
+def need_xarray() -> Any:
+    """The module xarray. Raises DataError when it (the extra "xarray") is not installed."""
+    try:
+        import xarray
+    except ImportError:
+        raise DataError('xarray is not installed; pip install "xasuite[xarray]"') from None
+    return xarray
+
+
+def _numbers(values: pd.Series[Any]) -> bool:
+    return bool(values.dtype.kind in "ifb")
 
 
 def joined(tables: Sequence[Table]) -> Table:

@@ -44,7 +44,8 @@ def bibtex(document: Mapping[str, Any]) -> str:
 
 def _cited(document: Mapping[str, Any]) -> set[str]:
     rule = any(s.get("method") not in (None, "polynomial") for s in _steps(document, "normalize"))
-    return {"larch", "autobk", *_programs(document)} | ({"elam"} if rule else set())
+    spline = {"autobk"} if _steps(document, "background") else set()
+    return {"larch", *_programs(document)} | spline | ({"elam"} if rule else set())
 
 
 def _steps(document: Mapping[str, Any], name: str) -> list[dict[str, Any]]:

@@ -69,6 +69,8 @@ def _of_data(path: Path) -> str:
     """What to do with a file that does not have the name of a spec."""
     if path.suffix.lower() in (".toml", ""):
         return ""
+    if path.suffix.lower() == ".zip":
+        return "; a deposition is run by xasuite reproduce, in Python by xasuite.deposit.reproduce_bundle"
     return f"; where it holds data, xasuite new {path} --crystal NAME makes a spec of them"
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from ..errors import TheoryError
 from ..feff.potentials import Phases
 from ..records import ComplexArray
+from ..threads import one_blas_thread
 from .harmonics import angular_momenta
 from .propagators import Block, Geometry, hankels, prepare, propagator
 from .symmetry import orient
@@ -88,7 +88,7 @@ def scattering(
         (block, part) for block in geometry.blocks for part in _parts(block, len(k), np.dtype(dtype).itemsize)
     ]
     weights = {id(b): b.share * len(b.columns) / 3 for b in geometry.blocks}
-    with _one_blas_thread(), ThreadPoolExecutor(workers or _cores()) as pool:
+    with one_blas_thread(), ThreadPoolExecutor(workers or _cores()) as pool:
         waiting = {
             pool.submit(_solve, geometry, block, ipot, t[:, part], k[part], sigma2, dtype): (block, part)
             for block, part in tasks
@@ -173,11 +173,3 @@ def _cores() -> int:
     import os
 
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _one_blas_thread() -> AbstractContextManager[Any]:
-    """BLAS kept to one thread, so that it does not fight with the threads over energies."""
-    from threadpoolctl import threadpool_limits
-
-    limits: AbstractContextManager[Any] = threadpool_limits(1, user_api="blas")
-    return limits

@@ -25,6 +25,8 @@ _SAME = ("k", "kweight", "r", "space", "window", "dk", "dk2", "dr", "rwindow", "
 UNDECIDED = 1.1
 # docs/decisions/comparison.md, the table of right answers
 _CAUTION = " This is no proof against the larger model: of simulated shells under strong noise such a preference was wrong as often as right."
+# characters of a spec's title that a table's first column has room for
+LONGEST = 24
 # chance below which the F test takes the smaller model for refuted
 REFUTED = 0.05
 
@@ -193,11 +195,10 @@ def compare_specs(
 
 
 def _names(loaded: list[LoadedSpec]) -> list[str]:
-    """Titles where they differ, else the files' names, else A and B."""
-    for names in ([one.spec.title for one in loaded], [one.path.name for one in loaded]):
-        if len(set(names)) == 2:
-            return names
-    return ["A", "B"]
+    """Short titles, else the files' names, else long titles: the first of these that differ; else A and B."""
+    titles, stems = [one.spec.title for one in loaded], [one.path.stem for one in loaded]
+    short = titles if max(map(len, titles)) <= LONGEST else stems
+    return next((names for names in (short, stems, titles) if len(set(names)) == 2), ["A", "B"])
 
 
 def _check_same(first: Resolved, second: Resolved) -> None:

@@ -19,6 +19,7 @@ from ..notices import collected, warn
 from ..records.table import Presented, Table
 from ..specs.load import Loaded, LoadedSpec, as_loaded
 from ..specs.schema import Spec
+from ..threads import one_blas_thread
 from .audit import SpecAudit
 from .budgets import budgeted
 from .fits import Fitted, Progress, Row, fit_rows, silent
@@ -191,6 +192,7 @@ def run_spec(
     with (
         np.errstate(all="ignore"),
         collected() as heard,
+        one_blas_thread(),
     ):  # a start where a path is no number ends in a verdict
         resolved = resolve_spec(loaded, context, skip_missing=skip_missing)
         fits, errors = fit_rows(resolved.model, resolved.rows, loaded.spec.fit, say)

@@ -154,7 +154,7 @@ def footnotes(result: SpecResult) -> Iterable[str]:
     if "closure" in result.kinds.values():
         yield "closure: simulated from known values and fitted blind; it tests the analysis, not the sample."
     for row in result.inputs.values():
-        if row.kind == "measured":
+        if row.kind == "measured" and row.origin:
             yield f"{row.label}: {_public(row.origin, row.chi.source.path)}."
     if result.audit is not None:
         yield f"{result.audit}."
