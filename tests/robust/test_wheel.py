@@ -59,17 +59,29 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next(out.glob("*.whl"))
 
 
+def installed() -> dict[str, str]:
+    """The environment in which every Python that pyenv has is found, and not only the one that it makes the default."""
+    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    names = sorted(p.name for p in versions.glob("3.1[1-9].*"))
+    return {"PYENV_VERSION": ":".join(names)} if names else {}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
 def test_the_foils_from_the_wheel(wheel: Path, tmp_path: Path, version: str) -> None:
     """PyMca5's copper foil comes with pip; nothing of the checkout or of the measured data is there."""
     assert UV is not None
     if subprocess.run(
-        [UV, "python", "find", "--no-python-downloads", version], capture_output=True
+        [UV, "python", "find", "--no-python-downloads", version],
+        capture_output=True,
+        env=os.environ | installed(),
     ).returncode:
         pytest.skip(f"Python {version} is not installed")
     bare = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "XASUITE_DATA", "VIRTUAL_ENV")}
-    bare |= {"XASUITE_CACHE": str(tmp_path / "cache"), "HOME": os.environ.get("HOME", str(tmp_path))}
+    bare |= installed() | {
+        "XASUITE_CACHE": str(tmp_path / "cache"),
+        "HOME": os.environ.get("HOME", str(tmp_path)),
+    }
     python = tmp_path / "env" / "bin" / "python"
     subprocess.run(
         [UV, "venv", "-q", "--no-python-downloads", "-p", version, tmp_path / "env"], check=True, env=bare
