@@ -17,7 +17,7 @@ from .norm_ranges import Ranges
 
 MIN_STEP = 1e-12
 # rows worked on at once: what they touch stays in the processor's cache
-CHUNK = 512
+CHUNK = 128
 
 
 def polynomial_lines(
