@@ -220,10 +220,7 @@ def test_fits_with_objectives_of_their_own_all_at_once_equal_each_alone(make) ->
         data.append(goal.reduce(own))
         weights.append(goal.weights(goal.noise_of(own, None), False))
     x0 = np.tile(start_values(program), (6, 1))
-    work = stacked(works, [2, 2, 2])
-    padded = np.zeros((6, work.matrix.shape[1]))
-    for i, own in enumerate(data):
-        padded[2 * i : 2 * i + 2, : own.shape[1]] = own
+    work, padded = stacked(works, data)
     found = fit_rows(work, padded, np.concatenate(weights), x0)
     alone = [fit_rows(w, d, e, x0[:2]) for w, d, e in zip(works, data, weights, strict=True)]
     for name in ("x", "covar", "chisq", "carried"):

@@ -260,7 +260,7 @@ def test_lines_survive_strings_arrays_and_nesting() -> None:
         ("kweight = 3", "kweight = 5", "[fit]: kweight: found 5; allowed are 0, 1, 2, 3 or 4"),
         ("r = [1.0, 3.0]", 'r = [1, 3]\nwindow = "kaiser"\ndk = 0', 'window = "kaiser" needs dk above 0'),
         ("dr   = { guess = 0.0 }", "dr   = 6", "dr: found 6; write dr = { guess = 6 } to vary it or { value = 6 } to hold it"),
-        ("guess = 0.8", "guess = nan", "guess: nan is no finite number"),
+        ("guess = 0.8", "guess = nan", "guess: found nan; must be a finite number"),
         ("n = 12", 'n = "1/0"', "n: '1/0' is no number"),
         ("n = 12", 'n = "9**9**9"', "n: '9**9**9' is no number"),
         ("n = 12", 'n = "(-8)**0.5"', "n: '(-8)**0.5' is no number"),

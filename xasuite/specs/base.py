@@ -153,7 +153,7 @@ def _expression(value: Any) -> Any:
     try:
         expression = parse(value)
         if not expression.names and not math.isfinite(expression({})):
-            raise ExpressionError(f"{value!r} is no finite number")
+            raise ExpressionError(f"found {value!r}; must be a finite number")
     except ExpressionError as exc:
         raise ValueError(str(exc)) from None
     except (ArithmeticError, TypeError, ValueError) as exc:
