@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from ...records import Array
 from ..engine import objective
 from ..engine.kernel_numpy import Solution, Work, make_work, stacked
-from ..engine.minimise import settled, solve
+from ..engine.minimise import Backend, settled, solve
 from ..engine.program import Program, compile_model
 from ..engine.spread import everything
 from ..model import FitRange, Model
 
 # k in 1/A over which the model sets in: below, FEFF's paths do not describe chi, and the spline must not see them
 _ONSET = (1.5, 2.5)
-# rows of one case, and of all together, up to which numpy takes less time than loading the compiled kernel
-_FEW, _TOGETHER = 64, 1024
+# rows up to which numpy takes less time than loading the compiled kernel
+_FEW = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,9 +70,9 @@ class Ready:
         program = self.work.program
         return np.tile(program.start[program.n_varied : len(program.names)], (len(self.data), 1))
 
-    def solution(self) -> Solution:
+    def solution(self, backend: Backend = "numpy") -> Solution:
         """The fits of its rows."""
-        return _solved(self.work, self.data, self.weights, self.carried)
+        return solve(self.work, self.data, self.weights, None, 1, backend, self.carried)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +125,9 @@ class Fitter:
         carried = ready.carried
         if numbers is not None:
             carried[:, -numbers.shape[1] :] = numbers
-        return self._fitted(ready.work, _solved(ready.work, ready.data, ready.weights, carried), carried)
+        backend: Backend = "numba" if len(carried) > _FEW else "numpy"
+        solution = solve(ready.work, ready.data, ready.weights, None, 1, backend, carried)
+        return self._fitted(ready.work, solution, carried)
 
     def fit_each(self, cases: Iterable[Case]) -> list[Fitted]:
         """The fits of cases of one k weight each: all at once where they are few enough."""
@@ -133,8 +135,8 @@ class Fitter:
         counts = [len(r.data) for r in each]
         # a fixed value without an error of its own is one for all rows of a program
         fixed = {r.work.program.start[len(self.program.names) :].tobytes() for r in each}
-        if sum(counts) > _TOGETHER or len(fixed) > 1:
-            return [self._fitted(r.work, r.solution(), r.carried) for r in each]
+        if sum(counts) > _FEW or len(fixed) > 1:
+            return [self._fitted(r.work, r.solution("numba"), r.carried) for r in each]
         work, data = stacked([r.work for r in each], [r.data for r in each])
         weights, carried = (
             np.concatenate(a) for a in zip(*((r.weights, r.carried) for r in each), strict=True)
@@ -165,10 +167,6 @@ def onset(k: Array) -> Array:
     """The share (nk,) of the model that counts at each k: 0 below 1.5, 1 above 2.5 1/A."""
     x = np.clip((k - _ONSET[0]) / (_ONSET[1] - _ONSET[0]), 0.0, 1.0)
     return np.asarray(x * x * (3 - 2 * x))
-
-
-def _solved(work: Work, data: Array, weights: Array, carried: Array) -> Solution:
-    return solve(work, data, weights, None, 1, "numba" if len(data) > _FEW else "numpy", carried)
 
 
 @lru_cache(maxsize=256)
