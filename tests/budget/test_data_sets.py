@@ -20,6 +20,7 @@ from xasuite.reduce.corrections import amplitude_factor
 from xasuite.references import fits_dir
 from xasuite.specs.load import parse_spec
 from xasuite.workflow.run import SpecResult, run_spec
+from xasuite.workflow.score import row_difference
 
 FOIL = fits_dir() / "foils" / "co_foil_closure.toml"
 
@@ -64,6 +65,27 @@ def test_what_rows_together_share_is_wrong_in_both_alike() -> None:
         assert a["noise"] == pytest.approx(b["noise"] / np.sqrt(2), rel=0.1)
         assert a["choices"] == pytest.approx(b["choices"], rel=0.2)
     assert a["theory"] == pytest.approx(b["theory"], rel=0.1)
+
+
+def test_a_difference_of_rows_together() -> None:
+    """S02 of both rows is one parameter: no difference and no error. sigma2 of each: noise of both, S02's error cancels in part."""
+    rows = FOIL.read_text()
+    one = '[[data]]\nlabel = "Co foil"\nsimulate = { row = "Co foil", noise = 3e-4, seed = 7 }\n'
+    rows = rows.replace(one, one + one.replace("Co foil", "again", 1).replace("seed = 7", "seed = 8"))
+    rows = rows.replace("[fit]\n", "[fit]\ntogether = true\n").replace(
+        "max = 0.03 }", "max = 0.03, each = true }"
+    )
+    (fit,) = run_spec(parse_spec(rows, FOIL), variants=False).rows
+    names = ("Co foil", "again")
+    same = row_difference(fit, fit, "Co-Co", "s02", names)
+    assert not same.value
+    assert not same.stderr > 0
+    found = row_difference(fit, fit, "Co-Co", "sigma2", names)
+    a, b = (fit.path("Co-Co", name).sigma2 for name in names)
+    assert found.value == pytest.approx(b.value - a.value, abs=1e-9)
+    # S02's noise moves both alike
+    assert 0 < found.parts["noise"] < np.hypot(a.parts["noise"], b.parts["noise"])
+    assert found.stderr < 0.7 * min(a.stderr, b.stderr)
 
 
 def test_what_rows_share_and_what_each_has_of_its_own() -> None:

@@ -78,7 +78,9 @@ def _label(result: SpecResult) -> str:
 def _trend(check: kinds.Trend, results: Results, context: Context) -> Iterable[Found]:
     """How far a value moves from one row of a table to another, ours and the printed one."""
     result, q = results[check.spec], check.quantity
-    moved = row_difference(result.row(check.start), result.row(check.end), check.path, q)
+    moved = row_difference(
+        result.row(check.start), result.row(check.end), check.path, q, (check.start, check.end)
+    )
     lines = {c.row: c for c in table_of(result.loaded).cell if c.path == check.path}
     change, own = moved.value, moved.stderr
     printed = (getattr(lines[check.end], q) or 0) - (getattr(lines[check.start], q) or 0)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from ..exafs.budget.record import combined
+from ..exafs.budget.record import combined, difference
 from ..exafs.result import FitResult, FittedPath, Value
 from ..specs.published import PublishedPath, PublishedTable
 from .resolve import CLOSURE
@@ -221,7 +221,8 @@ def score_differences(cells: Iterable[Cell], fits: Mapping[tuple[str, str], FitR
     worst = 0.0
     for (path, quantity), of in columns_of(cells).items():
         for a, b in combinations(of, 2):
-            error = row_difference(fits[a.spec, a.row], fits[b.spec, b.row], path, quantity).stderr
+            both = fits[a.spec, a.row], fits[b.spec, b.row]
+            error = row_difference(*both, path, quantity, (a.row, b.row)).stderr
             if not error > 0:
                 continue  # one parameter of both
             printed = (
@@ -235,17 +236,25 @@ def score_differences(cells: Iterable[Cell], fits: Mapping[tuple[str, str], FitR
     return Differences(int(within), total, int(decided), worst)
 
 
-def row_difference(first: FitResult, last: FitResult, path: str, quantity: str) -> Value:
-    """A quantity of the last row less that of the first, with its error.
+def row_difference(
+    first: FitResult, last: FitResult, path: str, quantity: str, rows: tuple[str, str] = ("", "")
+) -> Value:
+    """A quantity of the last row less that of the first, with its error; `rows` are their labels where they were fitted together.
 
     Two budgets made under the same draws are combined draw by draw and cause by cause, so that only what is common cancels;
     without budgets the parts of the two errors are compared by name.
     """
-    key = f"{path}.{quantity}"
-    a, b = (getattr(f.path(path), quantity) for f in (first, last))
+    found, keys = [], []
+    for fit, row in zip((first, last), rows, strict=True):
+        p = fit.path(path, row if any(q.data == row for q in fit.paths) else "")
+        found.append(getattr(p, quantity))
+        keys.append(f"{p.data}/{path}.{quantity}" if len(fit.data) > 1 else f"{path}.{quantity}")
+    a, b = found
     known = [f.budget for f in (first, last) if f.budget is not None]
+    if len(known) == 2 and known[0] is known[1]:
+        return difference(known[0], *keys)
     if len(known) == 2 and known[0].draws.shape[0] == known[1].draws.shape[0]:
-        return combined(known, [-1.0, 1.0], [key, key])
+        return combined(known, [-1.0, 1.0], keys)
     return Value(b.value - a.value, difference_error(a, b))
 
 

@@ -85,6 +85,20 @@ def combined(budgets: Sequence[Budget], weights: Sequence[float], keys: Sequence
     return Value.of(value, {p: parts[p] for p in PARTS if parts.get(p, 0.0) > least})
 
 
+def difference(budget: Budget, first: str, last: str) -> Value:
+    """One key less another of the same fit, such as two rows fitted together; zero where both are one parameter."""
+    i, j = budget.keys.index(first), budget.keys.index(last)
+    noise = budget.noise
+    apart = Budget(
+        keys=("",),
+        values=budget.values[[j]] - budget.values[[i]],
+        draws=budget.draws[:, [j]] - budget.draws[:, [i]],
+        noise=np.maximum(noise[[[j]], j] + noise[[[i]], i] - 2 * noise[[[i]], j], 0.0),
+        shifts={cause: s[:, [j]] - s[:, [i]] for cause, s in budget.shifts.items()},
+    )
+    return apart.value("")
+
+
 def joined(budgets: Sequence[Budget], keys: Sequence[str], own: Sequence[str] = BEAMLINE) -> Budget:
     """One key of each of several fits of the same model, as the keys "0", "1", ... of one budget.
 
