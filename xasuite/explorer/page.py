@@ -221,9 +221,9 @@ class Page:
         self.session.say(f"written: {target}")
 
     def _look(self) -> None:
-        """Say once that another program changed the spec."""
+        """Say that another program changed the spec, again where another message has taken its place."""
         changed = self.session.changed_on_disk
-        if changed and not self.reload.visible:
+        if changed and "changed on disk" not in self.session.message.text:
             name = self.session.target.name
             self.session.say(
                 f"{name} was changed on disk: take it, or go on here; Save asks before it overwrites",
