@@ -13,6 +13,7 @@ from xasuite.constants import ETOK
 from xasuite.exafs.budget import Absorption, GivenChi, Spectra
 from xasuite.exafs.budget.floors import ELONGATION, changeable, changes
 from xasuite.exafs.model import FitRange, Model, Parameter, PathModel
+from xasuite.exafs.result import FitResult
 from xasuite.expressions import parse
 from xasuite.feff import find_paths
 from xasuite.reduce.autobk_matrices import Settings
@@ -29,21 +30,31 @@ def foil(old: str = "", new: str = "") -> SpecResult:
     return run_spec(parse_spec(FOIL.read_text().replace(old, new), FOIL), variants=False)
 
 
+def two_rows(noise: str = "3e-4") -> str:
+    """The spec of the foil with a second spectrum of it, each fitted alone."""
+    text = FOIL.read_text()
+    one = '[[data]]\nlabel = "Co foil"\nsimulate = { row = "Co foil", noise = 3e-4, seed = 7 }\n'
+    assert one in text
+    again = one.replace("Co foil", "again", 1).replace("noise = 3e-4, seed = 7", f"noise = {noise}, seed = 8")
+    return text.replace(one, one + again)
+
+
+def together(text: str) -> FitResult:
+    """The fit of all rows of a spec at once."""
+    text = text.replace("[fit]\n", "[fit]\ntogether = true\n")
+    (fit,) = run_spec(parse_spec(text, FOIL), variants=False).rows
+    return fit
+
+
 def test_rows_together_that_share_nothing_have_the_budgets_of_each_alone() -> None:
     """Every parameter is each row's own: the two fits are one sum of squares of two terms without a common variable."""
-    rows = FOIL.read_text()
-    one = '[[data]]\nlabel = "Co foil"\nsimulate = { row = "Co foil", noise = 3e-4, seed = 7 }\n'
-    assert one in rows
-    two = one + '[[data]]\nlabel = "again"\nsimulate = { row = "Co foil", noise = 3e-3, seed = 8 }\n'
-    rows = rows.replace(one, two)
+    rows = two_rows(noise="3e-3")
     alone = run_spec(parse_spec(rows, FOIL), variants=False)
-    rows = rows.replace("[fit]\n", "[fit]\ntogether = true\n")
     head, tail = rows.split("[params]\n")
     params, *rest = tail.split("[[path]]")
-    rows = "[[path]]".join([f"{head}[params]\n{params.replace(' }', ', each = true }')}", *rest])
-    (together,) = run_spec(parse_spec(rows, FOIL), variants=False).rows
-    assert together.budget is not None
-    for path in together.paths:
+    fit = together("[[path]]".join([f"{head}[params]\n{params.replace(' }', ', each = true }')}", *rest]))
+    assert fit.budget is not None
+    for path in fit.paths:
         own = alone.row(path.data).paths[0]
         for quantity in ("s02", "e0", "r", "sigma2"):
             a, b = getattr(path, quantity), getattr(own, quantity)
@@ -54,14 +65,10 @@ def test_rows_together_that_share_nothing_have_the_budgets_of_each_alone() -> No
 
 def test_what_rows_together_share_is_wrong_in_both_alike() -> None:
     """One S02 of two rows: noise falls as the square root of two, potentials and edge step do not."""
-    rows = FOIL.read_text()
-    one = '[[data]]\nlabel = "Co foil"\nsimulate = { row = "Co foil", noise = 3e-4, seed = 7 }\n'
-    rows = rows.replace(one, one + one.replace("Co foil", "again", 1).replace("seed = 7", "seed = 8"))
-    rows = rows.replace("[fit]\n", "[fit]\ntogether = true\n")
-    (together,) = run_spec(parse_spec(rows, FOIL), variants=False).rows
+    fit = together(two_rows())
     (alone,) = foil().rows
     for name in ("s02", "ss1"):
-        a, b = together.parameter(name).value.parts, alone.parameter(name).value.parts
+        a, b = fit.parameter(name).value.parts, alone.parameter(name).value.parts
         assert a["noise"] == pytest.approx(b["noise"] / np.sqrt(2), rel=0.1)
         assert a["choices"] == pytest.approx(b["choices"], rel=0.2)
     assert a["theory"] == pytest.approx(b["theory"], rel=0.1)
@@ -69,13 +76,7 @@ def test_what_rows_together_share_is_wrong_in_both_alike() -> None:
 
 def test_a_difference_of_rows_together() -> None:
     """S02 of both rows is one parameter: no difference and no error. sigma2 of each: noise of both, S02's error cancels in part."""
-    rows = FOIL.read_text()
-    one = '[[data]]\nlabel = "Co foil"\nsimulate = { row = "Co foil", noise = 3e-4, seed = 7 }\n'
-    rows = rows.replace(one, one + one.replace("Co foil", "again", 1).replace("seed = 7", "seed = 8"))
-    rows = rows.replace("[fit]\n", "[fit]\ntogether = true\n").replace(
-        "max = 0.03 }", "max = 0.03, each = true }"
-    )
-    (fit,) = run_spec(parse_spec(rows, FOIL), variants=False).rows
+    fit = together(two_rows().replace("max = 0.03 }", "max = 0.03, each = true }"))
     names = ("Co foil", "again")
     same = row_difference(fit, fit, "Co-Co", "s02", names)
     assert not same.value

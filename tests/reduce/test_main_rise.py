@@ -64,6 +64,26 @@ def test_e0_is_on_the_rise_of_every_grid(monkeypatch: pytest.MonkeyPatch) -> Non
     assert sum(off(step, float(xs.find_e0(s)), known) for step, s, known in made) >= 5
 
 
+@pytest.mark.slow
+def test_e0_is_on_the_rise_of_grids_the_rule_was_not_made_on() -> None:
+    """2304 scans: other elements, steps and ends of the dense part than those above."""
+    edges = (
+        ("Ti", "K", 4966.0, 1.2), ("Ni", "K", 8333.0, 1.4), ("Zr", "K", 17998.0, 2.6),
+        ("Mo", "K", 20000.0, 2.9), ("Au", "L3", 11919.0, 3.1), ("Ce", "L3", 5723.0, 2.2),
+    )  # fmt: skip
+    every = itertools.product(
+        edges, (1.5, 2.5, 3.5, 6.0), (0.15, 0.4, 0.8, 1.5), (4, 8, 12, 25), (0.0, 0.3, 0.7), (False, True)
+    )
+    wrong = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", XasuiteWarning)
+        for seed, (edge, *how) in enumerate(every, 100_000):
+            if off(how[0], float(xs.find_e0(scan(edge, *how, seed))), edge[2]):
+                wrong.append((edge[0], *how))
+    assert seed == 100_000 + 2303
+    assert wrong == []
+
+
 def test_what_is_moved_is_said_and_a_stack_is_its_rows() -> None:
     """Steps of 3 eV, and of 0.2 eV from 5 eV above the edge on: the steepest point is none of the edge's."""
     one = scan(EDGES[0], 3.0, 0.2, 5, 0.5, False, 90)
