@@ -116,7 +116,9 @@ def test_what_a_spec_has_no_key_for_is_said(tmp_path: Path) -> None:
 
 
 def test_a_group_of_chi_is_data_of_chi(tmp_path: Path) -> None:
-    path = project(tmp_path, "'is_chi','0'", "'is_chi','1','fft_kmin','3','fft_kmax','12','bft_rmin','1','bft_rmax','3'")
+    path = project(
+        tmp_path, "'is_chi','0'", "'is_chi','1','fft_kmin','3','fft_kmax','12','bft_rmin','1','bft_rmax','3'"
+    )
     text = path.read_text()
     wave = [(0.05 * i, 0.1 * np.sin(0.2 * i)) for i in range(300)]
     for name, at in (("x", 0), ("y", 1)):

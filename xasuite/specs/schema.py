@@ -301,11 +301,22 @@ class Path(Structure):
     legs: tuple[str, ...] = ()
     shell: int | None = Field(None, ge=1)
     path: int | None = Field(None, ge=1)
+    distance: Positive | None = None  # A: single scattering by one atom there, whatever the structure has
+
+    @property
+    def made_up(self) -> bool:
+        """Whether no structure is named: a file of FEFF, or rock salt of absorber and scatterer."""
+        return self.crystal is None and self.cluster is None and self.amcsd is None
 
     @model_validator(mode="after")
     def _one_structure(self) -> Path:
-        self.one_of("crystal", "cluster", "amcsd", "feff")
-        if self.feff is None:
+        self.one_of("crystal", "cluster", "amcsd", "feff", least=int(self.distance is None))
+        if self.distance is not None:
+            if self.scatterer is None or self.feff or self.legs or self.shell or self.path:
+                raise ValueError(
+                    'distance goes with scatterer = "..." and, where it is known, a crystal; take the others out'
+                )
+        elif self.feff is None:
             named = [k for k in ("scatterer", "legs", "path") if getattr(self, k) not in (None, ())]
             if len(named) != 1:
                 raise ValueError(

@@ -15,6 +15,7 @@ from ..exafs.tokens import bound
 from ..expressions import FUNCTIONS, PATH_TOKENS, parse
 from ..feff.paths import FeffPath, parse_feff_dat
 from ..feff.run import run_feff
+from ..feff.single import Listed, paths_dat
 from ..io.projects import Project, ProjectData, ProjectFit, ProjectParameter, ProjectPath, read_project
 from ..specs.meaning import names_mistakes
 from ..specs.toml import parse_toml
@@ -382,7 +383,12 @@ def _feff(source: Project, fit: ProjectFit, folder: Path, labels: list[str]) -> 
         # FEFF takes the paths as the project has them and searches for none
         control = re.sub(r"^(\s*CONTROL\s+).*$", r"\g<1>1 0 1 1", source.feff_inputs[key], flags=re.M | re.I)
         run = run_feff(
-            {"feff.inp": control, "paths.dat": _paths_dat([p for _, p in mine])}, program="feff6l", label=key
+            {
+                "feff.inp": control,
+                "paths.dat": paths_dat([Listed(p.atoms, p.reff, p.degen, p.nleg) for _, p in mine]),
+            },
+            program="feff6l",
+            label=key,
         )
         for i, (label, p) in enumerate(mine, 1):
             made = run.files.get(f"feff{i:04d}.dat")
@@ -395,17 +401,6 @@ def _feff(source: Project, fit: ProjectFit, folder: Path, labels: list[str]) -> 
         files.write_text(folder / name, texts[label])
         out.append(f"feff/{name}")
     return out
-
-
-def _paths_dat(paths: list[ProjectPath]) -> str:
-    """FEFF's list of paths; the absorber comes last in each."""
-    lines = [" paths of a project", " " + "-" * 71]
-    for i, p in enumerate(paths, 1):
-        lines.append(f"{i:6d}{p.nleg:5d}{p.degen:8.3f}  index, nleg, degeneracy, r={p.reff:8.4f}")
-        lines.append("      x           y           z     ipot  label      rleg      beta        eta")
-        for x, y, z, potential, tag in (*p.atoms, (0.0, 0.0, 0.0, 0, "abs")):
-            lines.append(f"{x:12.6f}{y:12.6f}{z:12.6f}{potential:4d} '{tag[:6]:6s}'" + "    0.0000" * 3)
-    return "\n".join(lines) + "\n"
 
 
 # ------------------------------------------------------------------------------------------- logged results

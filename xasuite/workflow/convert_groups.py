@@ -94,7 +94,9 @@ def _tables(
             "fit": fit,
         }, []
     if group.chi is not None:
-        raise ReadError("it is chi(k), which new specs are not made of; convert it without --crystal and write its paths")
+        raise ReadError(
+            "it is chi(k), which new specs are not made of; convert it without --crystal and write its paths"
+        )
     from .new import make_spec
 
     span = fit.pop("r", None)

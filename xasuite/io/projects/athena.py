@@ -61,7 +61,9 @@ def _group(
         raise ReadError(f"{where} names no absorber and edge; set them in Athena")
     if number(args.get("is_chi"), 0.0):
         none = np.empty(0)
-        return ProjectData(label, none, none, element, edge, {}, _transform(args, where), chi=np.array((x, y)))
+        return ProjectData(
+            label, none, none, element, edge, {}, _transform(args, where), chi=np.array((x, y))
+        )
     energy, mu = x, y
     reduce = ifeffit_reduce(args)
     if by_larch and (order := number(args.get("bkg_nnorm"))) is not None:
