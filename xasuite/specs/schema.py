@@ -8,7 +8,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from ..choices import Align, Background, BackgroundKWeight, Edge, KWeight, Method, PathValue, Program, Window
+from ..choices import (
+    Align,
+    Background,
+    BackgroundKWeight,
+    Edge,
+    KWeight,
+    Method,
+    PathValue,
+    Potentials,
+    Program,
+    Window,
+)  # fmt: skip
 from ..constants import independent_points
 from ..expressions import parse
 from .base import Listed, NotNegative, Pair, Positive, SpecTable, Table, Text, Texts, Value, merged
@@ -217,6 +228,8 @@ class Errors(Table):
     energy_scale: float | None = Field(
         None, ge=0, lt=0.1
     )  # relative error of E - E0; left out, that of beamlines
+    # the estimate is the mean over these; left out, the paths' own
+    potentials: Annotated[tuple[Potentials, ...], Listed] = ()
 
 
 class Param(Table):
