@@ -37,7 +37,9 @@ def replacing(target: str | Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~umask)
         temporary.replace(target)
     except OSError as exc:
-        raise WriteError(f"{target} cannot be written: {exc.strerror or exc}") from exc
+        # other libraries have words of their own for the same number
+        why = os.strerror(exc.errno) if exc.errno else exc.strerror or exc
+        raise WriteError(f"{target} cannot be written: {why}") from exc
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -10,7 +10,7 @@ import pytest
 from xasuite.errors import CrystalError, SpecError
 from xasuite.feff import find_paths, load_crystal, select, single_path
 from xasuite.specs import parse_spec
-from xasuite.workflow.paths import path_models
+from xasuite.workflow.paths import other_paths, path_models
 from xasuite.workflow.resolve import Context
 
 K = np.linspace(3, 15, 200)
@@ -66,9 +66,11 @@ crystal = "CuO"
 scatterer = "Cu"
 distance = 3.2
 """
-    quick, far = path_models(parse_spec(text, Path("s.toml")), Context())
+    loaded = parse_spec(text, Path("s.toml"))
+    quick, far = path_models(loaded, Context())
     assert (quick.feff.scatterers, quick.feff.reff) == (("O",), 1.95)
     assert (far.feff.reff, far.n({})) == (3.2, 1.0)
+    assert other_paths(loaded, {"far": far.feff}, "feff6l")["far"].origin.endswith("feff6l, Cu at 3.2 A")
     for old, new, error, said in (
         ('scatterer = "O"\n', "", SpecError, r'path "quick": distance goes with scatterer = "\.\.\."'),
         ("distance = 3.2", "distance = 3.2\nshell = 2", SpecError, r'path "far": distance goes with scatterer'),

@@ -159,7 +159,7 @@ def test_a_long_text_is_looked_at_once(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_a_glitch_larger_than_the_edge_is_named(tmp_path: Path) -> None:
-    """One of 50 points: at each place and of each sign; none where there is an edge, a white line or a smaller spike."""
+    """One of 50 points: at each place and of each sign; none where there is an edge, a white line or a smaller spike in it."""
     e = np.concatenate([np.arange(8900, 8970, 7.0), np.arange(8970, 9000, 2.0), np.arange(9000, 9250, 10.0)])
     edge = 0.5 + np.arctan((e - 8979) / 1.5) / np.pi + 1.2 * np.exp(-0.5 * ((e - 8984) / 2) ** 2)
 
@@ -176,11 +176,63 @@ def test_a_glitch_larger_than_the_edge_is_named(tmp_path: Path) -> None:
     assert "glitch" not in said(edge)
     for i in range(1, e.size - 1, 4):
         spike = np.arange(e.size) == i
-        assert "glitch" not in said(edge + 0.3 * spike)
+        assert "larger than the edge" not in said(edge + 0.3 * spike)
         for size in (-4.0, 4.0, 40.0):
             assert f"the point at {e[i]:.1f} eV is a glitch, larger than the edge" in said(
                 edge + size * spike
             )
+
+
+GRIDS = {  # 50 points: XANES with a short tail, and the whole range in steps of 13, 3 and 20 eV
+    "xanes": np.concatenate([np.arange(-79, -9, 7.0), np.arange(-9, 21, 2.0), np.arange(21, 271, 10.0)]),
+    "wide": np.concatenate([np.arange(-150, -20, 13.0), np.arange(-20, 30, 3.3), np.linspace(30, 530, 24)]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_a_small_glitch_in_a_scan_of_50_points_is_named(tmp_path: Path, grid: str) -> None:
+    """0.3 of the step, on an edge with an EXAFS of 8 % at 2.2 A. Outside the edge region; nothing is named without it."""
+    e0 = 8979.0
+    e = e0 + GRIDS[grid]
+    assert e.size == 50
+    k = np.sqrt(np.maximum(e - e0, 0) / 3.81)
+    clean = 0.4 + (0.5 + np.arctan((e - e0) / 1.5) / np.pi) * (
+        1 + 0.08 * np.sin(4.4 * k + 1) * np.exp(-0.01 * k**2)
+    )
+
+    def said(mu: Any) -> str:
+        (tmp_path / "a.dat").write_text(
+            "# energy mu\n" + "".join(f"{x} {y:.6f}\n" for x, y in zip(e, mu, strict=True))
+        )
+        return " ".join(io.read(tmp_path / "a.dat", element="Cu", edge="K").notes)
+
+    assert "glitch" not in said(clean)
+    named, free = 0, [i for i in range(2, 48) if not -20 <= e[i] - e0 <= 40]
+    for i in free:
+        for size in (-0.3, 0.3):
+            notes = said(clean + size * (np.arange(50) == i))
+            assert notes.count("glitch, drop it (") == notes.count(f"drop it (deglitch = [{e[i]:.1f}])")
+            named += "glitch" in notes
+    # what an EXAFS of 15 % at 3 A would leave reaches 0.3 of the step where the steps in k are widest
+    assert named > 0.7 * 2 * len(free)
+
+
+def test_measured_scans_have_few_glitches_named() -> None:
+    """Of all measured scans those whose glitch is seen in a drawing, and no other; also where every second point is taken away."""
+    root = os.environ.get("XASUITE_DATA")
+    if not root:
+        pytest.skip("XASUITE_DATA names no folder of measured spectra")
+    named, scans = set(), 0
+    for path in sorted(Path(root, "foils").iterdir()) + sorted(Path(root, "published").rglob("*.xmu")):
+        scan = io.read(path)
+        e, mu = scan.energy, scan.mu().mu
+        for part in (slice(None), slice(0, None, 2), slice(1, None, 2)):
+            jump = edges.find_jump(e[part], mu[part])
+            scans += 1
+            if edges.small_glitch(e[part], mu[part], jump.energy, jump.step):
+                named.add(path.name)
+    assert scans > 30
+    assert not named
 
 
 def test_the_fast_way_is_the_slow_way(tmp_path: Path) -> None:
@@ -342,9 +394,42 @@ def test_damage_that_ends_the_process_that_reads(hdf5, monkeypatch: pytest.Monke
     path = hdf5(lambda f: scan_group(f, "a"))
     monkeypatch.setattr("xasuite.io.formats.hdf5.tables_in", lambda *args: os.kill(os.getpid(), 11))
     refused(path, r"the HDF5 library ended on it \(SIGSEGV\)")
-    monkeypatch.setattr("xasuite.io.isolated.SECONDS", 0.5)
-    monkeypatch.setattr("xasuite.io.formats.hdf5.tables_in", lambda *args: time.sleep(60))
-    refused(path, "did not come to an end within 0 s|did not come to an end")
+    monkeypatch.setattr("xasuite.io.formats.hdf5.LEAST_SECONDS", 1.0)
+    monkeypatch.setattr("xasuite.io.isolated.PATIENCE", 600.0)  # the clock is not what ends it
+    monkeypatch.setattr("xasuite.io.formats.hdf5.tables_in", lambda *args: forever())
+    refused(path, "did not come to an end within 1 s of processor time")
+    monkeypatch.setattr("xasuite.io.isolated.PATIENCE", 0.5)
+    monkeypatch.setattr("xasuite.io.formats.hdf5.tables_in", lambda *args: time.sleep(600))
+    refused(path, "did not come to an end within 1 s; if you trust it")
+
+
+def forever() -> None:
+    while True:
+        pass
+
+
+def test_waiting_for_the_processor_is_no_damage(hdf5, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine an honest file takes long by the clock: it is read, at 2 s of the clock and a limit of 1 s."""
+    path = hdf5(lambda f: scan_group(f, "a"))
+    monkeypatch.setattr("xasuite.io.formats.hdf5.LEAST_SECONDS", 1.0)
+    whole = tables_in
+    monkeypatch.setattr("xasuite.io.formats.hdf5.tables_in", lambda *args: time.sleep(2.0) or whole(*args))
+    assert io.read(path).energy.size == E.size
+
+
+def test_the_copy_of_the_process_imports_nothing(hdf5) -> None:
+    """What it imports is lost with it, and imported again for each file."""
+    path = hdf5(lambda f: scan_group(f, "a"))
+    code = f"""
+import sys, h5py
+from xasuite.io.formats.hdf5 import tables_in
+before = set(sys.modules)
+with h5py.File({str(path)!r}) as f:
+    tables_in(f, "a.h5")
+print(sorted(n for n in set(sys.modules) - before if n.startswith("xasuite") and n != "xasuite.edges"))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 # what was accepted or ended in an untyped error

@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import resource
+import shlex
 import shutil
 import signal
 import subprocess
@@ -214,13 +215,56 @@ def test_a_full_disk_keeps_the_parts(own, whole, monkeypatch):
 
     monkeypatch.setattr(results, "_Target", type("Target", (results._Target, Full), {}))
     with pytest.raises(
-        WriteError, match=r"series.h5 cannot be written: No space left on device; the parts are kept"
+        WriteError,
+        match=r"series.h5 cannot be written: No space left on device; the parts are kept: run again with --resume",
     ):
         run(spec, out)
     assert len(list((out / "parts").glob("*.part"))) == SCANS // CHUNK
     monkeypatch.undo()
     run(spec, out, resume=True)
     assert contents(out) == whole[1]
+
+
+def small_disk(out, size, first, second, keep):
+    """Two commands, the second when the disk has grown; in a namespace of its own, which takes the disk away with it."""
+    if not shutil.which("unshare"):
+        pytest.skip("no unshare: a small disk cannot be made")
+    mount = f"mount -t tmpfs -o size={size} tmpfs {out}"
+    may = subprocess.run(["unshare", "-rm", "sh", "-c", mount], capture_output=True, text=True, check=False)
+    if may.returncode:
+        pytest.skip(f"this user may not make a small disk: {may.stderr.strip()}")
+    script = f"""
+{mount} || exit 99
+{shlex.join(map(str, first))}; echo $? > {keep}/code; find {out} -name '0*.part' | wc -l > {keep}/parts
+mount -o remount,size=50m {out} || exit 99
+{shlex.join(map(str, second))} && cp {out}/*/*/series.* {keep}/
+"""
+    return subprocess.run(
+        ["unshare", "-rm", "sh", "-c", script], capture_output=True, text=True, timeout=HANGS, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "where"),
+    [("24k", r"parts/00000\d.part"), ("56k", r"parts/00000\d.part"), ("96k", r"series\.\w+"), ("160k", r"series\.\w+")],
+)  # fmt: skip
+def test_a_disk_that_is_really_full(own, whole, size, where, tmp_path):
+    """A file system of so many bytes: a sentence, exit code 1, parts kept; grown, the resumed run ends equal."""
+    spec, out = own
+    keep = tmp_path / "kept"
+    out.mkdir()
+    keep.mkdir()
+    done = small_disk(out, size, command(spec, out), command(spec, out), keep)
+    assert done.returncode == 0, done.stderr
+    assert (keep / "code").read_text() == "1\n"
+    says = r"xasuite: .*/grow/(.*) cannot be written: No space left on device; the parts are kept: run again with --resume\n"
+    found = re.search(says, done.stderr)
+    assert found, done.stderr
+    assert "Traceback" not in done.stderr
+    assert re.fullmatch(where, found[1])
+    parts = int((keep / "parts").read_text())
+    assert parts == SCANS // CHUNK if "series" in where else 0 < parts < SCANS // CHUNK
+    assert contents(keep) == whole[1]
 
 
 def command(spec, out, *more):

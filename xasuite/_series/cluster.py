@@ -36,7 +36,8 @@ def by_cluster(
         for _ in range(min(AHEAD * max(1, sum(client.nthreads().values())), len(waiting))):
             submit()
         while running:
-            for future in _done(client, list(running), address):
+            # in their order: of chunks that a dead worker held, the first is the one that it worked on
+            for future in sorted(_done(client, list(running), address), key=running.__getitem__):
                 chunk = running.pop(future)
                 yield chunk, _result(future, chunk, address)
                 future.release()

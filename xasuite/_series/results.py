@@ -205,7 +205,7 @@ def hdf5(target: Path) -> Iterator[h5py.File]:
             except OSError as exc:
                 raw.failed = exc
         if raw.failed is not None:
-            raise WriteError(f"{target} cannot be written: {raw.failed.strerror or raw.failed}; the parts are kept") from None  # fmt: skip
+            raise WriteError(f"{target} cannot be written: {raw.failed.strerror or raw.failed}") from None
 
 
 def arrow(columns: Columns) -> pa.Table:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import files
-from ..errors import AuditError
+from ..errors import AuditError, WriteError
 from ..notices import warn
 from ..specs.load import Loaded, LoadedSpec, as_loaded
 from ..specs.series import SeriesSpec
@@ -157,9 +157,12 @@ def run_series(
             warn(line)
         todo = folder.begin(plan, resume if isinstance(resume, str) else "must" if resume else "no")
         if todo is not None:
-            _work(plan, folder, todo, say, workers=workers, scheduler=scheduler, threads=threads)
-            say("writing", len(plan), len(plan))
-            finish(plan, folder, context or Context(), fresh=len(todo), begun=begun)
+            try:
+                _work(plan, folder, todo, say, workers=workers, scheduler=scheduler, threads=threads)
+                say("writing", len(plan), len(plan))
+                finish(plan, folder, context or Context(), fresh=len(todo), begun=begun)
+            except WriteError as exc:
+                raise WriteError(f"{exc}; the parts are kept: run again with --resume") from exc
     return checked(open_run(folder.h5))
 
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..constants import KTOE
 from ..edges import Edge, symbols, table
 from ..records import Array
+from ..scatter import MAD
 
 # eV that half of the step may lie above and below the tabulated edge: it lies 0-10 eV above on a K edge
 # (chemical shift included), and a mis-set monochromator moves it both ways.
@@ -24,6 +26,10 @@ _NAMED = 2.5
 
 # a point is alone when it is this many times farther from its neighbours' mean than they are apart
 _ALONE = 3.0
+# The rule of `small_glitch`: eV about the edge that it leaves alone, the least distance in scatters of such distances, the
+# most that may be left beside the point, and in edge steps the least distance and the amplitude of an EXAFS of 3 A
+_EDGE_REGION = (-20.0, 40.0)
+_SCATTERS, _LEFT, _LEAST_OFF, _WAVE, _DISTANCE = 10.0, 0.25, 0.02, 0.15, 3.0
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,48 @@ def lone_point(energy: Array, mu: Array) -> float | None:
     i = int(np.argmax(off)) + 1
     agree = off[i - 1] > _ALONE * abs(m[i + 1] - m[i - 1])
     return float(e[i]) if agree and off[i - 1] > np.ptp(np.delete(m, i)) > 0 else None
+
+
+@np.errstate(all="ignore")
+def small_glitch(energy: Array, mu: Array, at: float, step: float) -> tuple[float, float] | None:
+    """The energy of the worst single point off the cubic through its four neighbours, and how far in edge steps; or None.
+
+    It must be farther off than 10 times the scatter of the others, outside the edge region, farther than what an oscillation of
+    3 A with 0.15 of the step would leave between points so far apart, and alone: without it its neighbours fit.
+    """
+    good = np.isfinite(mu)
+    e, m = energy[good], mu[good]
+    if e.size < 20 or step <= 0:
+        return None
+    off, gain = _off_cubic(e, m)
+    inner, score = e[2:-2], np.abs(off) / gain
+    free = (inner < at + _EDGE_REGION[0]) | (inner > at + _EDGE_REGION[1])
+    k = np.sqrt(np.maximum(e - at, 0.0) / KTOE)
+    phase = np.minimum(_DISTANCE * (k[3:-1] - k[1:-3]), np.pi)  # 2 R dk
+    wave = _WAVE * (1 - 4 / 3 * np.cos(phase) + np.cos(2 * phase) / 3)
+    i = int(np.argmax(np.where(free & (np.abs(off) > (_LEAST_OFF + wave) * step), score, 0.0)))
+    near = slice(max(0, i - 2), i + 3)
+    free[near] = False
+    if np.count_nonzero(free) < 6 or not abs(off[i]) > (_LEAST_OFF + wave[i]) * step:
+        return None
+    without = m.copy()
+    without[i + 2] -= off[i]
+    left = np.abs(_off_cubic(e, without)[0] / gain)[near]
+    alone = score[i] > _SCATTERS * MAD * np.median(score[free]) and left.max() < _LEFT * score[i]
+    return (float(inner[i]), float(off[i] / step)) if alone else None
+
+
+def _off_cubic(x: Array, y: Array) -> tuple[Array, Array]:
+    """How far each inner point (n - 4) is off the cubic through two neighbours on either side, and the noise gain of that."""
+    centre = np.arange(2, x.size - 2)
+    near = centre + np.array([-2, -1, 1, 2])[:, None]
+    away = x[near] - x[centre]
+    weight = np.ones_like(away)
+    for a in range(4):
+        for b in range(4):
+            if a != b:
+                weight[a] *= away[b] / (away[b] - away[a])
+    return y[centre] - (weight * y[near]).sum(0), np.sqrt(1 + (weight**2).sum(0))
 
 
 def _half_way(e: Array, m: Array, at: float, level: float) -> float:

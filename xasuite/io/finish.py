@@ -79,6 +79,8 @@ def finish(table: Table, source: Source, asked: Asked) -> Scan:
     _drop(raw, mu, reference)
     _refuse_beyond(raw, mu)
     element, edge = _element(raw, mu, element, edge)
+    if not table.trusted:
+        _note_of_glitch(raw, mu, element, edge)
     return Scan(
         energy=raw.energy,
         channels=raw.channels,
@@ -294,6 +296,19 @@ def _element(raw: _Raw, mu: str, element: str, edge: str) -> tuple[str, str]:
             "edge: the energy scale is off or the element is another"
         )
     return element, edge
+
+
+def _note_of_glitch(raw: _Raw, mu: str, element: str, edge: str) -> None:
+    """A note where a single point is off the curve through its neighbours, if none is larger than the edge."""
+    jump, line = raw.jump(mu), tabulated(element, edge) or 0.0
+    at = line if raw.energy[0] < line < raw.energy[-1] else jump.energy
+    if jump.quality < edges.MIN_QUALITY or edges.lone_point(raw.energy, raw.values(mu)):
+        return
+    if found := edges.small_glitch(raw.energy, raw.values(mu), at, jump.step):
+        raw.notes.append(
+            f"the point at {found[0]:.1f} eV is {found[1]:+.2f} edge steps off the curve through its neighbours: if it is a "
+            f"glitch, drop it (deglitch = [{found[0]:.1f}])"
+        )
 
 
 def _note_of_name(raw: _Raw, element: str, edge: str, jump: edges.Jump) -> None:

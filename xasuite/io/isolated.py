@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import math
 import os
 import pickle
 import re
@@ -17,7 +18,8 @@ from ..errors import ReadError, XasuiteError
 from .limits import LIMIT_ENV, max_bytes
 
 T = TypeVar("T")
-SECONDS = 120.0  # for 2e9 bytes; a larger limit has as much longer
+SECONDS = 120.0  # of the processor, for 2e9 bytes; a larger limit has as much longer
+PATIENCE = 10.0  # times as long by the clock: on a busy machine honest work takes longer, and what sleeps takes no processor
 _SPARE = 1 << 30
 
 
@@ -33,7 +35,8 @@ def isolated(what: str, work: Callable[[], T], seconds: float = 0.0) -> T:
     work : callable
         Without arguments; what it returns must be picklable. It must use no lock that another thread may hold.
     seconds : float
-        The longest that it may take; 0 for what a file of the largest size may take.
+        The most processor time that it may take; 0 for what a file of the largest size may take. By the clock it may take
+        ten times as long.
 
     Raises
     ------
@@ -42,20 +45,23 @@ def isolated(what: str, work: Callable[[], T], seconds: float = 0.0) -> T:
     """
     if not hasattr(os, "fork"):
         return work()
+    seconds = seconds or SECONDS * max(1.0, max_bytes() / 2e9)
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reader)
-        _serve(writer, work)
+        _serve(writer, work, seconds)
     os.close(writer)
     try:
-        held = _received(reader, what, seconds or SECONDS * max(1.0, max_bytes() / 2e9))
+        held = _received(reader, what, PATIENCE * seconds)
     except BaseException:
         os.kill(child, signal.SIGKILL)
         raise
     finally:
         os.close(reader)
         _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU:
+        raise _endless(what, f"{seconds:.0f} s of processor time")
     if os.WIFSIGNALED(status) or not held:
         name = signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else "no memory"
         raise ReadError(
@@ -67,11 +73,11 @@ def isolated(what: str, work: Callable[[], T], seconds: float = 0.0) -> T:
     raise value
 
 
-def _serve(pipe: int, work: Callable[[], Any]) -> None:
+def _serve(pipe: int, work: Callable[[], Any], seconds: float) -> None:
     """The child: its work within limits, what came of it into the pipe, and its end."""
     try:
         faulthandler.disable()
-        _limit()
+        _limit(seconds)
         try:
             out: tuple[bool, Any] = (True, work())
         except (XasuiteError, re.error) as exc:
@@ -82,9 +88,12 @@ def _serve(pipe: int, work: Callable[[], Any]) -> None:
         os._exit(0)
 
 
-def _limit() -> None:
+def _limit(seconds: float) -> None:
     import resource
 
+    signal.signal(signal.SIGXCPU, signal.SIG_DFL)
+    with contextlib.suppress(OSError, ValueError):  # a limit that stands already may be lower
+        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(seconds), math.ceil(seconds) + 1))
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         with open("/proc/self/statm", encoding="ascii") as handle:
@@ -100,11 +109,15 @@ def _received(pipe: int, what: str, seconds: float) -> bytes:
     while True:
         ready, _, _ = select.select([pipe], [], [], max(0.0, end - time.monotonic()))
         if not ready:
-            raise ReadError(
-                f"{what} is damaged: the HDF5 library did not come to an end within {seconds:.0f} s; "
-                f"if you trust it, raise the limit with {LIMIT_ENV}"
-            )
+            raise _endless(what, f"{seconds:.0f} s")
         piece = os.read(pipe, 1 << 20)
         if not piece:
             return b"".join(pieces)
         pieces.append(piece)
+
+
+def _endless(what: str, spent: str) -> ReadError:
+    return ReadError(
+        f"{what} is damaged: the HDF5 library did not come to an end within {spent}; "
+        f"if you trust it, raise the limit with {LIMIT_ENV}"
+    )

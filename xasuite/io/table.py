@@ -91,3 +91,9 @@ def generic_names(count: int) -> list[str]:
 def lines_of(text: str) -> list[str]:
     """The lines of a text by the three ends of line that files have; a Latin-1 0x85 is none."""
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def leading_number(text: Any) -> float:
+    """The number a text begins with, or 0."""
+    found = re.match(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)", str(text))
+    return float(found.group(1)) if found else 0.0

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..choices import NCLAMP
+from ..choices import NCLAMP, Potentials
 from ..errors import XasuiteError
 from ..exafs.budget import (
     Absorption,
@@ -30,6 +30,7 @@ from ..exafs.budget.record import EDGE_STEP
 from ..exafs.fit import make_problem, on_grid
 from ..exafs.model import Model
 from ..exafs.result import FitResult
+from ..feff.paths import FeffPath
 from ..feff.search import shells
 from ..notices import warn
 from ..records import Chi, Normalized
@@ -40,7 +41,7 @@ from ..simulate.cluster import rest
 from ..specs.load import LoadedSpec
 from ..specs.schema import Errors, Spec
 from .fits import Row
-from .paths import crystal_paths, tables
+from .paths import crystal_paths, other_paths, tables
 from .resolve import CLOSURE, Context, Resolved, reduction_of, source_fit
 
 # A beyond the outermost fitted path at which farther shells begin: what lies closer is part of that shell
@@ -230,7 +231,17 @@ def spectra_of(
         own_step=max(_edge_step(d, d) for d in data) / math.sqrt(2),
         energy_scale=ENERGY_SCALE if how.energy_scale is None else how.energy_scale,
         beamline=_beamlines(loaded, [group[0].label for group in groups]),
+        others=tuple(_others(loaded, sets, other) for other in dict.fromkeys(how.potentials)),
     )
+
+
+def _others(loaded: LoadedSpec, sets: DataSets, potentials: Potentials) -> tuple[FeffPath, ...]:
+    """The paths of the model of all data sets with other potentials."""
+    found: dict[str, FeffPath] = {}
+    for own, name in zip(sets.each, sets.names, strict=True):
+        paths = other_paths(loaded, {p.label: p.feff for p in own.paths}, potentials)
+        found |= {f"{name}{label}": feff for label, feff in paths.items()}
+    return tuple(found[p.label] for p in sets.model.paths)
 
 
 def _beamlines(loaded: LoadedSpec, labels: Sequence[str]) -> tuple[int, ...]:

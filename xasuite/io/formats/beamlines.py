@@ -12,9 +12,8 @@ from ...errors import ReadError
 from ...records import Array
 from .. import edges
 from ..clean import HC
-from ..table import Table, clean_names, generic_names, lines_of
+from ..table import Table, clean_names, generic_names, leading_number, lines_of
 from .text import find_block, find_labels, header_facts, numbers, parse_columns, split_labels
-from .xdi import leading_number
 
 # d-spacings in A of the crystals that SRS and DUBBLE stations had; their files do not say which.
 _CRYSTALS = {"Si(111)": 3.13560, "Si(220)": 1.92016, "Si(311)": 1.63752}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...records import Array
-from ..table import Table
+from ..table import Table, leading_number
 
 DEFINITION = "https://github.com/nexusformat/definitions/pull/1640"
 
@@ -82,7 +82,6 @@ def is_nxxas(entry: Any) -> bool:
 def describe(table: Table, entry: Any) -> None:
     """Element, edge, d-spacing, mode and all else that an entry says, into a Table."""
     from ...edges import is_element
-    from .xdi import leading_number
 
     symbols = (text(entry, path).capitalize() for path in ELEMENT)
     table.element = next((s for s in symbols if is_element(s)), "")

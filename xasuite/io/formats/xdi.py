@@ -8,13 +8,12 @@ metadata is a note.
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import numpy as np
 
 from ...errors import ReadError
 from ...records import Array
-from ..table import Table, clean_names, generic_names, lines_of
+from ..table import Table, clean_names, generic_names, leading_number, lines_of
 from .text import ends_cut
 
 _FIELD = re.compile(r"^([A-Za-z][\w\-]*)\.([\w\-]+)\s*:(.*)$")
@@ -284,9 +283,3 @@ def _check_values(table: Table, fields: dict[str, str]) -> None:
     missing = [k for k in ("Facility.name", "Beamline.name") if k not in fields]
     if missing:
         table.notes.append(f"the header has no {', no '.join(missing)}")
-
-
-def leading_number(text: Any) -> float:
-    """The number a text begins with, or 0."""
-    found = re.match(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)", str(text))
-    return float(found.group(1)) if found else 0.0

@@ -1,0 +1,102 @@
+"""The mean over several potentials: of foil and sample alike, with half of their difference as the error of theory."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+
+from xasuite.errors import SpecError
+from xasuite.exafs.budget.floors import own_share
+from xasuite.references import fits_dir
+from xasuite.specs.load import parse_spec
+from xasuite.workflow import audit_spec
+from xasuite.workflow.run import SpecResult, run_spec
+
+PATH = fits_dir() / "ccro" / "s4b_co.toml"
+
+
+@lru_cache
+def result(*potentials: str) -> SpecResult:
+    """The CCRO row, simulated with feff6l's potentials and fitted with feff8l's, errors with these."""
+    named = ", ".join(f'"{p}"' for p in potentials)
+    text = PATH.read_text() + (f"\n[errors]\npotentials = [{named}]\n" if potentials else "")
+    return run_spec(parse_spec(text, PATH), variants=False)
+
+
+def test_the_fit_s_own_potentials_alone_change_nothing() -> None:
+    own, named = (result(*p).rows[0].paths[0] for p in ((), ("feff8l",)))
+    for q in ("n", "r", "sigma2"):
+        assert getattr(named, q).value == pytest.approx(getattr(own, q).value, rel=1e-9)
+        assert getattr(named, q).stderr == pytest.approx(getattr(own, q).stderr, rel=1e-9)
+
+
+def test_foil_and_sample_have_the_same_potentials() -> None:
+    """Against both specs written with feff6l throughout; the draws there are fitted with feff6l's paths, which is the difference left."""
+    text, foil = PATH.read_text(), (fits_dir() / "foils" / "co_foil_closure.toml").read_text()
+    asked = 'scatterer = "O"\nn = "n_o"'
+    assert asked in text
+    changed = {}
+    for name, spec, path, old in (
+        ("sample", text, PATH, asked),
+        ("foil", foil, fits_dir() / "foils" / "co_foil_closure.toml", 'scatterer = "Co"\nn = 12'),
+    ):
+        assert old in spec
+        changed[name] = run_spec(
+            parse_spec(spec.replace(old, f'program = "feff6l"\n{old}'), path), variants=False
+        )
+    ours, stated = result("feff6l").rows[0], result().rows[0]
+    s02 = changed["foil"].rows[0].stated.parameter("s02").value.value / stated.parameter("s02").value.value
+    # the sample alone with feff6l, S02 of the foil still feff8l's: N is off by what the foil's S02 moves
+    alone = changed["sample"].rows[0].paths[0]
+    assert ours.paths[0].n.value == pytest.approx(alone.n.value / s02, rel=0.01)
+    assert ours.paths[0].r.value == pytest.approx(alone.r.value, abs=5e-4)
+    assert abs(ours.paths[0].n.value - stated.paths[0].n.value) > 0.1
+
+
+def test_two_potentials_give_their_mean_and_half_their_difference() -> None:
+    """The value is the analytic mean; the error's part: the half difference and that of other compounds, 1.6 % of N, in equal weights."""
+    both = result("feff6l", "feff8l").rows[0].paths[0]
+    each = [result(p).rows[0].paths[0] for p in ("feff6l", "feff8l")]
+    for q in ("n", "r", "sigma2"):
+        values = [getattr(p, q).value for p in each]
+        assert getattr(both, q).value == pytest.approx(sum(values) / 2, rel=1e-6)
+    apart = abs(each[0].n.value - each[1].n.value) / 2
+    wanted = math.sqrt((apart**2 + (0.016 * both.n.value) ** 2) / 2)
+    assert both.n.parts["theory"] == pytest.approx(wanted, rel=0.05)
+    # the row's truth has feff6l's potentials: nearer to the mean than to feff8l's
+    truth = 6.0
+    assert abs(both.n.value - truth) < abs(each[1].n.value - truth)
+
+
+@pytest.mark.parametrize(
+    ("count", "deviations"), [(2, (-1.0, 1.0)), (3, (-1.0, 0.0, 1.0)), (4, (1.0, 1.0, -1.0, -1.0))]
+)
+def test_shares_of_variance(count: int, deviations: tuple[float, ...]) -> None:
+    """count - 1 parts of the mean square of the deviations, one part of other compounds'."""
+    own = sum((own_share(count) * d) ** 2 for d in deviations)
+    assert own == pytest.approx((count - 1) / count * sum(d**2 for d in deviations) / count)
+
+
+def test_larch_repeats_the_stated_fit() -> None:
+    assert audit_spec(result("feff6l", "feff8l")).passed
+    stated, own = result("feff6l", "feff8l").rows[0].stated, result().rows[0].stated
+    assert stated.parameter("n_o").value.value == own.parameter("n_o").value.value
+
+
+def test_a_name_that_is_none() -> None:
+    with pytest.raises(SpecError, match="feff6l"):
+        result("feff9")
+
+
+def test_a_path_from_a_file_has_no_other_potentials(tmp_path: Path) -> None:
+    """The fit stands; its errors are its own, and the warning says why."""
+    file = tmp_path / "feff0001.dat"
+    file.write_text(result().rows[0].model.paths[0].feff.text)
+    text = PATH.read_text().replace('crystal = "CCRO"\nscatterer = "O"\nn =', f'feff = "{file}"\nn =', 1)
+    assert str(file) in text
+    made = run_spec(parse_spec(text + '\n[errors]\npotentials = ["feff6l"]\n', PATH), variants=False)
+    assert made.rows[0].budget is None
+    assert any("comes from a file of FEFF; name its crystal" in w for w in made.warnings)
