@@ -110,11 +110,9 @@ def test_rows_fitted_together_have_them_too() -> None:
     head, *rows = text.split("[[data]]")
     rest = rows[-1].partition("[sample]")[2].partition("[[variant]]")[0]
     text = "[[data]]".join([head, *rows[:2]]) + "[sample]" + rest
-    text = (
-        text.replace("n_o  = { guess = 6.0, min = 0 }", "n_o  = { guess = 6.0, min = 0, each = true }")
-        
-        .replace("kweight = [3] ", "together = true\nkweight = [3] ")
-    )
+    text = text.replace(
+        "n_o  = { guess = 6.0, min = 0 }", "n_o  = { guess = 6.0, min = 0, each = true }"
+    ).replace("kweight = [3] ", "together = true\nkweight = [3] ")
     assert "each = true" in text
     assert "together = true" in text
     path = fits_dir() / "ccro" / "s7_co.toml"
