@@ -16,6 +16,7 @@ from xasuite.specs.load import parse_spec
 from xasuite.workflow import audit_spec
 from xasuite.workflow.paths import program_of
 from xasuite.workflow.run import SpecResult, run_spec
+from xasuite.workflow.summary import footnotes
 
 PATH = fits_dir() / "ccro" / "s4b_co.toml"
 
@@ -86,6 +87,12 @@ def test_larch_repeats_the_stated_fit() -> None:
     assert audit_spec(result("feff6l", "feff8l")).passed
     stated, own = result("feff6l", "feff8l").rows[0].stated, result().rows[0].stated
     assert stated.parameter("n_o").value.value == own.parameter("n_o").value.value
+
+
+def test_the_table_says_so() -> None:
+    said = "means over potentials of feff6l and feff8l"
+    assert any(said in note for note in footnotes(result("feff6l", "feff8l")))
+    assert not any("means over" in note for note in footnotes(result()))
 
 
 def test_a_name_that_is_none() -> None:
