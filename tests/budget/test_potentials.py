@@ -66,6 +66,9 @@ def test_two_potentials_give_their_mean_and_half_their_difference() -> None:
     for q in ("n", "r", "sigma2"):
         values = [getattr(p, q).value for p in each]
         assert getattr(both, q).value == pytest.approx(sum(values) / 2, rel=1e-6)
+    assert both.e0.value == pytest.approx(
+        result().rows[0].paths[0].e0.value, rel=1e-9
+    )  # each has a Fermi level of its own
     apart = abs(each[0].n.value - each[1].n.value) / 2
     wanted = math.sqrt((apart**2 + (0.016 * both.n.value) ** 2) / 2)
     assert both.n.parts["theory"] == pytest.approx(wanted, rel=0.05)
