@@ -22,7 +22,7 @@ from ..notices import collected, warn
 from ..records import OK, Array, Normalized
 from ..specs.schema import Errors
 from ..specs.series import SECONDS
-from ..workflow.budgets import Conditions, DataSets, unbudgeted
+from ..workflow.budgets import Conditions, DataSets
 from ..workflow.resolve import Context
 from .columns import NO_FIT, Columns, columns_of, fitted_names
 from .fitting import fixed, with_kmax
@@ -119,10 +119,6 @@ def budget_along(plan: Plan, parts: Iterable[Part], context: Context, known: Kno
     if how == "fit":
         return Along()
     assert isinstance(how, Errors)
-    if why := unbudgeted(plan.spec):
-        note = f"{why}; the errors are the fit's own"
-        warn(f"{plan.name}: {note}")
-        return Along({}, {"facts": json.dumps({"notes": [note]})})
     whole = Whole.of(parts)
     groups: list[Group] = []
     without: dict[str, list[int]] = {}

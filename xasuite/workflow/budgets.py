@@ -61,9 +61,6 @@ def budgeted(resolved: Resolved, fits: Sequence[FitResult], context: Context) ->
     loaded, how = resolved.loaded, resolved.loaded.spec.errors
     if how == "fit":
         return tuple(fits)
-    if why := unbudgeted(loaded.spec):
-        _say(loaded, f"{why}; the errors are the fit's own")
-        return tuple(fits)
     assert isinstance(how, Errors)
     inputs = {r.label: r for r in resolved.rows}
     done: dict[str, FitResult] = {}
@@ -83,12 +80,6 @@ def budgeted(resolved: Resolved, fits: Sequence[FitResult], context: Context) ->
             continue
         done |= {f.label: f for f in found}
     return tuple(done.get(f.label, f) for f in fits)
-
-
-def unbudgeted(spec: Spec) -> str:
-    """Why a spec's fits have no error budget; empty where they have one."""
-    # the noise of a residual in k or q is not that of chi(R), which the budget counts with
-    return "" if spec.fit.space == "r" else "fits in k or q space have no error budget"
 
 
 def _say(loaded: LoadedSpec, sentence: str) -> None:
@@ -321,7 +312,8 @@ def farther(loaded: LoadedSpec, model: Model) -> Farther | None:
     if table.feff is not None:
         return None
     paths = crystal_paths(loaded, table)
-    reach = model.range.r[1] + _REACH
+    # a fit in k space sees every distance
+    reach = math.inf if model.range.space == "k" else model.range.r[1] + _REACH
     beyond = rest([p for p in paths if p.reff < reach], beyond=last.feff.reff + _BEYOND)
     if not beyond:
         return None
