@@ -34,9 +34,7 @@ def feff() -> FeffPath:
 
 def model(feff: FeffPath, space: str) -> Model:
     params = tuple(Parameter(n, v) for n, v in zip(NAMES, (0.9, 0.0, 0.0, 8e-3), strict=True))
-    path = PathModel(
-        "Cu-Cu", feff, parse(12.0), parse("s02"), parse("enot"), parse("dr"), parse("ss")
-    )
+    path = PathModel("Cu-Cu", feff, parse(12.0), parse("s02"), parse("enot"), parse("dr"), parse("ss"))
     return Model(params, (path,), FitRange((3.0, 12.0), (1.6, 2.9), (2,), space=space))
 
 
@@ -63,7 +61,9 @@ def test_noise_is_the_scatter_of_repeated_measurements(feff: FeffPath, space: st
         assert np.median(stated) == pytest.approx(scatter, rel=0.3 if space == "r" else 0.1), name
 
 
-def by_larch(feff: FeffPath, k: np.ndarray, chi: np.ndarray, ranges: FitRange, file: Path) -> dict[str, float]:
+def by_larch(
+    feff: FeffPath, k: np.ndarray, chi: np.ndarray, ranges: FitRange, file: Path
+) -> dict[str, float]:
     from larch import Group
     from larch.fitting import param, param_group
     from larch.xafs import feffit, feffit_dataset, feffit_transform, feffpath

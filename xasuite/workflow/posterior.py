@@ -187,7 +187,11 @@ def _drawn(loaded: LoadedSpec, label: str | None, context: Context) -> tuple[Row
     together = "" if not loaded.spec.fit.together else "rows fitted together have no posterior"
     why = (
         together
-        or ("" if loaded.spec.fit.space == "r" else "chi-square of a fit in k or q space does not count in units of the noise")
+        or (
+            ""
+            if loaded.spec.fit.space == "r"
+            else "chi-square of a fit in k or q space does not count in units of the noise"
+        )
         or ('errors = "fit" asks for none' if not isinstance(how, Errors) else "")
     )
     if why:

@@ -180,7 +180,9 @@ class Fitter:
         solution = solve(work, data, weights, None, 1, "numpy", carried)
         ends = np.cumsum(counts)
         parts = [slice(end - n, end) for end, n in zip(ends, counts, strict=True)]
-        unit = [r.noise(solution.x[p], solution.covar[p], r.carried) for r, p in zip(each, parts, strict=True)]
+        unit = [
+            r.noise(solution.x[p], solution.covar[p], r.carried) for r, p in zip(each, parts, strict=True)
+        ]
         found = self._fitted(work.program, solution, np.concatenate(unit), carried)
         return [
             Fitted(found.keys, found.values[part], found.noise[part], found.ok[part]) for part in parts
