@@ -80,4 +80,4 @@ def test_a_header_says_it(data_root: Path) -> None:
 
     file = next((data_root / "formats" / "xdi").glob("*10K*.xdi"))
     fit = xs.fit(xs.read(file), crystal="Cu", shells=1, k=(3, 12), r=(1.5, 2.8))
-    assert any("sigma2 of 10 K" in note for d in fit.data for note in d.notes)
+    assert "Farther shells have the Debye sigma2 of 10 K." in fit.summary().notes
