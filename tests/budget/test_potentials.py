@@ -10,9 +10,11 @@ import pytest
 
 from xasuite.errors import SpecError
 from xasuite.exafs.budget.floors import own_share
+from xasuite.exafs.budget.record import difference
 from xasuite.references import fits_dir
 from xasuite.specs.load import parse_spec
 from xasuite.workflow import audit_spec
+from xasuite.workflow.paths import program_of
 from xasuite.workflow.run import SpecResult, run_spec
 
 PATH = fits_dir() / "ccro" / "s4b_co.toml"
@@ -100,3 +102,33 @@ def test_a_path_from_a_file_has_no_other_potentials(tmp_path: Path) -> None:
     made = run_spec(parse_spec(text + '\n[errors]\npotentials = ["feff6l"]\n', PATH), variants=False)
     assert made.rows[0].budget is None
     assert any("comes from a file of FEFF; name its crystal" in w for w in made.warnings)
+
+
+def test_rows_fitted_together_have_them_too() -> None:
+    """Each row's own paths, by labels that begin with the row's; the two rows share N's error of theory, which cancels in their difference."""
+    text = (fits_dir() / "ccro" / "s7_co.toml").read_text()
+    head, *rows = text.split("[[data]]")
+    rest = rows[-1].partition("[sample]")[2].partition("[[variant]]")[0]
+    text = "[[data]]".join([head, *rows[:2]]) + "[sample]" + rest
+    text = text.replace(
+        "n_o  = { guess = 6.0, min = 0 }", "n_o  = { guess = 6.0, min = 0, each = true }"
+    ).replace("kweight = [3] ", "together = true\nkweight = [3] ")
+    assert "each = true" in text
+    assert "together = true" in text
+    path = fits_dir() / "ccro" / "s7_co.toml"
+    found = {}
+    for pots in ('"feff6l"', '"feff8l"', '"feff6l", "feff8l"'):
+        made = run_spec(parse_spec(f"{text}\n[errors]\npotentials = [{pots}]\n", path), variants=False)
+        found[pots] = made.rows[0]
+    both, *each = (found[p] for p in ('"feff6l", "feff8l"', '"feff6l"', '"feff8l"'))
+    for i, p in enumerate(both.paths):
+        assert p.n.value == pytest.approx(sum(e.paths[i].n.value for e in each) / 2, rel=1e-6)
+    assert abs(each[0].paths[0].n.value - each[1].paths[0].n.value) > 0.1
+    keys = [f"{p.data}/{p.label}.n" for p in both.paths]
+    apart = difference(both.budget, *keys)
+    assert apart.parts.get("theory", 0.0) < 0.2 * both.paths[0].n.parts["theory"]
+
+
+def test_the_names_of_potentials() -> None:
+    assert program_of("feff8l scf") == {"program": "feff8l", "scf": True}
+    assert program_of("feff6l") == {"program": "feff6l", "scf": False}

@@ -326,10 +326,10 @@ def _source(
 
 
 def farther(loaded: LoadedSpec, model: Model, temperature: float = ROOM) -> Farther | None:
-    """The paths of the outermost fitted shell's crystal beyond it, at a temperature in K; None where it comes from a file of FEFF."""
+    """The paths of the outermost fitted shell's crystal beyond it, at a temperature in K; None where it comes from a file of FEFF or is set at a distance."""
     last = max(model.paths, key=lambda p: p.feff.reff)
     table = tables(loaded)[last.label]
-    if table.feff is not None:
+    if table.made_up or table.distance is not None:
         return None
     paths = crystal_paths(loaded, table)
     # a fit in k space sees every distance

@@ -44,6 +44,8 @@ def find_path(loaded: LoadedSpec, index: int, context: Context) -> FeffPath:
     try:
         if table.feff is not None:
             return read_feff_dat(context.find(loaded, table.feff, "feff", "path", index, "feff"))
+        if table.distance is not None:
+            return _single(loaded, table)
         from ..feff import select
 
         paths = crystal_paths(loaded, table)
@@ -52,6 +54,24 @@ def find_path(loaded: LoadedSpec, index: int, context: Context) -> FeffPath:
         )
     except XasuiteError as exc:
         raise type(exc)(f'{loaded.at("path", index)}: path "{table.label}": {exc}') from None
+
+
+def _single(loaded: LoadedSpec, table: Path) -> FeffPath:
+    """The path of one atom at a distance."""
+    from ..feff import single_path
+
+    element, edge = loaded.spec.absorber_of(table.data)
+    return single_path(
+        str(table.scatterer),
+        float(table.distance or 0.0),
+        absorber=table.absorber or element,
+        crystal=None if table.made_up else structure(loaded, table),
+        edge=edge,
+        radius=table.radius,
+        site=table.site,
+        program=table.program,
+        scf=table.scf,
+    )
 
 
 def shells_paths(loaded: LoadedSpec) -> tuple[tuple[Path, FeffPath], ...]:
@@ -137,6 +157,9 @@ def other_paths(
                 f'{loaded.path.name}: [errors] potentials: path "{label}" comes from a file of FEFF; name its crystal in the file\'s place'
             )
         other = table.model_copy(update=program_of(potentials))
+        if other.distance is not None:
+            found[label] = _single(loaded, other)
+            continue
         found[label] = counterpart(own[label], crystal_paths(loaded, other)) or own[label]
     return found
 
