@@ -16,6 +16,7 @@ from xasuite.specs.load import parse_spec
 from xasuite.workflow import audit_spec
 from xasuite.workflow.paths import program_of
 from xasuite.workflow.run import SpecResult, run_spec
+from xasuite.workflow.summary import footnotes
 
 PATH = fits_dir() / "ccro" / "s4b_co.toml"
 
@@ -65,6 +66,9 @@ def test_two_potentials_give_their_mean_and_half_their_difference() -> None:
     for q in ("n", "r", "sigma2"):
         values = [getattr(p, q).value for p in each]
         assert getattr(both, q).value == pytest.approx(sum(values) / 2, rel=1e-6)
+    assert both.e0.value == pytest.approx(
+        result().rows[0].paths[0].e0.value, rel=1e-9
+    )  # each has a Fermi level of its own
     apart = abs(each[0].n.value - each[1].n.value) / 2
     wanted = math.sqrt((apart**2 + (0.016 * both.n.value) ** 2) / 2)
     assert both.n.parts["theory"] == pytest.approx(wanted, rel=0.05)
@@ -86,6 +90,12 @@ def test_larch_repeats_the_stated_fit() -> None:
     assert audit_spec(result("feff6l", "feff8l")).passed
     stated, own = result("feff6l", "feff8l").rows[0].stated, result().rows[0].stated
     assert stated.parameter("n_o").value.value == own.parameter("n_o").value.value
+
+
+def test_the_table_says_so() -> None:
+    said = "means over potentials of feff6l and feff8l"
+    assert any(said in note for note in footnotes(result("feff6l", "feff8l")))
+    assert not any("means over" in note for note in footnotes(result()))
 
 
 def test_a_name_that_is_none() -> None:

@@ -152,6 +152,9 @@ def footnotes(result: SpecResult) -> Iterable[str]:
         for r in fit.restraints:
             yield f"{fit.label}: {r} of {fit.chi2:.3g}."
     yield from _parts(result)
+    if spec.errors != "fit" and spec.errors.potentials and any(fit.budget is not None for fit in result.rows):
+        among = " and ".join(spec.errors.potentials)
+        yield f"Values are means over potentials of {among}; curves and R factor are of the fit with the paths' own."
     if "closure" in result.kinds.values():
         yield "closure: simulated from known values and fitted blind; it tests the analysis, not the sample."
     for row in result.inputs.values():
