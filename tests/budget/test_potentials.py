@@ -10,10 +10,13 @@ import pytest
 
 from xasuite.errors import SpecError
 from xasuite.exafs.budget.floors import own_share
+from xasuite.exafs.budget.record import difference
 from xasuite.references import fits_dir
 from xasuite.specs.load import parse_spec
 from xasuite.workflow import audit_spec
+from xasuite.workflow.paths import program_of
 from xasuite.workflow.run import SpecResult, run_spec
+from xasuite.workflow.summary import footnotes
 
 PATH = fits_dir() / "ccro" / "s4b_co.toml"
 
@@ -63,6 +66,9 @@ def test_two_potentials_give_their_mean_and_half_their_difference() -> None:
     for q in ("n", "r", "sigma2"):
         values = [getattr(p, q).value for p in each]
         assert getattr(both, q).value == pytest.approx(sum(values) / 2, rel=1e-6)
+    assert both.e0.value == pytest.approx(
+        result().rows[0].paths[0].e0.value, rel=1e-9
+    )  # each has a Fermi level of its own
     apart = abs(each[0].n.value - each[1].n.value) / 2
     wanted = math.sqrt((apart**2 + (0.016 * both.n.value) ** 2) / 2)
     assert both.n.parts["theory"] == pytest.approx(wanted, rel=0.05)
@@ -86,6 +92,12 @@ def test_larch_repeats_the_stated_fit() -> None:
     assert stated.parameter("n_o").value.value == own.parameter("n_o").value.value
 
 
+def test_the_table_says_so() -> None:
+    said = "means over potentials of feff6l and feff8l"
+    assert any(said in note for note in footnotes(result("feff6l", "feff8l")))
+    assert not any("means over" in note for note in footnotes(result()))
+
+
 def test_a_name_that_is_none() -> None:
     with pytest.raises(SpecError, match="feff6l"):
         result("feff9")
@@ -100,3 +112,33 @@ def test_a_path_from_a_file_has_no_other_potentials(tmp_path: Path) -> None:
     made = run_spec(parse_spec(text + '\n[errors]\npotentials = ["feff6l"]\n', PATH), variants=False)
     assert made.rows[0].budget is None
     assert any("comes from a file of FEFF; name its crystal" in w for w in made.warnings)
+
+
+def test_rows_fitted_together_have_them_too() -> None:
+    """Each row's own paths, by labels that begin with the row's; the two rows share N's error of theory, which cancels in their difference."""
+    text = (fits_dir() / "ccro" / "s7_co.toml").read_text()
+    head, *rows = text.split("[[data]]")
+    rest = rows[-1].partition("[sample]")[2].partition("[[variant]]")[0]
+    text = "[[data]]".join([head, *rows[:2]]) + "[sample]" + rest
+    text = text.replace(
+        "n_o  = { guess = 6.0, min = 0 }", "n_o  = { guess = 6.0, min = 0, each = true }"
+    ).replace("kweight = [3] ", "together = true\nkweight = [3] ")
+    assert "each = true" in text
+    assert "together = true" in text
+    path = fits_dir() / "ccro" / "s7_co.toml"
+    found = {}
+    for pots in ('"feff6l"', '"feff8l"', '"feff6l", "feff8l"'):
+        made = run_spec(parse_spec(f"{text}\n[errors]\npotentials = [{pots}]\n", path), variants=False)
+        found[pots] = made.rows[0]
+    both, *each = (found[p] for p in ('"feff6l", "feff8l"', '"feff6l"', '"feff8l"'))
+    for i, p in enumerate(both.paths):
+        assert p.n.value == pytest.approx(sum(e.paths[i].n.value for e in each) / 2, rel=1e-6)
+    assert abs(each[0].paths[0].n.value - each[1].paths[0].n.value) > 0.1
+    keys = [f"{p.data}/{p.label}.n" for p in both.paths]
+    apart = difference(both.budget, *keys)
+    assert apart.parts.get("theory", 0.0) < 0.2 * both.paths[0].n.parts["theory"]
+
+
+def test_the_names_of_potentials() -> None:
+    assert program_of("feff8l scf") == {"program": "feff8l", "scf": True}
+    assert program_of("feff6l") == {"program": "feff6l", "scf": False}

@@ -130,14 +130,17 @@ def released(model: Model, sets: int = 1) -> Model:
 
 def levelled(model: Model, paths: Sequence[FeffPath]) -> Model:
     """The model with the paths of other potentials. E0 has no bounds: it is counted from the Fermi level of the potentials."""
-    levels = frozenset().union(*(p.e0.names for p in model.paths))
+    free = levels(model)
     return replace(
         model,
-        params=tuple(
-            replace(p, min=-math.inf, max=math.inf) if p.name in levels else p for p in model.params
-        ),
+        params=tuple(replace(p, min=-math.inf, max=math.inf) if p.name in free else p for p in model.params),
         paths=tuple(replace(p, feff=feff) for p, feff in zip(model.paths, paths, strict=True)),
     )
+
+
+def levels(model: Model) -> frozenset[str]:
+    """The names of the parameters that E0 of any path depends on."""
+    return frozenset().union(*(p.e0.names for p in model.paths))
 
 
 def own_share(count: int) -> float:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...records import Array
 from .draws import Draw
 from .fits import Case, Fitted, Fitter, Ready, Reduced
-from .floors import ANHARMONIC, Change, changeable, changed_names, changes, levelled, own_share
+from .floors import ANHARMONIC, Change, changeable, changed_names, changes, levelled, levels, own_share
 from .record import Budget
 from .spectra import Farther, Spectra
 
@@ -214,7 +214,10 @@ def _shifts(spectra: Spectra, held: Mapping[str, Foil]) -> tuple[Array, Array, l
 
 
 def _others(spectra: Spectra, case: Case, held: Mapping[str, Foil]) -> Array:
-    """What each of the potentials, of foil and sample alike, moves all values by (na, m, n keys); 0 where the fit ends at no minimum."""
+    """What each of the potentials, of foil and sample alike, moves all values by (na, m, n keys); 0 where the fit ends at no minimum.
+
+    E0 stays that of the stated potentials: each counts it from a Fermi level of its own.
+    """
     stated = [p.feff for p in spectra.model.paths]
     own = Fitter.of(levelled(spectra.model, stated), spectra.owner).fit(case)
     out = np.zeros((len(spectra.others), *own.values.shape))
@@ -223,4 +226,6 @@ def _others(spectra: Spectra, case: Case, held: Mapping[str, Foil]) -> Array:
         found = Fitter.of(levelled(spectra.model, paths), spectra.owner).fit(replace(case, held=values))
         good = found.ok & own.ok
         out[i, good] = found.values[good] - own.values[good]
+    e0 = levels(spectra.model) | {f"{p.label}.e0" for p in spectra.model.paths}
+    out[:, :, [key in e0 for key in own.keys]] = 0.0
     return out
