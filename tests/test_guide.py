@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from pydantic_core import PydanticUndefined
 
-from xasuite.specs import claims, figures, published, schema, series, studies, valence
+from xasuite.specs import claims, closure, figures, published, schema, series, studies, valence
 
 GUIDE = Path(__file__).resolve().parents[1] / "docs" / "guide"
 PAGES = {
     "spec.md": (
-        schema.Spec, schema.Errors, schema.Data, schema.SimulateRow, schema.Sample, schema.Reduce, schema.Fit, schema.Param, schema.Path, schema.Shells, schema.Restraint,
-        schema.DeadTime, schema.Elements, schema.Overabsorption, schema.Simulate, schema.TruthShell, schema.TruthRest, schema.Variant,
+        schema.Spec, schema.Errors, schema.Data, closure.SimulateRow, schema.Sample, schema.Reduce, schema.Fit, schema.Param, schema.Path, schema.Shells, schema.Restraint,
+        schema.DeadTime, schema.Elements, schema.Overabsorption, closure.Simulate, closure.TruthShell, closure.TruthRest, schema.Variant,
     ),
     "series.md": (
         series.SeriesTable, series.Time, series.Log, series.PixelCalibration, series.Align, series.Bin, series.Average,

@@ -39,6 +39,7 @@ _PUBLIC: dict[str, str] = {
     "running_average": "xasuite.reduce",
     "phase_sensitive": "xasuite.reduce",
     # EXAFS
+    "empirical_standard": "xasuite.exafs",
     "fourier": "xasuite.exafs",
     "back_fourier": "xasuite.exafs",
     "wavelet": "xasuite.exafs",

@@ -135,7 +135,7 @@ def test_measured_foils_hold_crystallography(data_root: Path) -> None:
 def test_an_ensemble_counts_what_is_covered(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few truths by feff6l only: that errors are of the right size, not their exact coverage (docs/decisions)."""
     path = fits_dir() / "ccro" / "s4b_co.toml"
-    monkeypatch.setattr(drawn, "PROGRAMS", (("feff6l", False),))
+    monkeypatch.setattr(drawn, "PROGRAMS", ("feff6l",))
     found = ensemble(parse_spec(path.read_text(), path), truths=6, seed=11, noises=(3e-4,))
     for c in found.coverage():
         if c.scheme == "budget":

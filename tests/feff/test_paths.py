@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from xasuite.cli import main
 from xasuite.errors import FeffError
 from xasuite.feff import find_paths, parse_feff_dat, read_feff_dat
+from xasuite.feff.search import counterpart
 
 
 @pytest.fixture
@@ -103,3 +106,50 @@ def test_mistakes_are_one_line(command: Command, words: tuple[str, ...], says: s
     assert (code, out) == (1, "")
     assert err.startswith(says)
     assert err.count("\n") == 1
+
+
+def test_paths_of_two_programs_are_matched_by_their_atoms() -> None:
+    """FEFF6 and FEFF8 number the paths of rutile each in its own way; half length, elements and count say which belong together."""
+    ours, theirs = (
+        find_paths("TiO2_rutile", absorber="Ti", radius=4.0, program=p) for p in ("feff8l", "feff6l")
+    )
+    found = [(path, counterpart(path, theirs)) for path in ours]
+    pairs = [(path, other) for path, other in found if other is not None]
+    assert len(pairs) > 10
+    assert any(path.index != other.index for path, other in pairs)
+    for path, other in pairs:
+        assert other.reff == pytest.approx(path.reff, abs=1e-3)
+        assert sorted(other.scatterers) == sorted(path.scatterers)
+        assert other.nleg == path.nleg
+    # every single-scattering path is in both
+    assert all(other is not None for path, other in found if path.nleg == 2)
+
+
+def test_a_path_is_known_turned_and_the_other_way_round_and_not_by_its_length_alone() -> None:
+    path = next(
+        p
+        for p in find_paths("TiO2_rutile", absorber="Ti", radius=4.0)
+        if p.nleg == 3 and len(set(p.scatterers)) == 2
+    )
+    turn = Rotation.from_euler("xyz", (0.3, 1.1, -0.7))
+    legs = tuple(replace(leg, xyz=tuple(turn.apply(leg.xyz))) for leg in (path.legs[0], *path.legs[:0:-1]))
+    turned = replace(path, index=99, legs=legs)
+    # the same length and elements with the first bond 0.1 A longer and the second as much shorter
+    first, last = (np.array(leg.xyz) for leg in path.legs[1:])
+    longer = first * (1 + 0.1 / np.linalg.norm(first)), last * (1 - 0.1 / np.linalg.norm(last))
+    legs = (
+        path.legs[0],
+        *(replace(leg, xyz=tuple(at)) for leg, at in zip(path.legs[1:], longer, strict=True)),
+    )
+    other = replace(path, index=98, legs=legs)
+    assert counterpart(path, [other, turned]) is turned
+    assert counterpart(path, [other]) is None
+
+
+def test_the_nearest_of_paths_that_are_almost_alike() -> None:
+    """Co-O of CCRO: two of three distances are 0.0025 A apart."""
+    paths = [p for p in find_paths("CCRO", absorber="Co", radius=4.0) if p.nleg == 2][:3]
+    assert paths[1].reff - paths[0].reff < 0.003
+    theirs = find_paths("CCRO", absorber="Co", radius=4.0, program="feff6l")
+    assert [counterpart(p, paths) for p in paths] == paths
+    assert [counterpart(p, theirs).reff for p in paths] == pytest.approx([p.reff for p in paths], abs=2e-4)

@@ -383,7 +383,7 @@ def test_prints_to_a_pdf(browser: Any, report: Path) -> None:
 
     opened(browser, report)
     browser.execute_script(
-        "window.addEventListener('beforeprint', () => { window.sizes = [...document.querySelectorAll('.main-svg')]"
+        "window.addEventListener('beforeprint', () => { window.sizes = [...document.querySelectorAll('.main-svg:not(.printed *)')]"
         ".map(s => Number(s.getAttribute('width'))); })"
     )
     settings = {"preferCSSPageSize": True, "printBackground": True}
@@ -395,3 +395,21 @@ def test_prints_to_a_pdf(browser: Any, report: Path) -> None:
         len(sizes) == 2 * len(PLOTS) * 3
     )  # a single spectrum has no trends, but the lines of its normalisation
     assert max(sizes) <= 703
+
+
+def test_every_row_is_printed(browser: Any, tmp_path: Path) -> None:
+    """On paper there is no slider: each row's fit in k and R stands there by name, and is gone from the page afterwards."""
+    page = tmp_path / "rows.html"
+    page.write_text(render([section(many(3))], "rows"), encoding="utf-8")
+    opened(browser, page)
+    browser.execute_script(
+        "window.addEventListener('beforeprint', () => { window.names = [...document.querySelectorAll('.printed figcaption')]"
+        ".map(s => s.textContent); window.lines = document.querySelectorAll('.printed .scatterlayer .trace').length; })"
+    )
+    browser.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})
+    assert browser.execute_script("return window.names") == [
+        f"{i + 1} of 3: {many(3).labels[i]}" for i in (1, 2)
+    ]
+    # data, fit, difference in k; the same and each path in R
+    assert browser.execute_script("return window.lines") == 2 * (3 + 3 + len(many(3).paths))
+    assert browser.execute_script("return document.querySelectorAll('.printed').length") == 0

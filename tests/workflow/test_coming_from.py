@@ -55,7 +55,9 @@ def whole(example: str) -> dict[str, Any]:
             own |= keys.keys() if name == "params" else set()
         elif name in ("data", "path"):
             before = {
-                k: v for k, v in tables[name][0].items() if k != "feff" or not keys.keys() & {"crystal"}
+                k: v
+                for k, v in tables[name][0].items()
+                if k != "feff" or not keys.keys() & {"crystal", "distance"}
             }
             tables[name] = [{**before, **keys}]
         else:

@@ -213,11 +213,26 @@ def test_expressions_carry_over(tmp_path: Path) -> None:
         "Ifeffit adds a restraint's square to chi-square"
     )
     assert 's02 = "amp"' in text, "Ifeffit knows no letter case"
-    assert 'sigma2 = "(2*ss*2.5527)/2**1"' in text, (
-        "a definition with reff is written into each path; ^ is **"
-    )
+    assert 'sigma2 = "(2*ss*reff)/2**1"' in text, "a definition with reff is written into each path; ^ is **"
     assert "Cu <one>" in text
     assert (tmp_path / "out/feff/one_01.dat").is_file()
+
+
+def test_a_path_of_one_distance_is_made_by_feff(tmp_path: Path) -> None:
+    """Artemis's SSPath names a potential and a distance; FEFF's amplitude there is that of a neighbour's at its own."""
+    path = fpj(tmp_path, more="ipot: 1\ntag: Cu")
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(tmp_path / "ss.fpj", "w") as target:
+        for name in source.namelist():
+            text = source.read(name).decode()
+            text = re.sub(r"(?m)^geometry: .*$", "", text).replace("reff: 2.5527", "reff: 3.2")
+            target.writestr(name, text)
+    convert(tmp_path / "ss.fpj", tmp_path / "out")
+    made = parse_feff_dat((tmp_path / "out/feff/one_01.dat").read_text())
+    assert (made.reff, made.nleg, made.scatterers) == (3.2, 2, ("Cu",))
+    convert(fpj(tmp_path), tmp_path / "near")
+    near = parse_feff_dat((tmp_path / "near/feff/one_01.dat").read_text())
+    assert made.lam == pytest.approx(near.lam), "one potential"
+    assert np.interp(8, made.k, made.amp) == pytest.approx(np.interp(8, near.k, near.amp), rel=0.05)
 
 
 SEVERAL = """---

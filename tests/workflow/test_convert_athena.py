@@ -11,7 +11,9 @@ import pytest
 import xasuite as xs
 from xasuite.cli import main
 from xasuite.errors import ReadError, SpecError
+from xasuite.io import read_chi
 from xasuite.specs.schema import Reduce
+from xasuite.workflow import check_spec
 from xasuite.workflow.convert import convert
 from xasuite.workflow.resolve import Data, reduce_row
 
@@ -96,7 +98,7 @@ def test_with_a_crystal_the_spec_runs(data_root: Path, tmp_path: Path) -> None:
     ("change", "said"),
     [
         (("'bkg_z','Fe'", "'bkg_z',''"), "group 'fe' names no absorber and edge"),
-        (("'is_chi','0'", "'is_chi','1'"), "group 'fe' is chi(k)"),
+        (("'is_chi','0'", "'is_bkg','1'"), "group 'fe' is a background; a spec begins with mu(E) or chi(k)"),
         (("@y = ('1',", "@y = ("), "30 energies and 29 values of mu are no spectrum"),
         (("[record]", ""), "ends inside a group"),
     ],
@@ -111,6 +113,34 @@ def test_what_a_spec_has_no_key_for_is_said(tmp_path: Path) -> None:
     text = convert(path, tmp_path / "out").specs[0].read_text()
     assert "# Not carried over: Athena held the edge step at 0.9" in text
     assert "# Not carried over: Athena used group foil as the standard of the background." in text
+
+
+def test_a_group_of_chi_is_data_of_chi(tmp_path: Path) -> None:
+    path = project(
+        tmp_path, "'is_chi','0'", "'is_chi','1','fft_kmin','3','fft_kmax','12','bft_rmin','1','bft_rmax','3'"
+    )
+    text = path.read_text()
+    wave = [(0.05 * i, 0.1 * np.sin(0.2 * i)) for i in range(300)]
+    for name, at in (("x", 0), ("y", 1)):
+        start = text.index(f"@{name} = (")
+        end = text.index(");", start)
+        text = text[:start] + f"@{name} = (" + ",".join(f"'{w[at]}'" for w in wave) + text[end:]
+    path.write_text(text)
+    spec = convert(path, tmp_path / "out").specs[0]
+    tables = tomllib.loads(spec.read_text())
+    assert tables["data"][0]["kind"] == "chi"
+    assert "reduce" not in tables
+    chi = read_chi(spec.parent / tables["data"][0]["file"], element="Fe", edge="K")
+    assert np.interp(5.0, chi.k, chi.chi) == pytest.approx(0.1 * np.sin(20.0), abs=1e-6)
+    with pytest.raises(ReadError, match=r"it is chi\(k\), which new specs are not made of"):
+        convert(path, tmp_path / "again", crystal="Fe")
+
+
+def test_a_transform_beyond_the_data_ends_where_they_do(data_root: Path, tmp_path: Path) -> None:
+    """Athena clips a range that a longer scan left behind; `xasuite check` refuses it."""
+    spec = convert(f"{data_root / 'standards/Mn_oxides.prj'}::Mn2O3x", tmp_path, crystal="Mn2O3").specs[0]
+    assert "# Not carried over: the transform to k = 8.9; the data end at 8.65 1/A." in spec.read_text()
+    check_spec(xs.load_spec(spec))
 
 
 def test_group_and_crystal_that_do_not_fit(

@@ -22,7 +22,7 @@ from xasuite.workflow.resolve import Context
 @pytest.fixture
 def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """One row, truths by feff6l alone (self-consistent potentials take minutes) and a cluster of 4 A."""
-    monkeypatch.setattr(drawn, "PROGRAMS", (("feff6l", False),))
+    monkeypatch.setattr(drawn, "PROGRAMS", ("feff6l",))
     text = (fits_dir() / "ccro/s4b_co.toml").read_text(encoding="utf-8")
     target = tmp_path / "specs" / "row.toml"
     target.parent.mkdir()
@@ -99,6 +99,28 @@ def test_command_prints_every_quantity_by_both_errors(
     out = run(capsys, *command)  # from the journal
     assert "Within 1" in out
     assert "budget" in out
+
+
+def test_potentials_of_the_command_line(
+    spec: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The mean of two; blind, the truth's own feff6l is left out of it and feff8l, which the spec has, remains."""
+    command = ["closure", str(spec), "--ensemble", "--truths", "2", "--json"]
+    both = ["--potentials", "feff8l", "--potentials", "feff6l"]
+    found = {}
+    for name, words in (("own", []), ("both", both), ("blind", [*both, "--blind"])):
+        document = json.loads(run(capsys, *command, *words, "-o", str(tmp_path / name)))
+        found[name] = [{q: c[q] for q in ("bias", "width")} for c in document["coverage"]]
+    assert document["potentials"] == ["feff6l", "feff8l"]
+    assert document["blind"]
+    assert found["blind"] == found["own"]
+    assert found["both"] != found["own"]
+    with pytest.raises(SystemExit):
+        main([*command, "--potentials", "feff9"])
+    assert 'did you mean "feff8l"' in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([*command, *both, "-o", str(tmp_path / "own")])
+    assert "other potentials" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("program", ["larch", "ifeffit"])

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 # feffit's own tolerance of 1e-6 stops up to 5e-4 standard errors early
 TOLERANCE = 1e-12
-_RESTRAINT = "restraint__"
+RESTRAINT = "restraint__"
 _OPERATORS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**"}
 _FUNCTIONS = {
     "ln": "log", "min": "minimum", "max": "maximum", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2",
@@ -130,7 +130,7 @@ def fit(
         )
         setattr(group, p.name, given)
     for i, r in enumerate(restraints):
-        setattr(group, f"{_RESTRAINT}{i}", param(expr=python_text(r.that), name=f"{_RESTRAINT}{i}"))
+        setattr(group, f"{RESTRAINT}{i}", param(expr=python_text(r.that), name=f"{RESTRAINT}{i}"))
     with (
         tempfile.TemporaryDirectory(prefix="xasuite-fit-") as folder,
         silenced(),
@@ -170,7 +170,7 @@ def _restrained(dataset: Any, restraints: Sequence[Restraint]) -> Any:
             return np.asarray(found)
         weight = np.sqrt(len(found) / dataset.n_idp)
         off = [
-            weight * (params[f"{_RESTRAINT}{i}"].value - r.value) / r.within for i, r in enumerate(restraints)
+            weight * (params[f"{RESTRAINT}{i}"].value - r.value) / r.within for i, r in enumerate(restraints)
         ]
         return np.concatenate([found, off])
 
@@ -215,6 +215,21 @@ def _quarter_turn(text: str) -> str:
     return "\n".join([head + rule + first, *turned])
 
 
+def waves(p: PathModel) -> list[tuple[str, str, dict[str, Any]]]:
+    """A path as Larch's: for each of its paths a name, the text of its feff.dat and the values that Larch takes.
+
+    Larch has no dphase: exp(i dphase) is the path times its cosine and the path a quarter of a turn on times its sine.
+    """
+    given = {q: path_value(getattr(p, q)) for q in ("e0", "deltar", "sigma2", "third", "fourth", "ei")}
+    amplitude = f"({python_text(p.n)})*({python_text(p.s02)})"
+    if p.dphase.program == (("const", 0.0),):
+        return [("", p.feff.text, {"degen": 1.0, "s02": amplitude, **given})]
+    return [
+        (function, text, {"degen": 1.0, "s02": f"{amplitude}*{function}({python_text(p.dphase)})", **given})
+        for function, text in (("cos", p.feff.text), ("sin", _quarter_turn(p.feff.text)))
+    ]
+
+
 def _feffpath(file: Path, path: str, **values: Any) -> Any:
     """Larch's path of a file. Raises FitError where Larch's reader does not get through it."""
     from larch.xafs import feffpath
@@ -235,19 +250,10 @@ def _dataset(data: DataSet, ranges: FitRange, noise: Sequence[Any] | None, numbe
     k, chi, models = data
     paths = []
     for j, p in enumerate(models):
-        file = folder / f"d{number:03d}p{j:03d}.dat"
-        file.write_text(p.feff.text)
-        given = {q: path_value(getattr(p, q)) for q in ("e0", "deltar", "sigma2", "third", "fourth", "ei")}
-        amplitude = f"({python_text(p.n)})*({python_text(p.s02)})"
-        if p.dphase.program == (("const", 0.0),):
-            paths.append(_feffpath(file, p.label, label=f"{j:03d}", degen=1.0, s02=amplitude, **given))
-            continue
-        # Larch has no dphase: exp(i dphase) is the path times its cosine and the path a quarter of a turn on times its sine
-        turned = folder / f"d{number:03d}p{j:03d}t.dat"
-        turned.write_text(_quarter_turn(p.feff.text))
-        for made, function in ((file, "cos"), (turned, "sin")):
-            size = f"{amplitude}*{function}({python_text(p.dphase)})"
-            paths.append(_feffpath(made, p.label, label=f"{j:03d}{function}", degen=1.0, s02=size, **given))
+        for turn, text, values in waves(p):
+            file = folder / f"d{number:03d}p{j:03d}{turn}.dat"
+            file.write_text(text)
+            paths.append(_feffpath(file, p.label, label=f"{j:03d}{turn}", **values))
     transform = feffit_transform(
         kmin=ranges.k[0],
         kmax=ranges.k[1],

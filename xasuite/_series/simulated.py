@@ -10,8 +10,9 @@ import numpy as np
 from ..errors import SpecError, nearest
 from ..io.sources import Entry, Scans
 from ..records import Array, Series, Spectrum
+from ..specs.closure import SimulateRow
 from ..specs.load import LoadedSpec
-from ..specs.schema import Data, SimulateRow
+from ..specs.schema import Data
 from ..specs.series import SECONDS, SeriesSpec
 from ..workflow.resolve import Context, resolve_model
 from .plan import Plan

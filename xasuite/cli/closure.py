@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from .common import JSON, OUTPUT, present, spinner
+
+if TYPE_CHECKING:
+    from ..choices import Potentials
 
 
 def register(app: typer.Typer) -> None:
@@ -25,6 +29,13 @@ def closure(
     ),
     truths: int = typer.Option(32, min=2, help="Drawn truths at each of two noises, with --ensemble."),
     seed: int = typer.Option(1, min=0, help="Of the drawn truths, with --ensemble."),
+    potentials: list[str] = typer.Option(
+        [],
+        help="Fit with the mean over these: feff6l, feff8l, 'feff8l scf'; once for each, with --ensemble. Left out, the spec's.",
+    ),
+    blind: bool = typer.Option(
+        False, "--blind", help="Leave a truth's own potentials out of its fit's, with --ensemble."
+    ),
     output: Path = OUTPUT,
     json: bool = JSON,
     figures: bool = typer.Option(True, help="Make the figure of the choices."),
@@ -43,9 +54,18 @@ def closure(
         from ..workflow.ensemble import ensemble as fit_ensemble
         from ..workflow.ensemble import pooled
 
+        among = _potentials(potentials)
         with spinner(json) as progress:
             found = {
-                x.name: fit_ensemble(x, truths=truths, seed=seed, folder=output / x.name, progress=progress)
+                x.name: fit_ensemble(
+                    x,
+                    truths=truths,
+                    seed=seed,
+                    potentials=among,
+                    blind=blind,
+                    folder=output / x.name,
+                    progress=progress,
+                )
                 for x in loaded
             }
         present(json, pooled(found))
@@ -64,3 +84,14 @@ def closure(
         present(True, *done)
     else:
         present(False, *(t for d in done for t in (d, d.moved())), written=written)
+
+
+def _potentials(given: list[str]) -> tuple[Potentials, ...]:
+    """Those of the command line. Raises SpecError naming what there is."""
+    from ..choices import POTENTIALS
+    from ..errors import SpecError, nearest
+
+    for name in given:
+        if name not in POTENTIALS:
+            raise SpecError(f'--potentials "{name}" are none that FEFF makes here{nearest(name, POTENTIALS)}')
+    return tuple(p for p in POTENTIALS if p in given)

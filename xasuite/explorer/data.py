@@ -26,7 +26,7 @@ class DataPanel:
         self.session, self.plots, self.scans = session, plots, tuple(scans)
         self.rows = Select(title="data row of the spec", options=[], visible=False)
         self.rows.on_change("value", session.on(lambda new: session.show_row(int(new))))
-        self.files = Select(title="scan", options=[(str(p), p.name) for p in self.scans], value=str(self.scans[0]) if self.scans else "")  # fmt: skip
+        self.files = Select(title="scan", options=[(str(p), p.name) for p in self.scans], value=str(self.scans[0]) if self.scans else "", visible=bool(self.scans))  # fmt: skip
         self.files.on_change("value", session.on(self.take_file))
         self.page = 0
         self.thumbnails = Div(text=thumbnails(self.scans))
@@ -34,11 +34,12 @@ class DataPanel:
         self.earlier.on_click(lambda: self.turn(-1))
         self.further.on_click(lambda: self.turn(1))
         self.paging = row(self.earlier, self.further, visible=pages(self.scans) > 1)
-        self.shown = CheckboxGroup(labels=[p.name for p in self.scans], active=[])
+        several = len(self.scans) > 1
+        self.shown = CheckboxGroup(labels=[p.name for p in self.scans], active=[], visible=several)
         self.shown.on_change("active", session.on(self._overlay))
         self.mu = TextInput(title='mu, as "ln(i0/it)"; empty for the file\'s own', value="")
         self.mu.on_change("value", session.on(lambda new: session.change_data("mu", new.strip() or None)))
-        self.merge = Button(label="Align and merge the ticked scans")
+        self.merge = Button(label="Align and merge the ticked scans", visible=several)
         self.merge.on_click(self.take_merged)
         self.deglitch = Toggle(
             label="Replace points (deglitch): click one of mu(E)", active=False, name="deglitch"

@@ -15,6 +15,9 @@ from .analysis import View, transform
 LINES, POST, *PATHS = COLORS  # those of the papers' figures
 
 
+KWEIGHTED = ("χ(k)", "k χ(k)", "k² χ(k)", "k³ χ(k)", "k⁴ χ(k)")
+
+
 class Plots:
     """Figures with their sources and the boxes that a user drags."""
 
@@ -54,6 +57,10 @@ class Plots:
             f.name = f"plot-{name}"
             for legend in f.legend:
                 small(legend)
+        # inside, it would lie over the end of the k range, which is dragged; the axis says what the title would
+        self.k.title.visible = False
+        self.k.legend[0].orientation, self.k.legend[0].margin = "horizontal", 0
+        self.k.add_layout(self.k.legend[0], "above")
 
     @property
     def all(self) -> tuple[Any, ...]:
@@ -122,7 +129,7 @@ class Plots:
         top = float(np.abs(data[inside]).max()) if inside.any() else 1.0
         window = np.interp(chi.k, t.k, t.window) * top
         self._put("k", {"x": chi.k, "data": data, "fit": fit, "residual": data - fit, "window": window})
-        self.k.yaxis.axis_label = f"k{weight:g} \u03c7(k)"
+        self.k.yaxis.axis_label = KWEIGHTED[int(weight)]
         self.k_range.left, self.k_range.right = view.loaded.spec.fit.k
 
     def _r(self, view: View) -> None:

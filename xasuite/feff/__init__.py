@@ -23,6 +23,7 @@ _PUBLIC = {
     "find_paths": "search",
     "select": "search",
     "shells": "search",
+    "single_path": "single",
 }
 
 __all__ = list(_PUBLIC)

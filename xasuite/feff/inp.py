@@ -23,7 +23,7 @@ _TOO_CLOSE = {True: 0.5, False: 0.9}
 _MOST_ATOMS = {"feff6l": 500, "feff8l": 1000}
 _MOST_POTENTIALS = 7
 _MAX_LEGS = 4
-_SCF_RADIUS = 5.0
+_SCF_RADIUS = 4.0
 # Elements that sit between metal sites: an absorber that the crystal lacks is not put on theirs unasked.
 _LIGANDS = frozenset(["H", "C", "N", "O", "F", "Si", "P", "S", "Cl", "As", "Se", "Br", "Te", "I"])
 

@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from ..errors import CrystalError, FeffError
+from ..records import Array
 from .crystal import Crystal, Lattice, load_crystal
 from .inp import feff_inp, make_cluster, rim
 from .paths import FeffPath, parse_feff_dat
@@ -15,6 +18,8 @@ from .run import TIMEOUT, FeffRun, run_feff
 
 # Distances of one element whose gaps are below this (A) are one shell; see docs/decisions/shells.md.
 SHELL_GAP = 0.1
+# A; FEFF's own rounding of positions is 1e-4 or less
+_ALIKE = 0.02
 _SCF_TIMEOUT = 1200.0
 
 
@@ -250,6 +255,29 @@ def select(
         listed = ", ".join(f"{s.number}: {s.reff:.3f} A" for s in found)
         raise CrystalError(f"{origin}: no shell {shell} of {scatterer}; there are {listed}")
     return found[shell - 1].path
+
+
+def counterpart(path: FeffPath, paths: Sequence[FeffPath]) -> FeffPath | None:
+    """The path of another run of FEFF through the same atoms; None where that run left it out as too weak.
+
+    Each run numbers paths, and picks one of those that symmetry makes alike, in its own way: a path is known by its elements and
+    by all distances between its atoms, either way round: the nearest one within 0.02 A.
+    """
+    symbols, apart = _ways(path)[0]
+    near = [p for p in paths if p.nleg == path.nleg and abs(p.reff - path.reff) < _ALIKE]
+    off = [(float(np.abs(a - apart).max()), p) for p in near for s, a in _ways(p) if s == symbols]
+    least, found = min(off, key=lambda pair: pair[0], default=(_ALIKE, None))
+    return found if least < _ALIKE else None
+
+
+def _ways(path: FeffPath) -> list[tuple[tuple[str, ...], Array]]:
+    """Elements (nleg,) and distances in A (nleg, nleg) of a path's atoms from the absorber on, both ways round."""
+    legs = [path.legs, (path.legs[0], *path.legs[:0:-1])]
+    where = [np.array([leg.xyz for leg in way]) for way in legs]
+    return [
+        (tuple(leg.symbol.strip() for leg in way), np.linalg.norm(xyz[:, None] - xyz, axis=2))
+        for way, xyz in zip(legs, where, strict=True)
+    ]
 
 
 def _along(paths: Sequence[FeffPath], legs: list[str], number: int, origin: str) -> FeffPath:

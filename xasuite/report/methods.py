@@ -59,6 +59,13 @@ def _paths(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [*spec.get("path", []), *spec.get("shells", [])]
 
 
+def _potentials(document: Mapping[str, Any]) -> list[str]:
+    """Over which the values are means."""
+    errors = tomllib.loads(document["spec_text"] or "").get("errors", {})
+    named = errors.get("potentials", []) if isinstance(errors, dict) else []
+    return [named] if isinstance(named, str) else named
+
+
 def _programs(document: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(p.get("program", "feff8l") for p in _paths(document)))
 
@@ -158,6 +165,8 @@ def _errors(document: Mapping[str, Any]) -> str:
     text = ""
     if named:
         text = f"Errors are standard errors that add in quadrature: {'; '.join(named)}."
+        if potentials := _potentials(document):
+            text = f"Values are means over the potentials of {' and '.join(potentials)}, of foil and sample alike. {text}"
     elif params:
         text = "Errors are standard errors of the fit, scaled by the square root of reduced chi-square."
     return text + (

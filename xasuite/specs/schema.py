@@ -8,10 +8,22 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from ..choices import Align, Background, BackgroundKWeight, Edge, KWeight, Method, PathValue, Program, Window
+from ..choices import (
+    Align,
+    Background,
+    BackgroundKWeight,
+    Edge,
+    KWeight,
+    Method,
+    PathValue,
+    Potentials,
+    Program,
+    Window,
+)  # fmt: skip
 from ..constants import independent_points
 from ..expressions import parse
 from .base import Listed, NotNegative, Pair, Positive, SpecTable, Table, Text, Texts, Value, merged
+from .closure import Simulate, SimulateRow
 from .meaning import names_mistakes
 from .mistakes import Mistake, validation_mistakes
 
@@ -22,17 +34,6 @@ BACKGROUND = {
     "rbkg": "rbkg", "kweight": "bkg_kweight", "k": "bkg_k", "dk": "bkg_dk", "window": "bkg_window", "clamp": "clamp",
     "algorithm": "background",
 }  # fmt: skip
-
-
-class SimulateRow(Table):
-    """A closure spectrum: made from a published row (see [simulate]) and fitted blind."""
-
-    row: str
-    noise: NotNegative = 3e-4  # epsilon_k, white in mu
-    seed: int = 0
-    counts: Positive | None = None  # Poisson from counts in place of white noise
-    # a truth moved away from the published row, path by path, to see that the scoring notices
-    change: dict[str, dict[Literal["n", "r", "sigma2"], float]] = Field(default_factory=dict)
 
 
 class DeadTime(Table):
@@ -217,6 +218,8 @@ class Errors(Table):
     energy_scale: float | None = Field(
         None, ge=0, lt=0.1
     )  # relative error of E - E0; left out, that of beamlines
+    # the estimate is the mean over these; left out, the paths' own
+    potentials: Annotated[tuple[Potentials, ...], Listed] = ()
 
 
 class Param(Table):
@@ -301,11 +304,22 @@ class Path(Structure):
     legs: tuple[str, ...] = ()
     shell: int | None = Field(None, ge=1)
     path: int | None = Field(None, ge=1)
+    distance: Positive | None = None  # A: single scattering by one atom there, whatever the structure has
+
+    @property
+    def made_up(self) -> bool:
+        """Whether no structure is named: a file of FEFF, or rock salt of absorber and scatterer."""
+        return self.crystal is None and self.cluster is None and self.amcsd is None
 
     @model_validator(mode="after")
     def _one_structure(self) -> Path:
-        self.one_of("crystal", "cluster", "amcsd", "feff")
-        if self.feff is None:
+        self.one_of("crystal", "cluster", "amcsd", "feff", least=int(self.distance is None))
+        if self.distance is not None:
+            if self.scatterer is None or self.feff or self.legs or self.shell or self.path:
+                raise ValueError(
+                    'distance goes with scatterer = "..." and, where it is known, a crystal; take the others out'
+                )
+        elif self.feff is None:
             named = [k for k in ("scatterer", "legs", "path") if getattr(self, k) not in (None, ())]
             if len(named) != 1:
                 raise ValueError(
@@ -355,43 +369,6 @@ class Restraint(Table):
         if not parse(self.that).names:
             raise ValueError(f'that = "{self.that}" names no parameter and no value of a path')
         return self
-
-
-class TruthShell(Table):
-    """A published shell of a closure spectrum: which path of which structure carries its N, R, sigma2."""
-
-    path: str  # the published row's path
-    crystal: str
-    absorber: str | None = None
-    site: int | None = None
-    scatterer: str
-    number: int = Field(1, ge=1)  # which of the structure's distances of that element comes first
-    distances: int = Field(1, ge=1)  # how many of them share the N atoms, in proportion to the structure's
-
-
-class TruthRest(Table):
-    """Everything else of the cluster: the paths of a structure that no published shell stands for."""
-
-    crystal: str
-    absorber: str | None = None
-    site: int | None = None
-    beyond: NotNegative = 0.0  # A: paths of reff above this
-    scale: NotNegative = 1.0  # share of the sample that has this structure
-
-
-class Simulate(Table):
-    """How the closure spectra of a spec are made; the fit never reads it."""
-
-    program: Program = "feff6l"
-    scf: bool = False
-    radius: float = Field(6.0, gt=2, le=8)
-    temperature: Positive = 300.0
-    s02: float | None = None
-    e0_shift: float = 0.0
-    kmax: float = Field(14.0, gt=5, le=20)
-    edge_step: Positive = 1.0
-    shell: tuple[TruthShell, ...]
-    rest: TruthRest | None = None
 
 
 class Variant(Table):

@@ -12,9 +12,10 @@ from .. import files
 from ..choices import PATH_VALUES
 from ..errors import ExpressionError, ReadError, SpecError
 from ..exafs.tokens import bound
-from ..expressions import FUNCTIONS, parse
+from ..expressions import FUNCTIONS, PATH_TOKENS, parse
 from ..feff.paths import FeffPath, parse_feff_dat
 from ..feff.run import run_feff
+from ..feff.single import Listed, paths_dat
 from ..io.projects import Project, ProjectData, ProjectFit, ProjectParameter, ProjectPath, read_project
 from ..specs.meaning import names_mistakes
 from ..specs.toml import parse_toml
@@ -130,7 +131,7 @@ def _spec(source: Project, fit: ProjectFit, target: Path, stem: str) -> tuple[st
     labels = _labels(fit.paths)
     feff = _feff(source, fit, target / "feff", labels)
     logged = _logged(fit, names)
-    used_here = frozenset().union(*(parse(v).names for values in paths for v in values.values()))
+    used_here = _named(paths)
     unlogged = sorted(used_here - logged.keys() - _variables(fit))
     fitted = fit.rfactor is not None and not unlogged
     if fit.rfactor is not None and unlogged:
@@ -204,15 +205,13 @@ def _with_absorber(fit: ProjectFit) -> ProjectFit:
 # ------------------------------------------------------------------------------------------------ expressions
 
 
-def _plain(text: str, names: Mapping[str, str], reff: float | None) -> str:
-    """An Ifeffit or Larch expression in a spec's words: ** for ^, names in one letter case, reff as its number."""
+def _plain(text: str, names: Mapping[str, str]) -> str:
+    """An Ifeffit or Larch expression in a spec's words: ** for ^, names in one letter case."""
 
     def word(found: re.Match[str]) -> str:
-        name = found[0].lower()
-        if name == "reff" and reff is not None:
-            return f"{reff:.6g}"
-        name = _ELSEWHERE.get(name, name)
-        return names.get(name, name if name in FUNCTIONS or name == "pi" else found[0])
+        name = _ELSEWHERE.get(found[0].lower(), found[0].lower())
+        ours = name in FUNCTIONS or name in PATH_TOKENS or name == "pi"
+        return names.get(name, name if ours else found[0])
 
     inside = _PENALTY.sub(r"(max((\2) - (\1), 0) + max((\1) - (\3), 0))", text.replace("^", "**"))
     out = re.sub(r"(?<![\w.])([A-Za-z_]\w*)\b", word, inside)
@@ -244,12 +243,11 @@ def _values(
     p: ProjectPath, fit: ProjectFit, names: Mapping[str, str], inlined: Mapping[str, str]
 ) -> dict[str, str]:
     """The values of a path as a spec writes them. Raises SpecError for what it cannot express."""
-    reff = p.reff or (parse_feff_dat(p.feff).reff if p.feff else None)
     out = {}
+    known = {*names.values(), *_variables(fit), *PATH_TOKENS}
     for key, text in p.values.items():
-        value = _plain(_inline(text, inlined), names, reff)
-        expression = parse(value)
-        unknown = sorted(n for n in expression.names if n not in names.values() and n not in _variables(fit))
+        value = _plain(_inline(text, inlined), names)
+        unknown = sorted(parse(value).names - known)
         if unknown:
             raise SpecError(
                 f"path {p.label}: {key} = {text} uses {unknown[0]}, which is no parameter of the fit"
@@ -268,7 +266,7 @@ def _values(
 def _restraints(fit: ProjectFit, names: Mapping[str, str]) -> list[str]:
     """What Ifeffit adds, squared, to chi-square: expressions that are drawn to 0, already over their standard deviation."""
     return [
-        _plain(p.expression, names, None)
+        _plain(p.expression, names)
         for p in fit.parameters
         if p.kind == "restrain" and _number(p.expression) is None
     ]
@@ -290,11 +288,16 @@ def _used(
                 return wanted
             wanted = more
 
-    live = needed(frozenset().union(*(parse(v).names for values in paths for v in values.values())), False)
+    live = needed(_named(paths), False)
     every = needed(live, True)
     every -= _variables(fit)
     used = [p for p in fit.parameters if p.name in every and p.name.lower() not in inlined]
     return used, set(every - live)
+
+
+def _named(paths: list[dict[str, str]]) -> frozenset[str]:
+    """The names in the values of paths, a path's own tokens apart."""
+    return frozenset().union(*(parse(v).names for values in paths for v in values.values())) - PATH_TOKENS
 
 
 def _variables(fit: ProjectFit) -> frozenset[str]:
@@ -311,7 +314,7 @@ def _names_of(
     """
     if _number(p.expression) is not None or p.kind not in ("def", *(_VARIED if guesses else ())):
         return frozenset()
-    found = parse(_plain(p.expression, names, None)).names
+    found = parse(_plain(p.expression, names)).names
     if unknown := sorted(found - set(names.values()) - _variables(fit)):
         raise SpecError(
             f"{p.kind} {p.name} = {p.expression} uses {unknown[0]}, which is no parameter of the fit"
@@ -323,7 +326,7 @@ def _start(
     fit: ProjectFit, p: ProjectParameter, names: Mapping[str, str], above: tuple[str, ...] = ()
 ) -> float:
     """The value of a parameter before the fit. Raises SpecError where it has none."""
-    expression = parse(_plain(p.expression, names, None))
+    expression = parse(_plain(p.expression, names))
     unknown = sorted(n for n in expression.names if n not in names.values())
     if unknown or p.name in above:
         why = f"uses {unknown[0]}, which is no parameter of the fit" if unknown else "depends on itself"
@@ -348,7 +351,7 @@ def _param(fit: ProjectFit, p: ProjectParameter, names: Mapping[str, str], held:
     value = _number(p.expression)
     if (p.kind == "set" or (held and p.kind in _VARIED)) and value is None:
         value = _start(fit, p, names)
-    text = repr(value) if value is not None else _quoted(_plain(p.expression, names, None))
+    text = repr(value) if value is not None else _quoted(_plain(p.expression, names))
     if p.kind in _VARIED and not held:
         bounds = "".join(f", {k} = {b:g}" for k, b in (("min", p.min), ("max", p.max)) if b is not None)
         each = ", each = true" if p.kind == "lguess" and len(fit.data) > 1 else ""
@@ -380,7 +383,12 @@ def _feff(source: Project, fit: ProjectFit, folder: Path, labels: list[str]) -> 
         # FEFF takes the paths as the project has them and searches for none
         control = re.sub(r"^(\s*CONTROL\s+).*$", r"\g<1>1 0 1 1", source.feff_inputs[key], flags=re.M | re.I)
         run = run_feff(
-            {"feff.inp": control, "paths.dat": _paths_dat([p for _, p in mine])}, program="feff6l", label=key
+            {
+                "feff.inp": control,
+                "paths.dat": paths_dat([Listed(p.atoms, p.reff, p.degen, p.nleg) for _, p in mine]),
+            },
+            program="feff6l",
+            label=key,
         )
         for i, (label, p) in enumerate(mine, 1):
             made = run.files.get(f"feff{i:04d}.dat")
@@ -393,17 +401,6 @@ def _feff(source: Project, fit: ProjectFit, folder: Path, labels: list[str]) -> 
         files.write_text(folder / name, texts[label])
         out.append(f"feff/{name}")
     return out
-
-
-def _paths_dat(paths: list[ProjectPath]) -> str:
-    """FEFF's list of paths; the absorber comes last in each."""
-    lines = [" paths of a project", " " + "-" * 71]
-    for i, p in enumerate(paths, 1):
-        lines.append(f"{i:6d}{p.nleg:5d}{p.degen:8.3f}  index, nleg, degeneracy, r={p.reff:8.4f}")
-        lines.append("      x           y           z     ipot  label      rleg      beta        eta")
-        for x, y, z, potential, tag in (*p.atoms, (0.0, 0.0, 0.0, 0, "abs")):
-            lines.append(f"{x:12.6f}{y:12.6f}{z:12.6f}{potential:4d} '{tag[:6]:6s}'" + "    0.0000" * 3)
-    return "\n".join(lines) + "\n"
 
 
 # ------------------------------------------------------------------------------------------- logged results

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import files
-from ..errors import XasuiteError
+from ..errors import ReadError, XasuiteError
 from ..io import write
 from ..io.projects import Project, ProjectData
 from ..io.table import unique
@@ -62,7 +62,8 @@ def convert_groups(source: Project, target: Path, crystal: str | None) -> tuple[
         taken.append(unique(slug(group.label), taken))
         file = write_data(group, target / "data", taken[-1])
         try:
-            data = {"label": group.label, "file": file, "source": origin(source)}
+            kind = {} if group.chi is None else {"kind": "chi"}
+            data = {"label": group.label, "file": file, **kind, "source": origin(source)}
             tables, said = _tables(group, target, data, crystal)
         except XasuiteError as exc:
             refused[group.label] = str(exc)
@@ -89,9 +90,13 @@ def _tables(
             "title": group.label,
             "data": [data],
             "sample": {"element": group.element, "edge": group.edge},
-            "reduce": dict(group.reduce),
+            **({"reduce": dict(group.reduce)} if group.reduce else {}),
             "fit": fit,
         }, []
+    if group.chi is not None:
+        raise ReadError(
+            "it is chi(k), which new specs are not made of; convert it without --crystal and write its paths"
+        )
     from .new import make_spec
 
     span = fit.pop("r", None)

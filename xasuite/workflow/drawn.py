@@ -14,16 +14,18 @@ from typing import Any
 
 import numpy as np
 
+from ..choices import Potentials
 from ..errors import SpecError
 from ..records import Spectrum
 from ..simulate.truth import TruthPath
 from ..specs.load import LoadedSpec
+from .paths import program_of
 from .resolve import ancestor
 from .simulated import named_truth, stated_values
 
 FOIL_NOISE = 3e-4
-# FEFF's programs, and whether the potentials are self-consistent: whose potentials the truths have, in turn
-PROGRAMS = (("feff6l", False), ("feff8l", True))
+# whose potentials the truths have, in turn
+PROGRAMS: tuple[Potentials, ...] = ("feff6l", "feff8l scf")
 # how far the truths are drawn about the published row, and each farther path about the crystal
 N_SPREAD, R_SPREAD, SIGMA2_FACTORS, E0_SPREAD = 0.15, 0.02, (0.8, 1.25), 3.0
 FOIL_R_SPREAD = 0.005
@@ -38,6 +40,7 @@ class Drawn:
 
     number: int
     noise: float
+    potentials: Potentials
     rows: Mapping[int, tuple[Spectrum, Truth]]
     foils: Mapping[str, tuple[LoadedSpec, Spectrum, str]]
 
@@ -84,11 +87,11 @@ class Source:
             name: (foil, _simulated(foil, 0, program, white, rng, FOIL_NOISE, FOIL_R_SPREAD, 0.0)[0], param)
             for name, (foil, param) in self.foils.items()
         }
-        return Drawn(number, noise, rows, foils)
+        return Drawn(number, noise, program, rows, foils)
 
 
 def _simulated(
-    loaded: LoadedSpec, index: int, program: tuple[str, bool], white: bool, rng: np.random.Generator, noise: float,
+    loaded: LoadedSpec, index: int, potentials: Potentials, white: bool, rng: np.random.Generator, noise: float,
     r_spread: float, n_spread: float,
 ) -> tuple[Spectrum, Truth]:  # fmt: skip
     """One row with a drawn truth. Paths of one published shell move together; in a foil (n_spread 0) all shells do."""
@@ -99,9 +102,7 @@ def _simulated(
     assert how is not None
     other = replace(
         loaded,
-        spec=loaded.spec.model_copy(
-            update={"simulate": how.model_copy(update={"program": program[0], "scf": program[1]})}
-        ),
+        spec=loaded.spec.model_copy(update={"simulate": how.model_copy(update=program_of(potentials))}),
     )
     e0 = rng.uniform(-E0_SPREAD, E0_SPREAD)
     low, high = (math.log(x) for x in SIGMA2_FACTORS)

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from .. import files
+from ..choices import Potentials
 from ..errors import SpecError
 from ..exafs.budget import Budget, Foil, Spectra, budgets, draws, foil_under, released
 from ..exafs.engine import fit_stack
@@ -36,7 +37,6 @@ from .resolve import Context, reduce_row, reduction_of, resolve_model
 NOISES = (3e-4, 2e-3)
 # the interval that holds 68.27 %: 2 / (1 - 0.6827), the price of an error outside it per unit of distance
 _PENALTY = 2 / 0.3173
-_EXACT = Errors(energy_scale=0.0)  # the energies of a simulation
 # whose errors: the budget's, and the misfit-scaled ones of the stated fit
 SCHEMES = ("budget", "fit")
 JOURNAL = "ensemble.jsonl"
@@ -87,6 +87,8 @@ class Ensemble(Presented):
 
     cells: tuple[Cell, ...]
     seed: int
+    potentials: tuple[str, ...] = ()
+    blind: bool = False
 
     def coverage(self) -> list[Coverage]:
         """Pooled over rows and paths, by noise, quantity and scheme."""
@@ -108,7 +110,8 @@ class Ensemble(Presented):
             rows.append((c.noise, of.head, c.scheme, c.one, c.two, *scaled, c.least, c.least_of, c.count))
         lost = sum(c.lost for c in self.coverage())
         notes = [
-            f"truths drawn with seed {self.seed}, potentials of {' and '.join(n + (' SCF' if s else '') for n, s in PROGRAMS)}",
+            f"truths drawn with seed {self.seed}, potentials of {' and '.join(PROGRAMS)}",
+            self._fitted,
             "errors: budget, and fit: those of the stated fit alone, scaled by its misfit",
         ]
         if lost:
@@ -117,11 +120,21 @@ class Ensemble(Presented):
             "Printed errors against drawn truths", columns, rows, notes=tuple(notes), label="closure"
         )
 
+    @property
+    def _fitted(self) -> str:
+        """With which potentials."""
+        if not self.potentials:
+            return "fitted with the spec's own potentials"
+        without = "; each truth's own are left out of its fit" if self.blind else ""
+        return f"fitted with the mean of {' and '.join(self.potentials)}{without}"
+
     def to_dict(self) -> dict[str, Any]:
-        """Every number of the table, and the seed (docs/guide/json.md)."""
+        """Every number of the table, and how it was made (docs/guide/json.md)."""
         return {
             "label": "closure",
             "seed": self.seed,
+            "potentials": list(self.potentials),
+            "blind": self.blind,
             "coverage": [plain(asdict(c)) for c in self.coverage()],
         }
 
@@ -131,7 +144,7 @@ def pooled(found: Mapping[str, Ensemble]) -> Ensemble:
     if len(found) == 1:
         return next(iter(found.values()))
     cells = tuple(replace(c, row=f"{name} {c.row}") for name, e in found.items() for c in e.cells)
-    return Ensemble(cells, next(iter(found.values())).seed)
+    return replace(next(iter(found.values())), cells=cells)
 
 
 def ensemble(
@@ -141,6 +154,8 @@ def ensemble(
     truths: int = 32,
     seed: int = 1,
     noises: Sequence[float] = NOISES,
+    potentials: Sequence[Potentials] = (),
+    blind: bool = False,
     folder: Path | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Ensemble:
@@ -155,6 +170,10 @@ def ensemble(
     seed : int
     noises : sequence of float
         epsilon_k of the rows.
+    potentials : sequence of str
+        Of [errors] potentials, in the spec's place.
+    blind : bool
+        Leave a truth's own potentials out of its fit's.
     folder : Path, optional
         Where each finished table is kept (ensemble.jsonl), so that the same call continues where it stopped.
     progress : callable, optional
@@ -182,7 +201,10 @@ def ensemble(
         )
     source = Source.of(loaded)
     models = Models.of(source, context or Context())
-    journal = _Journal.of(loaded, seed, folder)
+    errors = loaded.spec.errors
+    stated = errors.potentials if isinstance(errors, Errors) else ()
+    among = tuple(potentials) or stated
+    journal = _Journal.of(loaded, seed, (*among, *(["blind"] if blind else [])), folder)
     wanted = [(noise, number) for noise in noises for number in range(truths)]
     say = progress or (lambda word: None)
     start, made = time.monotonic(), 0
@@ -195,9 +217,11 @@ def ensemble(
             else ""
         )
         say(f"{loaded.name}: table {done + 1} of {len(wanted)}, epsilon_k {noise:g}{left}")
-        journal.add(noise, number, tuple(fitted(source.table(number, noise, seed), loaded, models)))
+        drawn = source.table(number, noise, seed)
+        used = tuple(p for p in among if not (blind and p == drawn.potentials))
+        journal.add(noise, number, tuple(fitted(drawn, loaded, models, used)))
         made += 1
-    return Ensemble(tuple(c for at in wanted for c in journal.tables[at]), seed)
+    return Ensemble(tuple(c for at in wanted for c in journal.tables[at]), seed, among, blind)
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,16 +233,17 @@ class _Journal:
     tables: dict[tuple[float, int], tuple[Cell, ...]]
 
     @classmethod
-    def of(cls, loaded: LoadedSpec, seed: int, folder: Path | None) -> _Journal:
-        """What is finished. Raises SpecError when the file is of another spec or seed."""
-        head = json.dumps({"spec": hashlib.sha256(loaded.text.encode()).hexdigest(), "seed": seed})
+    def of(cls, loaded: LoadedSpec, seed: int, potentials: Sequence[str], folder: Path | None) -> _Journal:
+        """What is finished. Raises SpecError when the file is of another spec, seed or potentials."""
+        made = {"spec": hashlib.sha256(loaded.text.encode()).hexdigest(), "seed": seed}
+        head = json.dumps(made | ({"potentials": list(potentials)} if potentials else {}))
         file = None if folder is None else folder / JOURNAL
         tables: dict[tuple[float, int], tuple[Cell, ...]] = {}
         if file is not None and file.is_file():
             first, *lines = file.read_text(encoding="utf-8").splitlines()
             if first != head:
                 raise SpecError(
-                    f"{file} holds an ensemble of another seed, or of {loaded.path.name} as it was; remove it, or take another --output"
+                    f"{file} holds an ensemble of another seed or other potentials, or of {loaded.path.name} as it was; remove it, or take another --output"
                 )
             for line in lines:
                 cells = tuple(Cell(*values) for values in json.loads(line))
@@ -246,17 +271,23 @@ class Models:
         return cls(resolve_model(source.loaded, context), foils)
 
 
-def fitted(drawn: Drawn, loaded: LoadedSpec, models: Models) -> Iterator[Cell]:
-    """Every value of a table by both schemes, as `xasuite fit` prints them."""
+def fitted(
+    drawn: Drawn, loaded: LoadedSpec, models: Models, potentials: Sequence[Potentials] = ()
+) -> Iterator[Cell]:
+    """Every value of a table by both schemes, as `xasuite fit` prints them with these potentials."""
+    # the energies of a simulation are exact
+    how = Errors(energy_scale=0.0, potentials=tuple(potentials))
     groups: dict[tuple[str, ...], list[int]] = {}
     for i in drawn.rows:
         paths = models.rows.of(loaded.spec.data[i].label).paths
         groups.setdefault((*loaded.spec.absorber(i), *(p.label for p in paths)), []).append(i)
     for at in groups.values():
-        yield from _group(drawn, loaded, models, at)
+        yield from _group(drawn, loaded, models, how, at)
 
 
-def _group(drawn: Drawn, loaded: LoadedSpec, models: Models, at: Sequence[int]) -> Iterator[Cell]:
+def _group(
+    drawn: Drawn, loaded: LoadedSpec, models: Models, how: Errors, at: Sequence[int]
+) -> Iterator[Cell]:
     """Rows of one element and the same paths, which share an energy grid."""
     plain_model = models.rows.of(loaded.spec.data[at[0]].label)
     model = released(plain_model)
@@ -268,10 +299,10 @@ def _group(drawn: Drawn, loaded: LoadedSpec, models: Models, at: Sequence[int]) 
         foil_norm, foil_chi = reduce_row(_stack([spectrum]), reduction_of(foil), foil.spec.data[0])
         first = foil_norm if first is None else first
         sets = DataSets.one(models.foils[name])
-        sources[name] = spectra_of(foil, sets, sets.model, [foil_norm], _EXACT)
+        sources[name] = spectra_of(foil, sets, sets.model, [foil_norm], how)
         own = fit_stack(models.foils[name], foil_chi)
         plain_model = _with_held(plain_model, name, float(own.values[param][0]), float(own.stderr[param][0]))
-    made = spectra_of(loaded, DataSets.one(plain_model), model, [norm], _EXACT, first)
+    made = spectra_of(loaded, DataSets.one(plain_model), model, [norm], how, first)
     plan = draws(model.range, len(model.varied), min([made.kmax, *(s.kmax for s in sources.values())]))
     held = {name: foil_under(s, plan, drawn.foils[name][2]) for name, s in sources.items()}
     for p in model.params:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,15 @@ from typing import Any
 import numpy as np
 
 from .. import files
-from .._larch.script import ScriptFit, call, script
+from .._larch.fitting import waves
+from .._larch.script import ScriptFit, ScriptSet, call, script
 from ..errors import SpecError, WriteError
-from ..exafs.fit import Problem, make_problem
+from ..exafs.fit import Problem, make_problem, on_grid
 from ..exafs.model import FitRange
 from ..io import write
 from ..records import Step
-from ..specs.load import LoadedSpec, load_spec, slug
-from ..specs.schema import Reduce, Spec
+from ..specs.load import load_spec, slug
+from ..specs.schema import Reduce
 from .fits import Row
 from .resolve import Context, Resolved, reduction_of, resolve_spec
 
@@ -73,7 +75,6 @@ def export(
 
 def _larch(resolved: Resolved, settings: Reduce, target: Path) -> list[Path]:
     spec, loaded = resolved.loaded.spec, resolved.loaded
-    _refuse(spec, loaded)
     folder = target.parent / f"{target.stem}_files"
     if spec.fit.together:
         groups = [(spec.title, list(resolved.rows), resolved.model)]
@@ -83,29 +84,9 @@ def _larch(resolved: Resolved, settings: Reduce, target: Path) -> list[Path]:
     fits = []
     for name, rows, model in groups:
         problem = make_problem(model, [r.chi for r in rows], spec.fit.epsilon_k)
-        fits.append(
-            _script_fit(name, rows, problem, settings, spec.fit.epsilon_k, model.range, folder, written)
-        )
+        fits.append(_script_fit(name, rows, problem, settings, model.range, folder, written))
     head = {"title": spec.title, "source": loaded.path.name, "name": target.name}
     return [files.write_text(target, script(head, fits)), *written]
-
-
-def _refuse(spec: Spec, loaded: LoadedSpec) -> None:
-    """Raises SpecError for what Larch's feffit has no word for."""
-    at = loaded.path.name
-    if spec.restraint:
-        raise SpecError(
-            f"{at}: feffit of Larch has no restraints; take [[restraint]] out, or hold the parameter"
-        )
-    for p in spec.path:
-        if p.dphase != 0.0:
-            raise SpecError(f'{at}: path "{p.label}": Larch has no dphase; leave it out to export')
-    if spec.fit.background:
-        raise SpecError(f"{at}: a background refined with the fit is not written; leave it out to export")
-    if any(d.chi_err for d in spec.data):
-        raise SpecError(
-            f"{at}: Larch takes one noise for all k; leave chi_err out and give [fit] epsilon_k to export"
-        )
 
 
 def _script_fit(
@@ -113,28 +94,38 @@ def _script_fit(
     rows: list[Row],
     problem: Problem,
     settings: Reduce,
-    epsilon_k: float | None,
     ranges: FitRange,
     folder: Path,
     written: list[Path],
 ) -> ScriptFit:
-    data, paths = [], []
-    for row, (_, _, models) in zip(rows, problem.per_set, strict=True):
+    sets = []
+    for row, noise, (_, _, models) in zip(rows, problem.larch_noise, problem.per_set, strict=True):
         stem = slug(row.label)
-        data.append(_chi_of(row, settings, folder, stem, written))
-        mine = []
+        data = _chi_of(row, settings, folder, stem, written)
+        paths = []
         for number, p in enumerate(models, 1):
-            file = files.write_text(folder / f"{stem}_{number:02d}.dat", p.feff.text)
-            written.append(file)
-            mine.append((p, f"{folder.name}/{file.name}"))
-        paths.append(mine)
-    return ScriptFit(name, problem.model.params, data, paths, ranges, epsilon_k)
+            for turn, text, values in waves(p):
+                file = files.write_text(folder / f"{stem}_{number:02d}{turn}.dat", text)
+                written.append(file)
+                label = f"{number} {p.label} {turn}".strip()
+                paths.append((label, f"{folder.name}/{file.name}", values))
+        sets.append(ScriptSet(data, paths, _noise_of(noise, folder, stem, written)))
+    return ScriptFit(name, problem.model.params, sets, ranges, problem.program.restraints)
+
+
+def _noise_of(noise: Sequence[Any] | None, folder: Path, stem: str, written: list[Path]) -> str:
+    """The known noise of each k weight as the script has it: numbers, or a file with that of each k; "" where it is estimated."""
+    if noise is None or all(np.ndim(e) == 0 for e in noise):
+        return "" if noise is None else repr([float(e) for e in noise])
+    text = "".join(f"{e!r}\n" for e in np.asarray(noise[0], float).tolist())
+    written.append(files.write_text(folder / f"{stem}.noise", text))
+    return f"[np.loadtxt(HERE / {f'{folder.name}/{stem}.noise'!r})] * {len(noise)}"
 
 
 def _chi_of(row: Row, settings: Reduce, folder: Path, stem: str, written: list[Path]) -> str:
     """How the script gets a row's chi(k): by autobk of mu(E), or from a file where it was made otherwise."""
     by_larch = row.norm is not None and settings.background == "autobk" and settings.overabsorption is None
-    arrays = (row.spectrum.energy, row.spectrum.mu) if by_larch else (row.chi.k, row.chi.chi)
+    arrays = (row.spectrum.energy, row.spectrum.mu) if by_larch else on_grid(row.chi, row.label)
     file = folder / f"{stem}.{'mu' if by_larch else 'chi'}"
     text = "\n".join(f"{x!r} {y!r}" for x, y in zip(*(np.asarray(a).tolist() for a in arrays), strict=True))
     written.append(files.write_text(file, text + "\n"))

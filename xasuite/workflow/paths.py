@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
-from ..choices import PATH_VALUES
-from ..errors import CrystalError, XasuiteError
+from ..choices import PATH_VALUES, Potentials
+from ..errors import CrystalError, SpecError, XasuiteError
 from ..exafs.model import PathModel
 from ..expressions import parse
 from ..feff.crystal import Crystal, load_crystal
 from ..feff.paths import FeffPath, read_feff_dat
+from ..feff.search import counterpart
 from ..specs.load import LoadedSpec
 from ..specs.schema import Path, Shells, Structure
 
 if TYPE_CHECKING:
     from .resolve import Context
+
+
+_SCF = " scf"
 
 
 def path_models(loaded: LoadedSpec, context: Context) -> tuple[PathModel, ...]:
@@ -40,6 +44,8 @@ def find_path(loaded: LoadedSpec, index: int, context: Context) -> FeffPath:
     try:
         if table.feff is not None:
             return read_feff_dat(context.find(loaded, table.feff, "feff", "path", index, "feff"))
+        if table.distance is not None:
+            return _single(loaded, table)
         from ..feff import select
 
         paths = crystal_paths(loaded, table)
@@ -48,6 +54,24 @@ def find_path(loaded: LoadedSpec, index: int, context: Context) -> FeffPath:
         )
     except XasuiteError as exc:
         raise type(exc)(f'{loaded.at("path", index)}: path "{table.label}": {exc}') from None
+
+
+def _single(loaded: LoadedSpec, table: Path) -> FeffPath:
+    """The path of one atom at a distance."""
+    from ..feff import single_path
+
+    element, edge = loaded.spec.absorber_of(table.data)
+    return single_path(
+        str(table.scatterer),
+        float(table.distance or 0.0),
+        absorber=table.absorber or element,
+        crystal=None if table.made_up else structure(loaded, table),
+        edge=edge,
+        radius=table.radius,
+        site=table.site,
+        program=table.program,
+        scf=table.scf,
+    )
 
 
 def shells_paths(loaded: LoadedSpec) -> tuple[tuple[Path, FeffPath], ...]:
@@ -115,6 +139,34 @@ def crystal_paths(loaded: LoadedSpec, table: Structure) -> tuple[FeffPath, ...]:
         scf=table.scf,
         polarization=table.polarization,
     )
+
+
+def other_paths(
+    loaded: LoadedSpec, own: Mapping[str, FeffPath], potentials: Potentials
+) -> dict[str, FeffPath]:
+    """By label the paths of a spec with other potentials; one that FEFF leaves out there as too weak is as it was.
+
+    Raises SpecError for a path from a file of FEFF: other potentials need its structure.
+    """
+    found = {}
+    for label, table in tables(loaded).items():
+        if label not in own:
+            continue
+        if table.feff is not None:
+            raise SpecError(
+                f'{loaded.path.name}: [errors] potentials: path "{label}" comes from a file of FEFF; name its crystal in the file\'s place'
+            )
+        other = table.model_copy(update=program_of(potentials))
+        if other.distance is not None:
+            found[label] = _single(loaded, other)
+            continue
+        found[label] = counterpart(own[label], crystal_paths(loaded, other)) or own[label]
+    return found
+
+
+def program_of(potentials: Potentials) -> dict[str, Any]:
+    """The keys of a structure that ask for potentials."""
+    return {"program": potentials.removesuffix(_SCF), "scf": potentials.endswith(_SCF)}
 
 
 def structure(loaded: LoadedSpec, table: Structure) -> Crystal:

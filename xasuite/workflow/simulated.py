@@ -23,9 +23,9 @@ from ..records import Spectrum
 from ..simulate.make import Simulated
 from ..simulate.noise import sigma_mu
 from ..simulate.truth import TruthPath
+from ..specs.closure import Simulate, TruthRest, TruthShell
 from ..specs.load import LoadedSpec, parse_spec
 from ..specs.published import PublishedPath, table_of
-from ..specs.schema import Simulate, TruthRest, TruthShell
 
 
 def simulate_row(loaded: LoadedSpec, index: int) -> Simulated:

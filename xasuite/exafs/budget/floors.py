@@ -7,16 +7,19 @@ they come from are in docs/decisions/error_budget.md.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ...expressions import Expression, parse
+from ...feff.paths import FeffPath
 from ..model import Model, Parameter, PathModel
 from .record import EDGE_STEP
 from .spectra import Spectra
 
 # potentials against potentials, for a shell whose amplitude is carried over from another compound's; R in A, sigma2 in A^2
-AMPLITUDE, DISTANCE, DISORDER = 0.063, 0.001, 0.45e-3
+_ALONE = 0.063, 0.001, 0.45e-3
+# half of what potentials differ by among those of which the estimate is a mean, in other compounds than the one at hand
+_AMONG = 0.016, 0.9e-3, 0.17e-3
 # R of a path whose Fermi level is freed from that of another structure
 DISTANCE_FREED = 0.005
 # standard deviation of E - E0 between beamlines, as a share of it
@@ -87,14 +90,17 @@ def changes(spectra: Spectra) -> Iterator[Change]:
     alike: dict[tuple[str, int, float], list[int]] = {}
     for i, p in enumerate(model.paths):
         alike.setdefault((p.feff.origin, p.feff.index, p.feff.reff), []).append(i)
+    count = len(spectra.others)
+    amplitude, distance, disorder = (x / math.sqrt(count) for x in _AMONG) if count > 1 else _ALONE
+    distance_freed = DISTANCE_FREED / math.sqrt(max(count, 1))
     for at in alike.values():
         paths = [model.paths[i] for i in at]
         # a free S02 is by its definition what makes the amplitude right
         if not any(p.s02.names & varied for p in paths):
-            yield "potentials", {amplitudes[i]: AMPLITUDE for i in at}
-        distance = DISTANCE_FREED if any(p.e0.names & freed for p in paths) else DISTANCE
-        yield "potentials", {_name("r", i): distance for i in at}
-        yield "potentials", {_name("sigma2", i): DISORDER for i in at}
+            yield "potentials", {amplitudes[i]: amplitude for i in at}
+        off = distance_freed if any(p.e0.names & freed for p in paths) else distance
+        yield "potentials", {_name("r", i): off for i in at}
+        yield "potentials", {_name("sigma2", i): disorder for i in at}
 
 
 def released(model: Model, sets: int = 1) -> Model:
@@ -120,6 +126,29 @@ def released(model: Model, sets: int = 1) -> Model:
         for p in model.paths
     )
     return replace(model, params=params, paths=paths)
+
+
+def levelled(model: Model, paths: Sequence[FeffPath]) -> Model:
+    """The model with the paths of other potentials. E0 has no bounds: it is counted from the Fermi level of the potentials."""
+    free = levels(model)
+    return replace(
+        model,
+        params=tuple(replace(p, min=-math.inf, max=math.inf) if p.name in free else p for p in model.params),
+        paths=tuple(replace(p, feff=feff) for p, feff in zip(model.paths, paths, strict=True)),
+    )
+
+
+def levels(model: Model) -> frozenset[str]:
+    """The names of the parameters that E0 of any path depends on."""
+    return frozenset().union(*(p.e0.names for p in model.paths))
+
+
+def own_share(count: int) -> float:
+    """What deviations of `count` potentials from their mean are multiplied by: with the sizes of other compounds their quadrature sum is the variance.
+
+    Their mean square is weighted by count - 1, the compound's own degrees of freedom, and that of others (`changes`) by 1.
+    """
+    return math.sqrt(count - 1) / count
 
 
 def _times(a: Expression, b: Expression) -> Expression:

@@ -140,7 +140,8 @@ class Spectra:
     `model` has paths of the data sets number `owner` (np,), all of the first where it is left out. `steps` are, by cause,
     the relative errors of all amplitudes, such as that of the edge step (of its ratio to the foil's where one is inherited);
     `own_step` is the part of the edge step's error that each of several data sets has of its own. `energy_scale` is the
-    error of E - E0, common to the data sets of one `beamline` (a number for each; left out, all are of one).
+    error of E - E0, common to the data sets of one `beamline` (a number for each; left out, all are of one). `others` are the
+    model's paths (na, np) with each of the potentials over which the estimate is the mean; none, the model's own.
     """
 
     model: Model
@@ -150,6 +151,7 @@ class Spectra:
     own_step: float = 0.0
     energy_scale: float = 0.0
     beamline: tuple[int, ...] = ()
+    others: tuple[tuple[FeffPath, ...], ...] = ()
 
     def __post_init__(self) -> None:
         # what is known of a path is known of its values, not of the changed ones of a floor

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...records import Array
 from .draws import Draw
 from .fits import Case, Fitted, Fitter, Ready, Reduced
-from .floors import ANHARMONIC, Change, changeable, changed_names, changes
+from .floors import ANHARMONIC, Change, changeable, changed_names, changes, levelled, levels, own_share
 from .record import Budget
 from .spectra import Farther, Spectra
 
@@ -21,10 +21,18 @@ _PLAIN = (3, 0.8, 0.0)
 
 @dataclass(frozen=True, eq=False)
 class Foil:
-    """A parameter taken over from another fit: its value in each draw (nd,), and its own standard error beyond the draws."""
+    """A parameter taken over from another fit: its value in each draw (nd,), and its own standard error beyond the draws.
+
+    `others` (na,): what each of other potentials moves it by.
+    """
 
     draws: Array
     error: float
+    others: tuple[float, ...] = ()
+
+    def under(self, number: int) -> float:
+        """Its median under the other potentials of that number."""
+        return float(np.median(self.draws)) + (self.others[number] if self.others else 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +115,8 @@ def foil_under(spectra: Spectra, draws: Sequence[Draw], name: str) -> Foil:
     middle = float(np.median(values))
     noise = float(np.sqrt(np.median(drawn.noise[:, 0, at, at])))
     half = abs(middle - float(np.median(others))) / 2
-    return Foil(values, float(np.hypot(noise, half)))
+    moved = _others(spectra, _plain(spectra, {})[0], {})[:, 0, at] if spectra.others else np.empty(0)
+    return Foil(values, float(np.hypot(noise, half)), tuple(moved.tolist()))
 
 
 def budgets(
@@ -131,9 +140,9 @@ def budgets(
     """
     held = dict(held or {})
     drawn = _draw(spectra, draws, held)
-    middle, without = (_medians(v, drawn.ok) for v in (drawn.inside, drawn.outside))
-    third, shifts = _shifts(spectra, held)
-    middle, drawn_values = middle + third, drawn.inside + third
+    inside, without = (_medians(v, drawn.ok) for v in (drawn.inside, drawn.outside))
+    third, moved, shifts = _shifts(spectra, held)
+    middle, drawn_values = inside + third + moved, drawn.inside + third + moved
     out: list[Budget | None] = []
     for row in range(drawn.ok.shape[1]):
         ok = drawn.ok[:, row]
@@ -142,7 +151,7 @@ def budgets(
             continue
         values = np.where(ok[:, None], drawn_values[:, row], middle[row])
         causes: dict[str, list[Array]] = {
-            "shells": [(middle[row] - third[row] - without[row]) / 2],
+            "shells": [(inside[row] - without[row]) / 2],
             "cumulant": [third[row] / np.sqrt(3)],  # of a value anywhere within the two ends
         }
         for cause, shift in shifts:
@@ -166,16 +175,22 @@ def _medians(values: Array, ok: NDArray[np.bool_]) -> Array:
     return np.asarray(np.nanmedian(masked, axis=0))
 
 
-def _shifts(spectra: Spectra, held: Mapping[str, Foil]) -> tuple[Array, list[tuple[str, Array]]]:
-    """Half of what a third cumulant moves all values (m, n keys), and the shift with each cause that no draw holds.
-
-    Fits of changed models to the same data, all at once. The truth lies between no third cumulant and one that is all
-    thermal: the estimate is put in the middle.
-    """
+def _plain(spectra: Spectra, held: Mapping[str, Foil]) -> tuple[Case, Fitted]:
+    """The case under which models are changed, its farther shells taken off, and the fit that says how much of them there is."""
     values = {name: float(np.median(foil.draws)) for name, foil in held.items()}
     case = Case(spectra.reduced(*_PLAIN), spectra.model.range, values)
     start = Fitter.of(spectra.model, spectra.owner).fit(case)
-    sets = _without_farther(spectra, start, case.sets)
+    return replace(case, sets=_without_farther(spectra, start, case.sets)), start
+
+
+def _shifts(spectra: Spectra, held: Mapping[str, Foil]) -> tuple[Array, Array, list[tuple[str, Array]]]:
+    """By how much the estimate is put off the stated model (m, n keys), and the shift with each cause that no draw holds.
+
+    Fits of changed models to the same data, all at once. The truth lies between no third cumulant and one that is all
+    thermal: half of what that moves comes first. What the mean of all potentials moves comes second.
+    """
+    case, start = _plain(spectra, held)
+    values = dict(case.held)
     # what is held is, like a change, a number of each row
     model = changeable(spectra.model)
     model = replace(model, params=tuple(p for p in model.params if p.name not in held))
@@ -186,8 +201,31 @@ def _shifts(spectra: Spectra, held: Mapping[str, Foil]) -> tuple[Array, list[tup
     numbers = np.array([[*(unchanged | change).values()] for _, change in each])
     fitter = Fitter.of(spectra.model, spectra.owner, model, unchanged)
     m = len(start.values)
-    case = replace(case, sets=tuple(replace(s, chi=np.tile(s.chi, (len(each), 1))) for s in sets))
-    found = fitter.fit(case, np.repeat(numbers, m, axis=0)).values
+    tiled = replace(case, sets=tuple(replace(s, chi=np.tile(s.chi, (len(each), 1))) for s in case.sets))
+    found = fitter.fit(tiled, np.repeat(numbers, m, axis=0)).values
     reference, third, *others = found.reshape(len(each), m, -1)
     shifts = [(cause, other - reference) for (cause, _), other in zip(each[2:], others, strict=True)]
-    return (third - reference) / 2, shifts
+    if not spectra.others:
+        return (third - reference) / 2, np.zeros_like(reference), shifts
+    moved = _others(spectra, case, held)
+    mean = moved.mean(axis=0)
+    shifts += [("potentials", own_share(len(moved)) * (one - mean)) for one in moved]
+    return (third - reference) / 2, mean, shifts
+
+
+def _others(spectra: Spectra, case: Case, held: Mapping[str, Foil]) -> Array:
+    """What each of the potentials, of foil and sample alike, moves all values by (na, m, n keys); 0 where the fit ends at no minimum.
+
+    E0 stays that of the stated potentials: each counts it from a Fermi level of its own.
+    """
+    stated = [p.feff for p in spectra.model.paths]
+    own = Fitter.of(levelled(spectra.model, stated), spectra.owner).fit(case)
+    out = np.zeros((len(spectra.others), *own.values.shape))
+    for i, paths in enumerate(spectra.others):
+        values = {name: foil.under(i) for name, foil in held.items()}
+        found = Fitter.of(levelled(spectra.model, paths), spectra.owner).fit(replace(case, held=values))
+        good = found.ok & own.ok
+        out[i, good] = found.values[good] - own.values[good]
+    e0 = levels(spectra.model) | {f"{p.label}.e0" for p in spectra.model.paths}
+    out[:, :, [key in e0 for key in own.keys]] = 0.0
+    return out

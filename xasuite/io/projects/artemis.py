@@ -100,7 +100,7 @@ def _fit(archive: zipfile.ZipFile, key: str, name: str) -> ProjectFit:
                         }
                     ),
                     feff_input=str(d.get("parentgroup", "")),
-                    atoms=_atoms(str(d.get("geometry", "")), f"{name}, fit {key}, path {d.get('label')}"),
+                    atoms=_atoms(d, f"{name}, fit {key}, path {d.get('label')}"),
                     reff=number(d.get("reff"), 0.0) or 0.0,
                     degen=number(d.get("degen"), 0.0) or 0.0,
                     nleg=int(number(d.get("nleg"), 2.0) or 2),
@@ -115,10 +115,15 @@ def _fit(archive: zipfile.ZipFile, key: str, name: str) -> ProjectFit:
     )
 
 
-def _atoms(geometry: str, where: str) -> tuple[tuple[float, float, float, int, str], ...]:
-    """The atoms after the absorber, from the lines that FEFF writes above a path's table."""
+def _atoms(d: dict[str, Any], where: str) -> tuple[tuple[float, float, float, int, str], ...]:
+    """The atoms after the absorber, from the lines that FEFF writes above a path's table.
+
+    A path of one distance (SSPath) has none: it names a potential and how far away it is.
+    """
     try:
-        rows = [line.split() for line in geometry.splitlines()[2:] if line.strip()]
+        rows = [line.split() for line in str(d.get("geometry") or "").splitlines()[2:] if line.strip()]
+        if not rows and (potential := number(d.get("ipot"))) and (reff := number(d.get("reff"))):
+            return ((0.0, 0.0, reff, int(potential), str(d.get("tag") or "")),)
         return tuple((float(x), float(y), float(z), int(pot), tag) for x, y, z, pot, _, tag, *_ in rows[1:])
     except ValueError as exc:
         raise ReadError(f"{where}: its atoms cannot be read: {exc}") from None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from ...constants import KTOE
 from ...edges import is_element
@@ -15,8 +18,8 @@ from ..table import unique
 from .common import arrays, demeter_version, ifeffit_reduce, number, window
 from .records import Project, ProjectData
 
+_KSTEP = 0.05  # 1/A, of chi(k)
 _NO_SPECTRUM = {
-    "is_chi": "chi(k)",
     "is_bkg": "a background",
     "is_rsp": "chi(R)",
     "is_qsp": "chi(q)",
@@ -53,11 +56,17 @@ def _group(
 ) -> ProjectData:
     for key, what in _NO_SPECTRUM.items():
         if number(args.get(key), 0.0):
-            raise ReadError(f"{where} is {what}; a spec begins with mu(E)")
-    energy, mu = arrays(record.get("x", ()), record.get("y", ()), where)
+            raise ReadError(f"{where} is {what}; a spec begins with mu(E) or chi(k)")
+    x, y = arrays(record.get("x", ()), record.get("y", ()), where)
     element, edge = str(args.get("bkg_z", "")).capitalize(), str(args.get("fft_edge", "")).upper() or "K"
     if not is_element(element) or not re.fullmatch(r"K|[LM][1-5]", edge):
         raise ReadError(f"{where} names no absorber and edge; set them in Athena")
+    if number(args.get("is_chi"), 0.0):
+        none = np.empty(0)
+        return ProjectData(
+            label, none, none, element, edge, {}, _transform(args, where), chi=np.array((x, y))
+        )
+    energy, mu = x, y
     reduce = ifeffit_reduce(args)
     if by_larch and (order := number(args.get("bkg_nnorm"))) is not None:
         reduce["nnorm"] = int(order)  # Larch writes the degree where Athena counts coefficients
@@ -65,6 +74,14 @@ def _group(
     span = reduce.get("bkg_k")
     if span and "e0" in reduce and energy[-1] < reduce["e0"] + (span[1] - 0.05) ** 2 * KTOE:
         del reduce["bkg_k"]  # of a longer scan: the spline ends where the data do
+    fit, lost = _transform(args, where), _lost(args)
+    if "e0" in reduce and "k" in fit:
+        low, high = fit["k"]
+        far = math.sqrt(max(energy[-1] - reduce["e0"], 0.0) / KTOE)
+        end = math.floor(min(reduce.get("bkg_k", (0.0, far))[1], far) / _KSTEP) * _KSTEP
+        if low < end < high - _KSTEP:
+            fit["k"] = [low, round(end, 3)]
+            lost.append(f"the transform to k = {high:g}; the data end at {end:.2f} 1/A")
     return ProjectData(
         label=label,
         energy=energy,
@@ -72,8 +89,8 @@ def _group(
         element=element,
         edge=edge,
         reduce=reduce,
-        fit=_transform(args, where),
-        lost=tuple(_lost(args)),
+        fit=fit,
+        lost=tuple(lost),
     )
 
 

@@ -4,6 +4,7 @@
   const DATA = "#000000", FIT = "#d00000", BLUE = "#0072b2", QUIET = "#909090";
   const COLORS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"];
   const LINES = [["mu", DATA, "μ(E)"], ["pre_edge", "#009e73", "pre-edge"], ["post_edge", "#e69f00", "post-edge"], ["bkg", BLUE, "background"]];
+  const PAGE = 690, HALF = 342, MOST_PRINTED = 24; // widths on paper; rows whose fits are printed
   const CONFIG = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
 
   // A stack packed by viewer.py: row(i) is an array with null where there is no value.
@@ -46,6 +47,10 @@
     return [floor === undefined ? low - room : low, high + room];
   }
 
+  const band = (range) => [{
+    type: "rect", xref: "x", yref: "paper", x0: range[0], x1: range[1], y0: 0, y1: 1, fillcolor: "#000", opacity: 0.05, line: { width: 0 },
+  }];
+  const ranged = (made, range, shapes) => { made.yaxis.range = range; made.shapes = shapes; return made; };
   const sup = (n) => "⁰¹²³⁴⁵"[n];
   const weight = (n) => (n === 0 ? "χ(k)" : "k" + (n > 1 ? sup(n) : "") + "χ(k) (Å⁻" + (n > 1 ? sup(n) : "¹") + ")");
 
@@ -74,22 +79,14 @@
       if (this.drawn) return;
       this.drawn = true;
       const v = this.v, P = Plotly.newPlot;
-      const band = (range) => [{
-        type: "rect", xref: "x", yref: "paper", x0: range[0], x1: range[1], y0: 0, y1: 1, fillcolor: "#000", opacity: 0.05, line: { width: 0 },
-      }];
-      const ranged = (made, range, shapes) => { made.yaxis.range = range; made.shapes = shapes; return made; };
       if (this.lines) {
         P(this.plots.lines, this.lines.map((l) => line(v.lines.energy, l.curves.row(0), l.color, l.shown, 1.3)),
           ranged(layout("Energy (eV)", "μ(E)", { legend: { x: 1, xanchor: "right", y: 0, font: { size: 10 } } }), bounds(this.lines.slice(0, 1).map((l) => l.curves)), []), CONFIG);
       } else { this.plots.lines.remove(); delete this.plots.lines; }
       P(this.plots.xanes, [line(v.energy, this.norm.row(0), QUIET, "first", 1), line(v.energy, this.norm.row(0), DATA, "μ(E)")],
         ranged(layout("Energy (eV)", "Normalised μ(E)", { showlegend: v.labels.length > 1, legend: { x: 1, xanchor: "right", y: 0, font: { size: 10 } } }), bounds([this.norm]), []), CONFIG);
-      P(this.plots.chik, [line(v.k, this.chi.row(0), DATA, "data"), line(v.k, this.fit.row(0), FIT, "fit"), line(v.k, this.residual(0), QUIET, "difference", 1)],
-        ranged(layout("k (Å⁻¹)", weight(v.kweight)), this.kbounds(), band(v.krange)), CONFIG);
-      P(this.plots.chir, [line(v.r, this.chir.row(0), DATA, "data"), line(v.r, this.chirfit.row(0), FIT, "fit"),
-        line(v.r, this.misfit.row(0), QUIET, "difference", 1), ...this.paths.map((p, i) => line(v.r, p.curves.row(0), COLORS[i % COLORS.length], p.name, 1.1, "dash"))],
-        ranged(layout("R (Å), not corrected for phase", "|χ(R)| (Å⁻" + sup(v.kweight + 1) + ")"),
-          bounds([this.chir, this.chirfit], 0), band(v.rrange)), CONFIG);
+      this.inK(this.plots.chik, 0);
+      this.inR(this.plots.chir, 0);
       P(this.plots.map, [{
         type: "heatmap", x: v.mapk, y: v.mapr, z: this.square(0), colorscale: "Viridis", zmin: 0, zmax: this.map.high, zsmooth: "best",
         colorbar: { title: { text: "|W| (Å<sup>−" + (v.kweight + 0.5) + "</sup>)", side: "right" }, thickness: 10, outlinewidth: 0 },
@@ -97,6 +94,42 @@
       }], layout("k (Å⁻¹)", "R (Å)", { hovermode: "closest", margin: { l: 62, r: 4, t: 34, b: 42 } }), CONFIG);
       this.trends();
       this.words(0);
+    }
+
+    // chi(k) of row i into a place of the page: data, fit, difference
+    inK(place, i, more) {
+      const v = this.v;
+      Plotly.newPlot(place, [line(v.k, this.chi.row(i), DATA, "data"), line(v.k, this.fit.row(i), FIT, "fit"), line(v.k, this.residual(i), QUIET, "difference", 1)],
+        ranged(layout("k (Å⁻¹)", weight(v.kweight), more), this.kbounds(), band(v.krange)), CONFIG);
+    }
+
+    // |chi(R)| of row i: data, fit, difference and each path
+    inR(place, i, more) {
+      const v = this.v;
+      const paths = this.paths.map((p, j) => line(v.r, p.curves.row(i), COLORS[j % COLORS.length], p.name, 1.1, "dash"));
+      Plotly.newPlot(place, [line(v.r, this.chir.row(i), DATA, "data"), line(v.r, this.chirfit.row(i), FIT, "fit"), line(v.r, this.misfit.row(i), QUIET, "difference", 1), ...paths],
+        ranged(layout("R (Å), not corrected for phase", "|χ(R)| (Å⁻" + sup(v.kweight + 1) + ")", more), bounds([this.chir, this.chirfit], 0), band(v.rrange)), CONFIG);
+    }
+
+    // On paper there is no slider: every other row's fit below the figures, of a long run some rows, evenly chosen
+    sheet() {
+      const n = this.v.labels.length, shown = Math.min(n, MOST_PRINTED);
+      const rows = [...new Set(Array.from({ length: shown }, (_, j) => Math.round(j * (n - 1) / Math.max(1, shown - 1))))];
+      this.printed = document.createElement("div");
+      this.printed.className = "printed";
+      for (const i of rows.filter((row) => row !== Number(this.slider.value))) {
+        const pair = document.createElement("figure"), name = document.createElement("figcaption"), plots = document.createElement("div");
+        name.textContent = this.v.rows[i] + " of " + this.v.total + ": " + this.v.labels[i];
+        plots.className = "plots";
+        pair.append(name, plots);
+        this.printed.append(pair);
+        this.root.append(this.printed);
+        for (const draw of [this.inK, this.inR]) {
+          const place = document.createElement("div");
+          plots.append(place);
+          draw.call(this, place, i, { width: HALF, height: 170, showlegend: false, margin: { l: 62, r: 12, t: 6, b: 38 } });
+        }
+      }
     }
 
     // data - fit, drawn below the curves
@@ -232,7 +265,6 @@
   }), { rootMargin: "600px" });
   all.forEach((v, i) => (i === 0 ? v.draw() : watch.observe(v.root)));
   // relayout draws at once, a resize only in the next frame, too late for the printer
-  const PAGE = 690, HALF = 342;
   window.addEventListener("beforeprint", () => {
     document.querySelectorAll("details").forEach((d) => (d.open = true));
     all.forEach((v) => {
@@ -240,9 +272,11 @@
       for (const [name, plot] of Object.entries(v.plots)) {
         Plotly.relayout(plot, name === "trends" ? { width: PAGE } : { width: HALF, height: 225 });
       }
+      v.sheet();
     });
   });
   window.addEventListener("afterprint", () => all.forEach((v) => {
+    v.printed.remove();
     for (const [name, plot] of Object.entries(v.plots)) {
       Plotly.relayout(plot, name === "trends" ? { autosize: true, width: null } : { autosize: true, width: null, height: null });
     }

@@ -1,0 +1,82 @@
+"""Single scattering at a distance that no structure has, against FEFF's own paths of structures that have it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xasuite.errors import CrystalError, SpecError
+from xasuite.feff import find_paths, load_crystal, select, single_path
+from xasuite.specs import parse_spec
+from xasuite.workflow.paths import other_paths, path_models
+from xasuite.workflow.resolve import Context
+
+K = np.linspace(3, 15, 200)
+
+
+@pytest.mark.parametrize("program", ["feff6l", "feff8l"])
+def test_with_a_structures_potentials_it_is_that_structures_path(program: str) -> None:
+    """FEFF's path finder and a given distance: the same amplitude and phase, but for how FEFF rounds the place of the atom."""
+    crystal = load_crystal("FeS2")
+    theirs = find_paths("FeS2", absorber="Fe", program=program)
+    for shell in (1, 2):
+        far = select(theirs, scatterer="S", shell=shell)
+        ours = single_path("S", far.reff, absorber="Fe", crystal=crystal, program=program)
+        assert (ours.reff, ours.degen) == (far.reff, 1.0)
+        np.testing.assert_allclose(ours.amp, far.amp, atol=2e-5)
+        np.testing.assert_allclose(ours.pha, far.pha, atol=2e-3)
+
+
+def test_rock_salt_holds_for_a_first_shell_only() -> None:
+    """Artemis's manual shows pyrite: its quick first shell lies on FEFF's, a second one made that way does not."""
+    theirs = find_paths("FeS2", absorber="Fe", program="feff6l")
+    off = []
+    for shell in (1, 2):
+        far = select(theirs, scatterer="S", shell=shell)
+        quick = single_path("S", far.reff, absorber="Fe", program="feff6l")
+        amplitude = np.interp(K, quick.k, quick.amp) / np.interp(K, far.k, far.amp)
+        off.append(float(np.abs(amplitude - 1).max()))
+    assert off[0] < 0.05 < 0.2 < off[1]
+
+
+def test_a_spec_names_the_distance() -> None:
+    text = """\
+xasuite = 2
+title = "copper in water"
+[[data]]
+label = "a"
+file = "a.xdi"
+[sample]
+element = "Cu"
+[fit]
+k = [3, 11]
+r = [1, 2]
+[params]
+n = { guess = 4 }
+[[path]]
+label = "quick"
+scatterer = "O"
+distance = 1.95
+n = "n"
+[[path]]
+label = "far"
+crystal = "CuO"
+scatterer = "Cu"
+distance = 3.2
+"""
+    loaded = parse_spec(text, Path("s.toml"))
+    quick, far = path_models(loaded, Context())
+    assert (quick.feff.scatterers, quick.feff.reff) == (("O",), 1.95)
+    assert (far.feff.reff, far.n({})) == (3.2, 1.0)
+    assert other_paths(loaded, {"far": far.feff}, "feff6l")["far"].origin.endswith("feff6l, Cu at 3.2 A")
+    for old, new, error, said in (
+        ('scatterer = "O"\n', "", SpecError, r'path "quick": distance goes with scatterer = "\.\.\."'),
+        ("distance = 3.2", "distance = 3.2\nshell = 2", SpecError, r'path "far": distance goes with scatterer'),
+        ('scatterer = "Cu"', 'scatterer = "Fe"', CrystalError, r's\.toml:18: path "far": CuO has no Fe to scatter; there are '),
+        ("distance = 1.95", "distance = 0.2", CrystalError, "no path to O at 0.2 A: name an element and a distance"),
+    ):  # fmt: skip
+        assert old in text
+        with pytest.raises(error, match=said):
+            path_models(parse_spec(text.replace(old, new), Path("s.toml")), Context())
