@@ -15,6 +15,7 @@ import numpy as np
 from ...errors import ReadError
 from ...records import Array
 from ..isolated import isolated
+from ..limits import LIMIT_ENV, max_bytes
 from ..table import Table, clean_names, generic_names
 from . import nxxas
 from .members import Known, members_of
@@ -65,10 +66,16 @@ def parse_hdf5(content: bytes | Path, name: str, only: str = "") -> list[Table]:
             with h5py.File(io.BytesIO(content) if isinstance(content, bytes) else content, "r") as handle:
                 return tables_in(handle, name, only)
         except _DAMAGED as exc:
-            raise ReadError(f"{name} is a damaged HDF5 file: {str(exc)[:120]}") from None
+            raise ReadError(f"{name}: {_why(exc)}") from None
 
     size = len(content) if isinstance(content, bytes) else content.stat().st_size
     return isolated(name, work, LEAST_SECONDS + SECONDS_PER_BYTE * size)
+
+
+def _why(exc: Exception) -> str:
+    if isinstance(exc, MemoryError):
+        return f"it takes more memory than a file may ({max_bytes() / 1e9:g} GB, {LIMIT_ENV}); name a group or a row of it"
+    return f"damaged HDF5: {str(exc)[:120]}"
 
 
 def tables_in(handle: Any, name: str, only: str = "") -> list[Table]:
@@ -136,7 +143,7 @@ def _visit(
             entry = _entry(group, above)
             found = _tables(group, entry, path, axis, datasets, visit.root, row)
         except _DAMAGED as exc:
-            found = [Table([], np.empty((0, 0)), group=path, refusal=f"damaged: {str(exc)[:120]}")]
+            found = [Table([], np.empty((0, 0)), group=path, refusal=_why(exc))]
         for table in found:
             table.notes += refused.values()
         tables.extend(found)

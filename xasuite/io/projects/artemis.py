@@ -41,6 +41,9 @@ def read_fpj(archive: zipfile.ZipFile, name: str) -> Project:
     return Project(name, "Artemis", tuple(fits), inputs)
 
 
+LARGEST_YAML = 5_000_000
+
+
 def read_text(archive: zipfile.ZipFile, member: str) -> str:
     """A member of the zip as text. Raises ReadError naming it."""
     try:
@@ -56,10 +59,16 @@ def read_text(archive: zipfile.ZipFile, member: str) -> str:
 def _documents(archive: zipfile.ZipFile, member: str) -> list[Any]:
     import yaml
 
+    held = archive.NameToInfo.get(member)
+    if held is not None and held.file_size > LARGEST_YAML:
+        raise ReadError(
+            f"{archive.filename}: {member} has more than {LARGEST_YAML / 1e6:g} MB, as no fit does"
+        )
     try:
         return list(yaml.load_all(read_text(archive, member), getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     except (yaml.YAMLError, RecursionError, ValueError) as exc:
-        raise ReadError(f"{archive.filename}: {member} is no YAML: {exc}; the project is damaged") from None
+        said = " ".join(str(exc).split())[:200]
+        raise ReadError(f"{archive.filename}: {member} is no YAML: {said}; the project is damaged") from None
 
 
 def _fit(archive: zipfile.ZipFile, key: str, name: str) -> ProjectFit:
