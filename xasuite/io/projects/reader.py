@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zipfile
+import zlib
 from pathlib import Path
 
 from ...errors import ReadError
@@ -76,7 +77,7 @@ def _zip(path: Path) -> Project:
                 return read_apj(archive, path.name)
             if "order" in names or any(n.endswith("/gds.yaml") for n in names):
                 return read_fpj(archive, path.name)
-    except zipfile.BadZipFile as exc:
+    except (zipfile.BadZipFile, NotImplementedError) as exc:
         raise ReadError(f"{path} is a damaged zip: {exc}") from None
     raise ReadError(f"{path} is a zip, but no project of Artemis")
 
@@ -87,7 +88,7 @@ def _text(path: Path) -> str:
             packed = stream.read(2) == b"\x1f\x8b"
             stream.seek(0)
             raw = (gzip.GzipFile(fileobj=stream) if packed else stream).read(LARGEST + 1)
-    except (EOFError, gzip.BadGzipFile) as exc:
+    except (EOFError, gzip.BadGzipFile, zlib.error) as exc:
         raise ReadError(f"{path} is a damaged gzip: {exc}") from None
     if len(raw) > LARGEST:
         raise ReadError(f"{path} unpacks to more than {LARGEST / 2**20:.0f} MB; no project is that large")
