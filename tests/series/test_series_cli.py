@@ -154,12 +154,16 @@ def test_watch_until_there_are_enough(spec, tmp_path, capsys):
     assert "is no folder to watch" in capsys.readouterr().err
 
 
-def test_a_fit_in_q_space_keeps_its_own_errors(spec, tmp_path):
-    """No budget where its noise would be wrong (in q too small by a third): the run says so, and the values are the fit's."""
+def test_a_fit_in_q_space_has_a_budget(spec, tmp_path):
+    """Its rows' own errors are those of the same series in R within a quarter: the same R range, other ends of q."""
     other = spec.with_name("in_q.toml")
     other.write_text(spec.read_text().replace("[fit]", '[fit]\nspace = "q"'))
-    with pytest.warns(match="k or q space have no error budget"):
-        found = run_series(load_spec(other, SeriesSpec), folder=Folder(tmp_path / "q"), threads=1)
-    assert "n_o_stated" not in found.table
-    assert found.table["n_o_err_own"].notna().any()
-    assert "k or q space" in dict(found.summary().facts)["Errors"]
+    in_q, in_r = (
+        run_series(load_spec(s, SeriesSpec), folder=Folder(tmp_path / s.stem), threads=1)
+        for s in (other, spec)
+    )
+    own, own_r = (found.table["n_o_err_own"].median() for found in (in_q, in_r))
+    assert own == pytest.approx(own_r, rel=0.25)
+    assert in_q.table["n_o_err_common"].median() == pytest.approx(
+        in_r.table["n_o_err_common"].median(), rel=0.5
+    )

@@ -22,8 +22,9 @@ from ..notices import collected, warn
 from ..records import OK, Array, Normalized
 from ..specs.schema import Errors
 from ..specs.series import SECONDS
-from ..workflow.budgets import Conditions, DataSets, unbudgeted
+from ..workflow.budgets import Conditions, DataSets
 from ..workflow.resolve import Context
+from ..workflow.temperature import NAMES, kelvin, temperature_of
 from .columns import NO_FIT, Columns, columns_of, fitted_names
 from .fitting import fixed, with_kmax
 from .ingest import ingest
@@ -31,6 +32,8 @@ from .plan import Plan
 from .reduction import reduce_rows
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from .work import Part
 
 Rows = NDArray[np.intp]
@@ -119,10 +122,6 @@ def budget_along(plan: Plan, parts: Iterable[Part], context: Context, known: Kno
     if how == "fit":
         return Along()
     assert isinstance(how, Errors)
-    if why := unbudgeted(plan.spec):
-        note = f"{why}; the errors are the fit's own"
-        warn(f"{plan.name}: {note}")
-        return Along({}, {"facts": json.dumps({"notes": [note]})})
     whole = Whole.of(parts)
     groups: list[Group] = []
     without: dict[str, list[int]] = {}
@@ -237,31 +236,43 @@ def _budgets(
         known[name, row] = None
         if norm is not None:
             alike.setdefault(numbers, {})[row] = norm
-    for numbers, norms in alike.items():
-        own = model.of("", dict(numbers)) if numbers else model
-        conditions = Conditions.of(
-            plan.loaded, how, DataSets.one(own), context, exact=plan.spectra is not None
-        )
+    for (own, at), norms in alike.items():
+        sets = DataSets.one(model.of("", dict(own)) if own else model, at)
+        conditions = Conditions.of(plan.loaded, how, sets, context, exact=plan.spectra is not None)
         under = conditions.under(k_end(float(plan.energy[-1]), plan.e0))
         made = conditions.budgets([*norms.values()], under)
         known |= zip(((name, row) for row in norms), made, strict=True)
     return [known[name, int(r)] for r in rows]
 
 
-Numbers = tuple[tuple[str, float], ...]  # a row's variables, such as T
+# a row's variables, such as T, and its temperature in K
+Numbers = tuple[tuple[tuple[str, float], ...], float | None]
+# K to which temperatures of farther shells are rounded
+_STEP = 25.0
 
 
 def _spectrum(plan: Plan, row: int, growing: bool) -> tuple[Normalized | None, Numbers]:
-    """The normalised spectrum of one row, of a growing series None where its scans were moved away since; its variables."""
+    """The normalised spectrum of one row, of a growing series None where its scans were moved away since; its variables and temperature."""
     with collected():  # said by the plan
         try:
             norm, chi = reduce_rows(ingest(plan, row, row + 1), plan)
         except SeriesError:
             if growing:
-                return None, ()
+                return None, ((), None)
             raise
     numbers = tuple((n, float(chi.table[n].iloc[0])) for n in plan.model.open_names)
-    return norm.data if isinstance(norm.data, Normalized) else None, numbers
+    if not isinstance(norm.data, Normalized):
+        return None, (numbers, None)
+    at = temperature_of(dict(numbers) | _logged(plan, chi.table), norm.data.meta)
+    # what farther shells make changes little within a step: rows of a ramp share their matrices
+    return norm.data, (numbers, None if at is None else max(_STEP, _STEP * round(at / _STEP)))
+
+
+def _logged(plan: Plan, table: pd.DataFrame) -> dict[str, float]:
+    """The temperature (K) of the first row of a table, of a column whose unit its log says."""
+    known = ((n, log.units.get(n, "")) for log in plan.series.log for n in log.columns if n.lower() in NAMES)
+    found = {n: kelvin(float(table[n].iloc[0]), unit) for n, unit in known if unit and n in table}
+    return {n: t for n, t in found.items() if t is not None}
 
 
 def _amplitudes(model: Model) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -54,19 +54,10 @@ def closure(
         from ..workflow.ensemble import ensemble as fit_ensemble
         from ..workflow.ensemble import pooled
 
-        among = _potentials(potentials)
+        asked: Any = {"truths": truths, "seed": seed, "potentials": _potentials(potentials), "blind": blind}
         with spinner(json) as progress:
             found = {
-                x.name: fit_ensemble(
-                    x,
-                    truths=truths,
-                    seed=seed,
-                    potentials=among,
-                    blind=blind,
-                    folder=output / x.name,
-                    progress=progress,
-                )
-                for x in loaded
+                x.name: fit_ensemble(x, folder=output / x.name, progress=progress, **asked) for x in loaded
             }
         present(json, pooled(found))
         return

@@ -39,10 +39,11 @@ from ..reduce.corrections import Geometry, amplitude_error
 from ..reduce.edge_step import GIVEN_RANGES, GIVEN_RANGES_RATIO, edge_step_error
 from ..simulate.cluster import rest
 from ..specs.load import LoadedSpec
-from ..specs.schema import Errors, Spec
+from ..specs.schema import Errors
 from .fits import Row
 from .paths import crystal_paths, other_paths, tables
 from .resolve import CLOSURE, Context, Resolved, reduction_of, source_fit
+from .temperature import FARTHER, ROOM, temperature_of
 
 # A beyond the outermost fitted path at which farther shells begin: what lies closer is part of that shell
 _BEYOND = 0.3
@@ -60,9 +61,6 @@ def budgeted(resolved: Resolved, fits: Sequence[FitResult], context: Context) ->
     """
     loaded, how = resolved.loaded, resolved.loaded.spec.errors
     if how == "fit":
-        return tuple(fits)
-    if why := unbudgeted(loaded.spec):
-        _say(loaded, f"{why}; the errors are the fit's own")
         return tuple(fits)
     assert isinstance(how, Errors)
     inputs = {r.label: r for r in resolved.rows}
@@ -85,12 +83,6 @@ def budgeted(resolved: Resolved, fits: Sequence[FitResult], context: Context) ->
     return tuple(done.get(f.label, f) for f in fits)
 
 
-def unbudgeted(spec: Spec) -> str:
-    """Why a spec's fits have no error budget; empty where they have one."""
-    # the noise of a residual in k or q is not that of chi(R), which the budget counts with
-    return "" if spec.fit.space == "r" else "fits in k or q space have no error budget"
-
-
 def _say(loaded: LoadedSpec, sentence: str) -> None:
     warn(f"{loaded.path.name}: {sentence}")
 
@@ -102,7 +94,7 @@ def _alike(rows: Sequence[Row], model: Model) -> list[list[Row]]:
         own = tuple(p.label for p in model.paths if p.data in ("", row.label))
         energy = row.label if row.norm is None else np.asarray(row.norm.energy).tobytes()
         variables = sorted((n, float(v)) for n, v in row.chi.variables.items())
-        groups.setdefault((energy, own, *variables), []).append(row)
+        groups.setdefault((energy, own, _temperature(row), *variables), []).append(row)
     return list(groups.values())
 
 
@@ -118,8 +110,19 @@ def _group(
     for fit, budget in zip(fits, made, strict=True):
         if budget is None:
             _say(loaded, f"{fit.label}: most of its draws end at no minimum; the errors are the fit's own")
-        out.append(fit if budget is None else with_budget(fit, budget))
+        out.append(fit if budget is None else with_budget(fit, budget, _at(spectra, sets)))
     return out
+
+
+def _temperature(row: Row) -> float | None:
+    return temperature_of(row.chi.variables, (row.norm or row.chi).meta)
+
+
+def _at(spectra: Spectra, sets: DataSets) -> str:
+    """At which temperatures farther shells were taken; empty where there are none."""
+    at = [t for t, source in zip(sets.temperatures, spectra.sources, strict=True) if source.farther]
+    said = {f"{ROOM:g} K (no variable T and no header says one)" if t is None else f"{t:g} K" for t in at}
+    return f"{FARTHER} {', '.join(sorted(said))}" if said else ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,26 +130,29 @@ class DataSets:
     """A model with the data sets of its paths: one that any number of rows share, or one for each row fitted together.
 
     `each` are the data sets' own models, with the labels of the spec; those of `model` begin with `names` then.
+    `temperatures` (K) are those of the samples, None where it is not known.
     """
 
     model: Model
     owner: tuple[int, ...]
     each: tuple[Model, ...]
     names: tuple[str, ...]
+    temperatures: tuple[float | None, ...]
 
     @classmethod
-    def one(cls, model: Model) -> DataSets:
+    def one(cls, model: Model, temperature: float | None = None) -> DataSets:
         """Of a model of one row."""
-        return cls(model, (0,) * len(model.paths), (model,), ("",))
+        return cls(model, (0,) * len(model.paths), (model,), ("",), (temperature,))
 
     @classmethod
     def of(cls, fit: FitResult, rows: Sequence[Row]) -> DataSets:
         """Of a fit and its rows."""
         each = tuple(fit.model.of(r.label, r.chi.variables) for r in rows)
         if len(fit.data) == 1:
-            return cls.one(each[0])
+            return cls.one(each[0], _temperature(rows[0]))
         problem = make_problem(fit.model, [r.chi for r in rows], None)
-        return cls(problem.model, problem.owner, each, tuple(f"{r.label}/" for r in rows))
+        names = tuple(f"{r.label}/" for r in rows)
+        return cls(problem.model, problem.owner, each, names, tuple(map(_temperature, rows)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,10 +227,10 @@ def spectra_of(
 ) -> Spectra:
     """Rows of a spec as a budget takes them: all of one data set, or each of its own; `foil` is what their edge step is compared with."""
     groups = [[d] for d in data] if len(sets.each) > 1 else [data]
-    found = zip(sets.each, sets.names, groups, strict=True)
+    found = zip(sets.each, sets.names, groups, sets.temperatures, strict=True)
     return Spectra(
         model=model,
-        sources=tuple(_source(loaded, own, name, group, how) for own, name, group in found),
+        sources=tuple(_source(loaded, own, name, group, how, at) for own, name, group, at in found),
         owner=sets.owner,
         steps=_steps(loaded, data, foil),
         # of a ratio of two steps, each has its share
@@ -283,10 +289,15 @@ def _geometry(loaded: LoadedSpec) -> Geometry | None:
 
 
 def _source(
-    loaded: LoadedSpec, model: Model, name: str, data: Sequence[Normalized | Chi], how: Errors
+    loaded: LoadedSpec,
+    model: Model,
+    name: str,
+    data: Sequence[Normalized | Chi],
+    how: Errors,
+    temperature: float | None,
 ) -> Source:
     """Rows of one data set, whose labels begin with `name` in the model of all."""
-    far = farther(loaded, model) if how.shells else None
+    far = farther(loaded, model, temperature or ROOM) if how.shells else None
     far = None if far is None else replace(far, label=f"{name}{far.label}")
     first = data[0]
     if isinstance(first, Chi):
@@ -314,15 +325,18 @@ def _source(
     )
 
 
-def farther(loaded: LoadedSpec, model: Model) -> Farther | None:
-    """The paths of the outermost fitted shell's crystal beyond it; None where it comes from a file of FEFF or is set at a distance."""
+def farther(loaded: LoadedSpec, model: Model, temperature: float = ROOM) -> Farther | None:
+    """The paths of the outermost fitted shell's crystal beyond it, at a temperature in K; None where it comes from a file of FEFF or is set at a distance."""
     last = max(model.paths, key=lambda p: p.feff.reff)
     table = tables(loaded)[last.label]
     if table.made_up or table.distance is not None:
         return None
     paths = crystal_paths(loaded, table)
-    reach = model.range.r[1] + _REACH
-    beyond = rest([p for p in paths if p.reff < reach], beyond=last.feff.reff + _BEYOND)
+    # a fit in k space sees every distance
+    reach = math.inf if model.range.space == "k" else model.range.r[1] + _REACH
+    beyond = rest(
+        [p for p in paths if p.reff < reach], beyond=last.feff.reff + _BEYOND, temperature=temperature
+    )
     if not beyond:
         return None
     own = [

@@ -20,7 +20,7 @@ from ..records.quantities import Quantity
 from ..records.table import Entry, Presented, Table, finite
 from ..specs.load import LoadedSpec, as_loaded
 from ..specs.schema import Errors, Spec
-from .budgets import Conditions, DataSets, Under, unbudgeted
+from .budgets import Conditions, DataSets, Under
 from .fits import Progress, Row, fit_rows, silent
 from .resolve import CLOSURE, Context, resolve_spec
 
@@ -187,7 +187,11 @@ def _drawn(loaded: LoadedSpec, label: str | None, context: Context) -> tuple[Row
     together = "" if not loaded.spec.fit.together else "rows fitted together have no posterior"
     why = (
         together
-        or unbudgeted(loaded.spec)
+        or (
+            ""
+            if loaded.spec.fit.space == "r"
+            else "chi-square of a fit in k or q space does not count in units of the noise"
+        )
         or ('errors = "fit" asks for none' if not isinstance(how, Errors) else "")
     )
     if why:

@@ -13,6 +13,7 @@ from ..choices import PATH_VALUES
 from ..exafs.result import PATH_COLUMNS, SELDOM, FitResult, FittedParameter
 from ..records.quantities import Quantity, quantity
 from ..records.table import Entry, Table
+from .temperature import FARTHER
 
 if TYPE_CHECKING:
     from .run import SpecResult
@@ -196,6 +197,9 @@ def _parts(result: SpecResult) -> Iterable[str]:
         ends = ((n, f"{min(v):.2g}", f"{max(v):.2g}") for n, v in of.items())
         parts = (f"{n} {low}" + (f" to {high}" if low != high else "") for n, low, high in ends)
         yield f"Parts of the errors of N, which add in quadrature: {'; '.join(parts)}."
+    known = [n for fit in result.rows for d in fit.data for n in d.notes if n.startswith(FARTHER)]
+    for note in dict.fromkeys(known):
+        yield f"{note[0].upper()}{note[1:]}."
 
 
 def _public(origin: str, path: str) -> str:

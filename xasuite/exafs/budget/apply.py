@@ -13,8 +13,11 @@ from ..result import FitResult, FittedParameter, FittedPath, Value
 from .record import Budget
 
 
-def with_budget(fit: FitResult, budget: Budget) -> FitResult:
-    """The fit of one row with the budget's values, errors and covariance; what is at a bound keeps the fit's own."""
+def with_budget(fit: FitResult, budget: Budget, note: str = "") -> FitResult:
+    """The fit of one row with the budget's values, errors and covariance; what is at a bound keeps the fit's own.
+
+    A note is added to those of its data.
+    """
     parameters = tuple(_parameter(p, budget) for p in fit.parameters)
     covar = budget.covariance([p.name for p in parameters])
     lost = np.array([not np.isfinite(p.value.stderr) for p in parameters])
@@ -24,6 +27,7 @@ def with_budget(fit: FitResult, budget: Budget) -> FitResult:
         parameters=parameters,
         paths=tuple(_path(p, budget, f"{p.data}/" if len(fit.data) > 1 else "") for p in fit.paths),
         covar=covar,
+        data=tuple(replace(d, notes=(*d.notes, note)) for d in fit.data) if note else fit.data,
         budget=budget,
         stated=fit,
     )

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from ...records import Array
 from ..engine import objective
-from ..engine.kernel_numpy import Solution, Work, make_work, stacked
+from ..engine.kernel_numpy import Solution, Work, evaluate, make_work, stacked
 from ..engine.minimise import Backend, settled, solve
 from ..engine.program import Program, compile_model
-from ..engine.spread import everything
+from ..engine.spread import everything, full
 from ..model import FitRange, Model
 
 # k in 1/A over which the model sets in: below, FEFF's paths do not describe chi, and the spline must not see them
@@ -57,12 +57,18 @@ class Case:
 
 @dataclass(frozen=True, eq=False)
 class Ready:
-    """One case's problem: work, data (m, nr) in the objective's coordinates, weights (m, n weights)."""
+    """One case's problem: work, data (m, nr) in the objective's coordinates, weights (m, n weights).
+
+    Outside of R space `seen` (nr, nr) is the covariance of data for chi(k) with a noise of 1, and `epsilon` (m, nr) is the
+    noise: there chi-square does not count in units of it.
+    """
 
     model: Model
     work: Work
     data: Array
     weights: Array
+    seen: Array | None = None
+    epsilon: Array | None = None
 
     @property
     def carried(self) -> Array:
@@ -73,6 +79,25 @@ class Ready:
     def solution(self, backend: Backend = "numpy") -> Solution:
         """The fits of its rows."""
         return solve(self.work, self.data, self.weights, None, 1, backend, self.carried)
+
+    def noise(self, x: Array, covar: Array, carried: Array) -> Array:
+        """The covariance (m, nv, nv) of the varied parameters by noise of the size of epsilon_k, however large the misfit.
+
+        `covar` is the unscaled one, the inverse of J'WJ, at the minimum x (m, nv). In R space chi-square, scaled to the
+        independent points, counts in units of the noise. In k and q the noise is carried through the linear solution C J'W.
+        """
+        per_point = self.work.sizes(len(carried))[1][:, None, None]
+        covar = np.nan_to_num(covar)
+        if self.seen is None or self.epsilon is None:
+            return np.asarray(covar * per_point)
+        nv, nr = covar.shape[-1], len(self.seen)
+        _, jacobian, *_ = evaluate(self.work, full(self.work.program, x, carried))
+        _, weights = self.work.observed(self.data, self.weights)
+        pull = covar @ (jacobian[:, :, :nv] * weights[..., None]).swapaxes(1, 2)
+        by_data = pull[:, :, :nr] * self.epsilon[:, None]
+        known = pull[:, :, nr:]  # restraints, each with its own width
+        by_restraints = (known * (per_point / weights[:, None, nr:])) @ known.swapaxes(1, 2)
+        return np.asarray(by_data @ self.seen @ by_data.swapaxes(1, 2) + by_restraints)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +131,7 @@ class Fitter:
             for name, value in case.held.items():
                 start[program.slots.index(name)] = value
             program = replace(program, start=start)
-        goals, data, weights = [], [], []
+        goals, data, weights, seen, epsilon = [], [], [], [], []
         for one in case.sets:
             ranges = case.ranges
             if ranges.k[1] > one.k[-1]:  # E0 moved up takes the end of the data along
@@ -115,9 +140,20 @@ class Fitter:
             matrix = np.ascontiguousarray(((goal.data_matrix @ one.response.T) * onset(one.k))[:, 1:])
             goals.append(replace(goal, k=one.k[1:], model_matrix=matrix))
             data.append(goal.reduce(one.chi))
-            weights.append(goal.weights(goal.noise_of(one.chi, None), False))
+            noise = goal.noise_of(one.chi, None)
+            weights.append(goal.weights(noise, False))
+            seen.append(goal.data_matrix)
+            epsilon.append(noise[:, goal.weight_of_row])
         work = make_work(self.model, program, goals, self.owner)
-        return Ready(self.model, work, np.hstack(data), np.hstack(weights))
+        ready = Ready(self.model, work, np.hstack(data), np.hstack(weights))
+        if case.ranges.space == "r":
+            return ready
+        # data sets are independent of each other
+        ends = np.cumsum([0, *(len(matrix) for matrix in seen)])
+        together = np.zeros((ends[-1], ends[-1]))
+        for matrix, low, high in zip(seen, ends, ends[1:], strict=False):
+            together[low:high, low:high] = matrix @ matrix.T
+        return replace(ready, seen=together, epsilon=np.hstack(epsilon))
 
     def fit(self, case: Case, numbers: Array | None = None) -> Fitted:
         """The fits of a case, `numbers` (m, nn) being the rows' own values of the last of the carried parameters and variables."""
@@ -127,7 +163,7 @@ class Fitter:
             carried[:, -numbers.shape[1] :] = numbers
         backend: Backend = "numba" if len(carried) > _FEW else "numpy"
         solution = solve(ready.work, ready.data, ready.weights, None, 1, backend, carried)
-        return self._fitted(ready.work, solution, carried)
+        return self._read(ready, solution, carried)
 
     def fit_each(self, cases: Iterable[Case]) -> list[Fitted]:
         """The fits of cases of one k weight each: all at once where they are few enough."""
@@ -136,25 +172,32 @@ class Fitter:
         # a fixed value without an error of its own is one for all rows of a program
         fixed = {r.work.program.start[len(self.program.names) :].tobytes() for r in each}
         if sum(counts) > _FEW or len(fixed) > 1:
-            return [self._fitted(r.work, r.solution("numba"), r.carried) for r in each]
+            return [self._read(r, r.solution("numba"), r.carried) for r in each]
         work, data = stacked([r.work for r in each], [r.data for r in each])
         weights, carried = (
             np.concatenate(a) for a in zip(*((r.weights, r.carried) for r in each), strict=True)
         )
-        found = self._fitted(work, solve(work, data, weights, None, 1, "numpy", carried), carried)
+        solution = solve(work, data, weights, None, 1, "numpy", carried)
         ends = np.cumsum(counts)
         parts = [slice(end - n, end) for end, n in zip(ends, counts, strict=True)]
+        unit = [
+            r.noise(solution.x[p], solution.covar[p], r.carried) for r, p in zip(each, parts, strict=True)
+        ]
+        found = self._fitted(work.program, solution, np.concatenate(unit), carried)
         return [
             Fitted(found.keys, found.values[part], found.noise[part], found.ok[part]) for part in parts
         ]  # fmt: skip
 
-    def _fitted(self, work: Work, solution: Solution, carried: Array) -> Fitted:
+    def _read(self, ready: Ready, solution: Solution, carried: Array) -> Fitted:
+        unit = ready.noise(solution.x, solution.covar, carried)
+        return self._fitted(ready.work.program, solution, unit, carried)
+
+    def _fitted(self, program: Program, solution: Solution, unit: Array, carried: Array) -> Fitted:
+        """`unit` (m, nv, nv) is the covariance by the noise."""
         nv = self.program.n_varied
-        params, paths = everything(work.program, self.model, solution.x, carried)
+        params, paths = everything(program, self.model, solution.x, carried)
         both = {**{p.name: params[p.name] for p in self.model.params}, **paths}
         slopes = np.stack([slope[:, :nv] for _, slope in both.values()], axis=1)
-        # the covariance for residuals of the size of the noise: chi-square of n_idp - n_varied, however large it is
-        unit = np.nan_to_num(solution.covar) * work.sizes(len(carried))[1][:, None, None]
         return Fitted(
             keys=tuple(both),
             values=np.stack([v for v, _ in both.values()], axis=1),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import zipfile
-import zlib
 from typing import Any
 
 from ...errors import ReadError
@@ -19,7 +18,6 @@ from .common import (
 )
 from .records import Project, ProjectData, ProjectFit, ProjectParameter, ProjectPath
 
-_MOST_NODES = 5_000_000
 _SPACES = {"r": "r", "k": "k", "q": "q"}
 
 
@@ -43,13 +41,17 @@ def read_fpj(archive: zipfile.ZipFile, name: str) -> Project:
     return Project(name, "Artemis", tuple(fits), inputs)
 
 
+LARGEST_YAML = 5_000_000
+_MOST_NODES = 5_000_000
+
+
 def read_text(archive: zipfile.ZipFile, member: str) -> str:
     """A member of the zip as text. Raises ReadError naming it."""
     try:
         return archive.read(member).decode("utf-8", "replace")
     except KeyError:
         raise ReadError(f"{archive.filename}: the project does not hold its file {member}") from None
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError) as exc:
+    except (zipfile.BadZipFile, OSError, EOFError) as exc:
         raise ReadError(
             f"{archive.filename}: {member} cannot be read: {exc}; the project is damaged"
         ) from None
@@ -58,16 +60,22 @@ def read_text(archive: zipfile.ZipFile, member: str) -> str:
 def _documents(archive: zipfile.ZipFile, member: str) -> list[Any]:
     import yaml
 
+    held = archive.NameToInfo.get(member)
+    if held is not None and held.file_size > LARGEST_YAML:
+        raise ReadError(
+            f"{archive.filename}: {member} has more than {LARGEST_YAML / 1e6:g} MB, as no fit does"
+        )
     try:
         found = list(yaml.load_all(read_text(archive, member), getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
         _count(found, {})
     except (yaml.YAMLError, RecursionError, ValueError) as exc:
-        raise ReadError(f"{archive.filename}: {member} is no YAML: {exc}; the project is damaged") from None
+        said = " ".join(str(exc).split())[:200]
+        raise ReadError(f"{archive.filename}: {member} is no YAML: {said}; the project is damaged") from None
     return found
 
 
 def _count(node: Any, known: dict[int, int]) -> int:
-    """How many nodes a document has with its aliases written out. Raises ValueError for one that they make endless."""
+    """How many nodes a document has with its aliases written out. Raises ValueError for more than any project holds."""
     if not isinstance(node, (list, dict)):
         return 1
     if id(node) not in known:
@@ -79,51 +87,39 @@ def _count(node: Any, known: dict[int, int]) -> int:
     return known[id(node)]
 
 
-def _tables(archive: zipfile.ZipFile, member: str, *needed: str) -> list[dict[str, Any]]:
-    """The documents of a member that are tables, each with the keys that are needed. Raises ReadError."""
-    tables = [d for d in _documents(archive, member) if d]
-    for d in tables:
-        missing = [k for k in needed if k not in d] if isinstance(d, dict) else ["table"]
-        if missing:
-            raise ReadError(
-                f"{archive.filename}: {member} has an entry without {missing[0]}; the project is damaged"
-            )
-    return tables
-
-
 def _fit(archive: zipfile.ZipFile, key: str, name: str) -> ProjectFit:
     folder = f"fits/{key}"
-    structure = [*_documents(archive, f"{folder}/structure.yaml"), None, None][1]
-    log = _log(archive, f"{folder}/fit.yaml")
+    structure = _documents(archive, f"{folder}/structure.yaml")
+    log = _documents(archive, f"{folder}/fit.yaml")[0] if f"{folder}/fit.yaml" in archive.namelist() else {}
     demeter_version(str(log.get("fitenvironment", "")), name)
     by_larch = "larch" in str(log.get("fitenvironment", "")).lower()  # Demeter runs on either
     data = {
-        str(g): d
-        for g in (structure if isinstance(structure, list) else [])
+        g: d
+        for g in structure[1] or []
         if (d := _data(archive, f"{folder}/{g}.yaml", f"{name}, fit {key}", by_larch)) is not None
     }
     performed = bool(number(log.get("n_varys"), 0.0))
-    parameters = tuple(_parameter(d, performed) for d in _tables(archive, f"{folder}/gds.yaml", "name"))
+    parameters = tuple(_parameter(d, performed) for d in _documents(archive, f"{folder}/gds.yaml") if d)
     paths = []
-    for p in _tables(archive, f"{folder}/paths.yaml"):
-        if p.get("include") and str(p.get("datagroup")) in data:
+    for d in _documents(archive, f"{folder}/paths.yaml"):
+        if d and d.get("include") and d.get("datagroup") in data:
             paths.append(
                 ProjectPath(
                     label=re.sub(
-                        r"^\[[^]]*\]\s*", "", str(p.get("label") or p.get("name") or "path")
+                        r"^\[[^]]*\]\s*", "", str(d.get("label") or d.get("name") or "path")
                     ).strip(),
-                    data=data[str(p["datagroup"])].label,
+                    data=data[d["datagroup"]].label,
                     values=path_values(
                         {
-                            k: _with_cv(p.get(k))
+                            k: _with_cv(d.get(k))
                             for k in ("n", "s02", "e0", "delr", "sigma2", "third", "fourth", "ei", "dphase")
                         }
                     ),
-                    feff_input=str(p.get("parentgroup", "")),
-                    atoms=_atoms(p, f"{name}, fit {key}, path {p.get('label')}"),
-                    reff=number(p.get("reff"), 0.0) or 0.0,
-                    degen=number(p.get("degen"), 0.0) or 0.0,
-                    nleg=int(number(p.get("nleg"), 2.0) or 2),
+                    feff_input=str(d.get("parentgroup", "")),
+                    atoms=_atoms(d, f"{name}, fit {key}, path {d.get('label')}"),
+                    reff=number(d.get("reff"), 0.0) or 0.0,
+                    degen=number(d.get("degen"), 0.0) or 0.0,
+                    nleg=int(number(d.get("nleg"), 2.0) or 2),
                 )
             )
     return ProjectFit(
@@ -133,11 +129,6 @@ def _fit(archive: zipfile.ZipFile, key: str, name: str) -> ProjectFit:
         tuple(paths),
         number(log.get("r_factor")) if performed else None,
     )
-
-
-def _log(archive: zipfile.ZipFile, member: str) -> dict[str, Any]:
-    """What a fit logged; nothing where it was never run."""
-    return next(iter(_tables(archive, member)), {}) if member in archive.namelist() else {}
 
 
 def _atoms(d: dict[str, Any], where: str) -> tuple[tuple[float, float, float, int, str], ...]:
@@ -174,8 +165,8 @@ def _with_cv(text: Any) -> str:
 def _data(archive: zipfile.ZipFile, member: str, where: str, by_larch: bool) -> ProjectData | None:
     """A data set; None for one that the fit leaves out."""
     documents = _documents(archive, member)
-    args = documents[0] if documents else None
-    if len(documents) < 3 or not isinstance(args, dict):
+    args = documents[0]
+    if len(documents) < 3:
         raise ReadError(f"{where}: {member} holds no data")
     if number(args.get("fit_include")) == 0:
         return None

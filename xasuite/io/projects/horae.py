@@ -115,15 +115,14 @@ def _data(archive: zipfile.ZipFile, args: dict[str, str], where: str) -> Project
         raise ReadError(
             f"{where}: the project holds chi(k) of {stem or 'its data'} and no mu(E), so that its background cannot be made again"
         )
-    rows = [
-        line.split()
-        for line in read_text(archive, member).splitlines()
-        if line.strip() and not line.startswith("#")
-    ]
-    if any(len(row) < 2 for row in rows):
-        raise ReadError(f"{where}: {member} has a line without energy and mu; the project is damaged")
-    first, second = ([number(row[i], np.nan) for row in rows] for i in (0, 1))
-    energy, mu = arrays(first, second, f"{where}, {member}")
+    table = np.array(
+        [
+            [number(v, np.nan) for v in line.split()]
+            for line in read_text(archive, member).splitlines()
+            if line.strip() and not line.startswith("#")
+        ]
+    )
+    energy, mu = arrays(table[:, 0], table[:, 1], f"{where}, {member}")
     weights = [w for w in (1, 2, 3) if args.get(f"k{w}") == "1"]
     return ProjectData(
         label=args.get("lab") or stem,

@@ -71,12 +71,10 @@ def _fit(
     label = str(group.get("filename") or group.get("groupname"))
     shared = _plain(_plain(result).get("params", {}))
     own = {p for p in shared if re.search(r"_(?:d\w+)_(?:p\w+)$", p)}
-    known = _plain(symbols.get("_feffpaths", {}))
-    try:
-        parameters = tuple(_parameter(shared[p]["state"]) for p in shared if p not in own)
-        paths = tuple(_path(p, label, where) for p in known.values() if p.get("use", True))
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as exc:
-        raise ReadError(f"{where}: a parameter or path is damaged: {type(exc).__name__} {exc}") from None
+    parameters = tuple(_parameter(shared[p]["state"]) for p in shared if p not in own)
+    paths = tuple(
+        _path(p, label, where) for p in _plain(symbols.get("_feffpaths", {})).values() if p.get("use", True)
+    )
     if not paths:
         raise ReadError(f"{where}: the session holds no path")
     return ProjectFit(
