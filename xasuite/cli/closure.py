@@ -13,11 +13,6 @@ if TYPE_CHECKING:
     from ..choices import Potentials
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("closure")(closure)
-
-
 def closure(
     specs: list[Path] = typer.Argument(help=r"Specs whose \[\[data]] are simulated."),
     seeds: int = typer.Option(200, min=5, help="Noise seeds a row."),

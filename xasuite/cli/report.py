@@ -9,11 +9,6 @@ import typer
 from .common import say, say_written, spinner
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("report")(report)
-
-
 def report(
     results: list[Path] = typer.Argument(
         help="Folders of results (of fit, reproduce, series), result.json or series.h5."

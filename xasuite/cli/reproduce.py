@@ -17,11 +17,6 @@ OUTSIDE = 2
 WIDTH = 100  # columns, without --verbose
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("reproduce")(reproduce)
-
-
 def reproduce(
     targets: list[str] | None = typer.Argument(
         None,

@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 _MANY_CHANNELS = 12
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the app."""
-    app.command("show", help="Show what a file of scans holds and what was changed when it was read.")(show)
-
-
 def show(
     file: str = typer.Argument(
         ..., help="XDI, Athena project, text columns or HDF5, gzipped or not; FILE::GROUP for one group."
@@ -36,7 +31,7 @@ def show(
     edge: str = ABSORPTION_EDGE,
     as_json: bool = JSON,
 ) -> None:
-    """Print a row a group; notes below, a short summary when there is one scan."""
+    """Show what a file of scans holds and what was changed when it was read."""
     from ..io import read_all
 
     scans = read_all(

@@ -17,11 +17,6 @@ if TYPE_CHECKING:
     from .._series.live import Watch
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("watch")(watch)
-
-
 def watch(
     folder: str = typer.Argument(
         help="Folder in which scans appear, an HDF5 file that grows (file.h5::groups), or the address of a Tiled catalogue."

@@ -14,11 +14,6 @@ if TYPE_CHECKING:
     from ..records import Chi
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("wavelet")(wavelet)
-
-
 def wavelet(
     inputs: list[str] = typer.Argument(help="Scans (FILE or FILE::GROUP) and fit specs (.toml)."),
     kind: str = typer.Option("morlet", help="morlet or cauchy."),
