@@ -140,3 +140,27 @@ def test_a_decision_fits_on_a_page(page: Path) -> None:
     headings = "|".join(HEADINGS)
     assert re.findall(rf"^\*\*({headings})\b", text, re.M) == HEADINGS
     assert len(re.findall(r"\S*\w\S*", text)) <= 600
+
+
+def longest_functions() -> dict[str, int]:
+    """Lines of each function of the package, its docstring not counted."""
+    found = {}
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                first = node.body[0]
+                said = ast.get_docstring(node) is not None and first.end_lineno - first.lineno + 1
+                name = f"{path.relative_to(PACKAGE)}:{node.name}"
+                found[name] = node.end_lineno - node.lineno + 1 - said
+    return found
+
+
+def test_a_function_fits_on_a_screen() -> None:
+    lines = longest_functions()
+    assert lines["workflow/run.py:fit"] > 5  # functions are found
+    assert {name: n for name, n in lines.items() if n > 60} == {}
+
+
+def test_a_module_has_fewer_than_500_lines() -> None:
+    lines = {path.name: path.read_text().count("\n") for path in PACKAGE.rglob("*.py")}
+    assert {name: n for name, n in lines.items() if n >= 500} == {}

@@ -142,6 +142,9 @@ def _call(name: str, arguments: list[Any]) -> Any:
     return getattr(np, FUNCTIONS[name])(*arguments)
 
 
+LONGEST = 1000  # characters
+
+
 @lru_cache(maxsize=4096)
 def parse(text: str | float) -> Expression:
     """Parse arithmetic (+ - * / **, parentheses) over names, numbers and a short list of functions.
@@ -150,6 +153,8 @@ def parse(text: str | float) -> Expression:
     """
     if not isinstance(text, str):
         return Expression(repr(text), frozenset(), (("const", float(text)),))
+    if len(text) > LONGEST:
+        raise ExpressionError(f"{text[:60]!r} is not an expression: it has more than {LONGEST} characters")
     try:
         tree = ast.parse(text.strip(), mode="eval")
     except SyntaxError as exc:
@@ -166,7 +171,10 @@ def _compile(node: ast.AST, text: str, program: list[tuple[str, Any]], names: se
     if depth > 50:
         raise ExpressionError(f"{text[:60]!r} is nested more than 50 deep")
     if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and node.value is not True:
-        program.append(("const", float(node.value)))
+        try:
+            program.append(("const", float(node.value)))
+        except OverflowError:
+            raise ExpressionError(f"{text[:60]!r} is no number: it is beyond 1.8e308") from None
     elif isinstance(node, ast.Name):
         if node.id in CONSTANTS:
             program.append(("const", CONSTANTS[node.id]))

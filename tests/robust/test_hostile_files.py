@@ -373,6 +373,37 @@ def test_another_file_of_the_machine(hdf5, tmp_path_factory, way: str) -> None:
     assert [e.group for e in sources.find_entries([path]).entries][-1] == "honest"
 
 
+def test_a_ring_of_hard_links_is_listed_once(hdf5) -> None:
+    """Also where a series looks for its scans, and to the same depth as where they are read."""
+
+    def fill(f):
+        above = f.create_group("x")
+        below = above.create_group("y")
+        below["z"] = above
+        scan_group(below, "scan")
+        for _ in range(300):
+            above = above.create_group("deep")
+        scan_group(above, "too deep")
+
+    path = hdf5(fill)
+    assert io.groups(path) == ["x/y/scan"]
+    assert [e.group for e in sources.find_entries([path]).entries] == ["x/y/scan"]
+
+
+def test_more_than_memory_is_said(hdf5, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arrays each within the limit, and together beyond it: that is no damage."""
+    path = hdf5(lambda f: scan_group(f, "a"))
+    monkeypatch.setattr("xasuite.io.formats.hdf5._tables", lambda *args: [bytearray(1 << 40)])
+    refused(path, "it takes more memory than a file may .*XASUITE_MAX_BYTES.*; name a group or a row of it")
+
+
+def test_one_energy_is_no_scan(hdf5) -> None:
+    def fill(f):
+        f["energy"], f["mu"] = np.full(E.size, 7112.0), MU
+
+    refused(hdf5(fill), "only 1 different energies; a scan needs at least 10")
+
+
 @pytest.mark.parametrize("what", ["null", "ring", "dangling"])
 def test_one_bad_member_condemns_no_other_group(hdf5, what: str) -> None:
     def fill(f):

@@ -30,7 +30,7 @@ from ..version import __version__
 from ._interrupts import insistent
 from .common import QUIET, warn
 
-# One module of this package a line; each has register(app).
+# One module of this package a line; each has a function of its own name.
 COMMANDS: tuple[str, ...] = (
     "new",
     "check",
@@ -150,7 +150,7 @@ def _register() -> None:
     if app.registered_commands:
         return
     for name in COMMANDS:
-        importlib.import_module(f"{__name__}.{name}").register(app)
+        app.command(name)(getattr(importlib.import_module(f"{__name__}.{name}"), name))
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any) -> None:

@@ -14,11 +14,6 @@ if TYPE_CHECKING:
     from ..records import Chi
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("wavelet")(wavelet)
-
-
 def wavelet(
     inputs: list[str] = typer.Argument(help="Scans (FILE or FILE::GROUP) and fit specs (.toml)."),
     kind: str = typer.Option("morlet", help="morlet or cauchy."),
@@ -30,14 +25,12 @@ def wavelet(
     eta: float = typer.Option(10.0, help="Morlet: frequency; resolution R / (eta sigma) in R."),
     sigma: float = typer.Option(1.0, help="Morlet: width of the Gaussian."),
     order: int = typer.Option(200, help="Cauchy: order; resolution R / sqrt(order) in R."),
-    noise: float | None = typer.Option(
-        None, help="epsilon_k for the errors; estimated from the data if left out."
-    ),
+    noise: float | None = typer.Option(None, help="epsilon_k for the errors; left out, from the data."),
     resamples: int = typer.Option(200, min=0, help="Noisy copies for the errors."),
-    seed: int = typer.Option(0, help="Of the noise."),
+    seed: int = typer.Option(0, help="Seed of the noise."),
     threshold: float = typer.Option(0.2, help="Lobes below this share of the highest are left out."),
     e0: float | None = typer.Option(None, help="Edge energy of scans in eV; found if left out."),
-    rbkg: float = typer.Option(1.0, help="Background of scans: R below which it takes all, A."),
+    rbkg: float = typer.Option(1.0, help="Background of scans: rbkg in A."),
     bkg_kweight: int = typer.Option(3, help="Background of scans: k weight."),
     paths: bool = typer.Option(False, "--paths", help="Run a spec's fit and show data, fit and each path."),
     each: bool = typer.Option(False, "--each", help="Scale every map to its own maximum."),
@@ -61,21 +54,18 @@ def wavelet(
         "kind": kind, "k": k, "kweight": kweight, "window": window, "dk": dk, "r": r, "eta": eta, "sigma": sigma,
         "order": order,
     }  # fmt: skip
+    errors: Any = {"epsilon_k": noise, "resamples": resamples, "seed": seed, "threshold": threshold}
     lobes, maps = [], []
     with spinner(json) as progress:
         for name in inputs:
             progress(name)
-            of_spec = name.endswith(".toml")
-            chis, own = (
-                spec_chis(name, data_root, paths) if of_spec else file_chi(name, e0, rbkg, bkg_kweight)
-            )
+            if name.endswith(".toml"):
+                chis, own = spec_chis(name, data_root, paths)
+            else:
+                chis, own = file_chi(name, e0, rbkg, bkg_kweight), {}
             used = settings | {n: v for n, v in own.items() if n not in given}
-            for chi in chis:
-                found = find_lobes(
-                    chi, epsilon_k=noise, resamples=resamples, seed=seed, threshold=threshold, **used
-                )
-                lobes.append(found)
-                maps.append((chi, used))
+            lobes += [find_lobes(chi, **errors, **used) for chi in chis]
+            maps += [(chi, used) for chi in chis]
         figure = draw(maps, lobes, each=each, ridges=ridge, difference=difference)
         folder = output / f"wavelet-{Path(inputs[0].partition('::')[0]).stem}"
         table = joined([one.summary() for one in lobes])
@@ -92,15 +82,15 @@ def _stated(ctx: typer.Context | None, name: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
-def file_chi(name: str, e0: float | None, rbkg: float, kweight: int) -> tuple[list[Chi], dict[str, Any]]:
-    """chi(k) of a scan: read, normalised, background removed; it brings no settings."""
+def file_chi(name: str, e0: float | None, rbkg: float, kweight: int) -> list[Chi]:
+    """chi(k) of a scan: read, normalised, background removed."""
     from dataclasses import replace
 
     from .. import io, reduce
 
     scan = io.read(name)
     chi = reduce.background(reduce.normalize(scan.mu(), e0=e0), rbkg=rbkg, kweight=kweight)
-    return [replace(chi, label=scan.label or Path(name).stem)], {}
+    return [replace(chi, label=scan.label or Path(name).stem)]
 
 
 def spec_chis(name: str, data_root: Path | None, paths: bool) -> tuple[list[Chi], dict[str, Any]]:
@@ -150,7 +140,7 @@ def draw(
 
 
 def document(lobes: list[Lobes], maps: list[tuple[Chi, dict[str, Any]]]) -> list[dict[str, Any]]:
-    """What --json prints: an object a map with its settings, noise and lobes; null where there is no number."""
+    """What --json prints: one object per map with its settings, noise and lobes; null where there is no number."""
     from ..exafs.wavelet_transform.lobes import VALUES
     from ..records.table import finite
 

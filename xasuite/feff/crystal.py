@@ -244,14 +244,26 @@ def _parsed_cif(text: str, name: str, source: Source) -> Crystal:
     return _from_structure(structures[0], name, source)
 
 
+MOST_SITES = 2000  # of a cell: the parser takes the square of their time, 15 s for 3000
+
+
 def _check_numbers(text: str, source: Source) -> None:
     """Raises CrystalError for a cell or a position that is no number: the parser's C code ends the process on some."""
-    for key, value in re.findall(r"^\s*(_cell_(?:length|angle)_\w+)[ \t]+(\S+)", text, re.M):
+    for key, value in re.findall(r"^[ \t]*(_cell_(?:length|angle)_\w+)[ \t]+(\S+)", text, re.M):
         number = re.fullmatch(r"\+?(\d+\.?\d*(?:[eE][-+]?\d{1,3})?|\.\d+)(\(\d+\))?", value)
         if not number or not 1e-2 < float(number[1]) < 1e4:
             raise CrystalError(
                 f"{source} cannot be read as a CIF: {key} = {value[:40]} is no length or angle of a cell"
             )
+    if re.search(r"\d{100}", text):
+        raise CrystalError(f"{source} cannot be read as a CIF: a number of more than 100 digits")
+    rows = re.search(
+        r"^[ \t]*_atom_site_fract_x\b.*\n((?:(?![ \t]*(?:loop_|data_|#|_(?!atom_site_)|$)).*\n)*)", text, re.M
+    )
+    if rows and rows[1].count("\n") > MOST_SITES:
+        raise CrystalError(
+            f"{source} cannot be read as a CIF: {rows[1].count(chr(10))} atoms in its cell; at most {MOST_SITES} are read"
+        )
     for word in text[max(text.find("_atom_site_"), 0) :].split():
         if word.lower().lstrip("+-") in {"nan", "inf", "infinity"}:
             raise CrystalError(
@@ -386,6 +398,8 @@ def _from_xyz(text: str, name: str, source: Source) -> Crystal:
         raise CrystalError(f"{source} is no xyz file: {exc}") from None
     if count != len(atoms) or any(len(position) != 3 for _, position in atoms):
         raise CrystalError(f"{source}: its first line says {count} atoms, {len(atoms)} follow (symbol x y z)")
+    if not np.isfinite([position for _, position in atoms]).all():
+        raise CrystalError(f"{source}: the place of an atom is no number")
     symbols = tuple(_symbol(symbol, name) for symbol, _ in atoms)
     numbers = tuple(range(1, count + 1))
     return Crystal(

@@ -137,7 +137,7 @@ def parse_feff_dat(text: str, origin: str = "", relative_amplitude: float = 0.0)
         )
         index = _index(lines[: rule + 1])
     except (StopIteration, ValueError, IndexError) as exc:
-        raise FeffError(f"{origin or 'text'} is not a feffNNNN.dat: {exc}") from None
+        raise FeffError(f"{origin or 'text'} is not a feffNNNN.dat: {str(exc)[:120]}") from None
     if table.ndim != 2 or table.shape[1] < 7:
         raise FeffError(f"{origin or 'text'} is not a feffNNNN.dat: its table has no seven columns")
     k, phc, mag, phase, red, lam, rep = (frozen_array(c) for c in table.T[:7])

@@ -72,6 +72,8 @@ def finish(table: Table, source: Source, asked: Asked) -> Scan:
     columns = np.asarray(table.columns, float)[keep]
     energy, columns = usable(energy, columns, notes, where)
     energy, columns = clean.order(energy, columns, notes)
+    if energy.size < MIN_POINTS:
+        raise ReadError(f"{where}: only {energy.size} different energies; a scan needs at least {MIN_POINTS}")
     raw = _Raw(table, where, asked, notes, energy, dict(zip(labels, columns, strict=True)))
     element, edge = asked.element or table.element, asked.edge or table.edge
     mu = _mu(raw, element)

@@ -43,7 +43,8 @@ def contents(file: Path, first: int = 0) -> bytes:
             raise ReadError(f"{file} is {kind} and not a regular file; copy what it gives into a file first")
         if not first and state.st_size > max_bytes():
             raise ReadError(f"{file} is larger than {_said()}")
-        return handle.read(first or max(state.st_size, _CHUNK))  # files of /proc say that they are empty
+        # files of /proc say that they are empty, and some of them have nothing to give now
+        return handle.read(first or max(state.st_size, _CHUNK)) or b""
 
 
 def unpacked(packed: bytes, name: str) -> bytes:

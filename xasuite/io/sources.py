@@ -20,7 +20,7 @@ from ..records import Array, Scan, Source
 from . import clean
 from .axis import Asked
 from .formats import nxxas
-from .formats.hdf5 import energy_axis, entry_of, row_values, tables_in
+from .formats.hdf5 import MAX_DEPTH, energy_axis, entry_of, row_values, tables_in
 from .formats.members import members_of
 from .isolated import isolated
 
@@ -195,7 +195,15 @@ def find_files(patterns: Sequence[str], places: Iterable[Path]) -> list[Path]:
         if absolute and "**" in Path(pattern).parts and all("*" in part for part in above):
             raise ReadError(f"{pattern} names the whole machine; name a folder before the **")
         for place in [Path("/")] if absolute else places:
-            hits = [p for p in place.glob(pattern.lstrip("/")) if p.is_file() and not p.name.startswith(".")]
+            try:
+                hits = [
+                    p for p in place.glob(pattern.lstrip("/")) if p.is_file() and not p.name.startswith(".")
+                ]
+            except (OSError, ValueError, IndexError, NotImplementedError, RecursionError) as exc:
+                why = exc.strerror if isinstance(exc, OSError) else exc
+                raise ReadError(
+                    f"{pattern[:100]!r} is no pattern of files that can be looked for: {why}"
+                ) from None
             if hits:
                 break
         else:
@@ -294,7 +302,7 @@ def open_hdf5(path: str | Path) -> Any:
 def _hdf5_entries(file: Entry) -> list[Entry]:
     def work() -> tuple[list[tuple[str, int]], bool]:
         with open_hdf5(file.path) as handle:
-            return list(_visit(handle, "", file.path)), bool(handle.swmr_mode)
+            return list(_visit(handle, "", file.path, set())), bool(handle.swmr_mode)
 
     try:
         found, growing = isolated(file.path, work)
@@ -316,10 +324,14 @@ def _locked(path: str) -> bool:
     return False
 
 
-def _visit(group: Any, path: str, file: str) -> Iterable[tuple[str, int]]:
-    """(group, rows of its stacked arrays or 0) of every group with an energy axis."""
+def _visit(group: Any, path: str, file: str, seen: set[int]) -> Iterable[tuple[str, int]]:
+    """(group, rows of its stacked arrays or 0) of every group with an energy axis; each once, whatever its links are."""
     import h5py
 
+    address = h5py.h5o.get_info(group.id).addr
+    if address in seen or path.count("/") > MAX_DEPTH:
+        return
+    seen.add(address)
     members = members_of(group, file, {})
     axis = energy_axis(members)
     if axis:
@@ -331,7 +343,7 @@ def _visit(group: Any, path: str, file: str) -> Iterable[tuple[str, int]]:
         return
     for name, value in members.items():
         if isinstance(value, h5py.Group):
-            yield from _visit(value, f"{path}/{name}" if path else name, file)
+            yield from _visit(value, f"{path}/{name}" if path else name, file, seen)
 
 
 def _stacked(data: Any, n: int) -> bool:

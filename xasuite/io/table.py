@@ -61,7 +61,7 @@ def clean_names(labels: Sequence[str]) -> list[str]:
         texts = [re.sub(r"^\d+[_)]\s*", "", t) for t in texts]
     if len(texts) > 1 and all(re.search(r"\S_c\d+$", t) for t in texts):
         texts = [re.sub(r"_c\d+$", "", t) for t in texts]
-    out: list[str] = []
+    out: dict[str, None] = {}
     for i, text in enumerate(texts):
         name = re.sub(r"[^0-9A-Za-z]+", "_", text).strip("_")[:MAX_LABEL]
         if not name:
@@ -70,16 +70,17 @@ def clean_names(labels: Sequence[str]) -> list[str]:
             name = f"c{name}"
         if keyword.iskeyword(name) or name in CONSTANTS:
             name = "ifluor" if name == "if" else f"{name}_"
-        out.append(unique(name, out))
-    return out
+        out[unique(name, out)] = None
+    return list(out)
 
 
 def unique(name: str, taken: Iterable[str], separator: str = "_") -> str:
-    """`name`, or with the first free number behind it when it is taken."""
-    used = set(taken)
+    """`name`, or with a free number behind it when it is taken: the first, unless a hundred are taken."""
+    used = taken if isinstance(taken, (set, dict)) else set(taken)
     candidate, number = name, 2
     while candidate in used:
-        candidate, number = f"{name}{separator}{number}", number + 1
+        # thousands of one name, of which every number is tried for each, would take the square of their time
+        candidate, number = f"{name}{separator}{number}", number + (1 if number < 100 else len(used))
     return candidate
 
 

@@ -29,7 +29,7 @@ def write_closure(done: Study, folder: str | Path, *, figures: bool = True) -> l
 
 
 def plot_choices(done: Study) -> Any:
-    """How far N moves with each choice: a dot a row of the table, the mean a bar, one panel a path."""
+    """How far N moves with each choice: one dot per row of the table, the mean a bar, one panel per path."""
     from .plots.style import COLORS, COLUMN, DATA, style
 
     paths = list(dict.fromkeys(c.path for c in done.choices))

@@ -23,11 +23,11 @@ class Kind:
 KINDS: dict[str, Kind] = {
     "xanes": Kind("paper:xanes", "samples", "XANES with the edge enlarged, by sample or against time"),
     "ft": Kind("paper:ft", "samples", "|chi(R)| above each other, by sample or against time"),
-    "fit": Kind("paper:k_and_r", "fits", "fits in k and R, a row a sample"),
-    "fits": Kind("paper:fits", "fits", "|chi(R)| above Re chi(R), a column a sample or time"),
+    "fit": Kind("paper:k_and_r", "fits", "fits in k and R, one row per sample"),
+    "fits": Kind("paper:fits", "fits", "|chi(R)| above Re chi(R), one column per sample or time"),
     "wavelet": Kind("paper:wavelets", "samples", "wavelet maps side by side"),
     "film": Kind("paper:film", "samples", "wavelet maps against time"),
-    "lines": Kind("paper:lines", "spectra", "white lines at L edges, a panel an absorber"),
+    "lines": Kind("paper:lines", "spectra", "white lines at L edges, one panel per absorber"),
     "lobes": Kind(
         "wavelet:plot_wavelets", "claim", "wavelet maps of a published claim's structures, PAPER/CLAIM"
     ),

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from .series import SeriesSpec
     from .valence import ValenceSpec
 
+LARGEST = 200_000  # characters; the largest of fits/ has 10 000
+# of a text that is LONG so many mistakes are said: for the line of each the text is parsed some ten times
+LONG, MOST_MISTAKES = 20_000, 20
+
 S = TypeVar("S", "Spec", "SeriesSpec", "ValenceSpec")
 S_co = TypeVar("S_co", bound="Spec | ValenceSpec", covariant=True)
 # the kinds of spec: its class, the table that it has and no other, the spec in words, and the command that runs it
@@ -128,6 +132,8 @@ def parse_spec(text: str, path: str | Path = "spec.toml", kind: type[Any] | None
     True
     """
     path = Path(path)
+    if len(text) > LARGEST:
+        raise SpecError(f"{path.name}:1: {len(text)} characters; a spec has at most {LARGEST}")
     raw = parse_toml(text, path)
     if raw.get("xasuite") == 1:
         warn(
@@ -143,8 +149,11 @@ def parse_spec(text: str, path: str | Path = "spec.toml", kind: type[Any] | None
     found: type[Any] = getattr(import_module(__package__), name)
     spec, mistakes = found.checked(raw)
     if mistakes:
-        said = {(line_of(key, text), sentence) for key, sentence in mistakes}
-        raise SpecError([f"{path.name}:{line}: {sentence}" for line, sentence in sorted(said)])
+        most = MOST_MISTAKES if len(text) > LONG else len(mistakes)
+        said = {(line_of(key, text), sentence) for key, sentence in mistakes[:most]}
+        lines = [f"{path.name}:{line}: {sentence}" for line, sentence in sorted(said)]
+        more = len(mistakes) - most
+        raise SpecError([*lines, f"{path.name}: and {more} mistakes more"] if more > 0 else lines)
     return Loaded(spec, path, text)
 
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import SpecError, nearest
+from ..errors import ReadError, SpecError, nearest
+from ..io.limits import contents
 
 Key = tuple[str | int, ...]
 
@@ -33,7 +34,7 @@ def read_text(path: str | Path) -> str:
     if path.is_dir():
         raise SpecError(f"{path} is a folder; name one of the spec files (.toml) in it")
     try:
-        return path.read_text(encoding="utf-8")
+        return contents(path).decode("utf-8").replace("\r\n", "\n")
     except FileNotFoundError:
         folder = path.parent
         hint = (
@@ -46,12 +47,16 @@ def read_text(path: str | Path) -> str:
         raise SpecError(f"{path} is not UTF-8 text, so it is no spec{_of_data(path)}") from None
     except OSError as exc:
         raise SpecError(f"{path} cannot be read: {exc.strerror}") from None
+    except ReadError as exc:
+        raise SpecError(str(exc)) from None
 
 
 def parse_toml(text: str, path: str | Path) -> dict[str, Any]:
     """The tables of a TOML text. Raises SpecError with line and column."""
     try:
-        return tomllib.loads(text)
+        tables = tomllib.loads(text)
+        repr(tables)  # raises where tables are nested deeper than can be worked on
+        return tables
     except tomllib.TOMLDecodeError as exc:
         if hint := _of_data(Path(path)):
             raise SpecError(f"{path} is no spec{hint}") from None

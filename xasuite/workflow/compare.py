@@ -90,7 +90,7 @@ class Comparison(Presented):
         return by
 
     def summary(self) -> Table:
-        """A row a model, and what each criterion says."""
+        """One row per model, and what each criterion says."""
         rows = [
             (
                 m.name,

@@ -107,5 +107,8 @@ def _tables(
     tables = spec.tables()
     tables["data"] = [data]
     found = tables["fit"]["r"]
-    said = f"Athena transformed back R = {span[0]:g} to {span[1]:g} A; the fit's R = {found[0]:g} to {found[1]:g} A is the crystal's shells"
-    return tables, [said] if span else []
+    if not span:
+        return tables, []
+    return tables, [
+        f"Athena transformed back R = {span[0]:g} to {span[1]:g} A; the fit's R = {found[0]:g} to {found[1]:g} A is the crystal's shells"
+    ]

@@ -172,11 +172,10 @@ def _plan(
     k: tuple[float, float] | None = None,
     r: tuple[float, float] | None = None,
 ) -> _Plan:
-    element, edge = absorber or rows[0].spectrum.element, edge or rows[0].spectrum.edge or "K"
+    first, edge = rows[0].data["label"], edge or rows[0].spectrum.edge or "K"
+    element = absorber or rows[0].spectrum.element
     if not element:
-        raise DataError(
-            f"{rows[0].data['label']}: no edge was found in it; name the absorber with --absorber"
-        )
+        raise DataError(f"{first}: no edge was found in it; name the absorber with --absorber")
     local = target.parent / crystal
     structure = _structure(str(local) if local.is_file() else crystal, element, given=absorber is not None)
     found = find_paths(structure, absorber=element, edge=edge, radius=radius)
@@ -186,27 +185,22 @@ def _plan(
     rbkg, weight = (1.0, 2) if chosen[0].reff > METAL else (0.8, 3)
     reduce = {"rbkg": rbkg, "bkg_kweight": weight} | reduction(rows)
     measured = [_measure(row, element, edge, reduce) for row in rows]
-    of_foil = None if foil else amplitude.foil
+    of_foil, why_k, why_r = None if foil else amplitude.foil, "as given", "as given"
     if k is None:
         k, kweight, why_k = k_range(measured, of_foil)
     else:
-        kweight, why_k = load_spec(of_foil).spec.fit.kweight[-1] if of_foil else 2, "as given"
+        kweight = load_spec(of_foil).spec.fit.kweight[-1] if of_foil else 2
     if r is None:
         (low, high), why_r = r_range(chosen, found, k, kweight)
         r = (max(low, float(reduce["rbkg"])), high)
-    else:
-        why_r = "as given"
     fit, of_fit = draft.ranges(k, kweight, r, why_k, why_r)
     params, of_params = draft.parameters(element, chosen, foil, amplitude, target)
-    is_file = Path(crystal).is_file()
-    shared: dict[str, Any] = {"crystal": beside(crystal, target) if is_file else crystal}
+    shared: dict[str, Any] = {"crystal": beside(crystal, target) if Path(crystal).is_file() else crystal}
     shared |= {"radius": radius} if radius != RADIUS else {}
     paths, of_paths = draft.paths(element, chosen, foil, shared)
-    what = "first shell" if len(chosen) == 1 else f"{len(chosen)} shells"
-    first = rows[0].data["label"]
     tables = {
         "xasuite": FORMAT,
-        "title": f"{first}: {element} {edge} edge, {what} of {Path(crystal).stem}",
+        "title": f"{first}: {element} {edge} edge, {_count(chosen)} of {Path(crystal).stem}",
         "data": [row.data for row in rows],
         "sample": {"element": element, "edge": edge},
         "reduce": reduce,
@@ -223,6 +217,10 @@ def _plan(
         *_on_one_site(structure, element, Path(crystal).stem),
     ]
     return _Plan(tables, _comments(measured) | of_fit | of_params | of_paths, decisions)
+
+
+def _count(chosen: Sequence[Any]) -> str:
+    return "first shell" if len(chosen) == 1 else f"{len(chosen)} shells"
 
 
 def _comments(measured: Sequence[Measured]) -> dict[Key, str]:

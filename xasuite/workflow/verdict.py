@@ -265,7 +265,7 @@ def _number(name: str, n: Value, crystal: float) -> Iterator[Finding]:
 
 
 def _pairs(fit: FitResult) -> Iterator[Finding]:
-    """Two paths that are one: the same FEFF path twice, or nearer than the resolution with R free in both."""
+    """Two paths that cannot be separated: the same FEFF path twice, or closer than the resolution with R free in both."""
     resolution = math.pi / (2 * (fit.model.range.k[1] - fit.model.range.k[0]))
     free = _free(fit.model)
     for a, b in combinations(fit.paths, 2):

@@ -71,11 +71,11 @@ def _equal(a, b):
 
 
 @njit(cache=True, nogil=True)
-def _evaluate(x, tables, k, matrix, program, uses, space, model, jac):
-    """Model (nr + n restraints,) and Jacobian at x; `space` is the workspace of `_workspace`."""
+def _evaluate(x, tables, k, matrix, program, uses, space):
+    """Model (nr + n restraints,) and Jacobian at x, the last two arrays of `space`, the workspace of `_workspace`."""
     coef, left, cell, width, reff = tables
     ops, args, first, target, start = program
-    slots, slopes, values, grads, stack, dstack, col, rows, proj = space
+    slots, slopes, values, grads, stack, dstack, col, rows, proj, model, jac = space
     nd = x.shape[0]
     for i in range(start.shape[0]):
         slots[i] = x[i] if i < nd else start[i]
@@ -113,7 +113,7 @@ def _evaluate(x, tables, k, matrix, program, uses, space, model, jac):
 
 
 @njit(cache=True, nogil=True)
-def _workspace(ns, nd, n_values, depth, nk, nr):
+def _workspace(ns, nd, n_values, depth, nk, nr, n_model):
     return (
         np.empty(ns),
         np.empty((ns, nd)),
@@ -124,6 +124,8 @@ def _workspace(ns, nd, n_values, depth, nk, nr):
         np.empty((N_COLUMNS, nk)),
         np.zeros((8, nk)),
         np.empty((8, nr)),
+        np.empty(n_model),
+        np.empty((nd, n_model)),
     )
 
 
@@ -209,8 +211,10 @@ def _cap(step, values, grads, nv):
 
 
 @njit(cache=True, nogil=True)
-def _errors(x, lower, upper, normal, pull, nv, nd, covar, carried, chol, scale, free, unit, column):
+def _errors(x, bounds, normal, nv, nd, covar, carried, space):
     """Covariance and response of one row; False where the data do not determine the parameters."""
+    lower, upper = bounds
+    chol, scale, free, column, unit = space
     for i in range(nv):
         free[i] = x[i] > lower[i] and x[i] < upper[i]
     good = _factor(normal, free, 0.0, nv, chol, scale)
@@ -239,12 +243,14 @@ def _errors(x, lower, upper, normal, pull, nv, nd, covar, carried, chol, scale, 
 
 
 @njit(cache=True, nogil=True)
-def _step(x, trial, lower, upper, normal, pull, lam, nv, values, grads, chol, scale, free, step):
+def _step(x, trial, bounds, normal, pull, lam, nv, values, grads, space):
     """The next trial, damped until it can be computed, capped, inside the bounds.
 
     Gives whether there is one, the damping, the step's size in the metric of the normal matrix, and by what factor it
     passed its cap.
     """
+    lower, upper = bounds
+    chol, scale, free, step, _ = space
     for i in range(nv):
         free[i] = not ((x[i] <= lower[i] and pull[i] <= 0) or (x[i] >= upper[i] and pull[i] >= 0))
     good = _factor(normal, free, lam, nv, chol, scale)
@@ -295,45 +301,56 @@ def _trials(nd, nu):
 
 
 @njit(cache=True, nogil=True)
+def _is_end(errors2, last2, lam, over, moved, size):
+    """Whether the step, of errors2 squared standard errors, is too small for another evaluation."""
+    left2 = errors2 * errors2 / max(last2, 1e-300)
+    settled = errors2 < SMALL2 and left2 < 0.01 * STEP2 and lam == 0
+    return over <= 1.0 and (errors2 < STEP2 or settled or moved < 1e-22 * size)
+
+
+@njit(cache=True, nogil=True)
+def _step_left(good, lam, moved, chisq, freedom, size):
+    """The next step's size in standard errors, NaN where there is no undamped one."""
+    if good and lam == 0 and np.isfinite(chisq):
+        return math.sqrt(moved * freedom / max(chisq, ROUNDING * size))
+    return np.nan
+
+
+@njit(cache=True, nogil=True)
 def _fit_rows(
-    lo, hi, chain, data, weights, weight_of_row, known, x0, lower, upper, n_idp, k, matrix, tables, program, uses,
+    lo, hi, chain, data, weights, weight_of_row, known, x0, bounds, n_idp, k, matrix, tables, program, uses,
     depth, out_x, out_covar, out_carried, out_chisq, out_step, out_ended, out_calls,
 ):  # fmt: skip
-    nv, nd, nr = lower.shape[0], x0.shape[1], matrix.shape[0] + known.shape[0]
+    """Fits of the rows lo to hi into the arrays `out_...`. Rows that start alike share their first evaluation."""
+    nv, nd, nr = bounds[0].shape[0], x0.shape[1], matrix.shape[0] + known.shape[0]
     n_values = uses.size + known.shape[0]
-    space = _workspace(program[4].shape[0], nd, n_values, depth, k.shape[0], matrix.shape[0])
-    first_space = _workspace(program[4].shape[0], nd, n_values, depth, k.shape[0], matrix.shape[0])
-    model, jac = np.empty(nr), np.empty((nd, nr))
-    # rows that start alike share their first evaluation
-    first_x = np.full(nd, np.nan)
-    first_model, first_jac = np.empty(nr), np.empty((nd, nr))
-    w = np.empty(nr)
+    first = _workspace(program[4].shape[0], nd, n_values, depth, k.shape[0], matrix.shape[0], nr)
+    later = _workspace(program[4].shape[0], nd, n_values, depth, k.shape[0], matrix.shape[0], nr)
+    first_x, w, freedom = np.full(nd, np.nan), np.empty(nr), max(n_idp - nv, 1e-9)
     normal, pull, new_normal, new_pull, values, grads, x, trial = _trials(nd, uses.size)
-    chol, scale, step = np.empty((nv, nv)), np.empty(nv), np.empty(nv)
-    unit, free = np.empty(nv), np.empty(nv, np.bool_)
+    space = np.empty((nv, nv)), np.empty(nv), np.empty(nv, np.bool_), np.empty(nv), np.empty(nv)
     for row in range(lo, hi):
         size = _weigh(data[row], weights[row], weight_of_row, known, w)
         _copy(x0[row], trial)
         if chain and row > lo and out_ended[row - 1] == CONVERGED:
             trial[:nv] = out_x[row - 1, :nv]
-        chisq, lam, last2, ended, calls = np.inf, 0.0, 0.0, AT_LIMIT, 0
-        for _ in range(MAX_ITERATIONS):
-            calls += 1
+        chisq, lam, last2, ended = np.inf, 0.0, 0.0, AT_LIMIT
+        for calls in range(1, MAX_ITERATIONS + 1):
             if calls == 1:
                 if not _equal(trial, first_x):
                     _copy(trial, first_x)
-                    _evaluate(trial, tables, k, matrix, program, uses, first_space, first_model, first_jac)
-                new = _normal(data[row], first_model, first_jac, w, nd, new_normal, new_pull)
+                    _evaluate(trial, tables, k, matrix, program, uses, first)
+                new = _normal(data[row], first[9], first[10], w, nd, new_normal, new_pull)
                 if not np.isfinite(new):
                     _copy(trial, x)
                     _fill(0.0, normal)
                     ended = STUCK
                     break
-                new_values, new_grads = first_space[2], first_space[3]
+                new_values, new_grads = first[2], first[3]
             else:
-                _evaluate(trial, tables, k, matrix, program, uses, space, model, jac)
-                new = _normal(data[row], model, jac, w, nd, new_normal, new_pull)
-                new_values, new_grads = space[2], space[3]
+                _evaluate(trial, tables, k, matrix, program, uses, later)
+                new = _normal(data[row], later[9], later[10], w, nd, new_normal, new_pull)
+                new_values, new_grads = later[2], later[3]
             if new <= chisq * (1 + 1e-12):
                 chisq = new
                 _keep(trial, new_normal, new_pull, new_values, new_grads, x, normal, pull, values, grads)
@@ -343,31 +360,21 @@ def _fit_rows(
                 if lam > LAST:
                     ended = STUCK
                     break
-            good, lam, moved, over = _step(
-                x, trial, lower, upper, normal, pull, lam, nv, values, grads, chol, scale, free, step
-            )
+            good, lam, moved, over = _step(x, trial, bounds, normal, pull, lam, nv, values, grads, space)
             if not good:
                 ended = SINGULAR
                 break
-            errors2 = moved * max(n_idp - nv, 1e-9) / max(chisq, 1e-300)
-            left2 = errors2 * errors2 / max(last2, 1e-300)
-            settled = errors2 < SMALL2 and left2 < 0.01 * STEP2 and lam == 0
-            last2 = errors2
-            if over <= 1.0 and (errors2 < STEP2 or settled or moved < 1e-22 * size):
+            errors2 = moved * freedom / max(chisq, 1e-300)
+            done, last2 = _is_end(errors2, last2, lam, over, moved, size), errors2
+            if done:
                 _copy(trial, x)
                 if lam == 0:
                     chisq = max(chisq - moved, 0.0)
                 ended = CONVERGED
                 break
-        good, lam, moved, _ = _step(
-            x, trial, lower, upper, normal, pull, 0.0, nv, values, grads, chol, scale, free, step
-        )
-        out_step[row] = np.nan
-        if good and lam == 0 and np.isfinite(chisq):
-            out_step[row] = math.sqrt(moved * max(n_idp - nv, 1e-9) / max(chisq, ROUNDING * size))
-        if not _errors(
-            x, lower, upper, normal, pull, nv, nd, out_covar[row], out_carried[row], chol, scale, free, unit, step
-        ):  # fmt: skip
+        good, lam, moved, _ = _step(x, trial, bounds, normal, pull, 0.0, nv, values, grads, space)
+        out_step[row] = _step_left(good, lam, moved, chisq, freedom, size)
+        if not _errors(x, bounds, normal, nv, nd, out_covar[row], out_carried[row], space):
             ended = SINGULAR
         _copy(x, out_x[row])
         out_chisq[row], out_ended[row], out_calls[row] = chisq, ended, calls
@@ -390,7 +397,7 @@ def fit_rows(
     observed = work.observed(data, weights)[0]
     fixed = (
         np.ascontiguousarray(observed), np.ascontiguousarray(weights), work.weight_of_row, known,
-        np.ascontiguousarray(x0), p.lower, p.upper, float(work.points), work.k, work.matrix, tables, program,
+        np.ascontiguousarray(x0), (p.lower, p.upper), float(work.points), work.k, work.matrix, tables, program,
         p.uses, p.depth, x, covar, carried, chisq, step, ended, calls,
     )  # fmt: skip
     if threads <= 1 or chain:
@@ -409,8 +416,8 @@ def _add_curves(x, k, tables, program, n_paths, depth, out):
     """chi of all paths at x (m, nv + nc) added to out (m, nk)."""
     coef, left, cell, width, reff = tables
     ops, args, first, target, start = program
-    slots, slopes, values, grads, stack, dstack, col, rows, _ = _workspace(
-        start.shape[0], 0, target.shape[0], depth, k.shape[0], 0
+    slots, slopes, values, grads, stack, dstack, col, rows, _, _, _ = _workspace(
+        start.shape[0], 0, target.shape[0], depth, k.shape[0], 0, 0
     )
     none = np.zeros(N_VALUES, np.bool_)
     for row in range(x.shape[0]):

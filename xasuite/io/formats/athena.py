@@ -31,8 +31,10 @@ def parse_athena(text: str, name: str) -> list[Table]:
     records = athena_records(text, name)
     tables: list[Table] = []
     by_tag: dict[str, Table] = {}
+    taken: set[str] = set()
     for tag, record in records:
-        table = _table(tag, record, [t.group for t in tables])
+        table = _table(tag, record, taken)
+        taken.add(table.group)
         tables.append(table)
         by_tag[tag] = table
     if not tables:
@@ -88,7 +90,7 @@ def _array(text: str, where: str) -> Array:
         cleaned = text.replace("'", "").replace('"', "").strip().rstrip(",")
         return np.array([float(v) for v in cleaned.split(",")]) if cleaned else np.empty(0)
     except ValueError as exc:
-        raise ReadError(f"{where}: the Athena project is damaged: {exc}") from None
+        raise ReadError(f"{where}: the Athena project is damaged: {str(exc)[:120]}") from None
 
 
 def perl_items(text: str) -> list[str]:
@@ -150,7 +152,7 @@ def _number(value: Any) -> float:
     return out if np.isfinite(out) else 0.0
 
 
-def _table(tag: str, record: dict[str, Any], taken: list[str]) -> Table:
+def _table(tag: str, record: dict[str, Any], taken: set[str]) -> Table:
     args = {str(k): v for k, v in (record.get("args") or {}).items()}
     label = str(args.get("label") or tag).strip()
     table = Table(names=["energy"], columns=np.empty((1, 0)), format="athena", axis="energy")

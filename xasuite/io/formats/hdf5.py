@@ -15,6 +15,7 @@ import numpy as np
 from ...errors import ReadError
 from ...records import Array
 from ..isolated import isolated
+from ..limits import LIMIT_ENV, max_bytes
 from ..table import Table, clean_names, generic_names
 from . import nxxas
 from .members import Known, members_of
@@ -65,10 +66,16 @@ def parse_hdf5(content: bytes | Path, name: str, only: str = "") -> list[Table]:
             with h5py.File(io.BytesIO(content) if isinstance(content, bytes) else content, "r") as handle:
                 return tables_in(handle, name, only)
         except _DAMAGED as exc:
-            raise ReadError(f"{name} is a damaged HDF5 file: {str(exc)[:120]}") from None
+            raise ReadError(f"{name}: {_why(exc)}") from None
 
     size = len(content) if isinstance(content, bytes) else content.stat().st_size
     return isolated(name, work, LEAST_SECONDS + SECONDS_PER_BYTE * size)
+
+
+def _why(exc: Exception) -> str:
+    if isinstance(exc, MemoryError):
+        return f"it takes more memory than a file may ({max_bytes() / 1e9:g} GB, {LIMIT_ENV}); name a group or a row of it"
+    return f"damaged HDF5: {str(exc)[:120]}"
 
 
 def tables_in(handle: Any, name: str, only: str = "") -> list[Table]:
@@ -136,7 +143,7 @@ def _visit(
             entry = _entry(group, above)
             found = _tables(group, entry, path, axis, datasets, visit.root, row)
         except _DAMAGED as exc:
-            found = [Table([], np.empty((0, 0)), group=path, refusal=f"damaged: {str(exc)[:120]}")]
+            found = [Table([], np.empty((0, 0)), group=path, refusal=_why(exc))]
         for table in found:
             table.notes += refused.values()
         tables.extend(found)
@@ -174,6 +181,39 @@ def _tables(
     group: Any, entry: Known, path: str, axis: str, datasets: dict[str, Any], root: Any, row: int | None
 ) -> list[Table]:
     """The scan of a group; as many as its rows when it holds stacks (m, n) on one axis, or the one that is asked for."""
+    columns, stacks = _by_shape(group, entry, axis, datasets, root)
+    if not stacks:
+        return [_table(group, entry, path, columns, datasets[axis])]
+    rows = next(iter(stacks.values())).shape[0]
+    wanted = range(rows) if row is None else range(row, min(row + 1, rows))
+    held = {
+        k: np.asarray(v[wanted.start : wanted.stop], float) for k, v in stacks.items() if v.shape[0] == rows
+    }
+    beside = {
+        k: d[wanted.start : wanted.stop] for k, d in row_values(entry, lambda d: d.shape == (rows,)).items()
+    }
+    out: list[Table] = []
+    for at, i in enumerate(wanted):
+        whole = {**columns, **{k: v[at] for k, v in held.items()}}
+        name = f"{path}/{i}" if path else str(i)
+        if out and not out[0].trusted:  # what the entry says is read once
+            first, named = out[0], out[0].group.rsplit("/", 1)[-1]
+            label = str(i) if first.label == named else first.label
+            table = replace(
+                first, columns=np.array(list(whole.values())), group=name, label=label,
+                hints=f"{label} {name.replace('_', ' ')}", notes=[*first.notes], meta=dict(first.meta),
+            )  # fmt: skip
+        else:
+            table = _table(group, entry, name, whole, datasets[axis], i)
+        table.meta |= {k: float(d[at]) for k, d in beside.items()}
+        out.append(table)
+    return out
+
+
+def _by_shape(
+    group: Any, entry: Known, axis: str, datasets: dict[str, Any], root: Any
+) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Columns (n,) along the energies, and stacks (m, n), a dataset each, by their names."""
     energy = np.asarray(datasets[axis][()], float)
     n = energy.size
     columns: dict[str, Array] = {"energy": energy}
@@ -208,32 +248,7 @@ def _tables(
     if nxxas.is_own(entry) and (held := nxxas.own_channels(entry)):
         columns = {"energy": energy} | {k: v for k, v in held.items() if v.ndim == 1}
         stacks = {k: v for k, v in held.items() if v.ndim == 2}
-    if not stacks:
-        return [_table(group, entry, path, columns, datasets[axis])]
-    rows = next(iter(stacks.values())).shape[0]
-    wanted = range(rows) if row is None else range(row, min(row + 1, rows))
-    held = {
-        k: np.asarray(v[wanted.start : wanted.stop], float) for k, v in stacks.items() if v.shape[0] == rows
-    }
-    beside = {
-        k: d[wanted.start : wanted.stop] for k, d in row_values(entry, lambda d: d.shape == (rows,)).items()
-    }
-    out: list[Table] = []
-    for at, i in enumerate(wanted):
-        whole = {**columns, **{k: v[at] for k, v in held.items()}}
-        name = f"{path}/{i}" if path else str(i)
-        if out and not out[0].trusted:  # what the entry says is read once
-            first, named = out[0], out[0].group.rsplit("/", 1)[-1]
-            label = str(i) if first.label == named else first.label
-            table = replace(
-                first, columns=np.array(list(whole.values())), group=name, label=label,
-                hints=f"{label} {name.replace('_', ' ')}", notes=[*first.notes], meta=dict(first.meta),
-            )  # fmt: skip
-        else:
-            table = _table(group, entry, name, whole, datasets[axis], i)
-        table.meta |= {k: float(d[at]) for k, d in beside.items()}
-        out.append(table)
-    return out
+    return columns, stacks
 
 
 def row_values(entry: Any, one_a_row: Callable[[Any], bool]) -> dict[str, Any]:

@@ -31,12 +31,14 @@ def read_prj(text: str, name: str) -> Project:
     """The groups of an Athena project with their settings. Raises ReadError for a damaged project, or one without a group."""
     demeter_version(text[:600], name)
     groups: list[ProjectData] = []
+    taken: set[str] = set()
     unread: dict[str, str] = {}
     by_larch = "Using Larch version" in text[:600]  # by Larch itself; Athena writes "and using Larch"
     by_ifeffit = re.search(r"using Ifeffit", text[:600]) is not None
     for tag, record in athena_records(text, name):
         args = record.get("args") or {}
-        label = unique(str(args.get("label") or tag).strip(), [*(g.label for g in groups), *unread], "#")
+        label = unique(str(args.get("label") or tag).strip(), taken, "#")
+        taken.add(label)
         try:
             group = _group(label, args, record, f"{name}, group {label!r}", by_larch)
         except ReadError as exc:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import zipfile
+import zlib
 from pathlib import Path
 
 from ...errors import ReadError
 from ..formats.athena import is_athena
+from ..limits import contents, unpacked
 from .artemis import read_fpj
 from .athena import read_prj
 from .feffit import is_feffit, read_feffit
@@ -18,6 +19,10 @@ from .records import Project
 
 # A project is text of a few MB; one that unpacks to more than this is refused.
 LARGEST = 512 * 2**20
+# what a value of another kind than its program writes ends in; zipfile raises RuntimeError for a password, NotImplementedError for a method
+_DAMAGED = (
+    TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError, RecursionError, RuntimeError, zlib.error, EOFError,
+)  # fmt: skip
 
 
 def read_project(path: str | Path) -> Project:
@@ -44,11 +49,19 @@ def read_project(path: str | Path) -> Project:
     """
     path = Path(path)
     try:
-        if zipfile.is_zipfile(path):
-            return _zip(path)
-        text = _text(path)
+        raw = contents(path)
+        return _zip(path) if zipfile.is_zipfile(path) else _of_text(path, raw)
     except OSError as exc:
         raise ReadError(f"{path} cannot be read: {exc.strerror or exc}") from None
+    except _DAMAGED as exc:
+        said = " ".join(str(exc).split())[:120]
+        raise ReadError(
+            f"{path} is damaged: its content is not what its program writes ({type(exc).__name__}: {said})"
+        ) from exc
+
+
+def _of_text(path: Path, raw: bytes) -> Project:
+    text = _text(path, raw)
     if is_larix(text):
         return read_larix(text, path.name)
     if is_athena(text):
@@ -81,14 +94,8 @@ def _zip(path: Path) -> Project:
     raise ReadError(f"{path} is a zip, but no project of Artemis")
 
 
-def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            packed = stream.read(2) == b"\x1f\x8b"
-            stream.seek(0)
-            raw = (gzip.GzipFile(fileobj=stream) if packed else stream).read(LARGEST + 1)
-    except (EOFError, gzip.BadGzipFile) as exc:
-        raise ReadError(f"{path} is a damaged gzip: {exc}") from None
+def _text(path: Path, raw: bytes) -> str:
+    raw = unpacked(raw, str(path)) if raw[:2] == b"\x1f\x8b" else raw
     if len(raw) > LARGEST:
         raise ReadError(f"{path} unpacks to more than {LARGEST / 2**20:.0f} MB; no project is that large")
     return raw.decode("utf-8", "replace")

@@ -56,7 +56,7 @@ def plot_overlay(
 
     Parameters
     ----------
-    records : records of one kind; a stack gives a curve a row.
+    records : records of one kind; a stack gives one curve per row.
     kind : "mu", "norm", "flat", "derivative" (of the normalised), "chi" or "chir"; left out, the record's usual one.
     ax : matplotlib axes to draw on; left out, a new figure.
     kweight : of chi(k).

@@ -170,7 +170,7 @@ def _step(curves: Sequence[Array]) -> float:
 
 
 def k_and_r(samples: Sequence[Sample], *, kweight: int | None = None) -> Any:
-    """Fits in k (left) and R (right), a row a sample: data black, fit red, window and range grey."""
+    """Fits in k (left) and R (right), one row per sample: data black, fit red, window and range grey."""
     with style.style() as plt:
         figure, axes = plt.subplots(
             len(samples), 2, figsize=(style.DOUBLE, 0.35 + 1.75 * len(samples)), squeeze=False, layout="constrained",
@@ -223,7 +223,7 @@ def _r_panel(axis: Any, s: Sample, part: str, kweight: int | None) -> None:
 
 
 def fits(samples: Sequence[Sample], *, kweight: int | None = None, columns: int = 6) -> Any:
-    """|chi(R)| above, Re chi(R) below, a column a sample in order: data black, fit red."""
+    """|chi(R)| above, Re chi(R) below, one column per sample in order: data black, fit red."""
     if len(samples) > columns:
         raise DataError(
             f"{len(samples)} fits do not fit into {columns} columns; choose rows=, or more columns"
@@ -314,7 +314,7 @@ def lines(
     titles: Sequence[str] = (),
     energy_range: tuple[float, float] | None = None,
 ) -> Any:
-    """White lines at L edges, a panel an absorber, spectra of one absorber above each other.
+    """White lines at L edges, one panel per absorber, spectra of one absorber above each other.
 
     Each spectrum is scaled to its own mean beyond the last line, so that areas can be compared.
     """

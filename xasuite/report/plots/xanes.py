@@ -152,7 +152,7 @@ def _unknown(axes: Any, p: Prediction, color: str) -> None:
 
 
 def _labels(axes: Any, shown: Sequence[Standard]) -> None:
-    """Names next to the points, left and right in turn; of many standards numbers, with a key next to the axes."""
+    """Names next to the points, left and right alternately; for many standards numbers, with a legend next to the axes."""
     left, right = axes.get_xlim()
     offset = 0.015 * (right - left)
     numbered = len(shown) > MANY
