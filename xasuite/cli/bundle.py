@@ -9,11 +9,6 @@ import typer
 from .common import DATA_ROOT, JSON, present, spinner
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("bundle")(bundle)
-
-
 def bundle(
     results: list[Path] = typer.Argument(help="Folders of results (of fit, reproduce), or specs."),
     output: Path = typer.Option(Path("bundle.zip"), "--output", "-o", help="The archive."),

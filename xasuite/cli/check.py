@@ -13,11 +13,6 @@ if TYPE_CHECKING:
     from ..workflow.resolve import Context
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("check")(check)
-
-
 def check(
     specs: list[Path] = typer.Argument(help="Spec files (.toml)."),
     upgrade: bool = typer.Option(

@@ -16,11 +16,6 @@ if TYPE_CHECKING:
 FAILED = 2
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("checkxas")(checkxas)
-
-
 def checkxas(
     target: str = typer.Argument(
         help="A file of scans, or results: a fit's folder or result.json, a series' folder or series.h5."

@@ -9,11 +9,6 @@ import typer
 from .common import DATA_ROOT, JSON, present, spinner
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("compare")(compare)
-
-
 def compare(
     first: Path = typer.Argument(help="A spec (.toml)."),
     second: Path = typer.Argument(help="Another spec of the same rows, reduction and ranges."),

@@ -9,11 +9,6 @@ import typer
 from .common import JSON, print_json, say
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("convert")(convert)
-
-
 def convert(
     project: str = typer.Argument(
         help="A project of Artemis (.fpj, .apj), Larix (.larix) or Athena (.prj), feffit.inp, or a script of Ifeffit."

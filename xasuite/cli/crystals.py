@@ -14,11 +14,6 @@ if TYPE_CHECKING:
     from ..feff.library import Entry, Shipped
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("crystals")(crystals)
-
-
 def crystals(
     text: str = typer.Argument(
         "", help="Mineral (hematite), formula (Fe2O3), elements (Fe O), space group (R-3c) or AMCSD number."

@@ -16,36 +16,32 @@ if TYPE_CHECKING:
     from ..xanes import FermiEdge
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
+def dband(
+    file: Path = typer.Argument(..., help="Text of columns: binding energy (eV), then intensity."),
+    fermi: float | None = typer.Option(
+        None, "--fermi", help="Binding energy of the Fermi level as recorded; left out, zero."
+    ),
+    fermi_fit_range: Interval | None = ranged(
+        None, "--fit-fermi", help="Fit the Fermi edge on these energies instead, as in --fit-fermi -1,1."
+    ),
+    cut: Interval = ranged("-2,10", "--cut", help="Range kept, in eV of binding from the Fermi level."),
+    out: Path | None = OUT,
+    json: bool = JSON,
+) -> None:
+    """The d-band centre of an XPS valence band above a Shirley background, with its errors.
 
-    @app.command()
-    def dband(
-        file: Path = typer.Argument(..., help="Text of columns: binding energy (eV), then intensity."),
-        fermi: float | None = typer.Option(
-            None, "--fermi", help="Binding energy of the Fermi level as recorded; left out, zero."
-        ),
-        fermi_fit_range: Interval | None = ranged(
-            None, "--fit-fermi", help="Fit the Fermi edge on these energies instead, as in --fit-fermi -1,1."
-        ),
-        cut: Interval = ranged("-2,10", "--cut", help="Range kept, in eV of binding from the Fermi level."),
-        out: Path | None = OUT,
-        json: bool = JSON,
-    ) -> None:
-        """The d-band centre of an XPS valence band above a Shirley background, with its errors.
+    E_d = integral N(e) e de / integral N(e) de, e from the Fermi level, negative for filled states.
+    """
+    from dataclasses import replace
 
-        E_d = integral N(e) e de / integral N(e) de, e from the Fermi level, negative for filled states.
-        """
-        from dataclasses import replace
+    from ..report.plots import components as plots
+    from ..xanes import d_band_centre
 
-        from ..report.plots import components as plots
-        from ..xanes import d_band_centre
-
-        binding, intensity = _columns(file)
-        level, said = _fermi(binding, intensity, fermi, fermi_fit_range)
-        found = d_band_centre(binding, intensity, fermi=level, cut=cut)
-        table = replace(found.summary(), notes=(said,))
-        present(json, table, written=kept(out, "dband", table, lambda: plots.dband(found)))
+    binding, intensity = _columns(file)
+    level, said = _fermi(binding, intensity, fermi, fermi_fit_range)
+    found = d_band_centre(binding, intensity, fermi=level, cut=cut)
+    table = replace(found.summary(), notes=(said,))
+    present(json, table, written=kept(out, "dband", table, lambda: plots.dband(found)))
 
 
 def _columns(file: Path) -> tuple[Array, Array]:

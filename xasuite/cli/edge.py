@@ -14,49 +14,43 @@ if TYPE_CHECKING:
     from ..records.table import Table
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
+def edge(
+    files: list[str] = typer.Argument(..., help='Files of scans; "file::group" picks one of several.'),
+    method: str = typer.Option("fraction", "--method", help="fraction, inflection, whiteline or integral."),
+    fraction: list[float] = typer.Option(
+        [0.5], "--fraction", help="Of the edge jump, for the method fraction; repeat for several."
+    ),
+    mu: str | None = MU,
+    pre_range: Interval | None = PRE,
+    norm_range: Interval | None = NORM,
+    out: Path | None = OUT,
+    json: bool = JSON,
+) -> None:
+    """Edge energies, with errors from noise and from the choice of normalisation range."""
+    from dataclasses import replace
 
-    @app.command()
-    def edge(
-        files: list[str] = typer.Argument(..., help='Files of scans; "file::group" picks one of several.'),
-        method: str = typer.Option(
-            "fraction", "--method", help="fraction, inflection, whiteline or integral."
-        ),
-        fraction: list[float] = typer.Option(
-            [0.5], "--fraction", help="Of the edge jump, for the method fraction; repeat for several."
-        ),
-        mu: str | None = MU,
-        pre_range: Interval | None = PRE,
-        norm_range: Interval | None = NORM,
-        out: Path | None = OUT,
-        json: bool = JSON,
-    ) -> None:
-        """Edge energies, with errors from noise and from the choice of normalisation range."""
-        from dataclasses import replace
+    from ..records.table import joined
+    from ..report.plots import xanes as plots
+    from ..xanes import edge_energy
 
-        from ..records.table import joined
-        from ..report.plots import xanes as plots
-        from ..xanes import edge_energy
-
-        records = normalized(files, mu=mu, pre_range=pre_range, norm_range=norm_range)
-        fractions = fraction if method == "fraction" else fraction[:1]
-        tables = [
-            joined([edge_energy(r, method=method, fraction=f).summary() for r in records]) for f in fractions
-        ]
-        whole = side_by_side(tables)
-        written: list[Path] = []
-        elements = list(dict.fromkeys(r.element for r in records))
-        for element in elements:
-            own = [r for r in records if r.element == element]
-            rows = tuple(row for row, r in zip(whole.rows, records, strict=True) if r.element == element)
-            name = "edges" if len(elements) == 1 else f"edges_{element}"
-            written += kept(out, name, replace(whole, rows=rows), lambda own=own: plots.edges(own))
-        present(json, *tables, written=written)
+    records = normalized(files, mu=mu, pre_range=pre_range, norm_range=norm_range)
+    fractions = fraction if method == "fraction" else fraction[:1]
+    tables = [
+        joined([edge_energy(r, method=method, fraction=f).summary() for r in records]) for f in fractions
+    ]
+    whole = side_by_side(tables)
+    written: list[Path] = []
+    elements = list(dict.fromkeys(r.element for r in records))
+    for element in elements:
+        own = [r for r in records if r.element == element]
+        rows = tuple(row for row, r in zip(whole.rows, records, strict=True) if r.element == element)
+        name = "edges" if len(elements) == 1 else f"edges_{element}"
+        written += kept(out, name, replace(whole, rows=rows), lambda own=own: plots.edges(own))
+    present(json, *tables, written=written)
 
 
 def side_by_side(tables: list[Table]) -> Table:
-    """Edge energies at several fractions as one table, a row a spectrum; the parts of each error name its energy."""
+    """Edge energies at several fractions as one table, one row per spectrum; the parts of each error name its energy."""
     from dataclasses import replace
 
     if len(tables) == 1:

@@ -7,11 +7,6 @@ from pathlib import Path
 import typer
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("explore")(explore)
-
-
 def explore(
     inputs: list[Path] = typer.Argument(
         help="Data files, a folder of them, a spec (.toml), or the results of a series (their folder or the series' spec)."

@@ -9,11 +9,6 @@ import typer
 from .common import say_written
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("export")(export)
-
-
 def export(
     spec: Path = typer.Argument(help="A spec of a fit."),
     program: str = typer.Option(..., "--as", help="larch (a script) or athena (a project)."),

@@ -12,11 +12,6 @@ from .common import DATA_ROOT, Interval, print_table, ranged, say_written, spinn
 WIDTHS = ("own", "column", "double")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("figure")(figure)
-
-
 def figure(
     kind: str | None = typer.Argument(
         None, help="Kind of figure, or PAPER/NAME of a published one; left out, both are listed."

@@ -19,11 +19,6 @@ EXIT_UNCONFIRMED, EXIT_NOT_A_FIT = 2, 3
 COLOURS = {"good": "green", "doubtful": "yellow", "not a fit": "bold red"}
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("fit")(fit)
-
-
 def fit(
     specs: list[Path] = typer.Argument(help="Spec files (.toml)."),
     data_root: Path | None = DATA_ROOT,

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-import typer
-
 from .common import say
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the app."""
-    app.command("layouts", help="List your layouts of column files, and the file that holds them.")(layouts)
-
-
 def layouts() -> None:
-    """Print the file's place and a line a layout."""
+    """List your layouts of column files, and the file that holds them."""
     from ..io.layouts import layouts as found
     from ..io.layouts import path
 

@@ -10,39 +10,35 @@ from ._xanes import ENERGY_RANGE, FLAT, JSON, MU, NORM, OUT, PRE, Interval, kept
 from .common import present
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
+def lcf(
+    files: list[str] = typer.Argument(..., help="Spectra to be fitted by the references."),
+    ref: list[str] = typer.Option(..., "--ref", help="A reference; repeat for each."),
+    energy_range: Interval = ENERGY_RANGE,
+    flat: bool = FLAT,
+    free_sum: bool = typer.Option(False, "--free-sum", help="Do not keep the sum of the weights at one."),
+    rank: bool = typer.Option(False, "--rank", help="Rank all subsets of references for each spectrum."),
+    mu: str | None = MU,
+    pre_range: Interval | None = PRE,
+    norm_range: Interval | None = NORM,
+    out: Path | None = OUT,
+    json: bool = JSON,
+) -> None:
+    """Weights of references in spectra, bounded from 0 to 1, their sum exactly one."""
+    from ..records.table import Table
+    from ..report.plots import components as plots
+    from ..xanes import linear_combination, rank_references
 
-    @app.command()
-    def lcf(
-        files: list[str] = typer.Argument(..., help="Spectra to be made up."),
-        ref: list[str] = typer.Option(..., "--ref", help="A reference; repeat for each."),
-        energy_range: Interval = ENERGY_RANGE,
-        flat: bool = FLAT,
-        free_sum: bool = typer.Option(False, "--free-sum", help="Do not keep the sum of the weights at one."),
-        rank: bool = typer.Option(False, "--rank", help="Rank all subsets of references for each spectrum."),
-        mu: str | None = MU,
-        pre_range: Interval | None = PRE,
-        norm_range: Interval | None = NORM,
-        out: Path | None = OUT,
-        json: bool = JSON,
-    ) -> None:
-        """Weights of references in spectra, bounded from 0 to 1, their sum exactly one."""
-        from ..records.table import Table
-        from ..report.plots import components as plots
-        from ..xanes import linear_combination, rank_references
-
-        spectra = normalized(files, mu=mu, pre_range=pre_range, norm_range=norm_range)
-        references = normalized(ref, mu=mu, pre_range=pre_range, norm_range=norm_range)
-        array = "flat" if flat else "norm"
-        found = linear_combination(
-            spectra, references, energy_range=energy_range, array=array, sum_to_one=not free_sum
+    spectra = normalized(files, mu=mu, pre_range=pre_range, norm_range=norm_range)
+    references = normalized(ref, mu=mu, pre_range=pre_range, norm_range=norm_range)
+    array = "flat" if flat else "norm"
+    found = linear_combination(
+        spectra, references, energy_range=energy_range, array=array, sum_to_one=not free_sum
+    )
+    ranks = [
+        Table.from_dataframe(
+            f"{s.label}: subsets of references, the best first",
+            rank_references(s, references, energy_range=energy_range, array=array),
         )
-        ranks = [
-            Table.from_dataframe(
-                f"{s.label}: subsets of references, the best first",
-                rank_references(s, references, energy_range=energy_range, array=array),
-            )
-            for s in (spectra if rank else ())
-        ]
-        present(json, found, *ranks, written=kept(out, "lcf", found, lambda: plots.lcf(found)))
+        for s in (spectra if rank else ())
+    ]
+    present(json, found, *ranks, written=kept(out, "lcf", found, lambda: plots.lcf(found)))

@@ -11,11 +11,6 @@ from ._xanes import MU
 from .common import JSON, print_json, say, say_written
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("merge")(merge)
-
-
 def merge(
     files: list[str] = typer.Argument(
         help="Scans of one sample; a pattern in quotes, FILE::GROUP for one group."

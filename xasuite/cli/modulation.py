@@ -17,11 +17,6 @@ if TYPE_CHECKING:
 KINDS = ("xanes", "chi")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("modulation")(modulation)
-
-
 def modulation(
     inputs: list[str] = typer.Argument(
         help="Results of xasuite series (the folder or its series.h5), or scans in their order with --every or --time."

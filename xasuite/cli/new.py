@@ -14,11 +14,6 @@ if TYPE_CHECKING:
     from ..workflow.new import Amplitude
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("new")(new)
-
-
 def new(
     files: list[str] | None = typer.Argument(
         None, help="Data, one row each; FILE::GROUP for one group. Asked for if left out."

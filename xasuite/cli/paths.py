@@ -12,11 +12,6 @@ if TYPE_CHECKING:
     from ..feff.paths import FeffPath
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("paths")(paths)
-
-
 def paths(
     crystal: str = typer.Argument(help="A shipped crystal or cluster, a CIF or xyz file, or amcsd:NUMBER."),
     absorber: str = typer.Option(..., help="The absorbing element; put on the site if another is there."),

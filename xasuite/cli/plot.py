@@ -10,11 +10,6 @@ from ._xanes import MU, NORM, PRE, normalized
 from .common import Interval, ranged, say_written
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("plot")(plot)
-
-
 def plot(
     files: list[str] = typer.Argument(help="Scans, a curve each; FILE::GROUP for one group."),
     kind: str = typer.Option("norm", help="mu, norm, flat, derivative, chi or chir."),

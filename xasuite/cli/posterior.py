@@ -9,11 +9,6 @@ import typer
 from .common import DATA_ROOT, JSON, OUTPUT, present, spinner
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("posterior")(posterior)
-
-
 def posterior(
     spec: Path = typer.Argument(help="A spec (.toml)."),
     row: str | None = typer.Option(None, help="Label of the row; left out, the first."),

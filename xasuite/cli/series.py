@@ -9,11 +9,6 @@ import typer
 from .common import DATA_ROOT, JSON, OUTPUT, present
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("series")(series)
-
-
 def series(
     spec: Path = typer.Argument(help=r"Spec of a series (.toml with a \[series] table)."),
     data_root: Path | None = DATA_ROOT,

@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 _MANY_CHANNELS = 12
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the app."""
-    app.command("show", help="Show what a file of scans holds and what was changed when it was read.")(show)
-
-
 def show(
     file: str = typer.Argument(
         ..., help="XDI, Athena project, text columns or HDF5, gzipped or not; FILE::GROUP for one group."
@@ -36,7 +31,7 @@ def show(
     edge: str = ABSORPTION_EDGE,
     as_json: bool = JSON,
 ) -> None:
-    """Print a row a group; notes below, a short summary when there is one scan."""
+    """Show what a file of scans holds and what was changed when it was read."""
     from ..io import read_all
 
     scans = read_all(
@@ -49,7 +44,7 @@ def show(
 
 
 def document(scans: list[Scan]) -> dict[str, Any]:
-    """What --json prints: {"file", "format", "sha256", "groups": [...]}, a dictionary a group."""
+    """What --json prints: {"file", "format", "sha256", "groups": [...]}, one dictionary per group."""
     first = scans[0].source
     return {
         "file": first.path,
@@ -75,7 +70,7 @@ def _group(scan: Scan) -> dict[str, Any]:
 
 
 def _table(scans: list[Scan]) -> Table:
-    """A row a group; channels once where all have the same; every note once, with the rows it is true of."""
+    """One row per group; channels once where all have the same; every note once, with the rows it is true of."""
     from ..records.quantities import Quantity
     from ..records.table import Table
 

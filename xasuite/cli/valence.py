@@ -13,22 +13,18 @@ if TYPE_CHECKING:
     from ..workflow.valence import ValenceResult
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
+def valence(
+    spec: Path = typer.Argument(..., help="The valence spec (TOML), such as fits/valence/fe.toml."),
+    data_root: Path | None = DATA_ROOT,
+    out: Path | None = typer.Option(None, "--output", "-o", help="Folder for tables (CSV) and figures."),
+    json: bool = JSON,
+) -> None:
+    """Calibrate formal valence against edge energy and read unknowns off the line."""
+    from ..workflow.valence import run_valence
 
-    @app.command()
-    def valence(
-        spec: Path = typer.Argument(..., help="The valence spec (TOML), such as fits/valence/fe.toml."),
-        data_root: Path | None = DATA_ROOT,
-        out: Path | None = typer.Option(None, "--output", "-o", help="Folder for tables (CSV) and figures."),
-        json: bool = JSON,
-    ) -> None:
-        """Calibrate formal valence against edge energy and read unknowns off the line."""
-        from ..workflow.valence import run_valence
-
-        result = run_valence(spec, data_root=data_root)
-        lines = [r.calibration for r in result.results if r.calibration is not None]
-        present(json, result, result.edges(), *lines, written=() if out is None else save(result, out))
+    result = run_valence(spec, data_root=data_root)
+    lines = [r.calibration for r in result.results if r.calibration is not None]
+    present(json, result, result.edges(), *lines, written=() if out is None else save(result, out))
 
 
 def save(result: ValenceResult, folder: Path) -> list[Path]:

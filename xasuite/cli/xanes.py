@@ -14,11 +14,6 @@ if TYPE_CHECKING:
     from ..theory.xanes import TheoryXanes
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("xanes")(xanes)
-
-
 def xanes(
     structure: str | None = typer.Argument(
         None, help="Crystal or cluster: a shipped name, a CIF or xyz file, amcsd:NUMBER."

@@ -166,7 +166,11 @@ def _spec(source: Project, fit: ProjectFit, target: Path, stem: str) -> tuple[st
 
 def _refuse(fit: ProjectFit) -> None:
     """Raises SpecError for what one spec cannot be."""
+    if not fit.data:
+        raise SpecError("it holds no data set")
     for p in fit.parameters:
+        if p.kind in (*_VARIED, "def", "set") and not re.fullmatch(r"[A-Za-z_][A-Za-z_0-9]*", p.name):
+            raise SpecError(f"parameter {p.name!r}: a name is made of letters, digits and _")
         if p.kind == "merge":
             raise SpecError(f"parameter {p.name} is defined twice (merge); decide in Artemis which one holds")
     if len({json.dumps(d.fit) for d in fit.data}) > 1:
@@ -265,11 +269,15 @@ def _values(
 
 def _restraints(fit: ProjectFit, names: Mapping[str, str]) -> list[str]:
     """What Ifeffit adds, squared, to chi-square: expressions that are drawn to 0, already over their standard deviation."""
-    return [
+    found = [
         _plain(p.expression, names)
         for p in fit.parameters
         if p.kind == "restrain" and _number(p.expression) is None
     ]
+    for text in found:
+        if unknown := sorted(parse(text).names - {*names.values(), *_variables(fit)}):
+            raise SpecError(f"restraint {text} uses {unknown[0]}, which is no parameter of the fit")
+    return found
 
 
 def _used(

@@ -42,6 +42,7 @@ def read_fpj(archive: zipfile.ZipFile, name: str) -> Project:
 
 
 LARGEST_YAML = 5_000_000
+_MOST_NODES = 5_000_000
 
 
 def read_text(archive: zipfile.ZipFile, member: str) -> str:
@@ -65,10 +66,25 @@ def _documents(archive: zipfile.ZipFile, member: str) -> list[Any]:
             f"{archive.filename}: {member} has more than {LARGEST_YAML / 1e6:g} MB, as no fit does"
         )
     try:
-        return list(yaml.load_all(read_text(archive, member), getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+        found = list(yaml.load_all(read_text(archive, member), getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+        _count(found, {})
     except (yaml.YAMLError, RecursionError, ValueError) as exc:
         said = " ".join(str(exc).split())[:200]
         raise ReadError(f"{archive.filename}: {member} is no YAML: {said}; the project is damaged") from None
+    return found
+
+
+def _count(node: Any, known: dict[int, int]) -> int:
+    """How many nodes a document has with its aliases written out. Raises ValueError for more than any project holds."""
+    if not isinstance(node, (list, dict)):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = _MOST_NODES  # of one that holds itself
+        inside = node if isinstance(node, list) else [*node, *node.values()]
+        known[id(node)] = 1 + sum(_count(n, known) for n in inside)
+    if known[id(node)] > _MOST_NODES:
+        raise ValueError("its aliases stand for more than any project holds")
+    return known[id(node)]
 
 
 def _fit(archive: zipfile.ZipFile, key: str, name: str) -> ProjectFit:
