@@ -24,6 +24,8 @@ from xasuite.records.table import Entry, Table
         (0.0131, 0.0096, "0.013(10)", "0.013 ± 0.010"),
         (1.234, 0.144, "1.23(14)", "1.23 ± 0.14"),
         (1.234, 0.0294, "1.234(29)", "1.234 ± 0.029"),
+        (30.2, 51.0, "30(50)", "30 ± 50"),  # an error of tens has no exponent
+        (1234.0, 104.0, "1230(100)", "1230 ± 100"),
     ],
 )
 def test_errors_as_papers_print_them(value: float, stderr: float, parentheses: str, plus_minus: str) -> None:

@@ -1,4 +1,4 @@
-"""The checks that a referee asks, of every row of a series, summed up: a line a check."""
+"""The checks that a referee asks, of every row of a series, summed up: one line per check."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class SeriesRun(Presented):
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """A row a spectrum: time (s), what was measured with it, values with errors, status."""
+        """One row per spectrum: time (s), what was measured with it, values with errors, status."""
         import pandas as pd
 
         return pd.read_parquet(self.path.with_suffix(".parquet"))

@@ -52,12 +52,12 @@ class Folder:
 
     @property
     def csv(self) -> Path:
-        """The table as text, a row a spectrum."""
+        """The table as text, one row per spectrum."""
         return self.path / CSV
 
     @property
     def parquet(self) -> Path:
-        """The table, a row a spectrum."""
+        """The table, one row per spectrum."""
         return self.path / PARQUET
 
     @property

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 def closure(
     specs: list[Path] = typer.Argument(help=r"Specs whose \[\[data]] are simulated."),
-    seeds: int = typer.Option(200, min=5, help="Noise seeds a row."),
+    seeds: int = typer.Option(200, min=5, help="Noise seeds per row."),
     ensemble: bool = typer.Option(
         False,
         "--ensemble",
         help="Draw truths about the published rows, fit them blind, and print how often the errors hold the truth, all specs together. "
         "The same command continues where it stopped.",
     ),
-    truths: int = typer.Option(32, min=2, help="Drawn truths at each of two noises, with --ensemble."),
-    seed: int = typer.Option(1, min=0, help="Of the drawn truths, with --ensemble."),
+    truths: int = typer.Option(32, min=2, help="Drawn truths at each of two noise levels, with --ensemble."),
+    seed: int = typer.Option(1, min=0, help="Seed of the drawn truths, with --ensemble."),
     potentials: list[str] = typer.Option(
         [],
         help="Fit with the mean over these: feff6l, feff8l, 'feff8l scf'; once for each, with --ensemble. Left out, the spec's.",

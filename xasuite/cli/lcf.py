@@ -11,7 +11,7 @@ from .common import present
 
 
 def lcf(
-    files: list[str] = typer.Argument(..., help="Spectra to be made up."),
+    files: list[str] = typer.Argument(..., help="Spectra to be fitted by the references."),
     ref: list[str] = typer.Option(..., "--ref", help="A reference; repeat for each."),
     energy_range: Interval = ENERGY_RANGE,
     flat: bool = FLAT,

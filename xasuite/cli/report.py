@@ -19,7 +19,7 @@ def report(
         "-o",
         help=".html for the report; .tex, .docx, .md, .csv for its tables.",
     ),
-    title: str = typer.Option("", help="Title; by default the analysis' own."),
+    title: str = typer.Option("", help="Title; by default that of the analysis."),
     errors: str = typer.Option("parentheses", help="parentheses for 5.8(6), plus-minus for 5.8 ± 0.6."),
 ) -> None:
     """Write one HTML page with tables, interactive figures, audit and provenance; it needs no network."""

@@ -33,7 +33,7 @@ def reproduce(
         False, "--verbose", "-v", help="Print every cell, variant, statement and doubt."
     ),
 ) -> None:
-    """Make published tables again and print a line a table: how many cells are within, and the worst one.
+    """Make published tables again and print one line per table: how many cells are within, and the worst one.
 
     Everything else is in the page that is written. Exit code 0 when all published cells are within, 2 when one is outside or a
     fit failed, 1 on a mistake. A deposition is made again from its own files; exit code 2 also where a number is not the stated one.
@@ -68,7 +68,7 @@ def reproduce(
         else:
             print_scores(done)
         print_lines(done, verbose)
-        say(f"written: {page} and a folder a spec in {output}/")
+        say(f"written: {page} and one folder per spec in {output}/")
     raise typer.Exit(0 if done.good else OUTSIDE)
 
 

@@ -44,7 +44,7 @@ def show(
 
 
 def document(scans: list[Scan]) -> dict[str, Any]:
-    """What --json prints: {"file", "format", "sha256", "groups": [...]}, a dictionary a group."""
+    """What --json prints: {"file", "format", "sha256", "groups": [...]}, one dictionary per group."""
     first = scans[0].source
     return {
         "file": first.path,
@@ -70,7 +70,7 @@ def _group(scan: Scan) -> dict[str, Any]:
 
 
 def _table(scans: list[Scan]) -> Table:
-    """A row a group; channels once where all have the same; every note once, with the rows it is true of."""
+    """One row per group; channels once where all have the same; every note once, with the rows it is true of."""
     from ..records.quantities import Quantity
     from ..records.table import Table
 

@@ -37,7 +37,7 @@ def watch(
     serve: bool = typer.Option(False, "--serve", help="Show the running series as a page on this machine."),
     port: int = typer.Option(0, help="Port of that page; 0 takes a free one."),
 ) -> None:
-    """Fit scans as they appear, until Ctrl-C; results/<spec>/ is whole at every moment."""
+    """Fit scans as they appear, until Ctrl-C; the files in results/<spec>/ are complete at every moment."""
     from .._series.live import Watch
     from .._series.live import watch as look
     from .._series.store import Folder

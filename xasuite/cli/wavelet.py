@@ -27,10 +27,10 @@ def wavelet(
     order: int = typer.Option(200, help="Cauchy: order; resolution R / sqrt(order) in R."),
     noise: float | None = typer.Option(None, help="epsilon_k for the errors; left out, from the data."),
     resamples: int = typer.Option(200, min=0, help="Noisy copies for the errors."),
-    seed: int = typer.Option(0, help="Of the noise."),
+    seed: int = typer.Option(0, help="Seed of the noise."),
     threshold: float = typer.Option(0.2, help="Lobes below this share of the highest are left out."),
     e0: float | None = typer.Option(None, help="Edge energy of scans in eV; found if left out."),
-    rbkg: float = typer.Option(1.0, help="Background of scans: R below which it takes all, A."),
+    rbkg: float = typer.Option(1.0, help="Background of scans: rbkg in A."),
     bkg_kweight: int = typer.Option(3, help="Background of scans: k weight."),
     paths: bool = typer.Option(False, "--paths", help="Run a spec's fit and show data, fit and each path."),
     each: bool = typer.Option(False, "--each", help="Scale every map to its own maximum."),
@@ -140,7 +140,7 @@ def draw(
 
 
 def document(lobes: list[Lobes], maps: list[tuple[Chi, dict[str, Any]]]) -> list[dict[str, Any]]:
-    """What --json prints: an object a map with its settings, noise and lobes; null where there is no number."""
+    """What --json prints: one object per map with its settings, noise and lobes; null where there is no number."""
     from ..exafs.wavelet_transform.lobes import VALUES
     from ..records.table import finite
 

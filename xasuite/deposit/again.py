@@ -67,7 +67,7 @@ class Remade(Presented):
         return self.equal and self.reproduction.good
 
     def summary(self) -> Table:
-        """A row a spec, with how many numbers are equal and the largest difference; what differs stands below."""
+        """One row per spec, with how many numbers are equal and the largest difference; what differs stands below."""
         rows = []
         for spec in dict.fromkeys(n.spec for n in self.numbers):
             own = [n for n in self.numbers if n.spec == spec]

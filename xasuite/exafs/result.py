@@ -293,11 +293,11 @@ class FitResult(Presented):
         return "ok"
 
     def table(self) -> pd.DataFrame:
-        """The coordination table as data: a row a path, ``r`` and ``r_err``, units in ``attrs["units"]``."""
+        """The coordination table as data: one row per path, ``r`` and ``r_err``, units in ``attrs["units"]``."""
         return self.summary().to_dataframe()
 
     def summary(self) -> Table:
-        """The coordination table of the fit: a row a path, statistics above and warnings below."""
+        """The coordination table of the fit: one row per path, statistics above and warnings below."""
         rows = []
         for p in self.paths:
             rfactor = next(d.rfactor for d in self.data if d.label == p.data)

@@ -43,7 +43,7 @@ def sealed(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def axes(*dims: str, dtype: type = float) -> Mapping[str, Any]:
-    """Metadata of a dataclass field that holds an array, a mapping of arrays, or a row a value, with these axes."""
+    """Metadata of a dataclass field that holds an array, a mapping of arrays, or one row per value, with these axes."""
     if ROW in dims[1:]:
         raise TypeError(f"{dims}: rows come first")
     return {"dims": dims, "dtype": dtype}
@@ -157,7 +157,7 @@ class Rows:
         )
 
     def to_dataframe(self, of: str = "") -> pd.DataFrame:
-        """A row a sampled point: the axes, and every field on them.
+        """One row per sampled point: the axes, and every field on them.
 
         Parameters
         ----------

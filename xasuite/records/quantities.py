@@ -109,8 +109,8 @@ def as_printed(value: float, stderr: float, errors: str = ERRORS[0]) -> str:
 
     Examples
     --------
-    >>> as_printed(2.4953, 0.0061), as_printed(5.6, 1.3, "plus-minus"), as_printed(0.77, float("nan"))
-    ('2.495(6)', '5.6 ± 1.3', '0.77')
+    >>> as_printed(2.4953, 0.0061), as_printed(5.6, 1.3, "plus-minus"), as_printed(0.77, float("nan")), as_printed(30, 50)
+    ('2.495(6)', '5.6 ± 1.3', '0.77', '30(50)')
     """
     if errors not in ERRORS:
         raise WriteError(f"errors are printed in {' or '.join(ERRORS)}, not {errors!r}")
@@ -123,6 +123,10 @@ def as_printed(value: float, stderr: float, errors: str = ERRORS[0]) -> str:
     usual = _shorthand(value, stderr)
     if usual and errors == ERRORS[0]:
         return usual
+    if (places := -_decimals(stderr)) > 0 and max(abs(value), stderr) < 1e5:
+        last = 10**places
+        number, error = (f"{round(x / last) * last:d}" for x in (value, stderr))
+        return f"{number}({error})" if errors == ERRORS[0] else f"{number} ± {error}"
     from uncertainties import ufloat, ufloat_fromstr
 
     text = f"{ufloat(value, stderr):.{1 if f'{stderr:.1e}'[0] >= '3' else 2}uS}"

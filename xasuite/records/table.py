@@ -161,7 +161,7 @@ class Table(Shown):
     ----------
     title : a line.
     columns : what each column holds.
-    rows : a cell a column; text, a number, an Entry, or None for an empty cell.
+    rows : one cell per column; text, a number, an Entry, or None for an empty cell.
     notes : sentences below the table.
     facts : statistics above the table, as (name, text).
     label : "measured", "closure" or "theory"; empty where it does not matter.
@@ -276,7 +276,7 @@ class Table(Shown):
         )
 
     def to_dataframe(self) -> pd.DataFrame:
-        """A column a quantity, ``r``, its error, ``r_err``, and the error's parts, ``r_err_noise``; units in ``attrs``."""
+        """One column per quantity, ``r``, its error, ``r_err``, and the error's parts, ``r_err_noise``; units in ``attrs``."""
         import pandas as pd
 
         out: dict[str, list[Any]] = {}

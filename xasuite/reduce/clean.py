@@ -263,8 +263,7 @@ def find_glitches(
 
     A point is one when it differs from the cubic through its 6 neighbours on either side (the nearest 2 left
     out) by more than `threshold` times the local scatter of such differences (1.4826 times their median
-    absolute deviation over 61 points) and by more than 0.2 % of the range of mu. The worst goes first, and
-    what is left is judged again without it. Points from `protect` (eV about E0) are never called glitches.
+    absolute deviation over 61 points) and by more than 0.2 % of the range of mu. The largest is removed first, and the rest is tested again without it. Points from `protect` (eV about E0) are never called glitches.
 
     Parameters
     ----------

@@ -34,9 +34,9 @@ _DEAD = float(np.exp(-1.0))  # largest rate times dead time that a paralysable d
 
 @dataclass(frozen=True)
 class Geometry:
-    """A sample and how it is looked at: formula, angles of beam and detector to its surface (degrees).
+    """A sample and the geometry of the measurement: formula, angles of beam and detector to its surface (degrees).
 
-    thickness in micrometre and density in g/cm^3 where it is not thick; left out, it lets no beam through.
+    thickness in micrometre and density in g/cm^3; left out, the sample absorbs the whole beam.
     """
 
     formula: str
@@ -95,7 +95,7 @@ def _atoms(formula: str) -> dict[str, float]:
 
 
 def correct_overabsorption(data: Normalized | Chi, geometry: Geometry) -> Any:
-    """A fluorescence spectrum or chi(k) without over-absorption.
+    """Correct a fluorescence spectrum or chi(k) for over-absorption.
 
     Parameters
     ----------

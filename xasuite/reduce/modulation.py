@@ -1,4 +1,4 @@
-"""Modulation excitation: what follows a periodic stimulus, demodulated from a series and its noise."""
+"""Modulation excitation: the response of a series to a periodic stimulus, demodulated, with its noise."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ STRONGEST, APART = 8, 0.02  # points of the printed table, and how far they lie 
 
 @dataclass(frozen=True, eq=False)
 class Modulation(Record, Presented):
-    """What of a series follows a periodic stimulus: amplitude and phase at each energy or k, and the demodulated curves.
+    """The response of a series to a periodic stimulus: amplitude and phase at each energy or k, and the demodulated curves.
 
     `x` (n,) is what `axis` says: "energy" in eV, "k" in 1/A, or "change" (known changes, their names in `names`).
     `harmonic` (h,) are the multiples of the stimulus' frequency. `response` (h, n) is amplitude exp(i phase): its real part

@@ -123,7 +123,7 @@ class _Match:
         self.structure = float(np.std(mu - line @ np.linalg.lstsq(line, mu, rcond=None)[0]))
 
     def _fitted(self, coefficients: Array, here: Any) -> tuple[Array, Array]:
-        """What a factor and a line leave of mu at the pixels `here`, and the factor, offset and slope."""
+        """The residual of mu at the pixels `here` after a factor and a line, and the factor, offset and slope."""
         at = np.polynomial.polynomial.polyval(self.x[here], coefficients)
         basis = np.stack(
             [np.interp(at, self.energy, self.reference), np.ones(at.size), self.x[here]], axis=-1

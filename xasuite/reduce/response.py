@@ -1,4 +1,4 @@
-"""What background removal does to chi(k) itself: the spline takes a part of every shell along."""
+"""The effect of background removal on chi(k) itself: the spline follows a part of every shell."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .autobk_matrices import CLAMP_BASE, Settings, spline_matrices
 
 
 def background_response(energy: Array, e0: float, settings: Settings) -> Array:
-    """The matrix T (nk, nk) with chi @ T what `background` leaves of a chi(k) that lies on a background it can follow.
+    """The matrix T (nk, nk) with chi @ T the chi(k) that `background` gives for a chi(k) on top of a background that the spline can follow.
 
     With E0 fixed autobk is a linear least squares but for the strength of its clamp, which is taken at its least. A model
     fitted through T is compared with the data after the same removal, whatever rbkg and k weight it had

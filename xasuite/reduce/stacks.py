@@ -1,4 +1,4 @@
-"""A Series through a function of one stack, and what the reduction functions share.
+"""Functions of one stack applied to a Series, and what the reduction functions share.
 
 Rows of a Series that cannot be analysed are marked, the others are reduced.
 """

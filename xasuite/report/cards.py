@@ -1,4 +1,4 @@
-"""What matters of each kind of record that is no result (those present themselves by `summary`), as facts and a table."""
+"""The main facts of each kind of record as a table. A result is not among them: it has `summary`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Jupyter shows for a record: its table of what matters and its own figure, in one piece of HTML.
+"""What Jupyter shows for a record: its summary table and its figure, in one piece of HTML.
 
 Records reach this module by `xasuite.hooks`, so that no folder below the reports imports it. Figures are PNG inside the
 HTML: a notebook keeps them in its outputs and shows them without running.
@@ -25,7 +25,7 @@ _SMALL = "font-size:85%;color:#555"
 def html(record: Any) -> str:
     """The record's table as HTML with its figure inside; what ``_repr_html_`` of every record gives.
 
-    A figure that cannot be drawn is replaced by the sentence that says why: a display must not end a notebook.
+    A figure that cannot be drawn is replaced by the sentence that says why: a figure that fails must not stop a notebook.
     Raises DataError for a type that has no table.
     """
     shown = presented(record)

@@ -6,9 +6,12 @@ import importlib
 import inspect
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, nearest
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -23,11 +26,11 @@ class Kind:
 KINDS: dict[str, Kind] = {
     "xanes": Kind("paper:xanes", "samples", "XANES with the edge enlarged, by sample or against time"),
     "ft": Kind("paper:ft", "samples", "|chi(R)| above each other, by sample or against time"),
-    "fit": Kind("paper:k_and_r", "fits", "fits in k and R, a row a sample"),
-    "fits": Kind("paper:fits", "fits", "|chi(R)| above Re chi(R), a column a sample or time"),
+    "fit": Kind("paper:k_and_r", "fits", "fits in k and R, one row per sample"),
+    "fits": Kind("paper:fits", "fits", "|chi(R)| above Re chi(R), one column per sample or time"),
     "wavelet": Kind("paper:wavelets", "samples", "wavelet maps side by side"),
     "film": Kind("paper:film", "samples", "wavelet maps against time"),
-    "lines": Kind("paper:lines", "spectra", "white lines at L edges, a panel an absorber"),
+    "lines": Kind("paper:lines", "spectra", "white lines at L edges, one panel per absorber"),
     "lobes": Kind(
         "wavelet:plot_wavelets", "claim", "wavelet maps of a published claim's structures, PAPER/CLAIM"
     ),
@@ -45,7 +48,7 @@ KINDS: dict[str, Kind] = {
 FORMATS = ("pdf", "svg", "png")
 
 
-def figure(kind: str, /, *inputs: Any, **options: Any) -> Any:
+def figure(kind: str, /, *inputs: Any, **options: Any) -> Figure:
     """A figure as a matplotlib Figure; save it with `save_figure`.
 
     Parameters

@@ -20,7 +20,7 @@ def write_results(
     figures: bool = True,
     progress: Callable[[str], None] | None = None,
 ) -> list[Path]:
-    """Write results/<spec>/: result.json, curves.h5, tables, the methods' text, a figure a row; the paths written.
+    """Write results/<spec>/: result.json, curves.h5, tables, the methods' text, one figure per row; the paths written.
 
     Raises WriteError when the folder cannot be made or written.
     """

@@ -1,4 +1,4 @@
-"""What a figure is made of, one spectrum each, whatever it comes from: a spec, a file, a folder of results, a record."""
+"""The spectra that a figure shows, read from a spec, a file, a folder of results or a record."""
 
 from __future__ import annotations
 

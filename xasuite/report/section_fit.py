@@ -164,7 +164,7 @@ def _limits(p: Mapping[str, Any], of: Quantity) -> str:
 
 
 def _correlations(good: list[dict[str, Any]]) -> Iterator[Table]:
-    """The pairs of parameters that the data hardly tell apart, strongest first."""
+    """The pairs of strongly correlated parameters, strongest first."""
     rows = []
     for r in good:
         strong = [c for c in r["correlations"] if abs(c["value"] or 0) >= SAID_CORRELATION]
@@ -182,7 +182,7 @@ def _float(value: float | None) -> float:
 
 
 def _audit(good: list[dict[str, Any]], table: Table) -> tuple[str, ...]:
-    """What stands behind the noise and the comparison with published values."""
+    """How the noise was found, and the comparison with published values."""
     judged = [c.within for row in table.rows for c in row if isinstance(c, Entry) and c.within is not None]
     said = [f"Noise: {n}." for n in sorted({d["noise"] for r in good for d in r["data"] if d["noise"]})]
     if judged:

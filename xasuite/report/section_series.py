@@ -1,4 +1,4 @@
-"""What a report says of a series: its table thinned, what became of the spectra, audit, the slider's curves."""
+"""What a report says of a series: its table thinned, how many spectra have each status, audit, the slider's curves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a spectrum has besides chi: the scan's energies, the atom's absorption, the edge's width."""
+"""The parts of a spectrum other than chi: the scan's energies, the atom's absorption, the edge's width."""
 
 from __future__ import annotations
 

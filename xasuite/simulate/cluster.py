@@ -1,4 +1,4 @@
-"""A whole cluster as truth: shells with given values, and everything else with plausible ones."""
+"""A whole cluster as truth: shells with given values, and all other paths with estimated ones."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class SpecTable(Table):
         return []
 
     def mistakes(self) -> list[Mistake]:
-        """What goes against each other in tables that are valid each by itself."""
+        """Contradictions between tables that are each valid."""
         return []
 
     @classmethod

@@ -34,7 +34,7 @@ class TruthShell(Table):
 
 
 class TruthRest(Table):
-    """Everything else of the cluster: the paths of a structure that no published shell stands for."""
+    """The rest of the cluster: the paths of a structure that belong to no published shell."""
 
     crystal: str
     absorber: str | None = None

@@ -1,4 +1,4 @@
-"""What a schema cannot see: labels that stand twice, names that are no parameter, parameters in a ring."""
+"""Mistakes that a schema cannot find: labels used twice, names of no parameter, parameters that depend on each other in a circle."""
 
 from __future__ import annotations
 

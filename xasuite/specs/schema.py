@@ -37,7 +37,7 @@ BACKGROUND = {
 
 
 class DeadTime(Table):
-    """A fluorescence detector's dead time: the channels it counts, their input rates, and how it fails."""
+    """A fluorescence detector's dead time: the channels it counts, their input rates, and its model."""
 
     channels: tuple[str, ...] = Field(min_length=1)
     rates: tuple[str, ...] = Field(min_length=1)  # input count rate (1/s) of each channel, or one of all
@@ -206,7 +206,7 @@ class Fit(Table):
 
 
 def _tapered(key: str, window: Window, width: str, taper: float) -> None:
-    """A Kaiser window is made of its taper; without one it is zero everywhere."""
+    """Refuses a Kaiser window without a taper: it is zero everywhere."""
     if window == "kaiser" and taper == 0:
         raise ValueError(f'{key} = "kaiser" needs {width} above 0')
 
@@ -426,11 +426,11 @@ class Spec(SpecTable):
 
     @classmethod
     def names_mistakes(cls, tables: Mapping[str, Any]) -> list[Mistake]:
-        """Labels that stand twice, names that are no parameter, parameters in a ring."""
+        """Labels used twice, names of no parameter, parameters that depend on each other in a circle."""
         return names_mistakes(tables)
 
     def mistakes(self) -> list[Mistake]:
-        """What goes against each other in valid tables: too many variables, closure without [simulate], variants."""
+        """Contradictions between valid tables: too many variables, closure without [simulate], variants."""
         found: list[Mistake] = []
         if not self.structures:
             found.append((("path",), "no [[path]] and no [[shells]]: write one, to say what is fitted"))

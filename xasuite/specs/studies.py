@@ -13,7 +13,7 @@ class _Table(BaseModel):
 
 
 class MeasuredStandard(_Table):
-    """A measured standard: its structure, file below the data's root, and what it must not be taken for.
+    """A measured standard: its structure, its file below the data root, and the structures that it must be distinguished from.
 
     `nohole`: metals screen the core hole, oxides do not (docs/decisions/xanes_theory.md). `wanted` is a correlation
     that must be reached. Without a file it serves as a wrong structure only.
@@ -30,7 +30,7 @@ class MeasuredStandard(_Table):
 
 
 class StandardsStudy(_Table):
-    """Measured standards against their own structures and against wrong ones."""
+    """Measured standards compared with their own structures and with wrong ones."""
 
     kind: Literal["standards"]
     standard: tuple[MeasuredStandard, ...]

@@ -108,7 +108,7 @@ class ValenceSpec(SpecTable):
     unknown: tuple[Measured, ...] = ()
 
     def mistakes(self) -> list[Mistake]:
-        """Labels that stand twice, and too few different valences."""
+        """Labels used twice, and too few different valences."""
         found: list[Mistake] = []
         seen: set[str] = set()
         for table, items in (("standard", self.standard), ("unknown", self.unknown)):

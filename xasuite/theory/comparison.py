@@ -1,6 +1,6 @@
 """A computed XANES compared with a measured one: what was fitted, how well they agree, and how well wrong structures do.
 
-R = sum (data - model)^2 / sum data^2 on equal steps of energy. A number alone fools: every comparison carries the R
+R = sum (data - model)^2 / sum data^2 on equal steps of energy. R alone is misleading: every comparison carries the R
 of the bare atom (no neighbours at all) fitted with the same freedom, and `rank` sets candidates side by side
 with the difference that noise, and this theory's own error, could make.
 """
@@ -295,7 +295,7 @@ def estimate_noise(values: Array) -> float:
 def difference(
     a: TheoryXanes, b: TheoryXanes, *, fit_range: tuple[float, float] = RANGE, gauss: float = GAUSS
 ) -> Difference:
-    """How far two computed spectra lie apart after the best shift and scale, and what noise hides it.
+    """How far two computed spectra lie apart after the best shift and scale, and the noise that would hide it.
 
     Parameters
     ----------

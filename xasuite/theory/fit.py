@@ -80,7 +80,7 @@ class ModelFit:
 
 @dataclass(frozen=True)
 class StructureFit:
-    """The models in the order of their probability, what XANES cannot tell, and the limits."""
+    """The models in the order of their probability, what XANES does not determine, and the limits."""
 
     models: tuple[ModelFit, ...]
     n_independent: float
@@ -301,7 +301,7 @@ def _model(
 
 
 def _sentences(models: Sequence[ModelFit]) -> list[str]:
-    """What the fit tells and what it cannot, plainly."""
+    """Sentences: what the fit determines, and what it does not."""
     out = []
     if len(models) > 1:
         first, second = models[0], models[1]

@@ -65,7 +65,7 @@ class Checked(Presented):
         return all(f.outcome != "fail" for f in self.findings)
 
     def summary(self) -> Table:
-        """A row a check."""
+        """One row per check."""
         rows = [(f.check, f.outcome, f.found, f.limit) for f in self.findings]
         counts = {o: sum(f.outcome == o for f in self.findings) for o in ("pass", "note", "fail")}
         said = ", ".join(f"{n} {o}" for o, n in counts.items())

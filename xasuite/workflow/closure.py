@@ -340,7 +340,7 @@ class Study(Presented):
     impossible: tuple[str, ...]
 
     def summary(self) -> Table:
-        """A row a quantity and noise level: bias, spread, the fits' own error and how often it holds the truth."""
+        """One row per quantity and noise level: bias, spread, the fits' own error and how often it holds the truth."""
         rows = []
         for r in self.recoveries:
             q = quantity(r.quantity)

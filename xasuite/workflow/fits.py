@@ -19,7 +19,7 @@ from .verdict import Verdict, verdict_of
 
 
 class Progress(Protocol):
-    """What a runner calls with a word on each step, and how much is done of how much where that is known."""
+    """The function that a runner calls at each step, with its name and, where known, how much of the work is done."""
 
     def __call__(self, word: str, done: int = 0, total: int = 0, /) -> object: ...
 
@@ -72,7 +72,7 @@ class Fitted:
 def fit_rows(
     model: Model, rows: Sequence[Row], settings: Fit, say: Progress = silent
 ) -> tuple[tuple[FitResult, ...], dict[str, XasuiteError]]:
-    """A fit a row, or one of all together; and the errors of those that failed, by label."""
+    """One fit per row, or one of all together; and the errors of those that failed, by label."""
     if settings.together and rows:
         return (
             fit_chi(model, [r.chi for r in rows], epsilon_k=settings.epsilon_k, engine=settings.engine),

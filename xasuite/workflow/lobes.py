@@ -85,7 +85,7 @@ def simulated_chi(
 
     Parameters
     ----------
-    paths : every path of the truth, a value a number or one a row (m,).
+    paths : every path of the truth, one value per number or one a row (m,).
     element : the absorber.
     noise : epsilon_k (m,) or one number, white in mu (docs/decisions/simulated_noise.md); 0 for none.
     seeds : one a row (m,): rows of one seed share their noise but for its size.

@@ -61,7 +61,7 @@ class Posterior(Presented):
         return bool(self.steps >= LONG_ENOUGH * self.tau)
 
     def summary(self) -> Table:
-        """A row a quantity: the posterior's middle and ends, and the budget's value."""
+        """One row per quantity: the posterior's middle and ends, and the budget's value."""
         rows = []
         for name in self.names:
             own, other = self.value(name), self.budget[name]

@@ -44,7 +44,7 @@ class Reproduction(Presented):
     scores: tuple[TableScore, ...] = ()
 
     def summary(self) -> Table:
-        """Published, ours, difference: a row a cell."""
+        """Published, ours, difference: one row per cell."""
         tables = ", ".join(dict.fromkeys(c.table for c in self.cells)) or "Reproduction"
         made = cells_table(f"{tables}: published and this work", self.cells)
         left = {"no data": self.missing, "failed": self.failed}

@@ -1,4 +1,4 @@
-"""From a spec to what is fitted: data files found and reduced to chi(k), paths found by FEFF, parameters made."""
+"""From a spec to the input of the fit: data files found and reduced to chi(k), paths found by FEFF, parameters made."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ class SpecResult(Fitted, Presented):
         return coordination_table(self)
 
     def table(self) -> pd.DataFrame:
-        """The coordination table as data: a row a path of each data row."""
+        """The coordination table as data: one row per path of each data row."""
         return self.summary().to_dataframe()
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A fit compared with the published table, cell by cell, and what such a score is worth (docs/decisions/scoring.md).
+"""A fit compared with the published table, cell by cell, and how much evidence such a score is (docs/decisions/scoring.md).
 
 A cell is within when it differs from the published value by no more than two standard errors: for a measured spectrum
 the printed and our own combined, for a closure spectrum, whose truth is the published value itself, our own alone. An
@@ -164,7 +164,7 @@ def _rfactor_cell(fit: FitResult, lines: Iterable[PublishedPath], where: Where) 
 
 
 def columns_of(cells: Iterable[Cell]) -> dict[tuple[str, str], list[Cell]]:
-    """The cells with an error by path and quantity: a column of the table, a cell a row."""
+    """The cells with an error by path and quantity: a column of the table, one cell per row."""
     found: dict[tuple[str, str], list[Cell]] = {}
     for c in cells:
         if c.ours_err:

@@ -1,4 +1,4 @@
-"""A line a table: how many cells are within, and whether such a score can tell anything (docs/decisions/scoring.md)."""
+"""One line per table: how many cells are within, and whether such a score can tell anything (docs/decisions/scoring.md)."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class TableScore:
 
 
 def scoreboard(scores: Sequence[TableScore]) -> Table:
-    """A row a table: cells within, the worst one, what one constant row and other settings would score."""
+    """One row per table: cells within, the worst one, what one constant row and other settings would score."""
     rows = []
     for s in scores:
         far = s.worst
@@ -105,7 +105,7 @@ def _of(within: int, total: int) -> str:
 
 
 def worth(scores: Sequence[TableScore]) -> Table:
-    """A row a table: what its score would have noticed, differences between rows, settings held out, the k window."""
+    """One row per table: what its score would have noticed, differences between rows, settings held out, the k window."""
     rows = []
     for s in scores:
         change = [

@@ -38,7 +38,7 @@ def simulate_row(loaded: LoadedSpec, index: int) -> Simulated:
 
 
 def simulate_stack(loaded: LoadedSpec, index: int, *, noise: float, seeds: Sequence[int]) -> Spectrum:
-    """The same row many times over: mu (m, n), a seed a row, all at one level of noise (epsilon_k)."""
+    """The same row many times over: mu (m, n), one seed per row, all at one level of noise (epsilon_k)."""
     clean, e0 = _clean_of(str(loaded.path), loaded.text, index)
     sigma = float(sigma_mu(noise, clean.energy, e0, _how(loaded).edge_step)) if noise > 0 else 0.0
     drawn = np.stack([np.random.default_rng(s).standard_normal(clean.energy.size) for s in seeds])

@@ -51,7 +51,7 @@ class StructureStudy:
 
     @property
     def verdict(self) -> tuple[str, ...]:
-        """What each difference is worth: against noise alone, and against the theory's own error."""
+        """Whether each difference is significant: against noise alone, and against the theory's own error."""
         miss = self.study.theory_error
         return tuple(
             f"{d.first} from {d.second}: distinguished at three standard deviations while the noise of a point every "
@@ -189,7 +189,7 @@ class Row:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """What the row does not tell: every wrong structure that shape alone leaves possible."""
+        """Every wrong structure that the shape of the spectrum alone does not exclude."""
         from ..theory.comparison import EXCLUDED
 
         out, mine = [], self.comparison.rfactor
@@ -221,7 +221,7 @@ class TheoryTable:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """What the table does not tell."""
+        """What the table cannot decide."""
         return tuple(s for row in self.rows for s in row.sentences)
 
 
@@ -297,7 +297,7 @@ def theory_table(
 def _control(
     data_root: Path, data: Normalized, wrong: MeasuredStandard, used: dict[str, Any], progress: Said | None
 ) -> Control:
-    """A wrong structure on a standard's spectrum, by shape and in its place."""
+    """A wrong structure fitted to a standard's spectrum, with the shift free and with the shift fixed."""
     from ..theory.comparison import compare, measured_apart
 
     theory = computed(wrong, progress=progress, **used)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def coordination_table(result: SpecResult) -> Table:
-    """A row a path: N, R, sigma2, S02, E0 shift, R factor and label; a published value in its entry."""
+    """One row per path: N, R, sigma2, S02, E0 shift, R factor and label; a published value in its entry."""
     cells = {(c.row, c.path, c.quantity): c for c in _cells(result)}
     paths = [p for fit in result.rows for p in fit.paths]
     columns = (*PATH_COLUMNS, *(q for q in SELDOM if any(p.entry(q).value for p in paths)))
@@ -101,10 +101,10 @@ CHANGES = (
 
 
 def variants_table(result: SpecResult) -> Table:
-    """Every parameter of the main fit and of its variants: the same data fitted in other ways."""
+    """Parameters of the main fit and of its variants, without those that are fixed in all: the same data fitted in other ways."""
     fits = [("as the spec says", f) for f in result.rows]
     fits += [(name, f) for name, of in result.variants.items() for f in of]
-    names = list(dict.fromkeys(p.name for _, f in fits for p in f.parameters))
+    names = list(dict.fromkeys(p.name for _, f in fits for p in f.parameters if p.kind != "fixed"))
     rows = []
     for name, f in fits:
         held = {p.name: p.entry for p in f.parameters}
@@ -239,7 +239,7 @@ def result_dict(result: SpecResult) -> dict[str, Any]:
 
 
 def cells_table(title: str, cells: Iterable[Cell], label: str = "") -> Table:
-    """A row a published number: printed, ours, difference in combined standard errors, verdict and rule."""
+    """One row per published number: printed, ours, difference in combined standard errors, verdict and rule."""
     rows = []
     for c in cells:
         q = quantity(c.quantity)

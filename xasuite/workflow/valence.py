@@ -134,7 +134,7 @@ class ValenceResult(Presented):
         return Table.of(self.loaded.spec.title, columns, rows, notes=tuple(notes), label=self.kind)
 
     def edges(self) -> Table:
-        """A row a compound and fraction: the edge energy and each part of its error, eV."""
+        """One row per compound and fraction: the edge energy and each part of its error, eV."""
         scales = {c.entry.label: c.scale for c in self.compounds}
         rows = [
             (

@@ -60,7 +60,7 @@ class EdgeEnergy(Record, Presented):
         return np.where(known, total, np.nan)
 
     def summary(self) -> Table:
-        """A row a spectrum: the energy with its error, and the parts of the error."""
+        """One row per spectrum: the energy with its error, and the parts of the error."""
         value = np.atleast_1d(self.value)
         labels = self.labels if len(self.labels) == value.size else (self.label,) * value.size
         parts = (np.atleast_1d(x) for x in (self.noise_err, self.norm_err, self.norm_spread))

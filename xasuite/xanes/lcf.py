@@ -45,7 +45,7 @@ class Combination(Presented):
     bounded: bool
 
     def summary(self) -> Table:
-        """A row a spectrum: weights with errors, their sum, R factor, reduced chi-square."""
+        """One row per spectrum: weights with errors, their sum, R factor, reduced chi-square."""
         weights: list[str | Quantity] = [Quantity(name, form=".4f") for name in self.names]
         rows = (
             (label, *map(Entry, w, e), w.sum(), r, chi2)
@@ -231,7 +231,7 @@ def rank_references(
     Returns
     -------
     DataFrame
-        A row a subset: references, weights, R factor, reduced chi-square, and the probability by Hamilton's test (Acta Cryst. 18, 502 (1965)) that the
+        One row per subset: references, weights, R factor, reduced chi-square, and the probability by Hamilton's test (Acta Cryst. 18, 502 (1965)) that the
         best subset of one reference less is as good. A subset that needs a weight at zero is marked.
 
     Raises

@@ -1,4 +1,4 @@
-"""Standards judged by the others: each left out in turn, outliers named with a reason, a bend in the line."""
+"""Each standard predicted from the others: leave-one-out, outliers named with a reason, and a test for curvature."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NEW_SCALE = 5.0  # eV off the others above which a displaced scan is likelier th
 def leave_one_out(
     calibration: Calibration, *, slope: tuple[float, float] | None = None, level: float = LEVEL
 ) -> tuple[LeftOut, ...]:
-    """Every used standard predicted from the others; one whose absence leaves too few valences is left away."""
+    """Every used standard predicted from the others; one without which too few valences are left is skipped."""
     return tuple(_each(calibration.standards, calibration.line.degree, slope, level))
 
 

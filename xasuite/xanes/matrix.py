@@ -101,8 +101,7 @@ def _rows(record: Normalized, array: str, labels: list[str]) -> list[tuple[Array
 def independent_points(m: Matrix) -> float:
     """How many independent points a range of energies holds: its width over the core hole's, at most the points it has.
 
-    Points closer than the core-hole width (xraydb; Keski-Rahkonen & Krause) tell little apart; tests that count
-    every point would call the least misfit significant.
+    Points closer than the core-hole width (xraydb; Keski-Rahkonen & Krause) are not independent; tests that count every point would call the smallest misfit significant.
     """
     width = 1.0
     if m.element and m.edge:

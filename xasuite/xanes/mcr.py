@@ -55,7 +55,7 @@ class MCR(Presented):
         return float(100 * np.linalg.norm(self.data - self.fit) / np.linalg.norm(self.data))
 
     def summary(self) -> Table:
-        """A row a spectrum: concentrations, and the bounds of their rotational freedom."""
+        """One row per spectrum: concentrations, and the bounds of their rotational freedom."""
         columns: list[str | Quantity] = ["label"]
         values: list[Any] = [self.labels]
         for j in range(self.concentrations.shape[1]):
@@ -195,7 +195,7 @@ def _als(
 
 
 def _quiet(record: logging.LogRecord) -> bool:
-    """Keep pymcr, which sets its own level, from printing how it went: the record says it."""
+    """Keep pymcr, which sets its own level, from printing its progress, which the record holds."""
     return record.levelno >= logging.ERROR
 
 

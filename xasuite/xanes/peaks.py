@@ -20,7 +20,7 @@ FREE_SHIFT = 3.0  # eV that a peak or step may leave its first guess by, unless 
 
 @dataclass(frozen=True)
 class Peak:
-    """First guess of a pseudo-Voigt peak: centre and full width (eV), area (eV), how far it may move."""
+    """First guess of a pseudo-Voigt peak: centre and full width (eV), area (eV), and the largest shift of the centre."""
 
     center: float
     width: float = 2.0
@@ -63,7 +63,7 @@ class PeakFit(Presented):
     remarks: tuple[str, ...]
 
     def summary(self) -> Table:
-        """A row a value: positions, widths and areas with their errors."""
+        """One row per value: positions, widths and areas with their errors."""
         value = Quantity("value", "Value", form=".4f")
         rows = ((name, Entry(v, self.errors[name])) for name, v in self.values.items())
         facts = (("R factor", f"{self.rfactor:.2g}"),)
@@ -79,7 +79,7 @@ class PeakFits(Presented):
     reasons: tuple[str, ...]
 
     def summary(self) -> Table:
-        """A row a spectrum: every value with its error, and the reason where there is none."""
+        """One row per spectrum: every value with its error, and the reason where there is none."""
         names = list(dict.fromkeys(n for fit in self.rows if fit for n in fit.values))
         rows = []
         for fit, label, reason in zip(self.rows, self.labels, self.reasons, strict=True):

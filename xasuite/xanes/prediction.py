@@ -113,7 +113,7 @@ def predict(
 def predict_series(
     calibration: Calibration, edges: EdgeEnergy, *, level: float = LEVEL, scale_err: float = 0.0
 ) -> pd.DataFrame:
-    """Valence of every spectrum of a series from its edge energies, a row a spectrum.
+    """Valence of every spectrum of a series from its edge energies, one row per spectrum.
 
     Parameters
     ----------

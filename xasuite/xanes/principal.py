@@ -51,7 +51,7 @@ class PCA(Presented):
         return self.singular**2 / np.sum(self.singular**2)
 
     def summary(self, most: int = 12) -> Table:
-        """A row a component: eigenvalue, share, RE, IND, p of the F test."""
+        """One row per component: eigenvalue, share, RE, IND, p of the F test."""
         n = min(most, self.re.size)
         columns = (
             "component", Quantity("eigenvalue", "Eigenvalue"), Quantity("explained", "Explained", form=".2%"),

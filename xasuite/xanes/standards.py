@@ -1,4 +1,4 @@
-"""What a valence calibration is made of: standards, the line through them, predictions, what leaving out says."""
+"""The records of a valence calibration: standards, the line through them, predictions, leave-one-out."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class Calibration(Presented):
         return min(values), max(values)
 
     def summary(self) -> Table:
-        """A row a standard: energy, scale, distance from the line and what the others predict for it."""
+        """One row per standard: energy, scale, distance from the line and what the others predict for it."""
         left = {x.standard.name: x for x in self.left_out}
         rows = []
         for s in self.standards:

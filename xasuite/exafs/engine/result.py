@@ -1,4 +1,4 @@
-"""What a batch of fits gives: arrays with a row a spectrum."""
+"""What a batch of fits gives: arrays with one row per spectrum."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_ITERATIONS = "max iterations"
 STUCK = "stuck"
 NO_DATA = "no data"
 
-# Fields that map names to arrays with a row a spectrum
+# Fields that map names to arrays with one row per spectrum
 MAPS = ("values", "stderr", "stderr_fit", "path_values", "path_stderr", "path_stderr_fit")
 
 REASONS: Mapping[str, str] = {
@@ -124,7 +124,7 @@ class BatchFit(RowFits):
         return at_zero(self.k, out)
 
     def table(self) -> pd.DataFrame:
-        """A row a spectrum: values, standard errors, statistics, status."""
+        """One row per spectrum: values, standard errors, statistics, status."""
         import pandas as pd
 
         columns: dict[str, object] = {}

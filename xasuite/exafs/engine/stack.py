@@ -48,7 +48,7 @@ def fit_stack(
 
     Returns
     -------
-    BatchFit, a row a spectrum. A fit that ends badly, or more than 0.01 standard errors from a minimum, is tried again from
+    BatchFit, one row per spectrum. A fit that ends badly, or more than 0.01 standard errors from a minimum, is tried again from
     other starts, then marked.
 
     Raises

@@ -78,7 +78,7 @@ class Timeline:
     notes: tuple[str, ...] = field(default=())
 
     def table(self) -> pd.DataFrame:
-        """A row a spectrum: time, values and standard errors."""
+        """One row per spectrum: time, values and standard errors."""
         import pandas as pd
 
         columns: dict[str, Any] = {"time": self.time}

@@ -88,7 +88,7 @@ class Lobes(Presented):
         return close[0] if k is None else min(close, key=lambda lobe: abs(lobe.k - k))
 
     def summary(self) -> Table:
-        """A row a lobe: values with errors, and the share of resamples that keep it."""
+        """One row per lobe: values with errors, and the share of resamples that keep it."""
         rows = (
             (self.label, *(Entry(getattr(x, n), x.error(n)) for n in VALUES), x.found) for x in self.lobes
         )

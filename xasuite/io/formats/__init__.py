@@ -1,1 +1,1 @@
-"""A module a family of file formats: each parses bytes or text into tables."""
+"""One module per family of file formats: each parses bytes or text into tables."""

@@ -226,7 +226,7 @@ def _hxma(text: str, name: str) -> Table:
 
 
 def _spec(text: str, name: str) -> list[Table]:
-    """A SPEC file: a table a scan; groups are the scan numbers."""
+    """A SPEC file: one table per scan; groups are the scan numbers."""
     lines = lines_of(text)
     starts = [i for i, line in enumerate(lines) if re.match(r"#S \d+", line)]
     tables: list[Table] = []

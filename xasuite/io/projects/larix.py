@@ -155,7 +155,7 @@ def _feff_dat(d: dict[str, Any], where: str) -> str:
 
 
 def _potentials(d: dict[str, Any]) -> list[str]:
-    """A line a potential: its number, atomic number, and its muffin-tin and Norman radii in A."""
+    """One line per potential: its number, atomic number, and its muffin-tin and Norman radii in A."""
     rows = [_items(p) for p in _items(d.get("potentials"))] or [
         [0, _items(_items(d.get("geom"))[0])[1], 0.0, 0.0]
     ]

@@ -1,4 +1,4 @@
-"""One column of a series drawn against time or another column: values, band of one standard error, what is lost."""
+"""One column of a series drawn against time or another column: values, band of one standard error, rows without a value."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def draw_column(axis: Any, run: SeriesRun, name: str, x: Array, along_time: bool
 
 
 def _repeats(x: Array) -> bool:
-    """Whether an abscissa stands still so that a band along it would fold (a furnace that holds)."""
+    """Whether the abscissa has constant or falling parts (a furnace at constant temperature), so that a band along it would overlap itself."""
     return x.size > 2 and bool(
         np.median(np.diff(x)) <= 1e-3 * np.ptp(x) or (np.diff(x) < 1e-3 * np.ptp(x)).mean() > 0.2
     )
@@ -114,7 +114,7 @@ def _band(axis: Any, gx: Array, gy: Array, ge: Array, x: Array, color: str) -> N
 
 
 def set_limits(axis: Any, values: Array) -> None:
-    """Limits that a few wild values do not set."""
+    """Axis limits that a few outliers do not set."""
     good = values[np.isfinite(values)]
     if not good.size:
         return
