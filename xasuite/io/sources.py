@@ -23,6 +23,7 @@ from .formats import nxxas
 from .formats.hdf5 import MAX_DEPTH, energy_axis, entry_of, row_values, tables_in
 from .formats.members import members_of
 from .isolated import isolated
+from .table import as_text
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 # names under which files of one scan are kept as text: such a file is not opened before it is read
@@ -53,8 +54,8 @@ class Entry:
     def label(self) -> str:
         """What the scan is called in tables."""
         if self.kind == STACK:
-            return f"{Path(self.path).stem}[{self.row}]"
-        return self.group.rsplit("/", 1)[-1] if self.group else Path(self.path).name
+            return f"{as_text(Path(self.path).stem)}[{self.row}]"
+        return as_text(self.group.rsplit("/", 1)[-1] if self.group else Path(self.path).name)
 
     @property
     def key(self) -> str:
@@ -134,7 +135,7 @@ class Scans(Sequence[Entry]):
         for i, entry in self.single(indices):
             out[i] = entry.label
         for stack, at, rows in self.by_stack(indices):
-            stem = Path(stack.path).stem
+            stem = as_text(Path(stack.path).stem)
             for i, row in zip(at, rows, strict=True):
                 out[i] = f"{stem}[{row}]"
         return out
