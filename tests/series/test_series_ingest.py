@@ -108,7 +108,22 @@ def test_a_stack_is_read_chunk_by_chunk(co_o, tmp_path, monkeypatch):
         ingest, "read_stack", lambda stack, rows: asked.append(len(rows)) or original(stack, rows)
     )
     series(tmp_path / "grow.toml", output=tmp_path)
-    assert asked == [5, 4] + 9 * [1]  # the budget takes its rows one by one
+    assert asked == [5, 4] + [5, 4]  # the fits, and the budget's sample, here every row
+
+
+def test_rows_far_apart_are_those_of_the_whole(tmp_path):
+    """Rows read alone, in any order and twice, are those that were written."""
+    import h5py
+
+    from xasuite.io.sources import find_entries, read_stack
+
+    energy, mu = np.linspace(8800.0, 9800.0, 30), np.random.default_rng(1).random((400, 30))
+    with h5py.File(tmp_path / "run.h5", "w") as handle:
+        handle["energy"], handle["mu"], handle["temperature"] = energy, mu, np.arange(400.0)
+    wanted = np.array([399, 0, 250, 0])
+    rows = read_stack(find_entries([tmp_path / "run.h5"]).entries[0], wanted)
+    np.testing.assert_array_equal(rows.channels["mu"], mu[wanted])
+    np.testing.assert_array_equal(rows.scalars["temperature"], wanted)
 
 
 # --------------------------------------------------------------------------------------------- time and logs

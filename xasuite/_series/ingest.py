@@ -67,7 +67,12 @@ class Taken:
 
 
 def ingest(plan: Plan, start: int, end: int) -> Series:
-    """Rows start to end of a series as spectra on its grid; rows that cannot be used are marked.
+    """Rows start to end of a series: see `ingest_rows`."""
+    return ingest_rows(plan, np.arange(start, end))
+
+
+def ingest_rows(plan: Plan, rows: NDArray[np.intp]) -> Series:
+    """Ascending `rows` (m,) of a series as spectra on its grid, those of averages neighbours; rows that cannot be used are marked.
 
     The table has label, time (s, absolute where it is a date), noise, shift, what names and logs say; the record's
     source has the hash of all that was read. Raises SeriesError for what is wrong with the spec, or when a file
@@ -75,22 +80,23 @@ def ingest(plan: Plan, start: int, end: int) -> Series:
     """
     import pandas as pd
 
-    indices = plan.scans_of(start, end)
+    start, end = int(rows[0]), int(rows[-1]) + 1
+    indices = rows if plan.width == 1 else plan.scans_of(start, end)
     scans = take(plan, indices)
-    rows = scans if plan.width == 1 else _averaged(plan, scans, indices, end - start)
+    out = scans if plan.width == 1 else _averaged(plan, scans, indices, len(rows))
     data = Spectrum(
-        energy=plan.energy, mu=rows.mu, element=plan.spec.sample.element, edge=plan.spec.sample.edge,
+        energy=plan.energy, mu=out.mu, element=plan.spec.sample.element, edge=plan.spec.sample.edge,
         label=plan.loaded.path.stem, source=Source(plan.name, sha256=joined(scans.content)),
         history=(Step("ingest", {"rows": (start, end)}),),
     )  # fmt: skip
-    columns: dict[str, Any] = {"label": _labels(plan, start, end), "time": rows.time, "noise": rows.noise}
+    columns: dict[str, Any] = {"label": _labels(plan, rows, indices), "time": out.time, "noise": out.noise}
     if plan.series.align is not None:
-        columns |= {"shift": rows.shift, "shift_err": rows.shift_err}
-    columns |= {n: np.array(v, float if plan.noted.get(n) != "text" else str) for n, v in rows.noted.items()}
+        columns |= {"shift": out.shift, "shift_err": out.shift_err}
+    columns |= {n: np.array(v, float if plan.noted.get(n) != "text" else str) for n, v in out.noted.items()}
     for log, times, values in plan.logs:
-        columns |= {name: join_log(rows.time, times, v, log.max_gap) for name, v in values.items()}
-    table = pd.DataFrame({**columns, "sha256": rows.sha256})
-    return Series(data, table, tuple(rows.status), tuple(rows.reason), data.label)
+        columns |= {name: join_log(out.time, times, v, log.max_gap) for name, v in values.items()}
+    table = pd.DataFrame({**columns, "sha256": out.sha256})
+    return Series(data, table, tuple(out.status), tuple(out.reason), data.label)
 
 
 def take(plan: Plan, indices: NDArray[np.intp]) -> Taken:
@@ -235,15 +241,13 @@ def _averaged(plan: Plan, scans: Taken, indices: NDArray[np.intp], m: int) -> Ta
     return out
 
 
-def _labels(plan: Plan, start: int, end: int) -> list[str]:
+def _labels(plan: Plan, rows: NDArray[np.intp], indices: NDArray[np.intp]) -> list[str]:
     if plan.spectra is not None:
-        return [
-            f"{t / 60:.4g} min" for t in plan.truth["time"][start * plan.step :: plan.step][: end - start]
-        ]
-    named = plan.scans.labels(plan.scans_of(start, end))
+        return [f"{t / 60:.4g} min" for t in plan.truth["time"][rows * plan.step]]
+    named = plan.scans.labels(indices)
     if plan.width == 1:
         return named
-    first = range(0, (end - start) * plan.step, plan.step)
+    first = range(0, len(rows) * plan.step, plan.step)
     return [f"{named[i]} to {named[i + plan.width - 1]}" for i in first]
 
 

@@ -27,7 +27,7 @@ from ..workflow.resolve import Context
 from ..workflow.temperature import NAMES, kelvin, temperature_of
 from .columns import NO_FIT, Columns, columns_of, fitted_names
 from .fitting import fixed, with_kmax
-from .ingest import ingest
+from .ingest import ingest_rows
 from .plan import Plan
 from .reduction import reduce_rows
 
@@ -231,10 +231,12 @@ def _budgets(
     """The budgets of some rows, those that are known as they are."""
     name = f"{model.range.k[1]} {[p.label for p in model.paths]}"
     alike: dict[Numbers, dict[int, Normalized]] = {}
-    for row in (int(r) for r in rows if (name, int(r)) not in known):
-        norm, numbers = _spectrum(plan, row, growing)
-        known[name, row] = None
-        if norm is not None:
+    new = np.array([r for r in rows if (name, int(r)) not in known], np.intp)
+    known |= dict.fromkeys((name, int(r)) for r in new)
+    # one by one where the scans of a row may be away, or a row is a mean of neighbours
+    size = 1 if growing or plan.width > 1 else plan.series.chunk
+    for i in range(0, new.size, size):
+        for row, norm, numbers in _spectra(plan, new[i : i + size], growing):
             alike.setdefault(numbers, {})[row] = norm
     for (own, at), norms in alike.items():
         sets = DataSets.one(model.of("", dict(own)) if own else model, at)
@@ -251,21 +253,23 @@ Numbers = tuple[tuple[tuple[str, float], ...], float | None]
 _STEP = 25.0
 
 
-def _spectrum(plan: Plan, row: int, growing: bool) -> tuple[Normalized | None, Numbers]:
-    """The normalised spectrum of one row, of a growing series None where its scans were moved away since; its variables and temperature."""
+def _spectra(plan: Plan, rows: Rows, growing: bool) -> Iterator[tuple[int, Normalized, Numbers]]:
+    """Each row with its normalised spectrum, its variables and temperature; of a growing series none whose scans were moved away since."""
     with collected():  # said by the plan
         try:
-            norm, chi = reduce_rows(ingest(plan, row, row + 1), plan)
+            norm, chi = reduce_rows(ingest_rows(plan, rows), plan)
         except SeriesError:
             if growing:
-                return None, ((), None)
+                return
             raise
-    numbers = tuple((n, float(chi.table[n].iloc[0])) for n in plan.model.open_names)
     if not isinstance(norm.data, Normalized):
-        return None, (numbers, None)
-    at = temperature_of(dict(numbers) | _logged(plan, chi.table), norm.data.meta)
-    # what farther shells make changes little within a step: rows of a ramp share their matrices
-    return norm.data, (numbers, None if at is None else max(_STEP, _STEP * round(at / _STEP)))
+        return
+    for i in map(int, np.flatnonzero(norm.ok)):
+        table, data = chi.table.iloc[i : i + 1], norm.data.take(np.array([i]))
+        numbers = tuple((n, float(table[n].iloc[0])) for n in plan.model.open_names)
+        at = temperature_of(dict(numbers) | _logged(plan, table), data.meta)
+        # what farther shells make changes little within a step: rows of a ramp share their matrices
+        yield int(rows[i]), data, (numbers, None if at is None else max(_STEP, _STEP * round(at / _STEP)))
 
 
 def _logged(plan: Plan, table: pd.DataFrame) -> dict[str, float]:

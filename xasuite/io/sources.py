@@ -28,6 +28,7 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 # names under which files of one scan are kept as text: such a file is not opened before it is read
 _TEXT = re.compile(r"(\.(txt|dat|xmu|xdi|csv|tsv|asc|ascii|nor|norm|prn|ddf|chi|\d+))?$", re.I)
 PATTERN_SECONDS = 5.0
+SPARSE = 8  # rows of a span for each that is wanted, from which on these are read alone
 FILE, GROUP, MEMBER, STACK = "file", "group", "member", "stack"
 Indices = NDArray[np.intp]
 
@@ -372,7 +373,10 @@ def _rows_of(stack: Entry, rows: Indices) -> StackRows:
     import xxhash
 
     low, high = int(rows.min()), int(rows.max()) + 1
+    wanted: Any = slice(low, high)
     pick: Any = slice(None) if np.array_equal(rows, np.arange(low, high)) else rows - low
+    if high - low > SPARSE * rows.size:
+        wanted, pick = np.unique(rows, return_inverse=True)
     channels, scalars = {}, {}
     try:
         with open_hdf5(stack.path) as handle:
@@ -386,15 +390,15 @@ def _rows_of(stack: Entry, rows: Indices) -> StackRows:
                 if not isinstance(data, h5py.Dataset) or name == axis:
                     continue
                 if _stacked(data, energy.size):
-                    channels[name] = np.asarray(data[low:high], float)[pick]
+                    channels[name] = np.asarray(data[wanted], float)[pick]
                 elif stack.one_a_row(data, energy.size) and data.dtype.kind in "fiu":
-                    scalars[name] = np.asarray(data[low:high], float)[pick]
+                    scalars[name] = np.asarray(data[wanted], float)[pick]
             entry = entry_of(group)
             for name, data in nxxas.detectors(entry, energy.size).items():
                 if data.ndim == 2 and (data.shape[0] == stack.rows or stack.growing):
-                    channels[name] = np.asarray(data[low:high], float)[pick]
+                    channels[name] = np.asarray(data[wanted], float)[pick]
             for name, data in row_values(entry, lambda d: stack.one_a_row(d, energy.size)).items():
-                scalars.setdefault(name, np.asarray(data[low:high], float)[pick])
+                scalars.setdefault(name, np.asarray(data[wanted], float)[pick])
     except (OSError, KeyError, RuntimeError, ValueError) as exc:
         raise ReadError(f"{stack.path} is a damaged HDF5 file: {str(exc)[:120]}") from None
     digest = xxhash.xxh3_128(energy.tobytes())
