@@ -37,6 +37,7 @@ s02 = { guess = 0.9 }
 ss = { guess = 8e-3 }
 
 [[path]]
+label = "Cu-Cu"
 crystal = "Cu"
 scatterer = "Cu"
 n = 12
