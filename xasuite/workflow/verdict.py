@@ -222,7 +222,8 @@ def _values(fit: FitResult) -> Iterator[Finding]:
     for p in fit.paths:
         name = f"{p.label}, {p.data}" if len(fit.data) > 1 else p.label
         n, r = _model_of(fit.model, p).feff.crystal
-        yield from _graded(abs(p.r.value - r), R_SHIFT, f"{name}: R = {p.r} A, {_CRYSTAL} {r:.3f} A")
+        given = _CRYSTAL if math.isfinite(n) else "FEFF was given"
+        yield from _graded(abs(p.r.value - r), R_SHIFT, f"{name}: R = {p.r} A, {given} {r:.3f} A")
         if p.r.value < R_LEAST:
             yield NOT_A_FIT, f"{name}: R = {p.r} A is nearer than any bond"
         if math.isfinite(p.r.stderr):
