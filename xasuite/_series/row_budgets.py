@@ -231,8 +231,8 @@ def _budgets(
     """The budgets of some rows, those that are known as they are."""
     name = f"{model.range.k[1]} {[p.label for p in model.paths]}"
     alike: dict[Numbers, dict[int, Normalized]] = {}
-    for row in (int(r) for r in rows if (name, int(r)) not in known):
-        norm, numbers = _spectrum(plan, row, growing)
+    new = np.array([r for r in rows if (name, int(r)) not in known], np.intp)
+    for row, norm, numbers in _spectra(plan, new, growing):
         known[name, row] = None
         if norm is not None:
             alike.setdefault(numbers, {})[row] = norm
@@ -251,27 +251,40 @@ Numbers = tuple[tuple[tuple[str, float], ...], float | None]
 _STEP = 25.0
 
 
-def _spectrum(plan: Plan, row: int, growing: bool) -> tuple[Normalized | None, Numbers]:
-    """The normalised spectrum of one row, of a growing series None where its scans were moved away since; its variables and temperature."""
+def _spectra(plan: Plan, rows: Rows, growing: bool) -> Iterator[tuple[int, Normalized | None, Numbers]]:
+    """Rows with their normalised spectra, variables and temperatures; no spectrum where a growing series' scans were moved away since."""
+    if not rows.size:
+        return
     with collected():  # said by the plan
         try:
-            norm, chi = reduce_rows(ingest(plan, row, row + 1), plan)
+            norm, chi = reduce_rows(ingest(plan, rows), plan)
         except SeriesError:
-            if growing:
-                return None, ((), None)
-            raise
-    numbers = tuple((n, float(chi.table[n].iloc[0])) for n in plan.model.open_names)
-    if not isinstance(norm.data, Normalized):
-        return None, (numbers, None)
-    at = temperature_of(dict(numbers) | _logged(plan, chi.table), norm.data.meta)
-    # what farther shells make changes little within a step: rows of a ramp share their matrices
-    return norm.data, (numbers, None if at is None else max(_STEP, _STEP * round(at / _STEP)))
+            if not growing:
+                raise
+            norm = None
+    if norm is None:  # one of them is gone: which
+        half = rows.size // 2
+        if half:
+            yield from _spectra(plan, rows[:half], growing)
+            yield from _spectra(plan, rows[half:], growing)
+        else:
+            yield int(rows[0]), None, ((), None)
+        return
+    for j, row in enumerate(map(int, rows)):
+        numbers = tuple((n, float(chi.table[n].iloc[j])) for n in plan.model.open_names)
+        if not (isinstance(norm.data, Normalized) and norm.ok[j]):
+            yield row, None, (numbers, None)
+            continue
+        one = norm.data.take([j])
+        at = temperature_of(dict(numbers) | _logged(plan, chi.table.iloc[j]), one.meta)
+        # what farther shells make changes little within a step: rows of a ramp share their matrices
+        yield row, one, (numbers, None if at is None else max(_STEP, _STEP * round(at / _STEP)))
 
 
-def _logged(plan: Plan, table: pd.DataFrame) -> dict[str, float]:
-    """The temperature (K) of the first row of a table, of a column whose unit its log says."""
+def _logged(plan: Plan, row: pd.Series[Any]) -> dict[str, float]:
+    """The temperature (K) of a row of the table, of a column whose unit its log says."""
     known = ((n, log.units.get(n, "")) for log in plan.series.log for n in log.columns if n.lower() in NAMES)
-    found = {n: kelvin(float(table[n].iloc[0]), unit) for n, unit in known if unit and n in table}
+    found = {n: kelvin(float(row[n]), unit) for n, unit in known if unit and n in row}
     return {n: t for n, t in found.items() if t is not None}
 
 

@@ -249,9 +249,8 @@ def fits(samples: Sequence[Sample], *, kweight: int | None = None, columns: int 
         for axis in axes[:, 1:].flat:
             axis.set_ylabel("")
         kinds = " and ".join(dict.fromkeys(s.kind for s in samples))
-        axes[1, -1].text(
-            0.97, 0.03, kinds, transform=axes[1, -1].transAxes, ha="right", fontsize=style.SMALL, color="0.45"
-        )
+        figure.text(0.995, 0.02, kinds, ha="right", fontsize=style.SMALL, color="0.45")
+        style.letters(axes[:, 0])
     return figure
 
 
