@@ -47,7 +47,8 @@ def replacing(target: str | Path) -> Iterator[Path]:
 def write_text(target: str | Path, text: str) -> Path:
     """Write text as UTF-8 under a temporary name and rename. Raises WriteError."""
     with replacing(target) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        # half of a character, which the name of a file or a project may hold, is written as what it is: \\udcff
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
     return Path(target)
 
 

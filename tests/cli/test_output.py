@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import xasuite as xs
 from xasuite.cli import COMMANDS, ELSEWHERE, main
 from xasuite.cli._interrupts import insistent
 from xasuite.references import fits_dir
@@ -111,6 +114,51 @@ def test_json_of_a_table_is_the_documented_one(tmp_path: Path, capsys: pytest.Ca
     signal.getsignal(signal.SIGINT) != signal.default_int_handler,
     reason="Ctrl-C is ignored here, as in a background job",
 )
+@pytest.mark.parametrize("argv", [["--help"], ["crystals", "Co"]], ids=["help", "crystals"])
+@pytest.mark.parametrize("where", [">&-", "> /dev/full", ">&- 2>&-"], ids=["closed", "full", "both closed"])
+def test_an_output_that_cannot_be_written(argv: list[str], where: str) -> None:
+    command = shlex.join([sys.executable, "-m", "xasuite", *argv])
+    done = subprocess.run(["sh", "-c", f"{command} {where}"], capture_output=True, text=True, check=False)
+    if where == "> /dev/full":
+        assert done.returncode == 1
+        assert done.stderr == "xasuite: the output cannot be written: No space left on device\n"
+    else:
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    """The name of a file may hold any bytes, and a project half of a character: shown and written escaped."""
+    energy = np.arange(7000.0, 7300.0)
+    mu = 0.5 + np.arctan(energy - 7112) / np.pi
+    text = "# energy mu\n" + "".join(f"{e} {m:.6f}\n" for e, m in zip(energy, mu, strict=True))
+    names = [b"\xff.dat", b"[red].dat", b"\x1b[31m.dat", b"a\nb.dat", b"half.prj"]
+    group = {"args": {"label": "\ud800 x"}, "x": energy.tolist(), "y": mu.tolist()}
+    project = json.dumps({"_____header1": "# Athena project file -- Demeter", "a": group})
+    for name in names:
+        path = os.path.join(os.fsencode(tmp_path), name)
+        with open(path, "w") as handle:
+            handle.write(project if name.endswith(b"prj") else text)
+        for locale in ({}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}):
+            done = subprocess.run(
+                [sys.executable, "-m", "xasuite", "show", path],
+                capture_output=True,
+                check=False,
+                env=os.environ | locale,
+            )
+            assert (done.returncode, done.stderr) == (0, b""), (name, done.stderr[-500:])
+            assert b"\x1b" not in done.stdout
+        written = xs.write(tmp_path / "out.csv", xs.read(os.fsdecode(path)))
+        assert len(written.read_text().splitlines()) > 300
+    lost = subprocess.run(
+        [sys.executable, "-m", "xasuite", "show", tmp_path / "ff.dat"],
+        capture_output=True,
+        check=False,
+        env=os.environ | locale,
+    )
+    assert lost.returncode == 1
+    assert lost.stderr.startswith(b"xasuite: ")
+
+
 def test_an_interrupt_that_is_swallowed_comes_again() -> None:
     """As where a bare except within a library's import catches the first."""
     swallowed = []

@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import xasuite as xs
 from xasuite.errors import CrystalError, SpecError
 from xasuite.feff import find_paths, load_crystal, select, single_path
+from xasuite.report.methods import methods
 from xasuite.specs import parse_spec
+from xasuite.specs.schema import Spec
 from xasuite.workflow.paths import other_paths, path_models
 from xasuite.workflow.resolve import Context
 
@@ -39,6 +42,23 @@ def test_rock_salt_holds_for_a_first_shell_only() -> None:
         amplitude = np.interp(K, quick.k, quick.amp) / np.interp(K, far.k, far.amp)
         off.append(float(np.abs(amplitude - 1).max()))
     assert off[0] < 0.05 < 0.2 < off[1]
+
+
+def test_no_number_of_atoms_is_expected_of_it() -> None:
+    """Copper with twelve neighbours by a path of one: the verdict compares N with no crystal, and the methods name rock salt."""
+    here = Path(__file__).parents[1] / "workflow/ifeffit"
+    spec = Spec.made(
+        {
+            "xasuite": 2, "title": "copper", "data": [{"label": "Cu", "file": str(here / "cu.xmu")}], "sample": {"element": "Cu"}, "errors": "fit",
+            "fit": {"k": [3, 12], "kweight": [2], "r": [1.6, 2.9]},
+            "params": {"n": {"guess": 6}, "enot": {"guess": 0}, "dr": {"guess": 0}, "ss": {"guess": 0.005}},
+            "path": [{"label": "Cu-Cu", "scatterer": "Cu", "distance": 2.55, "n": "n", "s02": 0.9, "e0": "enot", "deltar": "dr", "sigma2": "ss"}],
+        }
+    )  # fmt: skip
+    result = xs.fit(spec)
+    assert result.rows[0].paths[0].n.value == pytest.approx(12, abs=1.5)
+    assert not any("crystal" in reason for reason in result.verdicts["Cu"].reasons)
+    assert "FEFF8L [@feff8l] for rock salt of absorber and scatterer." in methods(result.to_dict())
 
 
 def test_a_spec_names_the_distance() -> None:

@@ -426,7 +426,7 @@ def test_damage_that_ends_the_process_that_reads(hdf5, monkeypatch: pytest.Monke
     monkeypatch.setattr("xasuite.io.formats.hdf5.tables_in", lambda *args: os.kill(os.getpid(), 11))
     refused(path, r"the HDF5 library ended on it \(SIGSEGV\)")
     monkeypatch.setattr("xasuite.io.formats.hdf5.LEAST_SECONDS", 1.0)
-    monkeypatch.setattr("xasuite.io.isolated.PATIENCE", 600.0)  # the clock is not what ends it
+    monkeypatch.setattr("xasuite.io.isolated.PATIENCE", 60.0)  # the clock is not what ends it
     monkeypatch.setattr("xasuite.io.formats.hdf5.tables_in", lambda *args: forever())
     refused(path, "did not come to an end within 1 s of processor time")
     monkeypatch.setattr("xasuite.io.isolated.PATIENCE", 0.5)

@@ -228,7 +228,7 @@ def test_a_file_that_grows_on_while_it_is_fitted(half_written, grown_spec, tmp_p
     half_written.stdin.write("3\n4\n5\n")
     half_written.stdin.flush()
     assert [half_written.stdout.readline() for _ in range(3)] == ["more\n"] * 3
-    rows = ingest(plan, 0, 3)
+    rows = ingest(plan, np.arange(0, 3))
     assert rows.status == ("ok",) * 3
     assert np.isfinite(rows.data.mu).all()
     again = prepare(load_spec(grown_spec, SeriesSpec))

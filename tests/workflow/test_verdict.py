@@ -15,6 +15,7 @@ from xasuite.records import Chi
 from xasuite.references import fits_dir
 from xasuite.specs import load_spec, parse_spec
 from xasuite.workflow import check_spec, run_spec
+from xasuite.workflow.new import new_spec
 from xasuite.workflow.run import SpecResult
 from xasuite.workflow.verdict import DOUBTFUL, GOOD, NOT_A_FIT, Verdict, verdict_of
 
@@ -318,3 +319,14 @@ def test_the_rows_of_a_stack_that_are_not_fits(data_root: Path, tmp_path: Path) 
     assert list(found) == [1]
     assert "R factor" in found[1]
     assert rows_not_fits(fits, {"first": np.zeros(3, bool)}).get(0) is None
+
+
+def test_a_metal_that_is_called_an_oxide(data_root: Path, tmp_path: Path) -> None:
+    """An iron foil with the oxygen of Fe2O3, as `new` writes it: every finding alone is a doubt, all together are no fit."""
+    target = tmp_path / "fe.toml"
+    text = new_spec([data_root / "formats/xdi/fe_metal_rt.xdi"], crystal="Fe2O3", target=target).text
+    said(
+        run_spec(parse_spec(text, target)),
+        NOT_A_FIT,
+        "neither describes the data nor finds the crystal's shell",
+    )

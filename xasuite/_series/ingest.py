@@ -66,13 +66,8 @@ class Taken:
         return np.array([i for i, s in enumerate(self.status) if s == OK], np.intp)
 
 
-def ingest(plan: Plan, start: int, end: int) -> Series:
-    """Rows start to end of a series: see `ingest_rows`."""
-    return ingest_rows(plan, np.arange(start, end))
-
-
-def ingest_rows(plan: Plan, rows: NDArray[np.intp]) -> Series:
-    """Ascending `rows` (m,) of a series as spectra on its grid, those of averages neighbours; rows that cannot be used are marked.
+def ingest(plan: Plan, rows: NDArray[np.intp]) -> Series:
+    """Ascending rows of a series as spectra on its grid; rows that cannot be used are marked.
 
     The table has label, time (s, absolute where it is a date), noise, shift, what names and logs say; the record's
     source has the hash of all that was read. Raises SeriesError for what is wrong with the spec, or when a file
@@ -80,23 +75,22 @@ def ingest_rows(plan: Plan, rows: NDArray[np.intp]) -> Series:
     """
     import pandas as pd
 
-    start, end = int(rows[0]), int(rows[-1]) + 1
-    indices = rows if plan.width == 1 else plan.scans_of(start, end)
+    indices = plan.scans_of(rows)
     scans = take(plan, indices)
-    out = scans if plan.width == 1 else _averaged(plan, scans, indices, len(rows))
+    taken = scans if plan.width == 1 else _averaged(plan, scans, indices, rows)
     data = Spectrum(
-        energy=plan.energy, mu=out.mu, element=plan.spec.sample.element, edge=plan.spec.sample.edge,
+        energy=plan.energy, mu=taken.mu, element=plan.spec.sample.element, edge=plan.spec.sample.edge,
         label=plan.loaded.path.stem, source=Source(plan.name, sha256=joined(scans.content)),
-        history=(Step("ingest", {"rows": (start, end)}),),
+        history=(Step("ingest", {"rows": (int(rows[0]), int(rows[-1]) + 1)}),),
     )  # fmt: skip
-    columns: dict[str, Any] = {"label": _labels(plan, rows, indices), "time": out.time, "noise": out.noise}
+    columns: dict[str, Any] = {"label": _labels(plan, rows), "time": taken.time, "noise": taken.noise}
     if plan.series.align is not None:
-        columns |= {"shift": out.shift, "shift_err": out.shift_err}
-    columns |= {n: np.array(v, float if plan.noted.get(n) != "text" else str) for n, v in out.noted.items()}
+        columns |= {"shift": taken.shift, "shift_err": taken.shift_err}
+    columns |= {n: np.array(v, float if plan.noted.get(n) != "text" else str) for n, v in taken.noted.items()}
     for log, times, values in plan.logs:
-        columns |= {name: join_log(out.time, times, v, log.max_gap) for name, v in values.items()}
-    table = pd.DataFrame({**columns, "sha256": out.sha256})
-    return Series(data, table, tuple(out.status), tuple(out.reason), data.label)
+        columns |= {name: join_log(taken.time, times, v, log.max_gap) for name, v in values.items()}
+    table = pd.DataFrame({**columns, "sha256": taken.sha256})
+    return Series(data, table, tuple(taken.status), tuple(taken.reason), data.label)
 
 
 def take(plan: Plan, indices: NDArray[np.intp]) -> Taken:
@@ -217,12 +211,12 @@ def _repair(plan: Plan, out: Taken, i: int) -> None:
     out.mu[i], out.reason[i] = fixed.mu, "; ".join(fixed.notes)
 
 
-def _averaged(plan: Plan, scans: Taken, indices: NDArray[np.intp], m: int) -> Taken:
+def _averaged(plan: Plan, scans: Taken, indices: NDArray[np.intp], rows: NDArray[np.intp]) -> Taken:
     """Rows as means of the scans that can be used, with the noise that follows."""
-    out = Taken.empty(m, plan)
-    out.noted["averaged"] = [np.nan] * m
-    for row in range(m):
-        members = np.arange(row * plan.step, row * plan.step + plan.width)
+    out = Taken.empty(rows.size, plan)
+    out.noted["averaged"] = [np.nan] * rows.size
+    for row, first_scan in enumerate(np.searchsorted(indices, rows * plan.step)):
+        members = first_scan + np.arange(plan.width)
         good = np.array([i for i in members if scans.status[i] == OK], np.intp)
         first = int(good[0]) if good.size else int(members[0])
         times = scans.time[good if good.size else members]
@@ -241,14 +235,14 @@ def _averaged(plan: Plan, scans: Taken, indices: NDArray[np.intp], m: int) -> Ta
     return out
 
 
-def _labels(plan: Plan, rows: NDArray[np.intp], indices: NDArray[np.intp]) -> list[str]:
+def _labels(plan: Plan, rows: NDArray[np.intp]) -> list[str]:
     if plan.spectra is not None:
         return [f"{t / 60:.4g} min" for t in plan.truth["time"][rows * plan.step]]
-    named = plan.scans.labels(indices)
+    first = plan.scans.labels(rows * plan.step)
     if plan.width == 1:
-        return named
-    first = range(0, len(rows) * plan.step, plan.step)
-    return [f"{named[i]} to {named[i + plan.width - 1]}" for i in first]
+        return first
+    last = plan.scans.labels(rows * plan.step + plan.width - 1)
+    return [f"{a} to {b}" for a, b in zip(first, last, strict=True)]
 
 
 def scan_time(time: Time | None, entry: Entry, index: Any, meta: Mapping[str, Any]) -> Any:

@@ -77,6 +77,6 @@ class Plan:
         size = self.series.chunk
         return chunk * size, min((chunk + 1) * size, len(self))
 
-    def scans_of(self, start: int, end: int) -> NDArray[np.intp]:
-        """The scans that rows start to end are made of, ascending."""
-        return np.arange(start * self.step, (end - 1) * self.step + self.width)
+    def scans_of(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The scans that ascending rows are made of, ascending."""
+        return np.unique(rows[:, None] * self.step + np.arange(self.width))

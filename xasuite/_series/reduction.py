@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from .. import reduce
 from ..choices import Method
 from ..errors import XasuiteError
@@ -34,7 +36,7 @@ def method_of(plan: Plan) -> Method | None:
         return r.method
     if plan.series.valence is not None:
         return "polynomial"
-    first = ingest(plan, 0, min(len(plan), LOOKED_AT))
+    first = ingest(plan, np.arange(min(len(plan), LOOKED_AT)))
     if not first.ok.any():
         return "polynomial"
     return atomic_or_not(first.data.take(first.ok), plan.e0)[0]
@@ -58,7 +60,7 @@ def reduce_rows(series: Series, plan: Plan) -> tuple[Series, Series]:
 
 def reduced(plan: Plan, start: int, end: int) -> Series:
     """chi(k) of rows start to end."""
-    return reduce_rows(ingest(plan, start, end), plan)[1]
+    return reduce_rows(ingest(plan, np.arange(start, end)), plan)[1]
 
 
 def _each(series: Series, step: Callable[[Series], Any]) -> Series:

@@ -27,7 +27,7 @@ from ..workflow.resolve import Context
 from ..workflow.temperature import NAMES, kelvin, temperature_of
 from .columns import NO_FIT, Columns, columns_of, fitted_names
 from .fitting import fixed, with_kmax
-from .ingest import ingest_rows
+from .ingest import ingest
 from .plan import Plan
 from .reduction import reduce_rows
 
@@ -232,11 +232,9 @@ def _budgets(
     name = f"{model.range.k[1]} {[p.label for p in model.paths]}"
     alike: dict[Numbers, dict[int, Normalized]] = {}
     new = np.array([r for r in rows if (name, int(r)) not in known], np.intp)
-    known |= dict.fromkeys((name, int(r)) for r in new)
-    # one by one where the scans of a row may be away, or a row is a mean of neighbours
-    size = 1 if growing or plan.width > 1 else plan.series.chunk
-    for i in range(0, new.size, size):
-        for row, norm, numbers in _spectra(plan, new[i : i + size], growing):
+    for row, norm, numbers in _spectra(plan, new, growing):
+        known[name, row] = None
+        if norm is not None:
             alike.setdefault(numbers, {})[row] = norm
     for (own, at), norms in alike.items():
         sets = DataSets.one(model.of("", dict(own)) if own else model, at)
@@ -253,29 +251,40 @@ Numbers = tuple[tuple[tuple[str, float], ...], float | None]
 _STEP = 25.0
 
 
-def _spectra(plan: Plan, rows: Rows, growing: bool) -> Iterator[tuple[int, Normalized, Numbers]]:
-    """Each row with its normalised spectrum, its variables and temperature; of a growing series none whose scans were moved away since."""
+def _spectra(plan: Plan, rows: Rows, growing: bool) -> Iterator[tuple[int, Normalized | None, Numbers]]:
+    """Rows with their normalised spectra, variables and temperatures; no spectrum where a growing series' scans were moved away since."""
+    if not rows.size:
+        return
     with collected():  # said by the plan
         try:
-            norm, chi = reduce_rows(ingest_rows(plan, rows), plan)
+            norm, chi = reduce_rows(ingest(plan, rows), plan)
         except SeriesError:
-            if growing:
-                return
-            raise
-    if not isinstance(norm.data, Normalized):
+            if not growing:
+                raise
+            norm = None
+    if norm is None:  # one of them is gone: which
+        half = rows.size // 2
+        if half:
+            yield from _spectra(plan, rows[:half], growing)
+            yield from _spectra(plan, rows[half:], growing)
+        else:
+            yield int(rows[0]), None, ((), None)
         return
-    for i in map(int, np.flatnonzero(norm.ok)):
-        table, data = chi.table.iloc[i : i + 1], norm.data.take(np.array([i]))
-        numbers = tuple((n, float(table[n].iloc[0])) for n in plan.model.open_names)
-        at = temperature_of(dict(numbers) | _logged(plan, table), data.meta)
+    for j, row in enumerate(map(int, rows)):
+        numbers = tuple((n, float(chi.table[n].iloc[j])) for n in plan.model.open_names)
+        if not (isinstance(norm.data, Normalized) and norm.ok[j]):
+            yield row, None, (numbers, None)
+            continue
+        one = norm.data.take([j])
+        at = temperature_of(dict(numbers) | _logged(plan, chi.table.iloc[j]), one.meta)
         # what farther shells make changes little within a step: rows of a ramp share their matrices
-        yield int(rows[i]), data, (numbers, None if at is None else max(_STEP, _STEP * round(at / _STEP)))
+        yield row, one, (numbers, None if at is None else max(_STEP, _STEP * round(at / _STEP)))
 
 
-def _logged(plan: Plan, table: pd.DataFrame) -> dict[str, float]:
-    """The temperature (K) of the first row of a table, of a column whose unit its log says."""
+def _logged(plan: Plan, row: pd.Series[Any]) -> dict[str, float]:
+    """The temperature (K) of a row of the table, of a column whose unit its log says."""
     known = ((n, log.units.get(n, "")) for log in plan.series.log for n in log.columns if n.lower() in NAMES)
-    found = {n: kelvin(float(table[n].iloc[0]), unit) for n, unit in known if unit and n in table}
+    found = {n: kelvin(float(row[n]), unit) for n, unit in known if unit and n in row}
     return {n: t for n, t in found.items() if t is not None}
 
 

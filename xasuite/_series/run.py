@@ -161,16 +161,8 @@ def run_series(
         if todo is not None:
             try:
                 with _auditor(plan, folder, todo) as auditor:
-                    _work(
-                        plan,
-                        folder,
-                        todo,
-                        say,
-                        auditor,
-                        workers=workers,
-                        scheduler=scheduler,
-                        threads=threads,
-                    )
+                    who: dict[str, Any] = {"workers": workers, "scheduler": scheduler, "threads": threads}
+                    _work(plan, folder, todo, say, auditor, **who)
                     say("writing", len(plan), len(plan))
                     wait = partial(auditor.wait, lambda: say("auditing", len(plan), len(plan)))
                     finish(plan, folder, context or Context(), wait, fresh=len(todo), begun=begun)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pyarrow as pa
 import xxhash
 
@@ -210,7 +211,7 @@ def content(plan: Plan, chunk: int) -> str:
     """The hash of what a chunk's scans hold now."""
     if plan.spectra is not None:
         return joined(())
-    return content_of(plan.scans, plan.scans_of(*plan.rows_of(chunk)))
+    return content_of(plan.scans, plan.scans_of(np.arange(*plan.rows_of(chunk))))
 
 
 def _contents(plan: Plan) -> Iterator[str]:

@@ -45,7 +45,7 @@ def process_rows(
     A scan that fails marks its row.
     """
     with collected():  # said once, by the plan, and not once a chunk
-        norm, chi = reduce_rows(ingest(plan, start, end), plan)
+        norm, chi = reduce_rows(ingest(plan, np.arange(start, end)), plan)
         rows = np.flatnonzero(chi.ok)
         fit = fit_rows(plan, chi.data.take(rows), plan.model, threads=threads) if rows.size else None
     columns = fitted_columns(plan, chi, fit, rows) | row_columns(plan, norm)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import difflib
+import errno
 import functools
 import gc
 import importlib
@@ -20,7 +21,7 @@ import sys
 import threading
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 
@@ -168,9 +169,14 @@ def main(argv: list[str] | None = None) -> None:
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     os.environ.pop(QUIET, None)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper) and "ascii" in codecs.lookup(stream.encoding).name:
-            stream.reconfigure(encoding="utf-8")  # a locale of C has no Å; a JSON document must keep it
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # the shell closed it (>&-)
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            # a locale of C has no Å, which a JSON document must keep; a file's name may be no text
+            lacking = "ascii" in codecs.lookup(stream.encoding).name
+            stream.reconfigure(encoding="utf-8" if lacking else stream.encoding, errors="backslashreplace")
     with insistent() as ended:
         code = _heard(argv)
         ended.set()
@@ -187,14 +193,28 @@ def _heard(argv: list[str] | None) -> int:
     except SystemExit as exc:  # click ends so on a broken pipe
         if not isinstance(exc.__context__, BrokenPipeError):
             raise
+    except OSError as exc:  # what writes files raises errors of its own: this is the output itself
+        if os.environ.get("XASUITE_DEBUG") or exc.errno not in (
+            errno.ENOSPC,
+            errno.EFBIG,
+            errno.EDQUOT,
+            errno.EIO,
+        ):
+            raise
+        _nowhere(sys.__stdout__)
+        return _mistake(f"the output cannot be written: {exc.strerror}")
     else:
         return code
-    # what is left in the buffers goes nowhere, or the interpreter complains of it when it ends
+    _nowhere(sys.__stdout__, sys.__stderr__)
+    return UNREAD
+
+
+def _nowhere(*streams: TextIO | None) -> None:
+    """What is left in the buffers goes nowhere, or the interpreter complains of it when it ends."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.__stdout__, sys.__stderr__):
+    for stream in streams:
         if stream is not None:
             os.dup2(nowhere, stream.fileno())
-    return UNREAD
 
 
 def _run(argv: list[str] | None) -> int:

@@ -34,14 +34,18 @@ def modulation(
     fit_range: Interval | None = ranged(
         None, "--range", help="Part that is used: eV (not from E0), or 1/Å for chi, as in --range 3,12."
     ),
-    every: float | None = typer.Option(None, "--every", help="Seconds from scan to scan, of scans."),
+    every: float | None = typer.Option(
+        None, "--every", help="Seconds from scan to scan, where the inputs are scans."
+    ),
     time: str | None = typer.Option(
         None,
         "--time",
         help="Field of the scans' headers, or dataset of a stack, that holds their time, of scans.",
     ),
     form: str = typer.Option(
-        "", "--format", help="Of that field where it is a date, as in %Y-%m-%d %H:%M:%S; left out, seconds."
+        "",
+        "--format",
+        help="Format of that field where it is a date, as in %Y-%m-%d %H:%M:%S; left out, seconds.",
     ),
     mu: str | None = MU,
     pre_range: Interval | None = PRE,

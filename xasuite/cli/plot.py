@@ -18,13 +18,13 @@ def plot(
     norm_range: Interval | None = NORM,
     kweight: int = typer.Option(2, help="Power of k that chi(k) is multiplied with."),
     k: Interval = ranged((3.0, 12.0), "--k", help="Range of the transform in 1/A, as in --k 3,12."),
-    xlim: Interval | None = ranged(None, "--xlim", help="What is shown of the abscissa."),
-    offset: float = typer.Option(0.0, help="Added from curve to curve."),
+    xlim: Interval | None = ranged(None, "--xlim", help="Range of the x axis that is shown."),
+    offset: float = typer.Option(0.0, help="Vertical offset between curves."),
     output: Path = typer.Option(
         Path("plot"), "--output", "-o", help="Stem of the .png and .pdf files, or one file."
     ),
 ) -> None:
-    """Draw files over each other: mu(E), normalised, chi(k) or |chi(R)|."""
+    """Draw one curve of each file in one figure: mu(E), normalised, chi(k) or |chi(R)|."""
     from .. import exafs, reduce
     from ..report import plot as draw
     from ..report.plots import style

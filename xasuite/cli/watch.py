@@ -26,13 +26,15 @@ def watch(
     ),
     data_root: Path | None = DATA_ROOT,
     output: Path = OUTPUT,
-    interval: float = typer.Option(0.2, "--interval", min=0.05, help="Seconds between two looks."),
-    patience: float = typer.Option(
-        300.0, "--patience", help="Seconds after which a half-written scan is given up."
+    interval: float = typer.Option(
+        0.2, "--interval", min=0.05, help="Seconds between two checks of the folder."
     ),
-    settle: float = typer.Option(1.0, "--settle", help="Seconds that a file must have stayed as it is."),
+    patience: float = typer.Option(
+        300.0, "--patience", help="Seconds after which an incomplete scan is given up."
+    ),
+    settle: float = typer.Option(1.0, "--settle", help="Seconds without change after which a file is read."),
     until: int | None = typer.Option(None, "--until", help="Stop after so many scans."),
-    idle: float | None = typer.Option(None, "--idle", help="Stop when nothing came for so many seconds."),
+    idle: float | None = typer.Option(None, "--idle", help="Stop after so many seconds without a new scan."),
     figures: bool = typer.Option(True, help="Keep the figures current."),
     serve: bool = typer.Option(False, "--serve", help="Show the running series as a page on this machine."),
     port: int = typer.Option(0, help="Port of that page; 0 takes a free one."),

@@ -19,12 +19,12 @@ def xanes(
         None, help="Crystal or cluster: a shipped name, a CIF or xyz file, amcsd:NUMBER."
     ),
     absorber: str | None = typer.Option(None, "--absorber", "-a", help="Absorbing element."),
-    edge: str = typer.Option("K", help="Edge; the theory serves K."),
-    radius: float | None = typer.Option(None, help="Atoms within this many A scatter.  [6.5]"),
+    edge: str = typer.Option("K", help="Edge; only K can be computed."),
+    radius: float | None = typer.Option(None, help="Radius of the cluster that scatters, A.  [6.5]"),
     lmax: int = typer.Option(3, help="Largest angular momentum."),
     site: str | None = typer.Option(None, help="One site (number or label) in place of their average."),
     scf: bool = typer.Option(True, "--scf/--no-scf", help="Self-consistent potentials (minutes, once)."),
-    nohole: bool = typer.Option(False, "--nohole", help="Without the core hole (serves metals)."),
+    nohole: bool = typer.Option(False, "--nohole", help="Without the core hole (better for metals)."),
     sigma2: float | None = typer.Option(
         None, help="Mean square relative displacement of every pair, A^2.  [0; a study's own]"
     ),

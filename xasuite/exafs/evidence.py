@@ -1,6 +1,6 @@
 """The evidence for a model: the probability of the data under it, averaged over what its parameters could have been.
 
-Laplace's approximation with all correlations, for noise that is at least what was estimated (docs/decisions/comparison.md).
+By sequential Monte Carlo, for noise that is at least what was estimated (docs/decisions/comparison.md).
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.special import gammaln, ndtr, ndtri
 
 from ..expressions import parse
 from ..records import Array, Chi
 from .engine.kernel_numpy import Work, evaluate
 from .engine.minimise import solve
-from .engine.program import Program, compile_model, run, start_values
+from .engine.program import Program, compile_model, run, run_all, start_values
+from .equation import path_wave
 from .fit import Problem, make_problem
 from .model import Restraint
 from .result import FitResult
@@ -25,6 +27,13 @@ WIDTHS = np.array([0.5, 5.0, 0.1, 0.005, 5e-4, 5e-5, 2.0, 0.5])
 RELATIVE_WIDTH = 1 / np.sqrt(3)
 # factors by which the noise may exceed what was estimated, evenly in their logarithm
 _SCALES = np.exp(np.linspace(0.0, np.log(1e3), 241))
+# points that are moved from the first guess of the posterior to the posterior, and moves of each on every step of the way
+_POINTS, _MOVES = 1024, 6
+# share of the points that a step of the way leaves effective
+_EFFECTIVE = 0.5
+# of the first guess: how much wider than Laplace's normal, and degrees of freedom of its tails
+_WIDER, _TAILS = 1.5, 5.0
+_SEED = 11
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,21 +121,129 @@ def _most_probable(problem: Problem, prior: Prior, values: dict[str, float]) -> 
 
 
 def evidence_of(problem: Problem, values: dict[str, float]) -> float:
-    """The same of a problem at its minimum."""
-    program, work = problem.program, problem.work
-    nv = program.n_varied
-    prior = prior_of(program)
-    x = _most_probable(problem, prior, values)
-    chi2, pull, information = chi_square(work, problem.data, problem.weights, x)
-    off = (x[:nv] - prior.middle) / prior.width
-    precision = 1 / prior.width**2
-    terms = []
-    for scale in _SCALES:
-        curvature = information / scale**2 + np.diag(precision)
-        slope = pull / scale**2 - off / prior.width
-        # from the most probable point to that at this noise: one Newton step, exact for a parabola
-        least = chi2 / scale**2 + float(off @ off) - float(slope @ np.linalg.solve(curvature, slope))
-        volume = np.linalg.slogdet(curvature)[1] - float(np.log(precision).sum())
-        terms.append(-0.5 * (least + volume) - work.points * np.log(scale))
-    top = max(terms)
-    return float(top + np.log(np.mean(np.exp(np.array(terms) - top))))
+    """The same of a problem at its minimum.
+
+    Sequential Monte Carlo (Del Moral, Doucet and Jasra 2006, J. R. Stat. Soc. B 68, 411) from a guess, half Laplace's normal
+    about the most probable point and half the prior, to the posterior: no shape of the posterior is assumed.
+    """
+    rng = np.random.default_rng(_SEED)
+    prior = prior_of(problem.program)
+    best = _most_probable(problem, prior, values)
+    target = _Target(problem, prior, best[problem.program.n_varied :])
+    guess = _Guess.of(problem, prior, best)
+    x = guess.draw(rng, _POINTS, target)
+    log_p, log_q = target(x), guess(x, target)
+    total, reached = 0.0, 0.0
+    while reached < 1.0:
+        step = _next(log_p - log_q, 1.0 - reached)
+        weight = step * (log_p - log_q)
+        top = weight.max()
+        total += float(top + np.log(np.mean(np.exp(weight - top))))
+        reached += step
+        share = np.cumsum(np.exp(weight - top))
+        at = np.searchsorted(share / share[-1], (rng.random() + np.arange(len(x))) / len(x))
+        x, log_p, log_q = x[at], log_p[at], log_q[at]
+        for move in range(_MOVES if reached < 1.0 else 0):
+            others = rng.permuted(np.tile(np.arange(len(x)), (2, 1)), axis=1)
+            gamma = 2.38 / np.sqrt(2 * x.shape[1]) / 2 ** (move % 4)
+            tried = x + gamma * (x[others[0]] - x[others[1]]) + 1e-4 * guess.scale * rng.normal(size=x.shape)
+            new_p, new_q = target(tried), guess(tried, target)
+            gain = reached * (new_p - log_p) + (1 - reached) * (new_q - log_q)
+            taken = np.log(rng.random(len(x))) < gain
+            x[taken], log_p[taken], log_q[taken] = tried[taken], new_p[taken], new_q[taken]
+    return total
+
+
+def _next(ratio: Array, left: float) -> float:
+    """How far to go on, at most `left`, so that enough of the points stay effective."""
+
+    def effective(step: float) -> float:
+        w = np.exp(step * (ratio - ratio.max()))
+        return float(w.sum() ** 2 / (w @ w) / len(w))
+
+    if effective(left) >= _EFFECTIVE:
+        return left
+    low, high = 0.0, left
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if effective(middle) >= _EFFECTIVE else (low, middle)
+    return max(low, 1e-6)
+
+
+@dataclass(frozen=True, eq=False)
+class _Target:
+    """The logarithm of prior times likelihood at points (m, nv), averaged over the size of the noise."""
+
+    problem: Problem
+    prior: Prior
+    carried: Array
+
+    def log_prior(self, x: Array) -> Array:
+        """Gaussian, cut at the bounds."""
+        program, prior = self.problem.program, self.prior
+        low, high = ((edge - prior.middle) / prior.width for edge in (program.lower, program.upper))
+        each = -0.5 * ((x - prior.middle) / prior.width) ** 2 - np.log(prior.width * np.sqrt(2 * np.pi))
+        inside = ((x >= program.lower) & (x <= program.upper)).all(axis=1)
+        return np.where(inside, (each - np.log(ndtr(high) - ndtr(low))).sum(axis=1), -np.inf)
+
+    def __call__(self, x: Array) -> Array:
+        work, out = self.problem.work, self.log_prior(x)
+        inside = np.flatnonzero(np.isfinite(out))
+        chi2 = np.empty(len(x))
+        if inside.size:
+            full = np.hstack([x[inside], np.tile(self.carried, (inside.size, 1))])
+            model, observed, w = _seen(work, full, self.problem.data, self.problem.weights)
+            chi2[inside] = ((observed - model) ** 2 @ w[0]) / work.per_point
+        terms = -0.5 * chi2[inside, None] / _SCALES**2 - work.points * np.log(_SCALES)
+        top = terms.max(axis=1)
+        out[inside] += top + np.log(np.exp(terms - top[:, None]).mean(axis=1))
+        return np.asarray(out)
+
+
+def _seen(work: Work, x: Array, data: Array, weights: Array) -> tuple[Array, Array, Array]:
+    """Model (m, nr) without derivatives, data and weights (1, nr), restraints at the end."""
+    values, _, known, _ = run_all(work.program, x)
+    model = np.zeros((len(x), work.matrix.shape[-2]))
+    for i, (rows, ks) in enumerate(work.spans):
+        wave, _ = path_wave(work.tables, i, work.k[ks], values[:, i])
+        model[:, rows] += work.projected(i, wave.imag[:, None])[:, 0]
+    observed, w = work.observed(data, weights)
+    return (np.hstack([model, known]) if work.program.restraints else model), observed, w
+
+
+@dataclass(frozen=True, eq=False)
+class _Guess:
+    """Half the prior, half Laplace's normal with wider tails: middle (nv,), the root (nv, nv) of its covariance."""
+
+    middle: Array
+    root: Array
+    scale: Array
+
+    @classmethod
+    def of(cls, problem: Problem, prior: Prior, x: Array) -> _Guess:
+        """About the most probable point x (nv + nc,)."""
+        nv = problem.program.n_varied
+        chi2, _, information = chi_square(problem.work, problem.data, problem.weights, x)
+        scale = max(1.0, np.sqrt(chi2 / problem.work.points))
+        covar = np.linalg.inv(information / scale**2 + np.diag(1 / prior.width**2))
+        return cls(x[:nv], _WIDER * np.linalg.cholesky(covar), np.sqrt(np.diag(covar)))
+
+    def draw(self, rng: np.random.Generator, count: int, target: _Target) -> Array:
+        """Points (count, nv), the first half of the normal, the others of the prior inside its bounds."""
+        nv, program, prior = len(self.middle), target.problem.program, target.prior
+        half = count // 2
+        tails = np.sqrt(_TAILS / rng.chisquare(_TAILS, size=(half, 1)))
+        near = self.middle + (rng.normal(size=(half, nv)) * tails) @ self.root.T
+        low, high = (ndtr((edge - prior.middle) / prior.width) for edge in (program.lower, program.upper))
+        far = prior.middle + prior.width * ndtri(low + (high - low) * rng.random((count - half, nv)))
+        return np.vstack([near, far])
+
+    def __call__(self, x: Array, target: _Target) -> Array:
+        """The logarithm of the density at points (m, nv)."""
+        nv = len(self.middle)
+        z2 = (np.linalg.solve(self.root, (x - self.middle).T) ** 2).sum(axis=0)
+        near = (
+            gammaln((_TAILS + nv) / 2) - gammaln(_TAILS / 2) - nv / 2 * np.log(_TAILS * np.pi)
+            - np.log(np.diag(self.root)).sum() - (_TAILS + nv) / 2 * np.log1p(z2 / _TAILS)
+        )  # fmt: skip
+        return np.asarray(np.logaddexp(near, target.log_prior(x)) - np.log(2))

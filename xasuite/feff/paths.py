@@ -56,7 +56,7 @@ class FeffPath:
 
     @property
     def crystal(self) -> tuple[float, float]:
-        """The structure's own number of atoms and distance (A) for what this path stands for."""
+        """The structure's own number of atoms and distance (A) for what this path stands for; NaN atoms where none says it."""
         return self.shell or (self.degen, self.reff)
 
     @property

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -126,7 +127,8 @@ def single_path(
     if "feff0001.dat" not in run.files:
         raise FeffError(f"{cluster.title}: FEFF made no path to {scatterer} at {distance:g} A")
     origin = f"{cluster.title}, {edge} edge, {program}{' SCF' if scf else ''}, {scatterer} at {distance:g} A"
-    return parse_feff_dat(run.files["feff0001.dat"].decode(), origin, 100.0)
+    made = parse_feff_dat(run.files["feff0001.dat"].decode(), origin, 100.0)
+    return replace(made, shell=(math.nan, distance))  # no structure says how many atoms are there
 
 
 def _rock_salt(absorber: str, scatterer: str, distance: float) -> Crystal:

@@ -14,7 +14,7 @@ from ..expressions import parse
 from ..records import Array, Scan, Source
 from . import clean, edges, evidence, layouts, names
 from .axis import MIN_POINTS, Asked, energies, usable
-from .table import Table
+from .table import Table, as_text
 
 # eV that half of the step may lie below and above the tabulated edge without a note.
 OFF_BELOW, OFF_ABOVE = 8.0, 20.0
@@ -88,7 +88,7 @@ def finish(table: Table, source: Source, asked: Asked) -> Scan:
         channels=raw.channels,
         element=element,
         edge=edge,
-        label=table.label or table.group or re.sub(r"\.gz$", "", source.path.rsplit("/", 1)[-1]),
+        label=as_text(table.label or table.group or re.sub(r"\.gz$", "", source.path.rsplit("/", 1)[-1])),
         mu_expr=mu,
         reference_expr=reference,
         notes=tuple(notes),

@@ -23,12 +23,12 @@ from .formats import nxxas
 from .formats.hdf5 import MAX_DEPTH, energy_axis, entry_of, row_values, tables_in
 from .formats.members import members_of
 from .isolated import isolated
+from .table import as_text
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 # names under which files of one scan are kept as text: such a file is not opened before it is read
 _TEXT = re.compile(r"(\.(txt|dat|xmu|xdi|csv|tsv|asc|ascii|nor|norm|prn|ddf|chi|\d+))?$", re.I)
 PATTERN_SECONDS = 5.0
-SPARSE = 8  # rows of a span for each that is wanted, from which on these are read alone
 FILE, GROUP, MEMBER, STACK = "file", "group", "member", "stack"
 Indices = NDArray[np.intp]
 
@@ -54,8 +54,8 @@ class Entry:
     def label(self) -> str:
         """What the scan is called in tables."""
         if self.kind == STACK:
-            return f"{Path(self.path).stem}[{self.row}]"
-        return self.group.rsplit("/", 1)[-1] if self.group else Path(self.path).name
+            return f"{as_text(Path(self.path).stem)}[{self.row}]"
+        return as_text(self.group.rsplit("/", 1)[-1] if self.group else Path(self.path).name)
 
     @property
     def key(self) -> str:
@@ -135,7 +135,7 @@ class Scans(Sequence[Entry]):
         for i, entry in self.single(indices):
             out[i] = entry.label
         for stack, at, rows in self.by_stack(indices):
-            stem = Path(stack.path).stem
+            stem = as_text(Path(stack.path).stem)
             for i, row in zip(at, rows, strict=True):
                 out[i] = f"{stem}[{row}]"
         return out
@@ -373,10 +373,13 @@ def _rows_of(stack: Entry, rows: Indices) -> StackRows:
     import xxhash
 
     low, high = int(rows.min()), int(rows.max()) + 1
-    wanted: Any = slice(low, high)
-    pick: Any = slice(None) if np.array_equal(rows, np.arange(low, high)) else rows - low
-    if high - low > SPARSE * rows.size:
-        wanted, pick = np.unique(rows, return_inverse=True)
+    whole = rows.size == high - low
+    # few rows of many are picked in the file; of neighbours, picking afterwards is quicker
+    read, pick = (
+        (rows, slice(None))
+        if high - low > 8 * rows.size
+        else (slice(low, high), slice(None) if whole else rows - low)
+    )
     channels, scalars = {}, {}
     try:
         with open_hdf5(stack.path) as handle:
@@ -390,15 +393,15 @@ def _rows_of(stack: Entry, rows: Indices) -> StackRows:
                 if not isinstance(data, h5py.Dataset) or name == axis:
                     continue
                 if _stacked(data, energy.size):
-                    channels[name] = np.asarray(data[wanted], float)[pick]
+                    channels[name] = np.asarray(data[read], float)[pick]
                 elif stack.one_a_row(data, energy.size) and data.dtype.kind in "fiu":
-                    scalars[name] = np.asarray(data[wanted], float)[pick]
+                    scalars[name] = np.asarray(data[read], float)[pick]
             entry = entry_of(group)
             for name, data in nxxas.detectors(entry, energy.size).items():
                 if data.ndim == 2 and (data.shape[0] == stack.rows or stack.growing):
-                    channels[name] = np.asarray(data[wanted], float)[pick]
+                    channels[name] = np.asarray(data[read], float)[pick]
             for name, data in row_values(entry, lambda d: stack.one_a_row(d, energy.size)).items():
-                scalars.setdefault(name, np.asarray(data[wanted], float)[pick])
+                scalars.setdefault(name, np.asarray(data[read], float)[pick])
     except (OSError, KeyError, RuntimeError, ValueError) as exc:
         raise ReadError(f"{stack.path} is a damaged HDF5 file: {str(exc)[:120]}") from None
     digest = xxhash.xxh3_128(energy.tobytes())

@@ -84,6 +84,11 @@ def unique(name: str, taken: Iterable[str], separator: str = "_") -> str:
     return candidate
 
 
+def as_text(label: str) -> str:
+    """A label as text that can be written: a file's name may hold bytes, and JSON halves of characters, that are none."""
+    return label.encode("utf-8", "backslashreplace").decode()
+
+
 def generic_names(count: int) -> list[str]:
     """col1, col2, ... as the XDI specification names unnamed columns."""
     return [f"col{i + 1}" for i in range(count)]

@@ -6,10 +6,13 @@ import json
 import math
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .. import files
 from ..workflow.closure import Study
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def write_closure(done: Study, folder: str | Path, *, figures: bool = True) -> list[Path]:
@@ -28,7 +31,7 @@ def write_closure(done: Study, folder: str | Path, *, figures: bool = True) -> l
     return written
 
 
-def plot_choices(done: Study) -> Any:
+def plot_choices(done: Study) -> Figure:
     """How far N moves with each choice: one dot per row of the table, the mean a bar, one panel per path."""
     from .plots.style import COLORS, COLUMN, DATA, style
 

@@ -6,9 +6,12 @@ import importlib
 import inspect
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, nearest
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ KINDS: dict[str, Kind] = {
 FORMATS = ("pdf", "svg", "png")
 
 
-def figure(kind: str, /, *inputs: Any, **options: Any) -> Any:
+def figure(kind: str, /, *inputs: Any, **options: Any) -> Figure:
     """A figure as a matplotlib Figure; save it with `save_figure`.
 
     Parameters

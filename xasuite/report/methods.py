@@ -67,7 +67,7 @@ def _potentials(document: Mapping[str, Any]) -> list[str]:
 
 
 def _programs(document: Mapping[str, Any]) -> list[str]:
-    return list(dict.fromkeys(p.get("program", "feff8l") for p in _paths(document)))
+    return list(dict.fromkeys(p.get("program", "feff8l") for p in _paths(document) if not p.get("feff")))
 
 
 def _span(values: Iterable[Any], unit: str, form: str = "g") -> str:
@@ -140,11 +140,20 @@ def _fit(document: Mapping[str, Any]) -> str:
     )
 
 
+def _structure(path: Mapping[str, Any]) -> str:
+    """What FEFF was given for a path; "" for a file of FEFF, which does not say it."""
+    if number := path.get("amcsd"):
+        return f"AMCSD {number}"
+    if name := path.get("crystal") or path.get("cluster"):
+        return Path(str(name)).stem
+    return "rock salt of absorber and scatterer" if path.get("distance") else ""
+
+
 def _model(document: Mapping[str, Any]) -> str:
     paths = _paths(document)
     if not paths:
         return ""
-    crystals = list(dict.fromkeys(Path(str(p.get("crystal", ""))).stem for p in paths if p.get("crystal")))
+    crystals = list(dict.fromkeys(filter(None, map(_structure, paths))))
     programs = " and ".join(f"{PROGRAMS.get(p, p)} [@{p}]" for p in _programs(document))
     scf = ", with self-consistent potentials" if any(p.get("scf") for p in paths) else ""
     held = {
@@ -153,7 +162,13 @@ def _model(document: Mapping[str, Any]) -> str:
         for n, p in r["params"].items()
         if p["kind"] == "inherited"
     }
-    text = f"Scattering paths were calculated with {programs} for {', '.join(crystals)}{scf}."
+    text = (
+        f"Scattering paths were calculated with {programs} for {', '.join(crystals)}{scf}."
+        if programs
+        else ""
+    )
+    if given := sum(bool(p.get("feff")) for p in paths):
+        text += f"{' ' if text else ''}{given} of {len(paths)} scattering paths were given as files in FEFF's format."
     return text + (f" Held at what is known, with its error: {'; '.join(sorted(held))}." if held else "")
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .. import files
 from ..errors import XasuiteError
 from ..workflow.posterior import Posterior
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def write_posterior(found: Posterior, *, figures: bool = True) -> list[Path]:
@@ -25,7 +28,7 @@ def write_posterior(found: Posterior, *, figures: bool = True) -> list[Path]:
     return written
 
 
-def plot_posterior(found: Posterior) -> Any:
+def plot_posterior(found: Posterior) -> Figure:
     """The corner plot of the varied parameters: every pair's samples, the budget's values as lines.
 
     Raises XasuiteError where the package corner is not installed.

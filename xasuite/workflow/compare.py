@@ -23,8 +23,6 @@ from .resolve import Context, Resolved, resolve_spec
 _SAME = ("k", "kweight", "r", "space", "window", "dk", "dk2", "dr", "rwindow", "epsilon_k", "together")
 # a difference of the logarithms of evidence below this, odds of 3 to 1, decides nothing
 UNDECIDED = 1.1
-# docs/decisions/comparison.md, the table of right answers
-_CAUTION = " This is no proof against the larger model: of simulated shells under strong noise such a preference was wrong as often as right."
 # characters of a spec's title that a table's first column has room for
 LONGEST = 24
 # chance below which the F test takes the smaller model for refuted
@@ -110,9 +108,8 @@ class Comparison(Presented):
         first, second = self.models
         better, odds = (second, self.odds) if self.odds >= 1 else (first, 1 / self.odds)
         said = "decides nothing" if not self.preferred["evidence"] else f"prefers {better.name}"
-        doubt = bool(self.preferred["evidence"]) and better.n_varys == min(m.n_varys for m in self.models)
         notes = [
-            f"Evidence {said}: the data are {odds:.3g} times as probable under {better.name}.{_CAUTION if doubt else ''}",
+            f"Evidence {said}: the data are {odds:.3g} times as probable under {better.name}.",
             f"AIC prefers {self.preferred['AIC']}, BIC {self.preferred['BIC']}: the lower value.",
             f"F test (Hamilton): {self.no_test}."
             if self.p is None

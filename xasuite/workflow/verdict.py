@@ -49,6 +49,8 @@ FOIL_R: Mapping[str, float] = {"Co": -0.011, "Cu": -0.014, "Fe": -0.012, "Ru": -
 SAME_RANGE = 5.0  # eV; ends of scans that differ by less are one range
 FOIL_R_SPREAD = 0.008  # A; 1 % of the energy scale is 0.012 A
 
+_CRYSTAL = "the crystal has"  # how a reason says that R or N is not the crystal's
+
 Finding = tuple[Level, str]
 
 
@@ -95,7 +97,10 @@ def verdict_of(
     Verdict
     """
     fit = fit.stated or fit  # what is judged is the fit, not the error budget made about it
-    findings = [*_statistics(fit), *_states(fit), *_values(fit), *_pairs(fit)]
+    misfit, values = list(_statistics(fit)), list(_values(fit))
+    findings = [*misfit, *_states(fit), *values, *_pairs(fit)]
+    if misfit and any(_CRYSTAL in reason for _, reason in values):
+        findings.append((NOT_A_FIT, "it neither describes the data nor finds the crystal's shell"))
     for name, verdict in (inherited or {}).items():
         if not verdict.good:
             findings.append((DOUBTFUL, f"{name} comes from a fit that is {verdict}"))
@@ -217,7 +222,8 @@ def _values(fit: FitResult) -> Iterator[Finding]:
     for p in fit.paths:
         name = f"{p.label}, {p.data}" if len(fit.data) > 1 else p.label
         n, r = _model_of(fit.model, p).feff.crystal
-        yield from _graded(abs(p.r.value - r), R_SHIFT, f"{name}: R = {p.r} A, the crystal has {r:.3f} A")
+        given = _CRYSTAL if math.isfinite(n) else "FEFF was given"
+        yield from _graded(abs(p.r.value - r), R_SHIFT, f"{name}: R = {p.r} A, {given} {r:.3f} A")
         if p.r.value < R_LEAST:
             yield NOT_A_FIT, f"{name}: R = {p.r} A is nearer than any bond"
         if math.isfinite(p.r.stderr):
@@ -256,7 +262,7 @@ def _number(name: str, n: Value, crystal: float) -> Iterator[Finding]:
     elif (
         not N_CRYSTAL[0] <= n.value / crystal <= N_CRYSTAL[1] and abs(n.value - crystal) > ERRORS_OFF * error
     ):
-        yield DOUBTFUL, f"{name}: N = {n}, the crystal has {crystal:g}"
+        yield DOUBTFUL, f"{name}: N = {n}, {_CRYSTAL} {crystal:g}"
 
 
 def _pairs(fit: FitResult) -> Iterator[Finding]:

@@ -10,6 +10,8 @@ import numpy as np
 from . import style
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from ...xanes.dband import DBand
     from ...xanes.isosbestic import Isosbestic
     from ...xanes.lcf import Combination
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from ...xanes.principal import PCA
 
 
-def lcf(c: Combination, row: int = 0) -> Any:
+def lcf(c: Combination, row: int = 0) -> Figure:
     """A spectrum with its combination, the parts and the residual; of a series the weights as well."""
     series = len(c.labels) > 1
     with style.style() as plt:
@@ -62,7 +64,7 @@ def lcf(c: Combination, row: int = 0) -> Any:
     return figure
 
 
-def pca(found: PCA, most: int = 10) -> Any:
+def pca(found: PCA, most: int = 10) -> Figure:
     """Scree, Malinowski's IND, and the first abstract components."""
     n = min(most, found.re.size)
     k = np.arange(1, n + 1)
@@ -87,7 +89,7 @@ def pca(found: PCA, most: int = 10) -> Any:
     return figure
 
 
-def mcr(found: MCR, *, reference: Any = None) -> Any:
+def mcr(found: MCR, *, reference: Any = None) -> Figure:
     """Spectra and concentrations of an MCR-ALS, the rotational freedom as bands; `reference` (m, k) dotted."""
     x = np.arange(1, len(found.concentrations) + 1)
     with style.style() as plt:
@@ -109,7 +111,7 @@ def mcr(found: MCR, *, reference: Any = None) -> Any:
     return figure
 
 
-def isosbestic(m: Matrix, points: Sequence[Isosbestic]) -> Any:
+def isosbestic(m: Matrix, points: Sequence[Isosbestic]) -> Figure:
     """The series with its crossings: filled where they hold against the noise, open where they do not."""
     with style.style() as plt:
         figure, axes = plt.subplots(figsize=(style.COLUMN, 2.6), layout="constrained")
@@ -131,7 +133,7 @@ def isosbestic(m: Matrix, points: Sequence[Isosbestic]) -> Any:
     return figure
 
 
-def peaks(fit: PeakFit) -> Any:
+def peaks(fit: PeakFit) -> Figure:
     """A peak fit: data, fit, step, each peak above the step, and the residual."""
     with style.style() as plt:
         figure, (top, bottom) = plt.subplots(
@@ -155,7 +157,7 @@ def peaks(fit: PeakFit) -> Any:
     return figure
 
 
-def dband(found: DBand, row: int = 0) -> Any:
+def dband(found: DBand, row: int = 0) -> Figure:
     """A valence band with its Shirley background, the Fermi level and the d-band centre."""
     v, b = (np.atleast_2d(a)[row] for a in (found.intensity, found.background))
     centre, error = (float(np.atleast_1d(a)[row]) for a in (found.centre, found.stderr))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...errors import DataError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # A record's class (by name, so that nothing is imported to look it up) and the function that draws it. A class
 # is looked for before its bases: Normalized before Spectrum.
@@ -42,7 +45,7 @@ WITHIN: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def plot(record: Any, *, kind: str | None = None, ax: Any = None, **options: Any) -> Any:
+def plot(record: Any, *, kind: str | None = None, ax: Any = None, **options: Any) -> Figure:
     """The figure of a record, or one curve of each of several records on one pair of axes.
 
     Parameters

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,6 +10,9 @@ from ...exafs.fourier_transform import fourier
 from ...exafs.result import FitResult, FittedData
 from ...records import Chi, Transform
 from .style import COLORS, DATA, DOUBLE, FIT, K, R, chik_label, chir_label, formula, letters, style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 RMAX = 6.0  # A, where first-shell figures end
 
@@ -24,7 +27,7 @@ def transforms(result: FitResult, data: FittedData, kweight: int) -> dict[str, T
     return out
 
 
-def plot_fit(result: FitResult, data: FittedData | None = None, kweight: int | None = None) -> Any:
+def plot_fit(result: FitResult, data: FittedData | None = None, kweight: int | None = None) -> Figure:
     """The figure of one data set of a fit: k-space with window, |chi(R)| with paths, Re chi(R)."""
     data = data or result.data[0]
     kweight = result.model.range.kweight[-1] if kweight is None else kweight

@@ -10,12 +10,14 @@ from ...errors import DataError
 from . import style
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from ...reduce.modulation import Modulation
 
 CURVES = 12  # demodulated curves that are drawn over each other
 
 
-def plot_modulation(found: Modulation, harmonic: int | None = None, kweight: float = 2.0) -> Any:
+def plot_modulation(found: Modulation, harmonic: int | None = None, kweight: float = 2.0) -> Figure:
     """Curves demodulated at angles below 180 degrees (the others are their negatives), their map against the angle, amplitude and phase of one harmonic.
 
     Left out, the lowest harmonic. chi(k) is drawn times k^kweight. Of known changes: each one's demodulated amount against

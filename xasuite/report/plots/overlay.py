@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...errors import DataError
 from ...records import Chi, Normalized, Scan, Spectrum, Transform
 from . import style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MOST_NAMED = 12  # curves that a legend is written for
 
@@ -51,7 +54,7 @@ def plot_overlay(
     kweight: int = 2,
     offset: float = 0.0,
     xlim: tuple[float, float] | None = None,
-) -> Any:
+) -> Figure:
     """One curve of each record on one pair of axes.
 
     Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from ...exafs.wavelet_transform import wavelet
 from ...records import Array, Chi, Spectrum, Transform, Wavelet
 from ..samples import Sample, on_k
 from . import style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 RMAX = 6.0  # A
 LETTER = 0.15  # A; the width of a letter of a curve's name, which stands above the curve's end
@@ -39,7 +42,7 @@ def xanes(
     unit: str = "min",
     energy_range: tuple[float, float] = (-25, 75),
     enlarged: tuple[float, float] = (-8, 24),
-) -> Any:
+) -> Figure:
     """XANES, the edge enlarged next to it; with `times` coloured by time, else by sample."""
     e0 = float(np.asarray(samples[0].norm.e0))
     with style.style() as plt:
@@ -101,7 +104,7 @@ def ft(
     unit: str = "min",
     stacked: bool = True,
     each: bool = False,
-) -> Any:
+) -> Figure:
     """|chi(R)| of samples above each other, first at the bottom, or all on one base line.
 
     One k range and weight for all: `k`, `kweight`, or those of the first sample. `each` scales every curve to its own
@@ -169,7 +172,7 @@ def _step(curves: Sequence[Array]) -> float:
     return highest * (ROOM * 0.6 if len(curves) <= 8 else 0.3)
 
 
-def k_and_r(samples: Sequence[Sample], *, kweight: int | None = None) -> Any:
+def k_and_r(samples: Sequence[Sample], *, kweight: int | None = None) -> Figure:
     """Fits in k (left) and R (right), one row per sample: data black, fit red, window and range grey."""
     with style.style() as plt:
         figure, axes = plt.subplots(
@@ -222,7 +225,7 @@ def _r_panel(axis: Any, s: Sample, part: str, kweight: int | None) -> None:
         axis.set_ylim(0, 1.25 * float(values["data"].max()))
 
 
-def fits(samples: Sequence[Sample], *, kweight: int | None = None, columns: int = 6) -> Any:
+def fits(samples: Sequence[Sample], *, kweight: int | None = None, columns: int = 6) -> Figure:
     """|chi(R)| above, Re chi(R) below, one column per sample in order: data black, fit red."""
     if len(samples) > columns:
         raise DataError(
@@ -246,9 +249,8 @@ def fits(samples: Sequence[Sample], *, kweight: int | None = None, columns: int 
         for axis in axes[:, 1:].flat:
             axis.set_ylabel("")
         kinds = " and ".join(dict.fromkeys(s.kind for s in samples))
-        axes[1, -1].text(
-            0.97, 0.03, kinds, transform=axes[1, -1].transAxes, ha="right", fontsize=style.SMALL, color="0.45"
-        )
+        figure.text(0.995, 0.02, kinds, ha="right", fontsize=style.SMALL, color="0.45")
+        style.letters(axes[:, 0])
     return figure
 
 
@@ -274,7 +276,7 @@ def wavelets(
     k: tuple[float, float] | None = None,
     r: tuple[float, float] = (0.5, 5.0),
     each: bool = False,
-) -> Any:
+) -> Figure:
     """Wavelet maps side by side with |chi(R)| at their left, one k range and weight for all."""
     from .wavelet import plot_wavelets
 
@@ -291,7 +293,7 @@ def film(
     kweight: int | None = None,
     r: tuple[float, float] = (0.5, 5.0),
     title: str = "",
-) -> Any:
+) -> Figure:
     """Wavelet maps against time as a film strip."""
     from .wavelet import plot_film
 
@@ -313,7 +315,7 @@ def lines(
     *,
     titles: Sequence[str] = (),
     energy_range: tuple[float, float] | None = None,
-) -> Any:
+) -> Figure:
     """White lines at L edges, one panel per absorber, spectra of one absorber above each other.
 
     Each spectrum is scaled to its own mean beyond the last line, so that areas can be compared.

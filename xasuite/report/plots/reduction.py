@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,16 +10,19 @@ from ...records import Array, Chi, Normalized, Scan, Spectrum, Transform
 from ...reduce.energy import Alignment
 from . import style
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 XANES = (-40.0, 120.0)  # eV about E0 shown in edge figures
 MOST_ROWS = 60  # curves of a stack drawn one by one; more are thinned evenly
 
 
-def plot_scan(scan: Scan, mu: str | None = None) -> Any:
+def plot_scan(scan: Scan, mu: str | None = None) -> Figure:
     """mu(E) of a scan by its own definition, or by the expression `mu`, with the reference's below it."""
     return plot_spectrum(scan.mu(mu))
 
 
-def plot_spectrum(spectrum: Spectrum) -> Any:
+def plot_spectrum(spectrum: Spectrum) -> Figure:
     """mu(E) as measured; below it the scatter of a merge, or the reference where there is one."""
     merged = next((s for s in reversed(spectrum.history) if s.name == "merge"), None)
     scatter = None
@@ -53,7 +56,7 @@ def plot_spectrum(spectrum: Spectrum) -> Any:
     return figure
 
 
-def plot_normalized(normalized: Normalized) -> Any:
+def plot_normalized(normalized: Normalized) -> Figure:
     """Three panels: mu(E) with pre- and post-edge lines and their ranges; norm and flat; the edge with E0."""
     if normalized.stacked:
         return _plot_norm_stack(normalized)
@@ -76,7 +79,7 @@ def plot_normalized(normalized: Normalized) -> Any:
     return figure
 
 
-def plot_background(chi: Chi, kweight: int = 2) -> Any:
+def plot_background(chi: Chi, kweight: int = 2) -> Figure:
     """mu(E) with the background, and next to it k-weighted chi(k) with the band of its noise; a stack's chi(k) alone."""
     if chi.chi.ndim > 1 or chi.energy is None or chi.mu is None or chi.bkg is None:
         with style.style() as plt:
@@ -112,7 +115,7 @@ def _chi_panel(ax: Any, chi: Chi, kweight: int) -> None:
         ax.legend(loc="upper right")
 
 
-def plot_transform(transform: Transform, rmax: float = 6.0) -> Any:
+def plot_transform(transform: Transform, rmax: float = 6.0) -> Figure:
     """|chi(R)| and Re chi(R) of one transform, or |chi(R)| of a stack; R is not corrected for phase."""
     with style.style() as plt:
         figure, ax = plt.subplots(figsize=(style.COLUMN, 2.6))
@@ -134,7 +137,7 @@ def plot_transform(transform: Transform, rmax: float = 6.0) -> Any:
     return figure
 
 
-def plot_alignment(alignment: Alignment, to: Spectrum, before: Spectrum | None = None) -> Any:
+def plot_alignment(alignment: Alignment, to: Spectrum, before: Spectrum | None = None) -> Figure:
     """The foils' edges, before where it is given and after, and the difference that is left.
 
     Parameters

@@ -14,6 +14,8 @@ from . import series_xanes, style
 from .column import draw_column, logged_names
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from ..._series.record import SeriesRun
 
 WATERFALL = 16  # curves that can still be distinguished
@@ -24,7 +26,7 @@ LOG_PANEL, LOG_WIDTH = 0.9, 0.9  # inches, of what was logged: below parameters,
 PAPER = ("parameters", "fits", "edge", "components", "chir_waterfall")  # also as PDF
 
 
-def plot_parameters(run: SeriesRun, names: Sequence[str] = (), against: str = "") -> Any:
+def plot_parameters(run: SeriesRun, names: Sequence[str] = (), against: str = "") -> Figure:
     """Parameters or columns against time (or another column), one panel each, with bands of one standard error.
 
     Left out, N of every path that varies, and below what was logged, against the spec's `against`. Values that the fit
@@ -101,7 +103,7 @@ def transform(
     return made.r[inside], np.atleast_2d(values)[:, inside], float(weight)
 
 
-def plot_waterfall(run: SeriesRun, what: str = "xanes", many: int = WATERFALL) -> Any:
+def plot_waterfall(run: SeriesRun, what: str = "xanes", many: int = WATERFALL) -> Figure:
     """XANES or |chi(R)| of some rows above each other, coloured by time."""
     rows = rows_shown(run, many)
     x, y, xlabel, ylabel = curves_of(run, what, rows)
@@ -119,7 +121,7 @@ def plot_waterfall(run: SeriesRun, what: str = "xanes", many: int = WATERFALL) -
     return figure
 
 
-def plot_map(run: SeriesRun, what: str = "xanes", difference: bool = False) -> Any:
+def plot_map(run: SeriesRun, what: str = "xanes", difference: bool = False) -> Figure:
     """XANES or |chi(R)| as a map over the whole series; rows that were passed over are grey.
 
     With `difference` the first row is subtracted: small changes on a large edge are seen. What was logged is drawn next to it.
@@ -162,7 +164,7 @@ def plot_map(run: SeriesRun, what: str = "xanes", difference: bool = False) -> A
     return figure
 
 
-def plot_fits(run: SeriesRun, times: Sequence[float] | None = None) -> Any:
+def plot_fits(run: SeriesRun, times: Sequence[float] | None = None) -> Figure:
     """Fits at chosen times (in the table's unit): |chi(R)| above, Re chi(R) below, data black, fit red."""
     good = np.flatnonzero(run.table["fit_status"] != "not fitted")
     x, label = run.along()

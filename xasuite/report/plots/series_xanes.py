@@ -13,13 +13,15 @@ from . import style
 from .column import draw_column, logged_names, set_limits
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from ..._series.record import SeriesRun
     from ...xanes.lcf import Combination
     from ...xanes.mcr import MCR
     from ...xanes.valence import Calibration
 
 
-def plot_edges(run: SeriesRun, calibration: Calibration | None = None, against: str = "") -> Any:
+def plot_edges(run: SeriesRun, calibration: Calibration | None = None, against: str = "") -> Figure:
     """E(f) with the error of noise, the valence with its error and interval, and what was logged, against time.
 
     `against` names another column; left out, the spec's. The valence is the run's own ([series.valence]), or read off a calibration given here, which must be at an E(f) of
@@ -92,7 +94,7 @@ def _valence(axis: Any, x: Array, valence: Mapping[str, Array]) -> None:
         axis.legend(loc="best", fontsize=style.SMALL)
 
 
-def plot_components(run: SeriesRun, found: MCR | Combination | None = None) -> Any:
+def plot_components(run: SeriesRun, found: MCR | Combination | None = None) -> Figure:
     """Spectra of the components, and their fractions against time with what was logged below.
 
     Bands are what the rotation leaves open (MCR-ALS) or standard errors (linear combination). They are the run's own

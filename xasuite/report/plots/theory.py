@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .style import COLORS, COLUMN, DATA, DOUBLE, FIT, NORM, SMALL, style
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from ...theory.comparison import Comparison
     from ...theory.fit import StructureFit
     from ...theory.xanes import TheoryXanes
@@ -21,7 +23,7 @@ BARE = "#999999"
 _PARAMETERS = {"r_n": "r(M–N) (Å)", "r_metal": "r(M–M) (Å)", "r": "r (Å)"}
 
 
-def plot_theory(theory: TheoryXanes, *, gauss: float = 1.0) -> Any:
+def plot_theory(theory: TheoryXanes, *, gauss: float = 1.0) -> Figure:
     """A computed spectrum with the bare atom's, through a monochromator of `gauss` eV."""
     with style() as plt:
         figure, axis = plt.subplots(figsize=(COLUMN, 2.5), layout="constrained")
@@ -34,7 +36,7 @@ def plot_theory(theory: TheoryXanes, *, gauss: float = 1.0) -> Any:
         return figure
 
 
-def plot_comparison(comparison: Comparison) -> Any:
+def plot_comparison(comparison: Comparison) -> Figure:
     """Data black, theory red, bare atom grey; the residual below with zero marked."""
     with style() as plt:
         figure, (above, below) = plt.subplots(
@@ -55,7 +57,7 @@ def plot_comparison(comparison: Comparison) -> Any:
         return figure
 
 
-def plot_standards(comparisons: Sequence[Comparison]) -> Any:
+def plot_standards(comparisons: Sequence[Comparison]) -> Figure:
     """Measured standards and theory, a panel each."""
     with style() as plt:
         across = min(4, len(comparisons))
@@ -86,7 +88,7 @@ def plot_standards(comparisons: Sequence[Comparison]) -> Any:
         return figure
 
 
-def plot_structures(study: StructureStudy, *, gauss: float = 1.0) -> Any:
+def plot_structures(study: StructureStudy, *, gauss: float = 1.0) -> Figure:
     """Computed spectra of candidate structures on one scale, and what tells each from the first below."""
     with style() as plt:
         figure, (above, below) = plt.subplots(
@@ -112,7 +114,7 @@ def plot_structures(study: StructureStudy, *, gauss: float = 1.0) -> Any:
         return figure
 
 
-def plot_structure_fit(fit: StructureFit) -> Any:
+def plot_structure_fit(fit: StructureFit) -> Figure:
     """The posterior of each geometric parameter, a panel each, the models side by side."""
     with style() as plt:
         names = list(dict.fromkeys(n for m in fit.models for n in m.names))

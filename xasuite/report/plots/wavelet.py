@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from .style import (
     letters,
     style,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _SIDE = 0.28  # width of the |chi(R)| panel over that of a map
 
@@ -60,7 +63,7 @@ def plot_wavelet(
     lobes: Lobes | None = None,
     ridge: Ridge | None = None,
     k: tuple[float, float] | None = None,
-) -> Any:
+) -> Figure:
     """One map with |chi(R)| at its left, lobes marked with their errors, and the ridge if given.
 
     `k` limits the axis; by default the window's range. A stack is drawn as a film, frames numbered by row.
@@ -79,7 +82,7 @@ def plot_wavelets(
     k: tuple[float, float] | None = None,
     columns: int | None = None,
     each: bool = False,
-) -> Any:
+) -> Figure:
     """Several maps side by side on one colour scale, each with its |chi(R)| at the left.
 
     Parameters
@@ -137,7 +140,7 @@ def plot_film(
     frames: int = 8,
     columns: int = 4,
     k: tuple[float, float] | None = None,
-) -> Any:
+) -> Figure:
     """A series as a film strip: small multiples in order, one colour scale, |chi(R)| drawn within each frame.
 
     Parameters
@@ -183,7 +186,7 @@ def plot_film(
     return figure
 
 
-def plot_difference(a: Wavelet, b: Wavelet, *, k: tuple[float, float] | None = None) -> Any:
+def plot_difference(a: Wavelet, b: Wavelet, *, k: tuple[float, float] | None = None) -> Figure:
     """Two maps on one scale, and the difference of their magnitudes: red where `a` is higher, blue where `b` is.
 
     Raises DataError when the two lie on different grids.

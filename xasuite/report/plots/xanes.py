@@ -11,6 +11,8 @@ from ...records import Array, Normalized, Series
 from . import style
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from ...workflow.valence import AtFraction
     from ...xanes.valence import Calibration, Prediction, Standard
 
@@ -23,7 +25,7 @@ def edges(
     *,
     energy_range: tuple[float, float] = (-30, 90),
     enlarged: tuple[float, float] = (-8, 26),
-) -> Any:
+) -> Figure:
     """Normalised XANES with the edge enlarged in a panel of its own (spans in eV from the first E(0.5)).
 
     A Series is coloured in its order, a few spectra by the palette.
@@ -78,7 +80,7 @@ def _curves(records: Any) -> list[tuple[Array, Array, str]]:
 
 def valence(
     result: AtFraction | Calibration, predictions: Sequence[Prediction] = (), *, kind: str = ""
-) -> Any:
+) -> Figure:
     """Formal oxidation state against edge energy: line, interval band, standards, unknowns marked.
 
     Standards of unproven energy scale are hollow, those shown but not fitted are grey crosses; without at
