@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,37 @@ import pytest
 from xasuite.cli import main
 from xasuite.records import Spectrum
 from xasuite.simulate import scan_grid
-from xasuite.workflow.checkxas import Checked, check_fits, check_spectrum
+from xasuite.workflow.checkxas import Checked, check_fits, check_sources, check_spectrum
 
 E0 = 8979.0
+SPEC = """
+xasuite = 2
+title = "A foil"
+
+[[data]]
+label = "foil"
+file = "cu.dat"
+
+[sample]
+element = "Cu"
+edge = "K"
+
+[fit]
+k = [3.0, 12.0]
+r = [1.4, 3.0]
+
+[params]
+s02 = { guess = 0.9 }
+ss = { guess = 8e-3 }
+
+[[path]]
+label = "Cu-Cu"
+crystal = "Cu"
+scatterer = "Cu"
+n = 12
+s02 = "s02"
+sigma2 = "ss"
+"""
 
 
 def scan(energy: np.ndarray) -> Spectrum:
@@ -125,3 +154,16 @@ def test_columns_are_named_as_for_the_other_commands(
         main(["checkxas", str(tmp_path), "--energy", "enc"])
     assert ended.value.code == 1
     assert "--energy" in capsys.readouterr().err
+
+
+def test_the_spectra_of_a_result_are_checked_too(tmp_path: Path) -> None:
+    """The file that was fitted is read again as the spec says; another file of that name is not taken for it."""
+    made = scan(scan_grid(E0))
+    np.savetxt(tmp_path / "cu.dat", np.column_stack([made.energy, made.mu]), header="energy mu", fmt="%.9g")
+    spec = tmp_path / "cu.toml"
+    spec.write_text(SPEC)
+    good = hashlib.sha256((tmp_path / "cu.dat").read_bytes()).hexdigest()
+    for checksum, first in ((good, "pre-edge range"), ("0" * 64, "data")):
+        data = {"foil": {"path": "cu.dat", "sha256": checksum}}
+        [done] = check_sources({"provenance": {"spec": str(spec), "data": data}})
+        assert done.findings[0].check == first, done.findings[0].found

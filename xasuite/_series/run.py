@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -158,40 +160,61 @@ def run_series(
         todo = folder.begin(plan, resume if isinstance(resume, str) else "must" if resume else "no")
         if todo is not None:
             try:
-                _work(plan, folder, todo, say, workers=workers, scheduler=scheduler, threads=threads)
-                say("writing", len(plan), len(plan))
-                finish(plan, folder, context or Context(), fresh=len(todo), begun=begun)
+                with _auditor(plan, folder, todo) as auditor:
+                    who: dict[str, Any] = {"workers": workers, "scheduler": scheduler, "threads": threads}
+                    _work(plan, folder, todo, say, auditor, **who)
+                    say("writing", len(plan), len(plan))
+                    wait = partial(auditor.wait, lambda: say("auditing", len(plan), len(plan)))
+                    finish(plan, folder, context or Context(), wait, fresh=len(todo), begun=begun)
             except WriteError as exc:
                 raise WriteError(f"{exc}; the parts are kept: run again with --resume") from exc
     return checked(open_run(folder.h5))
 
 
-def _work(plan: Plan, folder: Folder, todo: Sequence[int], say: Progress, **who: Any) -> None:
-    """Fit the chunks that are to do, while Larch audits in a second process."""
-    total = len(plan)
-    done = total - sum(end - start for start, end in map(plan.rows_of, todo))
-    say("fitting", done, total)
-    auditor = Auditor(folder.keep, min(sample_size(total), total - done) if plan.series.audit else 0)
+def _rows(plan: Plan, chunks: Sequence[int]) -> int:
+    return sum(end - start for start, end in map(plan.rows_of, chunks))
+
+
+@contextmanager
+def _auditor(plan: Plan, folder: Folder, todo: Sequence[int]) -> Iterator[Auditor]:
+    """Larch in a second process, as long as chunks are fitted and the files are written."""
+    rows = min(sample_size(len(plan)), _rows(plan, todo)) if plan.series.audit else 0
+    auditor = Auditor(folder.keep, rows)
     try:
-        for chunk, (part, sample) in run_chunks(plan, todo, **who):
-            folder.save(plan, chunk, part, len(sample) if sample else 0)
-            if sample is not None:
-                auditor.add(chunk, sample)
-            done += part.end - part.start
-            say("fitting", done, total)
-        auditor.wait(lambda: say("auditing", total, total))
+        yield auditor
     finally:
         auditor.close()
 
 
-def finish(plan: Plan, folder: Folder, context: Context, *, fresh: int, begun: float) -> None:
-    """The files of a series whose parts are all there.
+def _work(
+    plan: Plan, folder: Folder, todo: Sequence[int], say: Progress, auditor: Auditor, **who: Any
+) -> None:
+    """Fit the chunks that are to do; rows of each are given to Larch."""
+    total = len(plan)
+    done = total - _rows(plan, todo)
+    say("fitting", done, total)
+    for chunk, (part, sample) in run_chunks(plan, todo, **who):
+        folder.save(plan, chunk, part, len(sample) if sample else 0)
+        if sample is not None:
+            auditor.add(chunk, sample)
+        done += part.end - part.start
+        say("fitting", done, total)
+
+
+def finish(
+    plan: Plan, folder: Folder, context: Context, audited: Callable[[], None], *, fresh: int, begun: float
+) -> None:
+    """The files of a series whose parts are all there; `audited` returns when Larch has fitted its rows.
 
     Raises SeriesError when no row at all could be used, with the first row's reason.
     """
 
     def parts() -> Iterator[Part]:
         return (_whole(plan, folder, chunk) for chunk in range(plan.chunks))
+
+    def audit(rows: int) -> dict[str, Any]:
+        audited()  # last of all: Larch fits while the files are written
+        return summary(filter(None, (folder.found(chunk) for chunk in range(plan.chunks))), rows)
 
     with one_blas_thread():  # so that the sums, and the bytes, do not depend on the number of cores
         columns, components = components_of(plan, parts())
@@ -200,9 +223,8 @@ def finish(plan: Plan, folder: Folder, context: Context, *, fresh: int, begun: f
         asked = time.perf_counter() - asked
         line = budget.moved(along_time(plan, parts()))
         groups = {"timeline": line, "components": components, "budget": budget.group}
-        found = filter(None, (folder.found(chunk) for chunk in range(plan.chunks)))
         extra = Extra(columns | budget.columns, {name: values for name, values in groups.items() if values})
-        write_results(plan, folder, parts(), extra, lambda rows: summary(found, rows))
+        write_results(plan, folder, parts(), extra, audit)
     log = {
         "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "seconds": round(time.perf_counter() - begun, 2),

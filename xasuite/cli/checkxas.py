@@ -48,13 +48,13 @@ def checkxas(
 
 
 def _of_results(path: Path) -> list[Checked]:
-    """The checks of every fit and series of a folder."""
+    """The checks of every fit and series of a folder, and of the spectra that were fitted."""
     from .._series import open_run
     from .._series.checks import check_series
     from ..errors import ReadError
     from ..report.section_fit import read_result
     from ..report.sections import find_inputs
-    from ..workflow.checkxas import check_fits
+    from ..workflow.checkxas import check_fits, check_sources
 
     done: list[Checked] = []
     for found in find_inputs([path]):
@@ -62,7 +62,8 @@ def _of_results(path: Path) -> list[Checked]:
             done.append(check_series(open_run(found)))
             continue
         try:
-            done += check_fits(read_result(found))
+            document = read_result(found)
+            done += [*check_fits(document), *check_sources(document)]
         except (KeyError, TypeError, AttributeError) as exc:
             raise ReadError(
                 f"{found} is no result of a fit ({type(exc).__name__}: {exc}); name a folder that xasuite fit wrote"

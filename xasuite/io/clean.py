@@ -26,7 +26,8 @@ def to_ev(values: Array, kind: str, d_spacing: float, steps: float, notes: list[
     if kind in {"angle", "millidegree", "steps"}:
         if not d_spacing:
             raise ReadError(
-                f"{where}: the axis is a monochromator {kind} and the header gives no d-spacing (Mono.d_spacing)"
+                f"{where}: the axis is a monochromator {kind} and the header gives no d-spacing: write it there as "
+                "# Mono.d_spacing: 3.1356, or name an energy column with energy="
             )
         scale = {"angle": 1.0, "millidegree": 1e-3, "steps": 1.0 / steps if steps else np.nan}[kind]
         if not np.isfinite(scale):

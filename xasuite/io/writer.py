@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -366,6 +367,8 @@ def _xdi_fields(entry: Entry, names: list[str]) -> dict[str, Any]:
             continue
         if isinstance(value, (str, int, float, bool)):
             fields[key if _FIELD.fullmatch(key) else f"Source.{re.sub(r'[^A-Za-z0-9_-]+', '_', key)}"] = value
+    for key in {"Scan.start_time", "Scan.end_time"} & fields.keys():
+        fields[key] = _iso(str(fields[key]))
     return fields | {
         "Element.symbol": entry.element,
         "Element.edge": entry.edge,
@@ -375,6 +378,14 @@ def _xdi_fields(entry: Entry, names: list[str]) -> dict[str, Any]:
         "Xasuite.reference": entry.reference_expr,
         "Xasuite.source": entry.facts["source"],
     } | {f"Xasuite.note{i}": note for i, note in enumerate(entry.facts["notes"], start=1)}  # fmt: skip
+
+
+def _iso(said: str) -> str:
+    """A time as ISO 8601 with T between date and hour, where it can be read as one; else as it was said."""
+    try:
+        return datetime.fromisoformat(said.strip()).isoformat() if ":" in said else said
+    except ValueError:
+        return said
 
 
 def _absent(entry: Entry, fields: Mapping[str, str]) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from ..constants import KTOE
-from ..errors import RangeError, ReductionError
+from ..errors import RangeError, ReadError, ReductionError, SpecError, XasuiteError
 from ..records import Normalized, Spectrum, name_of
 from ..records.quantities import Quantity
 from ..records.table import Presented, Table
@@ -180,6 +180,49 @@ def check_fits(document: Mapping[str, Any]) -> list[Checked]:
             findings = (Finding("fit", "fail", row.get("reason", row["status"]), "a fit"),)
         out.append(Checked(row["label"], row.get("kind", ""), findings))
     return out
+
+
+def check_sources(document: Mapping[str, Any]) -> list[Checked]:
+    """The checks of the spectra that a result was fitted to, read again as its spec says.
+
+    Parameters
+    ----------
+    document : mapping
+        What result.json holds; its provenance names the spec.
+
+    Returns
+    -------
+    list of Checked
+        One a fitted row. Where the spec or the data are no longer there, or no longer what was fitted, a note says so.
+
+    Examples
+    --------
+    >>> from xasuite.workflow.checkxas import check_sources
+    >>> check_sources({"provenance": {"spec": "gone.toml", "data": {"foil": {}}}})[0].findings[0].outcome
+    'note'
+    """
+    from ..specs.load import load_spec
+    from .resolve import Context, read_row
+
+    made = document.get("provenance", {})
+    done = []
+    for label, fitted in made.get("data", {}).items():
+        try:
+            loaded = load_spec(made["spec"])
+            index = next((i for i, d in enumerate(loaded.spec.data) if d.label == label), -1)
+            if index < 0:
+                raise SpecError(f'{made["spec"]} has no data "{label}" any more')
+            if loaded.spec.data[index].kind == "chi":
+                raise SpecError(f'data "{label}" is chi(k), which has no edge to check')
+            spectrum = read_row(loaded, index, Context()).spectrum
+            source = spectrum.source.sha256
+            if source and source != fitted["sha256"]:
+                raise ReadError(f"{fitted['path']} is not the file that was fitted: its checksum differs")
+            done.append(replace(check_spectrum(spectrum), title=f"{label}, data"))
+        except (XasuiteError, OSError) as exc:
+            why = (Finding("data", "note", str(exc), "the spectrum that was fitted"),)
+            done.append(Checked(f"{label}, data", "", why))
+    return done
 
 
 def _of_fit(row: Mapping[str, Any]) -> Iterator[Finding]:

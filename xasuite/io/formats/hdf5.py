@@ -189,9 +189,9 @@ def _tables(
     held = {
         k: np.asarray(v[wanted.start : wanted.stop], float) for k, v in stacks.items() if v.shape[0] == rows
     }
-    beside = {
-        k: d[wanted.start : wanted.stop] for k, d in row_values(entry, lambda d: d.shape == (rows,)).items()
-    }
+    here = {k: d for k, d in datasets.items() if k != axis and k not in columns and d.shape == (rows,)}
+    here |= row_values(entry, lambda d: d.shape == (rows,))
+    beside = {k: d[wanted.start : wanted.stop] for k, d in here.items()}
     out: list[Table] = []
     for at, i in enumerate(wanted):
         whole = {**columns, **{k: v[at] for k, v in held.items()}}

@@ -1,0 +1,137 @@
+"""Column files that no reader was made for: mu is the one that was put in, or reading stops with a reason.
+
+Known truth: a copper K edge with one shell, counted in chambers; noise of each counter 1e-3 or less, so mu comes back to
+1e-2 of its edge step in every case, up to a scale, an offset and a slope.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from xasuite import io
+from xasuite.errors import ReadError
+
+E0 = 8979.0
+ENERGY = np.r_[8829.0:8959:5, 8959:9009:0.4, 9009:9679:2]
+RNG = np.random.default_rng(1)
+N = ENERGY.size
+
+
+def truth(energy: np.ndarray) -> np.ndarray:
+    k = np.sqrt(np.clip(energy - E0, 0, None) * 0.2625)
+    wave = 0.1 * np.sin(4.4 * k + 1) * np.exp(-0.01 * k**2) * (k > 1)
+    return 0.4 * (energy / E0) ** -2.8 + (0.5 + np.arctan((energy - E0) / 1.5) / np.pi) * (1 + wave)
+
+
+def noisy(values: np.ndarray, relative: float) -> np.ndarray:
+    return values * (1 + relative * RNG.standard_normal(values.size))
+
+
+MU = truth(ENERGY)
+I0 = noisy(1e5 * (1 + 0.1 * np.sin(ENERGY / 90)), 1e-3)
+IT = noisy(I0 * np.exp(-MU), 3e-4)
+ANGLE = np.degrees(np.arcsin(12398.42 / (2 * 3.13551 * ENERGY)))
+TIME = np.arange(N) * 1.3
+ROIS = [noisy(I0 * MU * 1e-3 * f, 2e-3) for f in (1, 0.9, 1.1, 0.8)]
+POOR = noisy(I0 * np.exp(-MU), 0.05)
+TWICE = np.repeat(np.arange(N), 1 + (np.arange(N) % 50 == 0))
+
+RIGHT: dict[str, tuple[str, list[np.ndarray], str]] = {
+    "no names, time first, I0 last": ("", [TIME, ENERGY, IT, I0], "ln(col4/col3)"),
+    "keV": ("Energy I0 It", [ENERGY / 1000, I0, IT], "ln(I0/It)"),
+    "negative counters": ("Energy I0 It", [ENERGY, -I0, -IT], "ln(I0/It)"),
+    "mu beside raw counters": ("Energy mu_trans I0 It", [ENERGY, MU, I0, IT], "mu_trans"),
+    "four ROIs and scatter": (
+        "Energy I0 Cu_Ka_1 Cu_Ka_2 Cu_Ka_3 Cu_Ka_4 scatter", [ENERGY, I0, *ROIS, I0 * 0.01],
+        "(Cu_Ka_1 + Cu_Ka_2 + Cu_Ka_3 + Cu_Ka_4)/I0",
+    ),
+    "Pilatus sum": ("Energy I0 Pilatus_sum", [ENERGY, I0, I0 * MU * 7], "Pilatus_sum/I0"),
+    "time stamp first": ("timestamp energy I0 It", [1.7e9 + TIME, ENERGY, I0, IT], "ln(I0/It)"),
+    "downwards": ("energy I0 It", [ENERGY[::-1], I0[::-1], IT[::-1]], "ln(I0/It)"),
+    "points twice": ("energy I0 It", [ENERGY[TWICE], I0[TWICE], IT[TWICE]], "ln(I0/It)"),
+    "setpoint, angle, gap beside": (
+        "enc set bragg gap det1 det2", [ENERGY + 0.01, ENERGY, ANGLE, np.full(N, 0.5), I0, IT], "ln(det1/det2)",
+    ),
+}  # fmt: skip
+
+
+def written(path: Path, header: str, columns: list[np.ndarray]) -> Path:
+    np.savetxt(path, np.column_stack(columns), header=header, comments="# " if header else "", fmt="%.9g")
+    return path
+
+
+def left_over(energy: np.ndarray, mu: np.ndarray) -> float:
+    """What mu differs from the truth by, over the edge step, after a scale, an offset and a slope."""
+    terms = np.column_stack([truth(energy), np.ones_like(energy), energy - E0])
+    found = np.linalg.lstsq(terms, mu, rcond=None)[0]
+    assert found[0] > 0
+    return float(np.std(mu - terms @ found) / found[0])
+
+
+@pytest.mark.parametrize("case", RIGHT)
+def test_read_right(tmp_path: Path, case: str) -> None:
+    header, columns, expr = RIGHT[case]
+    scan = io.read(written(tmp_path / "scan.dat", header, columns))
+    assert (scan.element, scan.edge, scan.mu_expr) == ("Cu", "K", expr)
+    assert left_over(scan.energy, scan.mu().mu) < 0.01
+
+
+def test_decimal_commas(tmp_path: Path) -> None:
+    rows = [f"{a:.3f};{b:.4f};{c:.4f}".replace(".", ",") for a, b, c in zip(ENERGY, I0, IT, strict=True)]
+    (tmp_path / "scan.csv").write_text("\n".join(["Energie;I0;It", *rows]))
+    scan = io.read(tmp_path / "scan.csv")
+    assert left_over(scan.energy, scan.mu().mu) < 0.01
+
+
+def test_an_angle_without_d_spacing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ReadError, match=r"no d-spacing: write it there as # Mono\.d_spacing"):
+        io.read(written(tmp_path / "scan.dat", "Theta I0 It", [ANGLE, I0, IT]))
+    # the message's own advice
+    header = "Mono.d_spacing: 3.13551\nTheta I0 It"
+    scan = io.read(written(tmp_path / "scan.dat", header, [ANGLE, I0, IT]))
+    assert left_over(scan.energy, scan.mu().mu) < 0.01
+
+
+def test_a_better_reference_is_not_the_sample(tmp_path: Path) -> None:
+    columns = [ENERGY, I0, POOR, noisy(POOR * np.exp(-MU), 1e-4)]
+    assert io.read(written(tmp_path / "scan.dat", "energy I0 I1 I2", columns)).mu_expr == "ln(I0/I1)"
+
+
+def test_a_header_against_the_data_is_said(tmp_path: Path) -> None:
+    header = "Element.symbol: Fe\nElement.edge: K\nEnergy I0 It"
+    scan = io.read(written(tmp_path / "scan.dat", header, [ENERGY, I0, IT]))
+    assert any("does not reach the Fe K edge" in note for note in scan.notes)
+
+
+@pytest.mark.parametrize(("end", "points"), [(8985.0, 92), (8900.0, 15)])
+def test_a_scan_broken_off_names_no_element(tmp_path: Path, end: float, points: int) -> None:
+    kept = end > ENERGY
+    scan = io.read(written(tmp_path / "scan.dat", "energy I0 It", [ENERGY[kept], I0[kept], IT[kept]]))
+    assert (scan.energy.size, scan.element) == (points, "")
+    assert any("no clear edge" in note for note in scan.notes)
+
+
+@pytest.mark.parametrize("place", ["", "stack/"])
+def test_values_of_rows_beside_a_plain_stack(tmp_path: Path, place: str) -> None:
+    beside = {"T": [300.0, 400.0, 500.0], "time": [0.0, 10.0, 20.0], "potential": [0.1, 0.2, 0.3]}
+    with h5py.File(tmp_path / "stack.h5", "w") as file:
+        file[f"{place}energy"], file[f"{place}mu"] = ENERGY, np.array([MU, MU * 1.01, MU * 0.99])
+        for name, values in beside.items():
+            file[place + name] = values
+    scans = io.read_all(tmp_path / "stack.h5")
+    assert {n: [s.meta[n] for s in scans] for n in beside} == beside
+
+
+@pytest.mark.parametrize(
+    ("said", "written_as"),
+    [("2026-03-01 12:00:00", "2026-03-01T12:00:00"), ("yesterday at noon", "yesterday at noon")],
+)
+def test_xdi_times_have_a_t(tmp_path: Path, said: str, written_as: str) -> None:
+    header = f"XDI/1.0\nScan.start_time: {said}\n---\nenergy I0 It"
+    file = written(tmp_path / "a.xdi", header, [ENERGY, I0, IT])
+    io.write(tmp_path / "b.xdi", io.read(file))
+    assert f"# Scan.start_time: {written_as}\n" in (tmp_path / "b.xdi").read_text()
