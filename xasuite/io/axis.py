@@ -22,7 +22,8 @@ _ENERGY = (
     r"monoenergy(alt)?", r"bragg_?energy", r"energy\w*", r"\w*energy", r"mononrg", r"enkev",
 )  # fmt: skip
 _ANGLE = (r"angleo\w*", r"angle\w*", r"theta", r"monoangle", r"bragg")
-_NAMED_ANGLE = re.compile(r"angle|theta|bragg(_?angle|$)", re.I)  # also without a d-spacing: 12 degrees are no 12 keV
+# also without a d-spacing: 12 degrees are not 12 keV
+_NAMED_ANGLE = re.compile(r"angle|theta|bragg(_?angle|$)", re.I)
 
 
 @dataclass(frozen=True)
