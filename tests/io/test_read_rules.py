@@ -453,3 +453,14 @@ def test_counts_by_themselves_do_not_win_over_intensities(tmp_path):
     through, counts = i0 * np.exp(-mu_of(ENERGY)) * (1 + noise[1]), 0.03 * i0 * mu_of(ENERGY) * (1 + noise[2])
     scan = io.read(columns(tmp_path / "a.dat", ENERGY, i0, through, counts, labels="pos ch1 ch2 ch3"))
     assert scan.mu_expr in {"ln(ch1/ch2)", "ch3/ch1"}
+
+
+def test_a_foil_behind_a_dilute_sample_is_not_the_sample(tmp_path):
+    """A step of 0.05 at a noise of 0.003 before a foil's of 1.8, no names: the foil alone is clear, and not mu."""
+    energy = np.r_[6962:7092:5.0, 7092:7142:0.5, 7142:7812:2.5]
+    rng = np.random.default_rng(3)
+    step = 0.5 + np.arctan((energy - 7112) / 1.5) / np.pi
+    i0 = 1e6 * (1 + rng.normal(0, 1e-3, energy.size))
+    through = i0 * np.exp(-0.8 - 0.05 * step + rng.normal(0, 3e-3, energy.size))
+    with pytest.raises(ReadError, match="several show an edge"):
+        io.read(columns(tmp_path / "a.dat", energy, i0, through, through * np.exp(-1.8 * step)))

@@ -6,6 +6,7 @@ docs/decisions/reading.md states the rules in words.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import permutations
 
 import numpy as np
 
@@ -24,6 +25,8 @@ NOISES, ALIKE = 4.0, 0.01
 SAME_STEP = 0.05
 CLEARLY = 1.5  # times less noise: an intensity that divides the beam's own fluctuations out
 _MOST = 24  # columns looked at
+_PAIRED = 6  # intensities that are divided by each other
+_TOGETHER = 5.0  # eV between two edges of one element
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,18 +82,22 @@ def choices(energy: Array, channels: dict[str, Array], near: float = 0.0, i0: st
         found += _best(
             [choice(energy, np.log(held[b] / held[signal]), f"ln({b}/{signal})", near) for b in beams]
         )
+    # a dilute sample before its foil: neither chamber falls clearly, but their ratio rises where the foil does
+    for a, b in permutations(beams[:_PAIRED] if found else (), 2):
+        weak = choice(energy, np.log(held[a] / held[b]), f"ln({a}/{b})", near, edges.MIN_QUALITY)
+        found += [weak] if weak and abs(weak.energy - found[0].energy) < _TOGETHER else []
     for signal, alone in rises.items():
         made = [choice(energy, held[signal] / held[b], f"{signal}/{b}", near) for b in beams]
         found += _best(made if i0 else [replace(alone, alone=bool(beams)), *made])
     return sorted(found, key=lambda c: -c.clarity)
 
 
-def choice(energy: Array, values: Array, expr: str, near: float = 0.0) -> Choice | None:
+def choice(energy: Array, values: Array, expr: str, near: float = 0.0, least: float = SURE) -> Choice | None:
     """The values as a choice of mu, None where they show no clear edge."""
     if not np.isfinite(values).all():
         return None
     jump = edges.find_jump(energy, values, near)
-    if jump.quality < SURE:
+    if jump.quality < least:
         return None
     return Choice(expr, jump.energy, values, jump.step, float(point_noise(values)))
 
