@@ -435,3 +435,21 @@ def test_bliss_and_soleil_layouts(tmp_path: Path) -> None:
     scan = io.read(tmp_path / "soleil.nxs")
     assert np.allclose(scan.energy, ENERGY + 0.3)
     assert scan.mu_expr == "ln(i0/it)"
+
+
+def test_degrees_of_a_bragg_axis_are_no_kev(tmp_path):
+    """Si(111) at 7 keV stands at 16 degrees: read as keV the spectrum would lie at 16 keV."""
+    angle = np.degrees(np.arcsin(12398.42 / (2 * 3.13543 * ENERGY)))
+    i0 = np.full(ENERGY.size, 1e6)
+    file = columns(tmp_path / "a.dat", angle, i0, i0 * np.exp(-mu_of(ENERGY)), labels="bragg i0 i1")
+    with pytest.raises(ReadError, match="monochromator angle"):
+        io.read(file)
+
+
+def test_counts_by_themselves_do_not_win_over_intensities(tmp_path):
+    """Fluorescence counts beside two chambers with unknown names: mu is a ratio, not the counts."""
+    noise = np.random.default_rng(1).normal(0, 3e-3, (3, ENERGY.size))
+    i0 = 1e6 * (1 + 0.02 * np.sin(np.arange(ENERGY.size) / 40)) * (1 + noise[0] / 9)
+    through, counts = i0 * np.exp(-mu_of(ENERGY)) * (1 + noise[1]), 0.03 * i0 * mu_of(ENERGY) * (1 + noise[2])
+    scan = io.read(columns(tmp_path / "a.dat", ENERGY, i0, through, counts, labels="pos ch1 ch2 ch3"))
+    assert scan.mu_expr in {"ln(ch1/ch2)", "ch3/ch1"}

@@ -22,6 +22,8 @@ _ENERGY = (
     r"monoenergy(alt)?", r"bragg_?energy", r"energy\w*", r"\w*energy", r"mononrg", r"enkev",
 )  # fmt: skip
 _ANGLE = (r"angleo\w*", r"angle\w*", r"theta", r"monoangle", r"bragg")
+# also without a d-spacing: 12 degrees are not 12 keV
+_NAMED_ANGLE = re.compile(r"angle|theta|bragg(_?angle|$)", re.I)
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def find_axis(table: Table) -> str:
                 ):
                     return name
     generic = all(re.fullmatch(r"col\d+", n) for n in table.names)
-    if any(re.match(r"angle|theta", n, re.I) for n in table.names[:1]):
+    if any(_NAMED_ANGLE.match(n) for n in table.names[:1]):
         return table.names[0]
     if table.names and re.fullmatch(r"y|z|time|k|r|q", names.plain(table.names[0])):
         return ""
@@ -145,7 +147,7 @@ def _kind(name: str, unit: str) -> str:
     word = unit.lower().split()[0] if unit.split() else ""
     if word in {"ev", "kev"}:
         return "keV" if word == "kev" else "eV"
-    if word.startswith(("deg", "rad")) or re.match(r"angle|theta|bragg_?angle", name, re.I):
+    if word.startswith(("deg", "rad")) or _NAMED_ANGLE.match(name):
         return "angle"
     if re.search(r"kev", name, re.I):
         return "keV"

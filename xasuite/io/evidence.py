@@ -140,7 +140,10 @@ def decide(found: list[Choice]) -> tuple[Choice | None, str]:
             None,
             f"{kinds[0][0]} shows an edge and is divided by nothing, though others may be its intensity",
         )
-    best = min(kinds[0], key=lambda c: (len(c.expr), -c.clarity)) if len(kinds[0]) > 1 else kinds[0][0]
+    made = [c for c in kinds[0] if not c.alone]
+    # counts that nothing divides are no mu, however short their name: mu has the step of what two columns make
+    taken = [c for c in kinds[0] if not c.alone or any(abs(c.step / m.step - 1) < SAME_STEP for m in made)]
+    best = min(taken, key=lambda c: (len(c.expr), -c.clarity))
     others = [c.expr for c in kinds[0] if c is not best]
     return best, f"it alone shows an edge, step {best.step:.3g}, noise {best.noise:.1g}" + (
         f"; {', '.join(others[:3])} is the same signal" if others else ""
