@@ -5,6 +5,7 @@
   const COLORS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"];
   const LINES = [["mu", DATA, "μ(E)"], ["pre_edge", "#009e73", "pre-edge"], ["post_edge", "#e69f00", "post-edge"], ["bkg", BLUE, "background"]];
   const PAGE = 690, HALF = 342, MOST_PRINTED = 24; // widths on paper; rows whose fits are printed
+  const ABOVE = { orientation: "h", x: 0, y: 1.01, yanchor: "bottom", font: { size: 10 } }; // where oscillations fill the plot
   const CONFIG = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
 
   // A stack packed by viewer.py: row(i) is an array with null where there is no value.
@@ -91,7 +92,7 @@
         type: "heatmap", x: v.mapk, y: v.mapr, z: this.square(0), colorscale: "Viridis", zmin: 0, zmax: this.map.high, zsmooth: "best",
         colorbar: { title: { text: "|W| (Å<sup>−" + (v.kweight + 0.5) + "</sup>)", side: "right" }, thickness: 10, outlinewidth: 0 },
         hovertemplate: "k %{x:.2f}, R %{y:.2f}: %{z:.3f}<extra></extra>",
-      }], layout("k (Å⁻¹)", "R (Å)", { hovermode: "closest", margin: { l: 62, r: 4, t: 34, b: 42 } }), CONFIG);
+      }], layout("k (Å⁻¹)", "R (Å),<br>not corrected for phase", { hovermode: "closest", margin: { l: 62, r: 4, t: 34, b: 42 } }), CONFIG);
       this.trends();
       this.words(0);
     }
@@ -100,7 +101,7 @@
     inK(place, i, more) {
       const v = this.v;
       Plotly.newPlot(place, [line(v.k, this.chi.row(i), DATA, "data"), line(v.k, this.fit.row(i), FIT, "fit"), line(v.k, this.residual(i), QUIET, "difference", 1)],
-        ranged(layout("k (Å⁻¹)", weight(v.kweight), more), this.kbounds(), band(v.krange)), CONFIG);
+        ranged(layout("k (Å⁻¹)", weight(v.kweight), Object.assign({ legend: ABOVE }, more)), this.kbounds(), band(v.krange)), CONFIG);
     }
 
     // |chi(R)| of row i: data, fit, difference and each path
