@@ -110,10 +110,6 @@ def test_json_of_a_table_is_the_documented_one(tmp_path: Path, capsys: pytest.Ca
         assert set(document) == {"title", "label", "facts", "columns", "rows", "notes"}
 
 
-@pytest.mark.skipif(
-    signal.getsignal(signal.SIGINT) != signal.default_int_handler,
-    reason="Ctrl-C is ignored here, as in a background job",
-)
 @pytest.mark.parametrize("argv", [["--help"], ["crystals", "Co"]], ids=["help", "crystals"])
 @pytest.mark.parametrize("where", [">&-", "> /dev/full", ">&- 2>&-"], ids=["closed", "full", "both closed"])
 def test_an_output_that_cannot_be_written(argv: list[str], where: str) -> None:
@@ -159,6 +155,10 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
     assert lost.stderr.startswith(b"xasuite: ")
 
 
+@pytest.mark.skipif(
+    signal.getsignal(signal.SIGINT) != signal.default_int_handler,
+    reason="Ctrl-C is ignored here, as in a background job",
+)
 def test_an_interrupt_that_is_swallowed_comes_again() -> None:
     """As where a bare except within a library's import catches the first."""
     swallowed = []
