@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
 import io as streams
 import json
@@ -74,7 +75,8 @@ def changed(document: Any, rng: random.Random) -> None:
     if rng.randrange(3) == 0:
         del at[0][at[1]]
     else:
-        at[0][at[1]] = rng.choice(VALUES)
+        # a copy: a later change of it must neither change VALUES nor put a container into itself
+        at[0][at[1]] = copy.deepcopy(rng.choice(VALUES))
 
 
 def zipped(raw: bytes, rng: random.Random) -> bytes:

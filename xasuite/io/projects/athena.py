@@ -40,7 +40,7 @@ def read_prj(text: str, name: str) -> Project:
         label = unique(str(args.get("label") or tag).strip(), taken, "#")
         taken.add(label)
         try:
-            group = _group(label, args, record, f"{name}, group {label!r}", by_larch)
+            group = _group(label, args, record, f"{name}, group {label[:60]!r}", by_larch)
         except ReadError as exc:
             unread[label] = str(exc)
             continue

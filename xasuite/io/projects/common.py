@@ -66,7 +66,7 @@ def window(value: Any, where: str) -> str:
     name = WINDOWS.get(str(value).strip().lower())
     if name is None:
         raise ReadError(
-            f"{where}: window {value!r} is not known; there are {', '.join(sorted(set(WINDOWS.values())))}"
+            f"{where}: window {str(value)[:60]!r} is not known; there are {', '.join(sorted(set(WINDOWS.values())))}"
         )
     return name
 
