@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..choices import Background
 from ..constants import ETOK
-from ..cubic import interpolated
+from ..cubic import interpolated, weights
 from ..errors import ReductionError
 from ..records import Array
 from .window import ft_window
@@ -144,12 +144,12 @@ def spline_matrices(energy_bytes: bytes, e0: float, settings: Settings) -> Splin
     inside = kraw[: last - first + 1]
     # the splines that are 1 at one knot and 0 at the others span the same space as Larch's B-splines
     basis = interpolated(places, np.eye(n_knots), inside)
-    to_chi, blocks = _to_k(inside.tobytes(), kout.size)
+    to_chi = _to_k(inside.tobytes(), kout.size)
     taper = kout**settings.kweight * ft_window(kout, (kmin, kmax), dx=settings.dk, kind=settings.window)
     phase = np.exp(-2j * np.pi / NFFT * np.outer(np.arange(n_r), np.arange(kout.size)))
     transform = KSTEP / np.sqrt(np.pi) * phase * taper
     low_r = np.vstack([transform.real, transform.imag])
-    chi_of = to_chi @ basis
+    chi_of = np.concatenate([weight.T @ basis[near] for _, near, weight in to_chi])
     left, size, right = np.linalg.svd(low_r @ chi_of, full_matrices=False)
     turn = right.T / size
     weight = np.repeat(np.abs(settings.clamp), nclamp)
@@ -161,7 +161,7 @@ def spline_matrices(energy_bytes: bytes, e0: float, settings: Settings) -> Splin
     return SplineMatrices(
         k=kout,
         points=(first, last + 1),
-        to_chi=blocks,
+        to_chi=to_chi,
         low_r=np.ascontiguousarray(low_r.T),
         inside=left @ axes.T,
         stiff=stiff**2,
@@ -174,22 +174,20 @@ def spline_matrices(energy_bytes: bytes, e0: float, settings: Settings) -> Splin
 
 
 @lru_cache(maxsize=4)
-def _to_k(inside: bytes, size: int) -> tuple[Array, tuple[tuple[slice, slice, Array], ...]]:
-    """The interpolation (nk, np) of points to k in `KSTEP`, and its blocks; the same whatever rbkg, window or clamp is."""
-    points = np.frombuffer(inside)
-    matrix = interpolated(points, np.eye(points.size), KSTEP * np.arange(size, dtype=float))
-    return matrix, _blocks(matrix)
+def _to_k(inside: bytes, size: int) -> tuple[tuple[slice, slice, Array], ...]:
+    """The interpolation (nk, np) of points to k in `KSTEP`, in blocks of rows, transposed, each with the points that weigh in it.
 
-
-def _blocks(matrix: Array) -> tuple[tuple[slice, slice, Array], ...]:
-    """An interpolation matrix (nk, np) in blocks of rows, transposed, each with the points that weigh in it.
-
-    The weights fall by a factor of 3.7 a point, so that beyond some 30 points they are rounding errors.
+    It is the same whatever rbkg, window or clamp is.
     """
-    out = []
-    for i in range(0, len(matrix), _BLOCK):
-        rows = slice(i, min(i + _BLOCK, len(matrix)))
-        seen = np.flatnonzero(np.abs(matrix[rows]).max(axis=0) > _NO_WEIGHT)
-        points = slice(int(seen[0]), int(seen[-1]) + 1)
-        out.append((rows, points, np.ascontiguousarray(matrix[rows, points].T)))
+    points = np.frombuffer(inside)
+    first, weight = weights(points, KSTEP * np.arange(size, dtype=float))
+    out, wide = [], weight.shape[1]
+    for i in range(0, size, _BLOCK):
+        rows = slice(i, min(i + _BLOCK, size))
+        begin, end = first[rows].min(), first[rows].max() + wide
+        block = np.zeros((rows.stop - i, end - begin))
+        np.put_along_axis(block, (first[rows] - begin)[:, None] + np.arange(wide), weight[rows], axis=1)
+        seen = begin + np.flatnonzero(np.abs(block).max(axis=0) > _NO_WEIGHT)
+        near = slice(int(seen[0]), int(seen[-1]) + 1)
+        out.append((rows, near, np.ascontiguousarray(block[:, near.start - begin : near.stop - begin].T)))
     return tuple(out)
