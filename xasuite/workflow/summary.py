@@ -214,7 +214,7 @@ def result_dict(result: SpecResult) -> dict[str, Any]:
     spec = result.loaded.spec
     verdicts = result.verdicts
     rows = [
-        f.to_dict() | {"kind": result.kinds[f.data[0].label], "verdict": asdict(verdicts[f.label])}
+        f.to_dict() | {"kind": result.kinds[f.data[0].label], "verdict": verdicts[f.label].to_dict()}
         for f in result.rows
     ]
     for label, reason in {**result.failed, **result.missing}.items():

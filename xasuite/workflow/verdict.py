@@ -87,6 +87,10 @@ class Verdict:
         """Whether there is nothing to say against the fit."""
         return self.level == GOOD
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON (docs/guide/json.md)."""
+        return {"level": self.level, "reasons": list(self.reasons)}
+
     def __str__(self) -> str:
         return self.level + (f": {'; '.join(self.reasons)}" if self.reasons else "")
 
