@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import files
-from ..version import __version__
+from ..version import __version__, installed
 from .archive import SUMS
 from .stage import DATA, FEFF, RESULTS, SPECS
 
@@ -108,7 +108,7 @@ def versions() -> dict[str, str]:
     """xasuite and what it needs, as installed, by name."""
     needed = [re.match(r"[\w.-]+", r) for r in metadata.requires("xasuite") or () if "extra ==" not in r]
     names = ["xasuite", *sorted({m[0] for m in needed if m})]
-    return {n: metadata.version(n) for n in names}
+    return {n: installed(n) for n in names}
 
 
 def _licence(row: Row) -> str:
