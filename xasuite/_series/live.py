@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .. import files
 from ..errors import SeriesError, XasuiteError
 from ..io.sources import Entry, Scans, content_of, find_entries, natural, read_scans
-from ..notices import collected, warn
+from ..notices import warn
 from ..records import OK
 from ..specs.load import LoadedSpec
 from ..specs.series import SeriesSpec
@@ -105,7 +105,6 @@ class Watch:
         self._points: dict[
             int, tuple[str, float]
         ] = {}  # by row: its name, and when its last point was written
-        self._rehearsed = False
         self.rows = 0
         self._seen: dict[Path, Seen] = {}
         self._taken: dict[
@@ -151,10 +150,7 @@ class Watch:
             keep(self.source, self.folder)
             self.waiting = self.source.trouble or self.waiting
         self._look_again()
-        found = self._new_files()
-        ready = [path for path in found if self._whole(path, now)]
-        if not ready and found:
-            self._rehearse(found[0])
+        ready = [path for path in self._new_files() if self._whole(path, now)]
         if not ready or not self._planned(find_entries(ready).entries):
             return 0
         taken = 0
@@ -404,17 +400,6 @@ class Watch:
     def last(self) -> str:
         """A sentence on the last row: what it is called, how it went, and how long after its last point it stood there."""
         return self._last
-
-    def _rehearse(self, path: Path) -> None:
-        """Do once what the first scan needs while it is waited for: programs and paths are loaded then, nothing is kept."""
-        if self.later is None or self.plan is not None or self._rehearsed:
-            return
-        self._rehearsed = True
-        with suppress(XasuiteError), collected():
-            entries = find_entries([path]).entries
-            plan = replace(self._plan_of(entries), scans=Scans(entries))
-            if len(plan):
-                process_rows(plan, 0, 1, self.threads)
 
     def run(self) -> SeriesRun:
         """What there is so far. Raises SeriesError when nothing was taken up yet."""

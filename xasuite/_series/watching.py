@@ -11,6 +11,7 @@ from ..errors import SeriesError
 from .beside import Beside
 from .live import Watch
 from .record import SeriesRun
+from .rehearsal import rehearse
 
 
 def watch(
@@ -31,6 +32,7 @@ def watch(
     with watcher.output.lock():
         watcher.later = Beside(watcher.output, watcher.context)
         try:
+            rehearse(watcher.loaded, watcher.context)
             try:
                 _look(watcher, interval, until, idle, say, draw)
             finally:

@@ -30,7 +30,7 @@ _README = """# {title}
 |---|---|
 | `{specs}/` | the analysis: a spec (TOML) for each table, those it takes values from, structures (CIF, xyz), published values |
 | `{data}/` | the measured files as they were read |
-| `{xdi}/` | the spectrum of every row as XDI, for other programs |
+| `{xdi}/` | the spectrum of every row as XDI, a series as one stack of NXxas (NeXus), for other programs |
 | `{feff}/` | input and output of every FEFF run: feff.inp, feffNNNN.dat |
 | `{results}/` | tables, figures, curves, the methods in words, result.json |
 
@@ -232,6 +232,6 @@ _KINDS: dict[str, str] = {
     ".md": "text/markdown", ".toml": "application/toml", ".json": "application/json", ".csv": "text/csv", ".png": "image/png",
     ".pdf": "application/pdf", ".txt": "text/plain", ".dat": "text/plain", ".inp": "text/plain", ".xdi": "text/plain",
     ".cif": "chemical/x-cif", ".xyz": "chemical/x-xyz", ".h5": "application/x-hdf5", ".tex": "application/x-tex",
-    ".bib": "application/x-bibtex",
+    ".bib": "application/x-bibtex", ".nxs": "application/x-hdf5", ".parquet": "application/vnd.apache.parquet",
     ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
 }  # fmt: skip

@@ -21,8 +21,9 @@ from .spectra import Spectra
 _ALONE = 0.063, 0.001, 0.45e-3
 # half of what potentials differ by among those of which the estimate is a mean, in other compounds than the one at hand
 _AMONG = 0.016, 0.9e-3, 0.17e-3
-# R (A) of a path whose Fermi level is freed from that of another structure: oxides beside their metals, none of Co or Ru
-DISTANCE_FREED = 0.0031
+# R (A) of a path whose Fermi level is freed from that of another structure: between the root mean square and the worst of
+# nine oxides beside their metals
+DISTANCE_FREED = 0.005
 # standard deviation of E - E0 between beamlines, as a share of it
 ENERGY_SCALE = 0.004
 # linear thermal expansion, 1/K: of a bond to oxygen this over its strength in valence units (R. M. Hazen and L. W. Finger,
@@ -157,11 +158,12 @@ def levels(model: Model) -> frozenset[str]:
 
 
 def own_share(count: int) -> float:
-    """What deviations of `count` potentials from their mean are multiplied by: with the sizes of other compounds their quadrature sum is the variance.
+    """What deviations of `count` potentials from their mean are multiplied by: any of them may be right, and their quadrature sum is then the variance.
 
-    Their mean square is weighted by count - 1, the compound's own degrees of freedom, and that of others (`changes`) by 1.
+    That they may differ little by chance is what the sizes of other compounds (`changes`) are added for, by half of their variance
+    where there are two.
     """
-    return math.sqrt(count - 1) / count
+    return 1 / math.sqrt(count)
 
 
 def _times(a: Expression, b: Expression) -> Expression:
