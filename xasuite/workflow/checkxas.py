@@ -163,7 +163,7 @@ def check_fits(document: Mapping[str, Any]) -> list[Checked]:
     Returns
     -------
     list of Checked
-        One a row; a row without a fit fails the check "fit", with its reason.
+        One per row; a row without a fit fails the check "fit", with its reason.
 
     Examples
     --------
