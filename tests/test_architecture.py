@@ -102,7 +102,7 @@ def test_larch_is_imported_by_one_folder() -> None:
 def test_start_loads_nothing_heavy() -> None:
     """Held by what is loaded, not by a clock: `python -m benchmarks startup` prints the seconds."""
     heavy = "{'larch', 'scipy', 'pandas', 'numba', 'matplotlib', 'pydantic', 'lmfit', 'h5py', 'plotly'}"
-    for start in ("import xasuite", "import xasuite.cli as c; c._register()"):
+    for start in ("import xasuite", "import xasuite.cli as c; c._register('')"):
         code = f"import sys; {start}; bad = {heavy} & set(sys.modules); assert not bad, bad"
         subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -21,6 +21,7 @@ def test_what_takes_minutes_runs_only_when_named(command: Any) -> None:
         "explore",
         "long_series",
         "many_files",
+        "watch_delay",
         "watch_scans",
     }
 

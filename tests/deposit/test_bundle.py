@@ -406,9 +406,9 @@ def test_what_cannot_be_bundled(work: Path, tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="a deposition is a zip"):
         xs.bundle(work / "foil.toml", tmp_path / "paper.tar")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ReadError, match=r"no result\.json and no spec"):
+    with pytest.raises(ReadError, match=r"no result\.json, no series\.h5 and no spec"):
         xs.bundle(tmp_path / "empty", tmp_path / "paper.zip")
-    with pytest.raises(ReadError, match="no spec of a fit"):
+    with pytest.raises(ReadError, match="no result of xasuite fit, reproduce or series and no spec"):
         xs.bundle(work / "scans/oxide_2.csv", tmp_path / "paper.zip")
     gone = tmp_path / "gone.toml"
     gone.write_text(FOIL.format(foil="not_there.csv"))

@@ -15,8 +15,9 @@ import pytest
 
 from xasuite._series import series
 from xasuite._series.growing import GrowingFile
-from xasuite._series.live import Watch, watch
+from xasuite._series.live import Watch
 from xasuite._series.store import Folder
+from xasuite._series.watching import watch
 from xasuite.io.axis import Asked
 from xasuite.specs import SeriesSpec, load_spec
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import numpy as np
 import pytest
 
 from xasuite._series import series
-from xasuite._series.live import Watch, watch
+from xasuite._series.beside import Beside
+from xasuite._series.live import Watch
+from xasuite._series.record import open_run
 from xasuite._series.store import Folder
+from xasuite._series.watching import watch
 from xasuite.errors import SeriesError
 from xasuite.specs import SeriesSpec, load_spec
 
@@ -262,6 +266,77 @@ def test_one_more_scan_costs_the_same(co_o, make_series, tmp_path):
         last = opened(i)
     assert last[0] <= early[0][0]
     assert len(list(watcher.output.parts.glob("*.part"))) == 3
+
+
+def test_a_row_stands_in_the_files_before_its_budget(measured, tmp_path):
+    """Each scan is put there once the row before it is said: the files hold that row, its budget is said after it.
+
+    The end is that of a plain run, number by number: values, errors and their parts, of all rows.
+    """
+    folder, out, lines, held = tmp_path / "scans", Folder(tmp_path / "out"), [], []
+    folder.mkdir()
+    watcher = Watch(folder, load_spec(measured, SeriesSpec), out)
+
+    def put_next(number):
+        shutil.copyfile(measured.parent / "scans" / f"scan_{number}.txt", folder / f"scan_{number}.txt")
+
+    def say(line):
+        lines.append(line)
+        if " to its row" in line:
+            table = open_run(out.h5).table
+            held.append((len(table), table["budget"].iloc[-1], bool(np.isfinite(table["n_o_err"].iloc[-1]))))
+            if len(table) < N:
+                put_next(len(table) + 1)
+
+    put_next(1)
+    live = watch(watcher, until=N, idle=60, say=say)
+    assert held == [(i + 1, "follows", True) for i in range(N)]
+    for i in range(N):
+        name = f"scan_{i + 1}.txt"
+        row = next(j for j, x in enumerate(lines) if x.startswith(f"{i + 1} scans; {name}: ok; "))
+        assert lines[row].endswith(" s from its last point to its row; its budget follows")
+        assert any(
+            x.startswith(f"{name}: its budget ") and x.endswith(" s after its last point")
+            for x in lines[row:]
+        )
+    plain = series(measured, output=tmp_path / "plain")
+    assert list(live.table) == list(plain.table)
+    for name in plain.table:
+        if plain.table[name].dtype.kind == "f":
+            np.testing.assert_allclose(live.table[name], plain.table[name], rtol=1e-8, err_msg=name)
+    assert live.audit["n"] == 5  # the first rows, by the process beside
+    assert json.loads(live.budget["facts"])["sampled"] == N
+
+
+def test_a_watch_whose_helper_is_killed_ends_the_same(measured, beamline, tmp_path):
+    """Out of memory while a budget is made: it is made here, and the next helper goes on."""
+    folder, watcher = beamline
+    for i in range(1, N + 1):
+        put(measured, folder, i)
+    watcher.later = Beside(watcher.output, watcher.context)
+    assert watcher.step(1e9 + 10) == N
+    watcher.follow()
+    assert watcher.later.busy
+    for process in watcher.later._pool._processes.values():
+        process.kill()
+    watcher.write()
+    watcher.later.draw(_touch, wait=True)
+    watcher.later.end()
+    assert (watcher.output.path / "drawn").read_text() == "series.h5"
+    plain = series(measured, output=tmp_path / "plain").table
+    np.testing.assert_allclose(watcher.run().table["n_o_err"], plain["n_o_err"], rtol=1e-8)
+
+
+def _touch(file):
+    (file.parent / "drawn").write_text(file.name)
+
+
+def test_rows_killed_before_their_audit_are_audited_after_a_restart(measured, beamline):
+    folder, watcher = beamline
+    for i in range(1, 4):
+        put(measured, folder, i)
+    assert watcher.step(1e9 + 10) == 3  # and it ends here, before Larch is asked
+    assert Watch(folder, watcher.loaded, watcher.output).run().audit["n"] == 3
 
 
 def test_an_idle_watch_ends_and_says_why(beamline):

@@ -6,12 +6,13 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import files
 from ..errors import SeriesError, XasuiteError
@@ -23,24 +24,27 @@ from ..specs.series import SeriesSpec
 from ..threads import one_blas_thread
 from ..workflow.resolve import Context
 from . import quality
-from .audit import refit, sample_of, summary
+from .audit import Sample, sample_of, summary
+from .beside import Beside, Made, joined, load_part, make, parts_of
+from .fitting import RowFit
 from .plan import Plan
 from .prepare import completed, plan_of
 from .record import SeriesRun, open_run
 from .results import Extra, write_results
-from .row_budgets import Known, budget_along
+from .row_budgets import Along, Known
 from .spool import keep, open_source
-from .store import DamagedPartError, Folder
+from .store import Folder
 from .template import asked_of
 from .work import Part, process_rows
 
-SETTLE = 1.0  # s that a file must have stayed as it is
+SETTLE = 0.5  # s that the first file must have stayed as it is; a half scan lacks the range of the fit
 QUICK = 0.2  # s for one that holds the series' range, once that is known
 PATIENCE = 300.0  # s after which a scan that is still too short is taken as it is, and marked
 CHUNK = 64  # rows of a part: what is written again with each scan
 STALE = 100  # the files are written anew when the rows have grown by one in so many
 LOOKED = 64  # known scans looked at again in one step
 FIRST_AUDITED, AUDIT_EVERY = 5, 100
+CHEAP = 0.3  # s of writing the files up to which every row is in them at once
 JOURNAL, FIRST = "live.jsonl", "first"
 
 
@@ -95,10 +99,12 @@ class Watch:
         self.settle, self.patience, self.threads = settle, patience, threads
         self.plan: Plan | None = None
         self.waiting, self.said = "", list[str]()
-        self.delay = (
-            np.nan
-        )  # s from the last point of the last scan to its row, where it was written while we looked
+        self.news = list[str]()  # a line on each row that came, and on each budget that was made since
+        self.later: Beside | None = None  # who makes budgets and figures, where somebody beside us does
         self._began = time.time()
+        self._points: dict[
+            int, tuple[str, float]
+        ] = {}  # by row: its name, and when its last point was written
         self.rows = 0
         self._seen: dict[Path, Seen] = {}
         self._taken: dict[
@@ -106,8 +112,12 @@ class Watch:
         ] = {}  # by the file's name: its content, when it changed, its number
         self._contents: dict[str, str] = {}  # the name of the file with a content
         self._open: Part | None = None  # the last part, while it grows
+        self._last = ""
         self._audits: list[dict[str, Any]] = []
+        self._samples: list[Sample] = []  # rows that Larch is to fit
         self.written = 0  # rows that the files hold
+        self._cost = 0.0  # s that writing them took
+        self._made = Made(0, Along())  # the last budget
         self._known: Known = {}  # budgets of rows
         self._resume()
 
@@ -151,9 +161,7 @@ class Watch:
                 new += entries
                 taken += 1
         if new:
-            written = max(Path(e.path).stat().st_mtime for e in new)
             self._take(new)
-            self.delay = time.time() - written if written > self._began else np.nan
         return taken
 
     def _new_files(self) -> list[Path]:
@@ -267,72 +275,131 @@ class Watch:
     def _take(self, new: list[Entry]) -> None:
         assert self.plan is not None
         plan = self.plan = replace(self.plan, scans=Scans((*self.plan.scans.entries, *new)))
+        before = self.rows
         # An average is a row once its last scan is there; scans before that are only taken note of
-        lines: list[dict[str, Any]] = []
         while self.rows < len(plan):
             chunk = self.rows // CHUNK
             end = plan.rows_of(chunk)[1]
             with one_blas_thread():
                 part, fit, rows = process_rows(plan, self.rows, end, self.threads)
-            if fit is not None and plan.series.audit:
-                here = part.start + rows
-                wanted = (here < FIRST_AUDITED) | (here % AUDIT_EVERY == 0)
-                chosen = np.flatnonzero(wanted & (np.array(fit.status, object) == OK))
-                if chosen.size:
-                    self._audits.append(refit(sample_of(fit, here, chosen)))
-                    lines.append({"audit": self._audits[-1]})
-            self._open = part if self._open is None or part.start % CHUNK == 0 else _joined(self._open, part)
+            self._sample(part, fit, rows)
+            self._open = part if self._open is None or part.start % CHUNK == 0 else joined(self._open, part)
             self.output.save(plan, chunk, self._open)
+            self._note(plan, part)
             self.rows = end
         named = {Path(e.path).name: None for e in new}
-        lines += [{"name": n, **self._taken[n]} for n in named]
-        lines += [{"entry": asdict(e)} for e in new]
+        self._journal([{"name": n, **self._taken[n]} for n in named] + [{"entry": asdict(e)} for e in new])
+        if self.rows - self.written >= max(1, self.written // STALE):
+            self._write()
+        self._tell(before)
+
+    def _sample(self, part: Part, fit: RowFit | None, rows: NDArray[np.intp]) -> None:
+        """Put aside those rows of a part that Larch is to fit."""
+        if fit is not None and self.spec.series.audit:
+            here = part.start + rows
+            chosen = np.flatnonzero(_audited(here) & (np.array(fit.status, object) == OK))
+            if chosen.size:
+                self._samples.append(sample_of(fit, here, chosen))
+
+    def _note(self, plan: Plan, part: Part) -> None:
+        """Keep what the lines on a part's rows say: their names, and when the last points of their scans were written."""
+        names = (part.columns[n] for n in ("log/label", "status/status", "status/reason"))
+        for row, words in enumerate(zip(*names, strict=True), part.start):
+            label, status, reason = map(str, words)
+            path = Path(plan.scans.entries[row * plan.step + plan.width - 1].path)
+            written = path.stat().st_mtime if path.exists() else 0.0
+            self._points[row] = f"{label}: {status}" + (f" ({reason})" if reason else ""), written
+
+    def _tell(self, before: int) -> None:
+        """A line on each row from `before` on that was measured while we looked, and on the last in any case."""
+        if self.rows == before:
+            self.news.append(f"{self.scans} scans; the next row is not full yet")
+        where = "to its row" if self.written == self.rows else "to its fit, the files follow"
+        for row in range(before, self.rows):
+            said, written = self._points[row]
+            delay = f"; {time.time() - written:.2f} s from its last point {where}" if self._fresh(row) else ""
+            if delay or row == self.rows - 1:
+                scans = self.scans - (self.rows - 1 - row) * (self.plan.step if self.plan else 1)
+                follows = "; its budget follows" if row >= self.budgeted else ""
+                self.news.append(f"{scans} scans; {said}{delay}{follows}")
+                self._last = f"{said}{delay}"
+
+    def _fresh(self, row: int) -> bool:
+        return self._points[row][1] > self._began
+
+    def _journal(self, lines: list[dict[str, Any]]) -> None:
         with open(self.output.parts / JOURNAL, "a", encoding="utf-8") as handle:
             handle.writelines(json.dumps(line) + "\n" for line in lines)
             handle.flush()
             os.fsync(handle.fileno())
-        if self.rows - self.written >= max(1, self.written // STALE):
-            self.write()
+
+    # ------------------------------------------------------------------------------------------ what follows
+
+    @property
+    def budgeted(self) -> int:
+        """How many rows have what their errors are made of; all where the spec asks for the fit's own errors."""
+        return self.rows if self.spec.errors == "fit" else self._made.rows
 
     def write(self) -> None:
-        """Bring the files up to date with what was taken up."""
-        if self.plan is None or self.written == self.rows:
+        """Bring the files up to date with what was taken up, every row with its budget."""
+        if self.plan is None or not self.rows:
             return
-        plan = self.plan
-        with one_blas_thread():
-            budget = budget_along(plan, self._parts(), self.context, self._known)
-        extra = Extra(budget.columns, {"budget": budget.group} if budget.group else {})
-        write_results(plan, self.output, self._parts(), extra, lambda rows: summary(self._audits, rows))
-        self.written = self.rows
+        if self.later is not None:
+            self._adopt(self.later.made(wait=True))
+        if self.budgeted < self.rows or self._samples:
+            if self.later is None:
+                self._adopt(make(self.plan, self.output, self.context, self._samples, self._known))
+            else:
+                self.later.ask(self.plan, self._samples)
+                self._adopt(self.later.made(wait=True))
+        if self.written != self.rows:
+            self._write()
 
-    def _parts(self) -> Iterator[Part]:
+    def follow(self) -> bool:
+        """Do what a new scan need not wait for, as far as it is ready; whether all that was asked for is in the files."""
+        if self.plan is None or not self.rows or self.later is None:
+            return False
+        self._adopt(self.later.made())
+        if self.written != self.rows and self._cost < CHEAP:
+            self._write()
+        if not self.later.busy and (self._samples or self.budgeted < self.written):
+            self.later.ask(self.plan, self._samples)
+        return not self.later.busy
+
+    def _adopt(self, made: Made | None) -> None:
+        """Take over a budget and what Larch found, and write the files with it."""
+        if made is None:
+            return
+        for text in dict.fromkeys(made.said):
+            warn(text)
+        self._journal([{"audit": found} for found in made.audits])
+        self._audits += made.audits
+        self._samples = self._samples[len(made.audits) :]
+        before, self._made = self.budgeted, made
+        self._write()
+        for row in range(before, self.budgeted):
+            said, written = self._points.pop(row, ("", 0.0))
+            if written > self._began:
+                name = said.partition(": ")[0]
+                self.news.append(f"{name}: its budget {time.time() - written:.2f} s after its last point")
+
+    def _write(self) -> None:
+        """The files of all rows; where the budget of some is not made yet, they say so."""
         assert self.plan is not None
-        for chunk in range(self.plan.chunks):
-            yield self._load(self.plan, chunk)
-
-    def _load(self, plan: Plan, chunk: int) -> Part:
-        """A part, less rows whose scans are not noted; made again from its scans where it is damaged."""
-        start, end = plan.rows_of(chunk)
-        try:
-            part = self.output.load(plan, chunk)
-            if part.end >= end:
-                return _cut(part, end)
-            why = f"part {chunk} has {part.end - part.start} rows of {end - start}"
-        except DamagedPartError as exc:
-            why = str(exc)
-        warn(f"{why}; it is done again")
-        part = process_rows(plan, start, end, self.threads)[0]
-        self.output.save(plan, chunk, part)
-        return part
+        begun = time.monotonic()
+        plan, made = self.plan, self._made
+        whole = self.budgeted == self.rows
+        parts = parts_of(plan, self.output, self.threads, None if whole else made)
+        extra = Extra(
+            made.budget.columns if whole else {}, {"budget": made.budget.group} if made.budget.group else {}
+        )
+        with one_blas_thread():
+            write_results(plan, self.output, parts, extra, lambda rows: summary(self._audits, rows))
+        self.written, self._cost = self.rows, time.monotonic() - begun
 
     def last(self) -> str:
-        """A sentence on the last row: what it is called and how it went."""
-        assert self._open is not None
-        label, status, reason = (
-            self._open.columns[n][-1] for n in ("log/label", "status/status", "status/reason")
-        )
-        delay = f"; {self.delay:.2f} s from its last point to its row" if np.isfinite(self.delay) else ""
-        return f"{label}: {status}" + (f" ({reason})" if reason else "") + delay
+        """A sentence on the last row: what it is called, how it went, and how long after its last point it stood there."""
+        return self._last
 
     def run(self) -> SeriesRun:
         """What there is so far. Raises SeriesError when nothing was taken up yet."""
@@ -369,8 +436,16 @@ class Watch:
         self.plan = replace(plan, scans=Scans(tuple(entries)))
         self.rows = len(self.plan)
         if self.rows:
-            self._open = self._load(self.plan, self.plan.chunks - 1)
+            self._open = load_part(self.plan, self.output, self.plan.chunks - 1, self.threads)
+            self._note(self.plan, self._open)
+            self._last, _ = self._points[self.rows - 1]
             self.written = -1
+        # what was killed before Larch had fitted it
+        found = {r["row"] for audit in self._audits for r in audit["rows"]}
+        for row in np.flatnonzero(_audited(np.arange(self.rows))):
+            if row not in found:
+                with suppress(SeriesError):  # its scan was moved away since
+                    self._sample(*process_rows(self.plan, int(row), int(row) + 1, self.threads))
 
 
 def _content(path: Path) -> str:
@@ -378,21 +453,8 @@ def _content(path: Path) -> str:
     return content_of(scans, np.arange(len(scans)))
 
 
-def _joined(a: Part, b: Part) -> Part:
-    """The rows of two parts, the second behind the first."""
-    columns = {n: np.concatenate([v, b.columns[n]]) for n, v in a.columns.items()}
-    curves = {n: np.concatenate([v, b.curves[n]]) for n, v in a.curves.items()}
-    return Part(a.start, b.end, columns, curves, b.content)
-
-
-def _cut(part: Part, end: int) -> Part:
-    """A part without the rows from `end` on."""
-    if part.end == end:
-        return part
-    m = end - part.start
-    return replace(
-        part, end=end, columns={n: v[:m] for n, v in part.columns.items()}, curves={n: v[:m] for n, v in part.curves.items()}
-    )  # fmt: skip
+def _audited(rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+    return np.asarray((rows < FIRST_AUDITED) | (rows % AUDIT_EVERY == 0))
 
 
 def _not_live(spec: SeriesSpec) -> str:
@@ -408,62 +470,3 @@ def _not_live(spec: SeriesSpec) -> str:
     if series.align is not None and series.align.smooth:
         return f"align: smooth takes each shift from scans on both sides, later ones too; {without('it')}"
     return ""
-
-
-def watch(
-    watcher: Watch,
-    *,
-    interval: float = 0.2,
-    until: int | None = None,
-    idle: float | None = None,
-    say: Callable[[str], Any] = lambda word: None,
-    current: Callable[[SeriesRun], Any] = lambda run: None,
-) -> SeriesRun:
-    """Look again and again, until so many scans are there, nothing new came for `idle` seconds, or Ctrl-C.
-
-    `say` gets a line on what happened, `current` the run whenever its files were written anew. Raises SeriesError when
-    another process writes into the output folder.
-    """
-    with watcher.output.lock():
-        try:
-            _look(watcher, interval, until, idle, say, current)
-        finally:
-            watcher.write()
-    run = watcher.run()
-    current(run)
-    return run
-
-
-def _look(
-    watcher: Watch,
-    interval: float,
-    until: int | None,
-    idle: float | None,
-    say: Callable[[str], Any],
-    current: Callable[[SeriesRun], Any],
-) -> None:
-    last = time.monotonic()
-    while True:
-        rows, written = watcher.rows, watcher.written
-        taken = watcher.step()
-        for line in watcher.said:
-            say(line)
-        if taken:
-            last = time.monotonic()
-            say(
-                f"{watcher.scans} scans; {watcher.last() if watcher.rows > rows else 'the next row is not full yet'}"
-            )
-        elif watcher.waiting:
-            say(f"waiting: {watcher.waiting}")
-        if watcher.written != written:
-            current(watcher.run())
-        if until is not None and watcher.scans >= until and watcher.rows:
-            return
-        if idle is not None and time.monotonic() - last > idle:
-            if not watcher.rows:
-                raise SeriesError(
-                    f"no usable scan {', '.join(watcher.patterns)} appeared in {watcher.folder} within {idle:g} s"
-                    + (f": {watcher.waiting}" if watcher.waiting else "")
-                )
-            return
-        time.sleep(interval)

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +24,7 @@ from ..errors import SeriesError, WriteError
 from ..io.sources import joined
 from ..records import OK, Array
 from ..reduce.autobk_matrices import KSTEP
-from ..version import __version__
+from ..version import __version__, installed
 from .columns import GROUPS, NO_FIT, Columns, in_order
 from .derived import valence_of
 from .store import Folder
@@ -302,7 +301,7 @@ def _provenance(plan: Plan) -> dict[str, Any]:
         "spec": plan.name,
         "spec_sha256": plan.loaded.sha256,
         "spec_text": plan.loaded.text,
-        "versions": json.dumps({n: metadata.version(n) for n in names}),
+        "versions": json.dumps({n: installed(n) for n in names}),
         "feff_sha256": json.dumps({p.label: p.feff.sha256 for p in plan.model.paths}, sort_keys=True),
         "parameters": json.dumps(parameters),
         "label": "closure" if plan.spectra is not None else "measured",

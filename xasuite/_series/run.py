@@ -226,6 +226,7 @@ def finish(
         extra = Extra(columns | budget.columns, {name: values for name, values in groups.items() if values})
         write_results(plan, folder, parts(), extra, audit)
     log = {
+        "spec": str(plan.loaded.path.absolute()),
         "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "seconds": round(time.perf_counter() - begun, 2),
         "seconds_of_budget": round(asked, 2),

@@ -147,10 +147,10 @@ def _root(
         os.environ["XASUITE_DEBUG"] = "1"
 
 
-def _register() -> None:
-    if app.registered_commands:
-        return
-    for name in COMMANDS:
+def _register(first: str) -> None:
+    """Make the command that a line begins with; all of them where it begins with none, for help and for hints."""
+    app.registered_commands.clear()
+    for name in (first,) if first in COMMANDS else COMMANDS:
         app.command(name)(getattr(importlib.import_module(f"{__name__}.{name}"), name))
 
 
@@ -165,7 +165,9 @@ def main(argv: list[str] | None = None) -> None:
     # importing makes many objects and hardly any garbage: looking for it at every 700th costs a tenth of a start
     gc.set_threshold(50_000, 20, 20)
     one_blas_thread_from_start()
-    _register()
+    # pydantic looks for plugins in the metadata of every installed package
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    _register(next(iter(sys.argv[1:] if argv is None else argv), ""))
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     os.environ.pop(QUIET, None)

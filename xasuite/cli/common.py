@@ -75,8 +75,9 @@ def console() -> Any:
     from rich.console import Console
 
     quiet = bool(os.environ.get(QUIET))
-    out = Console(highlight=False, markup=False, quiet=quiet)
-    return out if out.is_terminal else Console(highlight=False, markup=False, width=PIPE_WIDTH, quiet=quiet)
+    plain: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False, "quiet": quiet}
+    out = Console(**plain)
+    return out if out.is_terminal else Console(**plain, width=PIPE_WIDTH)
 
 
 def say(line: str, style: str | None = None) -> None:

@@ -83,7 +83,7 @@ def _deposition(path: str, unpack: Path | None, output: Path, *, json: bool, fig
         def keep(result: SpecResult) -> None:
             written.extend(write_results(result, output, figures=figures, progress=progress))
 
-        done = reproduce_bundle(path, folder=unpack, keep=keep, progress=progress)
+        done = reproduce_bundle(path, folder=unpack, keep=keep, output=output, progress=progress)
     if not json:
         for result in done.reproduction.results:
             show(result.summary())

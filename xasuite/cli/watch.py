@@ -32,7 +32,9 @@ def watch(
     patience: float = typer.Option(
         300.0, "--patience", help="Seconds after which an incomplete scan is given up."
     ),
-    settle: float = typer.Option(1.0, "--settle", help="Seconds without change after which a file is read."),
+    settle: float = typer.Option(
+        0.5, "--settle", help="Seconds without change after which the first file is read."
+    ),
     until: int | None = typer.Option(None, "--until", help="Stop after so many scans."),
     idle: float | None = typer.Option(None, "--idle", help="Stop after so many seconds without a new scan."),
     figures: bool = typer.Option(True, help="Keep the figures current."),
@@ -41,8 +43,8 @@ def watch(
 ) -> None:
     """Fit scans as they appear, until Ctrl-C; the files in results/<spec>/ are complete at every moment."""
     from .._series.live import Watch
-    from .._series.live import watch as look
     from .._series.store import Folder
+    from .._series.watching import watch as look
     from ..specs import SeriesSpec, load_spec
     from ..workflow.resolve import Context
 
@@ -57,18 +59,20 @@ def watch(
             typer.echo(word, err=True)
             last[0] = word
 
-    def draw(run: object) -> None:
-        if figures:
-            from ..report.plots.series import write_figures
-
-            write_figures(run, target.path)  # type: ignore[arg-type]
-
     try:
         with _page(watcher, port) if serve else nullcontext():
-            look(watcher, interval=interval, until=until, idle=idle, say=say, current=draw)
+            look(watcher, interval=interval, until=until, idle=idle, say=say, draw=_draw if figures else None)
     except KeyboardInterrupt:
         typer.echo("stopped", err=True)
     say_line(f"{watcher.scans} scans in {target.path}/")
+
+
+def _draw(file: Path) -> None:
+    """The figures of a series beside its file."""
+    from .._series.record import open_run
+    from ..report.plots.series import write_figures
+
+    write_figures(open_run(file), file.parent)
 
 
 @contextmanager

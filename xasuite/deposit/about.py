@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import files
-from ..version import __version__
+from ..version import __version__, installed
 from .archive import SUMS
 from .stage import DATA, FEFF, RESULTS, SPECS
 
@@ -30,7 +30,7 @@ _README = """# {title}
 |---|---|
 | `{specs}/` | the analysis: a spec (TOML) for each table, those it takes values from, structures (CIF, xyz), published values |
 | `{data}/` | the measured files as they were read |
-| `{xdi}/` | the spectrum of every row as XDI, for other programs |
+| `{xdi}/` | the spectrum of every row as XDI, a series as one stack of NXxas (NeXus), for other programs |
 | `{feff}/` | input and output of every FEFF run: feff.inp, feffNNNN.dat |
 | `{results}/` | tables, figures, curves, the methods in words, result.json |
 
@@ -108,7 +108,7 @@ def versions() -> dict[str, str]:
     """xasuite and what it needs, as installed, by name."""
     needed = [re.match(r"[\w.-]+", r) for r in metadata.requires("xasuite") or () if "extra ==" not in r]
     names = ["xasuite", *sorted({m[0] for m in needed if m})]
-    return {n: metadata.version(n) for n in names}
+    return {n: installed(n) for n in names}
 
 
 def _licence(row: Row) -> str:
@@ -232,6 +232,6 @@ _KINDS: dict[str, str] = {
     ".md": "text/markdown", ".toml": "application/toml", ".json": "application/json", ".csv": "text/csv", ".png": "image/png",
     ".pdf": "application/pdf", ".txt": "text/plain", ".dat": "text/plain", ".inp": "text/plain", ".xdi": "text/plain",
     ".cif": "chemical/x-cif", ".xyz": "chemical/x-xyz", ".h5": "application/x-hdf5", ".tex": "application/x-tex",
-    ".bib": "application/x-bibtex",
+    ".bib": "application/x-bibtex", ".nxs": "application/x-hdf5", ".parquet": "application/vnd.apache.parquet",
     ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
 }  # fmt: skip

@@ -6,7 +6,7 @@ import math
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from ..report.section_fit import read_result
 from ..workflow.fits import Progress, silent
 from ..workflow.reproduce import Reproduction, reproduce_specs
 from ..workflow.run import SpecResult
+from . import others
 from .archive import unpack
 from .stage import DATA, FEFF, RESULTS, SPECS
 
@@ -112,6 +113,7 @@ def reproduce_bundle(
     *,
     folder: str | Path | None = None,
     keep: Callable[[SpecResult], None] | None = None,
+    output: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Remade:
     """Run a deposition's specs on its own data and FEFF paths, and compare every number with the stated one.
@@ -125,7 +127,9 @@ def reproduce_bundle(
     folder : str or Path, optional
         Where it is unpacked, a new or empty folder that stays; left out, a temporary one.
     keep : callable, optional
-        Called with each result as it is made.
+        Called with each result of a fit as it is made.
+    output : str or Path, optional
+        Folder of the results of series and calibrations; left out, none are kept.
     progress : callable, optional
         Called with a word on each step.
 
@@ -151,7 +155,7 @@ def reproduce_bundle(
     """
     where = unpack(path, folder)
     try:
-        return remake(where, Path(path).name, keep=keep, progress=progress)
+        return remake(where, Path(path).name, keep=keep, output=output, progress=progress)
     finally:
         if folder is None:
             shutil.rmtree(where, ignore_errors=True)
@@ -162,11 +166,12 @@ def remake(
     name: str,
     *,
     keep: Callable[[SpecResult], None] | None = None,
+    output: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Remade:
     """`reproduce_bundle` of a folder that is unpacked. Raises ReadError where it holds no result."""
     stated = {p: read_result(p) for p in sorted((where / RESULTS).rglob("result.json"))}
-    if not stated:
+    if not stated and not any((where / RESULTS).rglob(others.NUMBERS)):
         raise ReadError(
             f"{name} holds no {RESULTS}/.../result.json, so it is no deposition of xasuite bundle"
         )
@@ -185,9 +190,12 @@ def remake(
     ):
         _adopt(where)
         (where / DATA).mkdir(exist_ok=True)  # so that data are looked for nowhere else
-        done = reproduce_specs(
-            specs, data_root=where / DATA, studies=False, keep=kept, progress=progress or silent
-        )
+        say = progress or silent
+        done = Reproduction((), (), (), (), {})
+        if specs:
+            done = reproduce_specs(specs, data_root=where / DATA, studies=False, keep=kept, progress=say)
+        folder = Path(output) if output is not None else Path(private) / "again"
+        beside = list(others.again(where, where / DATA, where / RESULTS, folder, spec_of, say))
     numbers = [
         number
         for spec, document in zip(specs, stated.values(), strict=True)
@@ -197,19 +205,27 @@ def remake(
             made[str(spec)].to_dict() if str(spec) in made else {},
         )
     ]
+    for spec_name, document, one in beside:
+        if isinstance(one, str):
+            done = replace(done, failed={**done.failed, spec_name: one})
+        else:
+            numbers += compared(spec_name, document, one.document())
     again = sum(not run.cached for _, run in runs.values())
     versions = dict.fromkeys(
         line
         for spec, document in zip(specs, stated.values(), strict=True)
         if str(spec) in made
-        for line in _versions(document, made[str(spec)])
+        for line in _versions(document, made[str(spec)].provenance.versions)
     )
+    for _, document, one in beside:
+        here = {} if isinstance(one, str) else one.document()["provenance"]["versions"]
+        versions |= dict.fromkeys(_versions(document, here))
     return Remade(name, tuple(numbers), done, again, tuple(versions))
 
 
-def _versions(stated: Mapping[str, Any], made: SpecResult) -> Iterator[str]:
+def _versions(stated: Mapping[str, Any], made: Mapping[str, str]) -> Iterator[str]:
     """What was of another version when the deposition was made."""
-    for name, here in made.provenance.versions.items():
+    for name, here in made.items():
         there = stated["provenance"]["versions"].get(name)
         if there != here:
             yield f"{name} {there} there, {here} here"
@@ -238,11 +254,12 @@ def _adopt(where: Path) -> None:
 
 def compared(spec: str, stated: Mapping[str, Any], made: Mapping[str, Any]) -> Iterator[Number]:
     """Every number of a result's tables with the one made again."""
-    for name in _TABLES:
-        if not stated.get(name):
+    there, here = (document.get("tables", document) for document in (stated, made))
+    for name in there if "tables" in stated else _TABLES:
+        if not there.get(name):
             continue
-        old = Table.from_dict(stated[name])
-        new = Table.from_dict(made[name]) if made.get(name) else Table(old.title, old.columns)
+        old = Table.from_dict(there[name])
+        new = Table.from_dict(here[name]) if here.get(name) else Table(old.title, old.columns)
         rows = dict(_named(new))
         heads = {c.key: i for i, c in enumerate(new.columns)}
         for (label, nth), row in _named(old):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib.util
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from .. import files
+from .._series.record import SeriesRun
 from ..errors import FitError, ReadError, SpecError, WriteError
 from ..feff.run import LOG, recorded
 from ..io import write
@@ -28,12 +29,13 @@ from ..workflow.reproduce import find_specs, reproduce_specs
 from ..workflow.resolve import Context, read_row
 from ..workflow.run import SpecResult
 from ..workflow.save import save_spec
+from . import others
 from .about import XDI, About, Row, describe
 from .again import compared
 from .archive import pack
 from .stage import FEFF, RESULTS, Stage
 
-Source = str | Path | Spec | LoadedSpec | SpecResult
+Source = str | Path | Spec | LoadedSpec | SpecResult | SeriesRun
 
 
 @dataclass(frozen=True)
@@ -144,9 +146,16 @@ def bundle(
         stage = Stage(folder, context)
         sources = list(_sources(source, Path(temporary)))
         specs = {stage.add(loaded): document for loaded, document in sources}
-        results, numbers, same = _run(stage, specs, figures, say)
+        fits = {stage.add(one): specs[stage.add(one)] for one, _ in sources if type(one.spec) is Spec}
+        with recorded() as runs:
+            results, numbers, same = _run(stage, fits, figures, say) if fits else ([], 0, 0)
+            beside = [_other(stage, path, specs[path], figures, say) for path in specs if path not in fits]
+        _feff(stage, runs)
+        numbers += sum(n for _, n, _ in beside)
+        same += sum(n for _, _, n in beside)
+        made = [*(r.loaded for r in results), *(one for one, _, _ in beside)]
         rows = tuple(_rows(stage, licence, results))
-        about = About(target.name, title or results[0].loaded.spec.title, tuple(authors), rows)
+        about = About(target.name, title or made[0].spec.title, tuple(authors), rows)
         say("spectra as XDI")
         _spectra(stage)
         describe(folder, about)
@@ -154,7 +163,7 @@ def bundle(
         held = sum(p.is_file() for p in folder.rglob("*"))
     return Bundle(
         target,
-        tuple(r.loaded.name for r in results),
+        tuple(one.name for one in made),
         held,
         numbers,
         same,
@@ -166,11 +175,11 @@ def bundle(
 
 def _sources(
     given: Source | Sequence[Source], temporary: Path
-) -> Iterator[tuple[LoadedSpec, dict[str, Any] | None]]:
+) -> Iterator[tuple[Loaded[Any], dict[str, Any] | None]]:
     """Every spec that is named, with the document of its result where that is what was named."""
-    for one in [given] if isinstance(given, str | Path | Spec | Loaded | SpecResult) else given:
-        if isinstance(one, str | Path):
-            yield from _of_path(Path(one))
+    for one in [given] if isinstance(given, str | Path | Spec | Loaded | SpecResult | SeriesRun) else given:
+        if isinstance(one, str | Path | SeriesRun):
+            yield from _of_path(one.path if isinstance(one, SeriesRun) else Path(one))
             continue
         loaded = one.loaded if isinstance(one, SpecResult) else as_loaded(one, Spec)
         if loaded.spec.held or not loaded.path.is_file():
@@ -179,20 +188,22 @@ def _sources(
         yield loaded, one.to_dict() if isinstance(one, SpecResult) else None
 
 
-def _of_path(path: Path) -> Iterator[tuple[LoadedSpec, dict[str, Any] | None]]:
-    if path.suffix.lower() == ".toml" or (path.is_dir() and not any(path.rglob("result.json"))):
+def _of_path(path: Path) -> Iterator[tuple[Loaded[Any], dict[str, Any] | None]]:
+    if path.suffix.lower() == ".toml" or (
+        path.is_dir() and not any(p.name in {"result.json", "series.h5"} for p in path.rglob("*.*"))
+    ):
         if path.is_dir() and not any(path.glob("*.toml")):
             raise ReadError(
-                f"{path} holds no result.json and no spec; name a folder that xasuite fit or reproduce wrote, or a spec"
+                f"{path} holds no result.json, no series.h5 and no spec; name a folder that xasuite fit, reproduce or series wrote, or a spec"
             )
-        yield from ((load_spec(p), None) for p in find_specs([path]))
+        yield from ((load_spec(p, None), None) for p in find_specs([path]))
         return
-    results = [p for p in find_inputs([path]) if p.name == "result.json"]  # series are left out
-    if not results:
-        raise ReadError(
-            f"{path} is no result of xasuite fit or reproduce and no spec of a fit; of a series, deposit spec, table and series.h5"
-        )
-    for found in results:
+    for found in find_inputs([path]):
+        if found.suffix == ".h5":
+            yield others.named(found)
+            continue
+        if found.name != "result.json":
+            raise ReadError(f"{found} is no result of xasuite fit, reproduce or series and no spec")
         document = read_result(found)
         spec = Path(document["spec"])
         if not spec.is_file():
@@ -213,32 +224,54 @@ def _run(
     Raises FitError for a number that is not the result's.
     """
     results: list[SpecResult] = []
-    with recorded() as runs:
-        done = reproduce_specs(list(specs), data_root=stage.data, studies=False, progress=say)
-        if done.failed:
-            raise FitError("; ".join(f"{k}: {v}" for k, v in done.failed.items()))
-        for result in done.results:
-            say(f"{result.loaded.name}: Larch repeats the fit")
-            results.append(replace(result, audit=audit_spec(result)))
+    done = reproduce_specs(list(specs), data_root=stage.data, studies=False, progress=say)
+    if done.failed:
+        raise FitError("; ".join(f"{k}: {v}" for k, v in done.failed.items()))
+    for result in done.results:
+        say(f"{result.loaded.name}: Larch repeats the fit")
+        results.append(replace(result, audit=audit_spec(result)))
     if not results:
         raise ReadError("; ".join(stage.absent.values()) or "no row could be fitted")
     numbers = same = 0
     for result in results:
         document = result.to_dict()
         prior = specs[result.loaded.path]
-        found = list(compared(result.loaded.name, prior or document, document))
-        numbers += len(found)
-        same += len(found) if prior else 0
-        if wrong := [n for n in found if not n.equal]:
-            n = wrong[0]
-            raise FitError(
-                f"{result.loaded.name}: {len(wrong)} of {len(found)} numbers are not those of the result, {n.row} {n.quantity}: "
-                f"{n.stated} there, {n.made or 'nothing'} from the copies; data or versions have changed: run xasuite fit again"
-            )
+        made, equal = _compared(result.loaded.name, prior, document)
+        numbers, same = numbers + made, same + equal
         _no_layout(result)
         say(f"{result.loaded.name}: tables and figures")
         written = write_results(result, stage.folder / RESULTS, figures=figures)[0]
         _inside(written, json.dumps(f"{stage.folder}/")[1:-1])
+    return results, numbers, same
+
+
+def _compared(name: str, prior: dict[str, Any] | None, document: dict[str, Any]) -> tuple[int, int]:
+    """How many numbers a result has, and how many were compared with one that was named. Raises FitError for one that differs."""
+    found = list(compared(name, prior or document, document))
+    if wrong := [n for n in found if not n.equal]:
+        n = wrong[0]
+        raise FitError(
+            f"{name}: {len(wrong)} of {len(found)} numbers are not those of the result, {n.row} {n.quantity}: "
+            f"{n.stated} there, {n.made or 'nothing'} from the copies; data or versions have changed: run it again"
+        )
+    return len(found), len(found) if prior else 0
+
+
+def _other(
+    stage: Stage, path: Path, prior: dict[str, Any] | None, figures: bool, say: Progress
+) -> tuple[Loaded[Any], int, int]:
+    """Run the copy of a series or of a calibration and write its results; how many numbers it has, and how many were compared."""
+    loaded = load_spec(path, None)
+    say(f"{loaded.name}: {loaded.spec.title}")
+    folder = stage.folder / RESULTS / loaded.name
+    made = others.make(loaded, stage.data, folder, figures=figures)
+    for file in (*folder.rglob("*.json"), *folder.rglob("*.csv")):
+        _inside(file, f"{stage.folder}/")
+    return loaded, *_compared(loaded.name, prior, made.document())
+
+
+def _feff(stage: Stage, runs: Mapping[str, Any]) -> None:
+    """Write input and output of every run of FEFF."""
     for key, (inp, run) in runs.items():
         place = stage.folder / FEFF / f"{run.program}_{key[:16]}"
         files.write_text(place / "feff.inp", inp)
@@ -246,7 +279,6 @@ def _run(
         for name, content in run.files.items():
             if name != "feff.inp":
                 (place / name).write_bytes(content)
-    return results, numbers, same
 
 
 def _inside(file: Path, folder: str) -> None:
@@ -268,7 +300,12 @@ def _no_layout(result: SpecResult) -> None:
 def _spectra(stage: Stage) -> None:
     """The spectrum of every row of every spec as XDI; chi(k), which XDI does not hold, stays as its file."""
     for path in stage.specs.values():
-        loaded = load_spec(path)
+        loaded = load_spec(path, None)
+        if type(loaded.spec) is not Spec:
+            for written in others.write_spectra(loaded, stage.data, stage.folder / XDI):
+                if written.suffix == ".xdi":
+                    _inside(written, f"{stage.folder}/")
+            continue
         for i, entry in enumerate(loaded.spec.data):
             if entry.kind == "chi" or f"{loaded.name} {entry.label}" in stage.absent:
                 continue
@@ -282,7 +319,11 @@ def _rows(stage: Stage, licence: str, results: Iterable[SpecResult]) -> Iterator
     """Every data row of every spec in the deposition."""
     kinds = {(r.loaded.path, label): kind for r in results for label, kind in r.kinds.items()}
     for path in stage.specs.values():
-        loaded = load_spec(path)
+        loaded = load_spec(path, None)
+        if type(loaded.spec) is not Spec:
+            for label, kind, source, own in others.rows_named(loaded):
+                yield Row(loaded.name, label, kind, source, own or (licence if kind == "measured" else ""))
+            continue
         for entry in loaded.spec.data:
             kind = kinds.get((path, entry.label), "measured" if entry.simulate is None else "closure")
             if f"{loaded.name} {entry.label}" in stage.absent:

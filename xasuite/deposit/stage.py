@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import glob
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,12 +16,21 @@ from typing import Any
 import tomlkit
 
 from .. import files
+from .._series.spool import TILED
+from .._series.spool import fetched as kept
+from .._series.template import asked_of
 from ..errors import ReadError, SpecError, WriteError
+from ..feff.cache import cache_dir
 from ..feff.crystal import load_crystal
-from ..specs.load import LoadedSpec, load_spec
+from ..io.sources import find_files
+from ..notices import warn
+from ..specs.load import Loaded, LoadedSpec, load_spec
 from ..specs.published import published_file
 from ..specs.schema import Data, Param
+from ..specs.series import SeriesSpec
+from ..specs.valence import ValenceSpec
 from ..workflow.resolve import Context, ancestor, example_file, find_spec
+from .standalone import copy_whole, linked
 
 SPECS, DATA, RESULTS, FEFF = "specs", "data", "results", "feff"
 
@@ -45,19 +54,25 @@ class Stage:
         """Where data files are looked for."""
         return self.folder / DATA
 
-    def add(self, loaded: LoadedSpec) -> Path:
+    def add(self, loaded: Loaded[Any]) -> Path:
         """Copy a spec with everything that it names. Raises SpecError, and ReadError where a file is not there."""
         source = loaded.path.resolve()
         if source not in self.specs:
             self.specs[source] = target = self._place(source)
             document = tomlkit.parse(loaded.text)
-            for key, value in (
-                *self._data(loaded),
-                *self._structures(loaded, target),
-                *self._foils(loaded, target),
-            ):
+            if isinstance(loaded.spec, ValenceSpec):
+                changes = [*self._compounds(loaded)]
+            else:
+                changes = [
+                    *self._data(loaded),
+                    *self._structures(loaded, target),
+                    *self._foils(loaded, target),
+                ]
+                if isinstance(loaded.spec, SeriesSpec):
+                    changes += self._series(loaded, target)
+                self._published(loaded, target)
+            for key, value in changes:
                 _set(document, key, value)
-            self._published(loaded, target)
             files.write_text(target, tomlkit.dumps(document))
         return self.specs[source]
 
@@ -104,16 +119,65 @@ class Stage:
             if (copied := self._copy(loaded, name, Path(path))) != name:
                 yield ("file",), copied + mark + group
         else:
-            from ..io.sources import find_files
-
             places = self.context.places(loaded)
             named = [
                 self._copy(loaded, _within(found, places), found) for found in find_files(entry.files, places)
             ]
             yield ("files",), [glob.escape(name) for name in named]
 
-    def _copy(self, loaded: LoadedSpec, name: str, found: Path) -> str:
+    def _compounds(self, loaded: Loaded[ValenceSpec]) -> Iterator[tuple[Key, Any]]:
+        """Copy the files of a valence spec."""
+        for table, entries in (("standard", loaded.spec.standard), ("unknown", loaded.spec.unknown)):
+            for i, entry in enumerate(entries):
+                if entry.files:
+                    names = [self._one(loaded, n, table, i, "files") for n in entry.files]
+                    yield (table, i, "files"), names
+                if entry.foil is not None:
+                    yield (table, i, "foil"), self._one(loaded, entry.foil, table, i, "foil")
+
+    def _one(self, loaded: Loaded[Any], name: str, *key: str | int) -> str:
+        """Copy a file, file::group, that a spec names; its name in the deposition."""
+        file, mark, group = name.partition("::")
+        found = self.context.find(loaded, name, str(key[-1]), *key).partition("::")[0]
+        return self._copy(loaded, file, Path(found)) + mark + group
+
+    def _series(self, loaded: Loaded[Any], target: Path) -> Iterator[tuple[Key, Any]]:
+        """Copy the scans, logs, foils, references and the valence spec of a series."""
+        series = loaded.spec.series
+        if series.files:
+            yield ("series", "files"), list(self._patterns(loaded, series.files))
+        for i, log in enumerate(series.log):
+            yield ("series", "log", i, "file"), self._one(loaded, log.file, "series", "log", i, "file")
+        if series.calibration is not None and series.calibration.file:
+            for key in ("file", "reference"):
+                name = getattr(series.calibration, key)
+                yield ("series", "calibration", key), self._one(loaded, name, "series", "calibration", key)
+        if series.components is not None and series.components.references:
+            wanted = series.components.references
+            yield ("series", "components", "references"), list(self._patterns(loaded, wanted))
+        if series.valence is not None:
+            found = find_spec(loaded, series.valence.spec, "valence: spec", "series", "valence", "spec")
+            there = self.add(load_spec(found, ValenceSpec))
+            yield ("series", "valence", "spec"), f"../{there.parent.name}/{there.name}"
+
+    def _patterns(self, loaded: Loaded[Any], patterns: Iterable[str]) -> Iterator[str]:
+        """Copy every file of patterns, those of a Tiled catalogue as they were fetched; the names in the deposition."""
+        places = self.context.places(loaded)
+        for pattern in patterns:
+            file, mark, groups = pattern.partition("::")
+            fetched = TILED.match(pattern)
+            if fetched:
+                file, mark, groups = pattern, "", ""
+                wanted = kept(pattern, asked_of(loaded.spec.series), cache_dir() / "scans")
+            else:
+                wanted = [file]
+            for found in find_files(wanted, places):
+                yield glob.escape(self._copy(loaded, _within(found, places), found)) + mark + groups
+
+    def _copy(self, loaded: Loaded[Any], name: str, found: Path) -> str:
         """Copy a data file; its name in the deposition, which is the spec's own where that stays inside and is free."""
+        if outside := linked(found):
+            found = self._standing_alone(found, outside)
         own = name if _stays(name) else f"{loaded.path.resolve().parent.name}/{found.name}"
         for number in range(1000):
             at = PurePosixPath(own)
@@ -122,6 +186,14 @@ class Stage:
             if _copied(found, target):
                 return name
         raise WriteError(f"{found}: a thousand data files have this name; rename some")
+
+    def _standing_alone(self, found: Path, outside: list[str]) -> Path:
+        """A copy of an HDF5 file with what it links to, made once."""
+        made = self.folder.parent / "standing_alone" / files.sha256(found)[:16] / found.name
+        if not made.exists():
+            copy_whole(found, made)
+            warn(f"{found.name}: {', '.join(outside[:3])} lie in other files and are written into the copy")
+        return made
 
     # -------------------------------------------------------------------------------------------------- structures, foils
 

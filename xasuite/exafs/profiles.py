@@ -63,8 +63,9 @@ def with_profiles(fit: FitResult, chi: Chi | Sequence[Chi], *, epsilon_k: float 
     problem = make_problem(fit.model, [chi] if isinstance(chi, Chi) else list(chi), epsilon_k)
     values = {p.name: p.value for p in fit.parameters}
     x = np.array([values[n].value for n in problem.program.names[: problem.program.n_varied]])
-    covar = _at(problem, x).covar[0] * _rise(problem, x)
-    ends = intervals(problem, x, doubtful(problem, x, covar))
+    here = _at(problem, x)
+    which = doubtful(problem, x, here.covar[0] * _rise(problem, here))
+    ends = intervals(problem, x, which) if which else {}
     if not ends:
         return fit
     values |= {f"{p.data}/{p.label}.{q}": getattr(p, q) for p in fit.paths for q in (*PATH_VALUES, "r")}
@@ -113,10 +114,12 @@ def intervals(problem: Problem, x: Array, which: Iterable[int]) -> dict[str, Int
         By name. Left out are parameters whose chi-square is a parabola, and those on whose way a lower minimum lies.
     """
     out: dict[str, Interval] = {}
-    if _rise(problem, x) < _EXACT * problem.size(x):
+    rise = _rise(problem, _at(problem, x))
+    if rise < _EXACT * problem.size(x):
         return out
+    here = _at(problem, x, free=True)
     for i in which:
-        low, high = (_Search(problem, x, i, side) for side in (-1, 1))
+        low, high = (_Search(problem, x, i, side, here, rise) for side in (-1, 1))
         if low.straight() and high.straight():
             continue
         ends = low.end(), high.end()
@@ -125,9 +128,9 @@ def intervals(problem: Problem, x: Array, which: Iterable[int]) -> dict[str, Int
     return out
 
 
-def _rise(problem: Problem, x: Array) -> float:
+def _rise(problem: Problem, here: kernel_numpy.Solution) -> float:
     """By how much one standard error raises the sum of squares."""
-    return float(_at(problem, x).chisq[0]) / (problem.work.points - problem.program.n_varied)
+    return float(here.chisq[0]) / (problem.work.points - problem.program.n_varied)
 
 
 def _at(problem: Problem, x: Array, free: bool = False) -> kernel_numpy.Solution:
@@ -144,10 +147,11 @@ def _at(problem: Problem, x: Array, free: bool = False) -> kernel_numpy.Solution
 class _Search:
     """One end of one parameter's interval: chi-square at values of it, each with all others fitted."""
 
-    def __init__(self, problem: Problem, x: Array, i: int, side: int) -> None:
+    def __init__(
+        self, problem: Problem, x: Array, i: int, side: int, here: kernel_numpy.Solution, rise: float
+    ) -> None:
         self.problem, self.i, self.side = problem, i, side
-        here = _at(problem, x, free=True)
-        self.best, self.rise = float(here.chisq[0]), _rise(problem, x)
+        self.best, self.rise = float(here.chisq[0]), rise
         self.covar = here.covar[0] * self.rise
         self.sigma = math.sqrt(self.covar[i, i])
         self.start = float(x[i])

@@ -8,7 +8,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from ..constants import ELEMENTS
 from ..errors import CrystalError
 from ..notices import silenced
 from ..records import Array, Source, frozen_array
+from ..version import installed
 from . import cache, occupancy
 
 # How far (A) an atom may be off a symmetry position and still count as equivalent.
@@ -215,7 +215,7 @@ def _amcsd(number: str) -> str:
 
 def _from_cif(text: str, name: str, source: Source) -> Crystal:
     """The crystal of a CIF, parsed once by each version of pymatgen and spglib: importing them takes a second."""
-    versions = " ".join(metadata.version(package) for package in ("pymatgen", "spglib"))
+    versions = " ".join(installed(package) for package in ("pymatgen", "spglib"))
     key = cache.key({"crystal.cif": text}, extra=f"crystal {versions}")
     kept = cache.load(key, _ROOM)
     if kept is None:

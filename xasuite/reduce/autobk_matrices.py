@@ -27,6 +27,8 @@ _LEAST_KNOTS, _MOST_KNOTS = 5, 128
 _PASSES, _SETTLED = 30, 1e-11
 # k points interpolated together, and the weight below which a point does not count
 _BLOCK, _NO_WEIGHT = 64, 1e-17
+# points beyond a block's own: a point's weight falls by a factor of 2 or more a point (3.7 on an even grid), here below rounding
+_FAR = 60
 
 
 def at_or_below(energy: Array, value: float) -> int:
@@ -175,21 +177,17 @@ def spline_matrices(energy_bytes: bytes, e0: float, settings: Settings) -> Splin
 
 @lru_cache(maxsize=4)
 def _to_k(inside: bytes, size: int) -> tuple[Array, tuple[tuple[slice, slice, Array], ...]]:
-    """The interpolation (nk, np) of points to k in `KSTEP`, and its blocks; the same whatever rbkg, window or clamp is."""
-    points = np.frombuffer(inside)
-    matrix = interpolated(points, np.eye(points.size), KSTEP * np.arange(size, dtype=float))
-    return matrix, _blocks(matrix)
-
-
-def _blocks(matrix: Array) -> tuple[tuple[slice, slice, Array], ...]:
-    """An interpolation matrix (nk, np) in blocks of rows, transposed, each with the points that weigh in it.
-
-    The weights fall by a factor of 3.7 a point, so that beyond some 30 points they are rounding errors.
-    """
-    out = []
-    for i in range(0, len(matrix), _BLOCK):
-        rows = slice(i, min(i + _BLOCK, len(matrix)))
-        seen = np.flatnonzero(np.abs(matrix[rows]).max(axis=0) > _NO_WEIGHT)
-        points = slice(int(seen[0]), int(seen[-1]) + 1)
-        out.append((rows, points, np.ascontiguousarray(matrix[rows, points].T)))
-    return tuple(out)
+    """The interpolation (nk, np) of points to k in `KSTEP`, and its blocks of rows, transposed, each with the points that
+    weigh in it; the same whatever rbkg, window or clamp is."""
+    points, k = np.frombuffer(inside), KSTEP * np.arange(size, dtype=float)
+    matrix, blocks = np.zeros((size, points.size)), []
+    for i in range(0, size, _BLOCK):
+        rows = slice(i, min(i + _BLOCK, size))
+        first, last = np.searchsorted(points, k[[rows.start, rows.stop - 1]])
+        near = slice(max(int(first) - _FAR, 0), int(last) + _FAR)
+        part = interpolated(points[near], np.eye(points[near].size), k[rows])
+        matrix[rows, near] = part
+        seen = np.flatnonzero(np.abs(part).max(axis=0) > _NO_WEIGHT)
+        weighing = slice(near.start + int(seen[0]), near.start + int(seen[-1]) + 1)
+        blocks.append((rows, weighing, np.ascontiguousarray(matrix[rows, weighing].T)))
+    return matrix, tuple(blocks)

@@ -234,6 +234,7 @@ class SeriesTable(Table):
     energy: str | None = None
     units: Units | None = None
     source: str = ""
+    licence: str = ""  # of the scans: SPDX identifier or address
     time: Time | None = None
     time_unit: Unit = "s"  # of the table and the figures
     against: str = "time"  # the column that figures draw parameters against

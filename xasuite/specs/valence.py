@@ -79,6 +79,7 @@ class Measured(Table):
     use: bool = True
     why: str = ""
     source: str = ""
+    licence: str = ""  # of the scans: SPDX identifier or address
 
     @model_validator(mode="after")
     def _one_scale(self) -> Measured:

@@ -24,6 +24,7 @@ from ..references import fits_dir
 from ..specs.load import Loaded, LoadedSpec, load_spec
 from ..specs.schema import NORMALIZATION, Data, Fit, Param, Reduce, Variant
 from ..specs.schema import Restraint as RestraintTable
+from ..version import metadata_folder
 from .fits import Fitted, Row, fit_rows
 from .given import same_chi
 from .paths import path_models
@@ -272,15 +273,13 @@ def example_file(example: str, what: str) -> str:
 
     Raises ReadError saying what to install.
     """
-    import importlib.metadata
-
     package, _, name = example.partition(":")
-    try:
-        files = importlib.metadata.files(package) or []
-    except importlib.metadata.PackageNotFoundError:
-        files = []
-    found = next((str(file.locate()) for file in files if file.name == name), None)
-    if found is None:
+    folder = metadata_folder(package)
+    record = folder / "RECORD" if folder else None
+    lines = record.read_text(encoding="utf-8").splitlines() if record and record.is_file() else []
+    places = (line.split(",")[0] for line in lines)
+    found = next((str(folder.parent / p) for p in places if folder and p.rpartition("/")[2] == name), None)
+    if found is None or not Path(found).is_file():
         raise ReadError(
             f"{what}: {name} comes with the package {package}, which is not installed; "
             "pip install 'xasuite[examples]'"

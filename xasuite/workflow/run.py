@@ -20,8 +20,8 @@ from ..records.table import Presented, Table
 from ..specs.load import Loaded, LoadedSpec, as_loaded
 from ..specs.schema import Spec
 from ..threads import one_blas_thread
+from ..version import __version__, installed
 from .audit import SpecAudit
-from .budgets import budgeted
 from .fits import Fitted, Progress, Row, fit_rows, silent
 from .given import Given
 from .resolve import Context, Resolved, resolve_model, resolve_row, resolve_spec, sources
@@ -198,7 +198,11 @@ def run_spec(
         fits, errors = fit_rows(resolved.model, resolved.rows, loaded.spec.fit, say)
         if errors and not fits:
             raise next(iter(errors.values()))
-        fits = budgeted(resolved, _profiled(resolved, fits), context)
+        fits = _profiled(resolved, fits)
+        if loaded.spec.errors != "fit":
+            from .budgets import budgeted
+
+            fits = budgeted(resolved, fits, context)
         extra = dict(_variants(resolved, context, say)) if variants else {}
         inherited = _inherited(resolved, context)
         for sentence in (s for f in fits for s in energy_scale(f)):
@@ -266,12 +270,7 @@ def _sha256(row: Row) -> str:
 
 
 def _provenance(resolved: Resolved) -> Provenance:
-    import importlib.metadata as metadata
-
-    names = ("xraylarch", "larixite", "lmfit", "numpy", "scipy")
-    versions = {n: metadata.version(n) for n in names}
-    from ..version import __version__
-
+    versions = {n: installed(n) for n in ("xraylarch", "larixite", "lmfit", "numpy", "scipy")}
     data = {
         r.label: {
             "path": str(r.chi.source.path),

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from ..exafs.budget.record import combined, difference
 from ..exafs.result import FitResult, FittedPath, Value
 from ..specs.published import PublishedPath, PublishedTable
 from .resolve import CLOSURE
@@ -244,6 +243,8 @@ def row_difference(
     Two budgets made under the same draws are combined draw by draw and cause by cause, so that only what is common cancels;
     without budgets the parts of the two errors are compared by name.
     """
+    from ..exafs.budget.record import combined, difference
+
     found, keys = [], []
     for fit, row in zip((first, last), rows, strict=True):
         p = fit.path(path, row if any(q.data == row for q in fit.paths) else "")
