@@ -1,7 +1,7 @@
 """Code lines that the first version's capabilities need, in it and now: what one workload enters.
 
-`git worktree add /tmp/first 90afd45; python -m benchmarks._reached /tmp/first` runs the same commands in both versions, each
-in a process that is traced with all its children, and counts the code lines of what was entered. It needs XASUITE_DATA.
+`git worktree add /tmp/first 90afd45; python -m benchmarks._reached /tmp/first` runs the same commands in both versions, in
+a process that is traced with all its children, and counts the code lines of what was entered. It needs XASUITE_DATA.
 """
 
 from __future__ import annotations
@@ -41,6 +41,28 @@ threading.settrace(enter)
 sys.settrace(enter)
 """
 
+# One process for all commands: imports are slow while they are traced.
+RUNNER = f"""
+import runpy, sys
+from pathlib import Path
+Path("python.py").write_text({PYTHON!r})
+def run(commands):
+    from xasuite.cli import main
+    for words in commands:
+        code = 0
+        try:
+            if words[0] == "python":
+                runpy.run_path("python.py")
+            else:
+                sys.argv = ["xasuite", *words]
+                code = main()
+        except SystemExit as end:
+            code = end.code
+        except Exception as error:
+            code = repr(error)
+        print("exit code", code, "of", *words, file=sys.stderr, flush=True)
+"""
+
 
 def traced(checkout: Path, first: bool, folder: Path) -> set[tuple[str, int]]:
     """The lines of a checkout's package that the workload enters; a command that fails is said."""
@@ -51,27 +73,17 @@ def traced(checkout: Path, first: bool, folder: Path) -> set[tuple[str, int]]:
         .read_text()
         .replace("kweight = [2]", "kweigth = [2]\nwidth = 3")
     )
-    (folder / "program.py").write_text(PYTHON)
     environment = os.environ | {
         "PYTHONPATH": f"{folder}:{checkout}", "REACHED_PACKAGE": str(checkout / "xasuite"), "XASUITE_CACHE": str(folder / "cache"),
         "REACHED_OUT": str(folder / "lines"), "FITS": str(checkout / "fits"), "COLUMNS": "200",
     }  # fmt: skip
-    for command in COMMANDS:
-        words = [os.path.expandvars(w).replace("FITS", environment["FITS"]) for w in shlex.split(command)]
-        if first:
-            words = [RENAMED.get(w, w) for w in words if w not in NEEDED]
-        program = ["program.py"] if words[0] == "python" else ["-m", "xasuite", *words]
-        done = subprocess.run(
-            [sys.executable, *program],
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        print(f"{checkout.name}: exit code {done.returncode} of {command}", file=sys.stderr, flush=True)
-        if done.returncode not in (0, 2, 3) and "bad" not in command:
-            print(done.stderr.strip()[-700:] or done.stdout[-700:], file=sys.stderr, flush=True)
+    lines = [
+        [os.path.expandvars(w.replace("FITS", environment["FITS"])) for w in shlex.split(command)] for command in COMMANDS
+    ]
+    if first:
+        lines = [[RENAMED.get(w, w) for w in line if w not in NEEDED] for line in lines]
+    (folder / "all.py").write_text(RUNNER + f"run({lines!r})\n")
+    subprocess.run([sys.executable, "all.py"], cwd=folder, env=environment, check=True)
     rows = (line.rpartition(":") for line in (folder / "lines").read_text().splitlines())
     return {(file, int(number)) for file, _, number in rows}
 
