@@ -15,7 +15,7 @@ from numba import njit
 
 from ...records import Array
 from ..equation import N_VALUES, PathTables
-from . import kernel_numpy
+from . import kernel_numpy, nodes
 from .compiled_model import N_COLUMNS, _columns, _project, _run, _slopes
 from .kernel_numpy import Solution, Work
 from .program import CAPS, RELATIVE_CAP, Program
@@ -26,6 +26,8 @@ CONVERGED, AT_LIMIT, SINGULAR, STUCK = (
     kernel_numpy.SINGULAR,
     kernel_numpy.STUCK,
 )
+OUTSIDE = 9  # the box that few points are good for
+LOOSE2 = 100.0  # of the squared ends of a descent that another follows
 STEP2, SMALL2 = kernel_numpy.STEP_TOLERANCE**2, kernel_numpy.SMALL_STEP**2
 MAX_ITERATIONS = kernel_numpy.MAX_ITERATIONS
 PIVOT = kernel_numpy.SINGULAR_PIVOT
@@ -71,8 +73,12 @@ def _equal(a, b):
 
 
 @njit(cache=True, nogil=True)
-def _evaluate(x, tables, k, matrix, program, uses, space):
-    """Model (nr + n restraints,) and Jacobian at x, the last two arrays of `space`, the workspace of `_workspace`."""
+def _evaluate(x, tables, grid, program, uses, space):
+    """Model (nr + n restraints,) and Jacobian at x, the last two arrays of `space`, the workspace of `_workspace`.
+
+    False, and no model, where a value of a path lies outside the box that the grid's points are good for.
+    """
+    k, matrix, middle, reach = grid
     coef, left, cell, width, reff = tables
     ops, args, first, target, start = program
     slots, slopes, values, grads, stack, dstack, col, rows, proj, model, jac = space
@@ -82,16 +88,20 @@ def _evaluate(x, tables, k, matrix, program, uses, space):
         for d in range(nd):
             slopes[i, d] = 1.0 if i == d else 0.0
     _run(ops, args, first, target, slots, slopes, values, grads, stack, dstack, nd)
-    nr = matrix.shape[0]
+    for j in range(uses.size):
+        if abs(values[j] - middle[j]) > reach[j]:
+            return False
+    nr = matrix.shape[1]
     for r in range(nr):
         model[r] = 0.0
         for i in range(nd):
             jac[i, r] = 0.0
     for p in range(uses.shape[0]):
         value = values[p * N_VALUES : (p + 1) * N_VALUES]
-        _columns(k, value[1], coef[p], left[p], cell[p], width[p], col)
+        own = min(p, k.shape[0] - 1)
+        _columns(k[own], value[1], coef[p], left[p], cell[p], width[p], col)
         n = _slopes(value, reff[p], uses[p], col, rows)
-        _project(matrix, rows, n, proj)
+        _project(matrix[own], rows, n, proj)
         for r in range(nr):
             model[r] += value[0] * proj[0, r]
         n = 0
@@ -110,6 +120,7 @@ def _evaluate(x, tables, k, matrix, program, uses, space):
         model[nr + r] = values[uses.size + r]
         for i in range(nd):
             jac[i, nr + r] = grads[uses.size + r, i]
+    return True
 
 
 @njit(cache=True, nogil=True)
@@ -295,17 +306,20 @@ def _weigh(data, weights, weight_of_row, known, w):
 def _trials(nd, nu):
     """Normal equations, values and variables of the point that holds and of the one that is tried."""
     return (
-        np.empty((nd, nd)), np.empty(nd), np.empty((nd, nd)), np.empty(nd),
+        np.zeros((nd, nd)), np.zeros(nd), np.empty((nd, nd)), np.empty(nd),
         np.empty(nu), np.empty((nu, nd)), np.empty(nd), np.empty(nd),
     )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
-def _is_end(errors2, last2, lam, over, moved, size):
-    """Whether the step, of errors2 squared standard errors, is too small for another evaluation."""
-    left2 = errors2 * errors2 / max(last2, 1e-300)
-    settled = errors2 < SMALL2 and left2 < 0.01 * STEP2 and lam == 0
-    return over <= 1.0 and (errors2 < STEP2 or settled or moved < 1e-22 * size)
+def _is_end(errors2, rate2, loose2, lam, over, moved, size):
+    """Whether the step, of errors2 squared standard errors, is too small for another evaluation.
+
+    rate2 is by how much steps shrink: what is left after this one is that part of it. loose2 is more than 1 where another
+    descent follows.
+    """
+    settled = errors2 < loose2 * SMALL2 and errors2 * rate2 < 0.01 * loose2 * STEP2 and lam == 0
+    return over <= 1.0 and (errors2 < loose2 * STEP2 or settled or moved < 1e-22 * size)
 
 
 @njit(cache=True, nogil=True)
@@ -317,67 +331,101 @@ def _step_left(good, lam, moved, chisq, freedom, size):
 
 
 @njit(cache=True, nogil=True)
+def _descend(shared, rate2, loose2, observed, fixed, grid, spaces, trials, space):
+    """Levenberg-Marquardt from the trial, on one grid: how it ended, evaluations, chi-square, and the steps' rate.
+
+    With `shared`, rows that start alike share their first evaluation. rate2 is the squared ratio of the last two steps, at the
+    start that of a descent before this one.
+    """
+    data, w, size = observed
+    freedom, bounds, tables, program, uses = fixed
+    first_x, first, later = spaces
+    normal, pull, new_normal, new_pull, values, grads, x, trial = trials
+    nv, nd = bounds[0].shape[0], x.shape[0]
+    chisq, lam, last2 = np.inf, 0.0, 0.0
+    for calls in range(1, MAX_ITERATIONS + 1):
+        here = first if shared and calls == 1 else later
+        if calls > 1 or not shared or not _equal(trial, first_x):
+            if calls == 1 and shared:
+                _copy(trial, first_x)
+            if not _evaluate(trial, tables, grid, program, uses, here):
+                if calls == 1:
+                    _copy(trial, x)
+                    first_x[0] = np.nan
+                return OUTSIDE, calls, chisq, rate2
+        new = _normal(data, here[9], here[10], w, nd, new_normal, new_pull)
+        if calls == 1 and not np.isfinite(new):
+            _copy(trial, x)
+            _fill(0.0, normal)
+            return STUCK, calls, chisq, rate2
+        if new <= chisq * (1 + 1e-12):
+            chisq = new
+            _keep(trial, new_normal, new_pull, here[2], here[3], x, normal, pull, values, grads)
+            lam = 0.0 if lam * DOWN < 1e-7 else lam * DOWN
+        else:
+            lam = max(lam * UP, FIRST)
+            if lam > LAST:
+                return STUCK, calls, chisq, rate2
+        good, lam, moved, over = _step(x, trial, bounds, normal, pull, lam, nv, values, grads, space)
+        if not good:
+            return SINGULAR, calls, chisq, rate2
+        errors2 = moved * freedom / max(chisq, 1e-300)
+        if calls > 1:
+            rate2 = errors2 / max(last2, 1e-300)
+        last2 = errors2
+        if _is_end(errors2, rate2, loose2, lam, over, moved, size):
+            _copy(trial, x)
+            if lam == 0:
+                chisq = max(chisq - moved, 0.0)
+            return CONVERGED, calls, chisq, rate2
+    return AT_LIMIT, MAX_ITERATIONS, chisq, rate2
+
+
+@njit(cache=True, nogil=True)
 def _fit_rows(
-    lo, hi, chain, data, weights, weight_of_row, known, x0, bounds, n_idp, k, matrix, tables, program, uses,
+    lo, hi, chain, data, weights, weight_of_row, known, x0, bounds, n_idp, few, every, tables, program, uses,
     depth, out_x, out_covar, out_carried, out_chisq, out_step, out_ended, out_calls,
 ):  # fmt: skip
-    """Fits of the rows lo to hi into the arrays `out_...`. Rows that start alike share their first evaluation."""
-    nv, nd, nr = bounds[0].shape[0], x0.shape[1], matrix.shape[0] + known.shape[0]
-    n_values = uses.size + known.shape[0]
-    first = _workspace(program[4].shape[0], nd, n_values, depth, k.shape[0], matrix.shape[0], nr)
-    later = _workspace(program[4].shape[0], nd, n_values, depth, k.shape[0], matrix.shape[0], nr)
+    """Fits of the rows lo to hi into the arrays `out_...`: on few points of k, where there are such, then on every one."""
+    nv, nd, nr = bounds[0].shape[0], x0.shape[1], every[1].shape[1] + known.shape[0]
+    n_values, begin = uses.size + known.shape[0], few if few[0].size else every
+    sizes = program[4].shape[0], nd, n_values, depth
+    first = _workspace(*sizes, begin[0].shape[1], every[1].shape[1], nr)
+    later = _workspace(*sizes, begin[0].shape[1], every[1].shape[1], nr)
+    last = _workspace(*sizes, every[0].shape[1], every[1].shape[1], nr)
     first_x, w, freedom = np.full(nd, np.nan), np.empty(nr), max(n_idp - nv, 1e-9)
-    normal, pull, new_normal, new_pull, values, grads, x, trial = _trials(nd, uses.size)
+    soon, late = (first_x, first, later), (first_x, last, last)
+    fixed = freedom, bounds, tables, program, uses
+    trials = _trials(nd, uses.size)
+    normal, pull, _, _, values, grads, x, trial = trials
     space = np.empty((nv, nv)), np.empty(nv), np.empty(nv, np.bool_), np.empty(nv), np.empty(nv)
     for row in range(lo, hi):
         size = _weigh(data[row], weights[row], weight_of_row, known, w)
         _copy(x0[row], trial)
         if chain and row > lo and out_ended[row - 1] == CONVERGED:
             trial[:nv] = out_x[row - 1, :nv]
-        chisq, lam, last2, ended = np.inf, 0.0, 0.0, AT_LIMIT
-        for calls in range(1, MAX_ITERATIONS + 1):
-            if calls == 1:
-                if not _equal(trial, first_x):
-                    _copy(trial, first_x)
-                    _evaluate(trial, tables, k, matrix, program, uses, first)
-                new = _normal(data[row], first[9], first[10], w, nd, new_normal, new_pull)
-                if not np.isfinite(new):
-                    _copy(trial, x)
-                    _fill(0.0, normal)
-                    ended = STUCK
-                    break
-                new_values, new_grads = first[2], first[3]
+        own = data[row], w, size
+        loose2 = LOOSE2 if few[0].size else 1.0
+        ended, calls, chisq, rate2 = _descend(True, np.inf, loose2, own, fixed, begin, soon, trials, space)
+        if few[0].size:
+            if ended in (CONVERGED, OUTSIDE):
+                _copy(x, trial)
             else:
-                _evaluate(trial, tables, k, matrix, program, uses, later)
-                new = _normal(data[row], later[9], later[10], w, nd, new_normal, new_pull)
-                new_values, new_grads = later[2], later[3]
-            if new <= chisq * (1 + 1e-12):
-                chisq = new
-                _keep(trial, new_normal, new_pull, new_values, new_grads, x, normal, pull, values, grads)
-                lam = 0.0 if lam * DOWN < 1e-7 else lam * DOWN
-            else:
-                lam = max(lam * UP, FIRST)
-                if lam > LAST:
-                    ended = STUCK
-                    break
-            good, lam, moved, over = _step(x, trial, bounds, normal, pull, lam, nv, values, grads, space)
-            if not good:
-                ended = SINGULAR
-                break
-            errors2 = moved * freedom / max(chisq, 1e-300)
-            done, last2 = _is_end(errors2, last2, lam, over, moved, size), errors2
-            if done:
-                _copy(trial, x)
-                if lam == 0:
-                    chisq = max(chisq - moved, 0.0)
-                ended = CONVERGED
-                break
+                rate2 = np.inf
+                _copy(x0[row], trial)
+            ended, more, chisq, _ = _descend(False, rate2, 1.0, own, fixed, every, late, trials, space)
+            calls += more
         good, lam, moved, _ = _step(x, trial, bounds, normal, pull, 0.0, nv, values, grads, space)
         out_step[row] = _step_left(good, lam, moved, chisq, freedom, size)
         if not _errors(x, bounds, normal, nv, nd, out_covar[row], out_carried[row], space):
             ended = SINGULAR
         _copy(x, out_x[row])
         out_chisq[row], out_ended[row], out_calls[row] = chisq, ended, calls
+
+
+def _grid(k: Array, matrix: Array, n_values: int) -> tuple[Array, ...]:
+    """Points of k that are good for any values of the paths."""
+    return k, matrix, np.zeros(n_values), np.full(n_values, np.inf)
 
 
 def fit_rows(
@@ -395,9 +443,14 @@ def fit_rows(
     program = (p.ops, p.args, p.first, p.target, p.start)
     known = np.array([work.per_point / r.within**2 for r in p.restraints])
     observed = work.observed(data, weights)[0]
+    every, found = _grid(work.k[None], work.matrix[None], p.uses.size), None
+    if m >= nodes.MANY:
+        found = nodes.nodes(work, x0[0])
+    none = _grid(np.empty((0, 0)), np.empty((0, len(work.matrix), 0)), 0)
+    few = none if found is None else (found.k, found.matrix, found.middle.ravel(), found.reach.ravel())
     fixed = (
         np.ascontiguousarray(observed), np.ascontiguousarray(weights), work.weight_of_row, known,
-        np.ascontiguousarray(x0), (p.lower, p.upper), float(work.points), work.k, work.matrix, tables, program,
+        np.ascontiguousarray(x0), (p.lower, p.upper), float(work.points), few, every, tables, program,
         p.uses, p.depth, x, covar, carried, chisq, step, ended, calls,
     )  # fmt: skip
     if threads <= 1 or chain:

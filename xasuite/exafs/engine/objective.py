@@ -81,13 +81,13 @@ class Objective:
 
     def reduce(self, chi: Array) -> Array:
         """Data (m, nr) in the objective's own coordinates, from chi (m, nk_all)."""
-        return chi @ self.data_matrix.T
+        return _seen(chi, self.data_matrix)
 
     def noise(self, chi: Array) -> Array:
         """epsilon_k (m, n_weights) from chi(R) at 15-30 A, one for each k weight, as Larch estimates it."""
         out = np.empty((chi.shape[0], self.n_weights))
         for w, matrix in enumerate(self.noise_matrix):
-            high = chi @ matrix.T
+            high = _seen(chi, matrix)
             out[:, w] = np.sqrt(np.einsum("ij,ij->i", high, high)) * self.epsilon_scale[w]
         return out
 
@@ -120,6 +120,13 @@ class Objective:
         if self.space == "k":
             return 1 / (epsilon_k**2 * (2.0 if given else 1.0))
         return (self.epsilon_scale / epsilon_k) ** 2
+
+
+def _seen(chi: Array, matrix: Array) -> Array:
+    """chi (m, nk_all) times a matrix (n, nk_all), without the points at either end that it does not weigh."""
+    used = np.flatnonzero(matrix.any(axis=0))
+    inside = slice(int(used[0]), int(used[-1]) + 1)
+    return np.asarray(chi[:, inside] @ matrix[:, inside].T)
 
 
 def build(k: Array, ranges: FitRange, errors: Array | None = None) -> Objective:

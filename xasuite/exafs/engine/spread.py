@@ -32,7 +32,9 @@ class Spread:
         `slope` (m, nv + nc) is the derivative by the varied and the carried parameters.
         """
         by_varied = slope[:, : self.nv]
-        own = np.einsum("mi,mij,mj->m", by_varied, self.clean, by_varied)
+        used = np.flatnonzero(by_varied.any(axis=0))  # most functions depend on one or two
+        some = by_varied[:, used]
+        own = np.einsum("mi,mij,mj->m", some, self.clean[:, used[:, None], used], some)
         shares = np.abs(np.einsum("mi,mic->mc", slope, self.inherited))
         lost = ((by_varied != 0) & self.held).any(axis=1)
         shares[lost] = np.nan
