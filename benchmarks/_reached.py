@@ -78,7 +78,8 @@ def traced(checkout: Path, first: bool, folder: Path) -> set[tuple[str, int]]:
         "REACHED_OUT": str(folder / "lines"), "FITS": str(checkout / "fits"), "COLUMNS": "200",
     }  # fmt: skip
     lines = [
-        [os.path.expandvars(w.replace("FITS", environment["FITS"])) for w in shlex.split(command)] for command in COMMANDS
+        [os.path.expandvars(w.replace("FITS", environment["FITS"])) for w in shlex.split(command)]
+        for command in COMMANDS
     ]
     if first:
         lines = [[RENAMED.get(w, w) for w in line if w not in NEEDED] for line in lines]
