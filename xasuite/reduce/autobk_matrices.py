@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..choices import Background
 from ..constants import ETOK
-from ..cubic import interpolated
+from ..cubic import interpolated, weights
 from ..errors import ReductionError
 from ..records import Array
 from .window import ft_window
@@ -27,8 +27,6 @@ _LEAST_KNOTS, _MOST_KNOTS = 5, 128
 _PASSES, _SETTLED = 30, 1e-11
 # k points interpolated together, and the weight below which a point does not count
 _BLOCK, _NO_WEIGHT = 64, 1e-17
-# points beyond a block's own: a point's weight falls by a factor of 2 or more a point (3.7 on an even grid), here below rounding
-_FAR = 60
 
 
 def at_or_below(energy: Array, value: float) -> int:
@@ -151,12 +149,12 @@ def spline_matrices(energy_bytes: bytes, e0: float, settings: Settings) -> Splin
     inside = kraw[: last - first + 1]
     # the splines that are 1 at one knot and 0 at the others span the same space as Larch's B-splines
     basis = interpolated(places, np.eye(n_knots), inside)
-    to_chi, blocks = _to_k(inside.tobytes(), kout.size)
+    to_chi = _to_k(inside.tobytes(), kout.size)
     taper = kout**settings.kweight * ft_window(kout, (kmin, kmax), dx=settings.dk, kind=settings.window)
     phase = np.exp(-2j * np.pi / NFFT * np.outer(np.arange(n_r), np.arange(kout.size)))
     transform = KSTEP / np.sqrt(np.pi) * phase * taper
     low_r = np.vstack([transform.real, transform.imag])
-    chi_of = to_chi @ basis
+    chi_of = np.concatenate([weight.T @ basis[near] for _, near, weight in to_chi])
     left, size, right = np.linalg.svd(low_r @ chi_of, full_matrices=False)
     turn = right.T / size
     weight = np.repeat(np.abs(settings.clamp), nclamp)
@@ -168,7 +166,7 @@ def spline_matrices(energy_bytes: bytes, e0: float, settings: Settings) -> Splin
     return SplineMatrices(
         k=kout,
         points=(first, last + 1),
-        to_chi=blocks,
+        to_chi=to_chi,
         low_r=np.ascontiguousarray(low_r.T),
         inside=left @ axes.T,
         stiff=stiff**2,
@@ -181,18 +179,20 @@ def spline_matrices(energy_bytes: bytes, e0: float, settings: Settings) -> Splin
 
 
 @lru_cache(maxsize=4)
-def _to_k(inside: bytes, size: int) -> tuple[Array, tuple[tuple[slice, slice, Array], ...]]:
-    """The interpolation (nk, np) of points to k in `KSTEP`, and its blocks of rows, transposed, each with the points that
-    weigh in it; the same whatever rbkg, window or clamp is."""
-    points, k = np.frombuffer(inside), KSTEP * np.arange(size, dtype=float)
-    matrix, blocks = np.zeros((size, points.size)), []
+def _to_k(inside: bytes, size: int) -> tuple[tuple[slice, slice, Array], ...]:
+    """The interpolation (nk, np) of points to k in `KSTEP`, in blocks of rows, transposed, each with the points that weigh in it.
+
+    It is the same whatever rbkg, window or clamp is.
+    """
+    points = np.frombuffer(inside)
+    first, weight = weights(points, KSTEP * np.arange(size, dtype=float))
+    out, wide = [], weight.shape[1]
     for i in range(0, size, _BLOCK):
         rows = slice(i, min(i + _BLOCK, size))
-        first, last = np.searchsorted(points, k[[rows.start, rows.stop - 1]])
-        near = slice(max(int(first) - _FAR, 0), int(last) + _FAR)
-        part = interpolated(points[near], np.eye(points[near].size), k[rows])
-        matrix[rows, near] = part
-        seen = np.flatnonzero(np.abs(part).max(axis=0) > _NO_WEIGHT)
-        weighing = slice(near.start + int(seen[0]), near.start + int(seen[-1]) + 1)
-        blocks.append((rows, weighing, np.ascontiguousarray(matrix[rows, weighing].T)))
-    return matrix, tuple(blocks)
+        begin, end = first[rows].min(), first[rows].max() + wide
+        block = np.zeros((rows.stop - i, end - begin))
+        np.put_along_axis(block, (first[rows] - begin)[:, None] + np.arange(wide), weight[rows], axis=1)
+        seen = begin + np.flatnonzero(np.abs(block).max(axis=0) > _NO_WEIGHT)
+        near = slice(int(seen[0]), int(seen[-1]) + 1)
+        out.append((rows, near, np.ascontiguousarray(block[:, near.start - begin : near.stop - begin].T)))
+    return tuple(out)
