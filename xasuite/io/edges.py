@@ -11,7 +11,7 @@ import numpy as np
 from ..constants import ELEMENTS, KTOE
 from ..edges import Edge, symbols, table
 from ..records import Array
-from ..scatter import MAD
+from ..scatter import CURVES, HEAVIER, MAD, SHIFTS, WITHIN, jump_at
 
 # eV that half of the step may lie above and below the tabulated edge: it lies 0-10 eV above on a K edge
 # (chemical shift included), and a mis-set monochromator moves it both ways.
@@ -33,15 +33,11 @@ _EDGE_REGION = (-20.0, 40.0)
 _SCATTERS, _LEFT, _LEAST_OFF, _WAVE, _DISTANCE = 10.0, 0.25, 0.02, 0.15, 3.0
 
 
-# The rule of `jump_at` and `other_edge`: eV on either side, shifts of an edge (oxidation states, scales) and its width in eV, the
-# coefficients of the curve that EXAFS and background are there
-WITHIN, SHIFTS, WIDTH, CURVES = 60.0, (-6.0, -3.0, 0.0, 3.0, 6.0), 3.0, 4
 # a second edge is named from this share of the edge step and so many standard errors on: EXAFS of any element may rise there
 _SECOND, _CERTAIN = 0.03, 12.0
 # an edge that rarely lies in the same sample must fit this much better than a rise over so many eV, which EXAFS may be
 _SHARPER, _SLOW = 0.7, 12.0
 _USUAL = ("K", "L3")
-HEAVIER = 3  # K edges of the next elements: what occurs with a metal, and what its scan reaches
 
 
 @dataclass(frozen=True)
@@ -186,6 +182,7 @@ def _line(x: Array, y: Array) -> tuple[float, float]:
     return slope, float(y.mean()) - slope * float(x.mean())
 
 
+<<<<<<< HEAD
 @lru_cache(maxsize=128)
 def _cubic_and_jump(x_bytes: bytes, width: float) -> tuple[Array, Array]:
     """A cubic and a jump at points x (n,), as columns (n, CURVES + 1), and their pseudo-inverse: one for all scans of one grid."""
@@ -204,6 +201,8 @@ def jump_at(x: Array, values: Array, width: float = WIDTH) -> tuple[float, float
     return float(found[-1]), float(found[-1]) / max(error, 1e-12), noise
 
 
+=======
+>>>>>>> main
 def other_edge(energy: Array, mu: Array, of: Edge, step: float) -> tuple[Edge, float] | None:
     """The K or L3 edge of another element that a scan shows besides `of`, and its jump as a share of `step`; or None.
 
