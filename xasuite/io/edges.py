@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -182,27 +181,6 @@ def _line(x: Array, y: Array) -> tuple[float, float]:
     return slope, float(y.mean()) - slope * float(x.mean())
 
 
-<<<<<<< HEAD
-@lru_cache(maxsize=128)
-def _cubic_and_jump(x_bytes: bytes, width: float) -> tuple[Array, Array]:
-    """A cubic and a jump at points x (n,), as columns (n, CURVES + 1), and their pseudo-inverse: one for all scans of one grid."""
-    x = np.frombuffer(x_bytes)
-    basis = np.vstack([*np.vander(x / WITHIN, CURVES).T, 0.5 + np.arctan(x / width) / np.pi]).T
-    return basis, np.linalg.pinv(basis)
-
-
-@np.errstate(all="ignore")
-def jump_at(x: Array, values: Array, width: float = WIDTH) -> tuple[float, float, float]:
-    """The jump at x = 0 (eV) of values (n,) beside a cubic, it over its standard error, and what the fit leaves (rms)."""
-    basis, inverse = _cubic_and_jump(x.tobytes(), width)
-    found = inverse @ values
-    noise = float(np.sqrt(((values - basis @ found) ** 2).sum() / (x.size - CURVES - 1)))
-    error = noise * float(np.sqrt((inverse[-1] ** 2).sum()))
-    return float(found[-1]), float(found[-1]) / max(error, 1e-12), noise
-
-
-=======
->>>>>>> main
 def other_edge(energy: Array, mu: Array, of: Edge, step: float) -> tuple[Edge, float] | None:
     """The K or L3 edge of another element that a scan shows besides `of`, and its jump as a share of `step`; or None.
 
