@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..constants import KTOE
+from ..constants import ELEMENTS, KTOE
 from ..edges import Edge, symbols, table
 from ..records import Array
 from ..scatter import MAD
@@ -30,6 +30,17 @@ _ALONE = 3.0
 # most that may be left beside the point, and in edge steps the least distance and the amplitude of an EXAFS of 3 A
 _EDGE_REGION = (-20.0, 40.0)
 _SCATTERS, _LEFT, _LEAST_OFF, _WAVE, _DISTANCE = 10.0, 0.25, 0.02, 0.15, 3.0
+
+
+# The rule of `jump_at` and `other_edge`: eV on either side, shifts of an edge (oxidation states, scales) and its width in eV, the
+# coefficients of the curve that EXAFS and background are there
+WITHIN, SHIFTS, WIDTH, CURVES = 60.0, (-6.0, -3.0, 0.0, 3.0, 6.0), 3.0, 4
+# a second edge is named from this share of the edge step and so many standard errors on: EXAFS of any element may rise there
+_SECOND, _CERTAIN = 0.03, 12.0
+# an edge that rarely lies in the same sample must fit this much better than a rise over so many eV, which EXAFS may be
+_SHARPER, _SLOW = 0.7, 12.0
+_USUAL = ("K", "L3")
+HEAVIER = 3  # K edges of the next elements: what occurs with a metal, and what its scan reaches
 
 
 @dataclass(frozen=True)
@@ -175,6 +186,50 @@ def _line(x: Array, y: Array) -> tuple[float, float]:
 
 
 @np.errstate(all="ignore")
+def jump_at(x: Array, values: Array, width: float = WIDTH) -> tuple[float, float, float]:
+    """The jump at x = 0 (eV) of values (n,) beside a cubic, it over its standard error, and what the fit leaves (rms)."""
+    basis = np.vstack([*np.vander(x / WITHIN, CURVES).T, 0.5 + np.arctan(x / width) / np.pi]).T
+    inverse = np.linalg.pinv(basis)
+    found = inverse @ values
+    noise = float(np.sqrt(((values - basis @ found) ** 2).sum() / (x.size - CURVES - 1)))
+    error = noise * float(np.sqrt((inverse[-1] ** 2).sum()))
+    return float(found[-1]), float(found[-1]) / max(error, 1e-12), noise
+
+
+def other_edge(energy: Array, mu: Array, of: Edge, step: float) -> tuple[Edge, float] | None:
+    """The K or L3 edge of another element that a scan shows besides `of`, and its jump as a share of `step`; or None.
+
+    Of several the surest. Edges closer to `of` than its near structure, or than the ends allow, are not looked for.
+    """
+    good = np.isfinite(mu)
+    e, m = energy[good], mu[good]
+    own = [x.energy for x in table() if x.element == of.element]
+    first = ELEMENTS.index(of.element) + 1
+    usual = ELEMENTS[first : first + HEAVIER] if of.edge == "K" else ()
+    best: tuple[float, Edge, float] | None = None
+    for edge in table():
+        at = edge.energy
+        if (
+            edge.edge not in _USUAL
+            or edge.element in _RARE
+            or not e[0] + WITHIN / 2 < at < e[-1] - WITHIN / 2
+        ):
+            continue
+        if -WITHIN < at - of.energy < 2 * WITHIN or min(abs(at - x) for x in own) < WITHIN / 2:
+            continue
+        near = np.abs(e - at) < WITHIN
+        if near.sum() < 4 * CURVES:
+            continue
+        x, values = e[near] - at, m[near]
+        jump, sure, left = max((jump_at(x - s, values) for s in SHIFTS), key=lambda j: j[1])
+        if jump <= _SECOND * step or sure <= max(_CERTAIN, best[0] if best else 0.0):
+            continue
+        slow = min(jump_at(x - s, values, _SLOW)[2] for s in SHIFTS)
+        if (edge.edge == "K" and edge.element in usual) or left < _SHARPER * slow:
+            best = sure, edge, jump / step
+    return None if best is None else best[1:]
+
+
 def rough_step(energy: Array, mu: Array, at: float) -> float | None:
     """The edge step between lines through -200 to -30 eV and 40 to 400 eV, for a first look; None when a side is short.
 

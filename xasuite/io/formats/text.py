@@ -18,7 +18,11 @@ _SPLIT = re.compile(r"[,;\s]+")
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][-+]?\d+)?(?!\w)|[-+]?(?:nan|inf(?:inity)?)\b", re.I)
 _COMMA_NUMBER = re.compile(r"[-+]?\d+(,\d+)?([eE][-+]?\d+)?")
 _GLUED = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+)(?:[eEdD][-+]\d{2,3})?")
-_STAMP = re.compile(r"^\d{1,4}[-/.:]\d{1,2}[-/.:]\d{1,4}$")
+# a date, a time of day, or both as in ISO 8601
+_STAMP = re.compile(
+    r"^(\d{1,4}[-/.:]\d{1,2}[-/.:]\d{1,4}|\d{4}-?\d\d-?\d\dT\d\d:?\d\d(:?\d\d)?|\d{1,2}:\d\d(:\d\d)?)([.]\d+)?(Z|[+-]\d\d:?\d\d)?$"
+)
+_HALVES = {"am", "pm"}  # of the day: behind a time, and part of it
 _LABVIEW_WIDTH = 21
 _FLOAT = re.compile(r"\d+\.?\d*|\.\d+")
 _LONG = 1000  # rows after which the rest of a table is tried at once
@@ -61,6 +65,8 @@ def numbers(line: str) -> list[float] | None:
     output ran together ("3.39E+04-1.00E+00") are taken apart.
     """
     text = line.strip()
+    if text[:1] == '"':
+        text = text.replace('"', "")  # spreadsheets quote dates, or every field
     if not text or text[0] in _COMMENT or not (text[0].isdigit() or text[0] in "+-.nNiI"):
         return None
     try:
@@ -80,6 +86,8 @@ def numbers(line: str) -> list[float] | None:
             pass
         if _STAMP.match(token):
             out.append(float("nan"))
+            continue
+        if token.lower() in _HALVES and out and out[-1] != out[-1]:
             continue
         parts = _GLUED.findall(token)
         if len(parts) < 2 or "".join(parts) != token:
@@ -194,6 +202,11 @@ def parse_columns(text: str, name: str) -> Table:
     notes = ["decimal commas read as points"] if commas else []
     count = block.columns.shape[0]
     labels, units = find_labels(header, count)
+    if not labels and (twice := _dates_in_two(block.columns)):  # "2026-03-01 12:00:00" has one label
+        labels, units = find_labels(header, count - len(twice))
+        if labels:
+            block.columns = np.delete(block.columns, twice, axis=0)
+            count -= len(twice)
     if labels:
         names = clean_names(labels)
     else:
@@ -209,6 +222,12 @@ def parse_columns(text: str, name: str) -> Table:
         table.columns = np.delete(block.columns, empty, axis=0)
     header_facts(table, header)
     return table
+
+
+def _dates_in_two(columns: Array) -> list[int]:
+    """Columns of times behind columns of dates."""
+    stamps = [not np.isfinite(values).any() for values in columns]
+    return [i for i in range(1, len(columns)) if stamps[i] and stamps[i - 1]]
 
 
 def _hints(header: list[str]) -> str:
