@@ -348,7 +348,7 @@ def _visit(group: Any, path: str, file: str, seen: set[int]) -> Iterable[tuple[s
 
 
 def _stacked(data: Any, n: int) -> bool:
-    """Whether a dataset holds one row a spectrum: (m, n) with the energies last."""
+    """Whether a dataset holds one row per spectrum: (m, n) with the energies last."""
     return data.ndim == 2 and data.shape[1] == n and data.shape[0] != n and "array_labels" not in data.attrs
 
 
