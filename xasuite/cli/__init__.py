@@ -249,7 +249,10 @@ def _run(argv: list[str] | None) -> int:
         return _mistake(str(exc))
     except _CLICK_ERROR as exc:
         return _mistake(_sentence(exc))
-    except (typer.Abort, KeyboardInterrupt):
+    except (KeyboardInterrupt, RuntimeError) as exc:
+        # Abort is a RuntimeError; Python 3.11 makes one of what comes while a class is made, as in an import
+        if not any(isinstance(e, (typer.Abort, KeyboardInterrupt)) for e in (exc, exc.__cause__)):
+            raise
         word = "terminated" if terminated else "interrupted"
         typer.secho(f"xasuite: {word}; what was done is kept", fg="yellow", err=True)
         return 128 + terminated[0] if terminated else INTERRUPTED
@@ -266,7 +269,7 @@ def _mistake(sentence: str) -> int:
 
 def _refused(exc: Any) -> str | None:
     """A value that is of another type than its option takes: pydantic, which typer asks, speaks of its own classes."""
-    found = getattr(exc.__cause__, "errors", list)()
+    found: list[dict[str, Any]] = getattr(exc.__cause__, "errors", list)()
     if not found or exc.param is None:
         return None
     kind, given = found[0]["type"], found[0]["input"]

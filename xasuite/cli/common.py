@@ -25,7 +25,7 @@ ABSORPTION_EDGE = typer.Option(None, "--edge", help="K, L3, ...")
 def _no_file(folder: Path | None) -> Path | None:
     """A folder to write to, before hours are spent on what goes into it. Raises typer.BadParameter."""
     if folder is not None and folder.is_file():
-        raise typer.BadParameter(f"{folder} is a file; name a folder")
+        raise typer.BadParameter(f"{folder} is a file: results cannot be written to it; name a folder")
     return folder
 
 

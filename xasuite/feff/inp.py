@@ -166,7 +166,7 @@ def feff_inp(
     most = _MOST_ATOMS.get(program, _MOST_ATOMS["feff8l"])
     if len(cluster.symbols) > most:
         raise FeffError(
-            f"{cluster.title}: a cluster of {len(cluster.symbols)} atoms; {program} takes {most}, "
+            f"{cluster.title}: {len(cluster.symbols)} atoms within {radius + _RIM:g} A; {program} takes {most}, "
             "so take a smaller radius"
         )
     if len(cluster.potentials) - 1 > _MOST_POTENTIALS:
