@@ -134,15 +134,17 @@ def usable_k(chi: Chi | Series) -> Array:
 
 def envelope(k: Array, chi: Array) -> Array:
     """Modulus (..., nk) of chi's part between 1 and 6 A: the amplitude of its oscillation at each k."""
-    analytic = chi @ _between(k.tobytes())
+    inner, outer = _between(k.tobytes())
+    analytic = (chi @ inner) @ outer
     return np.hypot(analytic[..., : k.size], analytic[..., k.size :])
 
 
 @lru_cache(maxsize=8)
-def _between(k_bytes: bytes) -> Array:
-    """The matrix (nk, 2 nk) from chi to the real and imaginary part of its analytic signal from 1 to 6 A.
+def _between(k_bytes: bytes) -> tuple[Array, Array]:
+    """Matrices (nk, n) and (n, 2 nk) from chi to the real and imaginary part of its analytic signal from 1 to 6 A.
 
-    Transform, window and transform back are one linear map, which costs a stack a fifth of the transforms.
+    Transform, window and transform back are one linear map. What lies between 1 and 6 A has few independent points: the map
+    is the product of two narrow matrices (singular values above 1e-12 of the largest), which cost a third of it.
     """
     k = np.frombuffer(k_bytes)
     weight = np.maximum(k, k[1]) ** KWEIGHT
@@ -152,7 +154,9 @@ def _between(k_bytes: bytes) -> Array:
     window = np.clip(np.minimum(r - low + 0.5, high + 0.5 - r), 0, 1)
     analytic = np.fft.ifft(chir * np.sin(np.pi / 2 * window) ** 2, axis=-1)[:, : k.size]
     analytic *= 2 * np.sqrt(np.pi) / (k[1] - k[0]) / weight
-    return np.hstack([analytic.real, analytic.imag])
+    left, size, right = np.linalg.svd(np.hstack([analytic.real, analytic.imag]), full_matrices=False)
+    kept = size > 1e-12 * size[0]
+    return np.ascontiguousarray(left[:, kept] * size[kept]), np.ascontiguousarray(right[kept])
 
 
 def _weight(k: Array) -> Array:
