@@ -111,6 +111,8 @@ def as_printed(value: float, stderr: float, errors: str = ERRORS[0]) -> str:
     --------
     >>> as_printed(2.4953, 0.0061), as_printed(5.6, 1.3, "plus-minus"), as_printed(0.77, float("nan")), as_printed(30, 50)
     ('2.495(6)', '5.6 ± 1.3', '0.77', '30(50)')
+    >>> as_printed(2e6, 3e5, "plus-minus")
+    '(2.0 ± 0.3)e+06'
     """
     if errors not in ERRORS:
         raise WriteError(f"errors are printed in {' or '.join(ERRORS)}, not {errors!r}")
@@ -132,8 +134,10 @@ def as_printed(value: float, stderr: float, errors: str = ERRORS[0]) -> str:
     text = f"{ufloat(value, stderr):.{1 if f'{stderr:.1e}'[0] >= '3' else 2}uS}"
     if errors == ERRORS[0] or "(" not in text:
         return text
-    parsed, after = ufloat_fromstr(text), len(text.partition("(")[0].partition(".")[2])
-    return f"{parsed.n:.{after}f} ± {parsed.s:.{after}f}"
+    mantissa, _, power = text.partition("e")
+    parsed, after = ufloat_fromstr(mantissa), len(mantissa.partition("(")[0].partition(".")[2])
+    shown = f"{parsed.n:.{after}f} ± {parsed.s:.{after}f}"
+    return f"({shown})e{power}" if power else shown
 
 
 def _decimals(error: float) -> int:

@@ -58,7 +58,7 @@ def background(
         power of k in the transform that is made small; 3 with rbkg 0.8 keeps N
         (docs/decisions/background.md).
     e0 : float or array, optional
-        eV, origin of k, one number or one a row; left out, the normalisation's.
+        eV, origin of k, one number or one per row; left out, the normalisation's.
     k : tuple of float, optional
         range in 1/A of the spline and the transform; left out, from 0 to the end of the data.
     dk : float

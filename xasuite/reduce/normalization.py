@@ -41,7 +41,7 @@ def normalize(
     spectrum : Spectrum
         mu (..., n) on energy (n,) in eV.
     e0 : float or array, optional
-        eV, one number or one a row (...); found by `find_e0` when left out.
+        eV, one number or one per row (...); found by `find_e0` when left out.
     pre_range : tuple of float, optional
         range in eV from e0 of the pre-edge or of the post-edge; left out, as the method chooses it from the
         range of the data. The ranges used are in the last Step of the history.
@@ -236,7 +236,7 @@ def _check_edge(
 
 
 def _shown(chosen: list[Ranges]) -> dict[str, Any]:
-    """The ranges for the history: one set where all rows share it, one a row otherwise."""
+    """The ranges for the history: one set where all rows share it, one per row otherwise."""
     if len(set(chosen)) == 1:
         return {
             "pre_range": chosen[0].pre_range,
