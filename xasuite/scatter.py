@@ -30,3 +30,19 @@ def local_scatter(values: Floats) -> Floats:
     size = (*[1] * (values.ndim - 1), min(_POINTS, 2 * values.shape[-1] - 1))
     local = median_filter(np.abs(values), size=size, mode="mirror")
     return np.asarray(np.maximum(MAD * local, np.finfo(float).tiny))
+
+
+# The rule of `jump_at`: eV on either side, shifts of an edge (oxidation states, scales) and its width in eV, the
+# coefficients of the curve that EXAFS and background are there
+WITHIN, SHIFTS, WIDTH, CURVES = 60.0, (-6.0, -3.0, 0.0, 3.0, 6.0), 3.0, 4
+HEAVIER = 3  # K edges of the next elements: what occurs with a metal, and what its scan reaches
+
+
+def jump_at(x: Floats, values: Floats, width: float = WIDTH) -> tuple[float, float, float]:
+    """The jump at x = 0 (eV) of values (n,) beside a cubic, it over its standard error, and what the fit leaves (rms)."""
+    basis = np.vstack([*np.vander(x / WITHIN, CURVES).T, 0.5 + np.arctan(x / width) / np.pi]).T
+    inverse = np.linalg.pinv(basis)
+    found = inverse @ values
+    noise = float(np.sqrt(((values - basis @ found) ** 2).sum() / (x.size - CURVES - 1)))
+    error = noise * float(np.sqrt((inverse[-1] ** 2).sum()))
+    return float(found[-1]), float(found[-1]) / max(error, 1e-12), noise
