@@ -45,8 +45,8 @@ sys.settrace(enter)
 RUNNER = f"""
 import runpy, sys
 from pathlib import Path
-Path("python.py").write_text({PYTHON!r})
 def run(commands):
+    Path("python.py").write_text({PYTHON!r})
     from xasuite.cli import main
     for words in commands:
         code = 0
@@ -83,7 +83,7 @@ def traced(checkout: Path, first: bool, folder: Path) -> set[tuple[str, int]]:
     ]
     if first:
         lines = [[RENAMED.get(w, w) for w in line if w not in NEEDED] for line in lines]
-    (folder / "all.py").write_text(RUNNER + f"run({lines!r})\n")
+    (folder / "all.py").write_text(RUNNER + f"if __name__ == '__main__':\n    run({lines!r})\n")
     subprocess.run([sys.executable, "all.py"], cwd=folder, env=environment, check=True)
     rows = (line.rpartition(":") for line in (folder / "lines").read_text().splitlines())
     return {(file, int(number)) for file, _, number in rows}

@@ -201,7 +201,6 @@ def _line(x: Array, y: Array) -> tuple[float, float]:
     return slope, float(y.mean()) - slope * float(x.mean())
 
 
-@np.errstate(all="ignore")
 def other_edge(energy: Array, mu: Array, of: Edge, step: float) -> tuple[Edge, float] | None:
     """The K or L3 edge of another element that a scan shows besides `of`, and its jump as a share of `step`; or None.
 
