@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,11 +38,18 @@ def local_scatter(values: Floats) -> Floats:
     return np.asarray(np.maximum(MAD * local, np.finfo(float).tiny))
 
 
+@lru_cache(maxsize=128)
+def _cubic_and_jump(x_bytes: bytes, width: float) -> tuple[Floats, Floats]:
+    """A cubic and a jump at points x (n,), as columns (n, CURVES + 1), and their pseudo-inverse: one for all scans of one grid."""
+    x = np.frombuffer(x_bytes)
+    basis = np.vstack([*np.vander(x / WITHIN, CURVES).T, 0.5 + np.arctan(x / width) / np.pi]).T
+    return basis, np.linalg.pinv(basis)
+
+
 @np.errstate(all="ignore")
 def jump_at(x: Floats, values: Floats, width: float = WIDTH) -> tuple[float, float, float]:
     """The jump at x = 0 (eV) of values (n,) beside a cubic, it over its standard error, and what the fit leaves (rms)."""
-    basis = np.vstack([*np.vander(x / WITHIN, CURVES).T, 0.5 + np.arctan(x / width) / np.pi]).T
-    inverse = np.linalg.pinv(basis)
+    basis, inverse = _cubic_and_jump(np.asarray(x, float).tobytes(), width)
     found = inverse @ values
     noise = float(np.sqrt(((values - basis @ found) ** 2).sum() / (x.size - CURVES - 1)))
     error = noise * float(np.sqrt((inverse[-1] ** 2).sum()))

@@ -53,7 +53,7 @@ class Extra:
 def write_results(
     plan: Plan, folder: Folder, parts: Iterator[Part], extra: Extra, audit: Callable[[int], Any]
 ) -> None:
-    """Write the files from the parts, in order, one in memory at a time.
+    """Write the files from the parts, in order, a few in memory at a time.
 
     `audit(rows)` gives the audit's summary once it is known how many rows were fitted. Raises SeriesError when no
     row could be fitted, WriteError when the disk does not take a file.
@@ -69,21 +69,21 @@ def write_results(
         else:
             folder.csv.unlink(missing_ok=True)
         writer = _Writer(plan, handle)
-        put = stack.enter_context(_beside(tables))
-        for part in parts:
-            columns = dict(part.columns)
-            origin = _origin(columns["log/time"]) if origin is None else origin
-            columns["log/time"] = columns["log/time"] - (origin or 0.0)
-            columns |= valence_of(plan, columns)
-            columns |= {name: v[part.start : part.end] for name, v in extra.columns.items()}
-            columns = in_order(columns)
-            put(arrow(columns))
-            writer.add(part, columns)
-            words = columns["status/fit_status"]
-            good += int(np.count_nonzero(words == OK))
-            fitted += int(np.count_nonzero(words != NO_FIT))
-            said = (columns[n][0] for n in ("log/label", "status/status", "status/reason"))
-            first, content = first or ": ".join(said), [*content, part.content]
+        with _beside(tables) as put_rows, _beside([writer.add]) as put_curves:
+            for part in parts:
+                columns = dict(part.columns)
+                origin = _origin(columns["log/time"]) if origin is None else origin
+                columns["log/time"] = columns["log/time"] - (origin or 0.0)
+                columns |= valence_of(plan, columns)
+                columns |= {name: v[part.start : part.end] for name, v in extra.columns.items()}
+                columns = in_order(columns)
+                put_rows(arrow(columns))
+                put_curves(part, columns)
+                words = columns["status/fit_status"]
+                good += int(np.count_nonzero(words == OK))
+                fitted += int(np.count_nonzero(words != NO_FIT))
+                said = (columns[n][0] for n in ("log/label", "status/status", "status/reason"))
+                first, content = first or ": ".join(said), [*content, part.content]
         if not fitted:
             raise SeriesError(f"{plan.name}: none of {len(plan)} rows could be fitted; {first}")
         for name, values in (extra.groups | ({"truth": plan.truth} if plan.truth else {})).items():
@@ -223,18 +223,18 @@ def arrow(columns: Columns) -> pa.Table:
 
 
 @contextmanager
-def _beside(tables: Sequence[Callable[[pa.Table], None]]) -> Iterator[Callable[[pa.Table], None]]:
-    """put(table) gives rows to all tables, which a thread writes in their order while the next rows are made."""
+def _beside(adds: Sequence[Callable[..., None]]) -> Iterator[Callable[..., None]]:
+    """put(...) calls each of `adds` with it, in a thread and in this order, while what comes next is made."""
     waiting: deque[Future[None]] = deque()
 
-    def write(table: pa.Table) -> None:
-        for add in tables:
-            add(table)
+    def add_all(*values: Any) -> None:
+        for add in adds:
+            add(*values)
 
     with ThreadPoolExecutor(1) as thread:
 
-        def put(table: pa.Table) -> None:
-            waiting.append(thread.submit(write, table))
+        def put(*values: Any) -> None:
+            waiting.append(thread.submit(add_all, *values))
             if len(waiting) > AHEAD:
                 waiting.popleft().result()
 

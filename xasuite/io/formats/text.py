@@ -25,7 +25,7 @@ _STAMP = re.compile(
 _HALVES = {"am", "pm"}  # of the day: behind a time, and part of it
 _LABVIEW_WIDTH = 21
 _FLOAT = re.compile(r"\d+\.?\d*|\.\d+")
-_LONG = 1000  # rows after which the rest of a table is tried at once
+_LONG = 30  # rows after which the rest of a table is tried at once
 _PLAIN = b"0123456789+-.eE,; \t\n"
 
 
