@@ -10,7 +10,7 @@ import numpy as np
 from ..constants import ELEMENTS, KTOE
 from ..edges import Edge, symbols, table
 from ..records import Array
-from ..scatter import MAD
+from ..scatter import CURVES, HEAVIER, MAD, SHIFTS, WITHIN, jump_at
 
 # eV that half of the step may lie above and below the tabulated edge: it lies 0-10 eV above on a K edge
 # (chemical shift included), and a mis-set monochromator moves it both ways.
@@ -32,15 +32,11 @@ _EDGE_REGION = (-20.0, 40.0)
 _SCATTERS, _LEFT, _LEAST_OFF, _WAVE, _DISTANCE = 10.0, 0.25, 0.02, 0.15, 3.0
 
 
-# The rule of `jump_at` and `other_edge`: eV on either side, shifts of an edge (oxidation states, scales) and its width in eV, the
-# coefficients of the curve that EXAFS and background are there
-WITHIN, SHIFTS, WIDTH, CURVES = 60.0, (-6.0, -3.0, 0.0, 3.0, 6.0), 3.0, 4
 # a second edge is named from this share of the edge step and so many standard errors on: EXAFS of any element may rise there
 _SECOND, _CERTAIN = 0.03, 12.0
 # an edge that rarely lies in the same sample must fit this much better than a rise over so many eV, which EXAFS may be
 _SHARPER, _SLOW = 0.7, 12.0
 _USUAL = ("K", "L3")
-HEAVIER = 3  # K edges of the next elements: what occurs with a metal, and what its scan reaches
 
 
 @dataclass(frozen=True)
@@ -183,17 +179,6 @@ def _line(x: Array, y: Array) -> tuple[float, float]:
     square = float(dx @ dx)
     slope = float(dx @ (y - y.mean())) / square if x.size > 2 and square > 0 else 0.0
     return slope, float(y.mean()) - slope * float(x.mean())
-
-
-@np.errstate(all="ignore")
-def jump_at(x: Array, values: Array, width: float = WIDTH) -> tuple[float, float, float]:
-    """The jump at x = 0 (eV) of values (n,) beside a cubic, it over its standard error, and what the fit leaves (rms)."""
-    basis = np.vstack([*np.vander(x / WITHIN, CURVES).T, 0.5 + np.arctan(x / width) / np.pi]).T
-    inverse = np.linalg.pinv(basis)
-    found = inverse @ values
-    noise = float(np.sqrt(((values - basis @ found) ** 2).sum() / (x.size - CURVES - 1)))
-    error = noise * float(np.sqrt((inverse[-1] ** 2).sum()))
-    return float(found[-1]), float(found[-1]) / max(error, 1e-12), noise
 
 
 def other_edge(energy: Array, mu: Array, of: Edge, step: float) -> tuple[Edge, float] | None:

@@ -25,7 +25,7 @@ _STAMP = re.compile(
 _HALVES = {"am", "pm"}  # of the day: behind a time, and part of it
 _LABVIEW_WIDTH = 21
 _FLOAT = re.compile(r"\d+\.?\d*|\.\d+")
-_LONG = 1000  # rows after which the rest of a table is tried at once
+_LONG = 30  # rows after which the rest of a table is tried at once
 _PLAIN = b"0123456789+-.eE,; \t\n"
 
 
@@ -96,12 +96,12 @@ def numbers(line: str) -> list[float] | None:
     return out
 
 
-def find_block(lines: list[str], name: str, min_rows: int = MIN_ROWS) -> Block:
+def find_block(lines: list[str], name: str) -> Block:
     """The longest table of numbers; a row that the end of the text cuts off is left out.
 
-    Raises ReadError when there is none of `min_rows` rows.
+    Raises ReadError when there is none of MIN_ROWS rows.
     """
-    found = _longest(lines, name, min_rows)
+    found = _longest(lines, name)
     if not ends_cut(lines, found.last):
         return found
     if found.last < len(lines):
@@ -120,10 +120,10 @@ def ends_cut(lines: list[str], last: int) -> bool:
     return len(before) >= MIN_ROWS and len(lines[-1].rstrip()) < min(before)
 
 
-def _longest(lines: list[str], name: str, min_rows: int) -> Block:
+def _longest(lines: list[str], name: str) -> Block:
     """The longest table of numbers: rows of one width, comment and empty lines between them allowed.
 
-    Raises ReadError when there is none of `min_rows` rows.
+    Raises ReadError when there is none of MIN_ROWS rows.
     """
     runs: list[tuple[int, list[list[float]], list[int], list[int]]] = []
     rows: list[list[float]] = []
@@ -154,11 +154,11 @@ def _longest(lines: list[str], name: str, min_rows: int) -> Block:
             return Block(np.vstack([np.array(rows), rest]).T, where[0], i + 1 + len(rest))
     runs.append((width, rows, where, odd))
     width, rows, where, odd = max(runs, key=lambda run: len(run[1]))
-    if len(rows) < min_rows:
+    if len(rows) < MIN_ROWS:
         raise ReadError(
             f"{name}: no table of numbers: "
             + (f"only {len(rows)} rows from line {where[0]}" if rows else "no row of two or more numbers")
-            + f"; a scan needs at least {min_rows}"
+            + f"; a scan needs at least {MIN_ROWS}"
         )
     odd = [n for n in odd if where[0] < n < where[-1]]
     return Block(np.array(rows).T, where[0], where[-1], odd)
