@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
+import functools
+import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -120,10 +123,10 @@ def recorded() -> Iterator[dict[str, tuple[str, FeffRun]]]:
         _RECORD.reset(token)
 
 
-def adopt(inp: str, program: str, kept: Mapping[str, bytes], log: bytes = b"") -> None:
+def adopt(inp: str, program: str, kept: Mapping[str, bytes]) -> None:
     """Put a run of another machine into the cache, where `run_feff` finds it for the same feff.inp. Raises FeffError without the program."""
     name = _key({"feff.inp": inp}, program, [feff_binary(n) for n, _ in PROGRAMS[program]], KEPT)
-    cache.store(name, {**kept, LOG: log, "feff.inp": inp.encode()})
+    cache.store(name, {**kept, LOG: b"", "feff.inp": inp.encode()})
 
 
 def _key(texts: Mapping[str, str], program: str, binaries: Sequence[Path], keep: Sequence[str]) -> str:
@@ -189,7 +192,11 @@ def _one_program(folder: Path, binary: Path, deadline: float, label: str) -> tup
     with printed.open("wb") as out:
         try:
             process = subprocess.Popen(
-                [str(binary)], cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
+                [*_tied(), str(binary)],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
             )
         except OSError as exc:
             raise FeffError(f"{label}: {binary} cannot be started: {exc.strerror or exc}") from None
@@ -208,6 +215,16 @@ def _one_program(folder: Path, binary: Path, deadline: float, label: str) -> tup
     said = printed.read_bytes()[:MOST_PRINTED].decode(errors="replace")
     printed.unlink()
     return said, None if late else code or 0 if code is not None else -9
+
+
+@functools.cache
+def _tied() -> tuple[str, ...]:
+    """What a program is started with so that the kernel ends it when this process is killed: Linux, by util-linux' setpriv."""
+    found = shutil.which("setpriv") if sys.platform == "linux" else None
+    start = (found or "", "--pdeathsig", "KILL", "--")
+    # BusyBox's setpriv, and those before 2019, do not know the option
+    known = found and subprocess.run([*start, "true"], capture_output=True, check=False).returncode == 0
+    return start if known else ()
 
 
 def _words(said: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from ..constants import ELEMENTS, KTOE
 from ..edges import Edge, symbols, table
 from ..records import Array
-from ..scatter import MAD
+from ..scatter import CURVES, HEAVIER, MAD, SHIFTS, WITHIN, jump_at
 
 # eV that half of the step may lie above and below the tabulated edge: it lies 0-10 eV above on a K edge
 # (chemical shift included), and a mis-set monochromator moves it both ways.
@@ -29,18 +29,15 @@ _ALONE = 3.0
 # The rule of `small_glitch`: eV about the edge that it leaves alone, the least distance in scatters of such distances, the
 # most that may be left beside the point, and in edge steps the least distance and the amplitude of an EXAFS of 3 A
 _EDGE_REGION = (-20.0, 40.0)
+_BROKEN = 0.2  # edge steps between two neighbours; no EXAFS is so steep
 _SCATTERS, _LEFT, _LEAST_OFF, _WAVE, _DISTANCE = 10.0, 0.25, 0.02, 0.15, 3.0
 
 
-# The rule of `jump_at` and `other_edge`: eV on either side, shifts of an edge (oxidation states, scales) and its width in eV, the
-# coefficients of the curve that EXAFS and background are there
-WITHIN, SHIFTS, WIDTH, CURVES = 60.0, (-6.0, -3.0, 0.0, 3.0, 6.0), 3.0, 4
 # a second edge is named from this share of the edge step and so many standard errors on: EXAFS of any element may rise there
 _SECOND, _CERTAIN = 0.03, 12.0
 # an edge that rarely lies in the same sample must fit this much better than a rise over so many eV, which EXAFS may be
 _SHARPER, _SLOW = 0.7, 12.0
 _USUAL = ("K", "L3")
-HEAVIER = 3  # K edges of the next elements: what occurs with a metal, and what its scan reaches
 
 
 @dataclass(frozen=True)
@@ -135,6 +132,25 @@ def small_glitch(energy: Array, mu: Array, at: float, step: float) -> tuple[floa
     return (float(inner[i]), float(off[i] / step)) if alone else None
 
 
+def broken_at(energy: Array, mu: Array, at: float, step: float) -> tuple[float, float, float] | None:
+    """The two neighbouring energies between which mu steps, and by how many edge steps; None where it does not.
+
+    Outside the edge region, by more than a fifth of the step and 20 times the scatter of neighbours' differences, and to stay there.
+    """
+    good = np.isfinite(mu)
+    e, m = energy[good], mu[good]
+    if e.size < 20 or step <= 0:
+        return None
+    change = np.diff(m)
+    usual = MAD * np.median(np.abs(change - np.median(change)))
+    outside = (e[1:] < at + _EDGE_REGION[0]) | (e[:-1] > at + _EDGE_REGION[1])
+    i = int(np.argmax(np.where(outside, np.abs(change), 0.0)))
+    if i < 2 or i > change.size - 3 or abs(change[i]) < max(_BROKEN * step, _SCATTERS * 2 * usual):
+        return None
+    stays = abs(np.median(m[i + 1 : i + 4]) - np.median(m[i - 2 : i + 1])) > 0.5 * abs(change[i])
+    return (float(e[i]), float(e[i + 1]), float(change[i] / step)) if stays else None
+
+
 def _off_cubic(x: Array, y: Array) -> tuple[Array, Array]:
     """How far each inner point (n - 4) is off the cubic through two neighbours on either side, and the noise gain of that."""
     centre = np.arange(2, x.size - 2)
@@ -183,17 +199,6 @@ def _line(x: Array, y: Array) -> tuple[float, float]:
     square = float(dx @ dx)
     slope = float(dx @ (y - y.mean())) / square if x.size > 2 and square > 0 else 0.0
     return slope, float(y.mean()) - slope * float(x.mean())
-
-
-@np.errstate(all="ignore")
-def jump_at(x: Array, values: Array, width: float = WIDTH) -> tuple[float, float, float]:
-    """The jump at x = 0 (eV) of values (n,) beside a cubic, it over its standard error, and what the fit leaves (rms)."""
-    basis = np.vstack([*np.vander(x / WITHIN, CURVES).T, 0.5 + np.arctan(x / width) / np.pi]).T
-    inverse = np.linalg.pinv(basis)
-    found = inverse @ values
-    noise = float(np.sqrt(((values - basis @ found) ** 2).sum() / (x.size - CURVES - 1)))
-    error = noise * float(np.sqrt((inverse[-1] ** 2).sum()))
-    return float(found[-1]), float(found[-1]) / max(error, 1e-12), noise
 
 
 def other_edge(energy: Array, mu: Array, of: Edge, step: float) -> tuple[Edge, float] | None:

@@ -8,8 +8,8 @@ import numpy as np
 
 from ..constants import ELEMENTS, ETOK
 from ..edges import tabulated
-from ..io.edges import CURVES, HEAVIER, SHIFTS, WITHIN, jump_at
 from ..records import Normalized
+from ..scatter import CURVES, HEAVIER, SHIFTS, WITHIN, jump_at
 
 # A jump is one above this share of the edge step and so many standard errors. On 130 scans of elements from Al to Au
 # only true ones pass (iron in manganese oxides, chromium beyond vanadium)

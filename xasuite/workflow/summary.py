@@ -245,7 +245,7 @@ def result_dict(result: SpecResult) -> dict[str, Any]:
     }
 
 
-def cells_table(title: str, cells: Iterable[Cell], label: str = "") -> Table:
+def cells_table(title: str, cells: Iterable[Cell]) -> Table:
     """One row per published number: printed, ours, difference in combined standard errors, verdict and rule."""
     rows = []
     for c in cells:
@@ -257,4 +257,4 @@ def cells_table(title: str, cells: Iterable[Cell], label: str = "") -> Table:
         rows.append((c.row, c.path, q.head, published.published_text(q), ours, gap, verdict, c.rule, c.label))
     gap_column = Quantity("difference", "Difference / error", form="+.1f")
     columns = ("row", "path", "quantity", "published", "ours", gap_column, "verdict", "rule", "label")
-    return Table.of(title, columns, rows, label=label)
+    return Table.of(title, columns, rows)

@@ -12,6 +12,7 @@ from ...constants import ELEMENTS
 
 COLUMN = 3.35  # inches, one column (85 mm)
 DOUBLE = 7.0  # inches, two columns (178 mm)
+_NOT_WRITTEN = (".jpg", ".jpeg", ".tif", ".tiff", ".eps", ".ps", ".docx", ".doc", ".xlsx", ".csv")
 DATA = "black"
 FIT = "#D00000"
 # Okabe and Ito's palette, distinguished by all common kinds of colour vision
@@ -121,11 +122,14 @@ def save(figure: Any, stem: str | Path, formats: tuple[str, ...] = ("png", "pdf"
     """Write a figure as stem.png, stem.pdf, ... (temporary name, then renamed) and close it; plot.png is that file alone."""
     import matplotlib.pyplot as plt
 
+    from ...errors import WriteError
     from ...files import replacing
 
     stem, paths = Path(stem), []
     if stem.suffix in (".png", ".pdf", ".svg"):
         stem, formats = stem.with_suffix(""), (stem.suffix[1:],)
+    if stem.suffix.lower() in _NOT_WRITTEN:
+        raise WriteError(f"{stem}: figures are not written as {stem.suffix}; name it .png, .pdf or .svg")
     for kind in formats:
         target = Path(f"{stem}.{kind}")
         # resolution and kind of fonts are read when a figure is written, not when it is drawn
