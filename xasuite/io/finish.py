@@ -331,7 +331,7 @@ def _element(raw: _Raw, mu: str, element: str, edge: str) -> tuple[str, str]:
         edge = "L3"
     what = raw.where
     if element and not is_element(element):
-        raise ReadError(f"{what}: element {element!r} is none")
+        raise ReadError(f"{what}: {element!r} is no element; write its symbol, such as Cu")
     jump = raw.jump(mu)
     alone = edges.lone_point(energy, raw.values(mu))
     glitch = f"the point at {alone:.1f} eV is a glitch, larger than the edge" if alone else ""

@@ -162,6 +162,7 @@ def _longest(lines: list[str], name: str) -> Block:
             f"{name}: no table of numbers: "
             + (f"only {len(rows)} rows from line {where[0]}" if rows else "no row of two or more numbers")
             + f"; a scan needs at least {MIN_ROWS}"
+            + ("; a spec is run by xasuite fit" if name.endswith(".toml") else "")
         )
     odd = [n for n in odd if where[0] < n < where[-1]]
     return Block(np.array(rows).T, where[0], where[-1], odd)
