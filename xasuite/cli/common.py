@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from ..records.table import Presented, Table
 
 DATA_ROOT = typer.Option(None, "--data-root", help="Folder in which the specs' data files are looked for.")
@@ -79,7 +81,7 @@ def print_json(document: Any) -> None:
     typer.echo(json.dumps(document, indent=1, ensure_ascii=False))
 
 
-def console() -> Any:
+def console() -> Console:
     """A rich console on standard output, as wide as its reader's, or 160 columns into a pipe; silent with --quiet."""
     from rich.console import Console
 

@@ -6,9 +6,16 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...constants import ELEMENTS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import ListedColormap
+    from matplotlib.figure import Figure
+
+    from ...records import Array
 
 COLUMN = 3.35  # inches, one column (85 mm)
 DOUBLE = 7.0  # inches, two columns (178 mm)
@@ -67,21 +74,21 @@ def style() -> Iterator[Any]:
         yield plt
 
 
-def along(places: Iterable[float]) -> Any:
+def along(places: Iterable[float]) -> Array:
     """Colours (m, 4) of curves along a series; `places` from 0 to 1."""
     import matplotlib as mpl
 
     return mpl.colormaps[ALONG]([ALONG_END * p for p in places])
 
 
-def along_map() -> Any:
+def along_map() -> ListedColormap:
     """The colour map of `along`, for a colour bar."""
     from matplotlib.colors import ListedColormap
 
     return ListedColormap(along(i / 255 for i in range(256)))
 
 
-def letters(axes: Iterable[Any]) -> None:
+def letters(axes: Iterable[Axes]) -> None:
     """(a), (b), ... before the titles at the left of panels, as journals ask for."""
     for letter, axis in zip("abcdefghijklmnop", axes, strict=False):
         axis.set_title(f"({letter}) {axis.get_title(loc='left')}".rstrip(), loc="left")
@@ -118,7 +125,7 @@ def chir_label(kweight: float, part: str = "magnitude") -> str:
     return f"{name} (Å$^{{-{kweight + 1:g}}}$)"
 
 
-def save(figure: Any, stem: str | Path, formats: tuple[str, ...] = ("png", "pdf")) -> list[Path]:
+def save(figure: Figure, stem: str | Path, formats: tuple[str, ...] = ("png", "pdf")) -> list[Path]:
     """Write a figure as stem.png, stem.pdf, ... (temporary name, then renamed) and close it; plot.png is that file alone."""
     import matplotlib.pyplot as plt
 
