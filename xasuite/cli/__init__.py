@@ -72,6 +72,8 @@ UNREAD = 141  # 128 + SIGPIPE: who read the output (| head) has gone
 # typer may carry its own copy of click: its errors' base class is found through one of them
 _CLICK_ERROR: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
+_LIMITS = {"ge": "of at least", "le": "of at most", "gt": "above", "lt": "below"}
+
 # What people type who come from other programs, and what does it here
 ELSEWHERE = {
     "draw": "xasuite plot, or xasuite figure",
@@ -231,6 +233,10 @@ def _run(argv: list[str] | None) -> int:
         os.getcwd()
     except FileNotFoundError:
         return _mistake("the working folder was deleted; change to one that is there")
+    if "" in (sys.argv[1:] if argv is None else argv):
+        return _mistake(
+            'an argument is empty (""), as a variable of the shell that is not set leaves it; write a name there'
+        )
     in_front = threading.current_thread() is threading.main_thread()
     before = signal.signal(signal.SIGTERM, terminate) if in_front else None
     try:
@@ -243,7 +249,10 @@ def _run(argv: list[str] | None) -> int:
         return _mistake(str(exc))
     except _CLICK_ERROR as exc:
         return _mistake(_sentence(exc))
-    except (typer.Abort, KeyboardInterrupt):
+    except (KeyboardInterrupt, RuntimeError) as exc:
+        # Abort is a RuntimeError; Python 3.11 makes one of what comes while a class is made, as in an import
+        if not any(isinstance(e, (typer.Abort, KeyboardInterrupt)) for e in (exc, exc.__cause__)):
+            raise
         word = "terminated" if terminated else "interrupted"
         typer.secho(f"xasuite: {word}; what was done is kept", fg="yellow", err=True)
         return 128 + terminated[0] if terminated else INTERRUPTED
@@ -258,14 +267,44 @@ def _mistake(sentence: str) -> int:
     return 1
 
 
+def _refused(exc: Any) -> str | None:
+    """A value that is of another type than its option takes: pydantic, which typer asks, speaks of its own classes."""
+    found: list[dict[str, Any]] = getattr(exc.__cause__, "errors", list)()
+    if not found or exc.param is None:
+        return None
+    kind, given = found[0]["type"], found[0]["input"]
+    limits = [
+        f"{name} {found[0]['ctx'][key]}" for key, name in _LIMITS.items() if key in found[0].get("ctx", {})
+    ]
+    wanted = (
+        "a whole number"
+        if kind.startswith("int") or limits
+        else "a number"
+        if kind.startswith("float")
+        else ""
+    )
+    if not wanted:
+        return None
+    return f"{exc.param.opts[-1 if len(exc.param.opts[0]) < 3 else 0]} takes {' '.join([wanted, *limits])}; found {given!r}"
+
+
 def _sentence(exc: Any) -> str:
     """What click has to say, and of a command that is none the one that was meant."""
     found = re.search(r"No such command '([^']*)'", exc.format_message())
     if found is None:
         sentence = str(exc.format_message())
         if missing := re.fullmatch(r"Missing (argument|option) '(.*)'\.", sentence):
-            command = exc.ctx.command_path
-            return f"{exc.ctx.info_name} needs {missing[2]}; {command} --help says how it is used"
+            meaning = str(getattr(exc.param, "help", "") or "").replace("\\[", "[").rstrip(".")
+            meaning = f" ({meaning[0].lower()}{meaning[1:]})" if meaning[1:2].islower() else ""
+            return f"{exc.ctx.info_name} needs {missing[2]}{meaning}; {exc.ctx.command_path} --help says how it is used"
+        if (refused := _refused(exc)) is not None:
+            return refused
+        if (
+            sentence.startswith(("No such option", "Got unexpected"))
+            and "Possible" not in sentence
+            and exc.ctx is not None
+        ):
+            return f"{sentence}; {exc.ctx.command_path} --help says what it takes"
         return sentence
     name = found[1]
     near = difflib.get_close_matches(name.lower(), [*ELSEWHERE, *COMMANDS], 1)

@@ -194,6 +194,10 @@ def _shipped(name: str) -> Path:
     for path in (folder / "crystals" / f"{name}.cif", folder / "clusters" / f"{name}.xyz"):
         if path.is_file():
             return path
+    if Path(name).is_file():
+        raise CrystalError(
+            f"{name} is no structure: a crystal is a CIF or xyz file, a shipped name or amcsd:NUMBER"
+        )
     names = available()
     by_lower = {n.lower(): n for n in names}
     near = [by_lower[n] for n in difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.4)]

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
+import functools
+import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -189,7 +192,11 @@ def _one_program(folder: Path, binary: Path, deadline: float, label: str) -> tup
     with printed.open("wb") as out:
         try:
             process = subprocess.Popen(
-                [str(binary)], cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
+                [*_tied(), str(binary)],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
             )
         except OSError as exc:
             raise FeffError(f"{label}: {binary} cannot be started: {exc.strerror or exc}") from None
@@ -208,6 +215,16 @@ def _one_program(folder: Path, binary: Path, deadline: float, label: str) -> tup
     said = printed.read_bytes()[:MOST_PRINTED].decode(errors="replace")
     printed.unlink()
     return said, None if late else code or 0 if code is not None else -9
+
+
+@functools.cache
+def _tied() -> tuple[str, ...]:
+    """What a program is started with so that the kernel ends it when this process is killed: Linux, by util-linux' setpriv."""
+    found = shutil.which("setpriv") if sys.platform == "linux" else None
+    start = (found or "", "--pdeathsig", "KILL", "--")
+    # BusyBox's setpriv, and those before 2019, do not know the option
+    known = found and subprocess.run([*start, "true"], capture_output=True, check=False).returncode == 0
+    return start if known else ()
 
 
 def _words(said: str) -> str:
