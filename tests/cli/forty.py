@@ -1,10 +1,11 @@
-"""Forty mistakes of a new user as commands. `python -m tests.cli.forty` writes what they are answered with to mistakes.txt."""
+"""Some sixty mistakes of a new user as commands. `python -m tests.cli.forty` writes what they are answered with to mistakes.txt."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import os
+import shlex
 import tempfile
 from pathlib import Path
 
@@ -55,12 +56,35 @@ COMMANDS = (
     "check several.toml",
     "check half_written.toml",
     "check unknown_function.toml",
+    # what a second round of forty found answered in a library's words, or wrongly
+    "new co.toml",
+    "show co.toml",
+    'fit ""',
+    "explore step.dat --port abc",
+    "explore step.dat --port 99999999",
+    "convert step.dat",
+    "convert nowhere.dat -o out",
+    "layouts banana",
+    "new step.dat --crystal Cu --s02 -1",
+    "new step.dat --crystal Cu --s02 high",
+    "new step.dat --crystal Cu --absorber Xx",
+    "new step.dat --crystal empty.cif",
+    "plot step.dat --kweight 99",
+    "plot step.dat --what norm",
+    "show nothing.dat",
+    "show cut.h5",
+    "fit --output",
+    "fit co.toml --audit=maybe",
+    "paths Cu --absorber Cu --radius 100",
 )
 
 FILES = {
     "short.dat": "# energy mu\n8900 0.1\n8950 0.12\n",
     "empty.dat": "",
     "text.dat": "Dear colleague,\nthe data will follow.\n",
+    "empty.cif": "data_x\n_cell_length_a 3\n",
+    "nothing.dat": "# energy mu\n" + "".join(f"{8800 + e} nan\n" for e in range(100)),
+    "cut.h5": "\x89HDF\r\n\x1a\n" + "0" * 100,
     "step.dat": "# energy(eV) mu\n"
     + "".join(f"{8800 + e} {0.1 + (1.0 if e > 179 else 0.0) + 1e-5 * e:.5f}\n" for e in range(0, 900, 3)),
 }
@@ -90,7 +114,7 @@ def write(folder: Path) -> None:
     """The files that the commands name."""
     text = (fits_dir() / "foils" / "co_foil_closure.toml").read_text(encoding="utf-8")
     for name, content in FILES.items():
-        (folder / name).write_text(content, encoding="utf-8")
+        (folder / name).write_text(content, encoding="latin-1", newline="")
     for name, changes in SPECS.items():
         changed = text
         for old, new in changes:
@@ -111,7 +135,7 @@ def transcript(folder: Path) -> str:
             code: object = 0
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 try:
-                    main(command.format(FITS=fits_dir()).split())
+                    main(shlex.split(command.format(FITS=fits_dir())))
                 except SystemExit as exc:
                     code = exc.code or 0
             said = (

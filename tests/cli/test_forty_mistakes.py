@@ -1,4 +1,4 @@
-"""What forty mistakes are answered with, word for word: read tests/cli/mistakes.txt as a user would."""
+"""What some sixty mistakes are answered with, word for word: read tests/cli/mistakes.txt as a user would."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .forty import COMMANDS, GOLDEN, transcript
 def test_the_answers_are_those_of_the_golden_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a sentence was changed on purpose, `python -m tests.cli.forty` writes the file anew."""
     monkeypatch.delenv("XASUITE_DATA", raising=False)
-    assert len(COMMANDS) == 40
+    assert len(COMMANDS) >= 40
     answers = transcript(tmp_path)
     assert "Traceback" not in answers
     assert answers == GOLDEN.read_text(encoding="utf-8")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import stat
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +120,41 @@ def test_time_limit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(FEFF_ENV, str(fake_feff(tmp_path / "bin", "echo working; exec sleep 30")))
     with pytest.raises(FeffError, match=r"feff8l_rdinp was stopped after the time limit of 0.3 s"):
         run_feff(inp(), timeout=0.3)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="a child of a process that is killed is ended by Linux only"
+)
+def test_no_feff_outlives_the_run(tmp_path: Path, number: signal.Signals) -> None:
+    """Ctrl-C, a batch system's SIGTERM, and SIGKILL, which the run cannot hear: FEFF ends in each case."""
+    started = tmp_path / "started"
+    folder = fake_feff(
+        tmp_path / "bin", f"echo $$ > {started}.new; mv {started}.new {started}; exec sleep 300"
+    )
+    env = os.environ | {FEFF_ENV: str(folder)}
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a job in the background has it ignored
+    run = subprocess.Popen(
+        [sys.executable, "-m", "xasuite", "paths", "Cu", "--absorber", "Cu"],
+        env=env, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    signal.signal(signal.SIGINT, before)
+    hangs = time.monotonic() + 120
+    while not started.exists():
+        assert run.poll() is None, run.stderr and run.stderr.read()
+        assert time.monotonic() < hangs
+        time.sleep(0.05)
+    feff = Path(f"/proc/{started.read_text().strip()}")
+    assert feff.exists()
+    run.send_signal(number)
+    said = run.communicate(timeout=120)[1]
+    assert run.returncode == (-number if number == signal.SIGKILL else 128 + number)
+    assert "Traceback" not in said
+    while feff.exists() and "Z" not in (feff / "stat").read_text().split(")")[1][:3]:
+        assert time.monotonic() < hangs, "FEFF runs on"
+        time.sleep(0.05)
 
 
 def test_missing_binary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -167,7 +167,6 @@ def main(argv: list[str] | None = None) -> None:
     one_blas_thread_from_start()
     # pydantic looks for plugins in the metadata of every installed package
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    _register(next(iter(sys.argv[1:] if argv is None else argv), ""))
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     os.environ.pop(QUIET, None)
@@ -234,6 +233,10 @@ def _run(argv: list[str] | None) -> int:
     in_front = threading.current_thread() is threading.main_thread()
     before = signal.signal(signal.SIGTERM, terminate) if in_front else None
     try:
+        typed = sys.argv[1:] if argv is None else argv
+        _register(next(iter(typed), ""))
+        if not all(word.strip() for word in typed):
+            return _mistake('an argument is empty (""); is a variable of the shell not set?')
         code = app(args=argv, prog_name="xasuite", standalone_mode=False)
         if code == INTERRUPTED:  # typer turns Ctrl-C into this code without a word
             raise KeyboardInterrupt
@@ -253,6 +256,33 @@ def _run(argv: list[str] | None) -> int:
     return 128 + terminated[0] if terminated else code if isinstance(code, int) else 0
 
 
+# What pydantic and click say of an option's value, and what to write
+_WRONG_VALUES = {"valid integer": "a whole number", "valid number": "a number", "valid boolean": "yes or no"}
+
+
+def _of_arguments(exc: Any) -> str:
+    """Of an option or an argument that is missing, too many or of the wrong kind, in the words of the other messages."""
+    said = str(exc.format_message())
+    name = getattr(exc.ctx, "info_name", "xasuite")
+    how = f"; {exc.ctx.command_path} --help says how it is used" if exc.ctx else ""
+    if missing := re.fullmatch(r"Missing (argument|option) '(.*)'\.", said):
+        return f"{name} needs {missing[2].replace(chr(39), '')}{how}"
+    if more := re.fullmatch(r"Got unexpected extra argument(?:s|\(s\))? \((.*)\)", said):
+        return f'{name} takes no further argument, "{more[1]}" is one too many{how}'
+    if value := re.fullmatch(r"Invalid value for '(.*)': (.*)", said):
+        wanted = next((words for key, words in _WRONG_VALUES.items() if key in value[2]), None)
+        option = value[1].replace("'", "")
+        said = value[2].replace("Input should be", "the value must be")
+        return f"{option} takes {wanted}{how}" if wanted else f"{option}: {said}"
+    if bare := re.fullmatch(r"Option '(.*)' requires an argument\.", said):
+        return f"{bare[1]} needs a value after it{how}"
+    if alone := re.fullmatch(r"Option '(.*)' does not take a value\.", said):
+        return f"{alone[1]} stands alone, without a value{how}"
+    if unknown := re.fullmatch(r"No such option: (\S+)(?: .*: (.*)\))?", said.rstrip(".")):
+        return f"{name} has no option {unknown[1]}" + (f"; did you mean {unknown[2]}?" if unknown[2] else how)
+    return said
+
+
 def _mistake(sentence: str) -> int:
     typer.secho(f"xasuite: {sentence}", fg="red", err=True)
     return 1
@@ -262,11 +292,7 @@ def _sentence(exc: Any) -> str:
     """What click has to say, and of a command that is none the one that was meant."""
     found = re.search(r"No such command '([^']*)'", exc.format_message())
     if found is None:
-        sentence = str(exc.format_message())
-        if missing := re.fullmatch(r"Missing (argument|option) '(.*)'\.", sentence):
-            command = exc.ctx.command_path
-            return f"{exc.ctx.info_name} needs {missing[2]}; {command} --help says how it is used"
-        return sentence
+        return _of_arguments(exc)
     name = found[1]
     near = difflib.get_close_matches(name.lower(), [*ELSEWHERE, *COMMANDS], 1)
     if near and near[0] in ELSEWHERE:

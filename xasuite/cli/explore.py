@@ -12,7 +12,7 @@ def explore(
         help="Data files, a folder of them, a spec (.toml), or the results of a series (their folder or the series' spec)."
     ),
     save_as: Path | None = typer.Option(None, "--output", "-o", help="The spec that Save writes."),
-    port: int = typer.Option(0, help="Port on this machine; 0 takes a free one."),
+    port: int = typer.Option(0, min=0, max=65535, help="Port on this machine; 0 takes a free one."),
     browser: bool = typer.Option(True, help="Open the page in the default browser."),
 ) -> None:
     """Look at scans, move ranges, fit, and save what you did as a spec. Served to this machine only; Ctrl-C ends it."""

@@ -104,7 +104,7 @@ def _mu(raw: _Raw, element: str) -> str:
     if asked.mu:
         return names.resolve_expression(asked.mu, channels, where)
     if not channels:
-        raise ReadError(f"{where}: not XAFS: the file holds energies and nothing else")
+        raise ReadError(f"{where}: not XAFS: no column but the energies holds numbers")
     if table.mu_expr and not asked.i0:
         return _stated(table.mu_expr, channels, where)
     labels = list(channels)
@@ -267,7 +267,7 @@ def _element(raw: _Raw, mu: str, element: str, edge: str) -> tuple[str, str]:
         edge = "L3"
     what = raw.where
     if element and not is_element(element):
-        raise ReadError(f"{what}: element {element!r} is none")
+        raise ReadError(f"{what}: there is no element {element!r}; write its symbol, such as Fe")
     jump = raw.jump(mu)
     alone = edges.lone_point(energy, raw.values(mu))
     glitch = f"the point at {alone:.1f} eV is a glitch, larger than the edge" if alone else ""

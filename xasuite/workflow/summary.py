@@ -111,8 +111,21 @@ def variants_table(result: SpecResult) -> Table:
         rows.append((name, f.label, *(held.get(n) for n in names), f.rfactor))
     notes = tuple(f"{v.label}: {v.note}" for v in result.loaded.spec.variant if v.note)
     return Table.of(
-        "The same data fitted in other ways", ("variant", "sample", *names, "rfactor"), rows, notes=notes
+        "The same data fitted in other ways",
+        ("variant", "sample", *(_of_parameter(n, result) for n in names), "rfactor"),
+        rows,
+        notes=notes,
     )
+
+
+def _of_parameter(name: str, result: SpecResult) -> Quantity:
+    """A parameter as a column, with the unit of what it stands for in a path: enot (eV), ss1 (10⁻³ Å²)."""
+    for fit in result.rows:
+        for path in fit.model.paths:
+            for value in PATH_VALUES:
+                if getattr(path, value).text == name:
+                    return replace(quantity(value), name=name, symbol=name, latex="")
+    return quantity(name)
 
 
 def _cells(result: SpecResult) -> tuple[Cell, ...]:

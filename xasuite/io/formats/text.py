@@ -146,6 +146,8 @@ def _longest(lines: list[str], name: str, min_rows: int) -> Block:
             return Block(np.vstack([np.array(rows), rest]).T, where[0], i + 1 + len(rest))
     runs.append((width, rows, where, odd))
     width, rows, where, odd = max(runs, key=lambda run: len(run[1]))
+    if len(rows) < min_rows and name.endswith(".toml"):
+        raise ReadError(f"{name} is no data file but a spec; to fit it: xasuite fit {name}")
     if len(rows) < min_rows:
         raise ReadError(
             f"{name}: no table of numbers: "
