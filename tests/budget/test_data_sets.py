@@ -11,7 +11,7 @@ import pytest
 from xasuite import reduce
 from xasuite.constants import ETOK
 from xasuite.exafs.budget import Absorption, GivenChi, Spectra
-from xasuite.exafs.budget.floors import ELONGATION, changeable, changes
+from xasuite.exafs.budget.floors import changeable, changes
 from xasuite.exafs.model import FitRange, Model, Parameter, PathModel
 from xasuite.exafs.result import FitResult
 from xasuite.expressions import parse
@@ -126,8 +126,9 @@ def test_a_third_cumulant_of_the_model_is_not_doubted() -> None:
         FitRange((3, 12), (1, 3)),
     )
     values = {"ss": 0.01, "c3": 1e-4, "changed_third": 1.0}
-    without, fitted = (p.third(values) for p in changeable(model).paths)
-    assert without == pytest.approx(0.01 * 2 * ELONGATION * path.reff)
+    without, fitted = (p.third(values) for p in changeable(model, [300.0, 300.0]).paths)
+    # 2 sigma2 alpha T R (Frenkel and Rehr 1993), with alpha of metals, 1e-5 1/K
+    assert without == pytest.approx(0.01 * 2 * 1e-5 * 300 * path.reff)
     assert fitted == pytest.approx(1e-4)
 
 

@@ -6,6 +6,7 @@ import math
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from xasuite.errors import SpecError
@@ -70,7 +71,7 @@ def test_two_potentials_give_their_mean_and_half_their_difference() -> None:
         result().rows[0].paths[0].e0.value, rel=1e-9
     )  # each has a Fermi level of its own
     apart = abs(each[0].n.value - each[1].n.value) / 2
-    wanted = math.sqrt((apart**2 + (0.016 * both.n.value) ** 2) / 2)
+    wanted = math.sqrt(apart**2 + (0.016 * both.n.value) ** 2 / 2)
     assert both.n.parts["theory"] == pytest.approx(wanted, rel=0.05)
     # the row's truth has feff6l's potentials: nearer to the mean than to feff8l's
     truth = 6.0
@@ -81,9 +82,9 @@ def test_two_potentials_give_their_mean_and_half_their_difference() -> None:
     ("count", "deviations"), [(2, (-1.0, 1.0)), (3, (-1.0, 0.0, 1.0)), (4, (1.0, 1.0, -1.0, -1.0))]
 )
 def test_shares_of_variance(count: int, deviations: tuple[float, ...]) -> None:
-    """count - 1 parts of the mean square of the deviations, one part of other compounds'."""
+    """The variance of a truth that has any of the potentials: the mean square of the deviations."""
     own = sum((own_share(count) * d) ** 2 for d in deviations)
-    assert own == pytest.approx((count - 1) / count * sum(d**2 for d in deviations) / count)
+    assert own == pytest.approx(np.var(deviations))
 
 
 def test_larch_repeats_the_stated_fit() -> None:

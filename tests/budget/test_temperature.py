@@ -10,6 +10,8 @@ from scipy import constants
 from scipy.integrate import quad
 from scipy.special import sici
 
+from xasuite.exafs.budget.floors import expansion
+from xasuite.feff import find_paths
 from xasuite.references import fits_dir
 from xasuite.specs.load import LoadedSpec, parse_spec
 from xasuite.workflow import budgets
@@ -72,6 +74,28 @@ def test_a_cold_row_has_cold_farther_shells(monkeypatch: pytest.MonkeyPatch) -> 
     said = "Farther shells have the Debye sigma2 of"
     assert f"{said} 300 K (no variable T and no header says one)." in notes[""]
     assert f"{said} 20 K." in notes["variables = { T = 20 }"]
+
+
+@pytest.mark.parametrize(
+    ("crystal", "absorber", "coefficient"),
+    [("NiO", "Ni", 14.1e-6), ("MnO", "Mn", 13.5e-6), ("SnO2", "Sn", 4.5e-6), ("Co_hcp", "Co", 13.0e-6)],
+)
+def test_bonds_become_longer_as_crystals_do(crystal: str, absorber: str, coefficient: float) -> None:
+    """Mean linear expansion between 20 and 1000 C (Y. S. Touloukian, Thermophysical Properties of Matter 12 and 13), to the 25 % that the rule of bond strengths scatters by."""
+    path = find_paths(crystal, absorber=absorber, radius=2.6)[0]
+    assert expansion(path, 300.0) / (300.0 * path.reff) == pytest.approx(coefficient, rel=0.25)
+    assert expansion(path, 20.0) == pytest.approx(expansion(path, 300.0) / 15)
+
+
+def test_a_cold_row_has_no_thermal_third_cumulant() -> None:
+    """Its shift of R is that of 300 K in the ratio of the temperatures; farther shells, which differ too, change sigma2 by less than 5 %."""
+    shift = []
+    for more in ("", "variables = { T = 20 }"):
+        budget = run_spec(spec(more), variants=False).rows[0].budget
+        assert budget is not None
+        shift.append(float(budget.shifts["cumulant"][0][budget.keys.index("dr1")]))
+    assert shift[1] / shift[0] == pytest.approx(20 / 300, rel=0.05)
+    assert shift[0] > 0.5e-3
 
 
 def test_a_header_says_it(data_root: Path) -> None:

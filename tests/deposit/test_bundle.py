@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 import xasuite as xs
+from tests.copper import copper_spec
 from xasuite.cli import main
 from xasuite.deposit.archive import SUMS, pack, unpack
 from xasuite.errors import FitError, ReadError, SpecError
@@ -24,66 +25,23 @@ from xasuite.feff import find_paths
 
 ROOT = Path(__file__).parents[2]
 
-FOIL = """xasuite = 2
-title = "Cu foil"
 
-[[data]]
-label = "foil"
-file = "{foil}"
-source = "simulated by the test"
-licence = "CC0-1.0"
+def foil(file: str | Path) -> str:
+    """The spec of the foil's file."""
+    return copper_spec(
+        f'label = "foil"\nfile = "{file}"\nsource = "simulated by the test"\nlicence = "CC0-1.0"',
+        "s02 = { guess = 0.8 }\nenot = { guess = 0 }\nss = { guess = 0.006 }",
+        'label = "Cu-Cu"\ncrystal = "Cu"\nscatterer = "Cu"\nn = 12\ns02 = "s02"\ne0 = "enot"\nsigma2 = "ss"',
+        title="Cu foil", r="[1.4, 2.8]",
+    )  # fmt: skip
 
-[sample]
-element = "Cu"
 
-[fit]
-k = [3, 12]
-r = [1.4, 2.8]
-
-[params]
-s02 = {{ guess = 0.8 }}
-enot = {{ guess = 0 }}
-ss = {{ guess = 0.006 }}
-
-[[path]]
-label = "Cu-Cu"
-crystal = "Cu"
-scatterer = "Cu"
-n = 12
-s02 = "s02"
-e0 = "enot"
-sigma2 = "ss"
-"""
-
-OXIDE = """xasuite = 2
-title = "Cu2O"
-
-[[data]]
-label = "oxide"
-files = ["scans/oxide_*.csv"]
-
-[sample]
-element = "Cu"
-
-[fit]
-k = [3, 12]
-r = [1.0, 2.0]
-
-[params]
-s02 = { from = "foil.toml", param = "s02" }
-n_o = { guess = 2 }
-enot = { guess = 0 }
-ss = { guess = 0.004 }
-
-[[path]]
-label = "Cu-O"
-crystal = "mine.cif"
-scatterer = "O"
-n = "n_o"
-s02 = "s02"
-e0 = "enot"
-sigma2 = "ss"
-"""
+OXIDE = copper_spec(
+    'label = "oxide"\nfiles = ["scans/oxide_*.csv"]',
+    's02 = { from = "foil.toml", param = "s02" }\nn_o = { guess = 2 }\nenot = { guess = 0 }\nss = { guess = 0.004 }',
+    'label = "Cu-O"\ncrystal = "mine.cif"\nscatterer = "O"\nn = "n_o"\ns02 = "s02"\ne0 = "enot"\nsigma2 = "ss"',
+    title="Cu2O", r="[1.0, 2.0]",
+)  # fmt: skip
 
 
 def write_spectrum(crystal: str, target: Path, seed: int) -> None:
@@ -110,7 +68,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for seed in (2, 3):
         write_spectrum("Cu2O", folder / "scans" / f"oxide_{seed}.csv", seed)
     shutil.copy(ROOT / "references" / "crystals" / "Cu2O.cif", folder / "mine.cif")
-    (folder / "foil.toml").write_text(FOIL.format(foil=elsewhere))
+    (folder / "foil.toml").write_text(foil(elsewhere))
     (folder / "oxide.toml").write_text(OXIDE)
     for name in ("foil", "oxide"):
         with pytest.raises(SystemExit) as done:
@@ -411,7 +369,7 @@ def test_what_cannot_be_bundled(work: Path, tmp_path: Path) -> None:
     with pytest.raises(ReadError, match="no result of xasuite fit, reproduce or series and no spec"):
         xs.bundle(work / "scans/oxide_2.csv", tmp_path / "paper.zip")
     gone = tmp_path / "gone.toml"
-    gone.write_text(FOIL.format(foil="not_there.csv"))
+    gone.write_text(foil("not_there.csv"))
     with pytest.raises(ReadError, match=r"no file not_there\.csv"):
         xs.bundle(gone, tmp_path / "paper.zip")
 

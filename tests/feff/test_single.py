@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import xasuite as xs
+from tests.copper import copper_spec
 from xasuite.errors import CrystalError, SpecError
 from xasuite.feff import find_paths, load_crystal, select, single_path
 from xasuite.report.methods import methods
 from xasuite.specs import parse_spec
-from xasuite.specs.schema import Spec
 from xasuite.workflow.paths import other_paths, path_models
 from xasuite.workflow.resolve import Context
+from xasuite.workflow.run import run_spec
 
 K = np.linspace(3, 15, 200)
 
@@ -47,45 +47,26 @@ def test_rock_salt_holds_for_a_first_shell_only() -> None:
 def test_no_number_of_atoms_is_expected_of_it() -> None:
     """Copper with twelve neighbours by a path of one: the verdict compares N with no crystal, and the methods name rock salt."""
     here = Path(__file__).parents[1] / "workflow/ifeffit"
-    spec = Spec.made(
-        {
-            "xasuite": 2, "title": "copper", "data": [{"label": "Cu", "file": str(here / "cu.xmu")}], "sample": {"element": "Cu"}, "errors": "fit",
-            "fit": {"k": [3, 12], "kweight": [2], "r": [1.6, 2.9]},
-            "params": {"n": {"guess": 6}, "enot": {"guess": 0}, "dr": {"guess": 0}, "ss": {"guess": 0.005}},
-            "path": [{"label": "Cu-Cu", "scatterer": "Cu", "distance": 2.55, "n": "n", "s02": 0.9, "e0": "enot", "deltar": "dr", "sigma2": "ss"}],
-        }
-    )  # fmt: skip
-    result = xs.fit(spec)
+    spec = copper_spec(
+        f'label = "Cu"\nfile = "{here / "cu.xmu"}"',
+        "n = { guess = 6 }\nenot = { guess = 0 }\ndr = { guess = 0 }\nss = { guess = 0.005 }",
+        'label = "Cu-Cu"\nscatterer = "Cu"\ndistance = 2.55\nn = "n"\ns02 = 0.9\ne0 = "enot"\ndeltar = "dr"\nsigma2 = "ss"',
+        top='errors = "fit"',
+    )
+    result = run_spec(parse_spec(spec, "cu.toml"))
     assert result.rows[0].paths[0].n.value == pytest.approx(12, abs=1.5)
     assert not any("crystal" in reason for reason in result.verdicts["Cu"].reasons)
     assert "FEFF8L [@feff8l] for rock salt of absorber and scatterer." in methods(result.to_dict())
 
 
 def test_a_spec_names_the_distance() -> None:
-    text = """\
-xasuite = 2
-title = "copper in water"
-[[data]]
-label = "a"
-file = "a.xdi"
-[sample]
-element = "Cu"
-[fit]
-k = [3, 11]
-r = [1, 2]
-[params]
-n = { guess = 4 }
-[[path]]
-label = "quick"
-scatterer = "O"
-distance = 1.95
-n = "n"
-[[path]]
-label = "far"
-crystal = "CuO"
-scatterer = "Cu"
-distance = 3.2
-"""
+    text = copper_spec(
+        'label = "a"\nfile = "a.xdi"',
+        "n = { guess = 4 }",
+        'label = "quick"\nscatterer = "O"\ndistance = 1.95\nn = "n"',
+        'label = "far"\ncrystal = "CuO"\nscatterer = "Cu"\ndistance = 3.2',
+        title="copper in water", k="[3, 11]", r="[1, 2]",
+    )  # fmt: skip
     loaded = parse_spec(text, Path("s.toml"))
     quick, far = path_models(loaded, Context())
     assert (quick.feff.scatterers, quick.feff.reff) == (("O",), 1.95)
@@ -94,7 +75,7 @@ distance = 3.2
     for old, new, error, said in (
         ('scatterer = "O"\n', "", SpecError, r'path "quick": distance goes with scatterer = "\.\.\."'),
         ("distance = 3.2", "distance = 3.2\nshell = 2", SpecError, r'path "far": distance goes with scatterer'),
-        ('scatterer = "Cu"', 'scatterer = "Fe"', CrystalError, r's\.toml:18: path "far": CuO has no Fe to scatter; there are '),
+        ('scatterer = "Cu"', 'scatterer = "Fe"', CrystalError, r's\.toml:24: path "far": CuO has no Fe to scatter; there are '),
         ("distance = 1.95", "distance = 0.2", CrystalError, "no path to O at 0.2 A: name an element and a distance"),
     ):  # fmt: skip
         assert old in text

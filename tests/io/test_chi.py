@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.copper import copper_spec
 from xasuite.cli import main
 from xasuite.errors import DataError, ReadError, SpecError
 from xasuite.exafs.audits import audit_fit
@@ -15,38 +16,12 @@ from xasuite.specs import parse_spec
 from xasuite.workflow import check_spec, run_spec
 from xasuite.workflow.resolve import Context
 
-SPEC = """\
-xasuite = 2
-title = "Cu chi(k)"
-
-[[data]]
-label = "Cu"
-file = "published/Cu/cu.chi"
-kind = "chi"
-variables = { T = 300 }
-
-[sample]
-element = "Cu"
-
-[fit]
-k = [3, 14]
-r = [1.5, 3.0]
-
-[params]
-s02 = { guess = 0.9 }
-enot = { guess = 1.0 }
-dr = { guess = 0.0 }
-theta = { guess = 300, min = 50 }
-
-[[path]]
-label = "Cu-Cu"
-crystal = "Cu"
-scatterer = "Cu"
-s02 = "s02"
-e0 = "enot"
-deltar = "dr"
-sigma2 = "debye(T, theta)"
-"""
+SPEC = copper_spec(
+    'label = "Cu"\nfile = "published/Cu/cu.chi"\nkind = "chi"\nvariables = { T = 300 }',
+    "s02 = { guess = 0.9 }\nenot = { guess = 1.0 }\ndr = { guess = 0.0 }\ntheta = { guess = 300, min = 50 }",
+    'label = "Cu-Cu"\ncrystal = "Cu"\nscatterer = "Cu"\ns02 = "s02"\ne0 = "enot"\ndeltar = "dr"\nsigma2 = "debye(T, theta)"',
+    title="Cu chi(k)", k="[3, 14]", r="[1.5, 3.0]",
+)  # fmt: skip
 
 
 def test_larchs_file_as_it_stands(data_root: Path) -> None:

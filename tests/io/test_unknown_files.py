@@ -135,3 +135,88 @@ def test_xdi_times_have_a_t(tmp_path: Path, said: str, written_as: str) -> None:
     file = written(tmp_path / "a.xdi", header, [ENERGY, I0, IT])
     io.write(tmp_path / "b.xdi", io.read(file))
     assert f"# Scan.start_time: {written_as}\n" in (tmp_path / "b.xdi").read_text()
+
+
+START = np.datetime64("2026-03-01T12:00:00.000")
+MOMENTS = [str(START + np.timedelta64(int(1300 * i), "ms")) for i in range(N)]
+
+
+def rows_with(stamps: list[str], by: str = " ") -> str:
+    return "\n".join(
+        by.join((t, f"{e:.3f}", f"{a:.2f}", f"{b:.2f}"))
+        for t, e, a, b in zip(stamps, ENERGY, I0, IT, strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("head", "form", "by"),
+    [
+        ("# time energy I0 It", lambda t: t, " "),
+        ("timestamp,energy,I0,It", lambda t: f"{t}Z", ","),
+        ("time,energy,I0,It", lambda t: t.replace("T", " "), ","),
+        ("# time energy I0 It", lambda t: f"{t[:19]}+01:00", "\t"),
+        ("# clock\tenergy\tI0\tIt", lambda t: f"03/01/2026 {t[11:19]} PM", "\t"),
+        ("# clock energy I0 It", lambda t: t[11:], " "),
+        ('"time","energy","I0","It"', lambda t: f'"{t}"', ","),
+        ("", lambda t: t, " "),
+        ("", lambda t: f"{t[:19]}+0100", " "),
+    ],
+)
+def test_a_first_column_of_moments(tmp_path: Path, head: str, form, by: str) -> None:
+    """Dates and times in one field or in two, ISO 8601 or not: no channel, and no option is asked for."""
+    (tmp_path / "scan.dat").write_text(f"{head}\n{rows_with([form(t) for t in MOMENTS], by)}\n")
+    scan = io.read(tmp_path / "scan.dat")
+    assert left_over(scan.energy, scan.mu().mu) < 0.01
+    assert (scan.element, scan.mu_expr) == ("Cu", "ln(I0/It)" if head else "ln(col3/col4)")
+
+
+@pytest.mark.parametrize("name", ["mutrans", "mufluor", "normtrans", "normfluor"])
+def test_labels_of_the_xdi_dictionary(tmp_path: Path, name: str) -> None:
+    header = f"XDI/1.0\nColumn.1: energy eV\nColumn.2: {name}\nColumn.3: counts\nElement.symbol: Cu\nElement.edge: K\n---\nenergy {name} counts"
+    scan = io.read(written(tmp_path / "a.xdi", header, [ENERGY, MU, ROIS[0]]))
+    assert scan.mu_expr == name
+    assert left_over(scan.energy, scan.mu().mu) < 1e-6
+
+
+LONGER = np.r_[ENERGY, 9681.0:10000:2]
+
+
+@pytest.mark.parametrize(
+    ("at", "share", "named"), [(9659.0, 0.08, "Zn K"), (9561.0, 0.2, "Ta L3|Hf L3"), (9659.0, 0.0, "")]
+)
+def test_a_second_edge_of_another_element_is_named(
+    tmp_path: Path, at: float, share: float, named: str
+) -> None:
+    second = share * (0.5 + np.arctan((LONGER - at) / 1.5) / np.pi)
+    scan = io.read(written(tmp_path / "scan.dat", "energy mu", [LONGER, truth(LONGER) + second]))
+    said = [n for n in scan.notes if n.startswith("mu jumps again")]
+    assert (scan.element, scan.edge) == ("Cu", "K")
+    assert len(said) == (share > 0)
+    assert not said or any(f"at the {x} edge" in said[0] for x in named.split("|"))
+
+
+@pytest.mark.parametrize(
+    ("i0", "it", "said"),
+    [
+        (I0, IT - 1.02 * IT.min(), "It is zero or negative at .* points, the first at"),
+        (I0, IT - 0.99 * IT.min(), "no chamber is linear"),
+    ],
+)
+def test_dark_counts_subtracted_too_much_are_noted(tmp_path: Path, i0, it, said: str) -> None:
+    import re
+
+    scan = io.read(written(tmp_path / "scan.dat", "energy I0 It", [ENERGY, i0, it]))
+    assert any(re.search(said, note) for note in scan.notes)
+
+
+@pytest.mark.parametrize(
+    ("header", "columns", "said"),
+    [
+        ("energy I0 It", [I0, IT - np.median(IT)], "It is zero or negative at"),
+        ("energy I0 It", [I0, -IT], "It is zero or negative at 486 of 486 points"),
+        ("energy I0 If", [I0 - np.median(I0), I0 * MU * 0.01], "I0 is zero or negative at"),
+    ],
+)
+def test_counters_that_are_no_counts_are_refused(tmp_path: Path, header: str, columns, said: str) -> None:
+    with pytest.raises(ReadError, match=said):
+        io.read(written(tmp_path / "scan.dat", header, [ENERGY, *columns]))

@@ -191,7 +191,7 @@ def test_rows_of_a_stack_shift_by_their_own(made: Made) -> None:
     assert done.energy[-1] <= fine[-1] - 3
     assert np.abs(done.mu - done.mu[1]).max() < 2e-4
     assert np.allclose(done.mu_err, 0.1)
-    with pytest.raises(DataError, match="give one number, or one a row"):
+    with pytest.raises(DataError, match="give one number, or one per row"):
         shift(stack, np.array([1.0, 2.0]))
 
 

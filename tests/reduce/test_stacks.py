@@ -107,7 +107,7 @@ def test_a_wrong_setting_is_no_bad_row(made: Made) -> None:
     series = series_of(stacked(made, 8))
     with pytest.raises(RangeError, match="is not between 0 and 5"):
         xs.background(xs.normalize(series, e0=E0), rbkg=-1)
-    with pytest.raises(DataError, match="give one number, or one a row"):
+    with pytest.raises(DataError, match="give one number, or one per row"):
         xs.normalize(series, e0=np.array([E0, E0]))
     dark = replace(series, status=("dark",) * 8)
     with pytest.raises(ReductionError, match="none of its 8 rows is ok"):

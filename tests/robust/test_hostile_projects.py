@@ -8,14 +8,17 @@ import io as streams
 import json
 import os
 import random
+import shutil
 import zipfile
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.robust.corpus import damaged, honest, limited
+from tests.workflow import test_convert
 from xasuite import io
 from xasuite.errors import CrystalError, ReadError, SpecError, XasuiteError
 from xasuite.feff.crystal import load_crystal
@@ -112,14 +115,16 @@ def damaged_project(name: str, raw: bytes, rng: random.Random) -> bytes:
     return gzip.compress("\n".join(lines).encode(), 1)
 
 
-def outcomes(data_root: Path, folder: Path, count: int, seed: int) -> Counter[str]:
+def outcomes(
+    projects: Sequence[Path], folder: Path, count: int, seed: int, crystal: str = ""
+) -> Counter[str]:
     found: Counter[str] = Counter()
     for number in range(count):
-        name = PROJECTS[number % len(PROJECTS)]
+        name = projects[number % len(projects)].name
         rng = random.Random(f"{seed} {number}")
         path = folder / f"{number}{Path(name).suffix}"
-        path.write_bytes(damaged_project(name, (data_root / name).read_bytes(), rng))
-        came = bounded(lambda path=path: convert(path, folder / "out", crystal="FeS2"))
+        path.write_bytes(damaged_project(name, projects[number % len(projects)].read_bytes(), rng))
+        came = bounded(lambda path=path: convert(path, folder / "out", crystal=crystal or None))
         assert came in ("record", "sentence"), (seed, number, name, came)
         found[came] += 1
     return found
@@ -127,15 +132,30 @@ def outcomes(data_root: Path, folder: Path, count: int, seed: int) -> Counter[st
 
 def test_some_damaged_projects(data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    found = outcomes(data_root, tmp_path, 60, seed=0)
+    found = outcomes([data_root / p for p in PROJECTS], tmp_path, 60, seed=0, crystal="FeS2")
     assert min(found.values()) > 5, found
     assert not (tmp_path / "pwned").exists()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_damaged_projects_of_the_tests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Artemis projects of one fit and of several, and scripts of Ifeffit; they need no measured data."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "several").mkdir()
+    made = [test_convert.fpj(tmp_path), test_convert.several(tmp_path / "several")]
+    scripts = Path(__file__).parents[1] / "workflow" / "ifeffit"
+    for other in scripts.iterdir():
+        if other.suffix in (".dat", ".chi", ".xmu"):
+            shutil.copy(other, tmp_path)
+    made += [scripts / name for name in ("chi.iff", "mu.iff", "restrained.iff", "feffit.inp")]
+    found = outcomes(made, tmp_path, 300, seed=2)
+    assert min(found["record"], found["sentence"]) > 30, found
 
 
 @pytest.mark.slow
 def test_600_damaged_projects(data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    found = outcomes(data_root, tmp_path, 600, seed=1)
+    found = outcomes([data_root / p for p in PROJECTS], tmp_path, 600, seed=1, crystal="FeS2")
     print(found)  # noqa: T201
     assert not (tmp_path / "pwned").exists()
 
@@ -156,14 +176,26 @@ def test_a_zip_that_is_a_bomb(data_root: Path, tmp_path: Path) -> None:
     gds = "fits/zdcyp/gds.yaml"
     with pytest.raises(ReadError, match=r"gds.yaml has more than 5 MB"):
         read_project(fpj(data_root, tmp_path / "b.fpj", {gds: b"- a: 1\n" * (1 << 20)}))
-    laughs = "a: &a [x,x]\n" + "".join(f"{chr(98 + i)}: &{chr(98 + i)} [{'*' + chr(97 + i)},{'*' + chr(97 + i)}]\n" for i in range(20))  # fmt: skip
-    path = fpj(data_root, tmp_path / "c.fpj", {gds: laughs.encode()})
-    assert bounded(lambda: read_project(path), 20) == "sentence"
+    path = fpj(data_root, tmp_path / "c.fpj", {})
     path.write_bytes(
         path.read_bytes().replace(b"PK\x01\x02\x14\x03\x14\x00\x00", b"PK\x01\x02\x14\x03\x14\x00\x01")
     )
     with pytest.raises(ReadError, match="encrypted"):
         read_project(path)
+
+
+def test_aliases_that_stand_for_millions(tmp_path: Path) -> None:
+    """YAML in which each line stands for ten of the one before: 10^9 words in 500 bytes."""
+    lines = ["---", "a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 10)]
+    with zipfile.ZipFile(tmp_path / "a.fpj", "w") as archive:
+        archive.writestr("order", "---\n1: one\n")
+        archive.writestr("fits/one/gds.yaml", "\n".join(lines))
+        archive.writestr("fits/one/structure.yaml", "---\n- x\n---\n[]\n")
+    with pytest.raises(
+        ReadError, match=r"gds\.yaml is no YAML: its aliases stand for more than any project holds"
+    ):
+        convert(tmp_path / "a.fpj", tmp_path / "out")
 
 
 @pytest.mark.parametrize(

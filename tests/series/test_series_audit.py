@@ -141,6 +141,25 @@ def test_a_row_that_disagrees_fails_the_run(make_series, tmp_path, monkeypatch):
         series(make_series(6), output=tmp_path, progress=False)
 
 
+@pytest.mark.parametrize("more", ["", 'kmax = "noise"\nstart = "mean"'])
+def test_what_the_process_of_the_audit_leaves_out_moves_no_value(make_series, monkeypatch, more):
+    """Against Larch as it is, at the same tolerance, to the last bit; some rows with a k range of their own."""
+    from xasuite._larch import fitting, repeats
+    from xasuite._series.audit import _begin, refit, sample_of
+    from xasuite._series.processes import pool
+
+    spec = make_series(6, more=more, plain=True)
+    plan = prepare(load_spec(spec, SeriesSpec))
+    fit = fit_rows(plan, reduced(plan, 0, 6).data, plan.model)
+    sample = sample_of(fit, np.arange(6), np.arange(6), start=plan.series.start)
+    monkeypatch.setattr(fitting, "TOLERANCE", repeats.TOLERANCE)
+    plain = refit(sample)
+    with pool(1, _begin) as process:
+        twice = [process.submit(refit, sample).result() for _ in range(2)]
+    assert twice == [plain, plain]
+    assert 0 < max(r["difference"] for r in plain["rows"]) < 1e-3
+
+
 def test_a_sample_that_was_not_drawn_states_nothing():
     found = [{"rows": [{"row": 0, "difference": 1e-5, "parameter": "x"}], "fraction": 0.0}]
     assert summary(found, 1000)["statement"] == "1 of 1000 rows fitted again with Larch, and all agree"

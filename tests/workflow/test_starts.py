@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import xasuite as xs
+from tests.copper import copper_spec
 from xasuite.errors import SpecError
 from xasuite.specs import load_spec, parse_spec
 from xasuite.workflow import check_spec, run_spec
@@ -20,39 +21,19 @@ from .test_convert import PARAMETERS, fpj
 from .test_convert_scripts import HERE, printed
 from .test_export import larch_values
 
-SPEC = """xasuite = 2
-title = "starts"
-errors = "fit"
-
-[[data]]
-label = "cu"
-file = "cu.chi"
-kind = "chi"
-
-[sample]
-element = "Cu"
-
-[fit]
-k = [3, 12]
-r = [1.6, 2.9]
-
-[params]
+SPEC = copper_spec(
+    'label = "cu"\nfile = "cu.chi"\nkind = "chi"',
+    """
 b0 = { value = 0.002 }
 off = { value = 0.0 }
 far = { expr = "2*off" }
 amp = { guess = "0.7 + 25*ss" }
 enot = { guess = "1000*(ss - b0)", min = -60 }
 shift = { guess = "far/2" }
-ss = { guess = "2*b0" }
-
-[[path]]
-label = "first"
-feff = "feff0001.dat"
-s02 = "amp"
-e0 = "enot"
-deltar = "shift"
-sigma2 = "ss"
-"""
+ss = { guess = "2*b0" }""",
+    'label = "first"\nfeff = "feff0001.dat"\ns02 = "amp"\ne0 = "enot"\ndeltar = "shift"\nsigma2 = "ss"',
+    top='errors = "fit"',
+)
 
 
 def starts(text: str) -> dict[str, float]:
@@ -110,10 +91,10 @@ def test_a_spec_written_keeps_the_expression() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("min = -60", "min = 3", "s.toml:22: [params]: enot: guess = 1000*(ss - b0), which is 2, lies outside min = 3, max = inf"),
-        ('"far/2"', '"0.1/far"', "s.toml:23: [params]: shift: 0.1/far cannot be evaluated at the start: float division by zero"),
-        ('"far/2"', '"ln(far - 1)"', "s.toml:23: [params]: shift: ln(far - 1) cannot be evaluated at the start: no finite number"),
-        ('"far/2"', '"(far - 1)**0.5"', "s.toml:23: [params]: shift: (far - 1)**0.5 cannot be evaluated at the start: no finite number"),
+        ("min = -60", "min = 3", "s.toml:23: [params]: enot: guess = 1000*(ss - b0), which is 2, lies outside min = 3, max = inf"),
+        ('"far/2"', '"0.1/far"', "s.toml:24: [params]: shift: 0.1/far cannot be evaluated at the start: float division by zero"),
+        ('"far/2"', '"ln(far - 1)"', "s.toml:24: [params]: shift: ln(far - 1) cannot be evaluated at the start: no finite number"),
+        ('"far/2"', '"(far - 1)**0.5"', "s.toml:24: [params]: shift: (far - 1)**0.5 cannot be evaluated at the start: no finite number"),
     ],
 )  # fmt: skip
 def test_a_start_that_is_no_number_is_said(old: str, new: str, said: str) -> None:

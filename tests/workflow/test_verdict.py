@@ -17,7 +17,7 @@ from xasuite.specs import load_spec, parse_spec
 from xasuite.workflow import check_spec, run_spec
 from xasuite.workflow.new import new_spec
 from xasuite.workflow.run import SpecResult
-from xasuite.workflow.verdict import DOUBTFUL, GOOD, NOT_A_FIT, Verdict, verdict_of
+from xasuite.workflow.verdict import DOUBTFUL, GOOD, NOT_A_FIT, Finding, Verdict, verdict_of
 
 SPEC = """\
 xasuite = 2
@@ -198,11 +198,31 @@ def test_noise_is_not_misfit(foil: FitResult) -> None:
 
 
 def test_what_a_parameter_was_taken_from(foil: FitResult) -> None:
-    bad = Verdict(NOT_A_FIT, ("R factor 0.640, of which noise makes 0.000",))
+    bad = Verdict.of([Finding("misfit", NOT_A_FIT, "R factor 0.640, of which noise makes 0.000")])
     verdict = verdict_of(foil, {"s02": bad})
     assert verdict.level == DOUBTFUL
     assert verdict.reasons[0].startswith("s02 comes from a fit that is not a fit: R factor 0.640")
     assert verdict_of(foil, {"s02": Verdict(GOOD)}).level == GOOD
+
+
+def test_a_finding_says_of_what_kind_it_is(foil: FitResult) -> None:
+    """A path named by the words of another reason: a large sigma2 beside a misfit is no shell that was not found."""
+    data = (replace(foil.data[0], rfactor=0.07),)
+    label = "as the crystal has"
+    named = replace(
+        foil,
+        data=data,
+        chi2_reduced=400.0,
+        model=replace(foil.model, paths=(replace(foil.model.paths[0], label=label),)),
+        paths=(replace(foil.paths[0], label=label, sigma2=Value(0.05, 0.01)),),
+    )
+    verdict = verdict_of(named)
+    assert (verdict.level, {f.kind for f in verdict.findings}) == (DOUBTFUL, {"misfit", "unphysical"})
+    assert verdict.reasons == tuple(f.reason for f in verdict.findings)
+    far = replace(named, paths=(replace(named.paths[0], r=Value(foil.paths[0].r.value + 0.2, 0.01)),))
+    verdict = verdict_of(far)
+    assert verdict.level == NOT_A_FIT
+    assert {"off the crystal", "wrong model"} <= {f.kind for f in verdict.findings}
 
 
 # What `from` takes over, and from what

@@ -75,20 +75,6 @@ def python_text(expression: Expression) -> str:
     return stack[0]
 
 
-def values_only() -> None:
-    """From now on, fits of this process have no standard errors and end at a tolerance of 1e-8: for a process that audits.
-
-    The errors take half of Larch's time; the lower tolerance moves no value by more than 1e-5 standard errors.
-    """
-    global TOLERANCE
-    from larch.xafs import feffit
-    from lmfit.minimizer import Minimizer
-
-    sys.modules[feffit.__module__].propagate_uncertainties = lambda *args, **options: None  # type: ignore[attr-defined]
-    Minimizer._calculate_uncertainties_correlations = lambda self: None
-    TOLERANCE = 1e-8
-
-
 @contextlib.contextmanager
 def _encoded_stdout() -> Iterator[None]:
     """feffit asks sys.stdout for its encoding and fails where there is none."""
@@ -137,7 +123,7 @@ def fit(
         _encoded_stdout(),
     ):
         made = [
-            _dataset(s, ranges, e, i, Path(folder)) for i, (s, e) in enumerate(zip(sets, noise, strict=True))
+            DATA_SET(s, ranges, e, i, Path(folder)) for i, (s, e) in enumerate(zip(sets, noise, strict=True))
         ]
         if restraints:
             made[-1]._residual = _restrained(made[-1], restraints)
@@ -242,7 +228,7 @@ def _feffpath(file: Path, path: str, **values: Any) -> Any:
         ) from None
 
 
-def _dataset(data: DataSet, ranges: FitRange, noise: Sequence[Any] | None, number: int, folder: Path) -> Any:
+def data_set(data: DataSet, ranges: FitRange, noise: Sequence[Any] | None, number: int, folder: Path) -> Any:
     """One of feffit's data sets, its paths read from files in the folder."""
     from larch import Group
     from larch.xafs import feffit_dataset, feffit_transform
@@ -273,11 +259,19 @@ def _dataset(data: DataSet, ranges: FitRange, noise: Sequence[Any] | None, numbe
         transform=transform,
         refine_bkg=ranges.background,
     )
+    made.hashkey = f"d{number:03d}"
+    give_noise(made, noise, ranges)
+    return made
+
+
+DATA_SET = data_set  # a process that audits keeps them (repeats.py)
+
+
+def give_noise(made: Any, noise: Sequence[Any] | None, ranges: FitRange) -> None:
+    """One epsilon_k a k weight for a data set; None leaves it to Larch's estimate."""
     if noise is not None:
         made.data.epsilon_k = 1.0  # so that set_epsilon_k is called
         made.set_epsilon_k = lambda _: _state_noise(made, noise, ranges)
-    made.hashkey = f"d{number:03d}"
-    return made
 
 
 def _state_noise(made: Any, noise: Sequence[Any], ranges: FitRange) -> None:

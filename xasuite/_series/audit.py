@@ -177,9 +177,9 @@ class Auditor:
 
 
 def _begin() -> None:
-    from .._larch.fitting import values_only
+    from .._larch.repeats import begin
 
-    values_only()
+    begin()
 
 
 def summary(found: Iterable[Mapping[str, Any]], rows: int) -> dict[str, Any]:

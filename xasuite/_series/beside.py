@@ -165,12 +165,12 @@ _KNOWN: Known = {}
 def _begin(context: Context) -> None:
     """What the process does first: it gives way to the watch, and loads Larch."""
     global _CONTEXT
-    from .._larch.fitting import values_only
+    from .._larch.repeats import begin
 
     _CONTEXT = context
     with suppress(AttributeError, OSError):
         os.nice(5)
-    values_only()
+    begin()
 
 
 def _make(plan: Plan, output: Folder, samples: Sequence[Sample]) -> Made:

@@ -76,7 +76,7 @@ def _grouped(
 
 def _in_order(parts: list[RowFit], order: list[NDArray[np.intp]]) -> RowFit:
     """Fits of some rows each as one, in the order of the rows."""
-    whole = concat(parts).take(np.argsort(np.concatenate(order)))
+    whole = (parts[0] if len(parts) == 1 else concat(parts)).take(np.argsort(np.concatenate(order)))
     return replace(whole, batches=tuple(b for p in parts for b in p.batches))
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 CSV_ROWS = 100_000  # a table of more rows is written as CSV only when the spec says csv = true
 BLOCK = 256  # rows of a compressed block of curves, at most: what reading one row costs
 GROUP = 50_000  # rows of a Parquet row group
+AHEAD = 2  # parts that wait for the tables to be written
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +53,7 @@ class Extra:
 def write_results(
     plan: Plan, folder: Folder, parts: Iterator[Part], extra: Extra, audit: Callable[[int], Any]
 ) -> None:
-    """Write the files from the parts, in order, one in memory at a time.
+    """Write the files from the parts, in order, a few in memory at a time.
 
     `audit(rows)` gives the audit's summary once it is known how many rows were fitted. Raises SeriesError when no
     row could be fitted, WriteError when the disk does not take a file.
@@ -67,20 +69,21 @@ def write_results(
         else:
             folder.csv.unlink(missing_ok=True)
         writer = _Writer(plan, handle)
-        for part in parts:
-            columns = dict(part.columns)
-            origin = _origin(columns["log/time"]) if origin is None else origin
-            columns["log/time"] = columns["log/time"] - (origin or 0.0)
-            columns |= valence_of(plan, columns)
-            columns |= {name: v[part.start : part.end] for name, v in extra.columns.items()}
-            columns = in_order(columns)
-            for add in (partial(writer.add, part), *tables):
-                add(columns)
-            words = columns["status/fit_status"]
-            good += int(np.count_nonzero(words == OK))
-            fitted += int(np.count_nonzero(words != NO_FIT))
-            said = (columns[n][0] for n in ("log/label", "status/status", "status/reason"))
-            first, content = first or ": ".join(said), [*content, part.content]
+        with _beside(tables) as put_rows, _beside([writer.add]) as put_curves:
+            for part in parts:
+                columns = dict(part.columns)
+                origin = _origin(columns["log/time"]) if origin is None else origin
+                columns["log/time"] = columns["log/time"] - (origin or 0.0)
+                columns |= valence_of(plan, columns)
+                columns |= {name: v[part.start : part.end] for name, v in extra.columns.items()}
+                columns = in_order(columns)
+                put_rows(arrow(columns))
+                put_curves(part, columns)
+                words = columns["status/fit_status"]
+                good += int(np.count_nonzero(words == OK))
+                fitted += int(np.count_nonzero(words != NO_FIT))
+                said = (columns[n][0] for n in ("log/label", "status/status", "status/reason"))
+                first, content = first or ": ".join(said), [*content, part.content]
         if not fitted:
             raise SeriesError(f"{plan.name}: none of {len(plan)} rows could be fitted; {first}")
         for name, values in (extra.groups | ({"truth": plan.truth} if plan.truth else {})).items():
@@ -220,8 +223,29 @@ def arrow(columns: Columns) -> pa.Table:
 
 
 @contextmanager
+def _beside(adds: Sequence[Callable[..., None]]) -> Iterator[Callable[..., None]]:
+    """put(...) calls each of `adds` with it, in a thread and in this order, while what comes next is made."""
+    waiting: deque[Future[None]] = deque()
+
+    def add_all(*values: Any) -> None:
+        for add in adds:
+            add(*values)
+
+    with ThreadPoolExecutor(1) as thread:
+
+        def put(*values: Any) -> None:
+            waiting.append(thread.submit(add_all, *values))
+            if len(waiting) > AHEAD:
+                waiting.popleft().result()
+
+        yield put
+        while waiting:
+            waiting.popleft().result()
+
+
+@contextmanager
 def _parquet(target: Path) -> Iterator[Any]:
-    """add(columns) puts rows into a Parquet file."""
+    """add(table) puts rows into a Parquet file."""
     from pyarrow import parquet
 
     waiting: list[pa.Table] = []
@@ -238,8 +262,8 @@ def _parquet(target: Path) -> Iterator[Any]:
                 )
             writer.write_table(table, row_group_size=GROUP)
 
-        def add(columns: Columns) -> None:
-            waiting.append(arrow(columns))
+        def add(table: pa.Table) -> None:
+            waiting.append(table)
             if sum(len(t) for t in waiting) >= GROUP:
                 flush()
 
@@ -250,16 +274,20 @@ def _parquet(target: Path) -> Iterator[Any]:
 
 @contextmanager
 def _csv(target: Path) -> Iterator[Any]:
-    """add(columns) puts rows into a CSV file."""
+    """add(table) puts rows into a CSV file."""
     from pyarrow import csv
 
     with files.replacing(target) as temporary, ExitStack() as stack:
         writer: Any = None
 
-        def add(columns: Columns) -> None:
+        def add(table: pa.Table) -> None:
             nonlocal writer
-            text = {n: v for n, v in columns.items() if v.dtype.kind == "O"}
-            table = arrow(columns | {n: np.array([_plain(c) for c in v], object) for n, v in text.items()})
+            table = pa.table(
+                {
+                    n: _plain(c) if c.type == pa.string() else c
+                    for n, c in zip(table.column_names, table.columns, strict=True)
+                }
+            )
             if writer is None:
                 options = csv.WriteOptions(quoting_style="needed")
                 writer = stack.enter_context(csv.CSVWriter(temporary, table.schema, write_options=options))
@@ -268,9 +296,11 @@ def _csv(target: Path) -> Iterator[Any]:
         yield add
 
 
-def _plain(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@") else cell
+def _plain(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Cells that no spreadsheet takes for a formula."""
+    from pyarrow import compute
+
+    return compute.replace_substring_regex(cells, r"\A([=+@-])", r"'\1")
 
 
 def _group(parent: Any, name: str, kind: str) -> Any:

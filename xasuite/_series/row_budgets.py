@@ -402,11 +402,9 @@ def _sampled(plan: Plan, groups: Sequence[Group]) -> dict[str, Any]:
         "rows": np.concatenate([g.sampled for g in groups])[order],
         "part_names": json.dumps(PARTS),
     }
+    nothing = dict.fromkeys(PARTS, np.nan)
     for name in fitted_names(plan.model):
-        parts = [
-            [b.value(name).parts.get(p, 0.0) if name in b.keys else np.nan for p in PARTS]
-            for g in groups
-            for b in g.budgets
-        ]
+        found = [b.value(name).parts if name in b.keys else nothing for g in groups for b in g.budgets]
+        parts = [[of.get(p, 0.0) for p in PARTS] for of in found]
         out[name] = np.array(parts)[order]
     return out

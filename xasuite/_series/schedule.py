@@ -8,8 +8,13 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+
+import numpy as np
 
 from ..errors import SeriesError
+from ..io.isolated import helping
+from ..io.sources import rows_of
 from ..notices import warn
 from ..threads import one_blas_thread
 from .audit import Sample
@@ -23,6 +28,7 @@ ATTEMPTS = 3  # pools that may break before the run gives up
 Done = tuple[Part, Sample | None]
 
 _PLAN: Plan | None = None
+_READING = ExitStack()  # a worker process's reader, which ends with it
 
 
 def run_chunks(
@@ -47,8 +53,11 @@ def run_chunks(
 
 
 def _here(plan: Plan, chunks: Sequence[int], threads: int) -> Iterator[tuple[int, Done]]:
-    with one_blas_thread():
-        for chunk in chunks:
+    with one_blas_thread(), helping(rows_of) as reader:
+        for i, chunk in enumerate(chunks):
+            for following in chunks[i + 1 : i + 2] if i else chunks[:2]:  # read while this one is fitted
+                for stack, _, rows in plan.scans.by_stack(plan.scans_of(np.arange(*plan.rows_of(following)))):
+                    reader.ask(stack, rows)
             yield chunk, process(plan, chunk, threads)
 
 
@@ -61,6 +70,7 @@ def work_alone(plan: Plan, chunk: int) -> Done:
 def _start(plan: Plan) -> None:
     global _PLAN
     _PLAN = plan
+    _READING.enter_context(helping(rows_of))
 
 
 def _work(chunk: int) -> Done:

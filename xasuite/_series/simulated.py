@@ -118,7 +118,7 @@ def _spectra(loaded: LoadedSpec, values: dict[str, dict[str, Array]]) -> tuple[S
 
 
 def _truth(loaded: LoadedSpec, values: dict[str, dict[str, Array]]) -> list[Any]:
-    """Every true path, those of the published shells with one distance a row.
+    """Every true path, those of the published shells with one distance per row.
 
     A path's distance is linear in the shell's R: the cluster is made at the first R and again a little farther.
     """

@@ -115,7 +115,7 @@ def _times(
 
 
 def _in_stacks(inputs: list[str], time: str) -> list[float]:
-    """The values that stacked HDF5 arrays hold, one a row, under a name; none where there is no such stack."""
+    """The values that stacked HDF5 arrays hold, one per row, under a name; none where there is no such stack."""
     import numpy as np
 
     from ..io.sources import STACK, find_scans, read_stack

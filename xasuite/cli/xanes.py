@@ -178,7 +178,7 @@ def _print_ranked(ranked: tuple[Ranked, ...], own: TheoryXanes) -> None:
         )
     print_table("theory against measured", header, rows)
     if not any(r.excluded for r in ranked) and len(ranked) > 1:
-        say("XANES does not tell these structures apart: no R is twice the best one's")
+        say("XANES does not distinguish these structures: no R is twice the best one's")
     best = ranked[0].comparison
     say("peaks measured (eV): " + " ".join(f"{p:.1f}" for p in best.peaks_data))
     say(f"peaks {best.label} (eV): " + " ".join(f"{p:.1f}" for p in best.peaks_theory))

@@ -102,9 +102,7 @@ def _one(
     return _against_larch(model, single, epsilon, values, chi2, rfactor, allowed, start, errors)
 
 
-def audit_fit(
-    fit: FitResult, chi: Chi | Sequence[Chi], *, epsilon_k: float | None = None, allowed: float = ALLOWED
-) -> Difference:
+def audit_fit(fit: FitResult, chi: Chi | Sequence[Chi], *, epsilon_k: float | None = None) -> Difference:
     """A fit of one or several data sets repeated by Larch at tight tolerance.
 
     Parameters
@@ -112,14 +110,13 @@ def audit_fit(
     fit : FitResult
         What fit_chi gave.
     chi, epsilon_k : what it took.
-    allowed : difference in standard errors beyond which Larch is started again from the fit's own solution.
     """
     values = {
         p.name: (p.value.value, p.value.parts.get("fit", math.nan))
         for p in fit.parameters
         if p.kind == "varied"
     }
-    return _against_larch(fit.model, chi, epsilon_k, values, fit.chi2, fit.rfactor, allowed)
+    return _against_larch(fit.model, chi, epsilon_k, values, fit.chi2, fit.rfactor, ALLOWED)
 
 
 def _against_larch(

@@ -268,7 +268,7 @@ def make_problem(model: Model, sets: Sequence[Chi], epsilon_k: float | None) -> 
 def _labels(sets: Sequence[Chi]) -> list[str]:
     labels = [c.label or f"data {i + 1}" for i, c in enumerate(sets)]
     if len(set(labels)) != len(labels):
-        raise FitError(f"two data sets have one label: {', '.join(labels)}; name them apart")
+        raise FitError(f"two data sets have one label: {', '.join(labels)}; give each its own")
     return labels
 
 

@@ -85,27 +85,35 @@ def k_window(
     return ft_window(longer, k, dx=dk, dx2=dk2, kind=window)[: grid.size]
 
 
-def forward(chik: Array, kstep: float, *, nfft: int = NFFT, nr: int | None = None) -> ComplexArray:
-    """chi(R) (..., nr) of weighted and windowed chi (..., nk): the sum of this module's first lines.
+def forward(
+    chik: Array, kstep: float, *, nfft: int = NFFT, nr: int | None = None, window: Array | None = None
+) -> ComplexArray:
+    """chi(R) (..., nr) of weighted chi (..., nk) times the window (nk,): the sum of this module's first lines.
 
-    `nr` keeps the first points only (nfft // 2 at most).
+    `nr` keeps the first points only (nfft // 2 at most). Without a window, chi is windowed already.
     """
     nr = nfft // 2 if nr is None else min(nr, nfft // 2)
     flat = chik.reshape(-1, chik.shape[-1])
     out = np.empty((flat.shape[0], nr), complex)
     if flat.shape[0] >= _MANY and nr <= nfft // 4:
         # few of the FFT's points are wanted: a product with their columns is sooner done
-        used = np.flatnonzero(flat.any(axis=0))
+        used = np.flatnonzero(flat.any(axis=0) if window is None else window)
         first, last = (int(used[0]), int(used[-1]) + 1) if used.size else (0, 0)
         factors = _turns(first, last, nfft, nr, flat.shape[0] >= _VERY_MANY)
+        weight = np.full(last - first, kstep / np.sqrt(np.pi))
+        weight *= 1.0 if window is None else window[first:last]
+        factors = (weight[:, None] * factors[0], *factors[1:])
         for i in range(0, flat.shape[0], _ROWS):
-            part = flat[i : i + _ROWS, first:last] * (kstep / np.sqrt(np.pi))
+            part = flat[i : i + _ROWS, first:last]
             for factor in factors[:-1]:
                 part = part @ factor
             np.matmul(part, factors[-1], out=out[i : i + _ROWS].view(float))
+        if window is not None:
+            out[~np.isfinite(flat.sum(axis=1))] = np.nan  # also where the window is 0
         return out.reshape(*chik.shape[:-1], nr)
     for i in range(0, flat.shape[0], _CHUNK):
-        out[i : i + _CHUNK] = np.fft.rfft(flat[i : i + _CHUNK], nfft, axis=-1)[:, :nr]
+        part = flat[i : i + _CHUNK]
+        out[i : i + _CHUNK] = np.fft.rfft(part if window is None else part * window, nfft, axis=-1)[:, :nr]
     out *= kstep / np.sqrt(np.pi)
     return out.reshape(*chik.shape[:-1], nr)
 
@@ -208,7 +216,7 @@ def fourier(
     chik = chi.chi * chi.k**kweight
     rstep = np.pi / (kstep * nfft)
     nr = int(min(nfft / 2, 1.01 + rmax / rstep))
-    chir = forward(chik * win, kstep, nfft=nfft, nr=nr)
+    chir = forward(chik, kstep, nfft=nfft, nr=nr, window=win)
     for made in (chik, chir):
         made.flags.writeable = False  # the record then takes them without a copy
     settings = {

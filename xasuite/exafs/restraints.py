@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -11,6 +12,7 @@ from typing import Any
 from ..choices import PATH_VALUES
 from ..errors import FitError, nearest
 from ..expressions import VALENCE_SUM, Expression, term
+from ..feff.paths import FeffPath
 from ..references import references_dir
 from .model import Model, PathModel, Restraint
 
@@ -68,6 +70,15 @@ def bond_valence(cation: str, valence: float, anion: str) -> BondValence:
         f"references/bond_valence.csv has no parameters for {cation}{valence:g}+ with {anion}{has}; write the sum out: "
         f'n("label") * exp((r0 - r("label")) / 0.37)'
     )
+
+
+def bond_strength(path: FeffPath) -> float | None:
+    """The valence of one bond of a path's structure, with the mean r0 of the pair's valences; None where the pair has no parameters."""
+    pair = [p for p in bond_valences() if (p.cation, p.anion) == (path.absorber, path.scatterers[0])]
+    if not pair or path.nleg != 2:
+        return None
+    r0, b = (sum(x) / len(pair) for x in zip(*((p.r0, p.b) for p in pair), strict=True))
+    return math.exp((r0 - path.crystal[1]) / b)
 
 
 def bound(

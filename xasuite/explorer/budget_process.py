@@ -1,4 +1,4 @@
-"""The fit with its error budget, by a process beside the page, so that sliders go on while it is made."""
+"""The fit with its error budget, by another process, so that the sliders keep working meanwhile."""
 
 from __future__ import annotations
 

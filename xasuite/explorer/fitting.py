@@ -136,7 +136,7 @@ class FitPanel:
         self.session.refresh()
 
     def fit_now(self) -> None:
-        """The fit with its error budget; in a browser it is made beside the page."""
+        """The fit with its error budget; in a browser another process makes it."""
         self.session.refresh(fit=True)
         self._ask()
 

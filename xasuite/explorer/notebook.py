@@ -76,7 +76,7 @@ def page_maker(what: Any, save_as: str | Path | None = None) -> Callable[[Any], 
     if not scans and not spec:
         raise ReadError("there is nothing to show: name data files, a folder of them or a spec")
     if spec:
-        load_draft(read_text(spec), spec)  # its mistakes are told here, not in the browser
+        load_draft(read_text(spec), spec)  # its mistakes are raised here, not shown in the browser
     else:
         first_text(scans)
 

@@ -1,4 +1,4 @@
-"""The page: controls on the left, plots on the right, the spec's text beside everything. Each click is a change of the spec."""
+"""The page: controls on the left, plots on the right, the spec's text next to them. Each click is a change of the spec."""
 
 from __future__ import annotations
 

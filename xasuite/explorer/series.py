@@ -179,7 +179,8 @@ class SeriesPage:
 
     # --------------------------------------------------------------------------------------------------- widgets
 
-    def _figures(self, height: int = 230) -> None:
+    def _figures(self) -> None:
+        height = 230
         self.map = blank("the series", X[XANES], "row", height + 40)
         self.map.background_fill_color = "#cccccc"  # rows without a curve
         self.mapper = LinearColorMapper(palette="Viridis256", low=0, high=1, nan_color="#cccccc")

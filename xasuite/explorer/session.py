@@ -1,4 +1,4 @@
-"""One reader's work: the text of his spec, what it gives, and who is told when either changes."""
+"""One reader's work: the text of his spec, what it gives, and what is called when either changes."""
 
 from __future__ import annotations
 

@@ -34,7 +34,8 @@ def pages(scans: Sequence[Path]) -> int:
     return max(1, -(-len(scans) // MOST))
 
 
-def _svg(spectrum: Spectrum, width: int = 110, height: int = 40) -> str:
+def _svg(spectrum: Spectrum) -> str:
+    width, height = 110, 40
     at = np.linspace(spectrum.energy[0], spectrum.energy[-1], 80)
     y = np.interp(at, spectrum.energy, spectrum.mu)
     y = (y - y.min()) / (np.ptp(y) or 1.0)

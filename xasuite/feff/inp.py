@@ -46,7 +46,7 @@ class Cluster:
 
     @property
     def potentials(self) -> tuple[tuple[int, str], ...]:
-        """FEFF's unique potentials: 0 the absorber, then one an element, nearest first."""
+        """FEFF's unique potentials: 0 the absorber, then one per element, nearest first."""
         return tuple(enumerate([self.absorber, *dict.fromkeys(self.symbols[1:])]))
 
     @property

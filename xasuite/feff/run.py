@@ -128,10 +128,10 @@ def recorded() -> Iterator[dict[str, tuple[str, FeffRun]]]:
         _RECORD.reset(token)
 
 
-def adopt(inp: str, program: str, kept: Mapping[str, bytes], log: bytes = b"") -> None:
+def adopt(inp: str, program: str, kept: Mapping[str, bytes]) -> None:
     """Put a run of another machine into the cache, where `run_feff` finds it for the same feff.inp. Raises FeffError without the program."""
     name = _key({"feff.inp": inp}, program, [feff_binary(n) for n, _ in PROGRAMS[program]], KEPT)
-    cache.store(name, {**kept, LOG: log, "feff.inp": inp.encode()})
+    cache.store(name, {**kept, LOG: b"", "feff.inp": inp.encode()})
 
 
 def _key(texts: Mapping[str, str], program: str, binaries: Sequence[Path], keep: Sequence[str]) -> str:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..constants import KTOE
+from ..constants import ELEMENTS, KTOE
 from ..edges import Edge, symbols, table
 from ..records import Array
-from ..scatter import MAD
+from ..scatter import CURVES, HEAVIER, MAD, SHIFTS, WITHIN, jump_at
 
 # eV that half of the step may lie above and below the tabulated edge: it lies 0-10 eV above on a K edge
 # (chemical shift included), and a mis-set monochromator moves it both ways.
@@ -30,6 +30,13 @@ _ALONE = 3.0
 # most that may be left beside the point, and in edge steps the least distance and the amplitude of an EXAFS of 3 A
 _EDGE_REGION = (-20.0, 40.0)
 _SCATTERS, _LEFT, _LEAST_OFF, _WAVE, _DISTANCE = 10.0, 0.25, 0.02, 0.15, 3.0
+
+
+# a second edge is named from this share of the edge step and so many standard errors on: EXAFS of any element may rise there
+_SECOND, _CERTAIN = 0.03, 12.0
+# an edge that rarely lies in the same sample must fit this much better than a rise over so many eV, which EXAFS may be
+_SHARPER, _SLOW = 0.7, 12.0
+_USUAL = ("K", "L3")
 
 
 @dataclass(frozen=True)
@@ -174,7 +181,40 @@ def _line(x: Array, y: Array) -> tuple[float, float]:
     return slope, float(y.mean()) - slope * float(x.mean())
 
 
-@np.errstate(all="ignore")
+def other_edge(energy: Array, mu: Array, of: Edge, step: float) -> tuple[Edge, float] | None:
+    """The K or L3 edge of another element that a scan shows besides `of`, and its jump as a share of `step`; or None.
+
+    Of several the surest. Edges closer to `of` than its near structure, or than the ends allow, are not looked for.
+    """
+    good = np.isfinite(mu)
+    e, m = energy[good], mu[good]
+    own = [x.energy for x in table() if x.element == of.element]
+    first = ELEMENTS.index(of.element) + 1
+    usual = ELEMENTS[first : first + HEAVIER] if of.edge == "K" else ()
+    best: tuple[float, Edge, float] | None = None
+    for edge in table():
+        at = edge.energy
+        if (
+            edge.edge not in _USUAL
+            or edge.element in _RARE
+            or not e[0] + WITHIN / 2 < at < e[-1] - WITHIN / 2
+        ):
+            continue
+        if -WITHIN < at - of.energy < 2 * WITHIN or min(abs(at - x) for x in own) < WITHIN / 2:
+            continue
+        near = np.abs(e - at) < WITHIN
+        if near.sum() < 4 * CURVES:
+            continue
+        x, values = e[near] - at, m[near]
+        jump, sure, left = max((jump_at(x - s, values) for s in SHIFTS), key=lambda j: j[1])
+        if jump <= _SECOND * step or sure <= max(_CERTAIN, best[0] if best else 0.0):
+            continue
+        slow = min(jump_at(x - s, values, _SLOW)[2] for s in SHIFTS)
+        if (edge.edge == "K" and edge.element in usual) or left < _SHARPER * slow:
+            best = sure, edge, jump / step
+    return None if best is None else best[1:]
+
+
 def rough_step(energy: Array, mu: Array, at: float) -> float | None:
     """The edge step between lines through -200 to -30 eV and 40 to 400 eV, for a first look; None when a side is short.
 

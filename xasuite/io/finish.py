@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from ..edges import is_element, tabulated
+from ..edges import Edge, is_element, tabulated
 from ..errors import ChannelError, ExpressionError, ReadError
 from ..expressions import parse
 from ..records import Array, Scan, Source
@@ -20,6 +21,10 @@ from .table import Table, as_text
 OFF_BELOW, OFF_ABOVE = 8.0, 20.0
 # eV beyond which a jump is of another edge than the one asked for
 FAR = 60.0
+# share of a scan's points at which an intensity may be zero or negative
+MOST_LOST = 0.25
+# ln(I0/It) over a scan that leaves a fiftieth of the beam: harmonics, dark counts and their corrections are as large
+THICK = 4.0
 # no sample absorbs so much
 MOST_MU = 1e6
 # Pixels stand as energies from here on while the polynomial is still to be found, far above what `usable` drops
@@ -78,11 +83,14 @@ def finish(table: Table, source: Source, asked: Asked) -> Scan:
     element, edge = asked.element or table.element, asked.edge or table.edge
     mu = _mu(raw, element)
     reference = _reference(raw, mu)
+    if not table.trusted:
+        _counters(raw, mu)
     _drop(raw, mu, reference)
     _refuse_beyond(raw, mu)
     element, edge = _element(raw, mu, element, edge)
     if not table.trusted:
         _note_of_glitch(raw, mu, element, edge)
+        _note_of_another(raw, mu, element, edge)
     return Scan(
         energy=raw.energy,
         channels=raw.channels,
@@ -212,6 +220,39 @@ def _reference(raw: _Raw, mu: str) -> str:
     return expr
 
 
+def _counters(raw: _Raw, mu: str) -> None:
+    """A note on intensities that are zero or negative within the scan; ReadError where they are so at many points.
+
+    Dark counts that were subtracted twice do that, and bend mu long before: an absorption beyond reason is noted too.
+    """
+    tree = ast.parse(mu, mode="eval")
+    log = mu.startswith("ln(")
+    for ratio in (n for n in ast.walk(tree) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Div)):
+        sides = {ast.unparse(side): raw.values(ast.unparse(side)) for side in (ratio.left, ratio.right)}
+        inner = ~clean.dead_rows([v for v in sides.values() if not np.isnan(v).all()])
+        if all((v[inner] < 0).mean() > 1 - MOST_LOST for v in sides.values()):
+            continue  # the electrometers count downwards, both of them
+        for (name, values), divides in zip(sides.items(), (log, True), strict=True):
+            low = np.flatnonzero(inner & (values <= 0))
+            if not low.size:
+                continue
+            said = f"{name} is zero or negative at {low.size} of {values.size} points"
+            cure = "its dark counts are subtracted too much, its sign is reversed, or the beam was lost"
+            if divides and low.size > MOST_LOST * values.size:
+                raise ReadError(
+                    f'{raw.where}: {said}: {cure}; correct it in mu = "..." (--mu), or name other columns there'
+                )
+            raw.notes.append(f"{said}, the first at {raw.energy[low[0]]:.0f} eV: {cure}")
+    values = raw.values(mu)
+    values = values[np.isfinite(values)]
+    span = float(np.ptp(np.percentile(values, [1, 99]))) if log and values.size else 0.0  # a glitch apart
+    if span > THICK:
+        raw.notes.append(
+            f"{mu} spans {span:.1f}: the beam behind the sample falls to {np.exp(-span):.1%} of its strongest, where no chamber is "
+            "linear; the sample is too thick, or dark counts are subtracted too much"
+        )
+
+
 def _drop(raw: _Raw, mu: str, reference: str) -> None:
     """Drop dead ends and points where mu (or the reference) is not finite."""
     channels, notes = raw.channels, raw.notes
@@ -310,6 +351,20 @@ def _note_of_glitch(raw: _Raw, mu: str, element: str, edge: str) -> None:
         raw.notes.append(
             f"the point at {found[0]:.1f} eV is {found[1]:+.2f} edge steps off the curve through its neighbours: if it is a "
             f"glitch, drop it (deglitch = [{found[0]:.1f}])"
+        )
+
+
+def _note_of_another(raw: _Raw, mu: str, element: str, edge: str) -> None:
+    """A note where mu jumps again at an edge of another element."""
+    line, jump = tabulated(element, edge), raw.jump(mu)
+    if line is None or jump.quality < edges.MIN_QUALITY or abs(jump.energy - line) > FAR:
+        return
+    found = edges.other_edge(raw.energy, raw.values(mu), Edge(element, edge, line), jump.step)
+    if found:
+        other, share = found
+        raw.notes.append(
+            f"mu jumps again at {other.energy:.0f} eV, as at the {other.element} {other.edge} edge, by {share:.0%} of the "
+            f"edge step: end normalisation and fit before it, or say that {other.element} is in the sample"
         )
 
 

@@ -32,8 +32,8 @@ _IF = (
 )  # fmt: skip
 _MU_TRANS = (r"mutrans", r"mu", r"xmu", r"mut", r"absorption", r"absorbance", r"mue")
 _MU_FLUOR = (r"mufluor", r"muf", r"fluorescencia", r"xmufluor", r"lytlenorm")
-_MU_NORM = (r"norm", r"normalized", r"normmu", r"flat", r"mudata", r"intensity")
-_MU_REF = (r"muref", r"murefer", r"mureference", r"refmu")
+_MU_NORM = (r"norm", r"normtrans", r"normfluor", r"normalized", r"normmu", r"flat", r"mudata", r"intensity")
+_MU_REF = (r"muref", r"murefer", r"mureference", r"refmu", r"normrefer")
 # Channels of a detector of several elements, summed.
 _ARRAYS = (r"ifch\d+", r"dtc\d+", r"sca1_\d+", r"fla\d+", r"roi\d+", r"ge\d+", r"mca\d+")
 

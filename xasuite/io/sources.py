@@ -22,7 +22,7 @@ from .axis import Asked
 from .formats import nxxas
 from .formats.hdf5 import MAX_DEPTH, energy_axis, entry_of, row_values, tables_in
 from .formats.members import members_of
-from .isolated import isolated
+from .isolated import helped, isolated
 from .table import as_text
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -348,7 +348,7 @@ def _visit(group: Any, path: str, file: str, seen: set[int]) -> Iterable[tuple[s
 
 
 def _stacked(data: Any, n: int) -> bool:
-    """Whether a dataset holds one row a spectrum: (m, n) with the energies last."""
+    """Whether a dataset holds one row per spectrum: (m, n) with the energies last."""
     return data.ndim == 2 and data.shape[1] == n and data.shape[0] != n and "array_labels" not in data.attrs
 
 
@@ -365,10 +365,11 @@ class StackRows:
 
 def read_stack(stack: Entry, rows: Indices) -> StackRows:
     """Rows of a stacked array; only these are read. Raises ReadError."""
-    return isolated(stack.path, lambda: _rows_of(stack, rows))
+    return helped(stack.path, rows_of, stack, rows)
 
 
-def _rows_of(stack: Entry, rows: Indices) -> StackRows:
+def rows_of(stack: Entry, rows: Indices) -> StackRows:
+    """The same, read in this process."""
     import h5py
     import xxhash
 

@@ -37,7 +37,7 @@ class Entry:
     """What every writer needs of a record: columns, the first of them the axis, and how to read them.
 
     `made_by` is the expression over channels that mu was made by, also where those are not kept; `measured` is false
-    for what was calculated. A stack has arrays (m, n), facts a row, and `rows` the numbers (m,) of its rows.
+    for what was calculated. A stack has arrays (m, n), facts per row, and `rows` the numbers (m,) of its rows.
     """
 
     columns: dict[str, Array]

@@ -109,8 +109,10 @@ def as_printed(value: float, stderr: float, errors: str = ERRORS[0]) -> str:
 
     Examples
     --------
-    >>> as_printed(2.4953, 0.0061), as_printed(5.6, 1.3, "plus-minus"), as_printed(0.77, float("nan")), as_printed(2.04e6, 3e5, "plus-minus")
-    ('2.495(6)', '5.6 ± 1.3', '0.77', '2000000 ± 300000')
+    >>> as_printed(2.4953, 0.0061), as_printed(5.6, 1.3, "plus-minus"), as_printed(0.77, float("nan")), as_printed(30, 50)
+    ('2.495(6)', '5.6 ± 1.3', '0.77', '30(50)')
+    >>> as_printed(2e6, 3e5, "plus-minus")
+    '(2.0 ± 0.3)e+06'
     """
     if errors not in ERRORS:
         raise WriteError(f"errors are printed in {' or '.join(ERRORS)}, not {errors!r}")
@@ -123,7 +125,7 @@ def as_printed(value: float, stderr: float, errors: str = ERRORS[0]) -> str:
     usual = _shorthand(value, stderr)
     if usual and errors == ERRORS[0]:
         return usual
-    if (places := -_decimals(stderr)) > 0 and (max(abs(value), stderr) < 1e5 or errors != ERRORS[0]):
+    if (places := -_decimals(stderr)) > 0 and max(abs(value), stderr) < 1e5:
         last = 10**places
         number, error = (f"{round(x / last) * last:d}" for x in (value, stderr))
         return f"{number}({error})" if errors == ERRORS[0] else f"{number} ± {error}"
@@ -132,10 +134,10 @@ def as_printed(value: float, stderr: float, errors: str = ERRORS[0]) -> str:
     text = f"{ufloat(value, stderr):.{1 if f'{stderr:.1e}'[0] >= '3' else 2}uS}"
     if errors == ERRORS[0] or "(" not in text:
         return text
-    number, _, power = text.partition("e")
-    parsed, after = ufloat_fromstr(number), len(number.partition("(")[0].partition(".")[2])
-    both = f"{parsed.n:.{after}f} ± {parsed.s:.{after}f}"
-    return f"({both})e{power}" if power else both
+    mantissa, _, power = text.partition("e")
+    parsed, after = ufloat_fromstr(mantissa), len(mantissa.partition("(")[0].partition(".")[2])
+    shown = f"{parsed.n:.{after}f} ± {parsed.s:.{after}f}"
+    return f"({shown})e{power}" if power else shown
 
 
 def _decimals(error: float) -> int:

@@ -17,12 +17,12 @@ from ..notices import warn
 from ..records import Array, Chi, Normalized, Series, Step, name_of, sealed
 from .autobk_matrices import KSTEP, Settings, SplineMatrices, clamped, spline_matrices
 from .ifeffit_spline import remove_ifeffit
-from .lines import CHUNK
 from .noise import noise_of
 from .stacks import over_series, per_row, plain
 from .window import WINDOWS
 
 ClampScale = Literal["edge_step", "mu"]
+_ROWS = 256  # worked on at once: what they touch stays in the processor's cache
 MIN_K = 3.0  # 1/A; below this there is no EXAFS
 # edge steps between mu and its background: an edge's own shape makes less than 1.3
 SPIKE, NEAR = 2.0, 10.0  # looked for within so many eV of E0
@@ -58,7 +58,7 @@ def background(
         power of k in the transform that is made small; 3 with rbkg 0.8 keeps N
         (docs/decisions/background.md).
     e0 : float or array, optional
-        eV, origin of k, one number or one a row; left out, the normalisation's.
+        eV, origin of k, one number or one per row; left out, the normalisation's.
     k : tuple of float, optional
         range in 1/A of the spline and the transform; left out, from 0 to the end of the data.
     dk : float
@@ -123,11 +123,9 @@ def _background(
     settings = replace(settings, k=_k_range(energy, e0s, settings, what))
     steps = np.broadcast_to(normalized.edge_step, lead).ravel()
     scale = steps if clamp_scale == "edge_step" else np.ones_like(steps)
-    axis, chi, bkg = remove(energy, mu.reshape(-1, energy.size), e0s.ravel(), scale, settings)
+    axis, chi, bkg = remove(energy, mu.reshape(-1, energy.size), e0s.ravel(), scale, settings, steps)
     near = slice(*np.searchsorted(energy, [e0s.min(), e0s.max() + NEAR]))
     _warn_of_spikes(bkg[:, near] - mu.reshape(bkg.shape)[:, near], steps, settings, what)
-    if clamp_scale == "mu":
-        chi /= steps[:, None]
     chi = sealed(chi.reshape(*lead, -1))
     shown = asdict(settings) | {"clamp_scale": clamp_scale, "e0": plain(e0s)}
     return Chi(
@@ -177,24 +175,25 @@ def _k_range(energy: Array, e0s: Array, settings: Settings, what: str) -> tuple[
 
 
 def remove(
-    energy: Array, mu: Array, e0s: Array, scale: Array, settings: Settings
+    energy: Array, mu: Array, e0s: Array, scale: Array, settings: Settings, steps: Array | None = None
 ) -> tuple[Array, Array, Array]:
-    """k (nk,), chi (m, nk) in units of mu / scale, and the background (m, n) of mu (m, n) with E0 and scale (m,).
+    """k (nk,), chi (m, nk), and the background (m, n) of mu (m, n) with E0 (m,), clamped in units of mu / scale (m,).
 
-    The minimum that Larch's autobk seeks, by linear algebra: with E0 fixed it is linear in mu but for one number a
+    chi is in units of mu / steps (m,), or of mu / scale where there are none. The minimum that Larch's autobk seeks, by linear algebra: with E0 fixed it is linear in mu but for one number a
     spectrum, the clamp's strength. Rows of one E0 share their matrices (docs/decisions/engine_reduction.md).
     """
     assert settings.k is not None
     if settings.algorithm == "ifeffit":
-        return remove_ifeffit(energy, mu, e0s, scale, settings)
-    bkg = np.empty_like(mu)
+        k, chi, bkg = remove_ifeffit(energy, mu, e0s, scale, settings)
+        return k, chi if steps is None else chi * (scale / steps)[:, None], bkg
+    bkg, steps = np.empty_like(mu), scale if steps is None else steps
     chi = np.empty(0)
     for value, at in _groups(e0s):
         spline = spline_matrices(energy.tobytes(), value, settings)
         if not chi.size:
             chi = np.empty((len(mu), spline.k.size))
         for part in _parts(at):
-            _remove(spline, mu[part], scale[part], chi, bkg, part)
+            _remove(spline, mu[part], scale[part, None], steps[part, None], chi, bkg, part)
     return spline.k, chi, bkg
 
 
@@ -209,28 +208,32 @@ def _groups(e0s: Array) -> Iterator[tuple[float, NDArray[np.intp]]]:
 def _parts(at: NDArray[np.intp]) -> Iterator[Any]:
     """Chunks of rows, as slices where the rows follow each other: slices are not copied."""
     together = at[-1] - at[0] + 1 == len(at)
-    for i in range(0, len(at), CHUNK):
-        part = at[i : i + CHUNK]
+    for i in range(0, len(at), _ROWS):
+        part = at[i : i + _ROWS]
         yield slice(int(part[0]), int(part[-1]) + 1) if together else part
 
 
-def _remove(spline: SplineMatrices, mu: Array, scale: Array, chi: Array, bkg: Array, at: Any) -> None:
-    """Fill chi and bkg of the rows `at`; chi in units of mu / scale."""
+def _remove(
+    spline: SplineMatrices, mu: Array, scale: Array, steps: Array, chi: Array, bkg: Array, at: Any
+) -> None:
+    """Fill chi, in units of mu / steps, and bkg of the rows `at`; scale and steps are (m, 1)."""
     inside = mu[:, slice(*spline.points)]
-    raw = np.empty((len(mu), spline.k.size))
+    raw = chi[at]  # the rows themselves where they follow each other
     for k_part, points, weights in spline.to_chi:
         np.matmul(inside[:, points], weights, out=raw[:, k_part])
-    raw /= scale[:, None]
     out = raw @ spline.low_r
+    out /= scale
     a = out @ spline.inside
     if spline.clamp_at.size:
         rest = out - a @ spline.inside.T
         outside = np.einsum("ij,ij->i", rest, rest)
-        ends = raw[:, spline.clamp_at] * spline.clamp_weight
+        ends = raw[:, spline.clamp_at] * (spline.clamp_weight / scale)
         a = clamped(spline, a, ends, outside, out.shape[1])
+    a *= scale
     raw -= a @ spline.chi_of
-    chi[at] = raw
-    a *= scale[:, None]
+    raw /= steps
+    if not isinstance(at, slice):
+        chi[at] = raw
     first, end = spline.points
     bkg[at, :first], bkg[at, end:] = mu[:, :first], mu[:, end:]
     bkg[at, first:end] = a @ spline.bkg_of

@@ -82,12 +82,15 @@ def clamped(spline: SplineMatrices, a: Array, ends: Array, outside: Array, n: in
     Where the gradient is zero, (1 + lam D) y = a + lam b with lam = s^2 / (1 + 20 s |ends|^2 / n): one unknown
     a row, found by iteration, and by a search along lam where that does not converge (strong clamps).
     """
-    b = ends @ spline.clamp_rows
+    moving = spline.stiff > 0  # the clamped points draw as many coordinates as they are
+    free, stiff, rows = a[:, moving], spline.stiff[moving], spline.clamp_rows[:, moving]
+    b = ends @ rows
 
     def at(lam: Array) -> tuple[Array, Array, Array]:
-        y = (a + lam[:, None] * b) / (1 + lam[:, None] * spline.stiff)
-        out2 = outside + ((a - y) ** 2).sum(axis=1)
-        left = ends - y @ spline.clamp_rows.T
+        y = (free + lam[:, None] * b) / (1 + lam[:, None] * stiff)
+        moved = free - y
+        out2 = outside + np.einsum("ij,ij->i", moved, moved)
+        left = ends - y @ rows.T
         clamp2 = np.einsum("ij,ij->i", left, left)
         s = CLAMP_BASE + CLAMP_GAIN * out2 / n
         return y, s**2 / (1 + 2 * CLAMP_GAIN * s * clamp2 / n), out2 + s**2 * clamp2
@@ -102,7 +105,9 @@ def clamped(spline: SplineMatrices, a: Array, ends: Array, outside: Array, n: in
     restless = change > 1e-6 * lam
     if restless.any():
         lam[restless] = _searched(at, lam)[restless]
-    return at(lam)[0]
+    y = a.copy()
+    y[:, moving] = at(lam)[0]
+    return y
 
 
 def _searched(at: Callable[[Array], tuple[Array, Array, Array]], lam: Array) -> Array:

@@ -50,7 +50,7 @@ def shift(spectrum: Spectrum, by: float | Array) -> Spectrum:
     spectrum : Spectrum
         mu (..., n); what a Normalized holds beyond a Spectrum is dropped, as E0 moved.
     by : float or array
-        eV, one number, or one a row (...): rows of a stack then go by cubic interpolation onto the axis they
+        eV, one number, or one per row (...): rows of a stack then go by cubic interpolation onto the axis they
         share, cut to the energies that all of them cover.
 
     Returns
@@ -61,7 +61,7 @@ def shift(spectrum: Spectrum, by: float | Array) -> Spectrum:
     Raises
     ------
     DataError
-        For shifts that are not finite or not one a row.
+        For shifts that are not finite or not one per row.
 
     Examples
     --------
@@ -96,7 +96,7 @@ def calibrate(
     spectrum : Spectrum
         a foil, or a sample measured together with one (`reference`).
     e0 : float or array, optional
-        eV, the foil's E0 on the measured scale, one number or one a row; left out, the first significant
+        eV, the foil's E0 on the measured scale, one number or one per row; left out, the first significant
         inflection to a fraction of a point (for Ru the first of two, 8-10 eV apart).
     tabulated : float, optional
         eV; left out, xraydb's for the spectrum's element and edge.

@@ -28,26 +28,36 @@ def polynomial_lines(
     windows = {e0: kinds.setdefault(_fit_windows(energy, e0, r), len(kinds)) for e0, r in per_e0.items()}
     out: dict[str, Array] = {name: np.empty(mu.shape) for name in ("pre_edge", "post_edge", "norm", "flat")}
     out["edge_step"] = np.empty(len(mu))
-    which = np.array([windows[float(e)] for e in e0s])
+    each, place = np.unique(e0s, return_inverse=True)
+    which = np.array([windows[float(e)] for e in each])[place]
     for fit, number in kinds.items():
         rows = np.flatnonzero(which == number)
         below, take_below = _powers(energy, fit.pre, fit.npre)
         above, take_above = _powers(energy, fit.post, fit.nnorm)
+        both, level = np.vstack([below, above]), above[:, fit.at_e0, None]
+        # of the pre-edge line what the polynomial above it takes
+        taken, bend = below[:, slice(*fit.post)] @ take_above.T, (above - level)[:, fit.at_e0 :]
         for i in range(0, len(rows), CHUNK):
             part = rows[i : i + CHUNK]
             at: Any = slice(part[0], part[-1] + 1) if part[-1] - part[0] + 1 == len(part) else part
             m = mu[at]
-            pre_edge = (m[:, slice(*fit.pre)] @ take_below.T) @ below
-            excess = ((m - pre_edge)[:, slice(*fit.post)] @ take_above.T) @ above
-            step = np.maximum(np.abs(excess[:, fit.at_e0]), MIN_STEP)
-            norm = (m - pre_edge) / step[:, None]
-            out["edge_step"][at], out["pre_edge"][at], out["post_edge"][at], out["norm"][at] = (
-                step, pre_edge, pre_edge + excess, norm,
-            )  # fmt: skip
-            excess -= excess[:, fit.at_e0, None]
-            excess /= step[:, None]
-            norm[:, fit.at_e0 :] -= excess[:, fit.at_e0 :]
-            out["flat"][at] = norm
+            line = m[:, slice(*fit.pre)] @ take_below.T
+            curve = m[:, slice(*fit.post)] @ take_above.T - line @ taken
+            step = np.maximum(np.abs(curve @ level), MIN_STEP)
+            # written in place where the rows follow each other
+            made = {name: values[at] for name, values in out.items()}
+            made["edge_step"][:] = step[:, 0]
+            np.matmul(line, below, out=made["pre_edge"])
+            np.matmul(np.hstack([line, curve]), both, out=made["post_edge"])
+            np.subtract(m, made["pre_edge"], out=made["norm"])
+            made["norm"] /= step
+            made["flat"][:, : fit.at_e0] = made["norm"][:, : fit.at_e0]
+            bent = made["flat"][:, fit.at_e0 :]
+            np.matmul(curve / step, bend, out=bent)
+            np.subtract(made["norm"][:, fit.at_e0 :], bent, out=bent)
+            if not isinstance(at, slice):
+                for name, values in made.items():
+                    out[name][at] = values
     return out
 
 

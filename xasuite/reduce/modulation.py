@@ -290,7 +290,7 @@ def _rows(series: Any, time: Array | None, array: str) -> tuple[Any, Array, Arra
         time = series.table["time"].to_numpy(float)
     t = np.full(len(values), np.nan) if time is None else np.asarray(time, float)
     if t.shape != values.shape[:1]:
-        raise DataError(f"{name}: {t.size} times for {len(values)} rows; give one a row")
+        raise DataError(f"{name}: {t.size} times for {len(values)} rows; give one per row")
     good = np.isfinite(t) & np.isfinite(values).all(axis=1)
     if isinstance(series, Series):
         good &= series.ok

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._larch import checks
 from ..choices import METHODS, Method
@@ -41,7 +42,7 @@ def normalize(
     spectrum : Spectrum
         mu (..., n) on energy (n,) in eV.
     e0 : float or array, optional
-        eV, one number or one a row (...); found by `find_e0` when left out.
+        eV, one number or one per row (...); found by `find_e0` when left out.
     pre_range : tuple of float, optional
         range in eV from e0 of the pre-edge or of the post-edge; left out, as the method chooses it from the
         range of the data. The ranges used are in the last Step of the history.
@@ -97,13 +98,14 @@ def normalize(
         )
     method = method or "polynomial"
     shape = shape_of(spectrum) if method == "atomic" else None
+    each, which = np.unique(np.ravel(e0s), return_inverse=True)
     per_e0 = {
         e: ranges(energy, e, pre_range, norm_range, nnorm, what)
         if shape is None
         else atomic_ranges(energy, e, shape, pre_range, norm_range, what)
-        for e in map(float, np.unique(e0s))
+        for e in map(float, each)
     }
-    chosen = [per_e0[float(e)] for e in np.ravel(e0s)]
+    chosen = [*per_e0.values()]  # row i has chosen[which[i]]
     how: dict[str, Any] = {"method": method, "ranges_given": norm_range is not None}
     mu, flat_e0 = spectrum.mu.reshape(-1, energy.size), np.ravel(e0s)
     if shape is not None:
@@ -112,10 +114,10 @@ def normalize(
     elif method == "polynomial":
         lines = polynomial_lines(energy, mu, flat_e0, per_e0)
     else:
-        lines = _mback(spectrum, mu, flat_e0, chosen)
+        lines = _mback(spectrum, mu, flat_e0, [chosen[i] for i in which])
     parts = {name: sealed(v.reshape(lead + v.shape[1:])) for name, v in lines.items()} | {"e0": e0s}
-    _check_edge(energy, spectrum.mu, parts, e0s, chosen, what)
-    settings = {"e0": plain(parts["e0"]), "e0_found": found, **how, **_shown(chosen)}
+    _check_edge(energy, spectrum.mu, parts, e0s, (chosen, which), what)
+    settings = {"e0": plain(parts["e0"]), "e0_found": found, **how, **_shown(chosen, which)}
     return recast(
         Normalized, spectrum, **parts, notes=notes, history=(*spectrum.history, Step("normalize", settings))
     )
@@ -197,22 +199,27 @@ def _atomic(
 
 
 def _check_edge(
-    energy: Array, mu: Array, parts: dict[str, Any], e0s: Array, chosen: list[Ranges], what: str
-) -> None:
+    energy: Array, mu: Array, parts: dict[str, Any], e0s: Array,
+    ranges_of: tuple[list[Ranges], NDArray[np.intp]], what: str,
+) -> None:  # fmt: skip
     """Raises ReductionError when the step is negative (upside down) or is lost in the pre-edge's noise."""
     n, stacked = energy.size, mu.ndim > 1
     steps, rows, flat_e0 = np.ravel(parts["edge_step"]), mu.reshape(-1, n), np.ravel(e0s)
     pres = np.reshape(parts["pre_edge"], (-1, n))
     posts = np.reshape(parts["post_edge"], (-1, n))
     noise = np.empty(steps.size)
-    low, high = (flat_e0 + np.array([r.pre_range[end] for r in chosen]) for end in (0, 1))
+    chosen, which = ranges_of
+    low, high = (flat_e0 + np.array([r.pre_range[end] for r in chosen])[which] for end in (0, 1))
     here = np.clip(np.searchsorted(energy, flat_e0), 1, n - 1)
     here = here - (flat_e0 - energy[here - 1] <= energy[here] - flat_e0)  # the nearest point
+    if len(chosen) == 1:
+        low, high = low[:1], high[:1]  # one for all rows
     # of all pre-edges only the points that any of them holds
     below = slice(*np.searchsorted(energy, [low.min(), high.max() + 1e-9]))
     for i in range(0, steps.size, _ROWS):
         at = slice(i, i + _ROWS)
-        inside = (energy[below] >= low[at, None]) & (energy[below] <= high[at, None])
+        ends = at if low.size > 1 else slice(1)
+        inside = (energy[below] >= low[ends, None]) & (energy[below] <= high[ends, None])
         off = np.where(inside, rows[at, below] - pres[at, below], 0.0)
         count = inside.sum(axis=1)
         noise[at] = np.sqrt(np.maximum((off**2).sum(axis=1) / count - (off.sum(axis=1) / count) ** 2, 0.0))
@@ -235,12 +242,14 @@ def _check_edge(
     )
 
 
-def _shown(chosen: list[Ranges]) -> dict[str, Any]:
-    """The ranges for the history: one set where all rows share it, one a row otherwise."""
+def _shown(chosen: list[Ranges], which: NDArray[np.intp]) -> dict[str, Any]:
+    """The ranges for the history: one set where all rows share it, one per row otherwise."""
     if len(set(chosen)) == 1:
         return {
             "pre_range": chosen[0].pre_range,
             "norm_range": chosen[0].norm_range,
             "nnorm": chosen[0].nnorm,
         }
-    return {name: tuple(getattr(r, name) for r in chosen) for name in ("pre_range", "norm_range", "nnorm")}
+    return {
+        name: tuple(getattr(chosen[i], name) for i in which) for name in ("pre_range", "norm_range", "nnorm")
+    }

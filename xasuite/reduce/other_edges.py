@@ -8,13 +8,9 @@ import numpy as np
 
 from ..constants import ELEMENTS, ETOK
 from ..edges import tabulated
-from ..records import Array, Normalized
+from ..records import Normalized
+from ..scatter import CURVES, HEAVIER, SHIFTS, WITHIN, jump_at
 
-HEAVIER = 3  # K edges of the next elements: what occurs with a metal, and what its scan reaches
-WITHIN = 60.0  # eV on either side
-SHIFTS = (-6.0, -3.0, 0.0, 3.0, 6.0)  # eV; oxidation states and scales
-WIDTH = 3.0  # eV
-CURVES = 4  # coefficients of the cubic that EXAFS and background are there
 # A jump is one above this share of the edge step and so many standard errors. On 130 scans of elements from Al to Au
 # only true ones pass (iron in manganese oxides, chromium beyond vanadium)
 LEAST, SURE = 0.004, 10.0
@@ -68,19 +64,9 @@ def other_edges(data: Normalized) -> tuple[OtherEdge, ...]:
             or near.sum() < 4 * CURVES
         ):
             continue
-        jump, sure = max(
-            (_jump(data.energy[near] - energy - s, data.flat[near]) for s in SHIFTS), key=lambda j: j[1]
+        jump, sure, _ = max(
+            (jump_at(data.energy[near] - energy - s, data.flat[near]) for s in SHIFTS), key=lambda j: j[1]
         )
         if jump > LEAST and sure > SURE:
             found.append(OtherEdge(element, energy, jump, float(np.sqrt(ETOK * (energy - float(data.e0))))))
     return tuple(found)
-
-
-def _jump(x: Array, values: Array) -> tuple[float, float]:
-    """The jump at x = 0 (eV) of values (n,), and it over its standard error."""
-    basis = np.vstack([*np.vander(x / WITHIN, CURVES).T, 0.5 + np.arctan(x / WIDTH) / np.pi]).T
-    inverse = np.linalg.pinv(basis)
-    found = inverse @ values
-    noise2 = ((values - basis @ found) ** 2).sum() / (x.size - CURVES - 1)
-    error = float(np.sqrt(noise2 * (inverse[-1] ** 2).sum()))
-    return float(found[-1]), float(found[-1]) / max(error, 1e-12)

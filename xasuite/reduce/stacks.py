@@ -51,7 +51,7 @@ def over_series(
     """function(data, ...) of the series' ok rows, spread over all rows again; a Series, or an array (m, ...).
 
     Rows that raise are marked "failed" with the sentence as their reason and hold NaN, as do rows that were not ok
-    before. Arguments with one value a row are cut along. Raises what the function raises when no row works.
+    before. Arguments with one value per row are cut along. Raises what the function raises when no row works.
     """
     m, ok = len(series), np.flatnonzero(series.ok)
     if not ok.size:
@@ -129,13 +129,13 @@ def interpolable(spectrum: Spectrum) -> dict[str, Array]:
 
 
 def per_row(value: Any, lead: tuple[int, ...], name: str, what: str) -> Array:
-    """A number or an array of one number a row, as an array of the leading shape. Raises DataError."""
+    """A number or an array of one number per row, as an array of the leading shape. Raises DataError."""
     v = np.asarray(value, float)
     try:
         return np.broadcast_to(v, lead)
     except ValueError:
         raise DataError(
-            f"{what}: {name} has shape {v.shape}, the spectra {lead}; give one number, or one a row"
+            f"{what}: {name} has shape {v.shape}, the spectra {lead}; give one number, or one per row"
         ) from None
 
 

@@ -17,7 +17,7 @@ from ..errors import ReadError
 from ..exafs.result import STRONG_CORRELATION
 from ..records.quantities import Quantity, quantity, with_ends
 from ..records.table import Entry, Table
-from ..workflow.checkxas import check_fits, checks_table
+from ..workflow.checkxas import check_fits, check_sources, checks_table
 from .curves import load_curves
 from .methods import WINDOWS, methods
 from .sections import CLOSURE_NOTE, GOOD_RFACTOR, Section
@@ -46,7 +46,7 @@ def result_section(path: Path) -> Section:
         tables=(table, *(Table.from_dict(t) for t in beside if t)),
         details=(
             _quality(good),
-            checks_table(check_fits(document)),
+            checks_table([*check_fits(document), *check_sources(document)]),
             _parameters(document, good),
             *_correlations(good),
         ),

@@ -138,7 +138,7 @@ def series(
     Parameters
     ----------
     paths : sequence of TruthPath
-        Every path of the truth; each value a number or one a row (m,).
+        Every path of the truth; each value a number or one per row (m,).
     element, edge : str
         The absorber.
     rows : int, optional
@@ -148,7 +148,7 @@ def series(
     noise, counts : float or array, shape (m,), optional
         As for `spectrum`.
     seed : int or sequence of int
-        Row i has seed + i, or one seed a row. Row i equals `spectrum` of its values and seed.
+        Row i has seed + i, or one seed per row. Row i equals `spectrum` of its values and seed.
     e0, edge_step : float or array, shape (m,)
         As for `spectrum`.
     kmax : float

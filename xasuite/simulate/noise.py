@@ -66,7 +66,7 @@ def counted(mu: Array, counts: Array | float, generators: list[np.random.Generat
 def glitches(
     shape: tuple[int, int], edge_step: Array, n: int, generators: list[np.random.Generator]
 ) -> tuple[Array, tuple[tuple[int, ...], ...]]:
-    """What to add to mu (m, n) for n single bad points a row, and which points they are."""
+    """What to add to mu (m, n) for n single bad points per row, and which points they are."""
     out = np.zeros(shape)
     where = []
     for row, (step, g) in enumerate(zip(edge_step, generators, strict=True)):

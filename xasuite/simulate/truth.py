@@ -22,7 +22,7 @@ _TABLE_STEP = 0.005
 
 @dataclass(frozen=True, eq=False)
 class TruthPath:
-    """One true path: FEFF's, and its values, each a number or one a row (m,) of a series.
+    """One true path: FEFF's, and its values, each a number or one per row (m,) of a series.
 
     n replaces FEFF's degeneracy; deltar in A, sigma2, third, fourth in A^2, A^3, A^4, e0 in eV.
     """
@@ -42,7 +42,7 @@ class TruthPath:
             value = frozen_array(getattr(self, name))
             if value.ndim > 1 or not np.all(np.isfinite(value)):
                 raise DataError(
-                    f"truth path {self.label or self.feff.index}: {name} is neither a finite number nor one a row"
+                    f"truth path {self.label or self.feff.index}: {name} is neither a finite number nor one per row"
                 )
             object.__setattr__(self, name, value)
 

@@ -100,14 +100,14 @@ def paper(name: str, folder: Path | None = None) -> Paper:
         raise SpecError(f"{path} is no table of published values: {exc}") from None
 
 
-def paper_of(loaded: LoadedSpec, folder: Path | None = None) -> Paper:
-    """The paper that a spec reproduces: from `folder`, else published/ in the spec's folder, else references/published.
+def paper_of(loaded: LoadedSpec) -> Paper:
+    """The paper that a spec reproduces: from published/ in the spec's folder, else references/published.
 
     Raises SpecError.
     """
     name = loaded.spec.reproduces.partition("/")[0]
     own = loaded.path.parent / "published"
-    return paper(name, folder or (own if (own / f"{name}.toml").is_file() else None))
+    return paper(name, own if (own / f"{name}.toml").is_file() else None)
 
 
 def table_of(loaded: LoadedSpec) -> PublishedTable:

@@ -322,7 +322,7 @@ def difference(
     data = np.interp(energy, a.energy, one)
     _, _, model = _fit(b.energy, b.mu, energy, data, ("shift", "scale"), {**_HELD, "gauss": gauss})
     apart = data - model
-    # Told at three standard deviations by the likelihood ratio: |apart| / e = 3.
+    # Distinguished at three standard deviations by the likelihood ratio: |apart| / e = 3.
     return Difference(
         a.label,
         b.label,
@@ -336,7 +336,7 @@ def difference(
 def measured_apart(data: Spectrum, other: Spectrum, *, fit_range: tuple[float, float] = RANGE) -> float:
     """R between two measured spectra after the best shift and scale, the freedom that theory has.
 
-    A theory whose own R is larger cannot tell the two apart by shape.
+    A theory whose own R is larger cannot distinguish the two by shape.
 
     Parameters
     ----------

@@ -208,7 +208,7 @@ def propagator(
 def _pairs(
     rows: NDArray[np.int_], columns: NDArray[np.int_]
 ) -> Iterator[tuple[slice, slice, tuple[slice, slice]]]:
-    """Runs of consecutive harmonics (one an l), as slices of the whole and of the parity set."""
+    """Runs of consecutive harmonics (one per l), as slices of the whole and of the parity set."""
     for first, run in _runs(rows):
         for second, other in _runs(columns):
             yield first, second, (run, other)

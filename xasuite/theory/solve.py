@@ -1,4 +1,4 @@
-"""Full multiple scattering: one linear system an energy, batched, in threads.
+"""Full multiple scattering: one linear system for each energy, batched, in threads.
 
 (1 - G t) x = G[:, 1m] for the absorber's p states; g = (1/3) sum_m x_1m,1m holds every path of every order.
 """
@@ -71,7 +71,7 @@ def scattering(
     dtype: complex64, or complex128 as its oracle (they agree to 1e-6 of the absorption).
     sigma2: A^2, mean square relative displacement of every pair (thermal and static disorder).
     symmetry: split by the cluster's mirrors and twofold axes (the result is the same without).
-    workers: threads over energies; by default one a core.
+    workers: threads over energies; by default one per core.
     progress: called with energies done and energies in all.
 
     Raises TheoryError when nothing lies within the radius.

@@ -1,7 +1,7 @@
 """Mirrors, twofold axes and inversion of a cluster about its absorber, used to split the scattering problem.
 
 Every group of such involutions that commute is, in the right frame, a group of sign changes of x, y and z,
-and real harmonics only change sign under it. The problem then falls into one for each character: an atom an
+and real harmonics only change sign under it. The problem then falls into one for each character: one atom of each
 orbit is left, up to eight times fewer, and the cost of the solution falls with the cube of that.
 """
 

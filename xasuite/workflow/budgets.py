@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..choices import NCLAMP, Potentials
+from ..constants import ROOM
 from ..errors import XasuiteError
 from ..exafs.budget import (
     Absorption,
@@ -43,7 +44,7 @@ from ..specs.schema import Errors
 from .fits import Row
 from .paths import crystal_paths, other_paths, tables
 from .resolve import CLOSURE, Context, Resolved, reduction_of, source_fit
-from .temperature import FARTHER, ROOM, temperature_of
+from .temperature import FARTHER, temperature_of
 
 # A beyond the outermost fitted path at which farther shells begin: what lies closer is part of that shell
 _BEYOND = 0.3
@@ -237,6 +238,7 @@ def spectra_of(
         own_step=max(_edge_step(d, d) for d in data) / math.sqrt(2),
         energy_scale=ENERGY_SCALE if how.energy_scale is None else how.energy_scale,
         beamline=_beamlines(loaded, [group[0].label for group in groups]),
+        temperatures=tuple(ROOM if t is None else t for t in sets.temperatures),
         others=tuple(_others(loaded, sets, other) for other in dict.fromkeys(how.potentials)),
     )
 
@@ -297,7 +299,7 @@ def _source(
     temperature: float | None,
 ) -> Source:
     """Rows of one data set, whose labels begin with `name` in the model of all."""
-    far = farther(loaded, model, temperature or ROOM) if how.shells else None
+    far = farther(loaded, model, ROOM if temperature is None else temperature) if how.shells else None
     far = None if far is None else replace(far, label=f"{name}{far.label}")
     first = data[0]
     if isinstance(first, Chi):

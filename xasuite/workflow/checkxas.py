@@ -163,7 +163,7 @@ def check_fits(document: Mapping[str, Any]) -> list[Checked]:
     Returns
     -------
     list of Checked
-        One a row; a row without a fit fails the check "fit", with its reason.
+        One per row; a row without a fit fails the check "fit", with its reason.
 
     Examples
     --------
@@ -269,7 +269,7 @@ def limit_text(limits: Limits, form: str, word: str) -> str:
     return f"{word} {form.format(limits[0])}; a note {word} {form.format(limits[1])}"
 
 
-def checks_table(done: Sequence[Checked], title: str = "What a referee asks") -> Table:
+def checks_table(done: Sequence[Checked]) -> Table:
     """The checks of several spectra or fits in one table, each with what it is about."""
     rows = [(d.title, f.check, f.outcome, f.found, f.limit) for d in done for f in d.findings]
-    return Table.of(title, ("sample", *_COLUMNS), rows)
+    return Table.of("What a referee asks", ("sample", *_COLUMNS), rows)

@@ -23,7 +23,7 @@ from .resolve import Context, Resolved, resolve_spec
 _SAME = ("k", "kweight", "r", "space", "window", "dk", "dk2", "dr", "rwindow", "epsilon_k", "together")
 # a difference of the logarithms of evidence below this, odds of 3 to 1, decides nothing
 UNDECIDED = 1.1
-# characters of a spec's title that a table's first column has room for
+# characters of a spec's title that fit into a table's first column
 LONGEST = 24
 # chance below which the F test takes the smaller model for refuted
 REFUTED = 0.05

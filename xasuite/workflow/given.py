@@ -83,7 +83,7 @@ def _of_record(record: Scan | Spectrum | Chi, mu: str | None) -> Input:
         return row
     if getattr(record, "stacked", False):
         raise DataError(
-            f"{record.label}: a stack of rows; a spec has one spectrum a row, record.rows() gives them"
+            f"{record.label}: a stack of rows; a spec has one spectrum per row, record.rows() gives them"
         )
     spectrum, steps = _spectrum(record), {s.name: s.settings for s in record.history}
     corrected = isinstance(record, Chi) and bool(record.history) and record.history[-1].name == LAST

@@ -85,10 +85,10 @@ def simulated_chi(
 
     Parameters
     ----------
-    paths : every path of the truth, one value per number or one a row (m,).
+    paths : every path of the truth, one value per number or one per row (m,).
     element : the absorber.
     noise : epsilon_k (m,) or one number, white in mu (docs/decisions/simulated_noise.md); 0 for none.
-    seeds : one a row (m,): rows of one seed share their noise but for its size.
+    seeds : one per row (m,): rows of one seed share their noise but for its size.
 
     Returns
     -------

@@ -124,7 +124,6 @@ def new_spec(
     foil: bool | None = None,
     amplitude: Amplitude | None = None,
     rmax: float | None = None,
-    radius: float = RADIUS,
 ) -> Draft:
     """The commented text of a spec that is to lie at `target`; arguments as of `make_spec`.
 
@@ -142,7 +141,7 @@ def new_spec(
         absorber,
         edge,
         rmax=rmax,
-        radius=radius,
+        radius=RADIUS,
         foil=foil,
         amplitude=amplitude or Amplitude(),
     )

@@ -116,7 +116,7 @@ def fit(
     Returns
     -------
     SpecResult
-        A FitResult a row, with variants, warnings and what made it.
+        A FitResult for each row, with variants, warnings and what made it.
 
     Raises
     ------

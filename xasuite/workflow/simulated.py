@@ -29,7 +29,7 @@ from ..specs.published import PublishedPath, table_of
 
 
 def simulate_row(loaded: LoadedSpec, index: int) -> Simulated:
-    """The simulated spectrum of a [[data]] row, with its truth apart."""
+    """The simulated spectrum of a [[data]] row, and its truth as a separate record."""
     entry = loaded.spec.data[index]
     assert entry.simulate is not None
     counted = entry.simulate.counts

@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 Said = Callable[[str, int, int], None]
 
 
-def load_study(reference: str, folder: Path | None = None) -> StandardsStudy | StructuresStudy:
+def load_study(reference: str) -> StandardsStudy | StructuresStudy:
     """The study that PAPER/NAME names. Raises SpecError naming those there are."""
     from ..specs.published import paper
 
     name, _, key = reference.partition("/")
-    known = paper(name, folder).study
+    known = paper(name).study
     if key not in known:
         raise SpecError(f'--study "{reference}": {name} has no such study{nearest(key, known)}')
     return known[key]

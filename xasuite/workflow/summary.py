@@ -16,6 +16,7 @@ from ..records.table import Entry, Table
 from .temperature import FARTHER
 
 if TYPE_CHECKING:
+    from ..specs.schema import Spec
     from .run import SpecResult
     from .score import Cell
 
@@ -110,22 +111,15 @@ def variants_table(result: SpecResult) -> Table:
         held = {p.name: p.entry for p in f.parameters}
         rows.append((name, f.label, *(held.get(n) for n in names), f.rfactor))
     notes = tuple(f"{v.label}: {v.note}" for v in result.loaded.spec.variant if v.note)
-    return Table.of(
-        "The same data fitted in other ways",
-        ("variant", "sample", *(_of_parameter(n, result) for n in names), "rfactor"),
-        rows,
-        notes=notes,
-    )
+    columns = ("variant", "sample", *(_parameter(n, result.loaded.spec) for n in names), "rfactor")
+    return Table.of("The same data fitted in other ways", columns, rows, notes=notes)
 
 
-def _of_parameter(name: str, result: SpecResult) -> Quantity:
-    """A parameter as a column, with the unit of what it stands for in a path: enot (eV), ss1 (10⁻³ Å²)."""
-    for fit in result.rows:
-        for path in fit.model.paths:
-            for value in PATH_VALUES:
-                if getattr(path, value).text == name:
-                    return replace(quantity(value), name=name, symbol=name, latex="")
-    return quantity(name)
+def _parameter(name: str, spec: Spec) -> Quantity:
+    """A parameter under its own name, in the unit of what the paths take it for; enot__1 is the second row's enot."""
+    of_rows = re.sub(r"__\d+$", "", name)
+    taken = (q for q in PATH_VALUES if any(getattr(p, q) in (name, of_rows) for p in spec.path))
+    return replace(quantity(next(taken, name)), name=name, symbol=name, latex="")
 
 
 def _cells(result: SpecResult) -> tuple[Cell, ...]:
@@ -227,7 +221,7 @@ def result_dict(result: SpecResult) -> dict[str, Any]:
     spec = result.loaded.spec
     verdicts = result.verdicts
     rows = [
-        f.to_dict() | {"kind": result.kinds[f.data[0].label], "verdict": asdict(verdicts[f.label])}
+        f.to_dict() | {"kind": result.kinds[f.data[0].label], "verdict": verdicts[f.label].to_dict()}
         for f in result.rows
     ]
     for label, reason in {**result.failed, **result.missing}.items():
@@ -251,7 +245,7 @@ def result_dict(result: SpecResult) -> dict[str, Any]:
     }
 
 
-def cells_table(title: str, cells: Iterable[Cell], label: str = "") -> Table:
+def cells_table(title: str, cells: Iterable[Cell]) -> Table:
     """One row per published number: printed, ours, difference in combined standard errors, verdict and rule."""
     rows = []
     for c in cells:
@@ -263,4 +257,4 @@ def cells_table(title: str, cells: Iterable[Cell], label: str = "") -> Table:
         rows.append((c.row, c.path, q.head, published.published_text(q), ours, gap, verdict, c.rule, c.label))
     gap_column = Quantity("difference", "Difference / error", form="+.1f")
     columns = ("row", "path", "quantity", "published", "ours", gap_column, "verdict", "rule", "label")
-    return Table.of(title, columns, rows, label=label)
+    return Table.of(title, columns, rows)

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-# where no row says otherwise, K
-ROOM = 300.0
+from ..constants import ROOM
+
 # how the note on it begins
 FARTHER = "farther shells have the Debye sigma2 of"
 # variables and columns that are a temperature, and the fields of XDI, NXxas and others, in small letters

@@ -49,28 +49,47 @@ FOIL_R: Mapping[str, float] = {"Co": -0.011, "Cu": -0.014, "Fe": -0.012, "Ru": -
 SAME_RANGE = 5.0  # eV; ends of scans that differ by less are one range
 FOIL_R_SPREAD = 0.008  # A; 1 % of the energy scale is 0.012 A
 
-_CRYSTAL = "the crystal has"  # how a reason says that R or N is not the crystal's
+Kind = Literal[
+    "misfit", "noise", "not converged", "undetermined", "off the crystal", "unphysical", "large error", "one path twice",
+    "not separated", "wrong model", "inherited", "other edge",
+]  # fmt: skip
 
-Finding = tuple[Level, str]
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that speaks against a fit: of what kind it is, how much it says, and the reason in words."""
+
+    kind: Kind
+    level: Level
+    reason: str
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a fit is worth, and why it is not good."""
+    """What a fit is worth, and the findings for which it is not good."""
 
     level: Level
-    reasons: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @classmethod
     def of(cls, findings: Iterator[Finding] | list[Finding]) -> Verdict:
-        """The worst level found, its own reasons first."""
-        found = sorted(dict.fromkeys(findings), key=lambda f: -_ORDER.index(f[0]))
-        return cls(found[0][0] if found else GOOD, tuple(reason for _, reason in found))
+        """The worst level found, its own findings first."""
+        found = sorted(dict.fromkeys(findings), key=lambda f: -_ORDER.index(f.level))
+        return cls(found[0].level if found else GOOD, tuple(found))
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it is not good, in words."""
+        return tuple(f.reason for f in self.findings)
 
     @property
     def good(self) -> bool:
         """Whether there is nothing to say against the fit."""
         return self.level == GOOD
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON (docs/guide/json.md)."""
+        return {"level": self.level, "reasons": list(self.reasons)}
 
     def __str__(self) -> str:
         return self.level + (f": {'; '.join(self.reasons)}" if self.reasons else "")
@@ -97,17 +116,19 @@ def verdict_of(
     Verdict
     """
     fit = fit.stated or fit  # what is judged is the fit, not the error budget made about it
-    misfit, values = list(_statistics(fit)), list(_values(fit))
-    findings = [*misfit, *_states(fit), *values, *_pairs(fit)]
-    if misfit and any(_CRYSTAL in reason for _, reason in values):
-        findings.append((NOT_A_FIT, "it neither describes the data nor finds the crystal's shell"))
+    misfit = list(_statistics(fit))
+    findings = [*misfit, *_states(fit), *_values(fit), *_pairs(fit)]
+    if misfit and any(f.kind == "off the crystal" for f in findings):
+        wrong = "it neither describes the data nor finds the crystal's shell"
+        findings.append(Finding("wrong model", NOT_A_FIT, wrong))
     for name, verdict in (inherited or {}).items():
         if not verdict.good:
-            findings.append((DOUBTFUL, f"{name} comes from a fit that is {verdict}"))
+            findings.append(Finding("inherited", DOUBTFUL, f"{name} comes from a fit that is {verdict}"))
     for d in fit.data:
         for edge in other_edges(spectra[d.label]) if spectra and d.label in spectra else ():
             if edge.k < fit.model.range.k[1]:
-                findings.append((DOUBTFUL, f"{d.label}: {edge}, lies within the fitted range"))
+                said = f"{d.label}: {edge}, lies within the fitted range"
+                findings.append(Finding("other edge", DOUBTFUL, said))
     return Verdict.of(findings)
 
 
@@ -167,25 +188,28 @@ def energy_scale(fit: FitResult) -> Iterator[str]:
             )
 
 
-def _graded(value: float, limits: tuple[float, float], reason: str) -> Iterator[Finding]:
+def _graded(kind: Kind, value: float, limits: tuple[float, float], reason: str) -> Iterator[Finding]:
     if not value <= limits[0]:
-        yield (DOUBTFUL if value <= limits[1] else NOT_A_FIT), reason
+        yield Finding(kind, DOUBTFUL if value <= limits[1] else NOT_A_FIT, reason)
 
 
 def _statistics(fit: FitResult) -> Iterator[Finding]:
     """R factor and residual, less what the noise makes."""
     if not fit.success:
-        yield NOT_A_FIT, f"the fit did not converge: {fit.message}"
+        yield Finding("not converged", NOT_A_FIT, f"the fit did not converge: {fit.message}")
     # the R factor that noise alone makes is the one at a reduced chi-square of 1
     share = max(1 - 1 / fit.chi2_reduced, 0.0) if fit.chi2_reduced > 0 else 1.0
     for d in fit.data:
         where = f"{d.label}: " if len(fit.data) > 1 else ""
         said = f"{where}R factor {d.rfactor:.3f}, of which noise makes {d.rfactor * (1 - share):.3f}"
-        yield from _graded(d.rfactor * share, MISFIT, said)
+        yield from _graded("misfit", d.rfactor * share, MISFIT, said)
         if d.rfactor > 0.5 and d.rfactor * share <= MISFIT[1]:
-            yield DOUBTFUL, f"{where}the noise is as large as the signal (R factor {d.rfactor:.2f})"
+            loud = f"{where}the noise is as large as the signal (R factor {d.rfactor:.2f})"
+            yield Finding("noise", DOUBTFUL, loud)
         left, at = _residual(fit.model, d)
-        yield from _graded(left, RESIDUAL, f"{where}{left:.0%} of the peak is left over at R = {at:.2f} A")
+        yield from _graded(
+            "misfit", left, RESIDUAL, f"{where}{left:.0%} of the peak is left over at R = {at:.2f} A"
+        )
 
 
 def _residual(model: Model, d: FittedData) -> tuple[float, float]:
@@ -207,14 +231,15 @@ def _states(fit: FitResult) -> Iterator[Finding]:
     varied = [p for p in fit.parameters if p.kind == "varied"]
     for p in varied:
         if p.state.startswith("at "):
-            yield DOUBTFUL, f"{p.name} stands at its bound, {p.value.value:g}, and has no error"
+            at_bound = f"{p.name} stands at its bound, {p.value.value:g}, and has no error"
+            yield Finding("undetermined", DOUBTFUL, at_bound)
         elif p.state:
-            yield DOUBTFUL, f"{p.name} is not determined ({p.state})"
+            yield Finding("undetermined", DOUBTFUL, f"{p.name} is not determined ({p.state})")
     if varied and all(p.state for p in varied):
-        yield NOT_A_FIT, "no parameter is determined by the data"
+        yield Finding("undetermined", NOT_A_FIT, "no parameter is determined by the data")
     for (a, b), r in fit.correlations.items():
         if abs(r) > CORRELATION:
-            yield DOUBTFUL, f"{a} and {b} are correlated by {r:+.3f}"
+            yield Finding("undetermined", DOUBTFUL, f"{a} and {b} are correlated by {r:+.3f}")
 
 
 def _values(fit: FitResult) -> Iterator[Finding]:
@@ -222,24 +247,34 @@ def _values(fit: FitResult) -> Iterator[Finding]:
     for p in fit.paths:
         name = f"{p.label}, {p.data}" if len(fit.data) > 1 else p.label
         n, r = _model_of(fit.model, p).feff.crystal
-        given = _CRYSTAL if math.isfinite(n) else "FEFF was given"
-        yield from _graded(abs(p.r.value - r), R_SHIFT, f"{name}: R = {p.r} A, {given} {r:.3f} A")
-        if p.r.value < R_LEAST:
-            yield NOT_A_FIT, f"{name}: R = {p.r} A is nearer than any bond"
-        if math.isfinite(p.r.stderr):
-            yield from _graded(
-                p.r.stderr, R_ERROR, f"{name}: R = {p.r} A has an error above {R_ERROR[0]:g} A"
-            )
+        yield from _distance(name, p.r, r, structure=math.isfinite(n))
         yield from _sigma2(name, p.sigma2, single=len(p.scatterers) == 1)
         if "n" not in p.fixed:
             yield from _number(name, p.n, n)
-        yield from _graded(abs(p.e0.value), E0_SHIFT, f"E0 shift {p.e0} eV is beyond {E0_SHIFT[0]:g} eV")
+        yield from _graded(
+            "unphysical", abs(p.e0.value), E0_SHIFT, f"E0 shift {p.e0} eV is beyond {E0_SHIFT[0]:g} eV"
+        )
         low, high = S02_USUAL
         if not low <= p.s02.value <= high:
             possible = S02_POSSIBLE[0] <= p.s02.value <= S02_POSSIBLE[1]
-            yield DOUBTFUL if possible else NOT_A_FIT, f"S02 = {p.s02} is outside {low:g} to {high:g}"
+            outside = f"S02 = {p.s02} is outside {low:g} to {high:g}"
+            yield Finding("unphysical", DOUBTFUL if possible else NOT_A_FIT, outside)
         if p.s02.stderr > RELATIVE_ERROR * abs(p.s02.value):
-            yield NOT_A_FIT, f"S02 = {p.s02} has an error as large as itself"
+            yield Finding("large error", NOT_A_FIT, f"S02 = {p.s02} has an error as large as itself")
+
+
+def _distance(name: str, found: Value, given: float, structure: bool) -> Iterator[Finding]:
+    """R against the path's own, which is a crystal's where `structure`."""
+    said = f"{name}: R = {found} A"
+    kind: Kind = "off the crystal" if structure else "unphysical"
+    whose = "the crystal has" if structure else "FEFF was given"
+    yield from _graded(kind, abs(found.value - given), R_SHIFT, f"{said}, {whose} {given:.3f} A")
+    if found.value < R_LEAST:
+        yield Finding("unphysical", NOT_A_FIT, f"{said} is nearer than any bond")
+    if math.isfinite(found.stderr):
+        yield from _graded(
+            "large error", found.stderr, R_ERROR, f"{said} has an error above {R_ERROR[0]:g} A"
+        )
 
 
 def _sigma2(name: str, sigma2: Value, single: bool) -> Iterator[Finding]:
@@ -247,22 +282,22 @@ def _sigma2(name: str, sigma2: Value, single: bool) -> Iterator[Finding]:
     said = f"{name}: sigma2 = {sigma2} A^2"
     if sigma2.value < 0:
         clear = sigma2.value < -ERRORS_OFF * sigma2.stderr
-        yield NOT_A_FIT if clear else DOUBTFUL, f"{said} is negative"
+        yield Finding("unphysical", NOT_A_FIT if clear else DOUBTFUL, f"{said} is negative")
     if single:
-        yield from _graded(sigma2.value, SIGMA2, f"{said} is above {SIGMA2[0]:g} A^2")
+        yield from _graded("unphysical", sigma2.value, SIGMA2, f"{said} is above {SIGMA2[0]:g} A^2")
 
 
 def _number(name: str, n: Value, crystal: float) -> Iterator[Finding]:
     """N against the crystal's, where the difference is more than its error."""
     error = n.stderr if math.isfinite(n.stderr) else 0.0
     if n.value < 0:
-        yield NOT_A_FIT, f"{name}: N = {n} is negative"
+        yield Finding("unphysical", NOT_A_FIT, f"{name}: N = {n} is negative")
     elif error > RELATIVE_ERROR * n.value:
-        yield DOUBTFUL, f"{name}: N = {n} has an error as large as itself"
+        yield Finding("large error", DOUBTFUL, f"{name}: N = {n} has an error as large as itself")
     elif (
         not N_CRYSTAL[0] <= n.value / crystal <= N_CRYSTAL[1] and abs(n.value - crystal) > ERRORS_OFF * error
     ):
-        yield DOUBTFUL, f"{name}: N = {n}, {_CRYSTAL} {crystal:g}"
+        yield Finding("off the crystal", DOUBTFUL, f"{name}: N = {n}, the crystal has {crystal:g}")
 
 
 def _pairs(fit: FitResult) -> Iterator[Finding]:
@@ -276,19 +311,17 @@ def _pairs(fit: FitResult) -> Iterator[Finding]:
         apart = abs(a.r.value - b.r.value)
         names = f"{a.label} and {b.label}"
         if one.feff.sha256 == other.feff.sha256 and _same(one, other):
-            yield NOT_A_FIT, f"{names} are one path twice"
+            yield Finding("one path twice", NOT_A_FIT, f"{names} are one path twice")
         elif (
             apart < resolution
             and free(one.deltar) - free(other.deltar)
             and free(other.deltar) - free(one.deltar)
         ):
-            yield (
-                DOUBTFUL,
-                (
-                    f"{names} are {apart:.3f} A apart, nearer than the {resolution:.2f} A that the k range resolves, with R "
-                    "free in both: hold their difference or their ratio"
-                ),
+            close = (
+                f"{names} are {apart:.3f} A apart, nearer than the {resolution:.2f} A that the k range resolves, with R "
+                "free in both: hold their difference or their ratio"
             )
+            yield Finding("not separated", DOUBTFUL, close)
 
 
 def _same(a: PathModel, b: PathModel) -> bool:

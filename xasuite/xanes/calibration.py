@@ -44,7 +44,7 @@ class Line:
         )
 
     def slope(self, valence: Array | float) -> Array:
-        """dE/dv at a valence, eV a unit of valence."""
+        """dE/dv at a valence, eV per unit of valence."""
         derivative = np.polynomial.polynomial.polyder(self.coef)
         return np.asarray(
             np.polynomial.polynomial.polyval(np.asarray(valence, float) - self.centre, derivative), np.float64

@@ -16,15 +16,9 @@ NEW_SCALE = 5.0  # eV off the others above which a displaced scan is likelier th
 
 
 def leave_one_out(
-    calibration: Calibration, *, slope: tuple[float, float] | None = None, level: float = LEVEL
-) -> tuple[LeftOut, ...]:
-    """Every used standard predicted from the others; one without which too few valences are left is skipped."""
-    return tuple(_each(calibration.standards, calibration.line.degree, slope, level))
-
-
-def _each(
-    standards: Sequence[Standard], degree: int, slope: tuple[float, float] | None, level: float = LEVEL
+    standards: Sequence[Standard], degree: int, slope: tuple[float, float] | None = None
 ) -> list[LeftOut]:
+    """Every used standard predicted from the others; one without which too few valences are left is skipped."""
     used = [s for s in standards if s.used]
     found = []
     for s in used:
@@ -34,11 +28,11 @@ def _each(
         try:
             line = fit_standards(rest, degree, slope)
             without = Calibration(tuple(rest), line, 0.0, "")
-            p = predict(without, s.energy, s.energy_err, name=s.name, level=level)
+            p = predict(without, s.energy, s.energy_err, name=s.name)
         except CalibrationError as exc:  # a parabola that turns: no prediction, and the table says so
             nan = float("nan")
             p = Prediction(
-                s.name, s.energy, s.energy_err, nan, nan, nan, nan, "none", 0, level, useless=str(exc)
+                s.name, s.energy, s.energy_err, nan, nan, nan, nan, "none", 0, LEVEL, useless=str(exc)
             )
             found.append(LeftOut(s, p, np.nan, np.nan, None))
             continue
@@ -58,7 +52,9 @@ def find_outliers(
     rest = list(standards)
     named: list[LeftOut] = []
     while True:
-        left = [x for x in _each(rest, degree, slope) if np.isfinite(x.t) and x.prediction.dof >= MIN_DOF]
+        left = [
+            x for x in leave_one_out(rest, degree, slope) if np.isfinite(x.t) and x.prediction.dof >= MIN_DOF
+        ]
         if not left:
             return named
         worst = max(left, key=lambda x: abs(x.t))

@@ -72,7 +72,7 @@ class PeakFit(Presented):
 
 @dataclass(frozen=True)
 class PeakFits(Presented):
-    """Peak fits of a series: one a row, None where a row could not be fitted, with the sentence why."""
+    """Peak fits of a series: one per row, None where a row could not be fitted, with the sentence why."""
 
     rows: tuple[PeakFit | None, ...]
     labels: tuple[str, ...]
@@ -117,7 +117,7 @@ def fit_peaks(
     Returns
     -------
     PeakFits
-        One PeakFit a spectrum. Errors hold the correlations between parameters (from the covariance of the fit, scaled to chi-square) and
+        One PeakFit per spectrum. Errors hold the correlations between parameters (from the covariance of the fit, scaled to chi-square) and
         are carried to centroid, area and splitting.
 
     Raises

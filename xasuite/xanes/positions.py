@@ -33,12 +33,12 @@ def crossing(energy: Array, norm: Array, fraction: float, *, start: Array | floa
     return np.where(rising.any(-1), found, np.nan)
 
 
-def slope_at(energy: Array, norm: Array, at: Array, width: float = 1.0) -> Array:
-    """Slope (...) in 1/eV of norm (..., n) over `width` eV around energies `at` (...)."""
+def slope_at(energy: Array, norm: Array, at: Array) -> Array:
+    """Slope (...) in 1/eV of norm (..., n) over 1 eV around energies `at` (...)."""
     flat = norm.reshape(-1, energy.size)
     centre = np.ravel(np.broadcast_to(at, norm.shape[:-1]))
     i = np.clip(np.searchsorted(energy, centre), 1, energy.size - 1)
-    step = np.maximum(width, energy[i] - energy[i - 1])
+    step = np.maximum(1.0, energy[i] - energy[i - 1])
     return ((_read(energy, flat, centre + step / 2) - _read(energy, flat, centre - step / 2)) / step).reshape(
         norm.shape[:-1]
     )

@@ -89,10 +89,8 @@ def calibrate_valence(
             for s in standards
         )
         line = fit_standards(standards, degree, slope)
-    calibration = Calibration(standards, line, fraction, element)
-    calibration = replace(
-        calibration, left_out=leave_one_out(calibration, slope=slope), outliers=tuple(outliers)
-    )
+    left_out = tuple(leave_one_out(standards, line.degree, slope))
+    calibration = Calibration(standards, line, fraction, element, left_out=left_out, outliers=tuple(outliers))
     remarks += bend(standards, degree, slope)
     unproven = [s.name for s in calibration.used if s.scale == UNPROVEN]
     if unproven:

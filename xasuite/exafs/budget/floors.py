@@ -13,6 +13,7 @@ from dataclasses import replace
 from ...expressions import Expression, parse
 from ...feff.paths import FeffPath
 from ..model import Model, Parameter, PathModel
+from ..restraints import bond_strength
 from .record import EDGE_STEP
 from .spectra import Spectra
 
@@ -20,12 +21,14 @@ from .spectra import Spectra
 _ALONE = 0.063, 0.001, 0.45e-3
 # half of what potentials differ by among those of which the estimate is a mean, in other compounds than the one at hand
 _AMONG = 0.016, 0.9e-3, 0.17e-3
-# R of a path whose Fermi level is freed from that of another structure
+# R (A) of a path whose Fermi level is freed from that of another structure: between the root mean square and the worst of
+# nine oxides beside their metals
 DISTANCE_FREED = 0.005
 # standard deviation of E - E0 between beamlines, as a share of it
 ENERGY_SCALE = 0.004
-# thermal elongation of a bond over its length, about 1e-5 1/K at 300 K: the third cumulant is 2 sigma2 times it
-ELONGATION = 0.003
+# linear thermal expansion, 1/K: of a bond to oxygen this over its strength in valence units (R. M. Hazen and L. W. Finger,
+# Comparative Crystal Chemistry, Wiley 1982: 4.0(4)e-6 n / (S^2 z+ z-), with S^2 = 0.5 and z- = 2), of others that of metals
+_EXPANSION_TO_OXYGEN, _EXPANSION = 4.0e-6, 1e-5
 
 # between the Fermi levels of two structures' potentials, eV: self-consistent ones move it by up to 8
 LEVEL = 10.0
@@ -47,22 +50,33 @@ def _name(quantity: str, path: int) -> str:
     return f"changed_{quantity}_{path}"
 
 
-def changeable(model: Model) -> Model:
-    """The model whose paths also depend on `changed_names`; all of them 0 is the model itself."""
+def expansion(path: FeffPath, temperature: float) -> float:
+    """The thermal elongation (A) of a path at a temperature in K; its third cumulant, where sigma2 is all thermal, is 2 sigma2 times it.
+
+    A. I. Frenkel and J. J. Rehr, Phys. Rev. B 48, 585 (1993), classical limit; their quantum one is 10 to 20 % more for a
+    bond to oxygen at 300 K.
+    """
+    strength = bond_strength(path) if path.scatterers == ("O",) else None
+    coefficient = _EXPANSION if strength is None else _EXPANSION_TO_OXYGEN / strength
+    return coefficient * temperature * path.reff
+
+
+def changeable(model: Model, temperatures: Sequence[float]) -> Model:
+    """The model whose paths, with samples at `temperatures` (np,) in K, also depend on `changed_names`; all of them 0 is the model itself."""
 
     def path(i: int, p: PathModel) -> PathModel:
         amplitude, distance, disorder, third = (
             parse(name) for name in (*(_name(q, i) for q in ("n", "r", "sigma2")), *ANHARMONIC)
         )
-        expansion = _times(_times(p.sigma2, parse(repr(2 * ELONGATION * p.feff.reff))), third)
+        thermal = _times(_times(p.sigma2, parse(repr(2 * expansion(p.feff, temperatures[i])))), third)
         if p.third.program != _NONE.program:  # what the model itself says of it
-            expansion = _times(parse("0"), third)
+            thermal = _times(parse("0"), third)
         return replace(
             p,
             s02=_times(p.s02, _plus(amplitude, parse("1"))),
             deltar=_plus(p.deltar, distance),
             sigma2=_plus(p.sigma2, disorder),
-            third=_plus(p.third, expansion),
+            third=_plus(p.third, thermal),
         )
 
     return replace(model, paths=tuple(path(i, p) for i, p in enumerate(model.paths)))
@@ -144,11 +158,12 @@ def levels(model: Model) -> frozenset[str]:
 
 
 def own_share(count: int) -> float:
-    """What deviations of `count` potentials from their mean are multiplied by: with the sizes of other compounds their quadrature sum is the variance.
+    """What deviations of `count` potentials from their mean are multiplied by: any of them may be right, and their quadrature sum is then the variance.
 
-    Their mean square is weighted by count - 1, the compound's own degrees of freedom, and that of others (`changes`) by 1.
+    That they may differ little by chance is what the sizes of other compounds (`changes`) are added for, by half of their variance
+    where there are two.
     """
-    return math.sqrt(count - 1) / count
+    return 1 / math.sqrt(count)
 
 
 def _times(a: Expression, b: Expression) -> Expression:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ...constants import ETOK, KTOE
+from ...constants import ETOK, KTOE, ROOM
 from ...cubic import interpolated
 from ...feff.paths import FeffPath
 from ...records import Array, Chi
@@ -140,8 +140,8 @@ class Spectra:
     `model` has paths of the data sets number `owner` (np,), all of the first where it is left out. `steps` are, by cause,
     the relative errors of all amplitudes, such as that of the edge step (of its ratio to the foil's where one is inherited);
     `own_step` is the part of the edge step's error that each of several data sets has of its own. `energy_scale` is the
-    error of E - E0, common to the data sets of one `beamline` (a number for each; left out, all are of one). `others` are the
-    model's paths (na, np) with each of the potentials over which the estimate is the mean; none, the model's own.
+    error of E - E0, common to the data sets of one `beamline` (a number for each; left out, all are of one). `temperatures`
+    (K) are those of the data sets' samples, 300 K where they are left out. `others` are the model's paths (na, np) with each of the potentials over which the estimate is the mean; none, the model's own.
     """
 
     model: Model
@@ -151,12 +151,14 @@ class Spectra:
     own_step: float = 0.0
     energy_scale: float = 0.0
     beamline: tuple[int, ...] = ()
+    temperatures: tuple[float, ...] = ()
     others: tuple[tuple[FeffPath, ...], ...] = ()
 
     def __post_init__(self) -> None:
         # what is known of a path is known of its values, not of the changed ones of a floor
         object.__setattr__(self, "model", with_bound(self.model))
         object.__setattr__(self, "owner", self.owner or (0,) * len(self.model.paths))
+        object.__setattr__(self, "temperatures", self.temperatures or (ROOM,) * len(self.sources))
 
     @property
     def kmax(self) -> float:

@@ -192,7 +192,7 @@ def _shifts(spectra: Spectra, held: Mapping[str, Foil]) -> tuple[Array, Array, l
     case, start = _plain(spectra, held)
     values = dict(case.held)
     # what is held is, like a change, a number of each row
-    model = changeable(spectra.model)
+    model = changeable(spectra.model, [spectra.temperatures[owner] for owner in spectra.owner])
     model = replace(model, params=tuple(p for p in model.params if p.name not in held))
     unchanged = values | dict.fromkeys(changed_names(spectra.model), 0.0)
     each: list[Change] = [("", {}), ("cumulant", ANHARMONIC)]

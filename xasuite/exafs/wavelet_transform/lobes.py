@@ -76,16 +76,13 @@ class Lobes(Presented):
     def __getitem__(self, i: int) -> Lobe:
         return self.lobes[i]
 
-    def near(self, *, k: float | None = None, r: float) -> Lobe:
-        """The highest lobe within 0.4 A of r, or the one nearest in k among those if k is given.
-
-        Raises DataError naming the lobes there are.
-        """
+    def near(self, r: float) -> Lobe:
+        """The highest lobe within 0.4 A of r. Raises DataError naming the lobes there are."""
         close = [lobe for lobe in self.lobes if abs(lobe.r - r) <= 0.4]
         if not close:
             known = ", ".join(f"R {lobe.r:.2f}" for lobe in self.lobes) or "none"
             raise DataError(f"{self.label}: no lobe within 0.4 A of R = {r:g} A; there are {known}")
-        return close[0] if k is None else min(close, key=lambda lobe: abs(lobe.k - k))
+        return close[0]
 
     def summary(self) -> Table:
         """One row per lobe: values with errors, and the share of resamples that keep it."""

@@ -18,10 +18,14 @@ _SPLIT = re.compile(r"[,;\s]+")
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][-+]?\d+)?(?!\w)|[-+]?(?:nan|inf(?:inity)?)\b", re.I)
 _COMMA_NUMBER = re.compile(r"[-+]?\d+(,\d+)?([eE][-+]?\d+)?")
 _GLUED = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+)(?:[eEdD][-+]\d{2,3})?")
-_STAMP = re.compile(r"^\d{1,4}[-/.:]\d{1,2}[-/.:]\d{1,4}$")
+# a date, a time of day, or both as in ISO 8601
+_STAMP = re.compile(
+    r"^(\d{1,4}[-/.:]\d{1,2}[-/.:]\d{1,4}|\d{4}-?\d\d-?\d\dT\d\d:?\d\d(:?\d\d)?|\d{1,2}:\d\d(:\d\d)?)([.]\d+)?(Z|[+-]\d\d:?\d\d)?$"
+)
+_HALVES = {"am", "pm"}  # of the day: behind a time, and part of it
 _LABVIEW_WIDTH = 21
 _FLOAT = re.compile(r"\d+\.?\d*|\.\d+")
-_LONG = 1000  # rows after which the rest of a table is tried at once
+_LONG = 30  # rows after which the rest of a table is tried at once
 _PLAIN = b"0123456789+-.eE,; \t\n"
 
 
@@ -61,6 +65,8 @@ def numbers(line: str) -> list[float] | None:
     output ran together ("3.39E+04-1.00E+00") are taken apart.
     """
     text = line.strip()
+    if text[:1] == '"':
+        text = text.replace('"', "")  # spreadsheets quote dates, or every field
     if not text or text[0] in _COMMENT or not (text[0].isdigit() or text[0] in "+-.nNiI"):
         return None
     try:
@@ -81,6 +87,8 @@ def numbers(line: str) -> list[float] | None:
         if _STAMP.match(token):
             out.append(float("nan"))
             continue
+        if token.lower() in _HALVES and out and out[-1] != out[-1]:
+            continue
         parts = _GLUED.findall(token)
         if len(parts) < 2 or "".join(parts) != token:
             return None
@@ -88,12 +96,12 @@ def numbers(line: str) -> list[float] | None:
     return out
 
 
-def find_block(lines: list[str], name: str, min_rows: int = MIN_ROWS) -> Block:
+def find_block(lines: list[str], name: str) -> Block:
     """The longest table of numbers; a row that the end of the text cuts off is left out.
 
-    Raises ReadError when there is none of `min_rows` rows.
+    Raises ReadError when there is none of MIN_ROWS rows.
     """
-    found = _longest(lines, name, min_rows)
+    found = _longest(lines, name)
     if not ends_cut(lines, found.last):
         return found
     if found.last < len(lines):
@@ -112,10 +120,10 @@ def ends_cut(lines: list[str], last: int) -> bool:
     return len(before) >= MIN_ROWS and len(lines[-1].rstrip()) < min(before)
 
 
-def _longest(lines: list[str], name: str, min_rows: int) -> Block:
+def _longest(lines: list[str], name: str) -> Block:
     """The longest table of numbers: rows of one width, comment and empty lines between them allowed.
 
-    Raises ReadError when there is none of `min_rows` rows.
+    Raises ReadError when there is none of MIN_ROWS rows.
     """
     runs: list[tuple[int, list[list[float]], list[int], list[int]]] = []
     rows: list[list[float]] = []
@@ -146,13 +154,13 @@ def _longest(lines: list[str], name: str, min_rows: int) -> Block:
             return Block(np.vstack([np.array(rows), rest]).T, where[0], i + 1 + len(rest))
     runs.append((width, rows, where, odd))
     width, rows, where, odd = max(runs, key=lambda run: len(run[1]))
-    if len(rows) < min_rows and name.endswith(".toml"):
+    if len(rows) < MIN_ROWS and name.endswith(".toml"):
         raise ReadError(f"{name} is no data file but a spec; to fit it: xasuite fit {name}")
-    if len(rows) < min_rows:
+    if len(rows) < MIN_ROWS:
         raise ReadError(
             f"{name}: no table of numbers: "
             + (f"only {len(rows)} rows from line {where[0]}" if rows else "no row of two or more numbers")
-            + f"; a scan needs at least {min_rows}"
+            + f"; a scan needs at least {MIN_ROWS}"
         )
     odd = [n for n in odd if where[0] < n < where[-1]]
     return Block(np.array(rows).T, where[0], where[-1], odd)
@@ -195,6 +203,11 @@ def parse_columns(text: str, name: str) -> Table:
     notes = ["decimal commas read as points"] if commas else []
     count = block.columns.shape[0]
     labels, units = find_labels(header, count)
+    if not labels and (twice := _dates_in_two(block.columns)):  # "2026-03-01 12:00:00" has one label
+        labels, units = find_labels(header, count - len(twice))
+        if labels:
+            block.columns = np.delete(block.columns, twice, axis=0)
+            count -= len(twice)
     if labels:
         names = clean_names(labels)
     else:
@@ -210,6 +223,12 @@ def parse_columns(text: str, name: str) -> Table:
         table.columns = np.delete(block.columns, empty, axis=0)
     header_facts(table, header)
     return table
+
+
+def _dates_in_two(columns: Array) -> list[int]:
+    """Columns of times behind columns of dates."""
+    stamps = [not np.isfinite(values).any() for values in columns]
+    return [i for i in range(1, len(columns)) if stamps[i] and stamps[i - 1]]
 
 
 def _hints(header: list[str]) -> str:

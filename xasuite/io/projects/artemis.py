@@ -1,4 +1,4 @@
-"""Artemis projects (.fpj): a zip of YAML, one folder a fit. Read as data by PyYAML's safe loader."""
+"""Artemis projects (.fpj): a zip of YAML, one folder per fit. Read as data by PyYAML's safe loader."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def quantity_of(run: SeriesRun, name: str) -> Quantity:
 
 
 def draw_column(axis: Any, run: SeriesRun, name: str, x: Array, along_time: bool) -> None:
-    """One column against x (m,): values with a band of one standard error, what is not determined hollow.
+    """One column against x (m,): values with a band of one standard error, what is not determined as open circles.
 
     Raises SeriesError for a column that is not there.
     """

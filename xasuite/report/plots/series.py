@@ -30,7 +30,7 @@ def plot_parameters(run: SeriesRun, names: Sequence[str] = (), against: str = ""
     """Parameters or columns against time (or another column), one panel each, with bands of one standard error.
 
     Left out, N of every path that varies, and below what was logged, against the spec's `against`. Values that the fit
-    does not determine are hollow and have no band; a fit along time, where there is one, is the red line with its band.
+    does not determine are open circles without a band; a fit along time, where there is one, is the red line with its band.
     """
     against = against or run.against
     chosen = names or [*default_names(run), *logged_names(run, against)]

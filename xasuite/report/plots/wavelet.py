@@ -91,7 +91,7 @@ def plot_wavelets(
     lobes, ridges : marked on the maps, in the same order.
     titles : over the maps; by default the labels.
     k : range of the k axis; by default that of the windows.
-    columns : maps a row, by default up to three.
+    columns : maps per row, by default up to three.
     each : scale every map to its own maximum, written in its corner, where a shared scale would hide all but one
         (a foil next to single sites).
 

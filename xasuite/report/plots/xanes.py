@@ -83,7 +83,7 @@ def valence(
 ) -> Figure:
     """Formal oxidation state against edge energy: line, interval band, standards, unknowns marked.
 
-    Standards of unproven energy scale are hollow, those shown but not fitted are grey crosses; without at
+    Standards of unproven energy scale are open circles, those shown but not fitted are grey crosses; without at
     least two residual degrees of freedom there is no band, and the figure says so. `kind` (measured, closure)
     is written above.
     """
