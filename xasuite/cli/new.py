@@ -40,16 +40,13 @@ def new(
 ) -> None:
     """Write a commented spec that passes check and fits: paths that matter, k from the noise, R from the paths."""
     from .. import files as disk
-    from ..errors import SpecError, WriteError
+    from ..errors import WriteError
     from ..workflow.check import check_spec
     from ..workflow.new import new_spec
 
     if output.exists() and not force:
         raise WriteError(f"{output} is there already; name another with -o, or --force to overwrite it")
-    if spec := next((file for file in files or () if file.endswith(".toml")), None):
-        raise SpecError(f"{spec} is no data file but a spec; to fit it: xasuite fit {spec}")
-    if s02 is not None and not 0 < s02 < 5:
-        raise SpecError(f"--s02 {s02:g}: S02 lies between 0 and 1, as a rule 0.7 to 1")
+    _check(files, s02)
     asked = not files or not crystal
     chosen = list(files or [_ask("Data file", "no data file is named: xasuite new FILE --crystal NAME")])
     crystal = crystal or _ask(
@@ -78,6 +75,16 @@ def new(
         say(f"  {line}", "yellow")
     say_written([output])
     say(f"next: xasuite fit {output}")
+
+
+def _check(files: list[str] | None, s02: float | None) -> None:
+    """What can be refused before anything is asked for. Raises SpecError."""
+    from ..errors import SpecError
+
+    if spec := next((file for file in files or () if file.endswith(".toml")), None):
+        raise SpecError(f"{spec} is no data file but a spec; to fit it: xasuite fit {spec}")
+    if s02 is not None and not 0 < s02 < 5:
+        raise SpecError(f"--s02 {s02:g}: S02 lies between 0 and 1, as a rule 0.7 to 1")
 
 
 def _ask(question: str, otherwise: str) -> str:
