@@ -1,4 +1,4 @@
-"""Some sixty mistakes of a new user as commands. `python -m tests.cli.forty` writes what they are answered with to mistakes.txt."""
+"""Mistakes of a new user as commands, forty and more. `python -m tests.cli.forty` writes what they are answered with to mistakes.txt."""
 
 from __future__ import annotations
 
@@ -56,26 +56,36 @@ COMMANDS = (
     "check several.toml",
     "check half_written.toml",
     "check unknown_function.toml",
-    # what a second round of forty found answered in a library's words, or wrongly
     "new co.toml",
-    "show co.toml",
-    'fit ""',
-    "explore step.dat --port abc",
-    "explore step.dat --port 99999999",
-    "convert step.dat",
-    "convert nowhere.dat -o out",
-    "layouts banana",
-    "new step.dat --crystal Cu --s02 -1",
-    "new step.dat --crystal Cu --s02 high",
+    "new step.dat co.toml --crystal Cu",
+    "new step.dat --crystal step.dat",
+    "new step.dat --crystal Cu -o .",
     "new step.dat --crystal Cu --absorber Xx",
+    "new step.dat --crystal Cu --s02 abc",
+    "new step.dat --crystal Cu --s02 -1",
+    "new step.dat --crystal Cu --foil --s02 0.8",
+    'fit ""',
+    "fit co.toml -o step.dat",
+    "explore --port abc co.toml",
+    "explore --port 99999 co.toml",
+    "show co.toml",
+    "figure fit nowhere",
+    "plot step.dat --as chi",
+    "plot step.dat --kweight 9",
+    "plot step.dat -o plot.docx",
+    "compare co.toml",
+    "compare co.toml co.toml",
+    "closure co.toml --seeds 2",
+    "convert nowhere.prj -o specs",
+    "paths Cu --absorber Cu --radius 100",
+    "paths step.dat --absorber Cu",
+    "peaks step.dat --peak 8979 --kind banana --energy-range 8970,8990",
+    "layouts extra",
+    "convert step.dat",
+    "fit --output",
     "new step.dat --crystal empty.cif",
-    "plot step.dat --kweight 99",
-    "plot step.dat --what norm",
     "show nothing.dat",
     "show cut.h5",
-    "fit --output",
-    "fit co.toml --audit=maybe",
-    "paths Cu --absorber Cu --radius 100",
 )
 
 FILES = {
@@ -135,7 +145,7 @@ def transcript(folder: Path) -> str:
             code: object = 0
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 try:
-                    main(shlex.split(command.format(FITS=fits_dir())))
+                    main(shlex.split(command.format(FITS=fits_dir().as_posix())))
                 except SystemExit as exc:
                     code = exc.code or 0
             said = (

@@ -1,4 +1,4 @@
-"""What some sixty mistakes are answered with, word for word: read tests/cli/mistakes.txt as a user would."""
+"""What forty mistakes and more are answered with, word for word: read tests/cli/mistakes.txt as a user would."""
 
 from __future__ import annotations
 

@@ -237,3 +237,22 @@ def test_a_reader_that_goes_ends_the_command_without_a_word(argv: list[str], bot
         os.close(writer)
     assert done.returncode == 141
     assert both or done.stderr == b""
+
+
+def test_an_interrupt_while_a_class_is_made_is_an_interrupt(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python 3.11 wraps what __set_name__ raises into a RuntimeError; seen within the import of pydantic's models."""
+
+    class Descriptor:
+        def __set_name__(self, *_: object) -> None:
+            raise KeyboardInterrupt
+
+    def importing() -> None:
+        type("Model", (), {"field": Descriptor()})
+
+    monkeypatch.setattr("xasuite.cli.layouts.layouts", importing)
+    with pytest.raises(SystemExit) as ended:
+        main(["layouts"])
+    assert ended.value.code == 130
+    assert "interrupted" in capsys.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -105,6 +106,19 @@ def test_a_bad_row_stays_in_its_row() -> None:
     ft = fourier(Chi(k=K, chi=chi, e0=np.zeros(3), edge_step=np.ones(3)), k=(3, 12))
     assert np.isnan(ft.chir[1]).all()
     np.testing.assert_array_equal(ft.chir[[0, 2]], fourier(stack, k=(3, 12)).chir[[0, 2]])
+
+
+@pytest.mark.parametrize("rows", [20, 2000], ids=str)
+def test_stacks_by_matrix_products_are_the_rows_by_themselves(rows: int) -> None:
+    """The window is part of the matrix; NaN where it is 0 must still be seen."""
+    chi = chi_of(rows)
+    values = chi.chi.copy()
+    values[3, -1] = np.nan
+    stack = fourier(replace(chi, chi=values), k=(3, 11), rmax=6.0).chir
+    assert np.isnan(stack[3]).all()
+    for row in (0, 4, rows - 1):
+        alone = fourier(Chi(k=K, chi=chi.chi[row], e0=0.0, edge_step=1.0), k=(3, 11), rmax=6.0).chir
+        np.testing.assert_allclose(stack[row], alone, atol=1e-13 * np.abs(alone).max())
 
 
 def test_against_the_integral() -> None:

@@ -13,9 +13,11 @@ from scipy.stats import chi2
 
 from xasuite.exafs.engine.kernel_numpy import evaluate
 from xasuite.exafs.engine.stack import fit_stack
+from xasuite.exafs.equation import build_tables, path_wave
 from xasuite.exafs.fit import Problem, _by_engine, fit_chi, make_problem
 from xasuite.exafs.model import FitRange, Model, Parameter, PathModel
 from xasuite.exafs.profiles import doubtful, intervals, with_profiles
+from xasuite.exafs.stack_profiles import stack_ends
 from xasuite.expressions import parse
 from xasuite.feff import find_paths
 from xasuite.feff.paths import FeffPath
@@ -152,3 +154,43 @@ def test_printed_everywhere() -> None:
     frame = table.to_dataframe()
     assert frame["n_err_plus"][0] == 0.91
     assert frame["n_err_minus"].isna().tolist() == [False, True]
+
+
+def test_ends_of_a_stack() -> None:
+    """At each end chi-square, with all others fitted again, lies one standard error's rise above the minimum; the bound ends the rest."""
+    path = find_paths("Cu", absorber="Cu", radius=3.0)[0]
+    k = np.arange(0, 14.01, 0.05)
+    rng = np.random.default_rng(3)
+    stack = np.zeros((4, k.size))
+    for row, (n, ss, noise) in enumerate(
+        [(12, 0.008, 1e-3), (2, 0.002, 0.02), (12, 5e-4, 0.05), (2, 0.002, 0.02)]
+    ):
+        values = np.array([[0.9 * n, 1.0, -0.01, ss, 0, 0, 0, 0]])
+        stack[row, 1:] = path_wave(build_tables([path]), 0, k[1:], values)[0].imag[0]
+        stack[row] += rng.normal(0, noise, k.size)
+    params = (Parameter("n", 6.0, min=0), Parameter("e", 0.0), Parameter("dr", 0.0), Parameter("ss", 5e-3, min=0, max=0.03))  # fmt: skip
+    model = Model(
+        params,
+        (PathModel("Cu", path, parse("n"), parse(0.9), parse("e"), parse("dr"), parse("2*ss")),),
+        FitRange((3, 12), (1.6, 2.9), (2,)),
+    )
+    chi = Chi(k=k, chi=stack, e0=np.zeros(4), edge_step=np.ones(4))
+    fit = fit_stack(model, chi)
+    ends = stack_ends(fit, chi)
+    # a fit far from its bounds, with E0 and R correlated and straight, needs none
+    assert all(np.isnan(side[0]) for both in ends.values() for side in both)
+    seen = 0
+    for name in fit.names:
+        for sign, side in zip((-1, 1), ends.get(name, ()), strict=False):
+            for row in np.flatnonzero(np.isfinite(side)):
+                value = float(fit.values[name][row] + sign * side[row])
+                held = replace(model, params=tuple(replace(p, value=value, vary=False, min=-np.inf, max=np.inf) if p.name == name else p for p in params))  # fmt: skip
+                again = fit_chi(held, Chi(k=k, chi=stack[row], e0=0.0, edge_step=1.0))
+                risen = (again.chi2 - fit.chi2[row]) / fit.chi2_reduced[row]
+                bound = next(p for p in params if p.name == name)
+                at_bound = min(abs(value - bound.min), abs(value - bound.max)) < 1e-12
+                assert risen < 1 if at_bound else risen == pytest.approx(1.0, abs=0.06), (name, row)
+                seen += 1
+    assert seen >= 6
+    for side, own in zip(ends["Cu.sigma2"], ends["ss"], strict=True):
+        np.testing.assert_allclose(side, 2 * own)

@@ -12,7 +12,7 @@ from xasuite.errors import CrystalError, XasuiteWarning
 from xasuite.feff import Lattice, available, load_crystal, make_cluster
 from xasuite.feff.crystal import Crystal
 
-from .test_sources import ENTRIES, VALENCES
+from .test_sources import CRYSTALS
 
 # crystal, absorber (site), neighbour, {distance in A: atoms} within the radius: textbook or published bond lengths.
 BONDS = [
@@ -84,7 +84,7 @@ def test_bond_lengths(name: str, site: str, neighbour: str, expected: dict[float
 
 
 def test_every_shipped_structure_is_tested() -> None:
-    assert set(available()) == {name for name, *_ in BONDS} | set(ENTRIES) | set(VALENCES)
+    assert set(available()) == {name for name, *_ in BONDS} | {path.stem for path in CRYSTALS}
 
 
 def test_ccro_is_table_s1() -> None:

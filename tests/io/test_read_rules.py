@@ -232,7 +232,7 @@ def test_element_given(tmp_path: Path) -> None:
     path = raw(tmp_path / "a.dat")
     scan = io.read(path, element="fe", edge="k")
     assert (scan.element, scan.edge) == ("Fe", "K")
-    with pytest.raises(ReadError, match="there is no element 'Xx'"):
+    with pytest.raises(ReadError, match="element 'Xx' is none"):
         io.read(path, element="Xx")
 
 

@@ -220,3 +220,65 @@ def test_dark_counts_subtracted_too_much_are_noted(tmp_path: Path, i0, it, said:
 def test_counters_that_are_no_counts_are_refused(tmp_path: Path, header: str, columns, said: str) -> None:
     with pytest.raises(ReadError, match=said):
         io.read(written(tmp_path / "scan.dat", header, [ENERGY, *columns]))
+
+
+# Invented after the rules were written, to find what they get wrong: 54 files in two rounds, of which 7 were read wrongly or
+# without a word at first sight (the first seven of these), and two less well than they could be
+INVENTED: dict[str, tuple[str, list[np.ndarray], str]] = {
+    "wavelength": ("wavelength I0 It", [12398.42 / ENERGY, I0, IT], "neither name nor unit says which"),
+    "unnamed degrees": ("", [ANGLE[::-1], I0[::-1], IT[::-1]], "neither name nor unit says which"),
+    "two theta": ("two_theta I0 It", [2 * ANGLE, I0, IT], "neither name nor unit says which"),
+    "milliradians": ("bragg_mrad I0 It", [np.radians(ANGLE) * 1000, I0, IT], "is a monochromator milliradian"),
+    "chambers exchanged": ("energy It I0", [ENERGY, I0, IT], "the names of the chambers are exchanged"),
+    "transmittance": ("energy transmittance", [ENERGY, IT / I0], "falls at an edge"),
+    "wavenumbers": ("wavenumber mu", [ENERGY * 8065.5, MU], "no column of energies"),
+    "relative energies": ("E-E0 mu", [ENERGY - E0, MU], "no column of energies"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", INVENTED)
+def test_what_may_be_another_quantity_is_asked_for(tmp_path: Path, case: str) -> None:
+    header, columns, said = INVENTED[case]
+    with pytest.raises(ReadError, match=said):
+        io.read(written(tmp_path / "scan.dat", header, columns))
+
+
+def test_keV_without_a_name_is_read_with_its_unit(tmp_path: Path) -> None:
+    path = written(tmp_path / "scan.dat", "", [ENERGY / 1000, I0, IT])
+    with pytest.raises(ReadError, match="units"):
+        io.read(path)
+    assert left_over((scan := io.read(path, energy="col1", units="keV")).energy, scan.mu().mu) < 0.01
+    assert io.read(path, units="keV").element == "Cu"
+
+
+SAID: dict[str, tuple[str, list[np.ndarray], str, str]] = {
+    "a gain that changed": (
+        "energy I0 It", [ENERGY, I0, np.where(ENERGY > 9200, 10 * IT, IT)], "ln(I0/It)",
+        "mu steps by -2.* edge steps between 9199.0 and 9201.0 eV",
+    ),
+    "fluorescence without I0": ("energy ring_current If", [ENERGY, TIME, ROIS[0]], "If", "divided by nothing"),
+    "elements summed": ("energy I0 sdd1 sdd2 sdd3 sdd4", [ENERGY, I0, *ROIS], "(sdd1 + sdd2 + sdd3 + sdd4)/I0", ""),
+    "a monitor named, a detector not": ("energy det mon", [ENERGY, 1e3 * ROIS[0], I0], "det/mon", ""),
+    "dilute, by its fluorescence": (
+        "energy I0 It Iref pips_a", [ENERGY, I0, noisy(0.6 * I0, 1e-3), noisy(0.3 * I0 * np.exp(-MU), 1e-3), ROIS[0]],
+        "pips_a/I0|ln(I0/It)", "shows no (clear )?edge",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SAID)
+def test_what_is_said_of_invented_files(tmp_path: Path, case: str) -> None:
+    import re
+
+    header, columns, expr, said = SAID[case]
+    scan = io.read(written(tmp_path / "scan.dat", header, columns))
+    assert scan.mu_expr in expr.split("|")
+    assert any(re.search(said, note) for note in (*scan.notes, ""))
+
+
+def test_rows_behind_another_table_are_kept(tmp_path: Path) -> None:
+    """A table of twenty rows of two columns before the scan: every row of the scan is there."""
+    first = "\n".join(f"{i} {i * i}" for i in range(20))
+    scan_text = "\n".join(f"{e:.3f} {a:.1f} {b:.1f}" for e, a, b in zip(ENERGY, I0, IT, strict=True))
+    (tmp_path / "scan.dat").write_text(f"# calibration\n{first}\n\n# energy I0 It\n{scan_text}\n")
+    assert np.allclose(io.read(tmp_path / "scan.dat").energy, ENERGY, atol=1e-3)

@@ -34,6 +34,19 @@ def test_the_estimate_scales(scale: float, seed: int) -> None:
     assert noise_of(K, values) == pytest.approx(1, abs=0.45)
 
 
+@pytest.mark.parametrize("n", [300, 301], ids=str)
+def test_the_estimate_is_the_transform_s_mean_square_over_that_of_white_noise(n: int) -> None:
+    """By its definition, summed over R one by one; an even and an odd number of points, a stack and a row."""
+    k = 0.05 * np.arange(n)
+    chi = np.random.default_rng(2).normal(0, 1e-3, (5, n)) + np.sin(5 * k) * np.exp(-0.016 * k**2)
+    weight = k * np.sin(np.pi * k / k[-1]) ** 2
+    r = np.arange(15.0, 30.0, np.pi / (2 * k[-1]))
+    seen = np.abs((weight * chi) @ np.exp(2j * np.outer(k, r))) ** 2
+    wanted = np.sqrt(seen.sum(axis=1) / (r.size * (weight**2).sum()))
+    np.testing.assert_allclose(noise_of(k, chi), wanted, rtol=1e-9)
+    np.testing.assert_allclose(noise_of(k, chi[2]), wanted[2], rtol=1e-9)
+
+
 def test_usable_k_is_where_the_envelope_meets_the_noise() -> None:
     """The envelope is known in closed form: 2.4 exp(-2 k^2 sigma2) / (k R^2). Mean of 40 seeds within 0.6 1/A."""
     rng = np.random.default_rng(3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import h5py
 import numpy as np
@@ -69,3 +70,24 @@ def test_a_cell_of_the_csv_is_no_formula(co_o, make_series, tmp_path):
     assert "=cmd.txt" in list(found.table["label"])
     cells = pd.read_csv(io.StringIO(found.path.with_suffix(".csv").read_text()))["label"]
     assert "'=cmd.txt" in list(cells)
+
+
+def test_a_row_near_its_bound_has_asymmetric_errors(make_series, co_o, tmp_path):
+    """N of 2.5 in noise of 6e-3: sigma2 within 2 errors of 0. No interval reaches beyond the bound, and a budget makes none narrower."""
+    ends = []
+    for plain in (True, False):
+        spec = make_series(
+            4, more="audit = false\n", name=f"near_{plain}", scan=lambda i: scan_of(co_o, i, noise=6e-3, n=2.5, sigma2=0.003), plain=plain
+        )  # fmt: skip
+        run = series(spec, output=tmp_path / f"{plain}")
+        ends.append(run.table[["ss_o", "ss_o_err_plus", "ss_o_err_minus"]].to_numpy(float))
+        assert re.search(r"\d \+[\d.]+ -[\d.]+", str(run.summary()))
+    assert run.budget
+    (value, plus, minus), (_, wide_plus, wide_minus) = (e.T for e in ends)
+    has = np.isfinite(plus)
+    assert has.any()
+    np.testing.assert_array_equal(has, np.isfinite(minus))
+    assert (value[has] - minus[has] >= -1e-12).all()
+    assert (plus[has] > minus[has]).all()
+    assert (np.nan_to_num(wide_plus)[has] > 0).all()
+    assert (np.nan_to_num(wide_minus)[has] >= 0).all()

@@ -10,9 +10,14 @@ import pytest
 
 from xasuite.cli import main
 from xasuite.errors import SpecError
+from xasuite.exafs import sampling
 from xasuite.references import fits_dir
 from xasuite.specs import load_spec
+from xasuite.specs.load import as_loaded
+from xasuite.specs.schema import Spec
 from xasuite.workflow import sample_posterior
+from xasuite.workflow.posterior import _drawn
+from xasuite.workflow.resolve import Context
 
 emcee = pytest.importorskip("emcee")
 SPEC = fits_dir() / "foils" / "co_foil_closure.toml"
@@ -56,14 +61,39 @@ def test_mistakes() -> None:
         sample_posterior(spec.replace(fit={"together": True}), steps=20)
 
 
+@pytest.mark.parametrize("space", ["r", "k", "q"])
+def test_one_choice_is_as_wide_as_its_noise(space: str) -> None:
+    """Along each parameter the logarithm falls by 1/2 at one standard error of the noise, which test_spaces holds against its scatter.
+
+    Curvature of the equation of EXAFS within an error: 0.1. In R the prior's share too.
+    """
+    loaded = as_loaded(load_spec(SPEC).spec.replace(fit={"space": space}), Spec)
+    _, spectra, under = _drawn(loaded, None, Context())
+    where = sampling.space(spectra, *under)
+    target = where.targets[0]
+    solution = target.problem.solution()
+    # chi-square's own, not that of the prior, which is 10 and more errors wide
+    noise = target.problem.noise(solution.x, solution.covar, target.carried[None])[0]
+    assert np.sqrt(np.diag(target.scale @ target.scale.T)) == pytest.approx(np.sqrt(np.diag(noise)), rel=0.1)
+    u = np.zeros(where.size)
+    top = where.log_probability(u)
+    for i in range(1, where.size):
+        for side in (-1.0, 1.0):
+            u[i] = side
+            assert top - where.log_probability(u) == pytest.approx(0.5, abs=0.1)
+        u[i] = 0.0
+
+
 @pytest.mark.slow
-def test_equal_to_the_budget(tmp_path: Path) -> None:
+@pytest.mark.parametrize("space", ["r", "k", "q"])
+def test_equal_to_the_budget(tmp_path: Path, space: str) -> None:
     """Noise and choices: the middle within half an error, widths within a third.
 
     The budget takes the draws' median absolute deviation and the median of their noise; the posterior mixes the draws as they are, whose
     tails a robust width leaves out.
     """
-    found = sample_posterior(SPEC, steps=2000, folder=tmp_path)
+    spec = load_spec(SPEC).spec.replace(fit={"space": space})
+    found = sample_posterior(spec, steps=2000, folder=tmp_path)
     assert found.long_enough
     for name in found.names:
         own, budget = found.value(name), found.budget[name]

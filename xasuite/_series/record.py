@@ -20,6 +20,8 @@ from ..records.table import Presented, Table
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
 _BESIDE = ("_err", "_own", "_common", "_stated", ".seen")  # columns that go with another
 CURVES = {"norm": "energy", "chi": "k", "fit": "k"}
@@ -58,7 +60,7 @@ class SeriesRun(Presented):
         return pd.read_parquet(self.path.with_suffix(".parquet"))
 
     @property
-    def ok(self) -> Any:
+    def ok(self) -> NDArray[np.bool_]:
         """Rows (m,) that were fitted and whose parameters are all determined."""
         return (self.table["status"] == OK).to_numpy()
 
@@ -188,7 +190,7 @@ class SeriesRun(Presented):
 
         return series_dict(self)
 
-    def plot(self, *names: str, against: str = "") -> Any:
+    def plot(self, *names: str, against: str = "") -> Figure:
         """The figure of parameters (or columns) against time or another column, with error bands.
 
         Left out, N of the paths with what was logged below, against the spec's `against`.

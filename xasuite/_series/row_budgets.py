@@ -26,6 +26,7 @@ from ..workflow.budgets import Conditions, DataSets
 from ..workflow.resolve import Context
 from ..workflow.temperature import NAMES, kelvin, temperature_of
 from .columns import NO_FIT, Columns, columns_of, fitted_names
+from .ends import with_common
 from .fitting import fixed, with_kmax
 from .ingest import ingest
 from .plan import Plan
@@ -334,6 +335,7 @@ def _columns(plan: Plan, whole: Whole, groups: Sequence[Group]) -> Columns:
             own[used.rows] = np.where(used.noise > 0, g.carried.own_error(name, used.noise), np.nan)
             common[used.rows] = g.carried.common_error(name, x, used.stated)
             total[used.rows] = np.hypot(np.nan_to_num(own[used.rows]), common[used.rows])
+        out |= with_common(whole.columns, name, place, own, common)
         out |= dict(zip(columns_of(name, place), (value, total, own, common), strict=True))
     return out
 

@@ -16,11 +16,22 @@ from ..records.table import Entry, Table, finite
 from .store import LOG
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from .record import SeriesRun
 
 SHOWN_ROWS = 12
 # what is said of each value of a row, and how its column's name ends
-ERRORS = {"value": "", "stderr": "_err", "own": "_err_own", "common": "_err_common", "stated": "_stated"}
+ERRORS = {
+    "value": "",
+    "stderr": "_err",
+    "own": "_err_own",
+    "common": "_err_common",
+    "plus": "_err_plus",
+    "minus": "_err_minus",
+    "stated": "_stated",
+}
+ENDS = ("plus", "minus")
 PATH_QUANTITIES = ("n", "deltar", "sigma2", "e0", "third", "fourth")
 
 
@@ -63,10 +74,7 @@ def series_table(run: SeriesRun, most: int = SHOWN_ROWS) -> Table:
     for i in picked(run, most):
         record = run.table.iloc[i]
         lost = set(str(record["undetermined"]).split(", "))
-        values = (
-            Entry(math.nan) if n in lost else Entry(record[c], record[f"{c}_err"])
-            for n, (c, _) in varied.items()
-        )
+        values = (Entry(math.nan) if n in lost else _entry(record, c) for n, (c, _) in varied.items())
         logged = (float(record[n]) for n in run.logged)
         rows.append((i + 1, times[i], *logged, *values, record["rfactor"], record["status"]))
     notes = [
@@ -87,6 +95,12 @@ def series_table(run: SeriesRun, most: int = SHOWN_ROWS) -> Table:
         *derived_facts(run),
     )
     return Table.of(title, columns, rows, notes=(*notes, *run.warnings), facts=facts, label=run.kind)
+
+
+def _entry(record: pd.Series[Any], name: str) -> Entry:
+    """A value of a row with its error, which may differ upwards and downwards."""
+    plus, minus = (float(record.get(f"{name}_err_{end}", math.nan)) for end in ENDS)
+    return Entry(record[name], record[f"{name}_err"], plus=plus, minus=minus)
 
 
 def counted(run: SeriesRun) -> str:
@@ -190,7 +204,12 @@ def series_dict(run: SeriesRun) -> dict[str, Any]:
             "reason": r["reason"],
             "undetermined": [u for u in r["undetermined"].split(", ") if u],
             "params": {
-                n: {k: finite(r[f"{n}{end}"]) for k, end in ERRORS.items() if f"{n}{end}" in r} for n in names
+                n: {
+                    k: finite(r[f"{n}{end}"])
+                    for k, end in ERRORS.items()
+                    if f"{n}{end}" in r and not (k in ENDS and math.isnan(r[f"{n}{end}"]))
+                }
+                for n in names
             },
             "rfactor": finite(r["rfactor"]),
             "chi2_reduced": finite(r["chi2_reduced"]),

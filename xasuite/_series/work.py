@@ -14,6 +14,7 @@ from ..records import Array, Chi, Series, spread
 from ..reduce.autobk_matrices import KSTEP
 from .audit import Sample, draw
 from .columns import fitted_columns, row_columns
+from .ends import end_columns
 from .fitting import RowFit, fit_rows
 from .ingest import ingest
 from .plan import Plan
@@ -48,7 +49,8 @@ def process_rows(
         norm, chi = reduce_rows(ingest(plan, np.arange(start, end)), plan)
         rows = np.flatnonzero(chi.ok)
         fit = fit_rows(plan, chi.data.take(rows), plan.model, threads=threads) if rows.size else None
-    columns = fitted_columns(plan, chi, fit, rows) | row_columns(plan, norm)
+    columns = fitted_columns(plan, chi, fit, rows) | end_columns(plan, fit, rows, end - start)
+    columns |= row_columns(plan, norm)
     curves = _curves(plan, norm, chi, fit, rows)
     return Part(start, end, columns, curves, norm.data.source.sha256), fit, rows
 

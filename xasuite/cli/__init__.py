@@ -72,6 +72,8 @@ UNREAD = 141  # 128 + SIGPIPE: who read the output (| head) has gone
 # typer may carry its own copy of click: its errors' base class is found through one of them
 _CLICK_ERROR: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
+_LIMITS = {"ge": "of at least", "le": "of at most", "gt": "above", "lt": "below"}
+
 # What people type who come from other programs, and what does it here
 ELSEWHERE = {
     "draw": "xasuite plot, or xasuite figure",
@@ -230,13 +232,14 @@ def _run(argv: list[str] | None) -> int:
         os.getcwd()
     except FileNotFoundError:
         return _mistake("the working folder was deleted; change to one that is there")
+    if "" in (sys.argv[1:] if argv is None else argv):
+        return _mistake(
+            'an argument is empty (""), as a variable of the shell that is not set leaves it; write a name there'
+        )
     in_front = threading.current_thread() is threading.main_thread()
     before = signal.signal(signal.SIGTERM, terminate) if in_front else None
     try:
-        typed = sys.argv[1:] if argv is None else argv
-        _register(next(iter(typed), ""))
-        if not all(word.strip() for word in typed):
-            return _mistake('an argument is empty (""); is a variable of the shell not set?')
+        _register(next(iter(sys.argv[1:] if argv is None else argv), ""))
         code = app(args=argv, prog_name="xasuite", standalone_mode=False)
         if code == INTERRUPTED:  # typer turns Ctrl-C into this code without a word
             raise KeyboardInterrupt
@@ -246,7 +249,10 @@ def _run(argv: list[str] | None) -> int:
         return _mistake(str(exc))
     except _CLICK_ERROR as exc:
         return _mistake(_sentence(exc))
-    except (typer.Abort, KeyboardInterrupt):
+    except (KeyboardInterrupt, RuntimeError) as exc:
+        # Abort is a RuntimeError; Python 3.11 makes one of what comes while a class is made, as in an import
+        if not any(isinstance(e, (typer.Abort, KeyboardInterrupt)) for e in (exc, exc.__cause__)):
+            raise
         word = "terminated" if terminated else "interrupted"
         typer.secho(f"xasuite: {word}; what was done is kept", fg="yellow", err=True)
         return 128 + terminated[0] if terminated else INTERRUPTED
@@ -256,43 +262,53 @@ def _run(argv: list[str] | None) -> int:
     return 128 + terminated[0] if terminated else code if isinstance(code, int) else 0
 
 
-# What pydantic and click say of an option's value, and what to write
-_WRONG_VALUES = {"valid integer": "a whole number", "valid number": "a number", "valid boolean": "yes or no"}
-
-
-def _of_arguments(exc: Any) -> str:
-    """Of an option or an argument that is missing, too many or of the wrong kind, in the words of the other messages."""
-    said = str(exc.format_message())
-    name = getattr(exc.ctx, "info_name", "xasuite")
-    how = f"; {exc.ctx.command_path} --help says how it is used" if exc.ctx else ""
-    if missing := re.fullmatch(r"Missing (argument|option) '(.*)'\.", said):
-        return f"{name} needs {missing[2].replace(chr(39), '')}{how}"
-    if more := re.fullmatch(r"Got unexpected extra argument(?:s|\(s\))? \((.*)\)", said):
-        return f'{name} takes no further argument, "{more[1]}" is one too many{how}'
-    if value := re.fullmatch(r"Invalid value for '(.*)': (.*)", said):
-        wanted = next((words for key, words in _WRONG_VALUES.items() if key in value[2]), None)
-        option = value[1].replace("'", "")
-        said = value[2].replace("Input should be", "the value must be")
-        return f"{option} takes {wanted}{how}" if wanted else f"{option}: {said}"
-    if bare := re.fullmatch(r"Option '(.*)' requires an argument\.", said):
-        return f"{bare[1]} needs a value after it{how}"
-    if alone := re.fullmatch(r"Option '(.*)' does not take a value\.", said):
-        return f"{alone[1]} stands alone, without a value{how}"
-    if unknown := re.fullmatch(r"No such option: (\S+)(?: .*: (.*)\))?", said.rstrip(".")):
-        return f"{name} has no option {unknown[1]}" + (f"; did you mean {unknown[2]}?" if unknown[2] else how)
-    return said
-
-
 def _mistake(sentence: str) -> int:
     typer.secho(f"xasuite: {sentence}", fg="red", err=True)
     return 1
+
+
+def _refused(exc: Any) -> str | None:
+    """A value that is of another type than its option takes: pydantic, which typer asks, speaks of its own classes."""
+    found: list[dict[str, Any]] = getattr(exc.__cause__, "errors", list)()
+    if not found or exc.param is None:
+        return None
+    kind, given = found[0]["type"], found[0]["input"]
+    limits = [
+        f"{name} {found[0]['ctx'][key]}" for key, name in _LIMITS.items() if key in found[0].get("ctx", {})
+    ]
+    wanted = (
+        "a whole number"
+        if kind.startswith("int") or limits
+        else "a number"
+        if kind.startswith("float")
+        else ""
+    )
+    if not wanted:
+        return None
+    return f"{exc.param.opts[-1 if len(exc.param.opts[0]) < 3 else 0]} takes {' '.join([wanted, *limits])}; found {given!r}"
 
 
 def _sentence(exc: Any) -> str:
     """What click has to say, and of a command that is none the one that was meant."""
     found = re.search(r"No such command '([^']*)'", exc.format_message())
     if found is None:
-        return _of_arguments(exc)
+        sentence = str(exc.format_message())
+        if missing := re.fullmatch(r"Missing (argument|option) '(.*)'\.", sentence):
+            meaning = str(getattr(exc.param, "help", "") or "").replace("\\[", "[").rstrip(".")
+            meaning = f" ({meaning[0].lower()}{meaning[1:]})" if meaning[1:2].islower() else ""
+            names = missing[2].replace("'", "")
+            return f"{exc.ctx.info_name} needs {names}{meaning}; {exc.ctx.command_path} --help says how it is used"
+        if (refused := _refused(exc)) is not None:
+            return refused
+        if (
+            sentence.startswith(("No such option", "Got unexpected"))
+            and "Possible" not in sentence
+            and exc.ctx is not None
+        ):
+            return f"{sentence}; {exc.ctx.command_path} --help says what it takes"
+        if bare := re.fullmatch(r"Option '(.*)' requires an argument\.", sentence):
+            return f"{bare[1]} needs a value after it"
+        return sentence
     name = found[1]
     near = difflib.get_close_matches(name.lower(), [*ELSEWHERE, *COMMANDS], 1)
     if near and near[0] in ELSEWHERE:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from .common import JSON, Interval, ranged
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from ..records import Normalized
     from ..records.table import Presented, Table
 
@@ -57,7 +59,9 @@ def normalized(
     return [replace(r, label=label) for r, label in zip(records, labels, strict=True)]
 
 
-def kept(out: Path | None, name: str, result: Presented | Table, figure: Any = None) -> Sequence[Path]:
+def kept(
+    out: Path | None, name: str, result: Presented | Table, figure: Callable[..., Figure] | None = None
+) -> Sequence[Path]:
     """Write a table (CSV) and a figure into a folder, when there is one; the paths written.
 
     `figure` is called to draw it.

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from ..records.table import Presented, Table
 
 DATA_ROOT = typer.Option(None, "--data-root", help="Folder in which the specs' data files are looked for.")
@@ -20,7 +22,16 @@ ENERGY = typer.Option(None, "--energy", help="Column of the energies, where no n
 UNITS = typer.Option(None, "--units", help="What --energy holds: eV, keV or angle (degrees).")
 ELEMENT = typer.Option(None, "--element", help="Element symbol, where the file does not say.")
 ABSORPTION_EDGE = typer.Option(None, "--edge", help="K, L3, ...")
-OUTPUT = typer.Option(Path("results"), "--output", "-o", help="Folder for results.")
+
+
+def _no_file(folder: Path | None) -> Path | None:
+    """A folder to write to, before hours are spent on what goes into it. Raises typer.BadParameter."""
+    if folder is not None and folder.is_file():
+        raise typer.BadParameter(f"{folder} is a file: results cannot be written to it; name a folder")
+    return folder
+
+
+OUTPUT = typer.Option(Path("results"), "--output", "-o", callback=_no_file, help="Folder for results.")
 QUIET = "XASUITE_QUIET"  # set by --quiet, which every command takes
 PIPE_WIDTH = 160
 
@@ -70,7 +81,7 @@ def print_json(document: Any) -> None:
     typer.echo(json.dumps(document, indent=1, ensure_ascii=False))
 
 
-def console() -> Any:
+def console() -> Console:
     """A rich console on standard output, as wide as its reader's, or 160 columns into a pipe; silent with --quiet."""
     from rich.console import Console
 

@@ -19,8 +19,11 @@ def compare(
 
     Refused where data, ranges, k weights or restraints differ.
     """
+    from ..errors import SpecError
     from ..workflow import compare_specs
 
+    if first.exists() and second.exists() and first.samefile(second):
+        raise SpecError(f"{first} and {second} are one file; name a spec of another model of the same data")
     with spinner(json) as progress:
         found = compare_specs(first, second, data_root=data_root, progress=progress)
     present(json, found)

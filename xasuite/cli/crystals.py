@@ -24,7 +24,7 @@ def crystals(
         metavar="ELEMENT",
         help="List the paths around this element in the first structure found.",
     ),
-    most: int = typer.Option(15, help="Structures to list."),
+    most: int = typer.Option(15, min=1, help="Structures to list."),
     json: bool = JSON,
 ) -> None:
     """Search crystal structures, offline: those shipped, then the American Mineralogist database."""

@@ -40,13 +40,10 @@ def new(
 ) -> None:
     """Write a commented spec that passes check and fits: paths that matter, k from the noise, R from the paths."""
     from .. import files as disk
-    from ..errors import WriteError
     from ..workflow.check import check_spec
     from ..workflow.new import new_spec
 
-    if output.exists() and not force:
-        raise WriteError(f"{output} is there already; name another with -o, or --force to overwrite it")
-    _check(files, s02)
+    _refuse(files or [], crystal, output, force, foil, (s02, s02_err, s02_from))
     asked = not files or not crystal
     chosen = list(files or [_ask("Data file", "no data file is named: xasuite new FILE --crystal NAME")])
     crystal = crystal or _ask(
@@ -77,14 +74,35 @@ def new(
     say(f"next: xasuite fit {output}")
 
 
-def _check(files: list[str] | None, s02: float | None) -> None:
-    """What can be refused before anything is asked for. Raises SpecError."""
-    from ..errors import SpecError
+def _refuse(
+    files: list[str],
+    crystal: str | None,
+    output: Path,
+    force: bool,
+    foil: bool | None,
+    amplitude: tuple[float | None, float, Path | None],
+) -> None:
+    """What cannot be meant, before anything is asked for or run. Raises SpecError, WriteError."""
+    from ..errors import SpecError, WriteError
 
-    if spec := next((file for file in files or () if file.endswith(".toml")), None):
-        raise SpecError(f"{spec} is no data file but a spec; to fit it: xasuite fit {spec}")
-    if s02 is not None and not 0 < s02 < 5:
-        raise SpecError(f"--s02 {s02:g}: S02 lies between 0 and 1, as a rule 0.7 to 1")
+    s02, s02_err, s02_from = amplitude
+    for name in (*files, crystal or ""):
+        if name.endswith(".toml") and Path(name).is_file():
+            raise SpecError(
+                f"{name} is a spec already, and new makes one from data; run it with xasuite fit {name}"
+            )
+    if foil and (s02 is not None or s02_from is not None):
+        raise SpecError(
+            "--foil leaves S02 free, so --s02 and --s02-from have no place; leave out the one or the other"
+        )
+    if s02 is not None and not s02 > 0:
+        raise SpecError(f"--s02 {s02:g} is no amplitude factor; it is above zero, for most samples 0.7 to 1")
+    if not s02_err >= 0:
+        raise SpecError(f"--s02-err {s02_err:g} is no standard error; give one of zero or more")
+    if output.is_dir():
+        raise WriteError(f"{output} is a folder; name the spec in it, as in -o {output / 'new.toml'}")
+    if output.exists() and not force:
+        raise WriteError(f"{output} is there already; name another with -o, or --force to overwrite it")
 
 
 def _ask(question: str, otherwise: str) -> str:

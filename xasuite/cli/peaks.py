@@ -25,9 +25,15 @@ def peaks(
     json: bool = JSON,
 ) -> None:
     """Peak positions, areas, centroid and splitting with their errors."""
+    from ..errors import ComponentError
     from ..report.plots import components as plots
     from ..xanes import EdgeStep, Peak, fit_peaks
+    from ..xanes.peaks import STEPS
 
+    if kind not in STEPS:
+        raise ComponentError(f"--kind {kind!r} is no edge step; choose {', '.join(STEPS)}")
+    if not width > 0:
+        raise ComponentError(f"--width {width:g} is no width; give the peaks' full width in eV, such as 2")
     edge = None if step is None else EdgeStep(kind, step)
     wanted, array = [Peak(c, width) for c in peak], "flat" if flat else "norm"
     records = normalized(files, mu=mu, pre_range=pre_range, norm_range=norm_range)

@@ -16,7 +16,7 @@ def plot(
     mu: str | None = MU,
     pre_range: Interval | None = PRE,
     norm_range: Interval | None = NORM,
-    kweight: int = typer.Option(2, min=0, max=5, help="Power of k that chi(k) is multiplied with."),
+    kweight: int = typer.Option(2, min=0, max=4, help="Power of k that chi(k) is multiplied with."),
     k: Interval = ranged((3.0, 12.0), "--k", help="Range of the transform in 1/A, as in --k 3,12."),
     xlim: Interval | None = ranged(None, "--xlim", help="Range of the x axis that is shown."),
     offset: float = typer.Option(0.0, help="Vertical offset between curves."),

@@ -23,15 +23,15 @@ from .result import STRONG_CORRELATION, FitResult, FittedPath, Value
 # a bound nearer than this many standard errors makes the interval one-sided
 NEAR = 2.0
 # an end that differs from the standard error by less is the standard error
-_SAME = 0.1
+SAME = 0.1
 # chi-square at one standard error within this part of the wanted rise, on both sides: the ends are within 8 % of it
-_STRAIGHT = 0.15
+STRAIGHT = 0.15
 # ends are found to this part of their distance
 _PRECISION = 2e-3
 # steps of the search for a bracket, each twice as far
 _STEPS = 8
 # a chi-square that lies lower than the minimum's by this part of one standard error's rise is another minimum
-_LOWER = 0.02
+LOWER = 0.02
 # a misfit below this part of the data is rounding, which no error can be measured with
 _EXACT = 1e-12
 
@@ -175,7 +175,7 @@ class _Search:
         if not self.sigma > 0:
             return True
         first = self.start + self.side * self.sigma
-        return (self.bound - first) * self.side > 0 and abs(self.above(first)) < _STRAIGHT
+        return (self.bound - first) * self.side > 0 and abs(self.above(first)) < STRAIGHT
 
     def end(self) -> Array | None:
         """All varied values where the wanted rise or the bound is reached; None where a lower minimum or no end is found."""
@@ -185,7 +185,7 @@ class _Search:
         for _ in range(_STEPS):
             outer = min(outer, self.bound) if self.side > 0 else max(outer, self.bound)
             height = self.above(outer)
-            if height < -1.0 - _LOWER or not math.isfinite(height):
+            if height < -1.0 - LOWER or not math.isfinite(height):
                 return None
             if height >= 0:
                 found = float(brentq(self.above, inner, outer, xtol=_PRECISION * self.sigma))
@@ -230,7 +230,7 @@ def _with_ends(value: Value, ends: Array) -> Value:
     """The value with the errors that its ends (2,) give, other parts of its error in quadrature."""
     minus, plus = (max(0.0, float(x)) for x in (value.value - ends.min(), ends.max() - value.value))
     fit = value.parts.get("fit", math.nan)
-    if abs(plus - fit) < _SAME * fit and abs(minus - fit) < _SAME * fit:
+    if abs(plus - fit) < SAME * fit and abs(minus - fit) < SAME * fit:
         return value
     others = math.sqrt(sum(part**2 for name, part in value.parts.items() if name != "fit"))
     return replace(value, plus=math.hypot(plus, others), minus=math.hypot(minus, others))

@@ -17,6 +17,7 @@ from .model import Model
 
 if TYPE_CHECKING:
     import pandas as pd
+    from uncertainties.core import Variable
 
     from .budget.record import Budget
 
@@ -49,7 +50,7 @@ class Value:
         return cls(value, math.hypot(*kept.values()) if kept else math.nan, kept)
 
     @property
-    def ufloat(self) -> Any:
+    def ufloat(self) -> Variable:
         """The value as an uncertainties.ufloat (error nan where there is none)."""
         from uncertainties import ufloat
 

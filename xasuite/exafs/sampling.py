@@ -1,7 +1,8 @@
 """The posterior of one row's parameters: noise and an analyst's choices together, sampled with emcee.
 
 The choices are the draws of the error budget (background, ranges, k weight, dk), each as probable as the others. Within a draw
-the likelihood is exp(-chi-square / 2) with the noise as estimated, times the prior of exafs.evidence and the bounds.
+the likelihood is exp(-chi-square / 2) with the noise as estimated, times the prior of exafs.evidence and the bounds. In k and q
+space, where chi-square does not count in units of the noise, its curvature is adjusted to the covariance that the noise has.
 """
 
 from __future__ import annotations
@@ -35,11 +36,17 @@ _SEED = 7
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """One draw ready to be sampled: its problem, its minimum x (nv,), the scale (nv, nv) of its errors, the inherited values (nc,)."""
+    """One draw ready to be sampled: its problem, its minimum x (nv,), the scale (nv, nv) of its errors, the inherited values (nc,).
+
+    `counted` (nv, nv) is the scale of chi-square's own curvature, that of the errors in R space. In k and q chi-square is taken
+    as far away in its units as the parameters are in those of their errors (M. Ribatet, D. Cooley, A. C. Davison, Statistica
+    Sinica 22, 813 (2012): curvature adjustment).
+    """
 
     problem: Ready
     x: Array
     scale: Array
+    counted: Array
     offset: float
     carried: Array
 
@@ -79,6 +86,7 @@ class Space:
             return -math.inf
         target, x = found
         nv = self.prior.middle.size
+        x[:nv] = target.x + target.counted @ u[1 : 1 + nv]
         value = (
             -0.5 * _chi2(target.problem, self.prior, x)[0]
             + target.offset
@@ -142,7 +150,11 @@ def space(spectra: Spectra, draws: Sequence[Draw], held: Mapping[str, Foil]) -> 
         # from the minimum of chi-square to that of chi-square and prior, and the volume of the normal about it
         middle = np.clip(solution.x[0] + covar @ pull, program.lower, program.upper)
         offset = 0.5 * (chi2 - float(pull @ covar @ pull))
-        targets.append(Target(problem, middle, np.linalg.cholesky(covar), offset, carried))
+        counted = scale = np.linalg.cholesky(covar)
+        if problem.seen is not None:
+            unscaled = np.asarray(covar[None] / problem.work.per_point)
+            scale = np.linalg.cholesky(problem.noise(solution.x[:1], unscaled, carried[None])[0])
+        targets.append(Target(problem, middle, scale, counted, offset, carried))
     if prior is None or len(targets) < len(draws) / 2:
         raise FitError("most draws end at no minimum: the posterior cannot be sampled about them")
     return Space(tuple(targets), prior, errors)

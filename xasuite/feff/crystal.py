@@ -194,6 +194,10 @@ def _shipped(name: str) -> Path:
     for path in (folder / "crystals" / f"{name}.cif", folder / "clusters" / f"{name}.xyz"):
         if path.is_file():
             return path
+    if Path(name).is_file():
+        raise CrystalError(
+            f"{name} is no structure: a crystal is a CIF or xyz file, a shipped name or amcsd:NUMBER"
+        )
     names = available()
     by_lower = {n.lower(): n for n in names}
     near = [by_lower[n] for n in difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.4)]
@@ -238,10 +242,9 @@ def _parsed_cif(text: str, name: str, source: Source) -> Crystal:
             parser = CifParser.from_str(text, occupancy_tolerance=1.05, site_tolerance=1e-3)
             structures = parser.parse_structures(primitive=False, on_error="ignore")
     except _PARSER_ERRORS as exc:
-        if "no structures" in str(exc):
-            structures = []
-        else:
+        if "no structures" not in str(exc):
             raise CrystalError(f"{source} cannot be read as a CIF: {_first_line(exc)}") from None
+        structures = []
     if not structures:
         raise CrystalError(f"{source} holds no crystal: it needs a cell, a space group and atom sites")
     return _from_structure(structures[0], name, source)

@@ -17,6 +17,7 @@ from .crystal import Crystal
 HOLES = {"K": 1, "L1": 2, "L2": 3, "L3": 4, "M1": 5, "M2": 6, "M3": 7, "M4": 8, "M5": 9}
 # Atoms are written this far (A) beyond the longest path, so that potentials at the rim see their neighbours.
 _RIM = 2.0
+_WIDEST = 40.0  # A; 1000 atoms, the most that FEFF takes, fill half of it in the thinnest crystal
 # Nearer than this (A) two atoms overlap: no bond but those of hydrogen is shorter.
 _TOO_CLOSE = {True: 0.5, False: 0.9}
 # FEFF's own limits, found by running it.
@@ -99,6 +100,10 @@ def make_cluster(
     symbols = _substituted(crystal, substitute or {})
     number = _site_number(crystal, symbols, absorber, site)
     atom = crystal.site.index(number)
+    if not radius <= _WIDEST and crystal.lattice is not None:
+        raise CrystalError(
+            f"{crystal.name}: a cluster of {radius:g} A holds more atoms than FEFF takes; take a radius of 3 to 10 A"
+        )
     xyz, which = crystal.around(atom, radius)
     around = (absorber, *(symbols[i] for i in which[1:]))
     if len(around) == 1:

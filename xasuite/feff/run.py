@@ -7,9 +7,9 @@ success is seen from the file it has to leave.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import fnmatch
-import signal
+import functools
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -45,11 +45,6 @@ _MOST_KEPT = 200_000
 
 # What `recorded` gathers: the input and the run, by key
 _RECORD: ContextVar[dict[str, tuple[str, FeffRun]] | None] = ContextVar("FEFF runs", default=None)
-
-# Linux ends a child with the thread that started it, however that ends; other systems leave FEFF to its time limit
-# where xasuite itself is killed (SIGKILL). Looked up here: between fork and exec nothing may be loaded.
-_PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
-_PR_SET_PDEATHSIG = 1
 
 _SAYS = ("error", "fatal", "stop", "too many", "cannot", "can't", "bad ", "invalid", "not found", "unable")
 
@@ -197,9 +192,12 @@ def _one_program(folder: Path, binary: Path, deadline: float, label: str) -> tup
     with printed.open("wb") as out:
         try:
             process = subprocess.Popen(
-                [str(binary)], cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
-                preexec_fn=_die_with_parent if _PRCTL is not None else None,
-            )  # fmt: skip
+                [*_tied(), str(binary)],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )
         except OSError as exc:
             raise FeffError(f"{label}: {binary} cannot be started: {exc.strerror or exc}") from None
         with process:
@@ -219,9 +217,14 @@ def _one_program(folder: Path, binary: Path, deadline: float, label: str) -> tup
     return said, None if late else code or 0 if code is not None else -9
 
 
-def _die_with_parent() -> None:
-    assert _PRCTL is not None
-    _PRCTL(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+@functools.cache
+def _tied() -> tuple[str, ...]:
+    """What a program is started with so that the kernel ends it when this process is killed: Linux, by util-linux' setpriv."""
+    found = shutil.which("setpriv") if sys.platform == "linux" else None
+    start = (found or "", "--pdeathsig", "KILL", "--")
+    # BusyBox's setpriv, and those before 2019, do not know the option
+    known = found and subprocess.run([*start, "true"], capture_output=True, check=False).returncode == 0
+    return start if known else ()
 
 
 def _words(said: str) -> str:

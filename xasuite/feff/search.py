@@ -21,8 +21,6 @@ SHELL_GAP = 0.1
 # A; FEFF's own rounding of positions is 1e-4 or less
 _ALIKE = 0.02
 _SCF_TIMEOUT = 1200.0
-# A; FEFF's own limits of atoms and paths lie below this, and the atoms of much larger spheres take minutes to count
-MOST_RADIUS = 30.0
 
 
 def find_paths(
@@ -76,8 +74,6 @@ def find_paths(
     2.556
     """
     structure = load_crystal(crystal)
-    if radius > MOST_RADIUS:
-        raise CrystalError(f"{structure.name}: a radius of {radius:g} A holds too many paths; take 3 to 10 A")
     if not radius > 0:
         raise CrystalError(f"{structure.name}: a radius of {radius:g} A holds no path; take 3 to 10 A")
     cluster = make_cluster(structure, absorber=absorber, radius=rim(radius), site=site, substitute=substitute)

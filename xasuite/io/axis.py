@@ -17,13 +17,14 @@ LOWEST, HIGHEST = 30.0, 200_000.0
 
 # In the order of preference: what was measured before what was asked for.
 _ENERGY = (
-    r"(achieved|measured|encoder|real|mono)?energy(achieved|readback|rbv|feedback|fbk|encoder)", r"(achieved|measured)energy",
+    r"(achieved|measured|encoder|real|mono)?energy(achieved|readback|rbv|feedback|fbk|enc(oder)?)",
+    r"(achieved|measured|enc(oder)?)energy",
     r"energysetpointx", r"ebraggenergy", r"zapenergy", r"energy", r"energyev", r"e", r"en", r"ev", r"xenergy", r"energie", r"energia",
     r"monoenergy(alt)?", r"bragg_?energy", r"energy\w*", r"\w*energy", r"mononrg", r"enkev",
 )  # fmt: skip
 _ANGLE = (r"angleo\w*", r"angle\w*", r"theta", r"monoangle", r"bragg")
 # also without a d-spacing: 12 degrees are not 12 keV
-_NAMED_ANGLE = re.compile(r"angle|theta|bragg(_?angle|$)", re.I)
+_NAMED_ANGLE = re.compile(r"angle|theta|bragg(?!.*en(ergy)?)", re.I)
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,25 @@ def energies(table: Table, asked: Asked, notes: list[str], where: str) -> tuple[
     if kind not in clean.KINDS:
         raise ReadError(f"{where}: units = {kind!r} is not one of {', '.join(k for k in clean.KINDS if k)}")
     index = table.names.index(axis)
+    if not table.trusted and not asked.energy:
+        _refuse_unsure(table, axis, kind, where)
     return index, clean.to_ev(
         table.columns[index], kind, table.d_spacing, table.steps_per_degree, notes, where
     )
+
+
+def _refuse_unsure(table: Table, axis: str, kind: str, where: str) -> None:
+    """Raises ReadError for a column that would be keV by its size alone: degrees and angstroms are as large.
+
+    A name or a unit has to say that it holds energies.
+    """
+    finite = table.column(axis)[np.isfinite(table.column(axis))]
+    named = any(re.fullmatch(p, names.plain(axis)) for p in _ENERGY)
+    if not kind and not named and finite.size and np.median(finite) < clean.KEV_BELOW:
+        raise ReadError(
+            f"{where}: {axis}, {finite.min():.4g} to {finite.max():.4g}, may be keV, the degrees of a monochromator or a wavelength, "
+            'and neither name nor unit says which: give units = "keV" (--units keV), or "angle" with # Mono.d_spacing: in the header'
+        )
 
 
 def find_axis(table: Table) -> str:
@@ -147,7 +164,11 @@ def _kind(name: str, unit: str) -> str:
     word = unit.lower().split()[0] if unit.split() else ""
     if word in {"ev", "kev"}:
         return "keV" if word == "kev" else "eV"
-    if word.startswith(("deg", "rad")) or _NAMED_ANGLE.match(name):
+    if word.startswith("mrad") or re.search(r"_mrad$", name, re.I):
+        return "milliradian"
+    if word.startswith("rad"):
+        return "radian"
+    if word.startswith("deg") or _NAMED_ANGLE.match(name):
         return "angle"
     if re.search(r"kev", name, re.I):
         return "keV"

@@ -12,7 +12,14 @@ HC = 12398.419843320026  # eV A, CODATA 2018 exact
 # A scan in eV that stays below this has never been measured for XAFS: it is in keV.
 KEV_BELOW = 150.0
 # what an axis may hold; "" where that is to be found out
-KINDS = ("", "eV", "keV", "angle", "millidegree", "steps")
+KINDS = ("", "eV", "keV", "angle", "millidegree", "radian", "milliradian", "steps")
+# degrees of one of each
+_DEGREES = {
+    "angle": 1.0,
+    "millidegree": 1e-3,
+    "radian": float(np.degrees(1.0)),
+    "milliradian": float(np.degrees(1e-3)),
+}
 DEAD_FRACTION = 1e-3
 SAME_ENERGY = 1e-5  # eV
 
@@ -20,16 +27,16 @@ SAME_ENERGY = 1e-5  # eV
 def to_ev(values: Array, kind: str, d_spacing: float, steps: float, notes: list[str], where: str) -> Array:
     """Energies in eV from the axis as the file holds it.
 
-    Bragg: E = h c / (2 d sin(theta)). `kind` is "eV", "keV", "angle", "millidegree", "steps" or "".
+    Bragg: E = h c / (2 d sin(theta)). `kind` is one of KINDS; an "angle" is in degrees.
     Raises ReadError when the axis is an angle and no d-spacing is known.
     """
-    if kind in {"angle", "millidegree", "steps"}:
+    if kind in {*_DEGREES, "steps"}:
         if not d_spacing:
             raise ReadError(
                 f"{where}: the axis is a monochromator {kind} and the header gives no d-spacing: write it there as "
                 "# Mono.d_spacing: 3.1356, or name an energy column with energy="
             )
-        scale = {"angle": 1.0, "millidegree": 1e-3, "steps": 1.0 / steps if steps else np.nan}[kind]
+        scale = _DEGREES.get(kind, 1.0 / steps if steps else np.nan)
         if not np.isfinite(scale):
             raise ReadError(
                 f"{where}: the axis is in monochromator steps and the header gives no steps per degree"
@@ -37,9 +44,13 @@ def to_ev(values: Array, kind: str, d_spacing: float, steps: float, notes: list[
         with np.errstate(all="ignore"):
             sine = np.sin(np.radians(values * scale))
             energy = np.where(sine > 0, HC / (2 * d_spacing * sine), np.nan)
-        unit = {"angle": "degrees", "millidegree": "millidegrees", "steps": f"steps ({steps:g} per degree)"}[
-            kind
-        ]
+        unit = (
+            "degrees"
+            if kind == "angle"
+            else f"{kind}s"
+            if kind in _DEGREES
+            else f"steps ({steps:g} per degree)"
+        )
         notes.append(f"energy from the monochromator's {unit} with d = {d_spacing:g} A")
         return energy
     finite = values[np.isfinite(values)]

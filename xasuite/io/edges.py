@@ -29,6 +29,7 @@ _ALONE = 3.0
 # The rule of `small_glitch`: eV about the edge that it leaves alone, the least distance in scatters of such distances, the
 # most that may be left beside the point, and in edge steps the least distance and the amplitude of an EXAFS of 3 A
 _EDGE_REGION = (-20.0, 40.0)
+_BROKEN = 0.2  # edge steps between two neighbours; no EXAFS is so steep
 _SCATTERS, _LEFT, _LEAST_OFF, _WAVE, _DISTANCE = 10.0, 0.25, 0.02, 0.15, 3.0
 
 
@@ -129,6 +130,25 @@ def small_glitch(energy: Array, mu: Array, at: float, step: float) -> tuple[floa
     left = np.abs(_off_cubic(e, without)[0] / gain)[near]
     alone = score[i] > _SCATTERS * MAD * np.median(score[free]) and left.max() < _LEFT * score[i]
     return (float(inner[i]), float(off[i] / step)) if alone else None
+
+
+def broken_at(energy: Array, mu: Array, at: float, step: float) -> tuple[float, float, float] | None:
+    """The two neighbouring energies between which mu steps, and by how many edge steps; None where it does not.
+
+    Outside the edge region, by more than a fifth of the step and 20 times the scatter of neighbours' differences, and to stay there.
+    """
+    good = np.isfinite(mu)
+    e, m = energy[good], mu[good]
+    if e.size < 20 or step <= 0:
+        return None
+    change = np.diff(m)
+    usual = MAD * np.median(np.abs(change - np.median(change)))
+    outside = (e[1:] < at + _EDGE_REGION[0]) | (e[:-1] > at + _EDGE_REGION[1])
+    i = int(np.argmax(np.where(outside, np.abs(change), 0.0)))
+    if i < 2 or i > change.size - 3 or abs(change[i]) < max(_BROKEN * step, _SCATTERS * 2 * usual):
+        return None
+    stays = abs(np.median(m[i + 1 : i + 4]) - np.median(m[i - 2 : i + 1])) > 0.5 * abs(change[i])
+    return (float(e[i]), float(e[i + 1]), float(change[i] / step)) if stays else None
 
 
 def _off_cubic(x: Array, y: Array) -> tuple[Array, Array]:

@@ -130,13 +130,21 @@ def _mu(raw: _Raw, element: str) -> str:
         if jump.quality >= edges.MIN_QUALITY:
             if expr != named[0]:
                 notes.append(f"mu = {expr}: {named[0]} shows no edge")
+            if not i0 and " " not in expr and expr == names.first([expr], names.FLUORESCENCE):
+                notes.append(
+                    f"no column is named as the incident intensity: mu = {expr} is divided by nothing"
+                )
             return expr
+    _refuse_exchanged(raw, named, near)
     lines = names.emission_lines(labels, element) if element else []
     if lines:
         notes.append(f"mu from the fluorescence of {element}: no column shows a clear edge")
         return names.over(lines, i0)
     signals = {n: channels[n] for n in _signals(channels, energy)}
-    found, why = evidence.decide(evidence.choices(energy, signals, near, asked.i0 and i0))
+    found, why = evidence.decide(evidence.choices(energy, signals, near, i0 if i0 in signals else ""))
+    if named and found and _fluoresces(found.expr):
+        notes.append(f'mu = {found.expr}: {named[0]} shows no edge, and {why}; name another with mu = "..."')
+        return found.expr
     if named:
         best = (
             max(tried, key=lambda pair: pair[1].quality)[0] if any(j.quality for _, j in tried) else named[0]
@@ -153,6 +161,21 @@ def _mu(raw: _Raw, element: str) -> str:
         'name another with mu = "..."'
     )
     return found.expr
+
+
+def _refuse_exchanged(raw: _Raw, named: list[str], near: float) -> None:
+    """Raises ReadError where what the names say is a transmission's absorption falls at an edge."""
+    falls = raw.jump(f"-{named[0]}", near) if named and named[0].startswith("ln(") else edges.Jump(0.0, 0.0)
+    if falls.quality >= evidence.SURE:
+        raise ReadError(
+            f"{raw.where}: {named[0]} falls at {falls.energy:.0f} eV, where an absorption rises: the names of the chambers are "
+            f'exchanged; if that is so, write mu = "-{named[0]}" (--mu)'
+        )
+
+
+def _fluoresces(expr: str) -> bool:
+    """Whether an expression may be the sample's fluorescence: a signal that rises, of no chamber that has a place in the beam."""
+    return not expr.startswith("ln(") and not any(names.is_chamber(n) for n in parse(expr).names)
 
 
 def _stated(expr: str, channels: dict[str, Array], where: str) -> str:
@@ -308,7 +331,7 @@ def _element(raw: _Raw, mu: str, element: str, edge: str) -> tuple[str, str]:
         edge = "L3"
     what = raw.where
     if element and not is_element(element):
-        raise ReadError(f"{what}: there is no element {element!r}; write its symbol, such as Fe")
+        raise ReadError(f"{what}: {element!r} is no element; write its symbol, such as Cu")
     jump = raw.jump(mu)
     alone = edges.lone_point(energy, raw.values(mu))
     glitch = f"the point at {alone:.1f} eV is a glitch, larger than the edge" if alone else ""
@@ -347,6 +370,11 @@ def _note_of_glitch(raw: _Raw, mu: str, element: str, edge: str) -> None:
     at = line if raw.energy[0] < line < raw.energy[-1] else jump.energy
     if jump.quality < edges.MIN_QUALITY or edges.lone_point(raw.energy, raw.values(mu)):
         return
+    if broken := edges.broken_at(raw.energy, raw.values(mu), at, jump.step):
+        low, high, share = broken
+        raw.notes.append(
+            f"mu steps by {share:+.2f} edge steps between {low:.1f} and {high:.1f} eV: a gain was changed, or the beam was"
+        )
     if found := edges.small_glitch(raw.energy, raw.values(mu), at, jump.step):
         raw.notes.append(
             f"the point at {found[0]:.1f} eV is {found[1]:+.2f} edge steps off the curve through its neighbours: if it is a "

@@ -28,14 +28,25 @@ _IR = (
 )  # fmt: skip
 _IF = (
     r"ifluor", r"iff", r"ifl", r"if", r"ifluorescence", r"fluorescence", r"fluor", r"lytle", r"if32", r"pips(darkcorrect)?",
-    r"flatot", r"fluo\w*",
+    r"flatot", r"fluo\w*", r"(qexafs)?ff",
 )  # fmt: skip
+FLUORESCENCE = _IF
 _MU_TRANS = (r"mutrans", r"mu", r"xmu", r"mut", r"absorption", r"absorbance", r"mue")
 _MU_FLUOR = (r"mufluor", r"muf", r"fluorescencia", r"xmufluor", r"lytlenorm")
 _MU_NORM = (r"norm", r"normtrans", r"normfluor", r"normalized", r"normmu", r"flat", r"mudata", r"intensity")
 _MU_REF = (r"muref", r"murefer", r"mureference", r"refmu", r"normrefer")
 # Channels of a detector of several elements, summed.
-_ARRAYS = (r"ifch\d+", r"dtc\d+", r"sca1_\d+", r"fla\d+", r"roi\d+", r"ge\d+", r"mca\d+")
+_ARRAYS = (
+    r"ifch\d+",
+    r"dtc\d+",
+    r"sca1_\d+",
+    r"fla\d+",
+    r"roi\d+",
+    r"ge\d+",
+    r"mca\d+",
+    r"sdd_?\d+",
+    r"vortex_?\d+",
+)
 
 
 @functools.lru_cache(4096)
@@ -117,6 +128,11 @@ def over(flux: Sequence[str], i0: str) -> str:
     if not i0:
         return total
     return f"({total})/{i0}" if len(flux) > 1 else f"{total}/{i0}"
+
+
+def is_chamber(name: str) -> bool:
+    """Whether a name is that of a chamber behind the sample, or of the reference's mu."""
+    return bool(first([name], (*_IT, *_IR, *_MU_REF)))
 
 
 def find_i0(names: Sequence[str]) -> str:

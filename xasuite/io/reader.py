@@ -285,6 +285,10 @@ def decode(content: bytes, file: Path) -> str:
         except UnicodeDecodeError:
             raise ReadError(f"{file} is binary, not XAFS data") from None
     head = content[:65536]
+    if head.startswith(b"SSRL") and b"\0" in head[:200]:
+        raise ReadError(
+            f"{file} is binary data of SSRL's Data Collector: save it as ASCII with that program, or with Athena or SixPack"
+        )
     odd = len(head) - len(head.translate(None, _CONTROL))
     # A header of fixed fields may be padded with a few NULs (NSLS X10C); data never are.
     if odd > 0.01 * len(head) or content.count(b"\0", len(head)):

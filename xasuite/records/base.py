@@ -20,6 +20,7 @@ from ..errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+    from matplotlib.figure import Figure
 
 Array = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
@@ -361,9 +362,10 @@ class Shown:
     def _repr_html_(self) -> str:
         return self._repr_mimebundle_()["text/html"]
 
-    def plot(self, *args: Any, **options: Any) -> Any:
+    def plot(self, *args: Any, **options: Any) -> Figure:
         """The figure of the record: `xasuite.plot` of it, which has the options (``kind="norm"``, ``ax=ax``)."""
-        return hooks.call("plot", self, *args, **options)
+        figure: Figure = hooks.call("plot", self, *args, **options)
+        return figure
 
 
 class Record(Rows, Shown):

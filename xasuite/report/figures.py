@@ -171,7 +171,7 @@ def _valence(one: Any, draw: Any, options: dict[str, Any]) -> Any:
 
 
 def save_figure(
-    made: Any, stem: str | Path, formats: tuple[str, ...] = FORMATS, *, width: float | None = None
+    made: Figure, stem: str | Path, formats: tuple[str, ...] = FORMATS, *, width: float | None = None
 ) -> list[Path]:
     """Write a figure as stem.pdf, stem.svg, stem.png; `width` in inches scales it to another column.
 

@@ -57,6 +57,11 @@ def samples(
         if absent:
             raise DataError(f"there is no {absent[0]!r} to draw; there are {', '.join(known)}")
         found = [known[r] for r in rows]
+    if not found and inputs:
+        names = ", ".join(str(one) for one in inputs)
+        raise DataError(
+            f"{names}: no results to draw in there; name a spec, a data file or a folder of results"
+        )
     if not found:
         raise DataError("nothing to draw; name a spec, a data file or a folder of results")
     unfitted = [s.label for s in found if s.fit is None]

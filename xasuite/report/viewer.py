@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..records import Array, Chi
 
@@ -131,7 +132,7 @@ def payload(stack: Stack) -> dict[str, Any]:
     }
 
 
-def thinned(m: int, most: int) -> Any:
+def thinned(m: int, most: int) -> NDArray[np.intp]:
     """At most `most` of m rows, evenly, the first and the last among them."""
     return np.unique(np.linspace(0, m - 1, min(m, most)).round().astype(int))
 
@@ -192,7 +193,7 @@ def _record(stack: Stack, chi: Array) -> Chi:
     return Chi(k=stack.k, chi=np.nan_to_num(chi), e0=flat, edge_step=flat + 1, label="report")
 
 
-def _xanes(stack: Stack, shown: Any) -> tuple[Array, Array]:
+def _xanes(stack: Stack, shown: NDArray[np.intp]) -> tuple[Array, Array]:
     """Energy and norm near the edge, on at most MOST_ENERGIES points."""
     centre = _half(stack.energy, stack.norm)
     inside = np.flatnonzero((stack.energy >= centre + XANES[0]) & (stack.energy <= centre + XANES[1]))
@@ -201,7 +202,7 @@ def _xanes(stack: Stack, shown: Any) -> tuple[Array, Array]:
     return stack.energy[inside], stack.norm[shown][:, inside]
 
 
-def _lines(stack: Stack, shown: Any) -> dict[str, Any] | None:
+def _lines(stack: Stack, shown: NDArray[np.intp]) -> dict[str, Any] | None:
     """mu with the lines that normalise it and the background, over the whole scan; None where they were not kept."""
     if not stack.lines:
         return None

@@ -184,16 +184,8 @@ def sample_posterior(
 def _drawn(loaded: LoadedSpec, label: str | None, context: Context) -> tuple[Row, Spectra, Under]:
     """The row of that label, or the first, with what its error budget is drawn from."""
     how = loaded.spec.errors
-    together = "" if not loaded.spec.fit.together else "rows fitted together have no posterior"
-    why = (
-        together
-        or (
-            ""
-            if loaded.spec.fit.space == "r"
-            else "chi-square of a fit in k or q space does not count in units of the noise"
-        )
-        or ('errors = "fit" asks for none' if not isinstance(how, Errors) else "")
-    )
+    together = "rows fitted together have no posterior" if loaded.spec.fit.together else ""
+    why = together or ('errors = "fit" asks for none' if not isinstance(how, Errors) else "")
     if why:
         raise SpecError(
             f"{loaded.path.name}: a posterior is sampled over the draws of the error budget: {why}"

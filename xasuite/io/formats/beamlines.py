@@ -26,7 +26,7 @@ def parse(text: str, name: str) -> list[Table] | None:
     Raises ReadError when it is one of them and damaged.
     """
     head = text[:4000]
-    if re.match(r"\s*9809\s+KEK-PF", head):
+    if re.match(r"\s*9809\s+[A-Z]", head):
         return [_photon_factory(text, name)]
     if re.match(r"\s*&SRS\b", head):
         return [_srs(text, name)]
@@ -67,7 +67,7 @@ def _fio(text: str, name: str) -> Table:
 
 
 def _photon_factory(text: str, name: str) -> Table:
-    """Photon Factory 9809: the observed angle of the monochromator, counts by the mode of each channel."""
+    """9809, of the Photon Factory and of SPring-8: the observed angle of the monochromator, counts by the mode of each channel."""
     lines = lines_of(text)
     block = find_block(lines[12:], name)
     header = lines[: 11 + block.first]
@@ -111,7 +111,12 @@ def _photon_factory(text: str, name: str) -> Table:
 def _srs(text: str, name: str) -> Table:
     """SRS and DUBBLE: records over several lines, angles in millidegrees, no word about the crystal."""
     head, _, body = text.partition("&END")
-    lines = [numbers(line) for line in lines_of(body)]
+    texts = [line for line in lines_of(body) if line.strip()]
+    if len(texts) > 1 and split_labels(texts[0], len(numbers(texts[1]) or ())):
+        table = parse_columns(body, name)  # GDA of Diamond has this header, and columns with names
+        header_facts(table, lines_of(head))
+        return table
+    lines = [numbers(line) for line in texts]
     rows = [row for row in lines if row]
     starts = [i for i, row in enumerate(rows) if len(row) == 6]
     if len(starts) < 10:

@@ -78,7 +78,7 @@ def _why(exc: Exception) -> str:
     said = re.sub(
         r"^Unable to .* \((.*)\)$", r"\1", str(exc)[:120]
     )  # h5py's wrapping of the library's own words
-    return f"damaged HDF5 ({said}); copy the file again"
+    return f"damaged HDF5: {said}; copy the file again"
 
 
 def tables_in(handle: Any, name: str, only: str = "") -> list[Table]:

@@ -129,6 +129,7 @@ def _longest(lines: list[str], name: str) -> Block:
     rows: list[list[float]] = []
     where: list[int] = []
     odd: list[int] = []
+    other: list[tuple[int, list[float]]] = []  # rows of another width since the last of this one
     width = 0
     for i, line in enumerate(lines):
         values = numbers(line)
@@ -141,26 +142,27 @@ def _longest(lines: list[str], name: str) -> Block:
                     rows, where, odd, width = [], [], [], 0
             continue
         if rows and len(values) != width:
+            other = [(n, v) for n, v in other if len(v) == len(values)]
             if len(rows) >= MIN_ROWS:
                 odd.append(i + 1)
                 if len(odd) <= 3 + len(rows) // 20:
+                    other.append((i + 1, values))
                     continue
             runs.append((width, rows, where, odd))
-            rows, where, odd = [], [], []
-        width = len(values)
+            rows, where, odd = [v for _, v in other], [n for n, _ in other], []
+        width, other = len(values), []
         rows.append(values)
         where.append(i + 1)
         if len(rows) == _LONG and not odd and (rest := _at_once(lines[i + 1 :], width)) is not None:
             return Block(np.vstack([np.array(rows), rest]).T, where[0], i + 1 + len(rest))
     runs.append((width, rows, where, odd))
     width, rows, where, odd = max(runs, key=lambda run: len(run[1]))
-    if len(rows) < MIN_ROWS and name.endswith(".toml"):
-        raise ReadError(f"{name} is no data file but a spec; to fit it: xasuite fit {name}")
     if len(rows) < MIN_ROWS:
         raise ReadError(
             f"{name}: no table of numbers: "
             + (f"only {len(rows)} rows from line {where[0]}" if rows else "no row of two or more numbers")
             + f"; a scan needs at least {MIN_ROWS}"
+            + ("; a spec is run by xasuite fit" if name.endswith(".toml") else "")
         )
     odd = [n for n in odd if where[0] < n < where[-1]]
     return Block(np.array(rows).T, where[0], where[-1], odd)
@@ -275,7 +277,7 @@ def find_labels(header: list[str], count: int) -> tuple[list[str], list[str]]:
     Tried in this order: lists of one label a line (SSRL; "Column.3: I0"; "P1 = {Energy}"), the fixed-width
     heading of the LabVIEW programs, then the nearest line above the table that splits into as many words.
     """
-    for finder in (_column_fields, _one_a_line, _legend, _fixed_width):
+    for finder in (_column_fields, _one_a_line, _legend, _described, _fixed_width):
         labels = finder(header, count)
         if labels:
             return labels[0], labels[1]
@@ -348,6 +350,19 @@ def _legend(header: list[str], count: int) -> tuple[list[str], list[str]] | None
         if keys and all(k in names for k in keys):
             return [names[k] for k in keys], [""] * count
     return None
+
+
+def _described(header: list[str], count: int) -> tuple[list[str], list[str]] | None:
+    """EPICS's mda2ascii: "#   3  [1-D Detector   1]  NAME, ..." a column; a name that ends with _EV says the unit."""
+    found: dict[int, str] = {}
+    for line in header:
+        pair = re.match(r"^#\s*(\d+)\s+\[([^\]]{1,40})\]\s*([^,\s]*)", line)
+        if pair:
+            found[int(pair.group(1))] = pair.group(3) or pair.group(2).strip()
+    if set(found) != set(range(1, count + 1)):
+        return None
+    labels = [found[i] for i in range(1, count + 1)]
+    return labels, ["eV" if re.search(r"_eV(_RBV)?$", label, re.I) else "" for label in labels]
 
 
 def _fixed_width(header: list[str], count: int) -> tuple[list[str], list[str]] | None:

@@ -52,7 +52,7 @@ def read_project(path: str | Path) -> Project:
         raw = contents(path)
         return _zip(path) if zipfile.is_zipfile(path) else _of_text(path, raw)
     except FileNotFoundError:
-        raise ReadError(f"there is no file {path}") from None
+        raise ReadError(f"{path} does not exist; check the path") from None
     except OSError as exc:
         raise ReadError(f"{path} cannot be read: {exc.strerror or exc}") from None
     except _DAMAGED as exc:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..._series.summary import shown_names
 from ...records import Array
@@ -12,12 +13,14 @@ from ...records.quantities import Quantity, quantity
 from . import style
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from ..._series.record import SeriesRun
 
 LONG = 16  # characters of an axis label that take one line
 
 
-def undetermined(run: SeriesRun, name: str) -> Any:
+def undetermined(run: SeriesRun, name: str) -> NDArray[np.bool_]:
     """Rows (m,) in which the data do not determine a column, or whose path is not seen."""
     table = run.table
     out = np.array(table[name].isna())
@@ -44,7 +47,7 @@ def quantity_of(run: SeriesRun, name: str) -> Quantity:
     return run.logged.get(name) or shown_names(tomllib.loads(run.spec_text)).get(name) or quantity(name)
 
 
-def draw_column(axis: Any, run: SeriesRun, name: str, x: Array, along_time: bool) -> None:
+def draw_column(axis: Axes, run: SeriesRun, name: str, x: Array, along_time: bool) -> None:
     """One column against x (m,): values with a band of one standard error, what is not determined as open circles.
 
     Raises SeriesError for a column that is not there.
@@ -101,7 +104,7 @@ def _repeats(x: Array) -> bool:
     )
 
 
-def _band(axis: Any, gx: Array, gy: Array, ge: Array, x: Array, color: str) -> None:
+def _band(axis: Axes, gx: Array, gy: Array, ge: Array, x: Array, color: str) -> None:
     """The band, broken where rows are missing between two good ones."""
     if gx.size < 1:
         return
@@ -113,7 +116,7 @@ def _band(axis: Any, gx: Array, gy: Array, ge: Array, x: Array, color: str) -> N
         axis.fill_between(gx[part], gy[part] - ge[part], gy[part] + ge[part], color=color, alpha=0.25, lw=0)
 
 
-def set_limits(axis: Any, values: Array) -> None:
+def set_limits(axis: Axes, values: Array) -> None:
     """Axis limits that a few outliers do not set."""
     good = values[np.isfinite(values)]
     if not good.size:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import DataError
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # A record's class (by name, so that nothing is imported to look it up) and the function that draws it. A class
@@ -45,7 +46,7 @@ WITHIN: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def plot(record: Any, *, kind: str | None = None, ax: Any = None, **options: Any) -> Figure:
+def plot(record: Any, *, kind: str | None = None, ax: Axes | None = None, **options: Any) -> Figure:
     """The figure of a record, or one curve of each of several records on one pair of axes.
 
     Parameters
@@ -94,7 +95,7 @@ def plot(record: Any, *, kind: str | None = None, ax: Any = None, **options: Any
     return figure
 
 
-def _shown_once(figure: Any) -> None:
+def _shown_once(figure: Figure) -> None:
     """In a notebook a figure is shown as the cell's value; left open, matplotlib would show it a second time."""
     import matplotlib
 

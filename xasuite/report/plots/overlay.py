@@ -13,6 +13,7 @@ from ...records import Chi, Normalized, Scan, Spectrum, Transform
 from . import style
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 MOST_NAMED = 12  # curves that a legend is written for
@@ -50,7 +51,7 @@ def plot_overlay(
     records: Iterable[Any],
     *,
     kind: str | None = None,
-    ax: Any = None,
+    ax: Axes | None = None,
     kweight: int = 2,
     offset: float = 0.0,
     xlim: tuple[float, float] | None = None,
@@ -93,4 +94,4 @@ def plot_overlay(
             ax.set_xlim(*xlim)
         if 1 < len(found) <= MOST_NAMED:
             ax.legend()
-    return ax.figure
+    return ax.figure  # type: ignore[return-value]  # a SubFigure where the caller's axes are in one

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...records import Array, Chi
 from . import series_xanes, style
@@ -64,13 +65,13 @@ def default_names(run: SeriesRun) -> list[str]:
     return found or [p["name"] for p in run.parameters if p["vary"]][:4]
 
 
-def rows_shown(run: SeriesRun, many: int) -> Any:
+def rows_shown(run: SeriesRun, many: int) -> NDArray[np.intp]:
     """At most `many` good rows, evenly along the series."""
     good = np.flatnonzero(run.table["fit_status"] != "not fitted")
     return good[np.unique(np.linspace(0, good.size - 1, min(many, good.size)).round().astype(int))]
 
 
-def curves_of(run: SeriesRun, what: str, rows: Any) -> tuple[Array, Array, str, str]:
+def curves_of(run: SeriesRun, what: str, rows: NDArray[np.intp] | slice) -> tuple[Array, Array, str, str]:
     """Axis (n,), curves (m, n) and their labels of "xanes" or "chir" for some rows."""
     if what == "xanes":
         energy, norm = run.curves("norm", rows)

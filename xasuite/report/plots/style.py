@@ -6,12 +6,20 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...constants import ELEMENTS
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import ListedColormap
+    from matplotlib.figure import Figure
+
+    from ...records import Array
+
 COLUMN = 3.35  # inches, one column (85 mm)
 DOUBLE = 7.0  # inches, two columns (178 mm)
+_NOT_WRITTEN = (".jpg", ".jpeg", ".tif", ".tiff", ".eps", ".ps", ".docx", ".doc", ".xlsx", ".csv")
 DATA = "black"
 FIT = "#D00000"
 # Okabe and Ito's palette, distinguished by all common kinds of colour vision
@@ -66,21 +74,21 @@ def style() -> Iterator[Any]:
         yield plt
 
 
-def along(places: Iterable[float]) -> Any:
+def along(places: Iterable[float]) -> Array:
     """Colours (m, 4) of curves along a series; `places` from 0 to 1."""
     import matplotlib as mpl
 
     return mpl.colormaps[ALONG]([ALONG_END * p for p in places])
 
 
-def along_map() -> Any:
+def along_map() -> ListedColormap:
     """The colour map of `along`, for a colour bar."""
     from matplotlib.colors import ListedColormap
 
     return ListedColormap(along(i / 255 for i in range(256)))
 
 
-def letters(axes: Iterable[Any]) -> None:
+def letters(axes: Iterable[Axes]) -> None:
     """(a), (b), ... before the titles at the left of panels, as journals ask for."""
     for letter, axis in zip("abcdefghijklmnop", axes, strict=False):
         axis.set_title(f"({letter}) {axis.get_title(loc='left')}".rstrip(), loc="left")
@@ -117,15 +125,18 @@ def chir_label(kweight: float, part: str = "magnitude") -> str:
     return f"{name} (Å$^{{-{kweight + 1:g}}}$)"
 
 
-def save(figure: Any, stem: str | Path, formats: tuple[str, ...] = ("png", "pdf")) -> list[Path]:
+def save(figure: Figure, stem: str | Path, formats: tuple[str, ...] = ("png", "pdf")) -> list[Path]:
     """Write a figure as stem.png, stem.pdf, ... (temporary name, then renamed) and close it; plot.png is that file alone."""
     import matplotlib.pyplot as plt
 
+    from ...errors import WriteError
     from ...files import replacing
 
     stem, paths = Path(stem), []
     if stem.suffix in (".png", ".pdf", ".svg"):
         stem, formats = stem.with_suffix(""), (stem.suffix[1:],)
+    if stem.suffix.lower() in _NOT_WRITTEN:
+        raise WriteError(f"{stem}: figures are not written as {stem.suffix}; name it .png, .pdf or .svg")
     for kind in formats:
         target = Path(f"{stem}.{kind}")
         # resolution and kind of fonts are read when a figure is written, not when it is drawn

@@ -1,0 +1,174 @@
+"""Asymmetric errors of a stack's rows: the profiles of exafs.profiles, all rows that need them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..records import OK, Array, Chi
+from .engine import fit_stack
+from .engine.program import compile_model
+from .engine.result import AT_BOUND, BatchFit
+from .engine.spread import everything
+from .profiles import LOWER, NEAR, SAME, STRAIGHT
+from .result import STRONG_CORRELATION
+
+# rows of a stack whose correlated parameters are looked at before all are
+_LOOKED_AT = 8
+# an end lies where chi-square has risen to this part of one standard error's rise
+_FOUND = 0.04
+_STEPS = 6
+# how much farther or nearer the next value may lie
+_LONGEST = 3.0
+
+Rows = NDArray[np.intp]
+Ends = dict[str, tuple[Array, Array]]
+
+
+def stack_ends(fit: BatchFit, chi: Chi, epsilon_k: float | None = None) -> Ends:
+    """The errors downwards and upwards (m,) of the fit's own part, NaN where the standard error serves.
+
+    Parameters
+    ----------
+    fit : BatchFit
+        What fit_stack gave.
+    chi, epsilon_k :
+        What it took.
+
+    Returns
+    -------
+    dict
+        By the names of varied parameters and the keys of path quantities ("Co-O.n") that depend on one of them alone.
+    """
+    program = compile_model(fit.model, variables=dict.fromkeys(fit.variables, 1.0))
+    nv = program.n_varied
+    sigma = np.sqrt(np.einsum("mii->mi", fit.covar))
+    with np.errstate(all="ignore"):
+        correlation = np.abs(fit.covar / (sigma[:, :, None] * sigma[:, None, :]))
+        correlation[:, np.arange(nv), np.arange(nv)] = 0.0
+        strong = (np.nan_to_num(correlation) >= STRONG_CORRELATION).any(axis=2)
+        near = np.minimum(fit.x - program.lower, program.upper - fit.x) < NEAR * sigma
+    near |= (fit.x <= program.lower) | (fit.x >= program.upper)
+    usable = np.isin(fit.status, (OK, AT_BOUND))[:, None]
+    found: dict[int, tuple[Array, Array]] = {}
+    for i in range(nv):
+        search = _Search(fit, chi, epsilon_k, i, _scale(sigma[:, i]), program.lower[i], program.upper[i])
+        rows = np.flatnonzero((near & usable)[:, i])
+        others = np.setdiff1d(np.flatnonzero((strong & usable)[:, i]), rows)
+        some = others[:: max(1, -(-others.size // _LOOKED_AT))]
+        if some.size and not search.straight(some).all():
+            rows = np.sort(np.concatenate([rows, others]))
+        if rows.size:
+            found[i] = search.ends(rows)
+    return dict(_named(fit, found))
+
+
+def _scale(sigma: Array) -> Array:
+    """The standard errors (m,), of a parameter that is held at its bound that of the other rows."""
+    known = sigma[np.isfinite(sigma)]
+    return np.where(np.isfinite(sigma), sigma, np.median(known) if known.size else 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """One parameter of a stack's rows, each held at a value of its own with the others fitted; `sigma` (m,) are its errors."""
+
+    fit: BatchFit
+    chi: Chi
+    epsilon_k: float | None
+    number: int
+    sigma: Array
+    lower: float
+    upper: float
+
+    def heights(self, rows: Rows, away: Array) -> Array:
+        """How far chi-square has risen (n,), over one standard error's rise, with the parameter `away` (n,) from its minimum."""
+        fit, name = self.fit, self.fit.names[self.number]
+        model = replace(fit.model, params=tuple(p for p in fit.model.params if p.name != name))
+        own = {n: v[rows] for n, v in fit.variables.items()} | {name: fit.x[rows, self.number] + away}
+        start: Mapping[str, float] = {
+            n: float(np.median(fit.x[rows, j])) for j, n in enumerate(fit.names) if j != self.number
+        }
+        given = None if self.epsilon_k is None else np.full(rows.size, self.epsilon_k)
+        again = fit_stack(
+            model,
+            replace(self.chi.take(rows), variables=own),
+            epsilon_k=given,
+            start=start,
+            backend="numba" if fit.backend == "numba" else "numpy",
+        )
+        risen = (again.chi2 - fit.chi2[rows]) / fit.chi2_reduced[rows]
+        return np.asarray(np.where(np.isin(again.status, (OK, AT_BOUND)), risen, np.nan))
+
+    def room(self, rows: Rows, side: int) -> Array:
+        """How far (n,) the bound lies on one side."""
+        x = self.fit.x[rows, self.number]
+        return np.asarray(np.maximum(self.upper - x if side > 0 else x - self.lower, 0.0))
+
+    def straight(self, rows: Rows) -> NDArray[np.bool_]:
+        """Rows (n,) whose chi-square is a parabola's one standard error away on both sides, within the bounds."""
+        out = np.ones(rows.size, bool)
+        for side in (-1, 1):
+            off = np.abs(self.heights(rows, side * self.sigma[rows]) - 1.0)
+            out &= (off < STRAIGHT) & (self.room(rows, side) > self.sigma[rows])
+        return out
+
+    def ends(self, rows: Rows) -> tuple[Array, Array]:
+        """Errors downwards and upwards (m,); NaN where they are the standard error, or none are found."""
+        sides = [self._end(rows, side) for side in (-1, 1)]
+        sigma = self.sigma[rows]
+        held = ~np.isfinite(np.einsum("mii->mi", self.fit.covar)[rows, self.number])
+        same = ~held & np.all([np.abs(s - sigma) < SAME * sigma for s in sides], axis=0)
+        lost = same | np.any(np.isnan(sides), axis=0)
+        out = np.full((2, len(self.fit)), np.nan)
+        out[:, rows] = np.where(lost, np.nan, sides)
+        return out[0], out[1]
+
+    def _end(self, rows: Rows, side: int) -> Array:
+        """How far (n,) one end lies away: by the root of the height, or at the bound."""
+        room = self.room(rows, side)
+        away = np.minimum(self.sigma[rows], room)
+        out = np.where(room > 0, np.nan, 0.0)
+        left = np.flatnonzero((room > 0) & (away > 0))
+        for _ in range(_STEPS):
+            if not left.size:
+                break
+            height = self.heights(rows[left], side * away[left])
+            done = (np.abs(height - 1) < _FOUND) | (
+                (away[left] >= room[left]) & (height < 1) & (height > -LOWER)
+            )
+            out[left[done]] = away[left[done]]
+            # no value, or a lower minimum on the way
+            go_on = ~done & (height > -LOWER)
+            left, height = left[go_on], height[go_on]
+            factor = np.clip(1 / np.sqrt(np.maximum(height, 1e-6)), 1 / _LONGEST, _LONGEST)
+            away[left] = np.minimum(away[left] * factor, room[left])
+        return out
+
+
+def _named(
+    fit: BatchFit, found: Mapping[int, tuple[Array, Array]]
+) -> Iterator[tuple[str, tuple[Array, Array]]]:
+    """The ends of parameters, and those of path quantities that depend on one of them alone."""
+    if not found:
+        return
+    program = compile_model(fit.model, variables=dict.fromkeys(fit.variables, 1.0))
+    numbers = np.reshape(list(fit.variables.values()), (len(fit.variables), len(fit))).T
+    here = everything(program, fit.model, fit.x, numbers)[1]
+    for i, (minus, plus) in found.items():
+        yield fit.names[i], (minus, plus)
+        both = []
+        for away in (-minus, plus):
+            x = fit.x.copy()
+            x[:, i] += away
+            both.append(everything(program, fit.model, x, numbers)[1])
+        for key, (value, slope) in here.items():
+            if np.flatnonzero(slope[:, : program.n_varied].any(axis=0)).tolist() == [i]:
+                there = np.stack([b[key][0] for b in both])
+                yield (
+                    key,
+                    (np.maximum(value - there.min(axis=0), 0.0), np.maximum(there.max(axis=0) - value, 0.0)),
+                )
