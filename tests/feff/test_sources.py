@@ -74,23 +74,27 @@ PUBLISHED = {
         ("Li", "O"): [math.hypot(2.8831 / math.sqrt(3), 14.1991 * (1 / 3 - 0.2417))] * 6,
     }),
     "CCRO": ((5.4843, 7.6246, 5.3666), 6e-5, {}),  # its distances and d(101): test_crystal.py
+    # COD 5000115 has the cell (with u = 0.3840(5)); Fe-S of another refinement, amcsd:605
+    "FeS2": ((5.4179,) * 3, 6e-5, {("Fe", "S"): [2.264] * 6}),
+}  # fmt: skip
+# The same, but the numbers are those that the crystal's comment quotes: its paper was not at hand when this was typed, so
+# these hold the crystal against change and against its own comment only.
+QUOTED = {
     # rhombohedral a = 5.378 A, alpha = 60.81 degrees, made hexagonal: half the last digit of both is 1.5 mA of c
     "LaCoO3": ((
         2 * 5.378 * math.sin(math.radians(60.81) / 2),
         2 * 5.378 * math.sin(math.radians(60.81) / 2),
         5.378 * math.sqrt(3 + 6 * math.cos(math.radians(60.81))),
     ), 1.5e-3, {("Co", "O"): [1.934] * 6}),
-    # COD 5000115 has the cell (with u = 0.3840(5)); Fe-S of another refinement, amcsd:605
-    "FeS2": ((5.4179,) * 3, 6e-5, {("Fe", "S"): [2.264] * 6}),
     "RuCl3": ((5.9762, 10.342, 6.013), 6e-5, {}),  # its distances: test_crystal.py
     "Sr2GdRuO6": ((5.8103, 5.8234, 8.2193), 6e-5, {}),  # Ru and Gd are on inversion centres; oxygen and Sr are a model
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", PUBLISHED | QUOTED)
 def test_crystal_is_the_papers(name: str) -> None:
     """Cell, and distances within 0.6 mA: papers print them with three or four digits."""
-    cell, within, shells = PUBLISHED[name]
+    cell, within, shells = (PUBLISHED | QUOTED)[name]
     crystal = load_crystal(name)
     assert lengths(crystal) == pytest.approx(sorted(cell), abs=within)
     for (one, other), distances in shells.items():
@@ -123,8 +127,8 @@ def test_crystal_without_a_source_that_was_read(name: str) -> None:
 
 
 def test_every_crystal_is_held() -> None:
-    """Each shipped crystal is held by one of these tests: by its source, but for the two that say otherwise."""
-    assert sorted([*SOURCES, *PUBLISHED, *NOT_READ]) == [path.stem for path in CRYSTALS]
+    """Each shipped crystal is held by one of these tests: by its source, or in the weaker way said above."""
+    assert sorted([*SOURCES, *PUBLISHED, *QUOTED, *NOT_READ]) == [path.stem for path in CRYSTALS]
 
 
 def test_search() -> None:

@@ -164,11 +164,12 @@ def test_latex_compiles(table: Table, tmp_path: Path) -> None:
     if program is None:
         pytest.skip("neither pdflatex nor tectonic is here; the grammar is checked in the test above")
     body = tables.to_latex(table) + tables.to_latex(NASTY)
-    head = "\\documentclass{article}\n\\usepackage{booktabs,siunitx}\n\\begin{document}\n"
+    head = "\\documentclass{article}\n\\usepackage{booktabs,graphicx,siunitx}\n\\begin{document}\n"
     (tmp_path / "t.tex").write_text(head + body + "\\end{document}\n")
     flags = ["-interaction=nonstopmode", "-halt-on-error"] if program == "pdflatex" else []
     done = subprocess.run([program, *flags, "t.tex"], cwd=tmp_path, capture_output=True, check=False)
     assert done.returncode == 0, done.stdout.decode(errors="replace")[-800:]
+    assert b"Overfull" not in done.stdout  # nothing is wider than the text
     assert (tmp_path / "t.pdf").stat().st_size > 1000
 
 

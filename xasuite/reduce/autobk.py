@@ -22,6 +22,7 @@ from .stacks import over_series, per_row, plain
 from .window import WINDOWS
 
 ClampScale = Literal["edge_step", "mu"]
+_PACKED = 64
 _ROWS = 256  # worked on at once: what they touch stays in the processor's cache
 MIN_K = 3.0  # 1/A; below this there is no EXAFS
 # edge steps between mu and its background: an edge's own shape makes less than 1.3
@@ -221,14 +222,16 @@ def _remove(
     raw = chi[at]  # the rows themselves where they follow each other
     for k_part, points, weights in spline.to_chi:
         np.matmul(inside[:, points], weights, out=raw[:, k_part])
-    out = raw @ spline.low_r
+    # many rows pay for the packing
+    low_r, own = spline.packed if len(mu) >= _PACKED else (spline.low_r, spline.inside)
+    out = raw @ low_r
     out /= scale
-    a = out @ spline.inside
+    a = out @ own
     if spline.clamp_at.size:
-        rest = out - a @ spline.inside.T
+        rest = out - a @ own.T
         outside = np.einsum("ij,ij->i", rest, rest)
         ends = raw[:, spline.clamp_at] * (spline.clamp_weight / scale)
-        a = clamped(spline, a, ends, outside, out.shape[1])
+        a = clamped(spline, a, ends, outside, spline.low_r.shape[1])
     a *= scale
     raw -= a @ spline.chi_of
     raw /= steps

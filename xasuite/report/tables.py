@@ -81,7 +81,7 @@ def tex_escape(text: str) -> str:
 
 
 def to_latex(table: Table, errors: str = ERRORS[0]) -> str:
-    r"""A table environment for \usepackage{booktabs,siunitx}: numbers in S columns, aligned at the decimal point."""
+    r"""A table environment for \usepackage{booktabs,graphicx,siunitx}: S columns; one wider than the page is made to fit it."""
     cells = table.cells(errors)
     numeric = [
         any(_NUMBER.fullmatch(row[i]) for row in cells) and all(_aligned(row[i]) for row in cells)
@@ -100,22 +100,31 @@ def to_latex(table: Table, errors: str = ERRORS[0]) -> str:
     ]
     separate = ", separate-uncertainty=true, table-align-uncertainty=false" if errors != ERRORS[0] else ""
     lines = [
-        r"% needs \usepackage{booktabs} and \usepackage{siunitx}",
+        r"% needs \usepackage{booktabs,graphicx,siunitx}",
         r"\begin{table}",
         r"\centering",
         rf"\caption{{{tex_escape(table.title)}}}",
         rf"\sisetup{{group-digits=none{separate}}}",
-        rf"\begin{{tabular}}{{{''.join(kinds)}}}",
+        r"\footnotesize\setlength{\tabcolsep}{3pt}",
+        r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}"
+        rf"{{\begin{{tabular}}{{{''.join(kinds)}}}",
         r"\toprule",
         " & ".join(heads) + r" \\",
         r"\midrule",
         *(line + r" \\" for line in body),
         r"\bottomrule",
-        r"\end{tabular}",
-        *(rf"\par\smallskip{{\footnotesize {tex_escape(n)}}}" for n in table.notes),
+        r"\end{tabular}}",
+        *([r"\par\raggedright"] if table.notes else []),
+        *(rf"\par\smallskip {_tex_note(n)}" for n in table.notes),
         r"\end{table}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _tex_note(text: str) -> str:
+    """A footnote with its units and symbols as the heads have them."""
+    out = re.sub(r" 1/\\AA\{\}", r"\\,\\AA{}$^{-1}$", tex_escape(text))
+    return re.sub(r"\bsigma2\b", r"$\\sigma^2$", out)
 
 
 def _tex_head(column: Quantity) -> str:
