@@ -57,12 +57,14 @@ def plain(name: str) -> str:
 
 def first(names: Iterable[str], patterns: Sequence[str], but: Iterable[str] = ()) -> str:
     """The first name that matches the most preferred pattern, or ""."""
-    pool = [n for n in names if n not in set(but)]
-    for pattern in patterns:
-        for name in pool:
-            if re.fullmatch(pattern, plain(name)):
-                return name
-    return ""
+    left_out = set(but)
+    pool = [n for n in names if n not in left_out]
+    return next((name for pattern in patterns for name in pool if _matches(pattern, name)), "")
+
+
+@functools.lru_cache(4096)
+def _matches(pattern: str, name: str) -> bool:
+    return re.fullmatch(pattern, plain(name)) is not None
 
 
 def fluorescence(names: Sequence[str], element: str = "") -> list[str]:
