@@ -81,12 +81,20 @@ COMMANDS = (
     "paths step.dat --absorber Cu",
     "peaks step.dat --peak 8979 --kind banana --energy-range 8970,8990",
     "layouts extra",
+    "convert step.dat",
+    "fit --output",
+    "new step.dat --crystal empty.cif",
+    "show nothing.dat",
+    "show cut.h5",
 )
 
 FILES = {
     "short.dat": "# energy mu\n8900 0.1\n8950 0.12\n",
     "empty.dat": "",
     "text.dat": "Dear colleague,\nthe data will follow.\n",
+    "empty.cif": "data_x\n_cell_length_a 3\n",
+    "nothing.dat": "# energy mu\n" + "".join(f"{8800 + e} nan\n" for e in range(100)),
+    "cut.h5": "\x89HDF\r\n\x1a\n" + "0" * 100,
     "step.dat": "# energy(eV) mu\n"
     + "".join(f"{8800 + e} {0.1 + (1.0 if e > 179 else 0.0) + 1e-5 * e:.5f}\n" for e in range(0, 900, 3)),
 }
@@ -116,7 +124,7 @@ def write(folder: Path) -> None:
     """The files that the commands name."""
     text = (fits_dir() / "foils" / "co_foil_closure.toml").read_text(encoding="utf-8")
     for name, content in FILES.items():
-        (folder / name).write_text(content, encoding="utf-8")
+        (folder / name).write_text(content, encoding="latin-1", newline="")
     for name, changes in SPECS.items():
         changed = text
         for old, new in changes:

@@ -197,6 +197,29 @@ def test_what_an_interrupted_run_keeps_is_not_disturbed() -> None:
     assert kept
 
 
+@pytest.mark.skipif(
+    signal.getsignal(signal.SIGINT) != signal.default_int_handler,
+    reason="Ctrl-C is ignored here, as in a background job",
+)
+@pytest.mark.parametrize("module", ["xasuite.cli", "typer", "xasuite.cli.common", "xasuite.cli.fit"])
+def test_ctrl_c_while_the_command_line_is_imported(module: str) -> None:
+    """As each module begins to load: one line, code 130, no traceback."""
+    script = f"""
+import runpy, signal, sys
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Finder())
+sys.argv = ["xasuite", "fit", "nowhere.toml"]
+runpy.run_module("xasuite", run_name="__main__")
+"""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert run.returncode == 130
+    assert run.stderr.splitlines()[-1].startswith("xasuite: interrupted")
+    assert "Traceback" not in run.stderr
+
+
 @pytest.mark.parametrize("argv", [["crystals"], ["--help"], ["fit", "--help"], ["layouts"]])
 @pytest.mark.parametrize("both", [False, True], ids=["stdout", "both"])
 def test_a_reader_that_goes_ends_the_command_without_a_word(argv: list[str], both: bool) -> None:

@@ -169,7 +169,6 @@ def main(argv: list[str] | None = None) -> None:
     one_blas_thread_from_start()
     # pydantic looks for plugins in the metadata of every installed package
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    _register(next(iter(sys.argv[1:] if argv is None else argv), ""))
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     os.environ.pop(QUIET, None)
@@ -240,6 +239,7 @@ def _run(argv: list[str] | None) -> int:
     in_front = threading.current_thread() is threading.main_thread()
     before = signal.signal(signal.SIGTERM, terminate) if in_front else None
     try:
+        _register(next(iter(sys.argv[1:] if argv is None else argv), ""))
         code = app(args=argv, prog_name="xasuite", standalone_mode=False)
         if code == INTERRUPTED:  # typer turns Ctrl-C into this code without a word
             raise KeyboardInterrupt
@@ -296,7 +296,8 @@ def _sentence(exc: Any) -> str:
         if missing := re.fullmatch(r"Missing (argument|option) '(.*)'\.", sentence):
             meaning = str(getattr(exc.param, "help", "") or "").replace("\\[", "[").rstrip(".")
             meaning = f" ({meaning[0].lower()}{meaning[1:]})" if meaning[1:2].islower() else ""
-            return f"{exc.ctx.info_name} needs {missing[2]}{meaning}; {exc.ctx.command_path} --help says how it is used"
+            names = missing[2].replace("'", "")
+            return f"{exc.ctx.info_name} needs {names}{meaning}; {exc.ctx.command_path} --help says how it is used"
         if (refused := _refused(exc)) is not None:
             return refused
         if (
@@ -305,6 +306,8 @@ def _sentence(exc: Any) -> str:
             and exc.ctx is not None
         ):
             return f"{sentence}; {exc.ctx.command_path} --help says what it takes"
+        if bare := re.fullmatch(r"Option '(.*)' requires an argument\.", sentence):
+            return f"{bare[1]} needs a value after it"
         return sentence
     name = found[1]
     near = difflib.get_close_matches(name.lower(), [*ELSEWHERE, *COMMANDS], 1)

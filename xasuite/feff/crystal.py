@@ -242,7 +242,9 @@ def _parsed_cif(text: str, name: str, source: Source) -> Crystal:
             parser = CifParser.from_str(text, occupancy_tolerance=1.05, site_tolerance=1e-3)
             structures = parser.parse_structures(primitive=False, on_error="ignore")
     except _PARSER_ERRORS as exc:
-        raise CrystalError(f"{source} cannot be read as a CIF: {_first_line(exc)}") from None
+        if "no structures" not in str(exc):
+            raise CrystalError(f"{source} cannot be read as a CIF: {_first_line(exc)}") from None
+        structures = []
     if not structures:
         raise CrystalError(f"{source} holds no crystal: it needs a cell, a space group and atom sites")
     return _from_structure(structures[0], name, source)

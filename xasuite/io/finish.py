@@ -112,7 +112,7 @@ def _mu(raw: _Raw, element: str) -> str:
     if asked.mu:
         return names.resolve_expression(asked.mu, channels, where)
     if not channels:
-        raise ReadError(f"{where}: not XAFS: the file holds energies and nothing else")
+        raise ReadError(f"{where}: not XAFS: no column but the energies holds numbers")
     if table.mu_expr and not asked.i0:
         return _stated(table.mu_expr, channels, where)
     labels = list(channels)

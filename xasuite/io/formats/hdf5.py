@@ -75,7 +75,10 @@ def parse_hdf5(content: bytes | Path, name: str, only: str = "") -> list[Table]:
 def _why(exc: Exception) -> str:
     if isinstance(exc, MemoryError):
         return f"it takes more memory than a file may ({max_bytes() / 1e9:g} GB, {LIMIT_ENV}); name a group or a row of it"
-    return f"damaged HDF5: {str(exc)[:120]}"
+    said = re.sub(
+        r"^Unable to .* \((.*)\)$", r"\1", str(exc)[:120]
+    )  # h5py's wrapping of the library's own words
+    return f"damaged HDF5: {said}; copy the file again"
 
 
 def tables_in(handle: Any, name: str, only: str = "") -> list[Table]:
