@@ -9,6 +9,8 @@ import shlex
 import tempfile
 from pathlib import Path
 
+import matplotlib.pyplot as plt
+
 from xasuite.cli import main
 from xasuite.references import fits_dir
 
@@ -142,6 +144,7 @@ def transcript(folder: Path) -> str:
     try:
         for command in COMMANDS:
             out, err = io.StringIO(), io.StringIO()
+            plt.close("all")  # figures of other tests
             code: object = 0
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 try:

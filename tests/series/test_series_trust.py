@@ -246,7 +246,7 @@ mount -o remount,size=50m {out} || exit 99
 
 @pytest.mark.parametrize(
     ("size", "where"),
-    [("24k", r"parts/00000\d.part"), ("56k", r"parts/00000\d.part"), ("96k", r"series\.\w+"), ("160k", r"series\.\w+")],
+    [("32k", r"parts/00000\d.part"), ("56k", r"parts/00000\d.part"), ("96k", r"series\.\w+"), ("160k", r"series\.\w+")],
 )  # fmt: skip
 def test_a_disk_that_is_really_full(own, whole, size, where, tmp_path):
     """A file system of so many bytes: a sentence, exit code 1, parts kept; grown, the resumed run ends equal."""

@@ -422,7 +422,7 @@ def test_files_that_are_no_project(tmp_path: Path, capsys: pytest.CaptureFixture
         (cut, "is no project of Artemis"),
         (newer, "newer.larix is of Larix version 3.0; versions below 2 can be read"),
         (text, "is no project of Artemis (.fpj, .apj), Larix (.larix) or Athena (.prj)"),
-        (tmp_path / "absent.fpj", "cannot be read: No such file or directory"),
+        (tmp_path / "absent.fpj", "absent.fpj does not exist; check the path"),
     ):
         with pytest.raises(SystemExit) as caught:
             main(["convert", str(path), "-o", str(tmp_path / "out")])

@@ -136,6 +136,7 @@ def save(figure: Figure, stem: str | Path, formats: tuple[str, ...] = ("png", "p
     if stem.suffix in (".png", ".pdf", ".svg"):
         stem, formats = stem.with_suffix(""), (stem.suffix[1:],)
     if stem.suffix.lower() in _NOT_WRITTEN:
+        plt.close(figure)
         raise WriteError(f"{stem}: figures are not written as {stem.suffix}; name it .png, .pdf or .svg")
     for kind in formats:
         target = Path(f"{stem}.{kind}")
