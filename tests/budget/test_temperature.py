@@ -81,7 +81,7 @@ def test_a_cold_row_has_cold_farther_shells(monkeypatch: pytest.MonkeyPatch) -> 
     [("NiO", "Ni", 14.1e-6), ("MnO", "Mn", 13.5e-6), ("SnO2", "Sn", 4.5e-6), ("Co_hcp", "Co", 13.0e-6)],
 )
 def test_bonds_become_longer_as_crystals_do(crystal: str, absorber: str, coefficient: float) -> None:
-    """Mean linear expansion between 20 and 1000 C (Y. S. Touloukian, Thermophysical Properties of Matter 12 and 13), to the 25 % that the rule of bond strengths scatters by."""
+    """Mean linear expansion between 20 and 1000 C (Y. S. Touloukian, Thermophysical Properties of Matter 12 and 13, from memory), to the 25 % that the rule of bond strengths scatters by."""
     path = find_paths(crystal, absorber=absorber, radius=2.6)[0]
     assert expansion(path, 300.0) / (300.0 * path.reff) == pytest.approx(coefficient, rel=0.25)
     assert expansion(path, 20.0) == pytest.approx(expansion(path, 300.0) / 15)

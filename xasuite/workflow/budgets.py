@@ -56,13 +56,11 @@ Under = tuple[Sequence[Draw], Mapping[str, Foil]]  # draws, and what is held und
 
 
 def budgeted(resolved: Resolved, fits: Sequence[FitResult], context: Context) -> tuple[FitResult, ...]:
-    """The fits of a spec's rows with the errors of their budgets.
+    """The fits of a spec's rows with the errors of their budgets, which its `errors` asks for.
 
     A row whose budget cannot be made keeps the fit's own errors, and a warning says why.
     """
     loaded, how = resolved.loaded, resolved.loaded.spec.errors
-    if how == "fit":
-        return tuple(fits)
     assert isinstance(how, Errors)
     inputs = {r.label: r for r in resolved.rows}
     done: dict[str, FitResult] = {}

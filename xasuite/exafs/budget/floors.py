@@ -26,7 +26,7 @@ _AMONG = 0.016, 0.9e-3, 0.17e-3
 DISTANCE_FREED = 0.005
 # standard deviation of E - E0 between beamlines, as a share of it
 ENERGY_SCALE = 0.004
-# linear thermal expansion, 1/K: of a bond to oxygen this over its strength in valence units (R. M. Hazen and L. W. Finger,
+# linear thermal expansion, 1/K, quoted from memory: of a bond to oxygen this over its strength in valence units (R. M. Hazen and L. W. Finger,
 # Comparative Crystal Chemistry, Wiley 1982: 4.0(4)e-6 n / (S^2 z+ z-), with S^2 = 0.5 and z- = 2), of others that of metals
 _EXPANSION_TO_OXYGEN, _EXPANSION = 4.0e-6, 1e-5
 
