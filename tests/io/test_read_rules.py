@@ -64,6 +64,22 @@ def test_an_angle_a_setpoint_or_a_slit_is_never_i0(tmp_path: Path, order: tuple[
     assert (scan.element, scan.edge) == ("Fe", "K")
 
 
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("stop", [17466.0, 17966.0, 18400.0])
+def test_uranium_is_not_another_heavy_element(tmp_path: Path, seed: int, stop: float) -> None:
+    """Taken over an angle, U L3 (17166 eV) was called "Rn L1" (18049 eV): unnamed columns, three lengths of scan."""
+    energy = np.arange(16966.0, stop, 2.0)
+    rng = np.random.default_rng(seed)
+    angle = np.degrees(np.arcsin(12398.42 / (2 * 3.1356 * energy)))
+    i0 = rng.poisson(1e5 * (1 + 1e-4 * (energy - energy[0]))).astype(float)
+    it = rng.poisson(i0 * np.exp(-mu_of(energy, 17166.0))).astype(float)
+    setpoint = energy + rng.normal(0, 0.02, energy.size)
+    path = columns(tmp_path / "a.dat", energy, angle, setpoint, i0, it, np.full(energy.size, 0.5))
+    scan = io.read(path)
+    assert scan.mu_expr == "ln(col4/col5)"
+    assert (scan.element, scan.edge) == ("U", "L3")
+
+
 def test_two_choices_that_differ_are_asked_for(tmp_path: Path) -> None:
     """A reference behind the sample shows the same edge: which of the two is mu cannot be seen."""
     rng = np.random.default_rng(5)
