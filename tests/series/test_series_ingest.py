@@ -102,13 +102,18 @@ def test_a_stack_is_read_chunk_by_chunk(co_o, tmp_path, monkeypatch):
     (tmp_path / "grow.toml").write_text(
         spec_text("audit = 0.0", '["run.h5"]').replace('mu = "ln(i0/it)"\n', "")
     )
-    asked = []
+    asked = tmp_path / "asked"  # a file: chunks are read in a process of their own
     original = ingest.read_stack
-    monkeypatch.setattr(
-        ingest, "read_stack", lambda stack, rows: asked.append(len(rows)) or original(stack, rows)
-    )
+
+    def read(stack, rows):
+        with open(asked, "a") as file:
+            print(len(rows), file=file)
+        return original(stack, rows)
+
+    monkeypatch.setattr(ingest, "read_stack", read)
     series(tmp_path / "grow.toml", output=tmp_path)
-    assert asked == [5, 4, 9]  # of nine rows all are the budget's sample, which never has more than 129
+    # of nine rows all are the budget's sample, which never has more than 129
+    assert asked.read_text().split() == ["5", "4", "9"]
 
 
 # --------------------------------------------------------------------------------------------- time and logs

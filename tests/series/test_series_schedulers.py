@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from xasuite._series import row_budgets
 from xasuite._series.run import run_series
 from xasuite._series.store import Folder
 from xasuite.errors import SeriesError
@@ -48,6 +49,19 @@ def test_processes_give_the_same_file(spec, by_threads, tmp_path):
 
 def test_one_thread_gives_the_same_file(spec, by_threads, tmp_path):
     same(run(spec, tmp_path, threads=1), by_threads)
+
+
+@pytest.mark.parametrize("damaged", [{}, {3: "garbage"}])
+def test_budgets_made_beside_are_those_made_at_the_end(make_series, tmp_path, monkeypatch, damaged):
+    """Byte for byte. Guessed right, none is made again; with a row that cannot be used the guess is not taken."""
+    spec = make_series(40, damaged, chunk=10, name="ahead")
+    at_the_end = run(spec, tmp_path / "end", threads=1)
+    made = []
+    original = row_budgets._budgets
+    monkeypatch.setattr(row_budgets, "_budgets", lambda *a, **o: made.append(a) or original(*a, **o))
+    monkeypatch.setattr("xasuite._series.run.LONG", 1)
+    same(run(spec, tmp_path / "beside", threads=1), at_the_end)
+    assert bool(made) == bool(damaged)
 
 
 def test_no_scheduler_there(spec, tmp_path):

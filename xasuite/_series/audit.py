@@ -144,6 +144,10 @@ class Auditor:
         if rows >= ALONE and (os.cpu_count() or 1) > 1:
             self._pool = pool(1, _begin)  # it starts, and loads Larch, now
 
+    def beside(self, work: Callable[..., Any], *args: Any) -> Future[Any] | None:
+        """work(*args) in that process; None where there is none."""
+        return None if self._pool is None else self._pool.submit(work, *args)
+
     def add(self, chunk: int, sample: Sample) -> None:
         """Take a chunk's sample; keep what others have given."""
         future = None

@@ -66,8 +66,8 @@ class Taken:
         return np.array([i for i, s in enumerate(self.status) if s == OK], np.intp)
 
 
-def ingest(plan: Plan, rows: NDArray[np.intp]) -> Series:
-    """Ascending rows of a series as spectra on its grid; rows that cannot be used are marked.
+def ingest(plan: Plan, rows: NDArray[np.intp], scans: Taken | None = None) -> Series:
+    """Ascending rows of a series as spectra on its grid; rows that cannot be used are marked. `scans` are theirs, taken before.
 
     The table has label, time (s, absolute where it is a date), noise, shift, what names and logs say; the record's
     source has the hash of all that was read. Raises SeriesError for what is wrong with the spec, or when a file
@@ -76,7 +76,7 @@ def ingest(plan: Plan, rows: NDArray[np.intp]) -> Series:
     import pandas as pd
 
     indices = plan.scans_of(rows)
-    scans = take(plan, indices)
+    scans = take(plan, indices) if scans is None else scans
     taken = scans if plan.width == 1 else _averaged(plan, scans, indices, rows)
     data = Spectrum(
         energy=plan.energy, mu=taken.mu, element=plan.spec.sample.element, edge=plan.spec.sample.edge,

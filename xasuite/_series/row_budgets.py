@@ -7,8 +7,10 @@ What rows have in common comes from the same draws of a sample of rows along the
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +24,7 @@ from ..notices import collected, warn
 from ..records import OK, Array, Normalized
 from ..specs.schema import Errors
 from ..specs.series import SECONDS
+from ..threads import one_blas_thread
 from ..workflow.budgets import Conditions, DataSets
 from ..workflow.resolve import Context
 from ..workflow.temperature import NAMES, kelvin, temperature_of
@@ -41,8 +44,14 @@ Rows = NDArray[np.intp]
 Known = dict[
     tuple[str, int], Budget | None
 ]  # budgets by model and row, so that a growing series makes each once
+# budgets that were made before they are wanted, by model and all rows that are made at once
+Ahead = Mapping[tuple[str, tuple[int, ...]], Known]
 # rows that a budget is made of: so many at first, and twice as many while the lines along the run need all their corners
 FIRST, MOST = 32, 128
+# columns that a budget needs of every row
+_WANTED = (
+    "parameters/", "errors/", "paths/", "statistics/", "status/status", "status/fit_status", "log/time",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,16 +63,7 @@ class Whole:
     @classmethod
     def of(cls, parts: Iterable[Part]) -> Whole:
         """The columns of all parts, curves left where they are."""
-        wanted = (
-            "parameters/",
-            "errors/",
-            "paths/",
-            "statistics/",
-            "status/status",
-            "status/fit_status",
-            "log/time",
-        )
-        each = [{n: v for n, v in p.columns.items() if n.startswith(wanted)} for p in parts]
+        each = [without_curves(p).columns for p in parts]
         return cls({n: np.concatenate([columns[n] for columns in each]) for n in each[0]})
 
     def __getitem__(self, name: str) -> NDArray[Any]:
@@ -78,6 +78,11 @@ class Whole:
     def good(self) -> NDArray[np.bool_]:
         """Rows (n,) whose fit is good."""
         return np.asarray(self["status/status"] == OK)
+
+
+def without_curves(part: Part) -> Part:
+    """A part with only those columns that a budget needs."""
+    return replace(part, columns={n: v for n, v in part.columns.items() if n.startswith(_WANTED)}, curves={})
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +119,13 @@ class Along:
         }
 
 
-def budget_along(plan: Plan, parts: Iterable[Part], context: Context, known: Known | None = None) -> Along:
+def budget_along(
+    plan: Plan,
+    parts: Iterable[Part],
+    context: Context,
+    known: Known | None = None,
+    ahead: Ahead = MappingProxyType({}),
+) -> Along:
     """The budgets of all rows; nothing where the spec asks for the fit's own errors.
 
     Rows of a model whose budget cannot be made keep the fit's errors, and a warning and the group's notes say why.
@@ -128,7 +139,7 @@ def budget_along(plan: Plan, parts: Iterable[Part], context: Context, known: Kno
     without: dict[str, list[int]] = {}
     for rows, model in _alike(plan, whole):
         try:
-            groups.append(_group(plan, how, whole, rows, model, context, known))
+            groups.append(_group(plan, how, whole, rows, model, context, known, ahead))
         except SeriesError:
             raise
         except XasuiteError as exc:
@@ -183,7 +194,14 @@ def _alike(plan: Plan, whole: Whole) -> Iterator[tuple[Rows, Model]]:
 
 
 def _group(
-    plan: Plan, how: Errors, whole: Whole, rows: Rows, model: Model, context: Context, known: Known | None
+    plan: Plan,
+    how: Errors,
+    whole: Whole,
+    rows: Rows,
+    model: Model,
+    context: Context,
+    known: Known | None,
+    ahead: Ahead,
 ) -> Group:
     """The common part of rows of one model. Raises what the budgets raise, and XasuiteError where there is no good row."""
     good = rows[whole.good[rows]]
@@ -194,7 +212,10 @@ def _group(
     most = FIRST
     while True:
         picked = spread_rows(good, most)
-        made = _budgets(plan, how, model, context, picked, held, known is not None)
+        new = np.array([r for r in picked if (_name(model), int(r)) not in held], np.intp)
+        there = ahead.get((_name(model), tuple(new.tolist())))
+        held |= _budgets(plan, how, model, context, new, known is not None) if there is None else there
+        made = [held[_name(model), int(r)] for r in picked]
         found = [(r, b) for r, b in zip(picked, made, strict=True) if b is not None]
         if not found:
             raise XasuiteError("most draws end at no minimum")
@@ -226,14 +247,35 @@ def spread_rows(good: Rows, most: int) -> Rows:
     return np.unique(np.append(good[::step], good[-1]))
 
 
-def _budgets(
-    plan: Plan, how: Errors, model: Model, context: Context, rows: Rows, known: Known, growing: bool
-) -> list[Budget | None]:
-    """The budgets of some rows, those that are known as they are."""
-    name = f"{model.range.k[1]} {[p.label for p in model.paths]}"
+def budgets_ahead(plan: Plan, context: Context) -> dict[tuple[str, tuple[int, ...]], Known]:
+    """What `budget_along` wants of a series all of whose rows are good, from their spectra alone, before they are fitted.
+
+    Where a row is not good other rows are wanted, and none of this is taken: rows that are made at once depend on each other.
+    None too where there was something to warn of, or a mistake to raise: the run that makes them itself says it.
+    """
+    out: dict[tuple[str, tuple[int, ...]], Known] = {}
+    how, model, known = plan.spec.errors, plan.model, Known()
+    assert isinstance(how, Errors)
+    with collected() as said, one_blas_thread(), suppress(XasuiteError):
+        for most in (FIRST, 2 * FIRST):
+            new = [
+                r for r in spread_rows(np.arange(len(plan)), most).tolist() if (_name(model), r) not in known
+            ]
+            made = _budgets(plan, how, model, context, np.array(new, np.intp), growing=False)
+            out[_name(model), tuple(new)] = made
+            known |= made
+    return {} if said else out
+
+
+def _name(model: Model) -> str:
+    return f"{model.range.k[1]} {[p.label for p in model.paths]}"
+
+
+def _budgets(plan: Plan, how: Errors, model: Model, context: Context, rows: Rows, growing: bool) -> Known:
+    """The budgets of some rows."""
+    name, known = _name(model), Known()
     alike: dict[Numbers, dict[int, Normalized]] = {}
-    new = np.array([r for r in rows if (name, int(r)) not in known], np.intp)
-    for row, norm, numbers in _spectra(plan, new, growing):
+    for row, norm, numbers in _spectra(plan, rows, growing):
         known[name, row] = None
         if norm is not None:
             alike.setdefault(numbers, {})[row] = norm
@@ -243,7 +285,7 @@ def _budgets(
         under = conditions.under(k_end(float(plan.energy[-1]), plan.e0))
         made = conditions.budgets([*norms.values()], under)
         known |= zip(((name, row) for row in norms), made, strict=True)
-    return [known[name, int(r)] for r in rows]
+    return known
 
 
 # a row's variables, such as T, and its temperature in K

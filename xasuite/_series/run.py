@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -24,13 +25,14 @@ from .prepare import prepare
 from .progress import progress_bar
 from .record import SeriesRun, open_run
 from .results import Extra, write_results
-from .row_budgets import budget_along
+from .row_budgets import Ahead, budget_along, budgets_ahead, without_curves
 from .schedule import run_chunks, work_alone
 from .store import LOG, DamagedPartError, Folder, Resume
 from .timeline import along_time
 from .work import Part
 
 Progress = Callable[[str, int, int], None]  # what is being done, rows done, rows in all
+LONG = 20_000  # rows whose fits take longer than Larch's start and the budgets of the sampled rows
 
 
 def series(
@@ -162,10 +164,12 @@ def run_series(
             try:
                 with _auditor(plan, folder, todo) as auditor:
                     who: dict[str, Any] = {"workers": workers, "scheduler": scheduler, "threads": threads}
-                    _work(plan, folder, todo, say, auditor, **who)
+                    places = context or Context()
+                    ahead = _budgets_beside(plan, todo, auditor, places)
+                    held = _work(plan, folder, todo, say, auditor, **who)
                     say("writing", len(plan), len(plan))
                     wait = partial(auditor.wait, lambda: say("auditing", len(plan), len(plan)))
-                    finish(plan, folder, context or Context(), wait, fresh=len(todo), begun=begun)
+                    finish(plan, folder, places, wait, held, ahead(), fresh=len(todo), begun=begun)
             except WriteError as exc:
                 raise WriteError(f"{exc}; the parts are kept: run again with --resume") from exc
     return checked(open_run(folder.h5))
@@ -186,26 +190,62 @@ def _auditor(plan: Plan, folder: Folder, todo: Sequence[int]) -> Iterator[Audito
         auditor.close()
 
 
+def _budgets_beside(
+    plan: Plan, todo: Sequence[int], auditor: Auditor, context: Context
+) -> Callable[[], Ahead]:
+    """Begin the budgets of a long series' sampled rows while all rows are fitted; what gives them at the end.
+
+    Only where all follows from the spectra: one model for all rows, which no fit of a foil and no simulation enters.
+    """
+    one_model = plan.series.kmax == "fixed" and not plan.series.optional and plan.spectra is None
+    own = plan.spec.errors != "fit" and all(p.from_ is None for p in plan.spec.params.values())
+    asked = (
+        auditor.beside(budgets_ahead, plan, context)
+        if one_model and own and _rows(plan, todo) >= LONG
+        else None
+    )
+
+    def given() -> Ahead:
+        try:
+            return {} if asked is None else asked.result()
+        except BrokenProcessPool:  # it was killed: they are made here
+            return {}
+
+    return given
+
+
 def _work(
     plan: Plan, folder: Folder, todo: Sequence[int], say: Progress, auditor: Auditor, **who: Any
-) -> None:
-    """Fit the chunks that are to do; rows of each are given to Larch."""
-    total = len(plan)
+) -> dict[int, Part]:
+    """Fit the chunks that are to do; rows of each are given to Larch. What a budget needs of each stays in memory."""
+    total, held = len(plan), {}
     done = total - _rows(plan, todo)
     say("fitting", done, total)
     for chunk, (part, sample) in run_chunks(plan, todo, **who):
         folder.save(plan, chunk, part, len(sample) if sample else 0)
         if sample is not None:
             auditor.add(chunk, sample)
+        if plan.spec.errors != "fit":
+            held[chunk] = without_curves(part)
         done += part.end - part.start
         say("fitting", done, total)
+    return held
 
 
 def finish(
-    plan: Plan, folder: Folder, context: Context, audited: Callable[[], None], *, fresh: int, begun: float
+    plan: Plan,
+    folder: Folder,
+    context: Context,
+    audited: Callable[[], None],
+    held: Mapping[int, Part],
+    ahead: Ahead,
+    *,
+    fresh: int,
+    begun: float,
 ) -> None:
     """The files of a series whose parts are all there; `audited` returns when Larch has fitted its rows.
 
+    `held` are chunks whose columns need not be read for the budget, `ahead` budgets that were made while they were fitted.
     Raises SeriesError when no row at all could be used, with the first row's reason.
     """
 
@@ -219,7 +259,8 @@ def finish(
     with one_blas_thread():  # so that the sums, and the bytes, do not depend on the number of cores
         columns, components = components_of(plan, parts())
         asked = time.perf_counter()
-        budget = budget_along(plan, parts(), context)
+        columns_of = (held.get(chunk) or _whole(plan, folder, chunk) for chunk in range(plan.chunks))
+        budget = budget_along(plan, columns_of, context, ahead=ahead)
         asked = time.perf_counter() - asked
         line = budget.moved(along_time(plan, parts()))
         groups = {"timeline": line, "components": components, "budget": budget.group}

@@ -8,17 +8,20 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, suppress
+from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..errors import SeriesError
-from ..io.isolated import helping
+from ..errors import ReadError, SeriesError
+from ..io.isolated import Helper, helping
 from ..io.sources import rows_of
-from ..notices import warn
+from ..notices import collected, warn
 from ..threads import one_blas_thread
 from .audit import Sample
 from .cluster import AHEAD, by_cluster
+from .ingest import Taken, take
 from .plan import Plan
 from .processes import pool
 from .work import Part, process
@@ -53,12 +56,31 @@ def run_chunks(
 
 
 def _here(plan: Plan, chunks: Sequence[int], threads: int) -> Iterator[tuple[int, Done]]:
-    with one_blas_thread(), helping(rows_of) as reader:
+    with one_blas_thread(), closing(Helper(partial(_taken, plan))) as reader:
         for i, chunk in enumerate(chunks):
-            for following in chunks[i + 1 : i + 2] if i else chunks[:2]:  # read while this one is fitted
-                for stack, _, rows in plan.scans.by_stack(plan.scans_of(np.arange(*plan.rows_of(following)))):
-                    reader.ask(stack, rows)
-            yield chunk, process(plan, chunk, threads)
+            for following in chunks[i + 1 : i + 2] if i else chunks[:2]:  # taken while this one is fitted
+                if _stacked(plan, following):
+                    reader.ask(following)
+            scans = None
+            if _stacked(plan, chunk):
+                with suppress(ReadError):  # it died of a file: taken here, one by one, it is said of which
+                    scans = reader.get(plan.name, chunk)
+            yield chunk, process(plan, chunk, threads, scans)
+
+
+def _scans_of(plan: Plan, chunk: int) -> NDArray[np.intp]:
+    return plan.scans_of(np.arange(*plan.rows_of(chunk)))
+
+
+def _stacked(plan: Plan, chunk: int) -> bool:
+    """Whether some of a chunk's scans are rows of stacked arrays, which are read all at once."""
+    return any(True for _ in plan.scans.by_stack(_scans_of(plan, chunk)))
+
+
+def _taken(plan: Plan, chunk: int) -> Taken:
+    """A chunk's scans, read and checked: what the reader's process does."""
+    with collected():  # said once, by the plan
+        return take(plan, _scans_of(plan, chunk))
 
 
 def work_alone(plan: Plan, chunk: int) -> Done:

@@ -16,7 +16,7 @@ from .audit import Sample, draw
 from .columns import fitted_columns, row_columns
 from .ends import end_columns
 from .fitting import RowFit, fit_rows
-from .ingest import ingest
+from .ingest import Taken, ingest
 from .plan import Plan
 from .reduction import reduce_rows
 
@@ -32,21 +32,23 @@ class Part:
     content: str = ""
 
 
-def process(plan: Plan, chunk: int, threads: int = 1) -> tuple[Part, Sample | None]:
+def process(
+    plan: Plan, chunk: int, threads: int = 1, scans: Taken | None = None
+) -> tuple[Part, Sample | None]:
     """One chunk's results, and the rows of it that Larch is to fit again."""
-    part, fit, rows = process_rows(plan, *plan.rows_of(chunk), threads)
+    part, fit, rows = process_rows(plan, *plan.rows_of(chunk), threads, scans)
     return part, draw(plan, chunk, fit, part.start + rows) if fit is not None else None
 
 
 def process_rows(
-    plan: Plan, start: int, end: int, threads: int = 1
+    plan: Plan, start: int, end: int, threads: int = 1, scans: Taken | None = None
 ) -> tuple[Part, RowFit | None, NDArray[np.intp]]:
     """Ingest, reduce and fit rows start to end; their part, the fit, and which of them were fitted.
 
-    A scan that fails marks its row.
+    A scan that fails marks its row. `scans` are the rows' scans where they were taken before.
     """
     with collected():  # said once, by the plan, and not once a chunk
-        norm, chi = reduce_rows(ingest(plan, np.arange(start, end)), plan)
+        norm, chi = reduce_rows(ingest(plan, np.arange(start, end), scans), plan)
         rows = np.flatnonzero(chi.ok)
         fit = fit_rows(plan, chi.data.take(rows), plan.model, threads=threads) if rows.size else None
     columns = fitted_columns(plan, chi, fit, rows) | end_columns(plan, fit, rows, end - start)

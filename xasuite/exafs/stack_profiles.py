@@ -110,11 +110,11 @@ class _Search:
 
     def straight(self, rows: Rows) -> NDArray[np.bool_]:
         """Rows (n,) whose chi-square is a parabola's one standard error away on both sides, within the bounds."""
-        out = np.ones(rows.size, bool)
-        for side in (-1, 1):
-            off = np.abs(self.heights(rows, side * self.sigma[rows]) - 1.0)
-            out &= (off < STRAIGHT) & (self.room(rows, side) > self.sigma[rows])
-        return out
+        sigma = self.sigma[rows]
+        # both sides in one stack: few rows cost what a call costs
+        off = np.abs(self.heights(np.tile(rows, 2), np.concatenate([-sigma, sigma])) - 1.0)
+        within = np.concatenate([self.room(rows, side) > sigma for side in (-1, 1)])
+        return np.asarray(((off < STRAIGHT) & within).reshape(2, -1).all(axis=0))
 
     def ends(self, rows: Rows) -> tuple[Array, Array]:
         """Errors downwards and upwards (m,); NaN where they are the standard error, or none are found."""

@@ -25,12 +25,13 @@ T = TypeVar("T")
 SECONDS = 120.0  # of the processor, for 2e9 bytes; a larger limit has as much longer
 PATIENCE = 10.0  # times as long by the clock: on a busy machine honest work takes longer, and what sleeps takes no processor
 _SPARE = 1 << 30
+_APART = False  # whether this process is such a child, which may die
 
 
 def isolated(what: str, work: Callable[[], T], seconds: float = 0.0) -> T:
     """What `work` returns, computed in a copy of this process (fork), within limits of time and memory.
 
-    Where the system has no fork (Windows) the work is done here.
+    Where the system has no fork (Windows), or this process is such a copy itself, the work is done here.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ def isolated(what: str, work: Callable[[], T], seconds: float = 0.0) -> T:
     ReadError
         When the copy died or took too long. What `work` itself raises of this package is raised here.
     """
-    if not hasattr(os, "fork"):
+    if _APART or not hasattr(os, "fork"):
         return work()
     seconds = seconds or _seconds()
     reader, writer = os.pipe()
@@ -199,6 +200,8 @@ def _seconds() -> float:
 
 def _serve_many(asked: int, answers: int, work: Callable[..., Any]) -> None:
     """The child of a `Helper`, until the pipe of what it is asked is closed. It holds no other file of its parent open."""
+    global _APART
+    _APART = True
     try:
         faulthandler.disable()
         first, second = sorted((asked, answers))
