@@ -155,17 +155,18 @@ def theory_xanes(
         raise TheoryError(f"{crystal.name}: a radius of {radius:g} A holds no atom; take 3 to 8 A")
     if lmax < 1:
         raise TheoryError(f"lmax {lmax} leaves out the p states that a K edge reaches; take 3")
+    settings: dict[str, Any] = {"radius": radius, "lmax": lmax, "sigma2": sigma2}
     parts, reach = [], max(radius, _POTENTIAL_RADIUS)
     for number, weight in _sites(crystal, absorber, site):
         cluster = make_cluster(crystal, absorber=absorber, radius=reach, site=number, substitute=substitute)
         if progress is not None:
             progress(f"potentials of {cluster.title}", 0, 1)
         phases = compute_phases(cluster, edge=edge, scf=scf, nohole=nohole, scf_radius=scf_radius)
-        settings = {"radius": radius, "lmax": lmax, "sigma2": sigma2, "dtype": dtype}
-        g = _spectrum(phases, settings, workers, progress)
+        g = _spectrum(phases, {**settings, "dtype": dtype}, workers, progress)
         parts.append((cluster, weight, phases, g))
-    said: dict[str, Any] = {"absorber": absorber, "edge": edge, "radius": radius, "lmax": lmax, "sigma2": sigma2}
-    return TheoryXanes(label=crystal.name, **said, **_average(parts, radius))
+    return TheoryXanes(
+        label=crystal.name, absorber=absorber, edge=edge, **settings, **_average(parts, radius)
+    )
 
 
 def _sites(crystal: Crystal, absorber: str, site: int | str | None) -> list[tuple[int | str | None, float]]:
