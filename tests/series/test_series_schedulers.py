@@ -51,7 +51,7 @@ def test_one_thread_gives_the_same_file(spec, by_threads, tmp_path):
     same(run(spec, tmp_path, threads=1), by_threads)
 
 
-@pytest.mark.parametrize("damaged", [{}, {3: "garbage"}])
+@pytest.mark.parametrize("damaged", [{}, {3: "binary"}])
 def test_budgets_made_beside_are_those_made_at_the_end(make_series, tmp_path, monkeypatch, damaged):
     """Byte for byte. Guessed right, none is made again; with a row that cannot be used the guess is not taken."""
     spec = make_series(40, damaged, chunk=10, name="ahead")
