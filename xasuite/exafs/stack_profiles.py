@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from ..records import OK, Array, Chi
 from .engine import fit_stack
-from .engine.program import compile_model
 from .engine.result import AT_BOUND, BatchFit
 from .engine.spread import everything
 from .profiles import LOWER, NEAR, SAME, STRAIGHT
@@ -43,7 +42,7 @@ def stack_ends(fit: BatchFit, chi: Chi, epsilon_k: float | None = None) -> Ends:
     dict
         By the names of varied parameters and the keys of path quantities ("Co-O.n") that depend on one of them alone.
     """
-    program = compile_model(fit.model, variables=dict.fromkeys(fit.variables, 1.0))
+    program = fit.program
     nv = program.n_varied
     sigma = np.sqrt(np.einsum("mii->mi", fit.covar))
     with np.errstate(all="ignore"):
@@ -93,13 +92,8 @@ class _Search:
             n: float(np.median(fit.x[rows, j])) for j, n in enumerate(fit.names) if j != self.number
         }
         given = None if self.epsilon_k is None else np.full(rows.size, self.epsilon_k)
-        again = fit_stack(
-            model,
-            replace(self.chi.take(rows), variables=own),
-            epsilon_k=given,
-            start=start,
-            backend="numba" if fit.backend == "numba" else "numpy",
-        )
+        chi, backend = replace(self.chi.take(rows), variables=own), fit.backend
+        again = fit_stack(model, chi, epsilon_k=given, start=start, backend=backend)
         risen = (again.chi2 - fit.chi2[rows]) / fit.chi2_reduced[rows]
         return np.asarray(np.where(np.isin(again.status, (OK, AT_BOUND)), risen, np.nan))
 
@@ -155,8 +149,7 @@ def _named(
     """The ends of parameters, and those of path quantities that depend on one of them alone."""
     if not found:
         return
-    program = compile_model(fit.model, variables=dict.fromkeys(fit.variables, 1.0))
-    numbers = np.reshape(list(fit.variables.values()), (len(fit.variables), len(fit))).T
+    program, numbers = fit.program, fit.numbers
     here = everything(program, fit.model, fit.x, numbers)[1]
     for i, (minus, plus) in found.items():
         yield fit.names[i], (minus, plus)
