@@ -15,7 +15,8 @@ from typing import overload
 import numpy as np
 
 from ..errors import DataError, RangeError
-from ..records import Array, Chi, ComplexArray, Series, Step, Transform
+from ..records import Array, Chi, ComplexArray, Series, Transform
+from ..records.source import after
 from ..reduce.window import WINDOWS, ft_window, window_name
 
 __all__ = [
@@ -223,20 +224,8 @@ def fourier(
         "k": (float(k[0]), float(k[1])), "kweight": kweight, "window": window_name(window), "dk": dk,
         "dk2": dk if dk2 is None else dk2, "rmax": rmax, "nfft": nfft,
     }  # fmt: skip
-    return Transform(
-        r=rstep * np.arange(nr, dtype=float),
-        chir=chir,
-        kweight=kweight,
-        k=chi.k,
-        window=win,
-        chik=chik,
-        label=chi.label,
-        element=chi.element,
-        edge=chi.edge,
-        notes=chi.notes,
-        source=chi.source,
-        history=(*chi.history, Step("fourier", settings)),
-    )
+    axis, facts = rstep * np.arange(nr, dtype=float), after(chi, "fourier", settings)
+    return Transform(r=axis, chir=chir, kweight=kweight, k=chi.k, window=win, chik=chik, **facts)
 
 
 def r_window(
@@ -325,8 +314,5 @@ def back_fourier(
         chi = np.where(k > 0, weighted / k**transform.kweight, 0.0)
     unknown = np.full(chi.shape[:-1], np.nan)
     settings = {"r": (float(r[0]), float(r[1])), "dr": dr, "window": window_name(window)}
-    return Chi(
-        k=k, chi=chi, e0=unknown, edge_step=unknown, label=transform.label, element=transform.element,
-        edge=transform.edge, meta={"kweight": transform.kweight}, notes=transform.notes,
-        source=transform.source, history=(*transform.history, Step("back_fourier", settings)),
-    )  # fmt: skip
+    facts = after(transform, "back_fourier", settings) | {"meta": {"kweight": transform.kweight}}
+    return Chi(k=k, chi=chi, e0=unknown, edge_step=unknown, **facts)
