@@ -100,8 +100,7 @@ def test_equal_to_lmfit(feff: FeffPath) -> None:
     m = replace(model(feff), range=FitRange((3, 9), (1.2, 2.8)))
     problem = make_problem(m, [data(m, 0.1)], None)
     found = minimum(problem)
-    flagged = doubtful(problem, found.x, found.covar)
-    assert flagged
+    assert np.any(doubtful(problem.program, found.x[None], found.covar[None]))
     ours, theirs = intervals(problem, found.x, range(4)), by_lmfit(problem)
     sigma = np.sqrt(np.diag(found.covar))
     skew = 0.0

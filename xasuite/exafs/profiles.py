@@ -12,10 +12,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..choices import PATH_VALUES
 from ..records import Array, Chi
 from .engine import kernel_numpy
+from .engine.program import Program
 from .engine.spread import everything, full
 from .fit import Problem, make_problem
 from .result import STRONG_CORRELATION, FitResult, FittedPath, Value
@@ -34,6 +36,8 @@ _STEPS = 8
 LOWER = 0.02
 # a misfit below this part of the data is rounding, which no error can be measured with
 _EXACT = 1e-12
+
+Flags = NDArray[np.bool_]
 
 
 def with_profiles(fit: FitResult, chi: Chi | Sequence[Chi], *, epsilon_k: float | None = None) -> FitResult:
@@ -56,7 +60,8 @@ def with_profiles(fit: FitResult, chi: Chi | Sequence[Chi], *, epsilon_k: float 
     values = {p.name: p.value for p in fit.parameters}
     x = np.array([values[n].value for n in problem.program.names[: problem.program.n_varied]])
     here = _at(problem, x)
-    which = doubtful(problem, x, here.covar[0] * _rise(problem, here))
+    near, strong = doubtful(problem.program, x[None], here.covar * _rise(problem, here))
+    which = np.flatnonzero((near | strong)[0]).tolist()
     ends = intervals(problem, x, which) if which else {}
     if not ends:
         return fit
@@ -76,17 +81,16 @@ def _path(p: FittedPath, changed: Mapping[str, Value]) -> FittedPath:
     return replace(p, **own)
 
 
-def doubtful(problem: Problem, x: Array, covar: Array) -> tuple[int, ...]:
-    """The varied parameters that are near a bound (2 standard errors) or correlated with another by 0.9 or more."""
-    program = problem.program
-    sigma = np.sqrt(np.diag(covar))
-    with np.errstate(invalid="ignore"):
-        correlation = np.abs(covar / np.outer(sigma, sigma))
-        np.fill_diagonal(correlation, 0.0)
+def doubtful(program: Program, x: Array, covar: Array) -> tuple[Flags, Flags]:
+    """Varied parameters (m, nv) that are near a bound (2 standard errors), and those correlated with another by 0.9 or more."""
+    each = np.arange(program.n_varied)
+    sigma = np.sqrt(covar[:, each, each])
+    with np.errstate(all="ignore"):
+        correlation = np.abs(covar / (sigma[:, :, None] * sigma[:, None, :]))
+        correlation[:, each, each] = 0.0
         near = np.minimum(x - program.lower, program.upper - x) < NEAR * sigma
-        held = (x <= program.lower) | (x >= program.upper)
-        strong = (correlation >= STRONG_CORRELATION).any(axis=0)
-    return tuple(np.flatnonzero(near | held | strong).tolist())
+    near |= (x <= program.lower) | (x >= program.upper)
+    return near, (np.nan_to_num(correlation) >= STRONG_CORRELATION).any(axis=2)
 
 
 def intervals(problem: Problem, x: Array, which: Iterable[int]) -> dict[str, Array]:

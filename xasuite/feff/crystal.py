@@ -85,12 +85,8 @@ class Crystal:
 
     def sites(self, element: str = "") -> tuple[tuple[int, str, str, int], ...]:
         """Every inequivalent site as (number, label, element, atoms in the cell); of one element if given."""
-        out = []
-        for number, label in enumerate(self.labels, 1):
-            symbol = self.symbols[self.site.index(number)]
-            if element in ("", symbol):
-                out.append((number, label, symbol, self.site.count(number)))
-        return tuple(out)
+        first = ((n, label, self.symbols[self.site.index(n)]) for n, label in enumerate(self.labels, 1))
+        return tuple((n, label, e, self.site.count(n)) for n, label, e in first if element in ("", e))
 
     def around(self, atom: int, radius: float) -> tuple[Array, tuple[int, ...]]:
         """Atoms within `radius` A of an atom, nearest first: positions (m, 3) from it, and atom numbers (m,).
