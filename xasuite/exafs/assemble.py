@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -63,17 +63,17 @@ def fit_result(model: Model, sets: Sequence[Chi], problem: Problem, found: Minim
         n_idp=problem.work.n_idp,
         n_varys=problem.program.n_varied + problem.work.n_background,
         n_data=sum(g.n_residual for g in problem.goals),
-        nfev=found.nfev,
-        chi2=found.chi2,
-        chi2_reduced=found.chi2_reduced,
-        rfactor=found.rfactor,
         step=found.step,
         engine=engine,
-        success=found.success,
-        message=found.message,
         warnings=tuple(_warnings(parameters, correlations, found)),
         restraints=tuple(_restraints(problem, found, value)),
+        **statistics(found),
     )
+
+
+def statistics(found: Any) -> dict[str, Any]:
+    """What a fit, whoever made it, says of itself."""
+    return {n: getattr(found, n) for n in ("chi2", "chi2_reduced", "rfactor", "nfev", "success", "message")}
 
 
 def _restraints(

@@ -195,12 +195,7 @@ def _by_larch(problem: Problem, start: Mapping[str, float] | None) -> Minimum:
     return replace(
         here,
         covar=np.full_like(here.covar, np.nan) if out.covar is None else out.covar[:nv, :nv],
-        chi2=out.chi2,
-        chi2_reduced=out.chi2_reduced,
-        rfactor=out.rfactor,
-        nfev=out.nfev,
-        success=out.success,
-        message=out.message,
+        **assemble.statistics(out),
     )
 
 

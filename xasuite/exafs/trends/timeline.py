@@ -21,7 +21,8 @@ from ..engine import objective
 from ..engine.result import BatchFit
 from ..engine.stack import fit_stack
 from ..model import Model
-from .forms import FirstOrder, Linear, Shared, Smooth, Trend
+from . import forms
+from .forms import FirstOrder, Smooth, Trend
 from .rows import Kept, RowsChi2
 
 if TYPE_CHECKING:
@@ -147,10 +148,10 @@ def _trends(
         raise FitError(
             "nothing is linked along time: name shared, smooth or kinetic parameters, or use fit_stack"
         )
-    trends: list[Trend] = [Shared(name) for name in shared]
+    trends = [forms.shared(name, t) for name in shared]
     trends += [Smooth(name, t, None if how == "auto" else float(how)) for name, how in smooth.items()]
     if kinetics and kinetics.kind == "linear":
-        trends.append(Linear(kinetics.names, t))
+        trends.append(forms.linear(kinetics.names, t))
     elif kinetics:
         trends.append(FirstOrder(kinetics.names, t, kinetics.rate, kinetics.t0, kinetics.fit_t0))
     return trends
@@ -281,7 +282,7 @@ class _Joint:
         errors = np.sqrt(np.diag(covar) * scale)
         named, named_errors = {}, {}
         for trend, part, _ in self.placed:
-            for label, v, e in zip(trend.labels(), theta[part], errors[part], strict=False):
+            for label, v, e in zip(trend.labels, theta[part], errors[part], strict=False):
                 named[label], named_errors[label] = float(v), float(e)
         smooth = [(s, part) for s, part, _ in self.placed if isinstance(s, Smooth)]
         return Timeline(
