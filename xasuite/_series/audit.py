@@ -146,16 +146,16 @@ class Auditor:
 
     def beside(self, work: Callable[..., Any], *args: Any) -> Future[Any] | None:
         """work(*args) in that process; None where there is none."""
-        return None if self._pool is None else self._pool.submit(work, *args)
+        if self._pool is not None:
+            try:
+                return self._pool.submit(work, *args)
+            except BrokenProcessPool:
+                self._pool = None
+        return None
 
     def add(self, chunk: int, sample: Sample) -> None:
         """Take a chunk's sample; keep what others have given."""
-        future = None
-        if self._pool is not None:
-            try:
-                future = self._pool.submit(refit, sample)
-            except BrokenProcessPool:
-                self._pool = None
+        future = self.beside(refit, sample)
         self._waiting[chunk] = (sample, future)
         for done in [c for c, (_, f) in self._waiting.items() if f is not None and f.done()]:
             self._finish(done)
