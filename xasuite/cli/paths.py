@@ -26,31 +26,37 @@ def paths(
     json: bool = JSON,
 ) -> None:
     """List the scattering paths of a structure: number, atoms, degeneracy, reff, legs, amplitude."""
-    from .. import feff
     from ..errors import CrystalError
-    from ..records.quantities import Quantity
-    from ..records.table import Table
 
     wrong = [s for s in substitute if s.count("=") != 1]
     if wrong:
         raise CrystalError(f"--substitute {wrong[0]!r} is not of the form Ru=Co")
+    other = dict(s.split("=") for s in substitute)
+    asked = {
+        "edge": edge,
+        "radius": radius,
+        "site": site,
+        "substitute": other,
+        "program": program,
+        "scf": scf,
+    }
+    list_paths(crystal, json, absorber=absorber, **asked)
+
+
+def list_paths(crystal: str, json: bool, **asked: Any) -> None:
+    """Find the paths and print them; `asked` as `feff.find_paths` takes it."""
+    from .. import feff
+    from ..records.quantities import Quantity
+    from ..records.table import Table
+
     structure = feff.load_crystal(crystal)
     with spinner(json) as progress:
         progress(f"FEFF: {structure.name}")
-        found = feff.find_paths(
-            structure,
-            absorber=absorber,
-            edge=edge,
-            radius=radius,
-            site=site,
-            substitute=dict(s.split("=") for s in substitute),
-            program=program,
-            scf=scf,
-        )
+        found = feff.find_paths(structure, **asked)
     if json:
         print_json({"crystal": structure.name, "origin": found[0].origin, "paths": [_row(p) for p in found]})
         return
-    shell = _shell_names(found)
+    names = _shell_names(found)
     columns = (
         "path", Quantity("atoms", "Atoms"), "degen", "reff", Quantity("legs", "Legs"),
         Quantity("amplitude", "Amplitude", "%", form=".2f"), Quantity("shell", "Shell"),
@@ -63,7 +69,7 @@ def paths(
             p.reff,
             p.nleg,
             p.relative_amplitude,
-            shell.get(p.index, ""),
+            names.get(p.index, ""),
         )
         for p in found
     )
