@@ -34,14 +34,14 @@ def dband(
     """
     from dataclasses import replace
 
-    from ..report.plots import components as plots
+    from ..report import plot
     from ..xanes import d_band_centre
 
     binding, intensity = _columns(file)
     level, said = _fermi(binding, intensity, fermi, fermi_fit_range)
     found = d_band_centre(binding, intensity, fermi=level, cut=cut)
     table = replace(found.summary(), notes=(said,))
-    present(json, table, written=kept(out, "dband", table, lambda: plots.dband(found)))
+    present(json, table, written=kept(out, "dband", table, lambda: plot(found)))
 
 
 def _columns(file: Path) -> tuple[Array, Array]:

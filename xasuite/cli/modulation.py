@@ -55,7 +55,7 @@ def modulation(
 ) -> None:
     """Amplitude, phase and demodulated curves of a series under a periodic stimulus, with errors from its periods."""
     from .. import reduce
-    from ..report.plots import modulation as plots
+    from ..report import plot
 
     if kind not in KINDS:
         raise DataError(f"--kind is {' or '.join(KINDS)}, not {kind!r}")
@@ -67,7 +67,7 @@ def modulation(
         rows, period=period, harmonics=_numbers(harmonics), start=start, skip=skip,
         drift=drift, fit_range=fit_range,  # type: ignore[arg-type]
     )  # fmt: skip
-    written = [*kept(out, "modulation", found.points(), lambda: plots.plot_modulation(found))]
+    written = [*kept(out, "modulation", found.points(), lambda: plot(found))]
     present(json, found, written=written)
 
 
