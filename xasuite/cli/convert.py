@@ -26,14 +26,7 @@ def convert(
 
     done = run(project, output, crystal=crystal)
     if json:
-        print_json(
-            {
-                "specs": [str(p) for p in done.specs],
-                "published": str(done.published) if done.published else None,
-                "refused": dict(done.refused),
-                "runs": done.runs,
-            }
-        )
+        print_json({n: getattr(done, n) for n in ("specs", "published", "refused", "runs")})
         return
     for path in done.specs:
         say(f"written: {path}")
