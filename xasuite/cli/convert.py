@@ -15,9 +15,7 @@ def convert(
     ),
     output: Path = typer.Option(..., "--output", "-o", help="Folder for specs, data and FEFF paths."),
     crystal: str = typer.Option(
-        None,
-        "--crystal",
-        help="For an Athena project: the crystal whose shells are fitted; .prj::GROUP for one group.",
+        None, help="For an Athena project: the crystal whose shells are fitted; .prj::GROUP for one group."
     ),
     json: bool = JSON,
 ) -> None:

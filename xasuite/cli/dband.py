@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def dband(
     file: Path = typer.Argument(..., help="Text of columns: binding energy (eV), then intensity."),
     fermi: float | None = typer.Option(
-        None, "--fermi", help="Binding energy of the Fermi level as recorded; left out, zero."
+        None, help="Binding energy of the Fermi level as recorded; left out, zero."
     ),
     fermi_fit_range: Interval | None = ranged(
         None, "--fit-fermi", help="Fit the Fermi edge on these energies instead, as in --fit-fermi -1,1."

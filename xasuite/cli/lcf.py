@@ -13,7 +13,7 @@ from .common import present
 
 def lcf(
     files: list[str] = typer.Argument(..., help="Spectra to be fitted by the references."),
-    ref: list[str] = typer.Option(..., "--ref", help="A reference; repeat for each."),
+    ref: list[str] = typer.Option(..., help="A reference; repeat for each."),
     energy_range: Interval = ENERGY_RANGE,
     flat: bool = FLAT,
     free_sum: bool = typer.Option(False, "--free-sum", help="Do not keep the sum of the weights at one."),

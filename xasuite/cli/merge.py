@@ -22,7 +22,7 @@ def merge(
         help="reference, mu, auto (the reference where all have one), or none: by what the scans are aligned to the first.",
     ),
     mu: str | None = MU,
-    reference: str | None = typer.Option(None, "--reference", help="The same for the reference foil."),
+    reference: str | None = typer.Option(None, help="The same for the reference foil."),
     label: str = typer.Option("", help="Name of the merged spectrum; left out, the number of scans."),
     json: bool = JSON,
 ) -> None:

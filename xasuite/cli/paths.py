@@ -32,15 +32,8 @@ def paths(
     if wrong:
         raise CrystalError(f"--substitute {wrong[0]!r} is not of the form Ru=Co")
     other = dict(s.split("=") for s in substitute)
-    asked = {
-        "edge": edge,
-        "radius": radius,
-        "site": site,
-        "substitute": other,
-        "program": program,
-        "scf": scf,
-    }
-    list_paths(crystal, json, absorber=absorber, **asked)
+    asked: Any = {"edge": edge, "radius": radius, "site": site, "substitute": other}
+    list_paths(crystal, json, absorber=absorber, program=program, scf=scf, **asked)
 
 
 def list_paths(crystal: str, json: bool, **asked: Any) -> None:
@@ -61,18 +54,9 @@ def list_paths(crystal: str, json: bool, **asked: Any) -> None:
         "path", Quantity("atoms", "Atoms"), "degen", "reff", Quantity("legs", "Legs"),
         Quantity("amplitude", "Amplitude", "%", form=".2f"), Quantity("shell", "Shell"),
     )  # fmt: skip
-    rows = (
-        (
-            p.index,
-            "-".join(p.scatterers),
-            p.degen,
-            p.reff,
-            p.nleg,
-            p.relative_amplitude,
-            names.get(p.index, ""),
-        )
-        for p in found
-    )
+    rows = [
+        (_row(p) | {"atoms": "-".join(p.scatterers), "shell": names.get(p.index, "")}).values() for p in found
+    ]
     show(Table.of(found[0].origin, columns, rows, notes=structure.notes))
 
 

@@ -12,11 +12,11 @@ from .common import present
 
 def peaks(
     files: list[str] = typer.Argument(..., help="Scans to be fitted."),
-    peak: list[float] = typer.Option(..., "--peak", help="First guess of a peak's energy; repeat for each."),
-    width: float = typer.Option(2.0, "--width", help="First guess of the peaks' full width, eV."),
+    peak: list[float] = typer.Option(..., help="First guess of a peak's energy; repeat for each."),
+    width: float = typer.Option(2.0, help="First guess of the peaks' full width, eV."),
     energy_range: Interval = ENERGY_RANGE,
-    step: float | None = typer.Option(None, "--step", help="First guess of the edge step's energy."),
-    kind: str = typer.Option("arctan", "--kind", help="Edge step: arctan or erf."),
+    step: float | None = typer.Option(None, help="First guess of the edge step's energy."),
+    kind: str = typer.Option("arctan", help="Edge step: arctan or erf."),
     flat: bool = FLAT,
     mu: str | None = MU,
     pre_range: Interval | None = PRE,

@@ -29,22 +29,19 @@ def xanes(
     sigma2: float | None = typer.Option(
         None, help="Mean square relative displacement of every pair, A^2.  [0; a study's own]"
     ),
-    compare: str | None = typer.Option(None, "--compare", help="Measured spectrum (FILE or FILE::GROUP)."),
-    wrong: list[str] = typer.Option([], "--wrong", help="Another structure for comparison; may be repeated."),
-    fit: list[str] = typer.Option([], "--fit", help="Also fitted: gauss, lorentz, stretch; may be repeated."),
+    compare: str | None = typer.Option(None, help="Measured spectrum (FILE or FILE::GROUP)."),
+    wrong: list[str] = typer.Option([], help="Another structure for comparison; may be repeated."),
+    fit: list[str] = typer.Option([], help="Also fitted: gauss, lorentz, stretch; may be repeated."),
     gauss: float = typer.Option(2.0, help="Gaussian sigma of the monochromator, eV."),
     converge: bool = typer.Option(
         False, "--converge", help="Radius study: when does the spectrum stop changing?"
     ),
     study: str | None = typer.Option(
         None,
-        "--study",
         help="PAPER/NAME in references/published: standards/measured; with --compare a fit of its structures.",
     ),
-    only: list[str] = typer.Option([], "--only", help="With --study of standards: these; may be repeated."),
-    write: str | None = typer.Option(
-        None, "--write", help="Write input for feff9, feff10 or fdmnes to -o and stop."
-    ),
+    only: list[str] = typer.Option([], help="With --study of standards: these; may be repeated."),
+    write: str | None = typer.Option(None, help="Write input for feff9, feff10 or fdmnes to -o and stop."),
     data_root: Path | None = DATA_ROOT,
     json: bool = JSON,
     output: Path | None = typer.Option(None, "--output", "-o", help="Stem of .csv, .png and .pdf files."),
