@@ -35,9 +35,8 @@ def new(
     force: bool = typer.Option(False, help="Overwrite the spec."),
 ) -> None:
     """Write a commented spec that passes check and fits: paths that matter, k from the noise, R from the paths."""
+    from .. import feff, io
     from .. import files as disk
-    from ..feff import load_crystal
-    from ..io import read
     from ..workflow.check import check_spec
     from ..workflow.new import Amplitude, new_spec
 
@@ -50,9 +49,9 @@ def new(
         "no crystal is named: give --crystal, a shipped name such as Co_hcp, a CIF or xyz file, or amcsd:NUMBER",
     )
     if asked and absorber is None:
-        absorber = str(typer.prompt("Absorber", default=read(chosen[0], mu=mu).element))
+        absorber = str(typer.prompt("Absorber", default=io.read(chosen[0], mu=mu).element))
     if asked and foil is None and s02 is None and s02_from is None:
-        metal = load_crystal(crystal).elements == (absorber,)
+        metal = feff.load_crystal(crystal).elements == (absorber,)
         foil = typer.confirm("Is it a foil, whose N is known?", default=metal)
         if not foil:
             name = str(typer.prompt("Spec of a foil that S02 comes from (empty for none)", default=""))

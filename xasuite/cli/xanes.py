@@ -71,14 +71,20 @@ def xanes(
         return studies.write_input(structure, absorber, write, settings, output)
     if converge:
         return studies.run_converge(structure, absorber, settings, json)
-    from ..theory.xanes import theory_xanes
-
-    with studies.progress(json) as said:
-        found = [theory_xanes(s, absorber=absorber, progress=said, **settings) for s in [structure, *wrong]]
+    found = _spectra([structure, *wrong], absorber, settings, json)
     if compare is None:
         _computed(found[0], gauss, json, output)
     else:
         _compared(found, compare, fit, gauss, json, output)
+
+
+def _spectra(
+    structures: list[str], absorber: str, settings: studies.Settings, json: bool
+) -> list[TheoryXanes]:
+    from ..theory.xanes import theory_xanes
+
+    with studies.progress(json) as said:
+        return [theory_xanes(s, absorber=absorber, progress=said, **settings) for s in structures]
 
 
 def _computed(theory: TheoryXanes, gauss: float, json: bool, output: Path | None) -> None:
