@@ -55,7 +55,8 @@ def list_paths(crystal: str, json: bool, **asked: Any) -> None:
         Quantity("amplitude", "Amplitude", "%", form=".2f"), Quantity("shell", "Shell"),
     )  # fmt: skip
     rows = [
-        (_row(p) | {"atoms": "-".join(p.scatterers), "shell": names.get(p.index, "")}).values() for p in found
+        tuple((_row(p) | {"atoms": "-".join(p.scatterers), "shell": names.get(p.index, "")}).values())
+        for p in found
     ]
     show(Table.of(found[0].origin, columns, rows, notes=structure.notes))
 
