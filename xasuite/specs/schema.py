@@ -107,24 +107,19 @@ class Data(Table):
     deadtime: DeadTime | None = None
     elements: Elements | None = None
 
+    @property
+    def published_row(self) -> str:
+        """The published row that it is scored against."""
+        return self.published or (self.simulate.row if self.simulate else self.label)
+
     @model_validator(mode="after")
     def _one_origin(self) -> Data:
         self.one_of("file", "files", "simulate", "example")
         if self.elements is not None and self.mu is not None:
             raise ValueError("elements are mu: leave mu out")
         if self.kind == "chi":
-            of_mu = (
-                "files",
-                "simulate",
-                "mu",
-                "reference",
-                "i0",
-                "energy",
-                "units",
-                "e0",
-                "deadtime",
-                "elements",
-            )
+            of_mu = ["files", "simulate", "mu", "reference", "i0", "energy", "units", "e0"]
+            of_mu += ["deadtime", "elements"]
             if wrong := [n for n in of_mu if getattr(self, n) not in (None, ())]:
                 raise ValueError(f'kind = "chi" is chi(k) itself and takes no {", ".join(wrong)}')
         elif self.chi is not None or self.chi_err is not None or self.chi_kweight:
