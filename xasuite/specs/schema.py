@@ -15,7 +15,6 @@ from ..choices import (
     Edge,
     KWeight,
     Method,
-    PathValue,
     Potentials,
     Program,
     Window,
@@ -284,11 +283,6 @@ class Structure(Table):
                 f"polarization = {list(self.polarization)} is no direction: three numbers, not all 0"
             )
         return self
-
-    def value(self, name: PathValue) -> str | float | None:
-        """The number or expression of one of the path's values."""
-        found: str | float | None = getattr(self, name)
-        return found
 
 
 class Path(Structure):

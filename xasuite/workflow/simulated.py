@@ -16,7 +16,6 @@ import numpy as np
 
 from .. import simulate
 from ..errors import SpecError, nearest
-from ..feff.crystal import load_crystal
 from ..feff.paths import FeffPath
 from ..feff.search import find_paths
 from ..records import Spectrum
@@ -26,6 +25,7 @@ from ..simulate.truth import TruthPath
 from ..specs.closure import Simulate, TruthRest, TruthShell
 from ..specs.load import LoadedSpec, parse_spec
 from ..specs.published import PublishedPath, table_of
+from .paths import crystal_of
 
 
 def simulate_row(loaded: LoadedSpec, index: int) -> Simulated:
@@ -123,8 +123,7 @@ def _changed(line: PublishedPath, change: Mapping[Any, float]) -> dict[str, floa
 
 def _paths(loaded: LoadedSpec, index: int, of: TruthShell | TruthRest) -> tuple[FeffPath, ...]:
     how, (element, edge) = how_simulated(loaded), loaded.spec.absorber(index)
-    local = loaded.path.parent / of.crystal
-    structure = load_crystal(str(local) if local.is_file() else of.crystal)
     return find_paths(
-        structure, absorber=of.absorber or element, edge=edge, radius=how.radius, site=of.site, program=how.program, scf=how.scf
+        crystal_of(loaded, of.crystal), absorber=of.absorber or element, edge=edge, radius=how.radius, site=of.site,
+        program=how.program, scf=how.scf,
     )  # fmt: skip
