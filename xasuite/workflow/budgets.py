@@ -185,16 +185,13 @@ class Conditions:
         """Raises what fitting the foils raises."""
         foils: dict[str, tuple[Spectra, str]] = {}
         data: list[Normalized | Chi] = []
-        for name, p in loaded.spec.params.items():
-            if p.from_ is not None:
-                result, fit = source_fit(loaded, name, p, context)
-                rows = [result.inputs[d.label] for d in fit.data]
-                data += [r.norm or r.chi for r in rows]
-                own = DataSets.of(fit, rows)
-                foils[name] = (
-                    spectra_of(result.loaded, own, own.model, data[-len(rows) :], how),
-                    p.param or "",
-                )
+        for name, p in loaded.spec.taken_over.items():
+            result, fit = source_fit(loaded, name, p, context)
+            rows = [result.inputs[d.label] for d in fit.data]
+            data += [r.norm or r.chi for r in rows]
+            own = DataSets.of(fit, rows)
+            spectra = spectra_of(result.loaded, own, own.model, data[-len(rows) :], how)
+            foils[name] = spectra, p.param or ""
         model = released(sets.model, len(sets.each))
         return cls(loaded, how, sets, model, foils, data[0] if data else None, exact)
 
