@@ -134,17 +134,7 @@ def new_spec(
     rows = inputs(list(files), element=absorber, edge=edge, mu=mu)
     for row, file in zip(rows, files, strict=True):
         row.data["file"] = beside(str(file), target)
-    plan = _plan(
-        rows,
-        crystal,
-        target,
-        absorber,
-        edge,
-        rmax=rmax,
-        radius=RADIUS,
-        foil=foil,
-        amplitude=amplitude or Amplitude(),
-    )
+    plan = _plan(rows, crystal, target, absorber, edge, amplitude=amplitude, foil=foil, rmax=rmax)
     text = to_toml(plan.tables, plan.comments)
     return Draft(text, parse_spec(text, target), tuple(plan.decisions))
 
@@ -163,15 +153,19 @@ def _plan(
     absorber: str | None,
     edge: str | None,
     *,
-    amplitude: Amplitude,
+    amplitude: Amplitude | None,
     foil: bool | None,
-    radius: float,
+    radius: float = RADIUS,
     rmax: float | None,
     shells: int | None = None,
     k: tuple[float, float] | None = None,
     r: tuple[float, float] | None = None,
 ) -> _Plan:
-    first, edge = rows[0].data["label"], edge or rows[0].spectrum.edge or "K"
+    first, edge, amplitude = (
+        rows[0].data["label"],
+        edge or rows[0].spectrum.edge or "K",
+        amplitude or Amplitude(),
+    )
     element = absorber or rows[0].spectrum.element
     if not element:
         raise DataError(f"{first}: no edge was found in it; name the absorber with --absorber")
