@@ -134,7 +134,9 @@ def new_spec(
     rows = inputs(list(files), element=absorber, edge=edge, mu=mu)
     for row, file in zip(rows, files, strict=True):
         row.data["file"] = beside(str(file), target)
-    plan = _plan(rows, crystal, target, absorber, edge, amplitude=amplitude, foil=foil, rmax=rmax)
+    plan = _plan(
+        rows, crystal, target, absorber, edge, amplitude=amplitude or Amplitude(), foil=foil, rmax=rmax
+    )
     text = to_toml(plan.tables, plan.comments)
     return Draft(text, parse_spec(text, target), tuple(plan.decisions))
 
@@ -153,7 +155,7 @@ def _plan(
     absorber: str | None,
     edge: str | None,
     *,
-    amplitude: Amplitude | None,
+    amplitude: Amplitude,
     foil: bool | None,
     radius: float = RADIUS,
     rmax: float | None,
@@ -161,11 +163,7 @@ def _plan(
     k: tuple[float, float] | None = None,
     r: tuple[float, float] | None = None,
 ) -> _Plan:
-    first, edge, amplitude = (
-        rows[0].data["label"],
-        edge or rows[0].spectrum.edge or "K",
-        amplitude or Amplitude(),
-    )
+    first, edge = rows[0].data["label"], edge or rows[0].spectrum.edge or "K"
     element = absorber or rows[0].spectrum.element
     if not element:
         raise DataError(f"{first}: no edge was found in it; name the absorber with --absorber")
