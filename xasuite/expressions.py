@@ -104,7 +104,7 @@ def _call(name: str, arguments: list[Any]) -> Any:
     if any(hasattr(a, "std_dev") for a in arguments):
         from uncertainties import umath
 
-        pythons = {"min": min, "max": max, "abs": abs}
+        pythons: dict[str, Any] = {"min": min, "max": max, "abs": abs}
         return (pythons.get(name) or getattr(umath, FUNCTIONS[name]))(*arguments)
     return getattr(np, {"min": "minimum", "max": "maximum"}.get(name, FUNCTIONS[name]))(*arguments)
 
