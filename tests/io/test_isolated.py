@@ -87,7 +87,7 @@ def test_the_copy_ends_with_its_parent_and_holds_no_file_open(tmp_path) -> None:
         assert str(tmp_path / "held") not in helper.get("file")
         assert handle.writable()
     child = helper._child
-    os.close(helper._to)
+    helper._pipe.close()
     for _ in range(500):
         if os.waitpid(child, os.WNOHANG)[0]:
             return

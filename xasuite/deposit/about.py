@@ -121,34 +121,26 @@ def _cell(text: str) -> str:
 
 def _citation(about: About) -> str:
     """CITATION.cff 1.2.0 of the deposition, with the software it rests on."""
-    quoted = json.dumps  # a JSON string is a YAML string
-    lines = [
-        "cff-version: 1.2.0",
-        "message: If you use these data, please cite them as below.",
-        "type: dataset",
-    ]
-    lines += [
-        f"title: {quoted(about.title, ensure_ascii=False)}",
-        f"date-released: {time.strftime('%Y-%m-%d')}",
-        "authors:",
-    ]
-    for author in about.authors or (NO_AUTHOR,):
-        family, comma, given = (part.strip() for part in author.partition(","))
-        names = {"family-names": family, "given-names": given} if comma else {"name": family}
-        lines += [
-            f"  {'-' if not i else ' '} {k}: {quoted(v, ensure_ascii=False)}"
-            for i, (k, v) in enumerate(names.items())
-        ]
+    import yaml
+
+    said: dict[str, Any] = {
+        "cff-version": "1.2.0",
+        "message": "If you use these data, please cite them as below.",
+        "type": "dataset",
+        "title": about.title,
+        "date-released": time.strftime("%Y-%m-%d"),
+        "authors": [_name(author) for author in about.authors or (NO_AUTHOR,)],
+    }
     if len(about.licences) == 1 and not about.unlicensed and _spdx(about.licences[0]):
-        lines.append(f"license: {quoted(about.licences[0])}")
-    lines += [
-        "references:",
-        "  - type: software",
-        "    title: xasuite",
-        f"    version: {quoted(__version__)}",
-    ]
-    lines += ["    authors:", "      - name: The xasuite developers"]
-    return "\n".join(lines) + "\n"
+        said["license"] = about.licences[0]
+    developers = [{"name": "The xasuite developers"}]
+    software = {"type": "software", "title": "xasuite", "version": __version__, "authors": developers}
+    return yaml.safe_dump({**said, "references": [software]}, sort_keys=False, allow_unicode=True, width=1000)
+
+
+def _name(author: str) -> dict[str, str]:
+    family, comma, given = (part.strip() for part in author.partition(","))
+    return {"family-names": family, "given-names": given} if comma else {"name": family}
 
 
 def _spdx(licence: str) -> bool:
@@ -199,19 +191,12 @@ def _crate(folder: Path, about: About) -> dict[str, Any]:
         said = {"name": path.name, "contentSize": str(path.stat().st_size), "sha256": files.sha256(path)}
         kind = _KINDS.get(path.suffix.lower())
         added[name] = crate.add_file(path, name, properties=said | ({"encodingFormat": kind} if kind else {}))
-    software = crate.add(
-        ContextEntity(
-            crate, "#xasuite", {"@type": "SoftwareApplication", "name": "xasuite", "softwareVersion": __version__}
-        )
-    )  # fmt: skip
-    said = {
-        "name": "Fits",
-        "description": f"Python {platform.python_version()} on {platform.system()} {platform.machine()}",
-    }
+    program = {"@type": "SoftwareApplication", "name": "xasuite", "softwareVersion": __version__}
+    software = crate.add(ContextEntity(crate, "#xasuite", program))
+    on = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
     of = [e for n, e in added.items() if n.startswith((f"{SPECS}/", f"{DATA}/", f"{FEFF}/"))]
-    crate.add_action(
-        software, "#fits", of, [e for n, e in added.items() if n.startswith(f"{RESULTS}/")], said
-    )
+    gave = [e for n, e in added.items() if n.startswith(f"{RESULTS}/")]
+    crate.add_action(software, "#fits", of, gave, {"name": "Fits", "description": on})
     crate.root_dataset["mentions"] = [{"@id": "#fits"}]
     crate.metadata.extra_terms["sha256"] = "https://schema.org/sha256"
     return dict(crate.metadata.generate())
@@ -221,11 +206,9 @@ def _address(licence: str) -> str:
     """The address of a licence; that of SPDX's list for an identifier."""
     if re.match(r"https?://", licence):
         return licence
-    return (
-        f"https://spdx.org/licenses/{licence}"
-        if _spdx(licence)
-        else f"#licence-{re.sub(r'[^A-Za-z0-9]+', '-', licence)}"
-    )
+    if _spdx(licence):
+        return f"https://spdx.org/licenses/{licence}"
+    return f"#licence-{re.sub(r'[^A-Za-z0-9]+', '-', licence)}"
 
 
 _KINDS: dict[str, str] = {

@@ -6,7 +6,7 @@ import math
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from ..errors import FeffError, ReadError
 from ..feff import cache
 from ..feff.run import PROGRAMS, adopt, recorded
 from ..records.quantities import Quantity
-from ..records.table import Entry, Presented, Table
+from ..records.table import Entry, Presented, Table, plain
 from ..report.section_fit import read_result
 from ..workflow.fits import Progress, silent
 from ..workflow.reproduce import Reproduction, reproduce_specs
@@ -93,15 +93,10 @@ class Remade(Presented):
 
     def to_dict(self) -> dict[str, Any]:
         """Numbers and the reproduction as plain data (docs/guide/json.md)."""
-        from dataclasses import asdict
-
-        from ..records.table import plain
-
-        numbers = plain([asdict(n) for n in self.numbers])
         return {
             "bundle": self.name,
             "equal": self.equal,
-            "numbers": numbers,
+            "numbers": plain([asdict(n) for n in self.numbers]),
             "feff_again": self.feff_again,
             "versions": list(self.versions),
             "reproduction": self.reproduction.to_dict(),
@@ -196,36 +191,22 @@ def remake(
             done = reproduce_specs(specs, data_root=where / DATA, studies=False, keep=kept, progress=say)
         folder = Path(output) if output is not None else Path(private) / "again"
         beside = list(others.again(where, where / DATA, where / RESULTS, folder, spec_of, say))
-    numbers = [
-        number
+    # name, what is stated, what came: nothing of a spec that failed
+    pairs = [
+        (f"{spec.parent.name}/{spec.stem}", document, made[str(spec)].to_dict() if str(spec) in made else {})
         for spec, document in zip(specs, stated.values(), strict=True)
-        for number in compared(
-            f"{spec.parent.name}/{spec.stem}",
-            document,
-            made[str(spec)].to_dict() if str(spec) in made else {},
-        )
     ]
-    for spec_name, document, one in beside:
-        if isinstance(one, str):
-            done = replace(done, failed={**done.failed, spec_name: one})
-        else:
-            numbers += compared(spec_name, document, one.document())
+    done = replace(done, failed={**done.failed, **{n: one for n, _, one in beside if isinstance(one, str)}})
+    pairs += [(n, document, one) for n, document, one in beside if not isinstance(one, str)]
+    numbers = [number for pair in pairs for number in compared(*pair)]
+    versions = dict.fromkeys(line for _, document, one in pairs for line in _versions(document, one))
     again = sum(not run.cached for _, run in runs.values())
-    versions = dict.fromkeys(
-        line
-        for spec, document in zip(specs, stated.values(), strict=True)
-        if str(spec) in made
-        for line in _versions(document, made[str(spec)].provenance.versions)
-    )
-    for _, document, one in beside:
-        here = {} if isinstance(one, str) else one.document()["provenance"]["versions"]
-        versions |= dict.fromkeys(_versions(document, here))
     return Remade(name, tuple(numbers), done, again, tuple(versions))
 
 
-def _versions(stated: Mapping[str, Any], made: Mapping[str, str]) -> Iterator[str]:
+def _versions(stated: Mapping[str, Any], made: Mapping[str, Any]) -> Iterator[str]:
     """What was of another version when the deposition was made."""
-    for name, here in made.items():
+    for name, here in made.get("provenance", {}).get("versions", {}).items():
         there = stated["provenance"]["versions"].get(name)
         if there != here:
             yield f"{name} {there} there, {here} here"
@@ -265,11 +246,9 @@ def compared(spec: str, stated: Mapping[str, Any], made: Mapping[str, Any]) -> I
         for (label, nth), row in _named(old):
             other = rows.get((label, nth), ())
             for cell, column in zip(row, old.columns, strict=True):
-                if cell is None or isinstance(cell, str):
-                    continue
-                at = heads.get(column.key)
-                found = other[at] if at is not None and at < len(other) else None
-                yield _number(spec, label, column, cell, found)
+                at = heads.get(column.key, len(other))
+                if not (cell is None or isinstance(cell, str)):
+                    yield _number(spec, label, column, cell, other[at] if at < len(other) else None)
 
 
 def _named(table: Table) -> Iterator[tuple[tuple[str, int], tuple[Any, ...]]]:

@@ -18,7 +18,7 @@ from .._series.prepare import prepare
 from .._series.record import SeriesRun, open_run
 from .._series.run import run_series
 from .._series.store import Folder
-from ..errors import ReadError, SpecError
+from ..errors import ReadError, SpecError, XasuiteError
 from ..notices import collected
 from ..records.quantities import Quantity
 from ..records.table import Entry, Table
@@ -106,11 +106,8 @@ def rows_of(run: SeriesRun) -> Table:
         )
         for i in range(len(table))
     ]
-    columns = [
-        Quantity("row", "Row"),
-        Quantity("status", "Status"),
-        *(Quantity(c, c) for c in (*named, *more)),
-    ]
+    heads = {"row": "Row", "status": "Status"} | {c: c for c in (*named, *more)}
+    columns = [Quantity(key, head) for key, head in heads.items()]
     return Table.of(run.path.parent.name, columns, rows, label=run.kind)
 
 
@@ -190,16 +187,13 @@ def again(
     output: Path,
     spec_of: Callable[[Path, Path], Path],
     say: Callable[[str], Any],
-) -> Iterator[tuple[str, dict[str, Any], Made | str]]:
+) -> Iterator[tuple[str, dict[str, Any], dict[str, Any] | str]]:
     """Each series and calibration of an unpacked deposition made again: its name, what is stated, what came or why nothing did."""
-    from ..errors import XasuiteError
-
     for stated in sorted(results.rglob(NUMBERS)):
         loaded: Loaded[Any] = load_spec(spec_of(stated, where), None)
         say(f"{loaded.name}: {loaded.spec.title}")
         document = json.loads(stated.read_text(encoding="utf-8"))
         try:
-            made: Made | str = make(loaded, data, output / loaded.name, figures=False)
+            yield loaded.name, document, make(loaded, data, output / loaded.name, figures=False).document()
         except XasuiteError as exc:
-            made = str(exc)
-        yield loaded.name, document, made
+            yield loaded.name, document, str(exc)

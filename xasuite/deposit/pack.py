@@ -61,10 +61,7 @@ class Bundle(Presented):
             ("size", f"{self.path.stat().st_size / 1e6:.1f} MB, {self.files} files"),
             ("specs", ", ".join(self.specs)),
             ("numbers", str(self.numbers)),
-            (
-                "equal to those of the results that were named",
-                str(self.compared) if self.compared else "no result was named",
-            ),
+            ("equal to those of the results that were named", str(self.compared or "no result was named")),
         ]
         notes = [f"no data: {line}" for line in self.absent]
         if self.unlicensed:
@@ -146,7 +143,7 @@ def bundle(
         stage = Stage(folder, context)
         sources = list(_sources(source, Path(temporary)))
         specs = {stage.add(loaded): document for loaded, document in sources}
-        fits = {stage.add(one): specs[stage.add(one)] for one, _ in sources if type(one.spec) is Spec}
+        fits = {stage.add(one): document for one, document in sources if type(one.spec) is Spec}
         with recorded() as runs:
             results, numbers, same = _run(stage, fits, figures, say) if fits else ([], 0, 0)
             beside = [_other(stage, path, specs[path], figures, say) for path in specs if path not in fits]
@@ -328,13 +325,6 @@ def _rows(stage: Stage, licence: str, results: Iterable[SpecResult]) -> Iterator
             kind = kinds.get((path, entry.label), "measured" if entry.simulate is None else "closure")
             if f"{loaded.name} {entry.label}" in stage.absent:
                 continue
-            source = entry.source or (
-                "simulated" if kind == "closure" else entry.file or ", ".join(entry.files)
-            )
-            yield Row(
-                loaded.name,
-                entry.label,
-                kind,
-                source,
-                entry.licence or (licence if kind == "measured" else ""),
-            )
+            files_of = "simulated" if kind == "closure" else entry.file or ", ".join(entry.files)
+            own = entry.licence or (licence if kind == "measured" else "")
+            yield Row(loaded.name, entry.label, kind, entry.source or files_of, own)

@@ -114,10 +114,8 @@ class Stage:
             yield ("file",), self._copy(loaded, f"{package}/{found.name}", found)
             yield ("example",), None
         elif entry.file is not None:
-            name, mark, group = entry.file.partition("::")
-            path = self.context.find(loaded, entry.file, what, "data", index, "file").partition("::")[0]
-            if (copied := self._copy(loaded, name, Path(path))) != name:
-                yield ("file",), copied + mark + group
+            if (copied := self._one(loaded, entry.file, "data", index, "file", what=what)) != entry.file:
+                yield ("file",), copied
         else:
             places = self.context.places(loaded)
             named = [
@@ -135,10 +133,10 @@ class Stage:
                 if entry.foil is not None:
                     yield (table, i, "foil"), self._one(loaded, entry.foil, table, i, "foil")
 
-    def _one(self, loaded: Loaded[Any], name: str, *key: str | int) -> str:
+    def _one(self, loaded: Loaded[Any], name: str, *key: str | int, what: str = "") -> str:
         """Copy a file, file::group, that a spec names; its name in the deposition."""
         file, mark, group = name.partition("::")
-        found = self.context.find(loaded, name, str(key[-1]), *key).partition("::")[0]
+        found = self.context.find(loaded, name, what or str(key[-1]), *key).partition("::")[0]
         return self._copy(loaded, file, Path(found)) + mark + group
 
     def _series(self, loaded: Loaded[Any], target: Path) -> Iterator[tuple[Key, Any]]:
@@ -165,12 +163,10 @@ class Stage:
         places = self.context.places(loaded)
         for pattern in patterns:
             file, mark, groups = pattern.partition("::")
-            fetched = TILED.match(pattern)
-            if fetched:
-                file, mark, groups = pattern, "", ""
+            wanted = [file]
+            if TILED.match(pattern):
+                mark = groups = ""
                 wanted = kept(pattern, asked_of(loaded.spec.series), cache_dir() / "scans")
-            else:
-                wanted = [file]
             for found in find_files(wanted, places):
                 yield glob.escape(self._copy(loaded, _within(found, places), found)) + mark + groups
 
@@ -204,13 +200,9 @@ class Stage:
         for table, entries in (("path", spec.path), ("shells", spec.shells)):
             for i, entry in enumerate(entries):
                 named += [((table, i, kind), getattr(entry, kind)) for kind in ("crystal", "cluster")]
-        if spec.simulate is not None:
-            named += [
-                (("simulate", "shell", i, "crystal"), s.crystal) for i, s in enumerate(spec.simulate.shell)
-            ]
-            named += (
-                [(("simulate", "rest", "crystal"), spec.simulate.rest.crystal)] if spec.simulate.rest else []
-            )
+        if made := spec.simulate:
+            named += [(("simulate", "shell", i, "crystal"), s.crystal) for i, s in enumerate(made.shell)]
+            named += [(("simulate", "rest", "crystal"), made.rest.crystal)] if made.rest else []
         for key, name in named:
             if name is None or name.lower().startswith("amcsd:"):
                 continue
@@ -255,11 +247,8 @@ def _stays(name: str) -> bool:
 
 def _within(found: Path, places: list[Path]) -> str:
     """A file's name in the first of the places that it lies in; its bare name elsewhere."""
-    return next((p.as_posix() for place in places if (p := _relative(found, place))), found.name)
-
-
-def _relative(found: Path, place: Path) -> Path | None:
-    return found.relative_to(place) if found.is_relative_to(place) else None
+    inside = (found.relative_to(p) for p in places if found.is_relative_to(p))
+    return next(inside, Path(found.name)).as_posix()
 
 
 def _copied(source: Path, target: Path) -> bool:

@@ -8,8 +8,8 @@ from typing import Any
 from .. import files
 from ..errors import ReadError
 from ..io.formats.members import members_of
+from ..io.limits import HDF5
 
-MAGIC = b"\x89HDF\r\n\x1a\n"
 DEPTH = 32
 
 
@@ -18,28 +18,19 @@ def linked(path: Path) -> list[str]:
     import h5py
 
     with open(path, "rb") as handle:
-        if handle.read(8) != MAGIC:
+        if handle.read(8) != HDF5:
             return []
     found: list[str] = []
 
-    def look(group: Any, name: str, seen: set[int]) -> None:
-        for key in group:
-            link = group.get(key, getlink=True)
-            at = f"{name}/{key}"
-            if isinstance(link, h5py.ExternalLink):
-                found.append(at)
-            elif isinstance(link, h5py.HardLink):
-                value = group[key]
-                address = h5py.h5o.get_info(value.id).addr
-                if isinstance(value, h5py.Dataset):
-                    if value.is_virtual or value.external:
-                        found.append(at)
-                elif isinstance(value, h5py.Group) and address not in seen:
-                    look(value, at, seen | {address})
+    def look(name: str, link: Any) -> None:
+        value = file[name] if isinstance(link, h5py.HardLink) else None
+        elsewhere = isinstance(value, h5py.Dataset) and (value.is_virtual or value.external)
+        if isinstance(link, h5py.ExternalLink) or elsewhere:
+            found.append(f"/{name}")
 
     try:
         with h5py.File(path, "r") as file:
-            look(file, "", set())
+            file.visititems_links(look)
     except (OSError, RuntimeError) as exc:
         raise ReadError(f"{path} cannot be looked into for a deposition: {exc}") from None
     return found
@@ -54,7 +45,7 @@ def copy_whole(source: Path, target: Path) -> None:
         h5py.File(source, "r") as old,
         h5py.File(temporary, "w") as new,
     ):
-        _attributes(old, new)
+        new.attrs.update(old.attrs)
         _copy(old, new, str(source), "", 0, {})
 
 
@@ -86,18 +77,13 @@ def _copy(old: Any, new: Any, file: str, name: str, depth: int, made: dict[tuple
         made[identity] = new.name.rstrip("/") + f"/{key}"
         if isinstance(value, h5py.Group):
             group = new.create_group(key)
-            _attributes(value, group)
+            group.attrs.update(value.attrs)
             _copy(value, group, value.file.filename, at, depth + 1, made)
         elif isinstance(value, h5py.Dataset) and (value.is_virtual or value.external):
             _there(value, file, at)
-            _attributes(value, new.create_dataset(key, data=value[()]))
+            new.create_dataset(key, data=value[()]).attrs.update(value.attrs)
         else:
             value.file.copy(value, new, key)
-
-
-def _attributes(old: Any, new: Any) -> None:
-    for key, value in old.attrs.items():
-        new.attrs[key] = value
 
 
 def _there(data: Any, file: str, name: str) -> None:

@@ -15,7 +15,8 @@ from typing import overload
 import numpy as np
 
 from ..errors import DataError, RangeError
-from ..records import Array, Chi, ComplexArray, Series, Step, Transform, sealed
+from ..records import Array, Chi, ComplexArray, Series, Transform, sealed
+from ..records.source import after
 from ..reduce.window import WINDOWS, ft_window, window_name
 
 __all__ = [
@@ -230,20 +231,10 @@ def fourier(
         "k": (float(k[0]), float(k[1])), "kweight": kweight, "window": window_name(window), "dk": dk,
         "dk2": dk if dk2 is None else dk2, "rmax": rmax, "nfft": nfft,
     }  # fmt: skip
-    return Transform(
-        r=rstep * np.arange(nr, dtype=float),
-        chir=sealed(chir.reshape(*lead, nr)),  # the record takes what is read-only without a copy
-        kweight=kweight,
-        k=chi.k,
-        window=win,
-        chik=sealed(chik.reshape(*lead, chi.k.size)),
-        label=chi.label,
-        element=chi.element,
-        edge=chi.edge,
-        notes=chi.notes,
-        source=chi.source,
-        history=(*chi.history, Step("fourier", settings)),
-    )
+    # the record takes what is read-only without a copy
+    chir, chik = sealed(chir.reshape(*lead, nr)), sealed(chik.reshape(*lead, chi.k.size))
+    axis, facts = rstep * np.arange(nr, dtype=float), after(chi, "fourier", settings)
+    return Transform(r=axis, chir=chir, kweight=kweight, k=chi.k, window=win, chik=chik, **facts)
 
 
 def r_window(
@@ -332,8 +323,5 @@ def back_fourier(
         chi = np.where(k > 0, weighted / k**transform.kweight, 0.0)
     unknown = np.full(chi.shape[:-1], np.nan)
     settings = {"r": (float(r[0]), float(r[1])), "dr": dr, "window": window_name(window)}
-    return Chi(
-        k=k, chi=chi, e0=unknown, edge_step=unknown, label=transform.label, element=transform.element,
-        edge=transform.edge, meta={"kweight": transform.kweight}, notes=transform.notes,
-        source=transform.source, history=(*transform.history, Step("back_fourier", settings)),
-    )  # fmt: skip
+    facts = after(transform, "back_fourier", settings) | {"meta": {"kweight": transform.kweight}}
+    return Chi(k=k, chi=chi, e0=unknown, edge_step=unknown, **facts)

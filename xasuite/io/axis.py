@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -43,6 +44,12 @@ class Asked:
     units: str = ""
     pixels: tuple[float, ...] = ()
 
+    @classmethod
+    def of(cls, **said: Any) -> Asked:
+        """What is said by the names of `read`'s arguments, None where nothing."""
+        given: dict[str, Any] = {name: value or "" for name, value in said.items()}
+        return cls(**given)
+
     @property
     def named(self) -> dict[str, str]:
         """What is said, by the names of `read`'s arguments."""
@@ -67,19 +74,15 @@ def energies(table: Table, asked: Asked, notes: list[str], where: str) -> tuple[
             f"{where}: not XAFS: no column of energies between {LOWEST:g} eV and {HIGHEST / 1000:g} keV "
             f"among {', '.join(table.names[:12])}{_other_axis(table)}"
         )
-    kind = (
-        asked.units
-        or (table.axis_kind if axis == table.axis else "")
-        or _kind(axis, table.units.get(axis, ""))
-    )
+    said = table.axis_kind if axis == table.axis else ""
+    kind = asked.units or said or _kind(axis, table.units.get(axis, ""))
     if kind not in clean.KINDS:
         raise ReadError(f"{where}: units = {kind!r} is not one of {', '.join(k for k in clean.KINDS if k)}")
     index = table.names.index(axis)
     if not table.trusted and not asked.energy:
         _refuse_unsure(table, axis, kind, where)
-    return index, clean.to_ev(
-        table.columns[index], kind, table.d_spacing, table.steps_per_degree, notes, where
-    )
+    values = table.columns[index]
+    return index, clean.to_ev(values, kind, table.d_spacing, table.steps_per_degree, notes, where)
 
 
 def _refuse_unsure(table: Table, axis: str, kind: str, where: str) -> None:
@@ -117,11 +120,8 @@ def find_axis(table: Table) -> str:
     for name in table.names[: 4 if generic else 3]:
         if table.units.get(name):  # millimetres, say: energies were looked for above
             continue
-        if (
-            plausible(table.column(name))
-            and np.nanmin(table.column(name)) > 1
-            and _monotonic(table.column(name))
-        ):
+        values = table.column(name)
+        if plausible(values) and np.nanmin(values) > 1 and _monotonic(values):
             return name
     return ""
 

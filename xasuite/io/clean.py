@@ -44,13 +44,7 @@ def to_ev(values: Array, kind: str, d_spacing: float, steps: float, notes: list[
         with np.errstate(all="ignore"):
             sine = np.sin(np.radians(values * scale))
             energy = np.where(sine > 0, HC / (2 * d_spacing * sine), np.nan)
-        unit = (
-            "degrees"
-            if kind == "angle"
-            else f"{kind}s"
-            if kind in _DEGREES
-            else f"steps ({steps:g} per degree)"
-        )
+        unit = {"angle": "degrees", "steps": f"steps ({steps:g} per degree)"}.get(kind, f"{kind}s")
         notes.append(f"energy from the monochromator's {unit} with d = {d_spacing:g} A")
         return energy
     finite = values[np.isfinite(values)]
@@ -88,10 +82,9 @@ def order(energy: Array, columns: Array, notes: list[str]) -> tuple[Array, Array
             forward = int(np.count_nonzero(steps > 0))
             by = np.argsort(energy, kind="stable")
             energy, columns = energy[by], columns[:, by]
-            if backward > forward:
-                notes.append(f"energy descends in the file, with {forward} steps forward; sorted")
-            else:
-                notes.append(f"energy steps back {'once' if backward == 1 else f'{backward} times'}; sorted")
+            often = "once" if backward == 1 else f"{backward} times"
+            down = f"descends in the file, with {forward} steps forward"
+            notes.append(f"energy {down if backward > forward else 'steps back ' + often}; sorted")
     first = np.concatenate([[True], np.diff(energy) > SAME_ENERGY])
     if first.all():
         return energy, columns

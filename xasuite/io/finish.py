@@ -57,9 +57,8 @@ class _Raw:
         if (expr, near) not in self.jumps:
             values = self.values(expr)
             defined = np.count_nonzero(np.isfinite(values)) >= 0.7 * values.size
-            self.jumps[expr, near] = (
-                edges.find_jump(self.energy, values, near) if defined else edges.Jump(0.0, 0.0)
-            )
+            jump = edges.find_jump(self.energy, values, near) if defined else edges.Jump(0.0, 0.0)
+            self.jumps[expr, near] = jump
         return self.jumps[expr, near]
 
 
@@ -122,9 +121,8 @@ def _mu(raw: _Raw, element: str) -> str:
         named += [c for c in names.mu_candidates(labels, name, i0) if c not in named]
     if asked.i0:  # a column that is mu itself is not what was asked for
         named = [c for c in named if i0 in parse(c).names]
-    near = tabulated(element, table.edge) or 0.0 if element else 0.0
-    near = near if near and energy[0] < near < energy[-1] else 0.0
-    near = near or (table.e0 if energy[0] < table.e0 < energy[-1] else 0.0)
+    said = (tabulated(element, table.edge) if element else None, table.e0)
+    near = next((e for e in said if e and energy[0] < e < energy[-1]), 0.0)
     tried = [(c, raw.jump(c, near)) for c in named]
     for expr, jump in tried:
         if jump.quality >= edges.MIN_QUALITY:
@@ -146,9 +144,7 @@ def _mu(raw: _Raw, element: str) -> str:
         notes.append(f'mu = {found.expr}: {named[0]} shows no edge, and {why}; name another with mu = "..."')
         return found.expr
     if named:
-        best = (
-            max(tried, key=lambda pair: pair[1].quality)[0] if any(j.quality for _, j in tried) else named[0]
-        )
+        best = max(tried, key=lambda pair: pair[1].quality)[0]
         notes.append(f"mu = {best} shows no clear edge" + (f"; {found.expr} shows one" if found else ""))
         return best
     if found is None:
@@ -237,9 +233,8 @@ def _reference(raw: _Raw, mu: str) -> str:
     if jump.quality < edges.MIN_QUALITY:
         return ""
     if sample.quality >= edges.MIN_QUALITY and abs(sample.energy - jump.energy) > 30:
-        raw.notes.append(
-            f"the reference {expr} jumps at {jump.energy:.0f} eV, the sample at {sample.energy:.0f} eV"
-        )
+        both = f"{jump.energy:.0f} eV, the sample at {sample.energy:.0f} eV"
+        raw.notes.append(f"the reference {expr} jumps at {both}")
     return expr
 
 

@@ -8,7 +8,6 @@ import math
 import os
 import pickle
 import re
-import select
 import signal
 import time
 from collections import deque
@@ -47,26 +46,11 @@ def isolated(what: str, work: Callable[[], T], seconds: float = 0.0) -> T:
     ReadError
         When the copy died or took too long. What `work` itself raises of this package is raised here.
     """
-    if not hasattr(os, "fork"):
-        return work()
-    seconds = seconds or _seconds()
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reader)
-        _serve(writer, work, seconds)
-    os.close(writer)
+    helper = Helper(work, seconds, once=True)
     try:
-        held = _received(reader, what, PATIENCE * seconds)
-    except BaseException:
-        os.kill(child, signal.SIGKILL)
-        raise
+        return helper.get(what)  # type: ignore[no-any-return]
     finally:
-        os.close(reader)
-        _, status = os.waitpid(child, 0)
-    if not held or os.WIFSIGNALED(status):
-        raise _ended(what, status, seconds)
-    return _value(held)
+        helper.close()
 
 
 def _ended(what: str, status: int, seconds: float) -> ReadError:
@@ -79,7 +63,7 @@ def _ended(what: str, status: int, seconds: float) -> ReadError:
     )
 
 
-def _value(held: bytes | bytearray) -> Any:
+def _value(held: bytes) -> Any:
     done, value = pickle.loads(held)
     if done:
         return value
@@ -94,9 +78,10 @@ class Helper:
     work is done here.
     """
 
-    def __init__(self, work: Callable[..., Any]) -> None:
-        self.work = work
-        self._child, self._to, self._from = 0, -1, -1
+    def __init__(self, work: Callable[..., Any], seconds: float = 0.0, once: bool = False) -> None:
+        self.work, self.seconds, self.once = work, seconds, once
+        self._child = 0
+        self._pipe: Any = None
         self._asked: deque[bytes] = deque()
         self._sent = False  # whether the first that was asked is being worked on
 
@@ -128,34 +113,47 @@ class Helper:
             return
         if not self._child:
             self._start()
-        data = self._asked[0]
-        with contextlib.suppress(BrokenPipeError):  # it died: `_answer` says so
-            _write(self._to, len(data).to_bytes(8, "big") + data)
+        with contextlib.suppress(OSError):  # it died: `_answer` says so
+            self._pipe.send_bytes(self._asked[0])
         self._sent = True
 
     def _start(self) -> None:
-        asked, self._to = os.pipe()
-        self._from, answers = os.pipe()
+        from multiprocessing import Pipe
+
+        self._pipe, answers = Pipe()
         self._child = os.fork()
         if self._child == 0:
-            _serve_many(asked, answers, self.work)
-        os.close(asked)
-        os.close(answers)
+            self._serve(answers)
+        answers.close()
 
-    def _answer(self, what: str) -> bytes | bytearray:
-        seconds = _seconds()
+    def _serve(self, pipe: Any) -> None:
+        """The copy, until the pipe is closed. One that lasts holds no other file of its parent open."""
+        try:
+            faulthandler.disable()
+            self._pipe.close()
+            if not self.once:
+                os.closerange(3, pipe.fileno())
+                os.closerange(pipe.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
+            while True:
+                arguments = pickle.loads(pipe.recv_bytes())
+                _limit(time.process_time() + self._most())
+                pipe.send_bytes(pickle.dumps(_done(partial(self.work, *arguments)), protocol=5))
+        finally:
+            os._exit(0)
+
+    def _most(self) -> float:
+        """The most processor time of a piece of work."""
+        return self.seconds or SECONDS * max(1.0, max_bytes() / 2e9)
+
+    def _answer(self, what: str) -> bytes:
         self._sent = False
         try:
-            end = time.monotonic() + PATIENCE * seconds
-            size = _exactly(self._from, 8, end)
-            held = _exactly(self._from, int.from_bytes(size, "big"), end) if size else b""
-        except TimeoutError:
-            self.close()
-            raise _endless(what, f"{PATIENCE * seconds:.0f} s") from None
-        if not held:
-            status = self.close(kill=False)
-            raise _ended(what, status, seconds)
-        return held
+            if self._pipe.poll(PATIENCE * self._most()):
+                return self._pipe.recv_bytes()  # type: ignore[no-any-return]
+        except (EOFError, OSError):
+            raise _ended(what, self.close(kill=False), self._most()) from None
+        self.close()
+        raise _endless(what, f"{PATIENCE * self._most():.0f} s")
 
     def close(self, kill: bool = True) -> int:
         """End the copy, and forget what it was asked; how it ended."""
@@ -163,8 +161,7 @@ class Helper:
         child, self._child, self._sent = self._child, 0, False
         if not child:
             return 0
-        os.close(self._to)
-        os.close(self._from)
+        self._pipe.close()
         if kill:
             os.kill(child, signal.SIGKILL)
         return os.waitpid(child, 0)[1]
@@ -193,67 +190,12 @@ def helped(what: str, work: Callable[..., T], *arguments: Any) -> T:
     return isolated(what, lambda: work(*arguments))
 
 
-def _seconds() -> float:
-    return SECONDS * max(1.0, max_bytes() / 2e9)
-
-
-def _serve_many(asked: int, answers: int, work: Callable[..., Any]) -> None:
-    """The child of a `Helper`, until the pipe of what it is asked is closed. It holds no other file of its parent open."""
-    try:
-        faulthandler.disable()
-        first, second = sorted((asked, answers))
-        os.closerange(3, first)
-        os.closerange(first + 1, second)
-        os.closerange(second + 1, os.sysconf("SC_OPEN_MAX"))
-        while size := _exactly(asked, 8, math.inf):
-            arguments = pickle.loads(_exactly(asked, int.from_bytes(size, "big"), math.inf))
-            _limit(time.process_time() + _seconds())
-            held = pickle.dumps(_done(partial(work, *arguments)), protocol=5)
-            _write(answers, len(held).to_bytes(8, "big"))
-            _write(answers, held)
-    finally:
-        os._exit(0)
-
-
-def _write(pipe: int, data: bytes) -> None:
-    left = memoryview(data)
-    while left:
-        left = left[os.write(pipe, left) :]
-
-
-def _exactly(pipe: int, size: int, end: float) -> bytes | bytearray:
-    """So many bytes from the pipe; none where it ends before. Raises TimeoutError at `end` (s, monotonic)."""
-    held = bytearray(size)
-    left = memoryview(held)
-    while left:
-        wait = None if end == math.inf else max(0.0, end - time.monotonic())
-        if not select.select([pipe], [], [], wait)[0]:
-            raise TimeoutError
-        got = os.readv(pipe, [left])
-        if not got:
-            return b""
-        left = left[got:]
-    return held
-
-
 def _done(work: Callable[[], Any]) -> tuple[bool, Any]:
     """Whether the work came to an end, and what it gave or raised."""
     try:
         return True, work()
     except (XasuiteError, re.error) as exc:
         return False, exc
-
-
-def _serve(pipe: int, work: Callable[[], Any], seconds: float) -> None:
-    """The child: its work within limits, what came of it into the pipe, and its end."""
-    try:
-        faulthandler.disable()
-        _limit(seconds)
-        out = _done(work)
-        with os.fdopen(pipe, "wb") as stream:
-            pickle.dump(out, stream, protocol=5)
-    finally:
-        os._exit(0)
 
 
 def _limit(seconds: float) -> None:
@@ -269,20 +211,6 @@ def _limit(seconds: float) -> None:
             now = int(handle.read().split()[0]) * resource.getpagesize()
         most = now + 3 * max_bytes() + _SPARE
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
-
-
-def _received(pipe: int, what: str, seconds: float) -> bytes:
-    """All bytes that come through the pipe. Raises ReadError where they take too long."""
-    end = time.monotonic() + seconds
-    pieces: list[bytes] = []
-    while True:
-        ready, _, _ = select.select([pipe], [], [], max(0.0, end - time.monotonic()))
-        if not ready:
-            raise _endless(what, f"{seconds:.0f} s")
-        piece = os.read(pipe, 1 << 20)
-        if not piece:
-            return b"".join(pieces)
-        pieces.append(piece)
 
 
 def _endless(what: str, spent: str) -> ReadError:

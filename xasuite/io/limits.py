@@ -5,6 +5,8 @@ A file may come from an unknown source: it may be a device that never ends, or u
 
 from __future__ import annotations
 
+import gzip
+import io
 import os
 import stat
 import zlib
@@ -13,6 +15,7 @@ from pathlib import Path
 
 from ..errors import ReadError
 
+HDF5, GZIP = b"\x89HDF\r\n\x1a\n", b"\x1f\x8b"  # how such files begin
 LIMIT_ENV = "XASUITE_MAX_BYTES"
 _USUAL = 2_000_000_000
 # Tables of numbers shrink to a third or a fifth, the most regular HDF5 files to a fiftieth
@@ -51,15 +54,10 @@ def unpacked(packed: bytes, name: str) -> bytes:
     """What gzipped bytes hold. Raises ReadError where they are damaged, or unpack to more than data ever do."""
     most = max_bytes()
     suspected = max(UNSUSPECTED, MOST_PACKED * len(packed))
-    out, size, rest = [], 0, packed
+    out, size = [], 0
     try:
-        while rest:
-            unzip = zlib.decompressobj(31)
-            while not unzip.eof:
-                piece = unzip.decompress(rest, _CHUNK)
-                rest = unzip.unconsumed_tail
-                if not piece and not rest and not unzip.eof:
-                    raise ReadError(f"{name} is gzipped and damaged: it ends before its end")
+        with gzip.open(io.BytesIO(packed)) as unzipped:
+            while piece := unzipped.read(_CHUNK):
                 out.append(piece)
                 size += len(piece)
                 if size > most:
@@ -69,8 +67,9 @@ def unpacked(packed: bytes, name: str) -> bytes:
                         f"{name} unpacks to more than {MOST_PACKED} times its size, as no data do; "
                         f"if you trust it, unpack it first or set {LIMIT_ENV}"
                     )
-            rest = unzip.unused_data.lstrip(b"\0")
-    except zlib.error as exc:
+    except EOFError:
+        raise ReadError(f"{name} is gzipped and damaged: it ends before its end") from None
+    except (OSError, zlib.error) as exc:
         raise ReadError(f"{name} is gzipped and damaged: {exc}") from None
     return b"".join(out)
 

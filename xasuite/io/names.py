@@ -37,16 +37,10 @@ _MU_NORM = (r"norm", r"normtrans", r"normfluor", r"normalized", r"normmu", r"fla
 _MU_REF = (r"muref", r"murefer", r"mureference", r"refmu", r"normrefer")
 # Channels of a detector of several elements, summed.
 _ARRAYS = (
-    r"ifch\d+",
-    r"dtc\d+",
-    r"sca1_\d+",
-    r"fla\d+",
-    r"roi\d+",
-    r"ge\d+",
-    r"mca\d+",
-    r"sdd_?\d+",
-    r"vortex_?\d+",
-)
+    r"ifch\d+", r"dtc\d+", r"sca1_\d+", r"fla\d+", r"roi\d+", r"ge\d+", r"mca\d+", r"sdd_?\d+", r"vortex_?\d+",
+)  # fmt: skip
+# A channel named after an emission line: AlKa_sum_cps, XSP3_PbLa_Sum
+_EMISSION = re.compile(r"(?:^|_)([A-Z][a-z]?)_?[KL][ab]\d?(?:_|$)")
 
 
 @functools.lru_cache(4096)
@@ -89,29 +83,23 @@ def emission_lines(names: Sequence[str], element: str) -> list[str]:
     """Channels named after an emission line: AlKa_sum_cps, Mn_Ka_mca1 ... mca4, XSP3_PbLa_Sum."""
     found: dict[str, list[str]] = {}
     for name in names:
-        line = re.search(r"(?:^|_)([A-Z][a-z]?)_?(K|L)(a|b)\d?(?:_|$)", name)
-        if line:
+        if line := _EMISSION.search(name):
             found.setdefault(line.group(1), []).append(name)
-    if not found:
-        return []
-    pool = found.get(element, []) if element else []
-    if not pool and len(found) == 1 and not element:
-        pool = next(iter(found.values()))
+    if not element and len(found) == 1:
+        element = next(iter(found))
+    pool = found.get(element, [])
     sums = [n for n in pool if "sum" in n.lower()]
     return sums[:1] or pool
 
 
 def emission_elements(names: Sequence[str]) -> set[str]:
     """Elements whose emission lines name a channel."""
-    return {
-        m.group(1) for n in names if (m := re.search(r"(?:^|_)([A-Z][a-z]?)_?(?:K|L)(?:a|b)\d?(?:_|$)", n))
-    }
+    return {m[1] for n in names if (m := _EMISSION.search(n))}
 
 
 def mu_candidates(names: Sequence[str], element: str = "", i0: str = "") -> list[str]:
     """Expressions that may give mu, in the order in which they are to be tried."""
-    out = []
-    out += [n for n in (first(names, _MU_TRANS), first(names, _MU_FLUOR)) if n]
+    out = [n for n in (first(names, _MU_TRANS), first(names, _MU_FLUOR)) if n]
     i0 = i0 or find_i0(names)
     it = first(names, _IT, [i0])
     ir = first(names, _IR, [i0, it])

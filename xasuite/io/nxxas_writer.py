@@ -84,12 +84,8 @@ def _after(reference: str, itrans: str) -> str:
 def write_entry(group: Any, entry: Entry, version: str) -> None:
     """One spectrum, or a stack with arrays (m, n), into an empty group."""
     mode = mode_of(entry)
-    put = _putter(group)
     group.attrs.update({"NX_class": "NXentry", "default": "data"})
-    put("definition", mode.definition, version="2026", URL=DEFINITION)
-    put("title", entry.label or "scan")
-    put("is_experimental", np.bool_(entry.measured))
-    _absorber(put, entry.element, entry.edge)
+    put = _begin(group, mode.definition, entry.label or "scan", entry.measured, entry.element, entry.edge)
     put("energy", entry.columns["energy"], units="eV")
     put("intensity", entry.mu, units="")
     errors = entry.columns.get("mu_err")
@@ -120,10 +116,16 @@ def _link(data: Any) -> Any:
     return data
 
 
-def _absorber(put: Any, element: str, edge: str) -> None:
+def _begin(group: Any, definition: str, title: str, measured: bool, element: str, edge: str) -> Any:
+    """What an entry and a reference begin with; the function that puts values into the group."""
+    put = _putter(group)
+    put("definition", definition, version="2026", URL=DEFINITION)
+    put("title", title)
+    put("is_experimental", np.bool_(measured))
     put("element/symbol", element)
     put("element/name", element)  # where the draft of January 2026 has the symbol
     put("edge/name", "L2,3" if edge in {"L23", "L3,2", "L32"} else edge)
+    return put
 
 
 def _putter(group: Any) -> Any:
@@ -216,13 +218,8 @@ def _path(channels: Any, name: str) -> str:
 def _reference(group: Any, entry: Entry) -> None:
     """The reference's mu as an entry of its own, on the sample's energies."""
     here = group.create_group("reference")
-    put = _putter(here)
     here.attrs["NX_class"] = "NXsubentry"
-    element, edge = _reference_edge(entry)
-    put("definition", "NXxas", version="2026", URL=DEFINITION)
-    put("title", f"reference of {entry.label}")
-    put("is_experimental", np.bool_(entry.measured))
-    _absorber(put, element, edge)
+    put = _begin(here, "NXxas", f"reference of {entry.label}", entry.measured, *_reference_edge(entry))
     here["energy"] = _link(group["energy"])
     put("intensity", entry.reference, units="")
     put("sample/name", "reference")
@@ -284,17 +281,8 @@ def _code(entry: Entry, mode: Mode) -> str:
     formula = "np.log(i0 / itrans)" if "itrans" in mode.detectors else "ifluor / i0"
     used = [d for d in mode.detectors if d != "iref"]
     lines = [f'{d} = entry["instrument/{d}/data"][()]' for d in used]
-    return (
-        "\n".join(
-            [
-                "# entry: this NXentry, opened with h5py",
-                "import numpy as np",
-                *lines,
-                f"intensity = {formula}",
-            ]
-        )
-        + "\n"
-    )
+    head = ["# entry: this NXentry, opened with h5py", "import numpy as np"]
+    return "\n".join([*head, *lines, f"intensity = {formula}", ""])
 
 
 def stacked(entries: list[Entry], table: Any) -> Entry | None:
@@ -302,13 +290,9 @@ def stacked(entries: list[Entry], table: Any) -> Entry | None:
     from dataclasses import replace
 
     first = entries[0]
-    if any(
-        list(e.columns) != list(first.columns)
-        or (e.element, e.edge, e.mu_expr, e.reference_expr, e.measured)
-        != (first.element, first.edge, first.mu_expr, first.reference_expr, first.measured)
-        or not np.array_equal(e.columns["energy"], first.columns["energy"])
-        for e in entries
-    ):
+    kinds = [(*e.columns, e.element, e.edge, e.mu_expr, e.reference_expr, e.measured) for e in entries]
+    same = all(np.array_equal(e.columns["energy"], first.columns["energy"]) for e in entries)
+    if len(set(kinds)) > 1 or not same:
         return None
     columns: dict[str, Array] = {n: np.array([e.columns[n] for e in entries]) for n in first.columns}
     columns["energy"] = first.columns["energy"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,10 @@ from ..notices import warn
 from ..records import Scan, Source
 from .axis import Asked
 from .finish import finish
-from .limits import contents, unpacked
+from .limits import GZIP, HDF5, contents, unpacked
 from .sweeps import split
 from .table import Table
 
-_HDF5 = b"\x89HDF\r\n\x1a\n"
-_GZIP = b"\x1f\x8b"
 _BINARY = {
     b"PK\x03\x04": "a zip archive (an Artemis project or an office document)",
     b"\x89PNG": "a PNG image",
@@ -32,24 +31,8 @@ _BINARY = {
 _CONTROL = bytes(b for b in range(32) if not 9 <= b <= 13)
 
 
-def read_one(
-    path: str | Path,
-    *,
-    element: str | None = None,
-    edge: str | None = None,
-    mu: str | None = None,
-    reference: str | None = None,
-    i0: str | None = None,
-    energy: str | None = None,
-    units: str | None = None,
-) -> Scan:
-    """One scan of one file; `read` has the arguments and the errors."""
-    asked = Asked(element or "", edge or "", mu or "", reference or "", i0 or "", energy or "", units or "")
-    return read_as(path, asked)
-
-
 def read_as(path: str | Path, asked: Asked) -> Scan:
-    """One scan of one file, by what was asked. Raises as `read_one`."""
+    """One scan of one file, by what was asked. Raises as `read`."""
     return finish(*load_group(path), asked)
 
 
@@ -59,10 +42,8 @@ def load_group(path: str | Path) -> tuple[Table, Source]:
     tables, source = _load(file, group)
     if group:
         table = _pick(tables, group, file)
-    elif len(tables) == 1:
-        table = tables[0]
     else:
-        usable = [t for t in tables if not t.refusal]
+        usable = [t for t in tables if not t.refusal] if len(tables) > 1 else tables
         if len(usable) != 1:
             shown = ", ".join(t.group for t in tables[:8]) + (", ..." if len(tables) > 8 else "")
             raise ReadError(
@@ -70,7 +51,7 @@ def load_group(path: str | Path) -> tuple[Table, Source]:
                 "or read them all with read_all"
             )
         table = usable[0]
-    return table, _source_of(table, source, len(tables) > 1)
+    return table, _source_of(table, source)
 
 
 def read_all(
@@ -128,21 +109,18 @@ def read_all(
     >>> len(xs.read_all(path))
     1
     """
-
     file, group = split_group(path)
     tables, source = _load(file)
-    several = len(tables) > 1
     if group:
-        exact = [t for t in tables if group in (t.group, str(t.meta.get("athena_tag", "")))]
-        tables = (
-            exact or [t for t in tables if group.lower() in t.group.lower()] or [_pick(tables, group, file)]
-        )
-    asked = Asked(element or "", edge or "", mu or "", reference or "", i0 or "", energy or "", units or "")
+        tables = _called(tables, group) or _with(tables, group) or [_pick(tables, group, file)]
+    asked = Asked.of(
+        element=element, edge=edge, mu=mu, reference=reference, i0=i0, energy=energy, units=units
+    )
     scans: list[Scan] = []
     refused: list[XasuiteError] = []
     for table in tables:
         try:
-            scans.append(finish(table, _source_of(table, source, several), asked))
+            scans.append(finish(table, _source_of(table, source), asked))
         except (ReadError, DataError) as exc:
             refused.append(exc)
     if not scans:
@@ -194,24 +172,27 @@ def split_group(path: str | Path) -> tuple[Path, str]:
     return Path(text), ""
 
 
-def _source_of(table: Table, source: Source, several: bool) -> Source:
-    group = table.group if several or table.group else ""
-    return Source(source.path, group, source.sha256, table.format)
+def _source_of(table: Table, source: Source) -> Source:
+    return replace(source, group=table.group, format=table.format)
+
+
+def _called(tables: list[Table], group: str) -> list[Table]:
+    """The tables of exactly that name, or of that tag in an Athena project."""
+    return [t for t in tables if group in (t.group, str(t.meta.get("athena_tag", "")))]
+
+
+def _with(tables: list[Table], part: str) -> list[Table]:
+    return [t for t in tables if part.lower() in t.group.lower()]
 
 
 def _pick(tables: list[Table], group: str, file: Path) -> Table:
     names = [t.group for t in tables]
-    for table in tables:
-        if group in (table.group, str(table.meta.get("athena_tag", ""))):
-            return table
-    folded = [t for t in tables if t.group.lower() == group.lower()]
-    part = [t for t in tables if group.lower() in t.group.lower()]
-    if len(folded) == 1:
-        return folded[0]
-    if len(part) == 1:
-        return part[0]
-    if group.isdigit() and 1 <= int(group) <= len(tables):
-        return tables[int(group) - 1]
+    part = _with(tables, group)
+    folded = [t for t in part if t.group.lower() == group.lower()]
+    number = int(group) if group.isdecimal() else 0
+    for found in (_called(tables, group)[:1], folded, part, tables[number - 1 : number]):
+        if len(found) == 1:
+            return found[0]
     near = [t.group for t in part[:5]] or difflib.get_close_matches(group, names, 5, 0.4) or names[:5]
     if names == [""]:
         raise ReadError(f"{file} holds a single scan and no groups; leave out '::{group}'")
@@ -222,10 +203,8 @@ def _bytes(file: Path, most: int = 0) -> bytes:
     try:
         if file.is_dir():
             inside = sorted(p.name for p in file.iterdir() if p.is_file())[:5]
-            raise ReadError(
-                f"{file} is a folder, not a file; name one in it"
-                + (f", such as {', '.join(inside)}" if inside else "")
-            )
+            such = f", such as {', '.join(inside)}" if inside else ""
+            raise ReadError(f"{file} is a folder, not a file; name one in it{such}")
         if not file.exists():
             raise ReadError(f"{file} does not exist{_nearest(file)}")
         return contents(file, most)
@@ -252,7 +231,7 @@ def _load(file: Path, group: str = "") -> tuple[list[Table], Source]:
 
     Of an HDF5 file a `group` of exactly that name is read alone; the hash is then of its numbers and not of the file.
     """
-    if group and _bytes(file, len(_HDF5)) == _HDF5:
+    if group and _bytes(file, len(HDF5)) == HDF5:
         from .formats.hdf5 import parse_hdf5
 
         tables = parse_hdf5(file, str(file), group)
@@ -262,12 +241,10 @@ def _load(file: Path, group: str = "") -> tuple[list[Table], Source]:
         return tables, Source(str(file), "", digest.hexdigest())
     raw = _bytes(file)
     source = Source(str(file), "", hashlib.sha256(raw).hexdigest())
-    content = raw
-    if content[:2] == _GZIP:
-        content = unpacked(content, str(file))
+    content = unpacked(raw, str(file)) if raw[:2] == GZIP else raw
     if not content.strip():
         raise ReadError(f"{file} is empty")
-    if content[:8] == _HDF5:
+    if content[:8] == HDF5:
         from .formats.hdf5 import parse_hdf5
 
         return [t for table in parse_hdf5(content, str(file)) for t in split(table)], source
@@ -314,8 +291,7 @@ def parse_text(text: str, name: str) -> list[Table]:
         return [xdi.parse_xdi(text, name)]
     tables = beamlines.parse(text, name) or [parse_columns(text, name)]
     if suffixed:
+        said = "named .xdi and no XDI file (it does not begin with '# XDI/'): read as columns"
         for table in tables:
-            table.notes.insert(
-                0, "named .xdi and no XDI file (it does not begin with '# XDI/'): read as columns"
-            )
+            table.notes.insert(0, said)
     return tables

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, overload
 
 from ..records import Scan
-from .reader import read_one, split_group
+from .axis import Asked
+from .reader import read_as, split_group
 
 _PATTERN = frozenset("*?[")
 
@@ -73,12 +74,12 @@ def read(
     >>> [Path(scan.source.path).name for scan in xs.read(f"{folder}/*.xdi")]
     ['scan_2.xdi', 'scan_10.xdi']
     """
-    how: dict[str, Any] = {
-        "element": element, "edge": edge, "mu": mu, "reference": reference, "i0": i0, "energy": energy, "units": units,
-    }  # fmt: skip
+    asked = Asked.of(
+        element=element, edge=edge, mu=mu, reference=reference, i0=i0, energy=energy, units=units
+    )
     if not isinstance(path, str | Path):
-        return [read_one(file, **how) for one in path for file in expanded(one)]
-    return [read_one(file, **how) for file in expanded(path)] if is_pattern(path) else read_one(path, **how)
+        return [read_as(file, asked) for one in path for file in expanded(one)]
+    return [read_as(file, asked) for file in expanded(path)] if is_pattern(path) else read_as(path, asked)
 
 
 def is_pattern(path: str | Path) -> bool:

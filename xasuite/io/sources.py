@@ -23,9 +23,9 @@ from .formats import nxxas
 from .formats.hdf5 import MAX_DEPTH, energy_axis, entry_of, row_values, tables_in
 from .formats.members import members_of
 from .isolated import helped, isolated
+from .limits import GZIP, HDF5
 from .table import as_text
 
-_HDF5 = b"\x89HDF\r\n\x1a\n"
 # names under which files of one scan are kept as text: such a file is not opened before it is read
 _TEXT = re.compile(r"(\.(txt|dat|xmu|xdi|csv|tsv|asc|ascii|nor|norm|prn|ddf|chi|\d+))?$", re.I)
 PATTERN_SECONDS = 5.0
@@ -189,17 +189,13 @@ def find_files(patterns: Sequence[str], places: Iterable[Path]) -> list[Path]:
     found: list[Path] = []
     places = list(dict.fromkeys(places))
     for pattern in patterns:
-        absolute = Path(pattern).is_absolute()
-        above = (
-            Path(pattern).parts[1 : Path(pattern).parts.index("**")] if "**" in Path(pattern).parts else ()
-        )
-        if absolute and "**" in Path(pattern).parts and all("*" in part for part in above):
+        absolute, parts = Path(pattern).is_absolute(), Path(pattern).parts
+        if absolute and "**" in parts and all("*" in part for part in parts[1 : parts.index("**")]):
             raise ReadError(f"{pattern} names the whole machine; name a folder before the **")
         for place in [Path("/")] if absolute else places:
             try:
-                hits = [
-                    p for p in place.glob(pattern.lstrip("/")) if p.is_file() and not p.name.startswith(".")
-                ]
+                named = place.glob(pattern.lstrip("/"))
+                hits = [p for p in named if p.is_file() and not p.name.startswith(".")]
             except (OSError, ValueError, IndexError, NotImplementedError, RecursionError) as exc:
                 why = exc.strerror if isinstance(exc, OSError) else exc
                 raise ReadError(
@@ -226,9 +222,9 @@ def find_entries(found: Iterable[Path]) -> Scans:
         if not _TEXT.match(file.suffix):
             with open(file, "rb") as handle:
                 magic = handle.read(8)
-        if magic == _HDF5:
+        if magic == HDF5:
             out += _hdf5_entries(one)
-        elif file.suffix.lower() == ".prj" or magic[:2] == b"\x1f\x8b":
+        elif file.suffix.lower() == ".prj" or magic[:2] == GZIP:
             out += _members(one)
         else:
             out.append(one)

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from ..expressions import CONSTANTS
 from ..records import Array
 
@@ -44,6 +46,11 @@ class Table:
     meta: dict[str, Any] = field(default_factory=dict)
     refusal: str = ""
     trusted: bool = False
+
+    @classmethod
+    def refused(cls, group: str, why: str) -> Table:
+        """A group that cannot be XAFS, and why."""
+        return cls([], np.empty((0, 0)), group=group, refusal=why)
 
     def column(self, name: str) -> Array:
         """The values (n,) of a column."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -96,7 +97,7 @@ def write(path: str | Path, records: Any, format: str | None = None) -> Path:
     entries = [_entry(r) for r in _flatten(records)]
     if not entries:
         raise WriteError(f"{target}: there is no record to write")
-    if kind in {"athena", "nxxas", "xdi"} and any("energy" not in e.columns for e in entries):
+    if kind != "csv" and any("energy" not in e.columns for e in entries):
         raise WriteError(f"{target}: {kind} holds mu(E); write chi(k) and chi(R) as .csv")
     if kind == "nxxas":
         _write_nexus(target, entries, records if isinstance(records, Series) else None)
@@ -111,9 +112,7 @@ def _flatten(records: Any) -> Iterable[Any]:
             yield records.row(i)
     elif isinstance(records, Spectrum) and records.stacked:
         raise WriteError("a stacked record has no labels; write the Series that holds it")
-    elif isinstance(records, (list, tuple)) or (
-        isinstance(records, Iterable) and not hasattr(records, "label")
-    ):
+    elif isinstance(records, Iterable) and not hasattr(records, "label"):
         for record in records:
             yield from _flatten(record)
     else:
@@ -187,12 +186,8 @@ def _numbers(values: Array) -> list[str]:
 
 
 def _write_athena(target: Path, entries: list[Entry]) -> None:
-    lines = [
-        "# Athena project file -- Demeter version 0.9.26",
-        "# written by xasuite",
-        "",
-    ]
-    tags: list[str] = []
+    lines = ["# Athena project file -- Demeter version 0.9.26", "# written by xasuite", ""]
+    tags = map(_tag, itertools.count())
     taken: list[str] = []
     for entry in entries:
         # Larch keeps one of several groups whose labels are the same Python name.
@@ -202,12 +197,8 @@ def _write_athena(target: Path, entries: list[Entry]) -> None:
             free = unique(entry.label, taken, "#")
         entry.label = free
         taken.append(free)
-        tag = _tag(len(tags))
-        tags.append(tag)
-        reference_tag = ""
-        if entry.reference is not None:
-            reference_tag = _tag(len(tags))
-            tags.append(reference_tag)
+        tag = next(tags)
+        reference_tag = next(tags) if entry.reference is not None else ""
         lines += _athena_group(entry, tag, entry.label, entry.mu, reference_tag)
         if entry.reference is not None:
             lines += _athena_group(entry, reference_tag, f"  Ref {entry.label}", entry.reference, tag)
@@ -220,11 +211,7 @@ def _write_athena(target: Path, entries: list[Entry]) -> None:
 
 def _tag(index: int) -> str:
     """The five-letter name Athena gives to a group."""
-    letters = ""
-    for _ in range(5):
-        index, digit = divmod(index, 26)
-        letters = chr(97 + digit) + letters
-    return letters
+    return "".join(chr(97 + index // 26**place % 26) for place in reversed(range(5)))
 
 
 def _athena_group(entry: Entry, tag: str, label: str, mu: Array | None, reference: str) -> list[str]:
@@ -232,16 +219,15 @@ def _athena_group(entry: Entry, tag: str, label: str, mu: Array | None, referenc
     good = np.isfinite(mu) if mu is not None else np.zeros(energy.shape, bool)
     if mu is None or not good.any():
         raise WriteError(f"{entry.label}: mu is finite nowhere and cannot be written")
+    e0 = entry.facts.get("e0")
     arguments = {
-        "annotation": "", "bkg_e0": entry.facts.get("e0", ""), "bkg_eshift": 0, "bkg_z": entry.element or "H",
+        "annotation": "", **({"bkg_e0": e0} if e0 else {}), "bkg_eshift": 0, "bkg_z": entry.element or "H",
         "datagroup": tag, "tag": tag, "label": label, "fft_edge": (entry.edge or "k").lower(), "file": entry.facts["source"],
         "source": entry.facts["source"], "importance": 1, "is_chi": 0, "is_kev": 0, "is_nor": 0, "is_xmu": 1,
         "npts": int(good.sum()), "recordtype": "mu(E)", "referencegroup": reference,
         "xmin": float(energy[good][0]), "xmax": float(energy[good][-1]),
     }  # fmt: skip
     arguments |= athena_settings(entry.facts)
-    if not arguments["bkg_e0"]:
-        del arguments["bkg_e0"]
     listed = ",".join(f"'{k}',{_quote(v)}" for k, v in arguments.items())
     titles = ",".join(_quote(n) for n in entry.facts["notes"][:20])
     out = [f"$old_group = '{tag}';", f"@args = ({listed},'titles',[{titles}]);"]
@@ -310,10 +296,7 @@ def _write_csv(target: Path, entries: list[Entry]) -> None:
     columns = dict(first.columns)
     head: dict[str, Any] = {"xasuite": 1, **_describe(first)}
     if len(entries) > 1:
-        if any(
-            axis not in e.columns or e.columns[axis].shape != first.columns[axis].shape or not np.array_equal(e.columns[axis], first.columns[axis])
-            for e in entries
-        ):  # fmt: skip
+        if not all(axis in e.columns and np.array_equal(e.columns[axis], columns[axis]) for e in entries):
             raise WriteError(
                 f"{target}: the {len(entries)} records are on different axes, and a CSV has one; "
                 "write .prj or .h5, or a file each"

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ...edges import is_element
 from ...errors import ReadError
 from ...records import Array
 from ..table import Table, lines_of, unique
@@ -28,15 +29,13 @@ def is_athena(text: str) -> bool:
 
 def parse_athena(text: str, name: str) -> list[Table]:
     """The groups of an Athena project, in its order. Raises ReadError for a damaged project."""
-    records = athena_records(text, name)
     tables: list[Table] = []
     by_tag: dict[str, Table] = {}
     taken: set[str] = set()
-    for tag, record in records:
-        table = _table(tag, record, taken)
+    for tag, record in athena_records(text, name):
+        by_tag[tag] = table = _table(tag, record, taken)
         taken.add(table.group)
         tables.append(table)
-        by_tag[tag] = table
     if not tables:
         raise ReadError(f"{name}: the Athena project holds no group")
     own = "# written by xasuite" in text[:200]
@@ -63,9 +62,9 @@ def _perl_records(text: str, name: str) -> list[tuple[str, dict[str, Any]]]:
             tag = (perl_items(line.split("=", 1)[-1]) or [""])[0]
             current = {}
         elif key == "@args":
-            items = perl_items(_inside(line, name, number))
-            current["args"] = dict(zip(items[0::2], items[1::2], strict=False))
             listed = _inside(line, name, number)
+            items = perl_items(listed)
+            current["args"] = dict(zip(items[0::2], items[1::2], strict=False))
             titles = re.match(r"'titles',\s*\[(.*?)\](?:,'|\s*$)", listed[max(listed.find("'titles',"), 0) :])
             current["args"]["titles"] = perl_items(titles.group(1)) if titles else []
         elif key[:1] == "@" and key[1:] in _ARRAYS:
@@ -172,14 +171,10 @@ def _table(tag: str, record: dict[str, Any], taken: set[str]) -> Table:
     table.columns = np.array(list(arrays.values()))
     table.mu_expr = "mu"
     table.axis_kind = "keV" if str(args.get("is_kev", "0")) == "1" and np.median(x) < 150 else "eV"
-    if not np.median(x) < 150 and table.axis_kind == "keV":
-        table.axis_kind = "eV"
     kind = str(args.get("recordtype", ""))
     if str(args.get("is_chi", "0")) == "1" or "chi" in kind.lower():
         table.refusal = f"the Athena group {label!r} is {kind or 'chi(k)'}, which has no energies"
     table.element, table.edge = str(args.get("bkg_z", "")).capitalize(), str(args.get("fft_edge", "")).upper()
-    from ...edges import is_element
-
     if not is_element(table.element):
         table.element = table.edge = ""
     if not re.fullmatch(r"K|[LM][1-5]", table.edge):

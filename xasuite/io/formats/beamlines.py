@@ -36,11 +36,8 @@ def parse(text: str, name: str) -> list[Table] | None:
         return [_x10c(text, name)]
     if "#S " in text and re.search(r"^#S \d+", text, re.M) and re.search(r"^#L ", text, re.M):
         return _spec(text, name)
-    if (
-        "%d" in text
-        and re.search(r"^%d\s*$", text, re.M)
-        and re.search(r"^\s*Col\s+1\s+\S+\s+\w+\s*$", text, re.M)
-    ):
+    column = r"^\s*Col\s+1\s+\S+\s+\w+\s*$"
+    if "%d" in text and re.search(r"^%d\s*$", text, re.M) and re.search(column, text, re.M):
         return [_fio(text, name)]
     if "CLS Data Acquisition" in head[:200]:
         return [_hxma(text, name)]
@@ -66,6 +63,11 @@ def _fio(text: str, name: str) -> Table:
     return table
 
 
+def _row(word: str, header: list[str]) -> list[str]:
+    """The words of the first line that begins with one."""
+    return next((line.split() for line in header if line.split()[:1] == [word]), [])
+
+
 def _photon_factory(text: str, name: str) -> Table:
     """9809, of the Photon Factory and of SPring-8: the observed angle of the monochromator, counts by the mode of each channel."""
     lines = lines_of(text)
@@ -73,7 +75,7 @@ def _photon_factory(text: str, name: str) -> Table:
     header = lines[: 11 + block.first]
     count = block.columns.shape[0]
     # The word "Mode" stands in the place of the first column.
-    modes = next((line.split() for line in header if line.split()[:1] == ["Mode"]), [])
+    modes = _row("Mode", header)
     names = ["angle_calculated", "angle", "time", *generic_names(count)[3:]]
     for i, mode in enumerate(modes[:count]):
         if i > 2 and mode.isdigit():
@@ -81,25 +83,15 @@ def _photon_factory(text: str, name: str) -> Table:
             names[i] = role if role not in names else f"{role}_{i - 2}"
     spacing = re.search(r"\bD=\s*(\d+\.?\d*)\s*A", text[:2000])
     title = header[2].strip() if len(header) > 2 else ""
-    table = Table(
-        names=names,
-        columns=block.columns,
-        format="pf9809",
-        axis="angle",
-        axis_kind="angle",
-        notes=block.notes,
-    )
+    table = Table(names, block.columns, format="pf9809", axis="angle", axis_kind="angle", notes=block.notes)
     table.label = title or name.rsplit("/", 1)[-1]
     table.hints = " ".join(line.strip() for line in header[1:3])
     if spacing:
         table.d_spacing = float(spacing.group(1))
-    offsets = next((line.split()[1:] for line in header if line.split()[:1] == ["Offset"]), [])
+    offsets = _row("Offset", header)[1:]
     table.meta = {"title": title, "offsets": " ".join(offsets), "beamline": header[0].split()[-1]}
-    dark = [
-        f"{n} {o}"
-        for n, o in zip(names[3:], offsets[2:], strict=False)
-        if leading_number(o.replace(",", "."))
-    ]
+    counts = zip(names[3:], offsets[2:], strict=False)
+    dark = [f"{n} {o}" for n, o in counts if leading_number(o.replace(",", "."))]
     if dark:
         # Counts of PF9A_2022 follow the beam as if they held no dark counts: docs/decisions/reading.md
         table.notes.append(
@@ -161,10 +153,9 @@ def _find_crystal(table: Table, name: str) -> None:
     found.sort(key=lambda item: item[0])
     _, crystal, best = found[0]
     table.d_spacing = _CRYSTALS[crystal]
+    other = "" if len(found) == 1 else f" (also possible: {found[1][1]}, {found[1][2].element})"
     table.notes.append(
-        f"the header gives no d-spacing: {crystal} is taken, with which the edge lands on "
-        f"{best.element} {best.edge}"
-        + ("" if len(found) == 1 else f" (also possible: {found[1][1]}, {found[1][2].element})")
+        f"the header gives no d-spacing: {crystal} is taken, with which the edge lands on {best.element} {best.edge}{other}"
     )
 
 
@@ -206,14 +197,7 @@ def _x10c(text: str, name: str) -> Table:
     if count == 8:
         names = ["energy", "col2", "i0pre", "i0", "col5", "it", "iref", "col8"]
     header = lines_of(text[:start])
-    table = Table(
-        names=names,
-        columns=block.columns,
-        format="x10c",
-        axis="col1" if count != 8 else "energy",
-        notes=block.notes,
-    )
-    table.axis_kind = "eV"
+    table = Table(names, block.columns, format="x10c", axis=names[0], axis_kind="eV", notes=block.notes)
     table.label = header[3].strip() if len(header) > 3 else ""
     table.hints = table.label
     table.notes.append(f"X10C columns taken by position: {' '.join(names)}")
@@ -230,6 +214,11 @@ def _hxma(text: str, name: str) -> Table:
     return table
 
 
+def _after(key: str, lines: list[str]) -> str:
+    """What stands behind a key in the first line that begins with it."""
+    return next((line.removeprefix(key).strip() for line in lines if line.startswith(key)), "")
+
+
 def _spec(text: str, name: str) -> list[Table]:
     """A SPEC file: one table per scan; groups are the scan numbers."""
     lines = lines_of(text)
@@ -241,25 +230,22 @@ def _spec(text: str, name: str) -> list[Table]:
         try:
             block = find_block(part, f"{name}::{number}")
         except ReadError as exc:
-            tables.append(_refused(number, str(exc)))
+            tables.append(Table.refused(number, str(exc)))
             continue
         header = part[: block.first - 1]
         count = block.columns.shape[0]
         label_line = next((line for line in reversed(header) if line.startswith("#L")), "")
         labels = split_labels(label_line, count) or find_labels(header, count)[0]
         table = Table(
-            names=clean_names(labels) if labels else generic_names(count),
-            columns=block.columns,
-            notes=block.notes,
+            clean_names(labels) if labels else generic_names(count), block.columns, notes=block.notes
         )
         if not labels:
             table.notes.append(f"no line of labels fits the {count} columns")
         header_facts(table, [line for line in header if not line.startswith("#G")])
         table.format, table.group = "spec", number
         table.meta["command"] = " ".join(part[0].split()[2:])
-        date = next((line[3:].strip() for line in header if line.startswith("#D ")), "")
-        table.meta["date"] = date
-        title = next((line[3:].strip() for line in lines[: starts[0]] if line.startswith("#F ")), "")
+        table.meta["date"] = _after("#D ", header)
+        title = _after("#F ", lines[: starts[0]])
         table.label = f"{title.rsplit('/', 1)[-1]} #{number}".strip()
         table.hints = title
         tables.append(table)
@@ -268,7 +254,3 @@ def _spec(text: str, name: str) -> list[Table]:
         if tables[0].refusal:
             raise ReadError(f"{name}: {tables[0].refusal}")
     return tables
-
-
-def _refused(group: str, why: str) -> Table:
-    return Table(names=[], columns=np.empty((0, 0)), group=group, refusal=why)

@@ -75,9 +75,8 @@ def parse_hdf5(content: bytes | Path, name: str, only: str = "") -> list[Table]:
 def _why(exc: Exception) -> str:
     if isinstance(exc, MemoryError):
         return f"it takes more memory than a file may ({max_bytes() / 1e9:g} GB, {LIMIT_ENV}); name a group or a row of it"
-    said = re.sub(
-        r"^Unable to .* \((.*)\)$", r"\1", str(exc)[:120]
-    )  # h5py's wrapping of the library's own words
+    # without h5py's wrapping of the library's own words
+    said = re.sub(r"^Unable to .* \((.*)\)$", r"\1", str(exc)[:120])
     return f"damaged HDF5: {said}; copy the file again"
 
 
@@ -146,7 +145,7 @@ def _visit(
             entry = _entry(group, above)
             found = _tables(group, entry, path, axis, datasets, visit.root, row)
         except _DAMAGED as exc:
-            found = [Table([], np.empty((0, 0)), group=path, refusal=_why(exc))]
+            found = [Table.refused(path, _why(exc))]
         for table in found:
             table.notes += refused.values()
         tables.extend(found)
@@ -154,7 +153,7 @@ def _visit(
     if row is not None:
         return
     if refused and not any(isinstance(m, h5py.Group) for m in members.values()):
-        tables.append(Table([], np.empty((0, 0)), group=path, refusal=next(iter(refused.values()))))
+        tables.append(Table.refused(path, next(iter(refused.values()))))
     inside = [(k, v) for k, v in members.items() if isinstance(v, h5py.Group)]
     above = _as_entry(group) if inside else None
     for key, value in inside:
@@ -220,34 +219,33 @@ def _by_shape(
     energy = np.asarray(datasets[axis][()], float)
     n = energy.size
     columns: dict[str, Array] = {"energy": energy}
-    stacks: dict[str, Array] = {}
-    for key, data in datasets.items():
-        if key == axis or data.dtype.kind not in "fiu":
-            continue
-        if data.shape == (n,):
-            columns["energy_asked" if key == "energy" else key] = np.asarray(data[()], float)
-        elif data.ndim == 2 and data.shape[0] == n:
-            values = np.asarray(data[()], float)
-            for label, column in zip(_labels(data, group, root, values.shape[1], key), values.T, strict=True):
-                columns.setdefault(label, column)
-        elif data.ndim == 2 and data.shape[1] == n:
-            labels = _labels(data, group, root, data.shape[0], "")
-            if labels:
-                for label, column in zip(labels, np.asarray(data[()], float), strict=True):
-                    columns.setdefault(label, column)
-            else:
-                stacks[key] = data
-    for name, data in nxxas.detectors(entry, n).items():
+    stacks: dict[str, Any] = {}
+
+    def keep(name: str, data: Any) -> None:
         if data.ndim == 1:
             columns[name] = np.asarray(data[()], float)
         else:
             stacks[name] = data
+
+    for key, data in datasets.items():
+        if key == axis:
+            continue
+        if data.shape == (n,):
+            keep("energy_asked" if key == "energy" else key, data)
+        elif data.ndim == 2 and n in data.shape:
+            upright = data.shape[0] == n  # a row for each energy
+            labels = _labels(data, group, root, data.shape[1 if upright else 0], key if upright else "")
+            if not labels:
+                keep(key, data)
+                continue
+            values = np.asarray(data[()], float)
+            for label, column in zip(labels, values.T if upright else values, strict=True):
+                columns.setdefault(label, column)
+    for name, data in nxxas.detectors(entry, n).items():
+        keep(name, data)
     found = nxxas.reference(entry, energy)
     if found is not None and nxxas.is_nxxas(entry):
-        if found.ndim == 1:
-            columns["muref"] = np.asarray(found[()], float)
-        else:
-            stacks["muref"] = found
+        keep("muref", found)
     if nxxas.is_own(entry) and (held := nxxas.own_channels(entry)):
         columns = {"energy": energy} | {k: v for k, v in held.items() if v.ndim == 1}
         stacks = {k: v for k, v in held.items() if v.ndim == 2}
@@ -268,7 +266,7 @@ def row_values(entry: Any, one_a_row: Callable[[Any], bool]) -> dict[str, Any]:
 def _table(group: Any, entry: Known, path: str, columns: dict[str, Array], axis: Any, row: int = -1) -> Table:
     raw = [k for k in columns if k != "energy"]
     own = nxxas.is_own(entry)
-    names = ["energy", *(raw if own else clean_names(raw))] if raw else ["energy"]
+    names = ["energy", *(raw if own else clean_names(raw))]
     table = Table(names=names, columns=np.array(list(columns.values())), axis="energy")
     table.group = path
     table.format = "hdf5"

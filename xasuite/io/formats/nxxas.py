@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ...edges import is_element
 from ...records import Array
 from ..table import Table, leading_number
 
@@ -81,8 +82,6 @@ def is_nxxas(entry: Any) -> bool:
 
 def describe(table: Table, entry: Any) -> None:
     """Element, edge, d-spacing, mode and all else that an entry says, into a Table."""
-    from ...edges import is_element
-
     symbols = (text(entry, path).capitalize() for path in ELEMENT)
     table.element = next((s for s in symbols if is_element(s)), "")
     table.edge = next((e for path in EDGE if _EDGE.fullmatch(e := text(entry, path).upper())), "")
@@ -94,11 +93,8 @@ def describe(table: Table, entry: Any) -> None:
     table.e0 = leading_number(table.meta.get("Scan.edge_energy", ""))
     if name := _crystal(entry):
         table.meta["Mono.name"] = name
-    definition = text(entry, "definition")
-    table.meta |= {"definition": definition} if definition else {}
-    mode = text(entry, "mode") or text(entry, "mode/name")
-    if mode:
-        table.meta["mode"] = mode
+    said = {"definition": text(entry, "definition"), "mode": text(entry, "mode") or text(entry, "mode/name")}
+    table.meta |= {key: value for key, value in said.items() if value}
     if is_nxxas(entry):
         table.format = "nxxas"
         _measured(table, entry)

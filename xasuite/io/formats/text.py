@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from ...edges import is_element
 from ...errors import ReadError
 from ...records import Array
 from ..limits import check_lines
@@ -45,11 +46,8 @@ class Block:
     @property
     def notes(self) -> list[str]:
         """What was left out of the table, in sentences."""
-        said = (
-            ["the file ends in the middle of a row: it is cut off, and that row is dropped"]
-            if self.cut
-            else []
-        )
+        cut = "the file ends in the middle of a row: it is cut off, and that row is dropped"
+        said = [cut] if self.cut else []
         if self.dropped:
             said.append(
                 f"{len(self.dropped)} lines inside the table dropped, not rows of {len(self.columns)} numbers "
@@ -210,10 +208,8 @@ def parse_columns(text: str, name: str) -> Table:
         if labels:
             block.columns = np.delete(block.columns, twice, axis=0)
             count -= len(twice)
-    if labels:
-        names = clean_names(labels)
-    else:
-        names = generic_names(count)
+    names = clean_names(labels) if labels else generic_names(count)
+    if not labels:
         notes.append(f"no line of labels fits the {count} columns: they are named {names[0]} ... {names[-1]}")
     notes += block.notes
     table = Table(names=names, columns=block.columns, notes=notes, hints=_hints(header))
@@ -240,8 +236,6 @@ def _hints(header: list[str]) -> str:
 
 def header_facts(table: Table, header: list[str]) -> None:
     """Element, edge, edge energy and d-spacing where a header states them."""
-    from ...edges import is_element
-
     facts: dict[str, str] = {}
     for line in header:
         text = line.strip().lstrip("#;%*! ").strip()
@@ -278,14 +272,11 @@ def find_labels(header: list[str], count: int) -> tuple[list[str], list[str]]:
     heading of the LabVIEW programs, then the nearest line above the table that splits into as many words.
     """
     for finder in (_column_fields, _one_a_line, _legend, _described, _fixed_width):
-        labels = finder(header, count)
-        if labels:
-            return labels[0], labels[1]
+        if found := finder(header, count):
+            return found
     for line in reversed(header[-12:]):
-        labels_ = split_labels(line, count)
-        if labels_:
-            units = [_unit_of(label) for label in labels_]
-            return labels_, units
+        if labels := split_labels(line, count):
+            return labels, [_unit_of(label) for label in labels]
     return [], []
 
 
@@ -312,22 +303,22 @@ def split_labels(line: str, count: int) -> list[str]:
         re.findall(r"[^\s(\[]+(?:\s*[(\[][^()\[\]]*[)\]])?", text),
     ]
     for labels in ways:
-        if len(labels) == count and all(
-            re.search(r"[A-Za-z]", w) and not _NUMBER.fullmatch(w) for w in labels
-        ):
+        words = [w for w in labels if re.search(r"[A-Za-z]", w) and not _NUMBER.fullmatch(w)]
+        if len(words) == len(labels) == count:
             return labels
     return []
 
 
+def _numbered(header: list[str], count: int, pattern: str) -> list[re.Match[str]]:
+    """The line of each column, its number in the pattern's first group; [] where they are not those of `count`."""
+    found = {int(m[1]): m for line in header if (m := re.match(pattern, line, re.I))}
+    return [found[i] for i in sorted(found)] if set(found) == set(range(1, count + 1)) else []
+
+
 def _column_fields(header: list[str], count: int) -> tuple[list[str], list[str]] | None:
-    found: dict[int, list[str]] = {}
-    for line in header:
-        pair = re.match(r"^[#;% ]*Column\.(\d+)\s*:\s*(.+)$", line.strip(), re.I)
-        if pair:
-            found[int(pair.group(1))] = pair.group(2).split("||")[0].split()
-    if set(found) != set(range(1, count + 1)) or not all(found.values()):
-        return None
-    return [found[i][0] for i in range(1, count + 1)], [" ".join(found[i][1:]) for i in range(1, count + 1)]
+    lines = _numbered(header, count, r"\s*[#;% ]*Column\.(\d+)\s*:\s*(.+)$")
+    words = [m[2].split("||")[0].split() for m in lines]
+    return ([w[0] for w in words], [" ".join(w[1:]) for w in words]) if words and all(words) else None
 
 
 def _one_a_line(header: list[str], count: int) -> tuple[list[str], list[str]] | None:
@@ -340,11 +331,8 @@ def _one_a_line(header: list[str], count: int) -> tuple[list[str], list[str]] | 
 
 
 def _legend(header: list[str], count: int) -> tuple[list[str], list[str]] | None:
-    names: dict[str, str] = {}
-    for line in header:
-        pair = re.match(r"^[#; ]*([PD]\d+)\s*=\s*\{([^}]*)\}", line)
-        if pair:
-            names[pair.group(1)] = pair.group(2).strip()
+    pairs = [m for line in header if (m := re.match(r"[#; ]*([PD]\d+)\s*=\s*\{([^}]*)\}", line))]
+    names = {m[1]: m[2].strip() for m in pairs}
     for line in reversed(header[-3:]):
         keys = split_labels(line, count)
         if keys and all(k in names for k in keys):
@@ -354,15 +342,10 @@ def _legend(header: list[str], count: int) -> tuple[list[str], list[str]] | None
 
 def _described(header: list[str], count: int) -> tuple[list[str], list[str]] | None:
     """EPICS's mda2ascii: "#   3  [1-D Detector   1]  NAME, ..." a column; a name that ends with _EV says the unit."""
-    found: dict[int, str] = {}
-    for line in header:
-        pair = re.match(r"^#\s*(\d+)\s+\[([^\]]{1,40})\]\s*([^,\s]*)", line)
-        if pair:
-            found[int(pair.group(1))] = pair.group(3) or pair.group(2).strip()
-    if set(found) != set(range(1, count + 1)):
-        return None
-    labels = [found[i] for i in range(1, count + 1)]
-    return labels, ["eV" if re.search(r"_eV(_RBV)?$", label, re.I) else "" for label in labels]
+    lines = _numbered(header, count, r"#\s*(\d+)\s+\[([^\]]{1,40})\]\s*([^,\s]*)")
+    labels = [m[3] or m[2].strip() for m in lines]
+    units = ["eV" if re.search(r"_eV(_RBV)?$", label, re.I) else "" for label in labels]
+    return (labels, units) if labels else None
 
 
 def _fixed_width(header: list[str], count: int) -> tuple[list[str], list[str]] | None:

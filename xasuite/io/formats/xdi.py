@@ -11,6 +11,7 @@ import re
 
 import numpy as np
 
+from ...edges import is_element
 from ...errors import ReadError
 from ...records import Array
 from ..table import Table, clean_names, generic_names, leading_number, lines_of
@@ -18,27 +19,7 @@ from .text import ends_cut
 
 _FIELD = re.compile(r"^([A-Za-z][\w\-]*)\.([\w\-]+)\s*:(.*)$")
 _DATE = re.compile(r"^(\d{4})-(\d{1,2})-(\d{1,2})[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?")
-_EDGES = {
-    "K",
-    "L",
-    "L23",
-    "L2,3",
-    "L1",
-    "L2",
-    "L3",
-    "M",
-    "M1",
-    "M2",
-    "M3",
-    "M4",
-    "M5",
-    "N",
-    "N1",
-    "N2",
-    "N3",
-    "N4",
-    "N5",
-}
+_EDGE = re.compile(r"K|L([123]|2,?3)?|[MN][1-5]?")
 _NUMBER = re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)([eEdD][-+]?\d+)?$")
 _UNITS = {
     "Facility.energy": ("gev", "mev"),
@@ -109,9 +90,7 @@ def _header(
     fields: dict[str, str] = {}
     comments: list[str] = []
     labels: list[str] = []
-    foreign = 0
-    in_comments = False
-    ended = False
+    foreign, in_comments, ended = 0, False, False
     for number, line in enumerate(lines[1:], start=2):
         stripped = line.strip()
         if not stripped:
@@ -126,7 +105,7 @@ def _header(
                 notes.append("no line of dashes ends the header")
             return fields, comments, labels, number - 1
         body = stripped[1:].strip()
-        if re.match(r"^-{3,}", body) or re.match(r"^#?-{3,}", body):
+        if re.match(r"#?-{3,}", body):
             ended = True
         elif ended:
             labels = body.split()
@@ -159,8 +138,8 @@ def _field(body: str, fields: dict[str, str], where: str) -> bool:
 
 def _rows(lines: list[str], start: int, name: str, notes: list[str]) -> Array:
     rows: list[list[str]] = []
-    width = 0
-    inside = 0
+    width = inside = 0
+    cut = len(lines) if ends_cut(lines, len(lines)) else 0
     for number, line in enumerate(lines[start:], start=start + 1):
         tokens = line.split()
         if not tokens:
@@ -168,19 +147,18 @@ def _rows(lines: list[str], start: int, name: str, notes: list[str]) -> Array:
         if tokens[0][0] == "#":
             inside += 1
             continue
-        if not width:
-            width = len(tokens)
-        if len(tokens) != width and not (number == len(lines) and ends_cut(lines, number)):
+        width = width or len(tokens)
+        if len(tokens) != width and number != cut:
             raise ReadError(
                 f"{name}:{number}: the row holds {len(tokens)} numbers, the rows before it {width}; repair the row"
             )
         for token in tokens:
-            if not _NUMBER.match(token) and not (number == len(lines) and ends_cut(lines, number)):
+            if not _NUMBER.match(token) and number != cut:
                 raise ReadError(
                     f"{name}:{number}: {token[:30]!r} is not a number; an XDI table holds numbers only"
                 )
         rows.append(tokens)
-    if ends_cut(lines, len(lines)):
+    if cut:
         rows.pop()
         notes.append("the file ends in the middle of a row: it is cut off, and that row is dropped")
     if inside:
@@ -236,20 +214,15 @@ def _spans(numbers: list[int]) -> str:
 def _metadata(table: Table, fields: dict[str, str]) -> None:
     """Element, edge, d-spacing and the checks of required and recommended metadata, as notes."""
     lower = {k.lower(): v for k, v in fields.items()}
-    from ...edges import is_element
-
     symbol = lower.get("element.symbol", lower.get("scanparameters.element", ""))
     edge = lower.get("element.edge", lower.get("scanparameters.edge", ""))
-    for what, value, good in (
-        ("symbol", symbol, is_element(symbol.capitalize())),
-        ("edge", edge, edge.upper() in _EDGES),
-    ):
+    table.element = symbol.capitalize() if is_element(symbol.capitalize()) else ""
+    table.edge = edge.upper() if _EDGE.fullmatch(edge.upper()) else ""
+    for what, value, good in (("symbol", symbol, table.element), ("edge", edge, table.edge)):
         if not value:
             table.notes.append(f"the header has no Element.{what}")
         elif not good:
             table.notes.append(f"Element.{what} = {value[:20]!r} is none")
-    table.element = symbol.capitalize() if is_element(symbol.capitalize()) else ""
-    table.edge = edge.upper() if edge.upper() in _EDGES else ""
     spacing = lower.get("mono.d_spacing", lower.get("mono.dspacing", ""))
     if spacing:
         table.d_spacing = leading_number(spacing)

@@ -12,30 +12,23 @@ from .common import (
     arrays,
     demeter_version,
     fit_ranges,
+    geometry,
     ifeffit_reduce,
     number,
     path_values,
 )
 from .records import Project, ProjectData, ProjectFit, ProjectParameter, ProjectPath
 
-_SPACES = {"r": "r", "k": "k", "q": "q"}
+_VALUES = ("n", "s02", "e0", "delr", "sigma2", "third", "fourth", "ei", "dphase")
 
 
 def read_fpj(archive: zipfile.ZipFile, name: str) -> Project:
     """The project of an Artemis file. Raises ReadError for a damaged one."""
-    names = set(archive.namelist())
-    inputs = {
-        found[1]: read_text(archive, n)
-        for n in sorted(names)
-        if (found := re.fullmatch(r"feff/(\w+)/\1\.inp", n))
-    }
+    names = sorted(archive.namelist())
+    inputs = {m[1]: read_text(archive, m[0]) for n in names if (m := re.fullmatch(r"feff/(\w+)/\1\.inp", n))}
     order = re.findall(r"^\s*\d+:\s*(\w+)", read_text(archive, "order"), re.M) if "order" in names else []
-    fits = []
-    for key in order or sorted(
-        {n.split("/")[1] for n in names if n.startswith("fits/") and n.count("/") > 1}
-    ):
-        if f"fits/{key}/gds.yaml" in names:
-            fits.append(_fit(archive, key, name))
+    keys = order or sorted({m[1] for n in names if (m := re.match(r"fits/([^/]*)/", n))})
+    fits = [_fit(archive, key, name) for key in keys if f"fits/{key}/gds.yaml" in names]
     if not fits:
         raise ReadError(f"{name}: the Artemis project holds no fit")
     return Project(name, "Artemis", tuple(fits), inputs)
@@ -100,34 +93,24 @@ def _fit(archive: zipfile.ZipFile, key: str, name: str) -> ProjectFit:
     }
     performed = bool(number(log.get("n_varys"), 0.0))
     parameters = tuple(_parameter(d, performed) for d in _documents(archive, f"{folder}/gds.yaml") if d)
-    paths = []
-    for d in _documents(archive, f"{folder}/paths.yaml"):
-        if d and d.get("include") and d.get("datagroup") in data:
-            paths.append(
-                ProjectPath(
-                    label=re.sub(
-                        r"^\[[^]]*\]\s*", "", str(d.get("label") or d.get("name") or "path")
-                    ).strip(),
-                    data=data[d["datagroup"]].label,
-                    values=path_values(
-                        {
-                            k: _with_cv(d.get(k))
-                            for k in ("n", "s02", "e0", "delr", "sigma2", "third", "fourth", "ei", "dphase")
-                        }
-                    ),
-                    feff_input=str(d.get("parentgroup", "")),
-                    atoms=_atoms(d, f"{name}, fit {key}, path {d.get('label')}"),
-                    reff=number(d.get("reff"), 0.0) or 0.0,
-                    degen=number(d.get("degen"), 0.0) or 0.0,
-                    nleg=int(number(d.get("nleg"), 2.0) or 2),
-                )
-            )
-    return ProjectFit(
-        key,
-        parameters,
-        tuple(data.values()),
-        tuple(paths),
-        number(log.get("r_factor")) if performed else None,
+    paths = tuple(
+        _path(d, data[d["datagroup"]].label, f"{name}, fit {key}")
+        for d in _documents(archive, f"{folder}/paths.yaml")
+        if d and d.get("include") and d.get("datagroup") in data
+    )
+    rfactor = number(log.get("r_factor")) if performed else None
+    return ProjectFit(key, parameters, tuple(data.values()), paths, rfactor)
+
+
+def _path(d: dict[str, Any], data: str, where: str) -> ProjectPath:
+    label = str(d.get("label") or d.get("name") or "path")
+    return ProjectPath(
+        label=re.sub(r"^\[[^]]*\]\s*", "", label).strip(),
+        data=data,
+        values=path_values({k: _with_cv(d.get(k)) for k in _VALUES}),
+        feff_input=str(d.get("parentgroup", "")),
+        atoms=_atoms(d, f"{where}, path {d.get('label')}"),
+        **geometry(d),
     )
 
 
@@ -187,7 +170,10 @@ def _data(archive: zipfile.ZipFile, member: str, where: str, by_larch: bool) -> 
         element=str(args.get("bkg_z", "")).capitalize(),
         edge=str(args.get("fft_edge", "k")).upper(),
         reduce=ifeffit_reduce(args) | ({} if by_larch else {"background": "ifeffit"}),
-        fit={"space": _SPACES.get(str(args.get("fit_space", "r")).lower(), "r"), "kweight": weights or [2]}
+        fit={
+            "space": space if (space := str(args.get("fit_space")).lower()) in ("k", "q") else "r",
+            "kweight": weights or [2],
+        }
         | fit_ranges(args, where, "fft_", "bft_")
         | ({"epsilon_k": noise} if noise else {}),
         lost=tuple(lost),

@@ -8,14 +8,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from ...constants import KTOE
 from ...edges import is_element
 from ...errors import ReadError
 from ..formats.athena import athena_records
 from ..table import unique
-from .common import arrays, demeter_version, ifeffit_reduce, number, window
+from .common import arrays, demeter_version, ifeffit_reduce, number, ranges, window
 from .records import Project, ProjectData
 
 _KSTEP = 0.05  # 1/A, of chi(k)
@@ -62,15 +60,11 @@ def _group(
     if not is_element(element) or not re.fullmatch(r"K|[LM][1-5]", edge):
         raise ReadError(f"{where} names no absorber and edge; set them in Athena")
     if number(args.get("is_chi"), 0.0):
-        none = np.empty(0)
-        return ProjectData(
-            label, none, none, element, edge, {}, _transform(args, where), chi=np.array((x, y))
-        )
-    energy, mu = x, y
+        return ProjectData.of_chi(label, x, y, element=element, edge=edge, fit=_transform(args, where))
     reduce = ifeffit_reduce(args)
     if by_larch and (order := number(args.get("bkg_nnorm"))) is not None:
         reduce["nnorm"] = int(order)  # Larch writes the degree where Athena counts coefficients
-    energy = energy + (number(args.get("bkg_eshift"), 0.0) or 0.0)
+    energy = x + (number(args.get("bkg_eshift"), 0.0) or 0.0)
     span = reduce.get("bkg_k")
     if span and "e0" in reduce and energy[-1] < reduce["e0"] + (span[1] - 0.05) ** 2 * KTOE:
         del reduce["bkg_k"]  # of a longer scan: the spline ends where the data do
@@ -82,25 +76,12 @@ def _group(
         if low < end < high - _KSTEP:
             fit["k"] = [low, round(end, 3)]
             lost.append(f"the transform to k = {high:g}; the data end at {end:.2f} 1/A")
-    return ProjectData(
-        label=label,
-        energy=energy,
-        mu=mu,
-        element=element,
-        edge=edge,
-        reduce=reduce,
-        fit=fit,
-        lost=tuple(lost),
-    )
+    return ProjectData(label, energy, y, element, edge, reduce, fit, tuple(lost))
 
 
 def _transform(args: Mapping[str, Any], where: str) -> dict[str, Any]:
     """The Fourier transforms of a group as keys of [fit]. Athena keeps the k weight with the plot, not with the group."""
-    out: dict[str, Any] = {}
-    for key, low, high in (("k", "fft_kmin", "fft_kmax"), ("r", "bft_rmin", "bft_rmax")):
-        first, last = number(args.get(low)), number(args.get(high))
-        if first is not None and last is not None and first < last:
-            out[key] = [first, last]
+    out: dict[str, Any] = ranges(args, k=("fft_kmin", "fft_kmax"), r=("bft_rmin", "bft_rmax"))
     out["kweight"] = [int(number(args.get("fft_kw"), 2.0) or 2)]
     for name, kind, key, width in (
         ("window", "fft_kwindow", "dk", "fft_dk"),

@@ -31,6 +31,16 @@ def number(value: Any, default: float | None = None) -> float | None:
     return out if np.isfinite(out) else default
 
 
+def ranges(args: Any, **named: tuple[str, str]) -> dict[str, list[float]]:
+    """The ranges [low, high] by their names here, of what a program calls their two ends; those that are empty are left out."""
+    found = {name: [number(args.get(end)) for end in ends] for name, ends in named.items()}
+    return {
+        n: [low, high]
+        for n, (low, high) in found.items()
+        if low is not None and high is not None and low < high
+    }
+
+
 def path_values(source: Any) -> dict[str, str]:
     """The values of a path under our names, empty ones left out."""
     out: dict[str, str] = {}
@@ -40,6 +50,15 @@ def path_values(source: Any) -> dict[str, str]:
         if name and text and name not in out:
             out[name] = text
     return out
+
+
+def geometry(path: Any) -> dict[str, Any]:
+    """Half of a path's length, its degeneracy and its legs, as Artemis and Larix call them."""
+    return {
+        "reff": number(path.get("reff"), 0.0),
+        "degen": number(path.get("degen"), 0.0),
+        "nleg": int(number(path.get("nleg")) or 2),
+    }
 
 
 def refuse_newer(name: str, program: str, version: str, limit: int) -> None:
@@ -86,6 +105,22 @@ def fit_ranges(args: Any, where: str, k: str = "", r: str = "") -> dict[str, Any
     }
 
 
+def feffit_ranges(
+    space: str, k: Any, weights: Any, shape: str, tapers: Any, r: Any, where: str
+) -> dict[str, Any]:
+    """What feffit and Ifeffit's feffit say of a fit as keys of [fit]; `tapers` are dk1 and dk2. Raises ReadError."""
+    dk, dk2 = tapers
+    return {
+        "space": space[0].lower(),
+        "k": list(k),
+        "kweight": [int(w) for w in weights],
+        "window": window(shape, where) if dk else "hanning",
+        "dk": dk,
+        **({"dk2": dk2} if dk2 not in (None, dk) else {}),
+        "r": list(r),
+    }
+
+
 def ifeffit_reduce(args: Any) -> dict[str, Any]:
     """The [reduce] of a spec from the names that Athena and Artemis share.
 
@@ -101,16 +136,10 @@ def ifeffit_reduce(args: Any) -> dict[str, Any]:
         "rbkg": get("bkg_rbkg", 1.0),
         "bkg_kweight": int(get("bkg_kw", 2) or 0),
     }
-    pre, norm = (get("bkg_pre1"), get("bkg_pre2")), (get("bkg_nor1"), get("bkg_nor2"))
-    if None not in pre and pre[0] < pre[1]:  # type: ignore[operator]
-        out["pre_range"] = list(pre)
-    if None not in norm and norm[0] < norm[1]:  # type: ignore[operator]
-        out["norm_range"] = list(norm)
+    out |= ranges(args, pre_range=("bkg_pre1", "bkg_pre2"), norm_range=("bkg_nor1", "bkg_nor2"))
     if (order := get("bkg_nnorm")) is not None:
         out["nnorm"] = max(int(order) - 1, 0)
-    low, high = get("bkg_spl1", 0.0), get("bkg_spl2")
-    if high is not None and low is not None and low < high:
-        out["bkg_k"] = [low, high]
+    out |= ranges({**args, "bkg_spl1": get("bkg_spl1", 0.0)}, bkg_k=("bkg_spl1", "bkg_spl2"))
     out["clamp"] = [clamp(args.get("bkg_clamp1", 0)), clamp(args.get("bkg_clamp2", 0))]
     if (taper := get("bkg_dk")) is not None:
         out["bkg_dk"] = taper

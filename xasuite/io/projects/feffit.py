@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from ...errors import ReadError
-from .common import number, window
+from .common import feffit_ranges, number
 from .ifeffit import edge_of, feff_path, plain, read_columns
-from .records import Project, ProjectData, ProjectFit, ProjectParameter, ProjectPath
+from .records import Project, ProjectData, ProjectFit, ProjectParameter
 
 _PATH_VALUES = {
     "id": "id", "amp": "s02", "s02": "s02", "so2": "s02", "e0": "e0", "e0shift": "e0", "delr": "delr", "dr": "delr", "deltar": "delr",
@@ -83,11 +82,8 @@ def _fit(
     at = path.name
     common = values.pop(0, {})  # path 0 stands for all of them
     columns = read_columns(path.parent / settings.pop("data"), "chi", at)
-    paths: list[ProjectPath] = [
-        feff_path(i, own["feff"], {**common, **own}, path, at)
-        for i, own in sorted(values.items())
-        if "feff" in own
-    ]
+    given = [(i, {**common, **own}) for i, own in sorted(values.items()) if "feff" in own]
+    paths = [feff_path(i, own, path, at) for i, own in given]
     if not paths:
         raise ReadError(f"{path}: no path N FILE in it")
 
@@ -98,19 +94,12 @@ def _fit(
     if kmax is None or rmax is None:
         raise ReadError(f"{path}: kmax or rmax is missing")
     dk, dk2 = get("dk1", "dk", otherwise=0.0), get("dk2", "dk", otherwise=0.0)
-    edge = edge_of(paths, at)
-    fit = {
-        "space": settings.get("fit_space", "r")[0].lower(),
-        "k": [get("kmin", "qmin", otherwise=0.0), kmax],
-        "kweight": [int(get("kweight", "w", otherwise=2.0) or 0)],
-        "window": window(settings.get("kwindow", "hanning"), at) if dk else "hanning",
-        "dk": dk,
-        **({"dk2": dk2} if dk2 != dk else {}),
-        "r": [get("rmin", otherwise=0.0), rmax],
-    }
-    chi, none = np.vstack([columns["k"], columns["chi"]]), np.empty(0)
-    data = ProjectData("data", none, none, "", edge, {}, fit, (), chi)
-    return ProjectFit(
-        path.stem, tuple(parameters.values()), (data,), tuple(ProjectPath(**{**p.__dict__, "data": "data"}) for p in paths),
-        lost=tuple(lost),
+    fit = feffit_ranges(
+        settings.get("fit_space", "r"), (get("kmin", "qmin", otherwise=0.0), kmax), [get("kweight", "w", otherwise=2.0) or 0],
+        settings.get("kwindow", "hanning"), (dk, dk2), (get("rmin", otherwise=0.0), rmax), at,
     )  # fmt: skip
+    data = ProjectData.of_chi(
+        "data", columns["k"], columns["chi"], element="", edge=edge_of(paths, at), fit=fit
+    )
+    own = tuple(replace(p, data="data") for p in paths)
+    return ProjectFit(path.stem, tuple(parameters.values()), (data,), own, lost=tuple(lost))

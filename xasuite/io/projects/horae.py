@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from .common import (
     arrays,
     demeter_version,
     fit_ranges,
+    geometry,
     ifeffit_reduce,
     number,
     path_values,
@@ -23,16 +25,7 @@ from .common import (
 from .records import Project, ProjectData, ProjectFit, ProjectParameter, ProjectPath
 
 # Ifeffit's names of a path's values in the records
-_VALUES = {
-    "s02": "s02",
-    "e0": "e0",
-    "delr": "delr",
-    "sigma^2": "sigma^2",
-    "3rd": "third",
-    "4th": "fourth",
-    "ei": "ei",
-    "dphase": "dphase",
-}
+_VALUES = ("s02", "e0", "delr", "sigma^2", "3rd", "4th", "ei", "dphase")
 _KINDS = {"guess", "set", "def", "restrain", "after", "skip"}
 
 
@@ -58,15 +51,10 @@ def _fit(archive: zipfile.ZipFile, member: str, name: str) -> ProjectFit:
         elif re.fullmatch(r"data\d+\.feff\d+\.\d+", key) and args.get("include") == "1":
             paths.append((key.split(".")[0], _path(archive, key, args)))
     parameters = tuple(_parameter(p) for p in re.findall(r"^@parameter = \((.*)\);\s*$", text, re.M))
-    kept = tuple(
-        ProjectPath(**{**p.__dict__, "data": data[owner].label}) for owner, p in paths if owner in data
-    )
+    kept = tuple(replace(p, data=data[owner].label) for owner, p in paths if owner in data)
     log = member.replace("description", "log")
-    found = (
-        re.search(r"^R-factor\s*=\s*([\d.eE+-]+)", read_text(archive, log), re.M)
-        if log in archive.namelist()
-        else None
-    )
+    logged = read_text(archive, log) if log in archive.namelist() else ""
+    found = re.search(r"^R-factor\s*=\s*([\d.eE+-]+)", logged, re.M)
     if not data:
         raise ReadError(f"{name}: {member} holds no data set")
     key = member.split("/")[1] if member.startswith("fits/") else "last"
@@ -94,7 +82,7 @@ def _parameter(inside: str) -> ProjectParameter:
 
 def _path(archive: zipfile.ZipFile, key: str, args: dict[str, str]) -> ProjectPath:
     folder = key.rsplit(".", 1)[0]
-    values = path_values({ours: args.get(theirs, "") for theirs, ours in _VALUES.items()})
+    values = path_values({name: args.get(name) for name in _VALUES})
     degen = number(args.get("deg") or args.get("degen"), 0.0) or 0.0
     label = re.sub(r"^\d+\s+\S+\s+\S+\s+\S+\s*:", "", args.get("intrpline", "")).replace("[+]", "").strip()
     return ProjectPath(
@@ -102,9 +90,7 @@ def _path(archive: zipfile.ZipFile, key: str, args: dict[str, str]) -> ProjectPa
         data="",
         values={"n": f"{degen:g}", **values},
         feff=read_text(archive, f"{folder}/{args['file'].rsplit('/', 1)[-1]}"),
-        reff=number(args.get("reff"), 0.0) or 0.0,
-        degen=degen,
-        nleg=int(number(args.get("nleg"), 2.0) or 2),
+        **geometry({**args, "degen": degen}),
     )
 
 
@@ -115,13 +101,8 @@ def _data(archive: zipfile.ZipFile, args: dict[str, str], where: str) -> Project
         raise ReadError(
             f"{where}: the project holds chi(k) of {stem or 'its data'} and no mu(E), so that its background cannot be made again"
         )
-    table = np.array(
-        [
-            [number(v, np.nan) for v in line.split()]
-            for line in read_text(archive, member).splitlines()
-            if line.strip() and not line.startswith("#")
-        ]
-    )
+    lines = [v for v in read_text(archive, member).splitlines() if v.strip() and not v.startswith("#")]
+    table = np.array([[number(v, np.nan) for v in line.split()] for line in lines])
     energy, mu = arrays(table[:, 0], table[:, 1], f"{where}, {member}")
     weights = [w for w in (1, 2, 3) if args.get(f"k{w}") == "1"]
     return ProjectData(

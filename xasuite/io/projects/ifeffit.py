@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 from ...errors import ExpressionError, ReadError
 from ...expressions import parse
 from ...records import Array
-from .common import arrays, ifeffit_reduce, path_values, window
+from .common import arrays, feffit_ranges, ifeffit_reduce, path_values
 from .records import Project, ProjectData, ProjectFit, ProjectParameter, ProjectPath
 
 # commands that show, write or transform what has been fitted, and say nothing of the fit itself
@@ -128,6 +128,8 @@ class _Script:
             self.macros[self._macro] = ""
         elif name in self.macros:
             self._macro_called(name)
+        elif name in ("guess", "set", "def"):
+            self._assign(items(rest), name)
         elif hasattr(self, f"do_{name}"):
             getattr(self, f"do_{name}")(items(rest))
         elif name not in _PASSED:
@@ -175,15 +177,9 @@ class _Script:
             return None
         try:
             expression = parse(plain(text))
-            known = {
-                n: self.value(self.parameters[n].expression) for n in expression.names if n in self.parameters
-            }
-            return (
-                float(expression(known))
-                if len(known) == len(expression.names) and None not in known.values()
-                else None
-            )
-        except (ExpressionError, ArithmeticError, TypeError, ValueError, RecursionError):
+            known = {n: self.value(self.parameters[n].expression) for n in expression.names}
+            return None if None in known.values() else float(expression(known))
+        except (KeyError, ExpressionError, ArithmeticError, TypeError, ValueError, RecursionError):
             return None
 
     def number(self, given: Mapping[str, str], *names: str) -> float | None:
@@ -193,15 +189,6 @@ class _Script:
             if (found := self.value(text)) is not None:
                 return found
         return None
-
-    def do_guess(self, given: list[Item]) -> None:
-        self._assign(given, "guess")
-
-    def do_set(self, given: list[Item]) -> None:
-        self._assign(given, "set")
-
-    def do_def(self, given: list[Item]) -> None:
-        self._assign(given, "def")
 
     def do_unguess(self, given: list[Item]) -> None:
         names = [key for key, _ in given] or list(self.parameters)
@@ -258,29 +245,18 @@ class _Script:
             "bkg_nor1": ("norm1",), "bkg_nor2": ("norm2",), "bkg_nnorm": ("norm_order",), "bkg_clamp1": ("clamp1",),
             "bkg_clamp2": ("clamp2",),
         }  # fmt: skip
-        usual = {
-            "bkg_kw": 0,
-            "bkg_pre1": -200,
-            "bkg_pre2": -50,
-            "bkg_nor1": 100,
-            "bkg_nor2": 400,
-            "bkg_nnorm": 3,
-            "bkg_dk": 0,
-        }
-        scalars = {
+        args: dict[str, Any] = {"bkg_kw": 0, "bkg_pre1": -200, "bkg_pre2": -50, "bkg_nor1": 100, "bkg_nor2": 400,
+                                "bkg_nnorm": 3, "bkg_dk": 0}  # fmt: skip
+        of_fit = {
             "kweight",
             "kmin",
             "kmax",
             "dk",
             "dk1",
         }  # the fit's, of the same names, are not the spline's
-        args: dict[str, Any] = dict(usual)
         for key, (own, *before) in names.items():
-            found = (
-                self.value(keys[own])
-                if own in keys
-                else self.number({}, *(n for n in (own, *before) if n not in scalars))
-            )
+            set_before = [n for n in (own, *before) if n not in of_fit]
+            found = self.value(keys[own]) if own in keys else self.number({}, *set_before)
             if found is not None:
                 args[key] = found
         args["bkg_kwindow"] = keys.get("kwindow") or self.strings.get("kwindow", "hanning")
@@ -308,9 +284,9 @@ class _Script:
         self.restraints += [plain(v) for k, v in given if k.startswith("restraint") and v]
         total, number = (int(self.number(keys, n) or 1) for n in ("data_total", "data_set"))
         group = str(keys.get("chi") or "").lower().partition(".")[0]
-        paths = [_path(i, self.paths.get(i), self.path, self._at) for i in wanted]
+        paths = [feff_path(i, self.paths.get(i, {}), self.path, self._at) for i in wanted]
         data = self._data(keys, group, given, paths)
-        self.sets.append((data, tuple(ProjectPath(**{**p.__dict__, "data": data.label}) for p in paths)))
+        self.sets.append((data, tuple(replace(p, data=data.label) for p in paths)))
         if number >= total:
             self._fit(str(keys.get("group") or f"fit{len(self.fits) + 1}").lower())
 
@@ -320,15 +296,9 @@ class _Script:
         )
         while name in {f.name for f in self.fits}:
             name += "_2"
-        self.fits.append(
-            ProjectFit(
-                name,
-                (*self.parameters.values(), *restraints),
-                tuple(d for d, _ in self.sets),
-                tuple(p for _, paths in self.sets for p in paths),
-                lost=tuple(self.lost),
-            )
-        )
+        data, paths = tuple(d for d, _ in self.sets), tuple(p for _, paths in self.sets for p in paths)
+        given = (*self.parameters.values(), *restraints)
+        self.fits.append(ProjectFit(name, given, data, paths, lost=tuple(self.lost)))
         self.sets, self.restraints = [], []
 
     def _data(
@@ -339,30 +309,17 @@ class _Script:
             raise ReadError(
                 f"{self._at}: feffit fits {keys.get('chi')}, which no read_data or spline command gives"
             )
-        ranges = {}
-        for key, low, high in (("k", "kmin", "kmax"), ("r", "rmin", "rmax")):
-            first, last = self.number(keys, low), self.number(keys, high)
-            if last is None:
-                raise ReadError(f"{self._at}: feffit without {high}; set {low} and {high} before it")
-            ranges[key] = [first or 0.0, last]
+        k, r = self._range(keys, "kmin", "kmax"), self._range(keys, "rmin", "rmax")
         weights = [w for k, v in given if k == "kweight" and (w := self.value(v)) is not None]
         weights = weights or [self.number({}, "kweight") or 0.0]
         dk, dk2 = self.number(keys, "dk1", "dk") or 0.0, self.number(keys, "dk2", "dk")
         lost = [*group.lost]
         if (keys.get("do_bkg") or "").lower() in ("true", "1", "yes", "t"):
             lost.append("Ifeffit fitted the background with the paths; here it is removed before the fit")
-        fit = {
-            "space": (keys.get("fit_space") or self.strings.get("fit_space") or "r")[0].lower(),
-            "k": ranges["k"],
-            "kweight": [int(w) for w in weights],
-            "window": window(keys.get("kwindow") or self.strings.get("kwindow", "hanning"), self._at)
-            if dk
-            else "hanning",
-            "dk": dk,
-            **({"dk2": dk2} if dk2 not in (None, dk) else {}),
-            "r": ranges["r"],
-            **({"epsilon_k": noise} if (noise := self.value(keys.get("epsilon_k"))) else {}),
-        }
+        space = keys.get("fit_space") or self.strings.get("fit_space") or "r"
+        shape = keys.get("kwindow") or self.strings.get("kwindow", "hanning")
+        fit = feffit_ranges(space, k, weights, shape, (dk, dk2), r, self._at)
+        fit |= {"epsilon_k": noise} if (noise := self.value(keys.get("epsilon_k"))) else {}
         if any(w != int(w) for w in weights):
             lost.append(f"the k weights {weights}, which are no whole numbers")
         edge = edge_of(paths, self._at)
@@ -373,9 +330,14 @@ class _Script:
             raise ReadError(
                 f"{self._at}: {keys.get('chi')} was neither read with type=chi nor made by spline"
             )
-        none = np.empty(0)
-        chi = np.vstack([group.columns["k"], group.columns["chi"]])
-        return ProjectData(label, none, none, "", edge, {}, fit, tuple(lost), chi)
+        return ProjectData.of_chi(
+            label, group.columns["k"], group.columns["chi"], element="", edge=edge, fit=fit, lost=tuple(lost)
+        )
+
+    def _range(self, keys: Mapping[str, str], low: str, high: str) -> list[float]:
+        if (last := self.number(keys, high)) is None:
+            raise ReadError(f"{self._at}: feffit without {high}; set {low} and {high} before it")
+        return [self.number(keys, low) or 0.0, last]
 
 
 def _indices(text: str, at: str) -> list[int]:
@@ -390,14 +352,10 @@ def _as_written(file: str) -> Path:
     return Path(file.strip("\"' ").replace("\\", "/"))
 
 
-def _path(index: int, keys: Mapping[str, str] | None, script: Path, at: str) -> ProjectPath:
-    if keys is None or "feff" not in keys:
-        raise ReadError(f"{at}: path {index} was not given a file of FEFF")
-    return feff_path(index, keys["feff"], keys, script, at)
-
-
-def feff_path(index: int, file: str, keys: Mapping[str, str], script: Path, at: str) -> ProjectPath:
+def feff_path(index: int, keys: Mapping[str, str], script: Path, at: str) -> ProjectPath:
     """A path with the text of its feffNNNN.dat. Raises ReadError where that file is not there."""
+    if (file := keys.get("feff")) is None:
+        raise ReadError(f"{at}: path {index} was not given a file of FEFF")
     where = script.parent / _as_written(file)
     try:
         text = where.read_text("utf-8", "replace")

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...constants import KTOE
 from ...errors import ReadError
-from .common import arrays, number, path_values, refuse_newer, window
+from .common import arrays, fit_ranges, geometry, number, path_values, ranges, refuse_newer
 from .records import Project, ProjectData, ProjectFit, ProjectParameter, ProjectPath
 
 _HEAD = "##LARIX:"
@@ -111,9 +111,7 @@ def _path(p: dict[str, Any], label: str, where: str) -> ProjectPath:
         data=label,
         values=values,
         feff=_feff(p, f"{where}, path {p.get('label')}"),
-        reff=number(p.get("reff"), 0.0) or 0.0,
-        degen=number(p.get("_feffdat", {}).get("degen"), 0.0) or 0.0,
-        nleg=int(number(p.get("nleg"), 2.0) or 2),
+        **geometry({**p, "degen": p.get("_feffdat", {}).get("degen")}),
     )
 
 
@@ -190,10 +188,8 @@ def _data(group: dict[str, Any], transform: dict[str, Any], label: str, where: s
     }
     # Larix counts the ranges from the E0 of the normalisation
     offset = (number(group.get("e0")) or reduce["e0"]) - reduce["e0"]
-    for ours, ends in (("pre_range", ("pre1", "pre2")), ("norm_range", ("norm1", "norm2"))):
-        low, high = (number(pre.get(e)) for e in ends)
-        if low is not None and high is not None and low < high:
-            reduce[ours] = [low + offset, high + offset]
+    found = ranges(pre, pre_range=("pre1", "pre2"), norm_range=("norm1", "norm2"))
+    reduce |= {n: [low + offset, high + offset] for n, (low, high) in found.items()}
     if (order := number(pre.get("nnorm"))) is not None:
         reduce["nnorm"] = int(order)
     end = math.sqrt((energy[-1] - reduce["e0"]) / KTOE)
@@ -214,13 +210,8 @@ def _data(group: dict[str, Any], transform: dict[str, Any], label: str, where: s
         reduce=reduce,
         fit={
             "space": str(transform.get("fitspace", "r")).lower(),
-            "k": [number(transform.get("kmin")), number(transform.get("kmax"))],
             "kweight": [int(w) for w in (_items(weights) or [weights])],
-            "window": window(transform.get("window", "kaiser"), where),
-            "dk": number(transform.get("dk"), 1.0),
-            "r": [number(transform.get("rmin")), number(transform.get("rmax"))],
-            "dr": number(transform.get("dr"), 0.0),
-            "rwindow": window(transform.get("rwindow", "hanning"), where),
+            **fit_ranges({**transform, "kwindow": transform.get("window", "kaiser")}, where),
         },
         lost=tuple(lost),
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...errors import ReadError
 from ..formats.athena import is_athena
-from ..limits import contents, unpacked
+from ..limits import GZIP, contents, unpacked
 from .artemis import read_fpj
 from .athena import read_prj
 from .feffit import is_feffit, read_feffit
@@ -97,7 +97,7 @@ def _zip(path: Path) -> Project:
 
 
 def _text(path: Path, raw: bytes) -> str:
-    raw = unpacked(raw, str(path)) if raw[:2] == b"\x1f\x8b" else raw
+    raw = unpacked(raw, str(path)) if raw[:2] == GZIP else raw
     if len(raw) > LARGEST:
         raise ReadError(f"{path} unpacks to more than {LARGEST / 2**20:.0f} MB; no project is that large")
     return raw.decode("utf-8", "replace")

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from ...records import Array
 
 
@@ -101,6 +103,11 @@ class ProjectData:
     lost: tuple[str, ...] = ()
     chi: Array | None = None
     variables: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of_chi(cls, label: str, k: Array, chi: Array, **more: Any) -> ProjectData:
+        """A data set of chi(k) alone."""
+        return cls(label, np.empty(0), np.empty(0), reduce={}, chi=np.vstack([k, chi]), **more)
 
 
 @dataclass(frozen=True)
