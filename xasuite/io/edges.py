@@ -214,11 +214,8 @@ def other_edge(energy: Array, mu: Array, of: Edge, step: float) -> tuple[Edge, f
     best: tuple[float, Edge, float] | None = None
     for edge in table():
         at = edge.energy
-        if (
-            edge.edge not in _USUAL
-            or edge.element in _RARE
-            or not e[0] + WITHIN / 2 < at < e[-1] - WITHIN / 2
-        ):
+        inside = e[0] + WITHIN / 2 < at < e[-1] - WITHIN / 2
+        if edge.edge not in _USUAL or edge.element in _RARE or not inside:
             continue
         if -WITHIN < at - of.energy < 2 * WITHIN or min(abs(at - x) for x in own) < WITHIN / 2:
             continue
@@ -279,16 +276,13 @@ def guess(energy: Array, jump: Jump, e0: float, hints: str, element: str = "") -
     """
     named = named_elements(hints)
     center = jump.energy
-    stated = (
-        bool(e0)
-        and energy[0] < e0 < energy[-1]
-        and (jump.quality < MIN_QUALITY or abs(e0 - jump.energy) < 40)
-    )
+    near = jump.quality < MIN_QUALITY or abs(e0 - jump.energy) < 40
+    stated = bool(e0) and energy[0] < e0 < energy[-1] and near
     ranked = []
     for edge in table():
-        if not energy[0] - 5 < edge.energy < energy[-1] or (element and edge.element != element):
+        if not energy[0] - 5 < edge.energy < energy[-1] or edge.edge not in _EDGE_COST:
             continue
-        if edge.edge not in _EDGE_COST:
+        if element and edge.element != element:
             continue
         above = (e0 if stated else center) - edge.energy
         if not -REACH_BELOW < above < REACH_ABOVE and not (element and jump.quality < MIN_QUALITY):

@@ -106,6 +106,15 @@ def lines_of(text: str) -> list[str]:
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
+def number(value: Any, default: float | None = None) -> float | None:
+    """The finite number that a project wrote, in quotes or not; `default` for anything else."""
+    try:
+        out = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return default
+    return out if np.isfinite(out) else default
+
+
 def leading_number(text: Any) -> float:
     """The number a text begins with, or 0."""
     found = re.match(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)", str(text))
