@@ -384,8 +384,7 @@ def _note_of_another(raw: _Raw, mu: str, element: str, edge: str) -> None:
     line, jump = tabulated(element, edge), raw.jump(mu)
     if line is None or jump.quality < edges.MIN_QUALITY or abs(jump.energy - line) > FAR:
         return
-    found = edges.other_edge(raw.energy, raw.values(mu), Edge(element, edge, line), jump.step)
-    if found:
+    if found := edges.other_edge(raw.energy, raw.values(mu), Edge(element, edge, line), jump.step):
         other, share = found
         raw.notes.append(
             f"mu jumps again at {other.energy:.0f} eV, as at the {other.element} {other.edge} edge, by {share:.0%} of the "

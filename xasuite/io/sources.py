@@ -327,8 +327,7 @@ def _visit(group: Any, path: str, file: str, seen: set[int]) -> Iterable[tuple[s
         return
     seen.add(address)
     members = members_of(group, file, {})
-    axis = energy_axis(members)
-    if axis:
+    if axis := energy_axis(members):
         n = members[axis].size
         rows = min((d.shape[0] for d in _stacks(members, n)), default=None)
         if rows != 0:  # a stack that has not begun

@@ -70,9 +70,7 @@ def clean_names(labels: Sequence[str]) -> list[str]:
         texts = [re.sub(r"_c\d+$", "", t) for t in texts]
     out: dict[str, None] = {}
     for i, text in enumerate(texts):
-        name = re.sub(r"[^0-9A-Za-z]+", "_", text).strip("_")[:MAX_LABEL]
-        if not name:
-            name = f"col{i + 1}"
+        name = re.sub(r"[^0-9A-Za-z]+", "_", text).strip("_")[:MAX_LABEL] or f"col{i + 1}"
         if name[0].isdigit():
             name = f"c{name}"
         if keyword.iskeyword(name) or name in CONSTANTS:

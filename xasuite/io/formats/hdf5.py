@@ -327,8 +327,7 @@ def _attributes(group: Any) -> dict[str, Any]:
             value = value.item()
         if isinstance(value, str) and "\n" in value:
             for line in value.splitlines():
-                pair = re.match(r"^[#\s]*([A-Za-z][\w .\-]*?)\s*:\s*(.*)$", line)
-                if pair:
+                if pair := re.match(r"^[#\s]*([A-Za-z][\w .\-]*?)\s*:\s*(.*)$", line):
                     meta.setdefault(pair.group(1), pair.group(2).strip())
         elif isinstance(value, (str, int, float, bool)):
             meta[str(key)] = value
