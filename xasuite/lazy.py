@@ -8,6 +8,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 
+def by_module(**names: str) -> dict[str, str]:
+    """name -> the module that holds it, from each module's names as one string of words."""
+    return {name: module for module, held in names.items() for name in held.split()}
+
+
 def loader(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
     """The ``__getattr__`` of a package: name -> the module of the package that holds it; ``dir`` lists the names.
 

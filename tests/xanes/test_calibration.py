@@ -9,8 +9,8 @@ import pytest
 from scipy import stats
 
 from xasuite.errors import CalibrationError, XasuiteWarning
+from xasuite.xanes import Standard, calibrate_valence, predict
 from xasuite.xanes.calibration import fit_line
-from xasuite.xanes.valence import Standard, calibrate_valence, predict
 
 
 def standards(valences, energies, err=0.2, **more):
@@ -68,7 +68,7 @@ def test_the_interval_covers_the_truth_19_times_in_20(degree: int) -> None:
 
 
 def calibrate_valence_line(v, e, degree):
-    from xasuite.xanes.valence import Calibration
+    from xasuite.xanes import Calibration
 
     s = standards(v, e, 0.4)
     columns = np.array([(x.valence, x.energy, x.energy_err, x.valence_err) for x in s]).T

@@ -117,29 +117,26 @@ def fit(
         setattr(group, p.name, given)
     for i, r in enumerate(restraints):
         setattr(group, f"{RESTRAINT}{i}", param(expr=python_text(r.that), name=f"{RESTRAINT}{i}"))
-    with (
-        tempfile.TemporaryDirectory(prefix="xasuite-fit-") as folder,
-        silenced(),
-        _encoded_stdout(),
-    ):
-        made = [
-            DATA_SET(s, ranges, e, i, Path(folder)) for i, (s, e) in enumerate(zip(sets, noise, strict=True))
-        ]
+    with tempfile.TemporaryDirectory(prefix="xasuite-fit-") as folder, silenced(), _encoded_stdout():
+        each = enumerate(zip(sets, noise, strict=True))
+        made = [DATA_SET(s, ranges, e, i, Path(folder)) for i, (s, e) in each]
         if restraints:
             made[-1]._residual = _restrained(made[-1], restraints)
         result = feffit(group, made, tol=TOLERANCE)
     if result is None:
         raise FitError("Larch's feffit returned nothing")
     details = result.fit_details
-    covar = getattr(details, "scaled_covar", None)
     if restraints:
-        return _with_statistics(result, params, len(restraints))
+        covar, chi2, chi2_reduced, rfactor = _restrained_statistics(result, len(restraints))
+    else:
+        covar = getattr(details, "scaled_covar", None)
+        chi2, chi2_reduced, rfactor = result.chi_square, result.chi2_reduced, result.rfactor
     return LarchFit(
         values={p.name: float(details.params[p.name].value) for p in params},
         covar=covar if covar is not None and np.isfinite(covar).all() else None,
-        chi2=float(result.chi_square),
-        chi2_reduced=float(result.chi2_reduced),
-        rfactor=float(result.rfactor),
+        chi2=float(chi2),
+        chi2_reduced=float(chi2_reduced),
+        rfactor=float(rfactor),
         nfev=int(details.nfev),
         success=bool(details.success),
         message=str(details.message),
@@ -163,8 +160,8 @@ def _restrained(dataset: Any, restraints: Sequence[Restraint]) -> Any:
     return residual
 
 
-def _with_statistics(result: Any, params: Sequence[Parameter], n_restraints: int) -> LarchFit:
-    """feffit's fit with restraints: each is one more independent point, and none is part of the R factor."""
+def _restrained_statistics(result: Any, n_restraints: int) -> tuple[Array | None, float, float, float]:
+    """Covariance, chi-square, reduced, R of feffit with restraints: each one more independent point, none part of R."""
     details = result.fit_details
     residual = np.asarray(details.residual)
     n_data = residual.size - n_restraints
@@ -173,16 +170,8 @@ def _with_statistics(result: Any, params: Sequence[Parameter], n_restraints: int
     data = np.concatenate([d._residual(details.params, data_only=True) for d in result.datasets])
     covar = getattr(details, "covar", None)
     chi2 = total * result.n_independent / n_data
-    return LarchFit(
-        values={p.name: float(details.params[p.name].value) for p in params},
-        covar=covar * total / free if covar is not None and np.isfinite(covar).all() else None,
-        chi2=chi2,
-        chi2_reduced=chi2 / free,
-        rfactor=float(residual[:n_data] @ residual[:n_data] / (data @ data)),
-        nfev=int(details.nfev),
-        success=bool(details.success),
-        message=str(details.message),
-    )
+    rfactor = float(residual[:n_data] @ residual[:n_data] / (data @ data))
+    return None if covar is None else covar * total / free, chi2, chi2 / free, rfactor
 
 
 def path_value(expression: Expression) -> float | str:
@@ -228,6 +217,15 @@ def _feffpath(file: Path, path: str, **values: Any) -> Any:
         ) from None
 
 
+def transform_settings(r: FitRange) -> dict[str, Any]:
+    """The ranges of a fit as Larch's feffit_transform takes them."""
+    weights = list(r.kweight) if len(r.kweight) > 1 else r.kweight[0]
+    return {
+        "kmin": r.k[0], "kmax": r.k[1], "kweight": weights, "dk": r.dk, "dk2": r.dk if r.dk2 is None else r.dk2,
+        "window": r.window, "rmin": r.r[0], "rmax": r.r[1], "dr": r.dr, "rwindow": r.rwindow, "fitspace": r.space,
+    }  # fmt: skip
+
+
 def data_set(data: DataSet, ranges: FitRange, noise: Sequence[Any] | None, number: int, folder: Path) -> Any:
     """One of feffit's data sets, its paths read from files in the folder."""
     from larch import Group
@@ -240,25 +238,9 @@ def data_set(data: DataSet, ranges: FitRange, noise: Sequence[Any] | None, numbe
             file = folder / f"d{number:03d}p{j:03d}{turn}.dat"
             file.write_text(text)
             paths.append(_feffpath(file, p.label, label=f"{j:03d}{turn}", **values))
-    transform = feffit_transform(
-        kmin=ranges.k[0],
-        kmax=ranges.k[1],
-        kweight=list(ranges.kweight) if len(ranges.kweight) > 1 else ranges.kweight[0],
-        dk=ranges.dk,
-        dk2=ranges.dk2 if ranges.dk2 is not None else ranges.dk,
-        window=ranges.window,
-        rmin=ranges.r[0],
-        rmax=ranges.r[1],
-        dr=ranges.dr,
-        rwindow=ranges.rwindow,
-        fitspace=ranges.space,
-    )
-    made = feffit_dataset(
-        data=Group(k=np.array(k), chi=np.array(chi)),
-        paths=paths,
-        transform=transform,
-        refine_bkg=ranges.background,
-    )
+    transform = feffit_transform(**transform_settings(ranges))
+    group = Group(k=np.array(k), chi=np.array(chi))
+    made = feffit_dataset(data=group, paths=paths, transform=transform, refine_bkg=ranges.background)
     made.hashkey = f"d{number:03d}"
     give_noise(made, noise, ranges)
     return made

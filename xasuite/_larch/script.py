@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .fitting import RESTRAINT, python_text
+from .fitting import RESTRAINT, python_text, transform_settings
 
 HEAD = '''"""{title}
 
@@ -105,7 +105,7 @@ def script(head: Mapping[str, str], fits: Sequence[ScriptFit]) -> str:
         names = [f"{RESTRAINT}{i}" for i, _ in enumerate(fit.restraints)]
         for name, r in zip(names, fit.restraints, strict=True):
             out.append(f"pars.{name} = param(expr={python_text(r.that)!r}, name={name!r})")
-        out.append(f"transform = feffit_transform({_keywords(_transform(fit.ranges))})")
+        out.append(f"transform = feffit_transform({_keywords(transform_settings(fit.ranges))})")
         out.append("sets = []")
         for number, one in enumerate(fit.sets):
             out += _set(number, one, fit.ranges)
@@ -149,11 +149,3 @@ def _param(p: Any) -> str:
 def _path(label: str, file: str, values: Mapping[str, Any]) -> str:
     told = {q: v for q, v in values.items() if v != 0.0}
     return f"feffpath(str(HERE / {file!r}), {_keywords({'label': label, **told})})"
-
-
-def _transform(r: Any) -> dict[str, Any]:
-    weights = list(r.kweight) if len(r.kweight) > 1 else r.kweight[0]
-    return {
-        "kmin": r.k[0], "kmax": r.k[1], "kweight": weights, "dk": r.dk, "dk2": r.dk if r.dk2 is None else r.dk2,
-        "window": r.window, "rmin": r.r[0], "rmax": r.r[1], "dr": r.dr, "rwindow": r.rwindow, "fitspace": r.space,
-    }  # fmt: skip

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..specs.load import LoadedSpec
     from ..xanes.lcf import Combination
     from ..xanes.mcr import MCR
-    from ..xanes.valence import Calibration
+    from ..xanes.standards import Calibration
     from .plan import Plan
     from .work import Part
 
@@ -101,7 +101,7 @@ def valence_columns(
     there is no energy, and no interval where the standards are too few for one.
     """
     from ..xanes.edge import EdgeEnergy
-    from ..xanes.valence import predict_series
+    from ..xanes.prediction import predict_series
 
     unknown = np.full(energy.shape, np.nan)
     edges = EdgeEnergy(

@@ -17,7 +17,7 @@ from ..specs.load import LoadedSpec
 from ..specs.series import Log, SeriesSpec, SeriesTable
 
 if TYPE_CHECKING:
-    from ..xanes.valence import Calibration
+    from ..xanes.standards import Calibration
 
 
 @dataclass(frozen=True, eq=False)

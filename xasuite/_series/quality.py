@@ -46,16 +46,11 @@ def scan_fault(scan: Scan, checks: Checks, element: str, edge: str, grid: Array)
     """What can be seen of a scan before it is on the grid: element, range, beam, saturation, gaps."""
     energy, label = scan.energy, scan.label
     if scan.element and (scan.element, scan.edge or edge) != (element, edge):
-        return (
-            WRONG_EDGE,
-            f"{label} is a {scan.element} {scan.edge} scan ({energy[0]:.0f}-{energy[-1]:.0f} eV), the series is "
-            f"{element} {edge}",
-        )
+        found = f"{scan.element} {scan.edge} scan ({energy[0]:.0f}-{energy[-1]:.0f} eV)"
+        return WRONG_EDGE, f"{label} is a {found}, the series is {element} {edge}"
     if energy[0] > grid[0] or energy[-1] < grid[-1]:
-        return (
-            SHORT,
-            f"{label} spans {energy[0]:.0f}-{energy[-1]:.0f} eV, the series needs {grid[0]:.0f}-{grid[-1]:.0f} eV",
-        )
+        wanted = f"{grid[0]:.0f}-{grid[-1]:.0f} eV"
+        return SHORT, f"{label} spans {energy[0]:.0f}-{energy[-1]:.0f} eV, the series needs {wanted}"
     channels = {name: values[None] for name, values in scan.channels.items()}
     return channel_faults(energy, channels, scan.mu_expr, checks).get(0) or gap_fault(scan, grid)
 
@@ -65,22 +60,25 @@ def channel_faults(energy: Array, channels: Mapping[str, Array], expr: str, chec
     out: Faults = {}
     used = [n for n in re.findall(r"[A-Za-z_]\w*", expr) if n in channels]
     for name in used:
-        for row, (start, length) in flat_tops(channels[name], checks.saturated).items():
-            out[row] = (
-                SATURATED,
-                f"{name} stands at its largest value over {length} points from {energy[start]:.0f} eV",
-            )
+        out |= _saturated(energy, channels[name], name, checks)
     name = i0_name(expr, used)
     if name and checks.beam:
-        i0 = channels[name]
-        for row, (start, length) in long_runs(
-            i0 < checks.beam * np.median(i0, axis=1, keepdims=True)
-        ).items():
-            out[row] = (
-                BEAM_LOSS,
-                f"{name} falls below {checks.beam:g} of its median over {length} points from {energy[start]:.0f} eV",
-            )
+        low = channels[name] < checks.beam * np.median(channels[name], axis=1, keepdims=True)
+        out |= _over(energy, long_runs(low), BEAM_LOSS, f"{name} falls below {checks.beam:g} of its median")
     return out
+
+
+def _saturated(energy: Array, values: Array, name: str, checks: Checks) -> Faults:
+    runs = flat_tops(values, checks.saturated)
+    return _over(energy, runs, SATURATED, f"{name} stands at its largest value")
+
+
+def _over(energy: Array, runs: dict[int, tuple[int, int]], word: str, what: str) -> Faults:
+    """The fault of rows with a run of points."""
+    return {
+        row: (word, f"{what} over {length} points from {energy[start]:.0f} eV")
+        for row, (start, length) in runs.items()
+    }
 
 
 def i0_name(expr: str, used: list[str]) -> str:
@@ -142,31 +140,19 @@ def grid_faults(energy: Array, mu: Array, e0: float, checks: Checks) -> tuple[Fa
     if checks.glitch == "mark":
         for row in map(int, np.flatnonzero((away != 0).any(axis=1))):
             at = int(np.argmax(np.abs(away[row])))
-            out[row] = (
-                GLITCH,
-                f"mu at {energy[at]:.1f} eV stands {abs(away[row, at]):.2g} of the edge step out of its neighbours",
-            )
+            by = f"{abs(away[row, at]):.2g} of the edge step"
+            out[row] = GLITCH, f"mu at {energy[at]:.1f} eV stands {by} out of its neighbours"
     foreign = ((energy < e0 + PRE_END) & (np.abs(norm) > FOREIGN)) | (
         (energy > e0 + POST_START) & (np.abs(norm - 1) > FOREIGN_ABOVE)
     )
-    for row, (start, length) in long_runs(foreign).items():
-        out[row] = (BEAM_LOSS, f"mu leaves the spectrum over {length} points from {energy[start]:.0f} eV")
+    out |= _over(energy, long_runs(foreign), BEAM_LOSS, "mu leaves the spectrum")
     for row in map(int, np.flatnonzero(noise > checks.noise)):
-        out[row] = (
-            NOISY,
-            f"the noise of a point is {noise[row]:.2g} of the edge step, more than {checks.noise:g}",
-        )
+        share = f"{noise[row]:.2g} of the edge step"
+        out[row] = NOISY, f"the noise of a point is {share}, more than {checks.noise:g}"
     for row in map(int, np.flatnonzero(~(step > STEP_ABOVE_NOISE * raw_noise))):
-        out[row] = (
-            NO_EDGE,
-            f"no edge at {e0:.0f} eV: the step is {step[row]:.3g}, the noise of a point {raw_noise[row]:.2g}",
-        )
-    for row, (start, length) in flat_tops(mu, checks.saturated).items():
-        out[row] = (
-            SATURATED,
-            f"mu stands at its largest value over {length} points from {energy[start]:.0f} eV",
-        )
-    return out, noise, away != 0
+        found = f"the step is {step[row]:.3g}, the noise of a point {raw_noise[row]:.2g}"
+        out[row] = NO_EDGE, f"no edge at {e0:.0f} eV: {found}"
+    return out | _saturated(energy, mu, "mu", checks), noise, away != 0
 
 
 def quick_norm(energy: Array, mu: Array, e0: float) -> tuple[Array, Array, Array]:

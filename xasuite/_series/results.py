@@ -12,7 +12,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -212,14 +212,9 @@ def hdf5(target: Path) -> Iterator[h5py.File]:
 
 def arrow(columns: Columns) -> pa.Table:
     """The columns as a table under their own names; NaN is no value."""
-    return pa.table(
-        {
-            name.partition("/")[2]: pa.array(v, pa.string())
-            if v.dtype.kind == "O"
-            else pa.array(v, pa.float64(), from_pandas=True)
-            for name, v in columns.items()
-        }
-    )
+    kinds = {name: pa.string() if v.dtype.kind == "O" else pa.float64() for name, v in columns.items()}
+    cells = {name: pa.array(v, kinds[name], from_pandas=True) for name, v in columns.items()}
+    return pa.table({name.partition("/")[2]: v for name, v in cells.items()})
 
 
 @contextmanager
@@ -244,10 +239,8 @@ def _beside(adds: Sequence[Callable[..., None]]) -> Iterator[Callable[..., None]
 
 
 @contextmanager
-def _parquet(target: Path) -> Iterator[Any]:
-    """add(table) puts rows into a Parquet file."""
-    from pyarrow import parquet
-
+def _rows(target: Path, opened: Callable[[Path, pa.Schema], Any]) -> Iterator[Callable[[pa.Table], None]]:
+    """add(table) puts rows into a file that `opened` begins, many at a time."""
     waiting: list[pa.Table] = []
     with files.replacing(target) as temporary, ExitStack() as stack:
         writer: Any = None
@@ -256,11 +249,8 @@ def _parquet(target: Path) -> Iterator[Any]:
             nonlocal writer
             table = pa.concat_tables(waiting)
             waiting.clear()
-            if writer is None:
-                writer = stack.enter_context(
-                    parquet.ParquetWriter(temporary, table.schema, compression="zstd")
-                )
-            writer.write_table(table, row_group_size=GROUP)
+            writer = writer or stack.enter_context(opened(temporary, table.schema))
+            writer.write_table(table, GROUP)
 
         def add(table: pa.Table) -> None:
             waiting.append(table)
@@ -272,35 +262,30 @@ def _parquet(target: Path) -> Iterator[Any]:
             flush()
 
 
+def _parquet(target: Path) -> AbstractContextManager[Callable[[pa.Table], None]]:
+    from pyarrow import parquet
+
+    return _rows(target, lambda file, schema: parquet.ParquetWriter(file, schema, compression="zstd"))
+
+
 @contextmanager
-def _csv(target: Path) -> Iterator[Any]:
-    """add(table) puts rows into a CSV file."""
+def _csv(target: Path) -> Iterator[Callable[[pa.Table], None]]:
     from pyarrow import csv
 
-    with files.replacing(target) as temporary, ExitStack() as stack:
-        writer: Any = None
-
-        def add(table: pa.Table) -> None:
-            nonlocal writer
-            table = pa.table(
-                {
-                    n: _plain(c) if c.type == pa.string() else c
-                    for n, c in zip(table.column_names, table.columns, strict=True)
-                }
-            )
-            if writer is None:
-                options = csv.WriteOptions(quoting_style="needed")
-                writer = stack.enter_context(csv.CSVWriter(temporary, table.schema, write_options=options))
-            writer.write_table(table)
-
-        yield add
+    options = csv.WriteOptions(quoting_style="needed")
+    with _rows(target, lambda file, schema: csv.CSVWriter(file, schema, write_options=options)) as add:
+        yield lambda table: add(_plain(table))
 
 
-def _plain(cells: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Cells that no spreadsheet takes for a formula."""
+def _plain(table: pa.Table) -> pa.Table:
+    """The table with text that no spreadsheet takes for a formula."""
     from pyarrow import compute
 
-    return compute.replace_substring_regex(cells, r"\A([=+@-])", r"'\1")
+    cells = dict(zip(table.column_names, table.columns, strict=True))
+    text = {n: c for n, c in cells.items() if c.type == pa.string()}
+    return pa.table(
+        cells | {n: compute.replace_substring_regex(c, r"\A([=+@-])", r"'\1") for n, c in text.items()}
+    )
 
 
 def _group(parent: Any, name: str, kind: str) -> Any:

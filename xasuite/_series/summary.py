@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -65,8 +64,7 @@ def picked(run: SeriesRun, most: int) -> list[int]:
 
 def series_table(run: SeriesRun, most: int = SHOWN_ROWS) -> Table:
     """Rows along the series with what was logged, every varied parameter and its error, R factor and status."""
-    spec = tomllib.loads(run.spec_text)
-    varied = varied_columns(run, spec)
+    varied = varied_columns(run, run.spec)
     times, along = run.along()
     time = Quantity("time", along.partition(" (")[0], along.partition("(")[2].rstrip(")"), form=".4g")
     columns = ("row", time, *run.logged.values(), *(q for _, q in varied.values()), "rfactor", "status")
@@ -86,7 +84,7 @@ def series_table(run: SeriesRun, most: int = SHOWN_ROWS) -> Table:
     named = [f"{n} is {q.title}" for n, (_, q) in varied.items() if q.title != n]
     if named:
         notes.append(f"Parameters of the spec: {', '.join(named)}.")
-    title = str(spec.get("title", run.path.parent.name))
+    title = str(run.spec.get("title", run.path.parent.name))
     facts = (
         ("Spectra", counted(run)),
         ("Audit", audited(run)),
@@ -131,7 +129,7 @@ def budget_facts(run: SeriesRun) -> Iterator[tuple[str, str]]:
         said += f" in {kept['seconds_of_budget']:.1f} s"
     missed = facts["missed"]
     yield "Errors", said + ("" if missed is None else f"; errors of rows left out are met to {missed:.0%}")
-    for column, q in varied_columns(run, tomllib.loads(run.spec_text)).values():
+    for column, q in varied_columns(run, run.spec).values():
         if column in facts["trends"]:
             yield "Trend", _trend(run, q, facts["trends"][column])
 

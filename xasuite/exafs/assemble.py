@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from ..records import Array, Chi
 from .engine.kernel_numpy import evaluate
 from .engine.objective import background_basis
 from .engine.program import run, run_all
-from .engine.spread import Spread, everything
+from .engine.spread import Spread, everything, full
 from .equation import at_zero, path_wave
 from .model import Model, Parameter, PathModel
 from .result import (
@@ -41,9 +41,8 @@ def fit_result(model: Model, sets: Sequence[Chi], problem: Problem, found: Minim
 
     def value(number: Array, slope: Array) -> Value:
         own, shares = spread.parts(slope)
-        return Value.of(
-            float(number[0]), {"fit": float(own[0]), **dict(zip(carried, shares[0].tolist(), strict=True))}
-        )
+        inherited = dict(zip(carried, shares[0].tolist(), strict=True))
+        return Value.of(float(number[0]), {"fit": float(own[0])} | inherited)
 
     ordered = problem.model.params
     correlations = _correlations(problem.program.names, found.covar)
@@ -51,31 +50,30 @@ def fit_result(model: Model, sets: Sequence[Chi], problem: Problem, found: Minim
     values = {key: value(*pair) for key, pair in quantities.items()}
     states = {p.name: p.state for p in parameters if p.state}
     moving = {p.name for p in ordered if p.vary or p.expr is not None}
+    owners = [problem.labels[i] for i in problem.owner]
+    paths = (_path(p, o, values, states, moving) for p, o in zip(problem.model.paths, owners, strict=True))
     return FitResult(
         label=" + ".join(problem.labels),
         model=model,
         data=_data(sets, problem, found),
         parameters=parameters,
-        paths=tuple(
-            _path(p, problem.labels[i], values, states, moving)
-            for p, i in zip(problem.model.paths, problem.owner, strict=True)
-        ),
+        paths=tuple(paths),
         covar=spread.covariance(np.stack([params[p.name][1] for p in ordered], axis=1))[0],
         correlations=correlations,
         n_idp=problem.work.n_idp,
         n_varys=problem.program.n_varied + problem.work.n_background,
         n_data=sum(g.n_residual for g in problem.goals),
-        nfev=found.nfev,
-        chi2=found.chi2,
-        chi2_reduced=found.chi2_reduced,
-        rfactor=found.rfactor,
         step=found.step,
         engine=engine,
-        success=found.success,
-        message=found.message,
         warnings=tuple(_warnings(parameters, correlations, found)),
         restraints=tuple(_restraints(problem, found, value)),
+        **statistics(found),
     )
+
+
+def statistics(found: Any) -> dict[str, Any]:
+    """What a fit, whoever made it, says of itself."""
+    return {n: getattr(found, n) for n in ("chi2", "chi2_reduced", "rfactor", "nfev", "success", "message")}
 
 
 def _restraints(
@@ -83,8 +81,7 @@ def _restraints(
 ) -> Iterator[FittedRestraint]:
     """Each restraint after the fit."""
     program = problem.program
-    x = np.concatenate([found.x, program.start[program.n_varied : len(program.names)]])[None]
-    *_, values, slopes = run_all(program, x)
+    *_, values, slopes = run_all(program, full(program, found.x[None]))
     for i, r in enumerate(program.restraints):
         yield FittedRestraint(r.that.text, r.value, r.within, value(values[:, i], slopes[:, i]), r.note)
 
@@ -113,10 +110,7 @@ def _path(
 ) -> FittedPath:
     """A path after the fit; `states` marks the quantities that depend on a doubtful parameter."""
     of = {"r" if q == "deltar" else q: getattr(p, q).names for q in PATH_VALUES}
-    marked = {}
-    for quantity, names in of.items():
-        for name in names & states.keys():
-            marked[quantity] = states[name]
+    marked = {q: states[name] for q, names in of.items() for name in names & states.keys()}
     return FittedPath(
         label=p.label.removeprefix(f"{label}/"),
         data=label,
@@ -133,7 +127,7 @@ def _path(
 def _data(sets: Sequence[Chi], problem: Problem, found: Minimum) -> tuple[FittedData, ...]:
     """Each data set's curves and statistics."""
     program, work = problem.program, problem.work
-    x = np.concatenate([found.x, program.start[program.n_varied : len(program.names)]])[None]
+    x = full(program, found.x[None])
     weight, n_rows = problem.weights[0, work.weight_of_row], len(work.matrix)
     residual2 = weight * (problem.data[0] - evaluate(work, x)[0][0, :n_rows]) ** 2
     values, _ = run(program, x)

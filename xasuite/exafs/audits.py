@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # largest difference in standard errors that passes; at tight tolerance 1e-4 is usual
 ALLOWED = 0.01
+Start = Mapping[str, float] | None
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,6 @@ class Audit:
     stderr_difference: Array
     rfactor_difference: Array
     elsewhere: NDArray[np.bool_]
-    allowed: float = ALLOWED
 
     @property
     def worst(self) -> float:
@@ -63,16 +63,28 @@ class Audit:
     @property
     def passed(self) -> bool:
         """Whether every audited row agrees."""
-        return bool((self.difference <= self.allowed).all())
+        return bool((self.difference <= ALLOWED).all())
 
 
 def compare(
-    model: Model, chi: Chi | Series, fit: BatchFit, rows: NDArray[Any], *, allowed: float = ALLOWED,
-    start: Mapping[str, float] | None = None, errors: bool = True,
-) -> Audit:  # fmt: skip
+    model: Model,
+    chi: Chi | Series,
+    fit: BatchFit,
+    rows: NDArray[Any],
+    *,
+    start: Start = None,
+    errors: bool = True,
+) -> Audit:
     """The audit of chosen rows. Larch begins at `start`, else at the model's values; without `errors` the unit is the engine's."""
-    record = chi.data if isinstance(chi, Series) else chi
-    found = [_one(model, record, fit, int(row), allowed, start, errors) for row in rows]
+    record: Chi = chi.data if isinstance(chi, Series) else chi
+    found = []
+    for row in map(int, rows):
+        one = record.take(row) if record.stacked else record
+        one = replace(one, mu=None, bkg=None, epsilon_k=None, label=f"row {row}")
+        epsilon = None if fit.epsilon_given is None else float(fit.epsilon_given[row])
+        values = {n: (float(fit.values[n][row]), float(fit.stderr_fit[n][row])) for n in fit.names}
+        chi2, rfactor = float(fit.chi2[row]), float(fit.rfactor[row])
+        found.append(_against_larch(model, one, epsilon, values, chi2, rfactor, start, errors))
     return Audit(
         rows=np.asarray(rows, np.int64),
         difference=np.array([f.difference for f in found]),
@@ -80,26 +92,7 @@ def compare(
         stderr_difference=np.array([f.stderr for f in found]),
         rfactor_difference=np.array([f.rfactor for f in found]),
         elsewhere=np.array([f.elsewhere for f in found], bool),
-        allowed=allowed,
     )
-
-
-def _one(
-    model: Model,
-    chi: Chi,
-    fit: BatchFit,
-    row: int,
-    allowed: float,
-    start: Mapping[str, float] | None,
-    errors: bool,
-) -> Difference:
-    single = replace(
-        chi.take(row) if chi.stacked else chi, mu=None, bkg=None, epsilon_k=None, label=f"row {row}"
-    )
-    epsilon = None if fit.epsilon_given is None else float(fit.epsilon_given[row])
-    values = {n: (float(fit.values[n][row]), float(fit.stderr_fit[n][row])) for n in fit.names}
-    chi2, rfactor = float(fit.chi2[row]), float(fit.rfactor[row])
-    return _against_larch(model, single, epsilon, values, chi2, rfactor, allowed, start, errors)
 
 
 def audit_fit(fit: FitResult, chi: Chi | Sequence[Chi], *, epsilon_k: float | None = None) -> Difference:
@@ -111,21 +104,18 @@ def audit_fit(fit: FitResult, chi: Chi | Sequence[Chi], *, epsilon_k: float | No
         What fit_chi gave.
     chi, epsilon_k : what it took.
     """
-    values = {
-        p.name: (p.value.value, p.value.parts.get("fit", math.nan))
-        for p in fit.parameters
-        if p.kind == "varied"
-    }
-    return _against_larch(fit.model, chi, epsilon_k, values, fit.chi2, fit.rfactor, ALLOWED)
+    varied = [p for p in fit.parameters if p.kind == "varied"]
+    values = {p.name: (p.value.value, p.value.parts.get("fit", math.nan)) for p in varied}
+    return _against_larch(fit.model, chi, epsilon_k, values, fit.chi2, fit.rfactor)
 
 
 def _against_larch(
     model: Model, chi: Chi | Sequence[Chi], epsilon_k: float | None, values: Mapping[str, tuple[float, float]],
-    chi2: float, rfactor: float, allowed: float, start: Mapping[str, float] | None = None, errors: bool = True,
+    chi2: float, rfactor: float, start: Start = None, errors: bool = True,
 ) -> Difference:  # fmt: skip
     larch = fit_chi(model, chi, epsilon_k=epsilon_k, start=start, engine="larch")
     found = _difference(values, rfactor, larch, errors)
-    if found.difference > allowed and larch.chi2 > chi2:
+    if found.difference > ALLOWED and larch.chi2 > chi2:
         # Larch's own minimum lies higher: is the engine's one of Larch's too?
         start = {name: value for name, (value, _) in values.items()}
         larch = fit_chi(model, chi, epsilon_k=epsilon_k, start=start, engine="larch")

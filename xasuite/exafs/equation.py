@@ -197,16 +197,11 @@ def path_chi(
     """
     k = np.asarray(k, float)
     amplitude = np.asarray(n, float) * np.asarray(s02, float)
-    values = np.stack(
-        np.broadcast_arrays(
-            amplitude, *(np.asarray(v, float) for v in (e0, deltar, sigma2, third, fourth, ei, dphase))
-        ),
-        -1,
-    )
+    each = (amplitude, e0, deltar, sigma2, third, fourth, ei, dphase)
+    values = np.stack(np.broadcast_arrays(*(np.asarray(v, float) for v in each)), -1)
     if not np.all(feff.reff + values[..., 2] > 0):
-        raise FitError(
-            f"path {feff.index}: deltar {values[..., 2].min():g} A puts the atom behind the absorber"
-        )
+        least = values[..., 2].min()
+        raise FitError(f"path {feff.index}: deltar {least:g} A puts the atom behind the absorber")
     wave, _ = path_wave(build_tables([feff]), 0, k, values.reshape(-1, N_VALUES))
     return at_zero(k, wave).reshape(*values.shape[:-1], k.size)
 

@@ -20,8 +20,9 @@ from ..expressions import Expression
 from ..records import OK, Array, Chi
 from . import assemble
 from .engine import kernel_numpy, objective, result
-from .engine.minimise import Backend, solve, status_of
+from .engine.minimise import solve, status_of
 from .engine.program import Program, compile_model, run, start_values
+from .engine.result import Backend
 from .engine.spread import full
 from .equation import path_wave
 from .model import Model, Parameter, PathModel, Restraint
@@ -152,13 +153,11 @@ def fit_chi(
     """
     sets = [chi] if isinstance(chi, Chi) else list(chi)
     problem = make_problem(model, sets, epsilon_k)
-    found = _by_larch(problem, start) if engine == "larch" else _by_engine(problem, start, backend)
+    if engine == "larch":
+        found = _by_larch(problem, start)
+    else:
+        found = _minimum(problem, solve(problem.work, problem.data, problem.weights, start, 1, backend))
     return assemble.fit_result(model, sets, problem, found, engine)
-
-
-def _by_engine(problem: Problem, start: Mapping[str, float] | None, backend: Backend) -> Minimum:
-    solution = solve(problem.work, problem.data, problem.weights, start, 1, backend)
-    return _minimum(problem, solution)
 
 
 def _minimum(problem: Problem, solution: kernel_numpy.Solution) -> Minimum:
@@ -186,27 +185,17 @@ def _by_larch(problem: Problem, start: Mapping[str, float] | None) -> Minimum:
     from .._larch import fitting as larch
 
     per_set = problem.per_set
-    begin = start_values(problem.program, start)
-    params = [
-        replace(p, value=float(begin[problem.program.names.index(p.name)]))
-        if p.vary and p.expr is None
-        else p
-        for p in problem.model.params
-    ]
-    out = larch.fit(params, per_set, problem.model.range, problem.larch_noise, problem.program.restraints)
-    nv = problem.program.n_varied
-    x = begin.copy()
-    x[: problem.program.n_varied] = [out.values[n] for n in problem.program.names[: problem.program.n_varied]]
+    program, nv = problem.program, problem.program.n_varied
+    x = start_values(program, start)
+    begin = dict(zip(program.names[:nv], x.tolist(), strict=False))
+    params = [replace(p, value=begin.get(p.name, p.value)) for p in problem.model.params]
+    out = larch.fit(params, per_set, problem.model.range, problem.larch_noise, program.restraints)
+    x[:nv] = [out.values[n] for n in program.names[:nv]]
     here = _minimum(problem, kernel_numpy.at(problem.work, problem.data, problem.weights, x[None]))
     return replace(
         here,
         covar=np.full_like(here.covar, np.nan) if out.covar is None else out.covar[:nv, :nv],
-        chi2=out.chi2,
-        chi2_reduced=out.chi2_reduced,
-        rfactor=out.rfactor,
-        nfev=out.nfev,
-        success=out.success,
-        message=out.message,
+        **assemble.statistics(out),
     )
 
 
@@ -223,9 +212,7 @@ def make_problem(model: Model, sets: Sequence[Chi], epsilon_k: float | None) -> 
     paths, owner = [], []
     for i, (label, group) in enumerate(zip(labels, per_set, strict=True)):
         if not group:
-            raise FitError(
-                f"the model holds no path for {label}" if len(labels) > 1 else "the model holds no path"
-            )
+            raise FitError("the model holds no path" + (f" for {label}" if len(labels) > 1 else ""))
         if len({p.label for p in group}) != len(group):
             raise FitError("two paths have one label; give each its own")
         paths += [replace(p, label=f"{label}/{p.label}") for p in group]
@@ -301,11 +288,10 @@ def _variables(model: Model, sets: Sequence[Chi], labels: Sequence[str]) -> list
                 f"{label}: {missing[0]!r} is neither a parameter nor one of the row's variables "
                 f"({', '.join(chi.variables) or 'it has none'})"
             )
-        numbers = {n: float(chi.variables[n]) for n in model.of(label).open_names}
-        for name, value in numbers.items():
+        out.append({n: float(chi.variables[n]) for n in model.of(label).open_names})
+        for name, value in out[-1].items():
             if not math.isfinite(value):
                 raise FitError(f"{label}: its variable {name} is {value:g}")
-        out.append(numbers)
     return out
 
 
@@ -321,22 +307,17 @@ def _expand(
     each = {p.name for p in model.params if p.each or (p.expr is not None and p.expr.names & variables)}
     if not each:
         return list(model.params), per_set, _restraints(model, per_set, set(), numbers)
-    while True:
-        more = {p.name for p in model.params if p.expr is not None and p.expr.names & each} - each
-        if not more:
-            break
+    while more := {p.name for p in model.params if p.expr is not None and p.expr.names & each} - each:
         each |= more
     params = [p for p in model.params if p.name not in each]
     for i, label in enumerate(labels):
         names = {n: f"{n}__{i}" for n in each}
-        for p in model.params:
-            if p.name in each:
-                expr = None if p.expr is None else renamed(p.expr.given(numbers[i]), names)
-                params.append(replace(p, name=names[p.name], expr=expr, origin=p.origin or label))
-        changed: list[dict[str, Any]] = [
-            {v: renamed(getattr(p, v), names) for v in PATH_VALUES} for p in per_set[i]
-        ]
-        per_set[i] = [replace(p, **c) for p, c in zip(per_set[i], changed, strict=True)]
+        for p in (p for p in model.params if p.name in each):
+            expr = None if p.expr is None else renamed(p.expr.given(numbers[i]), names)
+            params.append(replace(p, name=names[p.name], expr=expr, origin=p.origin or label))
+        for j, path in enumerate(per_set[i]):
+            changed: dict[str, Any] = {v: renamed(getattr(path, v), names) for v in PATH_VALUES}
+            per_set[i][j] = replace(path, **changed)
     return params, per_set, _restraints(model, per_set, each, numbers)
 
 

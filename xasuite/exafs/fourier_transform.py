@@ -15,7 +15,8 @@ from typing import overload
 import numpy as np
 
 from ..errors import DataError, RangeError
-from ..records import Array, Chi, ComplexArray, Series, Step, Transform
+from ..records import Array, Chi, ComplexArray, Series, Transform, sealed
+from ..records.source import after
 from ..reduce.window import WINDOWS, ft_window, window_name
 
 __all__ = [
@@ -34,7 +35,7 @@ __all__ = [
 ]
 
 NFFT = 2048
-# Rows transformed at once: bounds the memory of a long series to about 70 MB beyond its result.
+# Rows transformed back at once: bounds the memory of a long series to about 70 MB beyond its result.
 _CHUNK = 4096
 # Rows from which a matrix product takes the FFT's place, and rows multiplied at once.
 _MANY, _ROWS = 16, 512
@@ -92,30 +93,40 @@ def forward(
 
     `nr` keeps the first points only (nfft // 2 at most). Without a window, chi is windowed already.
     """
-    nr = nfft // 2 if nr is None else min(nr, nfft // 2)
     flat = chik.reshape(-1, chik.shape[-1])
-    out = np.empty((flat.shape[0], nr), complex)
-    if flat.shape[0] >= _MANY and nr <= nfft // 4:
-        # few of the FFT's points are wanted: a product with their columns is sooner done
-        used = np.flatnonzero(flat.any(axis=0) if window is None else window)
-        first, last = (int(used[0]), int(used[-1]) + 1) if used.size else (0, 0)
-        factors = _turns(first, last, nfft, nr, flat.shape[0] >= _VERY_MANY)
-        weight = np.full(last - first, kstep / np.sqrt(np.pi))
-        weight *= 1.0 if window is None else window[first:last]
-        factors = (weight[:, None] * factors[0], *factors[1:])
-        for i in range(0, flat.shape[0], _ROWS):
-            part = flat[i : i + _ROWS, first:last]
-            for factor in factors[:-1]:
-                part = part @ factor
-            np.matmul(part, factors[-1], out=out[i : i + _ROWS].view(float))
-        if window is not None:
-            out[~np.isfinite(flat.sum(axis=1))] = np.nan  # also where the window is 0
-        return out.reshape(*chik.shape[:-1], nr)
-    for i in range(0, flat.shape[0], _CHUNK):
-        part = flat[i : i + _CHUNK]
-        out[i : i + _CHUNK] = np.fft.rfft(part if window is None else part * window, nfft, axis=-1)[:, :nr]
-    out *= kstep / np.sqrt(np.pi)
-    return out.reshape(*chik.shape[:-1], nr)
+    if window is None:
+        window = np.where(flat.any(axis=0), 1.0, 0.0)
+    out = _weighted(flat, kstep, nfft, nr, window)[1]
+    return out.reshape(*chik.shape[:-1], out.shape[1])
+
+
+def _weighted(
+    flat: Array, kstep: float, nfft: int, nr: int | None, window: Array, weight: Array | None = None
+) -> tuple[Array, ComplexArray]:
+    """chi (m, nk) times `weight` (nk,), itself where there is none, and `forward` of that."""
+    m, nr = len(flat), nfft // 2 if nr is None else min(nr, nfft // 2)
+    out, chik = np.empty((m, nr), complex), flat if weight is None else np.empty_like(flat)
+    used, scale = np.flatnonzero(window), kstep / np.sqrt(np.pi)
+    first, last = (int(used[0]), int(used[-1]) + 1) if used.size else (0, 0)
+    # few of the FFT's points are wanted: a product with their columns is sooner done
+    product = m >= _MANY and nr <= nfft // 4
+    if product:
+        factors = _turns(first, last, nfft, nr, m >= _VERY_MANY)
+        factors = (scale * window[first:last, None] * factors[0], *factors[1:])
+    ones = np.ones(flat.shape[1])
+    for i in range(0, m, _ROWS):
+        rows = slice(i, i + _ROWS)
+        if weight is not None:
+            np.multiply(flat[rows], weight, out=chik[rows])
+        if not product:
+            out[rows] = np.fft.rfft(chik[rows] * (scale * window), nfft, axis=-1)[:, :nr]
+            continue
+        part = chik[rows, first:last]
+        for factor in factors[:-1]:
+            part = part @ factor
+        np.matmul(part, factors[-1], out=out[rows].view(float))
+        out[rows][~np.isfinite(chik[rows] @ ones)] = np.nan  # also where the window is 0
+    return chik, out
 
 
 @lru_cache(maxsize=8)
@@ -213,30 +224,17 @@ def fourier(
     if not rmax > 0:
         raise RangeError(f"rmax = {rmax:g} A leaves no R; give a positive one")
     win = k_window(chi.k, k, dk=dk, dk2=dk2, window=window)
-    chik = chi.chi * chi.k**kweight
-    rstep = np.pi / (kstep * nfft)
+    rstep, lead = np.pi / (kstep * nfft), chi.chi.shape[:-1]
     nr = int(min(nfft / 2, 1.01 + rmax / rstep))
-    chir = forward(chik, kstep, nfft=nfft, nr=nr, window=win)
-    for made in (chik, chir):
-        made.flags.writeable = False  # the record then takes them without a copy
+    chik, chir = _weighted(chi.chi.reshape(-1, chi.k.size), kstep, nfft, nr, win, chi.k**kweight)
     settings = {
         "k": (float(k[0]), float(k[1])), "kweight": kweight, "window": window_name(window), "dk": dk,
         "dk2": dk if dk2 is None else dk2, "rmax": rmax, "nfft": nfft,
     }  # fmt: skip
-    return Transform(
-        r=rstep * np.arange(nr, dtype=float),
-        chir=chir,
-        kweight=kweight,
-        k=chi.k,
-        window=win,
-        chik=chik,
-        label=chi.label,
-        element=chi.element,
-        edge=chi.edge,
-        notes=chi.notes,
-        source=chi.source,
-        history=(*chi.history, Step("fourier", settings)),
-    )
+    # the record takes what is read-only without a copy
+    chir, chik = sealed(chir.reshape(*lead, nr)), sealed(chik.reshape(*lead, chi.k.size))
+    axis, facts = rstep * np.arange(nr, dtype=float), after(chi, "fourier", settings)
+    return Transform(r=axis, chir=chir, kweight=kweight, k=chi.k, window=win, chik=chik, **facts)
 
 
 def r_window(
@@ -325,8 +323,5 @@ def back_fourier(
         chi = np.where(k > 0, weighted / k**transform.kweight, 0.0)
     unknown = np.full(chi.shape[:-1], np.nan)
     settings = {"r": (float(r[0]), float(r[1])), "dr": dr, "window": window_name(window)}
-    return Chi(
-        k=k, chi=chi, e0=unknown, edge_step=unknown, label=transform.label, element=transform.element,
-        edge=transform.edge, meta={"kweight": transform.kweight}, notes=transform.notes,
-        source=transform.source, history=(*transform.history, Step("back_fourier", settings)),
-    )  # fmt: skip
+    facts = after(transform, "back_fourier", settings) | {"meta": {"kweight": transform.kweight}}
+    return Chi(k=k, chi=chi, e0=unknown, edge_step=unknown, **facts)

@@ -169,22 +169,3 @@ class Model:
             if p.name == name:
                 return p
         raise FitError(f"no parameter {name!r}; there are {', '.join(p.name for p in self.params)}")
-
-    def evaluate(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Every parameter's value, expressions included, from the values of the varied ones.
-
-        Fixed parameters take their own value unless `values` has one. Raises FitError on a cycle.
-        """
-        out: dict[str, Any] = {p.name: values.get(p.name, p.value) for p in self.params if p.expr is None}
-        waiting = [p for p in self.params if p.expr is not None]
-        while waiting:
-            ready = [p for p in waiting if p.expr is not None and p.expr.names <= out.keys()]
-            if not ready:
-                raise FitError(
-                    f"parameters {', '.join(p.name for p in waiting)} depend on each other in a ring"
-                )
-            for p in ready:
-                assert p.expr is not None
-                out[p.name] = p.expr(out)
-            waiting = [p for p in waiting if p.name not in out]
-        return out

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..choices import PATH_VALUES
 from ..records import Array, Chi
 from .engine import kernel_numpy
-from .engine.spread import everything
+from .engine.program import Program
+from .engine.spread import everything, full
 from .fit import Problem, make_problem
 from .result import STRONG_CORRELATION, FitResult, FittedPath, Value
 
@@ -35,13 +37,7 @@ LOWER = 0.02
 # a misfit below this part of the data is rounding, which no error can be measured with
 _EXACT = 1e-12
 
-
-@dataclass(frozen=True, eq=False)
-class Interval:
-    """The ends of a parameter's interval and all varied values (nv,) at each, the others fitted again."""
-
-    low: Array
-    high: Array
+Flags = NDArray[np.bool_]
 
 
 def with_profiles(fit: FitResult, chi: Chi | Sequence[Chi], *, epsilon_k: float | None = None) -> FitResult:
@@ -64,7 +60,8 @@ def with_profiles(fit: FitResult, chi: Chi | Sequence[Chi], *, epsilon_k: float 
     values = {p.name: p.value for p in fit.parameters}
     x = np.array([values[n].value for n in problem.program.names[: problem.program.n_varied]])
     here = _at(problem, x)
-    which = doubtful(problem, x, here.covar[0] * _rise(problem, here))
+    near, strong = doubtful(problem.program, x[None], here.covar * _rise(problem, here))
+    which = np.flatnonzero((near | strong)[0]).tolist()
     ends = intervals(problem, x, which) if which else {}
     if not ends:
         return fit
@@ -84,20 +81,19 @@ def _path(p: FittedPath, changed: Mapping[str, Value]) -> FittedPath:
     return replace(p, **own)
 
 
-def doubtful(problem: Problem, x: Array, covar: Array) -> tuple[int, ...]:
-    """The varied parameters that are near a bound (2 standard errors) or correlated with another by 0.9 or more."""
-    program = problem.program
-    sigma = np.sqrt(np.diag(covar))
-    with np.errstate(invalid="ignore"):
-        correlation = np.abs(covar / np.outer(sigma, sigma))
-        np.fill_diagonal(correlation, 0.0)
+def doubtful(program: Program, x: Array, covar: Array) -> tuple[Flags, Flags]:
+    """Varied parameters (m, nv) that are near a bound (2 standard errors), and those correlated with another by 0.9 or more."""
+    each = np.arange(program.n_varied)
+    sigma = np.sqrt(covar[:, each, each])
+    with np.errstate(all="ignore"):
+        correlation = np.abs(covar / (sigma[:, :, None] * sigma[:, None, :]))
+        correlation[:, each, each] = 0.0
         near = np.minimum(x - program.lower, program.upper - x) < NEAR * sigma
-        held = (x <= program.lower) | (x >= program.upper)
-        strong = (correlation >= STRONG_CORRELATION).any(axis=0)
-    return tuple(np.flatnonzero(near | held | strong).tolist())
+    near |= (x <= program.lower) | (x >= program.upper)
+    return near, (np.nan_to_num(correlation) >= STRONG_CORRELATION).any(axis=2)
 
 
-def intervals(problem: Problem, x: Array, which: Iterable[int]) -> dict[str, Interval]:
+def intervals(problem: Problem, x: Array, which: Iterable[int]) -> dict[str, Array]:
     """The profile intervals of some varied parameters about the minimum x (nv,), at a rise of reduced chi-square.
 
     Parameters
@@ -111,9 +107,9 @@ def intervals(problem: Problem, x: Array, which: Iterable[int]) -> dict[str, Int
     Returns
     -------
     dict
-        By name. Left out are parameters whose chi-square is a parabola, and those on whose way a lower minimum lies.
+        By name all varied values (2, nv) at the low and the high end, the others fitted again. Left out are parameters whose chi-square is a parabola, and those on whose way a lower minimum lies.
     """
-    out: dict[str, Interval] = {}
+    out: dict[str, Array] = {}
     rise = _rise(problem, _at(problem, x))
     if rise < _EXACT * problem.size(x):
         return out
@@ -124,7 +120,7 @@ def intervals(problem: Problem, x: Array, which: Iterable[int]) -> dict[str, Int
             continue
         ends = low.end(), high.end()
         if ends[0] is not None and ends[1] is not None:
-            out[problem.program.names[i]] = Interval(ends[0], ends[1])
+            out[problem.program.names[i]] = np.stack([ends[0], ends[1]])
     return out
 
 
@@ -136,12 +132,11 @@ def _rise(problem: Problem, here: kernel_numpy.Solution) -> float:
 def _at(problem: Problem, x: Array, free: bool = False) -> kernel_numpy.Solution:
     """The normal equations at x (nv,), with `free` those without bounds."""
     program = problem.program
-    full = np.concatenate([x, program.start[program.n_varied : len(program.names)]])
     work = problem.work
     if free:
         nowhere = np.full(program.n_varied, np.inf)
         work = replace(work, program=replace(program, lower=-nowhere, upper=nowhere))
-    return kernel_numpy.at(work, problem.data, problem.weights, full[None])
+    return kernel_numpy.at(work, problem.data, problem.weights, full(program, x[None]))
 
 
 class _Search:
@@ -163,9 +158,8 @@ class _Search:
         """How far chi-square lies above the wanted one, in units of the rise."""
         if value not in self.heights:
             nearest = min(self.reached, key=lambda v: abs(v - value))
-            guess = (
-                self.reached[nearest] + (value - nearest) * self.covar[self.i] / self.covar[self.i, self.i]
-            )
+            along = (value - nearest) * self.covar[self.i] / self.covar[self.i, self.i]
+            guess = self.reached[nearest] + along
             chisq, self.reached[value] = _held(self.problem, self.i, value, guess)
             self.heights[value] = (chisq - self.best) / self.rise - 1.0
         return self.heights[value]
@@ -202,27 +196,24 @@ def _held(problem: Problem, i: int, value: float, guess: Array) -> tuple[float, 
     lower, upper = program.lower.copy(), program.upper.copy()
     lower[i] = upper[i] = value
     work = replace(problem.work, program=replace(program, lower=lower, upper=upper))
-    x = np.concatenate([np.clip(guess, lower, upper), program.start[program.n_varied : len(program.names)]])
-    solution = kernel_numpy.fit_rows(work, problem.data, problem.weights, x[None])
+    x = full(program, np.clip(guess, lower, upper)[None])
+    solution = kernel_numpy.fit_rows(work, problem.data, problem.weights, x)
     return float(solution.chisq[0]), solution.x[0]
 
 
 def _changed(
-    problem: Problem, x: Array, ends: Mapping[str, Interval], values: Mapping[str, Value]
+    problem: Problem, x: Array, ends: Mapping[str, Array], values: Mapping[str, Value]
 ) -> dict[str, Value]:
     """By key the values whose errors differ upwards and downwards: parameters, and quantities that depend on one of them alone."""
     nv = problem.program.n_varied
-    here = everything(problem.program, problem.model, x[None])
-    moving = {key: np.flatnonzero(slope[0, :nv]) for keyed in here for key, (_, slope) in keyed.items()}
+    params, paths = everything(problem.program, problem.model, x[None])
+    moving = {key: np.flatnonzero(slope[0, :nv]) for key, (_, slope) in (params | paths).items()}
     out: dict[str, Value] = {}
-    for name, interval in ends.items():
+    for name, both in ends.items():
         i = problem.program.names.index(name)
-        both = np.stack([interval.low, interval.high])
-        there = {
-            k: v[0] for keyed in everything(problem.program, problem.model, both) for k, v in keyed.items()
-        }
+        params, paths = everything(problem.program, problem.model, both)
         for key in (key for key, by in moving.items() if by.tolist() == [i]):
-            out[key] = _with_ends(values[key], there[key])
+            out[key] = _with_ends(values[key], (params | paths)[key][0])
     return out
 
 

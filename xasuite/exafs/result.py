@@ -58,13 +58,12 @@ class Value:
 
     def to_dict(self) -> dict[str, Any]:
         """Value and standard error (None where there is none), and the parts of the error where there are several."""
-        parts = {n: finite(v) for n, v in self.parts.items()}
-        ends = {"plus": finite(self.plus), "minus": finite(self.minus)} if math.isfinite(self.plus) else {}
-        return (
-            {"value": finite(self.value), "stderr": finite(self.stderr)}
-            | ends
-            | ({"parts": parts} if parts else {})
-        )
+        return self.entry().to_dict()
+
+    def entry(self, held: bool = False, state: str = "") -> Entry:
+        """The value as a cell of a table."""
+        of, plus, minus = self.parts, self.plus, self.minus
+        return Entry(self.value, self.stderr, held, state, parts=of, plus=plus, minus=minus)
 
     def __str__(self) -> str:
         if math.isfinite(self.plus):
@@ -92,10 +91,7 @@ class FittedParameter:
     @property
     def entry(self) -> Entry:
         """The parameter as a cell of a table."""
-        return Entry(
-            self.value.value, self.value.stderr, held=self.kind in ("fixed", "inherited"), state=self.state,
-            parts=self.value.parts, plus=self.value.plus, minus=self.value.minus,
-        )  # fmt: skip
+        return self.value.entry(self.kind in ("fixed", "inherited"), self.state)
 
     def to_dict(self) -> dict[str, Any]:
         """Value, error and how it was treated."""
@@ -131,15 +127,7 @@ class FittedPath:
     def entry(self, quantity: str) -> Entry:
         """One of its quantities as a cell of a table."""
         value: Value = getattr(self, quantity)
-        return Entry(
-            value.value,
-            value.stderr,
-            held=quantity in self.fixed,
-            state=self.states.get(quantity, ""),
-            parts=value.parts,
-            plus=value.plus,
-            minus=value.minus,
-        )
+        return value.entry(quantity in self.fixed, self.states.get(quantity, ""))
 
 
 @dataclass(frozen=True)
@@ -324,9 +312,7 @@ class FitResult(Presented):
                 | {q: getattr(p, q).to_dict() for q in (*PATH_COLUMNS, "deltar", *SELDOM)}
                 for p in self.paths
             ],
-            "stated": {}
-            if self.stated is None
-            else {p.name: p.value.to_dict() for p in self.stated.parameters},
+            "stated": {p.name: p.value.to_dict() for p in self.stated.parameters} if self.stated else {},
             "rfactor": finite(self.rfactor),
             "chi2": finite(self.chi2),
             "chi2_reduced": finite(self.chi2_reduced),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -87,11 +87,8 @@ class Space:
         target, x = found
         nv = self.prior.middle.size
         x[:nv] = target.x + target.counted @ u[1 : 1 + nv]
-        value = (
-            -0.5 * _chi2(target.problem, self.prior, x)[0]
-            + target.offset
-            - 0.5 * float(u[1 + nv :] @ u[1 + nv :])
-        )
+        chi2, inherited = _chi2(target.problem, self.prior, x)[0], u[1 + nv :]
+        value = -0.5 * chi2 + target.offset - 0.5 * float(inherited @ inherited)
         return value if math.isfinite(value) else -math.inf
 
     def values(self, chain: Array) -> tuple[tuple[str, ...], Array]:
@@ -105,21 +102,12 @@ class Space:
                     "the chain holds a point outside of its bounds; delete its file and sample again"
                 )
             target, x = found
-            program = target.problem.work.program
-            here = dict(zip(program.names, x, strict=True))
-            both = {**_everything(target.problem, x), **here}
+            problem, nv = target.problem, self.prior.middle.size
+            params, paths = everything(problem.work.program, problem.model, x[None, :nv], x[None, nv:])
+            both = params | paths
             names = tuple(both)
-            out.append([float(v) for v in both.values()])
+            out.append([float(value[0]) for value, _ in both.values()])
         return names, np.array(out)
-
-
-def _everything(problem: Ready, x: Array) -> dict[str, float]:
-    nv = problem.work.program.n_varied
-    start = problem.work.program.start.copy()
-    start[nv : x.size] = x[nv:]
-    program = replace(problem.work.program, start=start)
-    params, paths = everything(program, problem.model, x[None, :nv])
-    return {key: float(value[0]) for key, (value, _) in {**params, **paths}.items()}
 
 
 def _chi2(problem: Ready, prior: Prior, x: Array) -> tuple[float, Array, Array]:
@@ -207,26 +195,19 @@ def sample(
         backend.reset(walkers, where.size)
         with h5py.File(file, "a") as held:
             held.attrs["key"] = key
-    sampler = emcee.EnsembleSampler(
-        walkers, where.size, where.log_probability, backend=backend, moves=_moves(emcee)
-    )
+    # stretches, and steps along differences of walkers, which pass narrow places better
+    moves = [(emcee.moves.StretchMove(), 0.5), (emcee.moves.DEMove(), 0.5)]
+    sampler = emcee.EnsembleSampler(walkers, where.size, where.log_probability, backend=backend, moves=moves)
     done = int(backend.iteration)
-    state: Any = (
-        None
-        if done
-        else emcee.State(_start(where, walkers), random_state=np.random.RandomState(_SEED).get_state())
-    )
+    state: Any = None
+    if not done:
+        state = emcee.State(_start(where, walkers), random_state=np.random.RandomState(_SEED).get_state())
     while done < steps:
         progress("sampling", done, steps)
         state = sampler.run_mcmc(state, min(_BLOCK, steps - done))
         done = int(backend.iteration)
     burn = int(BURN * done)
     return backend.get_chain(discard=burn, flat=True), backend.get_autocorr_time(discard=burn, tol=0)
-
-
-def _moves(emcee: Any) -> list[tuple[Any, float]]:
-    """Stretches, and steps along differences of walkers, which pass narrow places better."""
-    return [(emcee.moves.StretchMove(), 0.5), (emcee.moves.DEMove(), 0.5)]
 
 
 def _start(where: Space, walkers: int) -> Array:

@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 
 from ..records import OK, Array, Chi
 from .engine import fit_stack
-from .engine.program import compile_model
 from .engine.result import AT_BOUND, BatchFit
 from .engine.spread import everything
-from .profiles import LOWER, NEAR, SAME, STRAIGHT
-from .result import STRONG_CORRELATION
+from .profiles import LOWER, SAME, STRAIGHT, Flags, doubtful
 
 # rows of a stack whose correlated parameters are looked at before all are
 _LOOKED_AT = 8
@@ -43,18 +41,11 @@ def stack_ends(fit: BatchFit, chi: Chi, epsilon_k: float | None = None) -> Ends:
     dict
         By the names of varied parameters and the keys of path quantities ("Co-O.n") that depend on one of them alone.
     """
-    program = compile_model(fit.model, variables=dict.fromkeys(fit.variables, 1.0))
-    nv = program.n_varied
-    sigma = np.sqrt(np.einsum("mii->mi", fit.covar))
-    with np.errstate(all="ignore"):
-        correlation = np.abs(fit.covar / (sigma[:, :, None] * sigma[:, None, :]))
-        correlation[:, np.arange(nv), np.arange(nv)] = 0.0
-        strong = (np.nan_to_num(correlation) >= STRONG_CORRELATION).any(axis=2)
-        near = np.minimum(fit.x - program.lower, program.upper - fit.x) < NEAR * sigma
-    near |= (fit.x <= program.lower) | (fit.x >= program.upper)
+    program, sigma = fit.program, np.sqrt(np.einsum("mii->mi", fit.covar))
+    near, strong = doubtful(program, fit.x, fit.covar)
     usable = np.isin(fit.status, (OK, AT_BOUND))[:, None]
     found: dict[int, tuple[Array, Array]] = {}
-    for i in range(nv):
+    for i in range(program.n_varied):
         search = _Search(fit, chi, epsilon_k, i, _scale(sigma[:, i]), program.lower[i], program.upper[i])
         rows = np.flatnonzero((near & usable)[:, i])
         others = np.setdiff1d(np.flatnonzero((strong & usable)[:, i]), rows)
@@ -93,13 +84,8 @@ class _Search:
             n: float(np.median(fit.x[rows, j])) for j, n in enumerate(fit.names) if j != self.number
         }
         given = None if self.epsilon_k is None else np.full(rows.size, self.epsilon_k)
-        again = fit_stack(
-            model,
-            replace(self.chi.take(rows), variables=own),
-            epsilon_k=given,
-            start=start,
-            backend="numba" if fit.backend == "numba" else "numpy",
-        )
+        chi, backend = replace(self.chi.take(rows), variables=own), fit.backend
+        again = fit_stack(model, chi, epsilon_k=given, start=start, backend=backend)
         risen = (again.chi2 - fit.chi2[rows]) / fit.chi2_reduced[rows]
         return np.asarray(np.where(np.isin(again.status, (OK, AT_BOUND)), risen, np.nan))
 
@@ -108,7 +94,7 @@ class _Search:
         x = self.fit.x[rows, self.number]
         return np.asarray(np.maximum(self.upper - x if side > 0 else x - self.lower, 0.0))
 
-    def straight(self, rows: Rows) -> NDArray[np.bool_]:
+    def straight(self, rows: Rows) -> Flags:
         """Rows (n,) whose chi-square is a parabola's one standard error away on both sides, within the bounds."""
         out = np.ones(rows.size, bool)
         for side in (-1, 1):
@@ -155,8 +141,7 @@ def _named(
     """The ends of parameters, and those of path quantities that depend on one of them alone."""
     if not found:
         return
-    program = compile_model(fit.model, variables=dict.fromkeys(fit.variables, 1.0))
-    numbers = np.reshape(list(fit.variables.values()), (len(fit.variables), len(fit))).T
+    program, numbers = fit.program, fit.numbers
     here = everything(program, fit.model, fit.x, numbers)[1]
     for i, (minus, plus) in found.items():
         yield fit.names[i], (minus, plus)

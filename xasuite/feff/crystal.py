@@ -18,6 +18,7 @@ from ..constants import ELEMENTS
 from ..errors import CrystalError
 from ..notices import silenced
 from ..records import Array, Source, frozen_array
+from ..records.table import plain
 from ..version import installed
 from . import cache, occupancy
 
@@ -27,15 +28,7 @@ _SYMPREC = 0.01
 _KEPT = ("symbols", "xyz", "lattice", "site", "labels", "space_group", "notes")
 _ROOM = "crystals"
 # What a third-party parser throws at text that is no CIF.
-_PARSER_ERRORS = (
-    ValueError,
-    KeyError,
-    IndexError,
-    AssertionError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-)
+_PARSER_ERRORS = (ValueError, LookupError, AssertionError, TypeError, AttributeError, ArithmeticError)
 
 
 @dataclass(frozen=True)
@@ -92,12 +85,8 @@ class Crystal:
 
     def sites(self, element: str = "") -> tuple[tuple[int, str, str, int], ...]:
         """Every inequivalent site as (number, label, element, atoms in the cell); of one element if given."""
-        out = []
-        for number, label in enumerate(self.labels, 1):
-            symbol = self.symbols[self.site.index(number)]
-            if element in ("", symbol):
-                out.append((number, label, symbol, self.site.count(number)))
-        return tuple(out)
+        first = ((n, label, self.symbols[self.site.index(n)]) for n, label in enumerate(self.labels, 1))
+        return tuple((n, label, e, self.site.count(n)) for n, label, e in first if element in ("", e))
 
     def around(self, atom: int, radius: float) -> tuple[Array, tuple[int, ...]]:
         """Atoms within `radius` A of an atom, nearest first: positions (m, 3) from it, and atom numbers (m,).
@@ -224,9 +213,8 @@ def _from_cif(text: str, name: str, source: Source) -> Crystal:
     kept = cache.load(key, _ROOM)
     if kept is None:
         crystal = _parsed_cif(text, name, source)
-        fields = {f: getattr(crystal, f) for f in _KEPT}
-        plain = {f: v.tolist() if isinstance(v, np.ndarray) else v for f, v in fields.items()}
-        cache.store(key, {"crystal.json": json.dumps(plain).encode()}, _ROOM)
+        fields = plain({f: getattr(crystal, f) for f in _KEPT})
+        cache.store(key, {"crystal.json": json.dumps(fields).encode()}, _ROOM)
         return crystal
     fields = {f: tuple(v) if isinstance(v, list) else v for f, v in json.loads(kept["crystal.json"]).items()}
     return Crystal(name=name, source=source, **fields)
@@ -243,7 +231,7 @@ def _parsed_cif(text: str, name: str, source: Source) -> Crystal:
             structures = parser.parse_structures(primitive=False, on_error="ignore")
     except _PARSER_ERRORS as exc:
         if "no structures" not in str(exc):
-            raise CrystalError(f"{source} cannot be read as a CIF: {_first_line(exc)}") from None
+            raise _no_cif(source, _first_line(exc)) from None
         structures = []
     if not structures:
         raise CrystalError(f"{source} holds no crystal: it needs a cell, a space group and atom sites")
@@ -258,23 +246,21 @@ def _check_numbers(text: str, source: Source) -> None:
     for key, value in re.findall(r"^[ \t]*(_cell_(?:length|angle)_\w+)[ \t]+(\S+)", text, re.M):
         number = re.fullmatch(r"\+?(\d+\.?\d*(?:[eE][-+]?\d{1,3})?|\.\d+)(\(\d+\))?", value)
         if not number or not 1e-2 < float(number[1]) < 1e4:
-            raise CrystalError(
-                f"{source} cannot be read as a CIF: {key} = {value[:40]} is no length or angle of a cell"
-            )
+            raise _no_cif(source, f"{key} = {value[:40]} is no length or angle of a cell")
     if re.search(r"\d{100}", text):
-        raise CrystalError(f"{source} cannot be read as a CIF: a number of more than 100 digits")
+        raise _no_cif(source, "a number of more than 100 digits")
     rows = re.search(
         r"^[ \t]*_atom_site_fract_x\b.*\n((?:(?![ \t]*(?:loop_|data_|#|_(?!atom_site_)|$)).*\n)*)", text, re.M
     )
-    if rows and rows[1].count("\n") > MOST_SITES:
-        raise CrystalError(
-            f"{source} cannot be read as a CIF: {rows[1].count(chr(10))} atoms in its cell; at most {MOST_SITES} are read"
-        )
+    if rows and (count := rows[1].count("\n")) > MOST_SITES:
+        raise _no_cif(source, f"{count} atoms in its cell; at most {MOST_SITES} are read")
     for word in text[max(text.find("_atom_site_"), 0) :].split():
         if word.lower().lstrip("+-") in {"nan", "inf", "infinity"}:
-            raise CrystalError(
-                f"{source} cannot be read as a CIF: {word} stands among the numbers of its atoms"
-            )
+            raise _no_cif(source, f"{word} stands among the numbers of its atoms")
+
+
+def _no_cif(source: Source, why: str) -> CrystalError:
+    return CrystalError(f"{source} cannot be read as a CIF: {why}")
 
 
 def _from_lattice(lattice: Lattice) -> Crystal:
@@ -309,18 +295,9 @@ def _from_structure(structure: Any, name: str, source: Source) -> Crystal:
     ordered, notes = _order(structure, name)
     numbers, symbol = _equivalent(ordered, name)
     symbols = tuple(site.specie.symbol for site in ordered)
-    crystal = Crystal(
-        name=name,
-        symbols=symbols,
-        xyz=np.array(ordered.cart_coords),
-        lattice=np.array(ordered.lattice.matrix),
-        site=numbers,
-        labels=_labels(symbols, numbers),
-        space_group=symbol,
-        notes=notes,
-        source=source,
-    )
-    return crystal
+    xyz, lattice = np.array(ordered.cart_coords), np.array(ordered.lattice.matrix)
+    labels = _labels(symbols, numbers)
+    return Crystal(name, symbols, xyz, lattice, numbers, labels, symbol, notes, source)
 
 
 def _order(structure: Any, name: str) -> tuple[Any, tuple[str, ...]]:
@@ -404,20 +381,13 @@ def _from_xyz(text: str, name: str, source: Source) -> Crystal:
         raise CrystalError(f"{source} is no xyz file: {exc}") from None
     if count != len(atoms) or any(len(position) != 3 for _, position in atoms):
         raise CrystalError(f"{source}: its first line says {count} atoms, {len(atoms)} follow (symbol x y z)")
-    if not np.isfinite([position for _, position in atoms]).all():
+    xyz = np.array([position for _, position in atoms])
+    if not np.isfinite(xyz).all():
         raise CrystalError(f"{source}: the place of an atom is no number")
     symbols = tuple(_symbol(symbol, name) for symbol, _ in atoms)
     numbers = tuple(range(1, count + 1))
-    return Crystal(
-        name=name,
-        symbols=symbols,
-        xyz=np.array([position for _, position in atoms]),
-        lattice=None,
-        site=numbers,
-        labels=_labels(symbols, numbers),
-        notes=(lines[1].strip(),) if lines[1].strip() else (),
-        source=source,
-    )
+    notes = (lines[1].strip(),) if lines[1].strip() else ()
+    return Crystal(name, symbols, xyz, None, numbers, _labels(symbols, numbers), notes=notes, source=source)
 
 
 def _first_line(exc: Exception) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,7 @@ _TOO_CLOSE = {True: 0.5, False: 0.9}
 _MOST_ATOMS = {"feff6l": 500, "feff8l": 1000}
 _MOST_POTENTIALS = 7
 _MAX_LEGS = 4
+_FEFF8 = ("S02 1.0", "CONTROL 1 1 1 1 1 1", "PRINT 1 0 0 0 0 3", "EXCHANGE 0 0.0 0.0")
 _SCF_RADIUS = 4.0
 # Elements that sit between metal sites: an absorber that the crystal lacks is not put on theirs unasked.
 _LIGANDS = frozenset(["H", "C", "N", "O", "F", "Si", "P", "S", "Cl", "As", "Se", "Br", "Te", "I"])
@@ -174,12 +175,18 @@ def feff_inp(
     if program == "feff6l":
         if scf:
             raise FeffError("feff6l has no self-consistent potentials; take program feff8l")
-        cards = _feff6_cards(edge, radius)
+        cards = [f"HOLE {HOLES[edge]} 1.0", "CONTROL 1 1 1 1", "PRINT 1 0 0 3", f"RMAX {radius:.4f}"]
     else:
-        cards = _feff8_cards(edge, radius, scf, cluster.periodic)
+        cards = [f"EDGE {edge}", *_FEFF8, f"RPATH {radius:.4f}", "EXAFS 20"]
+    cards.append(f"NLEG {_MAX_LEGS}")
+    if scf:
+        # l_scf 1 is FEFF's choice for a molecule; 30 iterations at 0.2 converge for oxides too.
+        cards.append(f"SCF {_SCF_RADIUS} {0 if cluster.periodic else 1} 30 0.2")
     if polarization:
         cards.append("POLARIZATION " + " ".join(f"{x:.6f}" for x in polarization))
-    return "\n".join([f"TITLE {cluster.title}", *cards, *_potentials(cluster), *_atoms(cluster), "END", ""])
+    kinds = [f"{i:3d} {ELEMENTS.index(symbol) + 1:3d} {symbol}" for i, symbol in cluster.potentials]
+    title = f"TITLE {cluster.title}"
+    return "\n".join([title, *cards, "POTENTIALS", *kinds, "ATOMS", *_atoms(cluster), "END", ""])
 
 
 def rim(radius: float) -> float:
@@ -187,48 +194,12 @@ def rim(radius: float) -> float:
     return radius + _RIM
 
 
-def _feff8_cards(edge: str, radius: float, scf: bool, periodic: bool) -> list[str]:
-    cards = [
-        f"EDGE {edge}",
-        "S02 1.0",
-        "CONTROL 1 1 1 1 1 1",
-        "PRINT 1 0 0 0 0 3",
-        "EXCHANGE 0 0.0 0.0",
-        f"RPATH {radius:.4f}",
-        "EXAFS 20",
-        f"NLEG {_MAX_LEGS}",
-    ]
-    if scf:
-        # l_scf 1 is FEFF's choice for a molecule; 30 iterations at 0.2 converge for oxides too.
-        cards.append(f"SCF {_SCF_RADIUS} {0 if periodic else 1} 30 0.2")
-    return cards
-
-
-def _feff6_cards(edge: str, radius: float) -> list[str]:
-    return [
-        f"HOLE {HOLES[edge]} 1.0",
-        "CONTROL 1 1 1 1",
-        "PRINT 1 0 0 3",
-        f"RMAX {radius:.4f}",
-        f"NLEG {_MAX_LEGS}",
-    ]
-
-
-def _potentials(cluster: Cluster) -> list[str]:
-    return [
-        "POTENTIALS",
-        *(f"{i:3d} {ELEMENTS.index(symbol) + 1:3d} {symbol}" for i, symbol in cluster.potentials),
-    ]
-
-
-def _atoms(cluster: Cluster) -> list[str]:
+def _atoms(cluster: Cluster) -> Iterator[str]:
     number = {symbol: i for i, symbol in cluster.potentials if i > 0}
     ipots = [0, *(number[symbol] for symbol in cluster.symbols[1:])]
-    lines = ["ATOMS"]
-    for symbol, ipot, xyz in zip(cluster.symbols, ipots, cluster.xyz, strict=True):
-        x, y, z = xyz
-        lines.append(f"{x:11.5f}{y:11.5f}{z:11.5f} {ipot:2d} {symbol:2s} {np.linalg.norm(xyz):10.5f}")
-    return lines
+    for symbol, ipot, (x, y, z) in zip(cluster.symbols, ipots, cluster.xyz, strict=True):
+        far = np.linalg.norm([x, y, z])
+        yield f"{x:11.5f}{y:11.5f}{z:11.5f} {ipot:2d} {symbol:2s} {far:10.5f}"
 
 
 def _element(symbol: str) -> str:
@@ -240,11 +211,8 @@ def _element(symbol: str) -> str:
 def _substituted(crystal: Crystal, substitute: Mapping[str, str]) -> tuple[str, ...]:
     symbols = list(crystal.symbols)
     for what, by in substitute.items():
-        hit = [
-            i
-            for i, symbol in enumerate(crystal.symbols)
-            if what in (symbol, crystal.labels[crystal.site[i] - 1])
-        ]
+        own = zip(crystal.symbols, crystal.site, strict=True)
+        hit = [i for i, (symbol, n) in enumerate(own) if what in (symbol, crystal.labels[n - 1])]
         if not hit:
             raise CrystalError(
                 f"{crystal.name}: nothing to substitute, it has no {what!r}; it has {_sites_text(crystal)}"

@@ -7,6 +7,7 @@ amplitude (mag[feff]), effective phase (phase[feff]), reduction factor, mean fre
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,41 +123,39 @@ def parse_feff_dat(text: str, origin: str = "", relative_amplitude: float = 0.0)
     lines = text.splitlines()
     try:
         rule = next(i for i, line in enumerate(lines) if line.strip().startswith("-----"))
-        head = lines[rule + 1].split()
-        nleg, degen, reff = int(head[0]), float(head[1]), float(head[2])
-        edge_kf = _gamma_kf(lines[:rule])
-        atoms_at = rule + 3
+        head = "\n".join(lines[: rule + 1])
+        nleg, degen, reff, *_ = map(float, lines[rule + 1].split()[:3])
+        kf, index = _number(r"kf=[ \t]*(\S+)", head), int(_number(r"\bPath[ \t]+(\d+)(?!\S)", head))
+        end = rule + 3 + int(nleg)
         legs = []
-        for line in lines[atoms_at : atoms_at + nleg]:
+        for line in lines[rule + 3 : end]:
             x, y, z, ipot, number, *rest = line.split()
             # the tag behind it is whatever a program or a person wrote: abs, S.1
             symbol = element_of(int(number), rest[0] if rest else "")
             legs.append(Leg(symbol, int(number), int(ipot), (float(x), float(y), float(z))))
-        table = np.array(
-            [[float(v) for v in line.split()] for line in lines[atoms_at + nleg + 1 :] if line.strip()]
-        )
-        index = _index(lines[: rule + 1])
+        table = np.array([[float(v) for v in line.split()] for line in lines[end + 1 :] if line.strip()])
     except (StopIteration, ValueError, IndexError) as exc:
         raise FeffError(f"{origin or 'text'} is not a feffNNNN.dat: {str(exc)[:120]}") from None
     if table.ndim != 2 or table.shape[1] < 7:
         raise FeffError(f"{origin or 'text'} is not a feffNNNN.dat: its table has no seven columns")
+    # the fields of a path are FEFF's columns, in FEFF's order
     k, phc, mag, phase, red, lam, rep = (frozen_array(c) for c in table.T[:7])
     return FeffPath(
-        index=index,
-        reff=reff,
-        degen=degen,
-        legs=tuple(legs),
-        k=k,
-        phc=phc,
-        mag=mag,
-        phase=phase,
-        red=red,
-        lam=lam,
-        rep=rep,
-        edge_kf=edge_kf,
-        text=text,
-        relative_amplitude=relative_amplitude,
-        origin=origin,
+        index,
+        reff,
+        degen,
+        tuple(legs),
+        k,
+        phc,
+        mag,
+        phase,
+        red,
+        lam,
+        rep,
+        kf,
+        text,
+        relative_amplitude,
+        origin,
     )
 
 
@@ -195,18 +194,7 @@ def read_feff_dat(path: str | Path) -> FeffPath:
     return parse_feff_dat(text, str(path))
 
 
-def _gamma_kf(lines: list[str]) -> float:
-    for line in lines:
-        if "kf=" in line:
-            return float(line.split("kf=")[1].split()[0])
-    return 0.0
-
-
-def _index(lines: list[str]) -> int:
-    for line in lines:
-        words = line.split()
-        if "Path" in words:
-            at = words.index("Path")
-            if at + 1 < len(words) and words[at + 1].isdigit():
-                return int(words[at + 1])
-    return 0
+def _number(pattern: str, head: str) -> float:
+    """The number of a file's head that a pattern finds, 0 where it has none."""
+    found = re.search(pattern, head)
+    return float(found[1]) if found else 0.0

@@ -180,8 +180,8 @@ def _self_consistent(
 def _input(cluster: Cluster, edge: str, scf_card: str, nohole: bool) -> str:
     """feff.inp with the cards that paths do not need."""
     text = inp.feff_inp(cluster, edge=edge, radius=5.0)
-    cards = [*([scf_card] if scf_card else []), *(["NOHOLE"] if nohole else [])]
-    return text.replace("POTENTIALS\n", "\n".join([*cards, "POTENTIALS\n"]), 1)
+    cards = [card for card in (scf_card, "NOHOLE" if nohole else "", "POTENTIALS\n") if card]
+    return text.replace("POTENTIALS\n", "\n".join(cards), 1)
 
 
 def _scf_notes(log: str, label: str) -> tuple[str, ...]:
@@ -265,13 +265,7 @@ def parse_geometry(text: str, origin: str = "geom.json") -> tuple[Array, NDArray
 
 
 def _assemble(
-    cluster: Cluster,
-    edge: str,
-    scf: bool,
-    nohole: bool,
-    geometry: str,
-    run: FeffRun,
-    notes: tuple[str, ...],
+    cluster: Cluster, edge: str, scf: bool, nohole: bool, geometry: str, run: FeffRun, notes: tuple[str, ...]
 ) -> Phases:
     phase = parse_phase_pad(run.files["phase.pad"].decode("latin-1"), f"{cluster.title}: phase.pad")
     atom, norm, emu, gamma = parse_xsect(run.files["xsect.json"].decode(), f"{cluster.title}: xsect.json")

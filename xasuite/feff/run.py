@@ -103,13 +103,34 @@ def run_feff(
     >>> "feff0001.dat" in run.files
     True
     """
+    chain = steps or steps_of(program)
+    texts = {"feff.inp": inputs} if isinstance(inputs, str) else dict(inputs)
+    binaries = [feff_binary(name) for name, _ in chain]
+    key = _key(texts, program, binaries, keep)
+    kept = cache.load(key)
+    if kept is None or LOG not in kept:
+        with tempfile.TemporaryDirectory(prefix="xasuite-feff-") as name:
+            folder = Path(name)
+            for file, text in texts.items():
+                (folder / file).write_text(text)
+            log = _execute(folder, chain, binaries, timeout, label or program, key)
+            made = [p for p in sorted(folder.iterdir()) if any(fnmatch.fnmatch(p.name, k) for k in keep)]
+            contents = {p.name: p.read_bytes() for p in made}
+        cache.store(key, {**contents, LOG: log.encode(), **{f: t.encode() for f, t in texts.items()}})
+        run = FeffRun(key, program, MappingProxyType(contents), log, False)
+    else:
+        log = kept.pop(LOG).decode(errors="replace")
+        run = FeffRun(key, program, MappingProxyType(kept), log, True)
+    if (record := _RECORD.get()) is not None and isinstance(inputs, str) and steps is None and keep == KEPT:
+        record[key] = inputs, run
+    return run
+
+
+def steps_of(program: str) -> tuple[tuple[str, str], ...]:
+    """Each program of feff8l or feff6l with the file that it has to leave. Raises FeffError for another name."""
     if program not in PROGRAMS:
         raise FeffError(f"no FEFF program {program!r}; there are {', '.join(PROGRAMS)}")
-    texts = {"feff.inp": inputs} if isinstance(inputs, str) else dict(inputs)
-    run = _run(texts, program, tuple(steps or PROGRAMS[program]), keep, timeout, label or program)
-    if (record := _RECORD.get()) is not None and isinstance(inputs, str) and steps is None and keep == KEPT:
-        record[run.key] = inputs, run
-    return run
+    return PROGRAMS[program]
 
 
 @contextlib.contextmanager
@@ -133,41 +154,13 @@ def _key(texts: Mapping[str, str], program: str, binaries: Sequence[Path], keep:
     return cache.key(texts, binaries, extra=" ".join((program, *keep)))
 
 
-def _run(
-    texts: Mapping[str, str],
-    program: str,
-    chain: Sequence[tuple[str, str]],
-    keep: Sequence[str],
-    timeout: float,
-    label: str,
-) -> FeffRun:
-    """A run from the cache, or made and kept there."""
-    binaries = [feff_binary(name) for name, _ in chain]
-    name = _key(texts, program, binaries, keep)
-    kept = cache.load(name)
-    if kept is not None and LOG in kept:
-        log = kept.pop(LOG).decode(errors="replace")
-        return FeffRun(name, program, MappingProxyType(kept), log, True)
-    with tempfile.TemporaryDirectory(prefix="xasuite-feff-") as folder:
-        for file, text in texts.items():
-            Path(folder, file).write_text(text)
-        log = _execute(Path(folder), chain, binaries, timeout, label, name)
-        contents = {
-            p.name: p.read_bytes()
-            for p in sorted(Path(folder).iterdir())
-            if any(fnmatch.fnmatch(p.name, pattern) for pattern in keep)
-        }
-    cache.store(name, {**contents, LOG: log.encode(), **{f: t.encode() for f, t in texts.items()}})
-    return FeffRun(name, program, MappingProxyType(contents), log, False)
-
-
 def _execute(
     folder: Path,
     chain: Sequence[tuple[str, str]],
     binaries: Sequence[Path],
     timeout: float,
     label: str,
-    name: str,
+    key: str,
 ) -> str:
     """Run the programs in order in `folder`; the log of all. Raises FeffError."""
     log = ""
@@ -182,7 +175,7 @@ def _execute(
             wrong = f"was stopped after printing {MOST_PRINTED / 1e6:g} MB"
         elif code == 0 and Path(folder, proof).is_file():
             continue
-        raise FeffError(f"{label}: {step} {wrong}; FEFF says: {_words(said)} (log: {_keep_log(name, log)})")
+        raise FeffError(f"{label}: {step} {wrong}; FEFF says: {_words(said)} (log: {_keep_log(key, log)})")
     return log
 
 
@@ -236,5 +229,5 @@ def _words(said: str) -> str:
     return '"' + " | ".join(chosen) + '"' if chosen else "nothing"
 
 
-def _keep_log(name: str, log: str) -> Path:
-    return cache.write(cache.cache_dir() / "feff" / "failed" / f"{name}.log", log[-_MOST_KEPT:].encode())
+def _keep_log(key: str, log: str) -> Path:
+    return cache.write(cache.cache_dir() / "feff" / "failed" / f"{key}.log", log[-_MOST_KEPT:].encode())

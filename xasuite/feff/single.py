@@ -13,7 +13,7 @@ from ..errors import CrystalError, FeffError
 from .crystal import Crystal
 from .inp import feff_inp, make_cluster, rim
 from .paths import FeffPath, parse_feff_dat
-from .run import PROGRAMS, run_feff
+from .run import run_feff, steps_of
 
 # FEFF's flag that has it take a list of paths in place of searching for one
 _CONTROL = {
@@ -100,18 +100,14 @@ def single_path(
     >>> path.reff, path.degen, path.scatterers
     (1.95, 1.0, ('O',))
     """
-    if program not in PROGRAMS:
-        raise FeffError(f"no FEFF program {program!r}; there are {', '.join(PROGRAMS)}")
+    steps = [step for step in steps_of(program) if step[0] != "feff8l_pathfinder"]
     if scatterer not in ELEMENTS or not 0.5 <= distance <= 12:
         raise CrystalError(
             f"no path to {scatterer} at {distance:g} A: name an element and a distance of 0.5 to 12 A"
         )
     if crystal is None:
-        crystal, site, radius = (
-            _rock_salt(absorber, scatterer, distance),
-            1,
-            max(2.5 * distance - rim(0.0), distance),
-        )
+        crystal, site = _rock_salt(absorber, scatterer, distance), 1
+        radius = max(2.5 * distance - rim(0.0), distance)
     cluster = make_cluster(crystal, absorber=absorber, radius=rim(radius), site=site)
     potential = next((i for i, symbol in cluster.potentials if i and symbol == scatterer), None)
     if potential is None:
@@ -120,10 +116,8 @@ def single_path(
         )
     path = Listed(((distance, 0.0, 0.0, potential, scatterer),), distance)
     text = feff_inp(cluster, edge=edge, radius=radius, program=program, scf=scf).replace(*_CONTROL[program])
-    steps = [step for step in PROGRAMS[program] if step[0] != "feff8l_pathfinder"]
-    run = run_feff(
-        {"feff.inp": text, "paths.dat": paths_dat([path])}, program=program, steps=steps, label=cluster.title
-    )
+    inputs = {"feff.inp": text, "paths.dat": paths_dat([path])}
+    run = run_feff(inputs, program=program, steps=steps, label=cluster.title)
     if "feff0001.dat" not in run.files:
         raise FeffError(f"{cluster.title}: FEFF made no path to {scatterer} at {distance:g} A")
     origin = f"{cluster.title}, {edge} edge, {program}{' SCF' if scf else ''}, {scatterer} at {distance:g} A"
@@ -133,10 +127,8 @@ def single_path(
 
 def _rock_salt(absorber: str, scatterer: str, distance: float) -> Crystal:
     """The two elements in rock salt, `distance` (A) apart."""
-    half = np.array(
-        [(0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1)], float
-    )
+    half = [(0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1)]
     return Crystal(
-        name=f"rock salt of {absorber} and {scatterer}", symbols=(absorber,) * 4 + (scatterer,) * 4, xyz=distance * half,
+        name=f"rock salt of {absorber} and {scatterer}", symbols=(absorber,) * 4 + (scatterer,) * 4, xyz=distance * np.array(half),
         lattice=2 * distance * np.eye(3), site=(1,) * 4 + (2,) * 4, labels=(f"{absorber}1", f"{scatterer}2"),
     )  # fmt: skip

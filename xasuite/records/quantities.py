@@ -90,9 +90,7 @@ def _shorthand(value: float, stderr: float) -> str:
         low <= abs(x) < high for x, (low, high) in zip((value, stderr), _USUAL, strict=True)
     ):
         return ""
-    digits = 1 if f"{stderr:.1e}"[0] >= "3" else 2
-    decimals = digits - 1 - int(f"{stderr:.{digits - 1}e}".split("e")[1])
-    if decimals < 0:
+    if (decimals := _decimals(stderr)) < 0:
         return ""
     error = f"{stderr:.{decimals}f}"
     whole = decimals == 0 or float(error) < 1

@@ -21,6 +21,12 @@ class Source:
         return f"{self.path}::{self.group}" if self.group else self.path
 
 
+def after(record: Any, name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What a record that a step makes of another takes over from it: its facts, and its history with the step."""
+    kept = {fact: getattr(record, fact) for fact in ("label", "element", "edge", "notes", "source")}
+    return kept | {"history": (*record.history, Step(name, settings))}
+
+
 @dataclass(frozen=True)
 class Step:
     """One step of the analysis: the function's name and every setting it ran with."""

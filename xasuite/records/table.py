@@ -285,14 +285,12 @@ class Table(Shown):
             name = c.key
             cells = [row[i] for row in self.rows]
             out[name] = [e.value if isinstance(e, Entry) else e for e in cells]
-            if any(isinstance(e, Entry) and math.isfinite(e.stderr) for e in cells):
-                out[f"{name}_err"] = [e.stderr if isinstance(e, Entry) else math.nan for e in cells]
-            if any(isinstance(e, Entry) and math.isfinite(e.plus) for e in cells):
-                for way in ("plus", "minus"):
-                    out[f"{name}_err_{way}"] = [
-                        getattr(e, way) if isinstance(e, Entry) else math.nan for e in cells
-                    ]
-            several = [e.parts if isinstance(e, Entry) and len(e.parts) > 1 else {} for e in cells]
+            entries = [e if isinstance(e, Entry) else Entry(math.nan) for e in cells]
+            for end, way in (("", "stderr"), ("_plus", "plus"), ("_minus", "minus")):
+                errors = [getattr(e, way) for e in entries]
+                if any(map(math.isfinite, errors)):
+                    out[f"{name}_err{end}"] = errors
+            several = [e.parts if len(e.parts) > 1 else {} for e in entries]
             for part in dict.fromkeys(n for parts in several for n in parts):
                 out[f"{name}_err_{part}"] = [parts.get(part, math.nan) for parts in several]
             if c.unit:

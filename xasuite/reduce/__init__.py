@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..lazy import loader
+from ..lazy import by_module, loader
 
 if TYPE_CHECKING:
     from .autobk import background as background
@@ -43,39 +43,21 @@ if TYPE_CHECKING:
     from .pixels import PixelCalibration as PixelCalibration
     from .pixels import calibrate_pixels as calibrate_pixels
 
-_PUBLIC: dict[str, str] = {
-    "Alignment": "energy",
-    "Geometry": "corrections",
-    "Inflection": "edge",
-    "OtherEdge": "other_edges",
-    "align": "energy",
-    "average_repeats": "clean",
-    "block_average": "averages",
-    "background": "autobk",
-    "Modulation": "modulation",
-    "PixelCalibration": "pixels",
-    "calibrate": "energy",
-    "calibrate_pixels": "pixels",
-    "deglitch": "clean",
-    "noise_of": "noise",
-    "correct_deadtime": "corrections",
-    "correct_overabsorption": "corrections",
-    "correction_error": "corrections",
-    "edge_step_error": "edge_step",
-    "find_e0": "edge",
-    "find_glitches": "clean",
-    "inflections": "edge",
-    "merge": "merging",
-    "merge_elements": "corrections",
-    "normalize": "normalization",
-    "other_edges": "other_edges",
-    "phase_sensitive": "modulation",
-    "rebin": "clean",
-    "running_average": "averages",
-    "shift": "energy",
-    "tabulated_e0": "edge",
-    "usable_k": "noise",
-}
+_PUBLIC = by_module(
+    autobk="background",
+    averages="block_average running_average",
+    clean="average_repeats deglitch find_glitches rebin",
+    corrections="Geometry correct_deadtime correct_overabsorption correction_error merge_elements",
+    edge="Inflection find_e0 inflections tabulated_e0",
+    edge_step="edge_step_error",
+    energy="Alignment align calibrate shift",
+    merging="merge",
+    modulation="Modulation phase_sensitive",
+    noise="noise_of usable_k",
+    normalization="normalize",
+    other_edges="OtherEdge other_edges",
+    pixels="PixelCalibration calibrate_pixels",
+)
 
 __all__ = list(_PUBLIC)
 

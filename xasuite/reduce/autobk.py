@@ -23,7 +23,8 @@ from .window import WINDOWS
 
 ClampScale = Literal["edge_step", "mu"]
 _PACKED = 64
-_ROWS = 256  # worked on at once: what they touch stays in the processor's cache
+# rows clamped at once, and rows of which all points are worked on: what they touch stays in the processor's cache
+_ROWS, _BLOCK = 1024, 64
 MIN_K = 3.0  # 1/A; below this there is no EXAFS
 # edge steps between mu and its background: an edge's own shape makes less than 1.3
 SPIKE, NEAR = 2.0, 10.0  # looked for within so many eV of E0
@@ -218,25 +219,29 @@ def _remove(
     spline: SplineMatrices, mu: Array, scale: Array, steps: Array, chi: Array, bkg: Array, at: Any
 ) -> None:
     """Fill chi, in units of mu / steps, and bkg of the rows `at`; scale and steps are (m, 1)."""
-    inside = mu[:, slice(*spline.points)]
-    raw = chi[at]  # the rows themselves where they follow each other
-    for k_part, points, weights in spline.to_chi:
-        np.matmul(inside[:, points], weights, out=raw[:, k_part])
+    first, end = spline.points
+    blocks = [slice(i, i + _BLOCK) for i in range(0, len(mu), _BLOCK)]
     # many rows pay for the packing
-    low_r, own = spline.packed if len(mu) >= _PACKED else (spline.low_r, spline.inside)
-    out = raw @ low_r
-    out /= scale
+    seen, own = spline.packed if len(mu) >= _PACKED else (spline.seen, spline.inside)
+    out = np.empty((len(mu), seen.shape[1]))
+    for rows in blocks:
+        np.matmul(mu[rows, first:end], seen, out=out[rows])
+    out *= 1 / scale
+    out, ends = out[:, : len(own)], out[:, len(own) :]
     a = out @ own
-    if spline.clamp_at.size:
+    if ends.size:
         rest = out - a @ own.T
         outside = np.einsum("ij,ij->i", rest, rest)
-        ends = raw[:, spline.clamp_at] * (spline.clamp_weight / scale)
         a = clamped(spline, a, ends, outside, spline.low_r.shape[1])
     a *= scale
-    raw -= a @ spline.chi_of
-    raw /= steps
+    made_chi, made_bkg = chi[at], bkg[at]  # the rows themselves where they follow each other
+    for rows in blocks:
+        left = a[rows] @ spline.bkg_of
+        made_bkg[rows, :first], made_bkg[rows, end:] = mu[rows, :first], mu[rows, end:]
+        made_bkg[rows, first:end] = left
+        np.subtract(mu[rows, first:end], left, out=left)
+        left *= 1 / steps[rows]
+        for k_part, points, weights in spline.to_chi:
+            np.matmul(left[:, points], weights, out=made_chi[rows, k_part])
     if not isinstance(at, slice):
-        chi[at] = raw
-    first, end = spline.points
-    bkg[at, :first], bkg[at, end:] = mu[:, :first], mu[:, end:]
-    bkg[at, first:end] = a @ spline.bkg_of
+        chi[at], bkg[at] = made_chi, made_bkg

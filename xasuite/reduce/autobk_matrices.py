@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..choices import Background
 from ..constants import ETOK
@@ -58,9 +57,10 @@ class SplineMatrices:
     """autobk on one grid with one E0: everything that does not depend on mu.
 
     `to_chi` interpolates mu's points `points` to k, as blocks (part of k, part of the points, weights between them);
-    `low_r` (nk, 2 nR) gives chi(R) below rbkg. In the coordinates y of the spline (its coefficients turned and scaled)
-    chi(R) has unit columns `inside` (2 nR, ns) and the clamp is diagonal: `stiff` (ns,) its squared sizes,
-    `clamp_rows` (nc, ns) the clamped points themselves. `chi_of` (ns, nk) and `bkg_of` (ns, np) lead back.
+    `low_r` (nk, 2 nR) gives chi(R) below rbkg, `clamp_of` (nk, nc) the clamped points, `seen` (np, 2 nR + nc) both straight
+    from mu. In the coordinates y of the spline (its coefficients turned and scaled) chi(R) has unit columns `inside`
+    (2 nR, ns) and the clamp is diagonal: `stiff` (ns,) its squared sizes, `clamp_rows` (nc, ns) the clamped points
+    themselves. `chi_of` (ns, nk) and `bkg_of` (ns, np) lead back.
     """
 
     k: Array
@@ -70,20 +70,21 @@ class SplineMatrices:
     inside: Array
     stiff: Array
     clamp_rows: Array
-    clamp_at: NDArray[np.intp]
-    clamp_weight: Array
+    clamp_of: Array
+    seen: Array
     chi_of: Array
     bkg_of: Array
 
     @cached_property
     def packed(self) -> tuple[Array, Array]:
-        """`low_r` and `inside` in fewer coordinates (nk, n) and (n, ns), in which chi(R) is as long: R below rbkg holds little.
+        """`seen` and `inside` in fewer coordinates (np, n + nc) and (n, ns), in which chi(R) is as long: R below rbkg holds little.
 
         Directions below 3e-8 of the largest are left out: the clamp's strength knows of their square alone.
         """
         size2, axes = np.linalg.eigh(self.low_r.T @ self.low_r)
         kept = axes[:, size2 > 1e-15 * size2[-1]]
-        return self.low_r @ kept, kept.T @ self.inside
+        n_r = len(kept)
+        return np.hstack([self.seen[:, :n_r] @ kept, self.seen[:, n_r:]]), kept.T @ self.inside
 
 
 def clamped(spline: SplineMatrices, a: Array, ends: Array, outside: Array, n: int) -> Array:
@@ -92,16 +93,16 @@ def clamped(spline: SplineMatrices, a: Array, ends: Array, outside: Array, n: in
     Where the gradient is zero, (1 + lam D) y = a + lam b with lam = s^2 / (1 + 20 s |ends|^2 / n): one unknown
     a row, found by iteration, and by a search along lam where that does not converge (strong clamps).
     """
-    moving = spline.stiff > 0  # the clamped points draw as many coordinates as they are
-    free, stiff, rows = a[:, moving], spline.stiff[moving], spline.clamp_rows[:, moving]
-    b = ends @ rows
+    # the clamped points draw as many coordinates as they are; rows last, so that numpy's loops are long
+    moving = spline.stiff > 0
+    free, stiff, rows = a.T[moving], spline.stiff[moving, None], spline.clamp_rows[:, moving]
+    ends = np.ascontiguousarray(ends.T)
+    b = rows.T @ ends
 
     def at(lam: Array) -> tuple[Array, Array, Array]:
-        y = (free + lam[:, None] * b) / (1 + lam[:, None] * stiff)
-        moved = free - y
-        out2 = outside + np.einsum("ij,ij->i", moved, moved)
-        left = ends - y @ rows.T
-        clamp2 = np.einsum("ij,ij->i", left, left)
+        y = (free + lam * b) / (1 + lam * stiff)
+        out2 = outside + np.square(free - y).sum(axis=0)
+        clamp2 = np.square(ends - rows @ y).sum(axis=0)
         s = CLAMP_BASE + CLAMP_GAIN * out2 / n
         return y, s**2 / (1 + 2 * CLAMP_GAIN * s * clamp2 / n), out2 + s**2 * clamp2
 
@@ -116,7 +117,7 @@ def clamped(spline: SplineMatrices, a: Array, ends: Array, outside: Array, n: in
     if restless.any():
         lam[restless] = _searched(at, lam)[restless]
     y = a.copy()
-    y[:, moving] = at(lam)[0]
+    y[:, moving] = at(lam)[0].T
     return y
 
 
@@ -170,7 +171,8 @@ def spline_matrices(energy_bytes: bytes, e0: float, settings: Settings) -> Splin
     weight = np.repeat(np.abs(settings.clamp), nclamp)
     at = np.r_[np.arange(nclamp), np.arange(kout.size - nclamp, kout.size)].astype(np.intp)
     at, weight = at[weight > 0], weight[weight > 0]
-    ends = weight[:, None] * (chi_of @ turn)[at]
+    clamp_of = weight * np.eye(kout.size)[:, at]
+    ends = clamp_of.T @ chi_of @ turn
     _, stiff, axes = np.linalg.svd(np.vstack([ends, np.zeros((n_knots, n_knots))]), full_matrices=False)
     turn = turn @ axes.T
     return SplineMatrices(
@@ -178,14 +180,22 @@ def spline_matrices(energy_bytes: bytes, e0: float, settings: Settings) -> Splin
         points=(first, last + 1),
         to_chi=to_chi,
         low_r=np.ascontiguousarray(low_r.T),
+        seen=_from_mu(to_chi, inside.size, np.hstack([low_r.T, clamp_of])),
         inside=left @ axes.T,
         stiff=stiff**2,
-        clamp_rows=weight[:, None] * (chi_of @ turn)[at],
-        clamp_at=at,
-        clamp_weight=weight,
+        clamp_rows=clamp_of.T @ chi_of @ turn,
+        clamp_of=clamp_of,
         chi_of=np.ascontiguousarray((chi_of @ turn).T),
         bkg_of=np.ascontiguousarray((basis @ turn).T),
     )
+
+
+def _from_mu(to_chi: tuple[tuple[slice, slice, Array], ...], n: int, taken: Array) -> Array:
+    """What a matrix (nk, n) takes of chi, taken straight from mu's `n` points."""
+    out = np.zeros((n, taken.shape[1]))
+    for k_part, points, weight in to_chi:
+        out[points] += weight @ taken[k_part]
+    return out
 
 
 @lru_cache(maxsize=4)

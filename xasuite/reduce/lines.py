@@ -50,7 +50,7 @@ def polynomial_lines(
             np.matmul(line, below, out=made["pre_edge"])
             np.matmul(np.hstack([line, curve]), both, out=made["post_edge"])
             np.subtract(m, made["pre_edge"], out=made["norm"])
-            made["norm"] /= step
+            made["norm"] *= 1 / step
             made["flat"][:, : fit.at_e0] = made["norm"][:, : fit.at_e0]
             bent = made["flat"][:, fit.at_e0 :]
             np.matmul(curve / step, bend, out=bent)

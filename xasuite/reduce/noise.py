@@ -16,7 +16,7 @@ R_NOISE = (15.0, 30.0)  # A; no shell is seen there, so what is left is noise
 R_SIGNAL = (1.0, 6.0)  # A; where shells are
 NFFT = 2048
 KWEIGHT = 1
-_ROWS = 256  # worked on at once: what they touch stays in the processor's cache
+_ROWS = 64  # worked on at once: what they touch stays in the processor's cache
 # Judged from here on: below, the background's and the edge's remains are in the way
 K_FIRST = 4.0  # 1/A
 # The signal has fallen for good when its envelope stays below the noise over this length: beats have nodes

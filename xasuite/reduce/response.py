@@ -32,6 +32,5 @@ def background_response(energy: Array, e0: float, settings: Settings) -> Array:
     spline = spline_matrices(energy.tobytes(), float(e0), settings)
     taken = spline.low_r @ spline.inside
     clamp = CLAMP_BASE**2
-    if spline.clamp_at.size:
-        taken[spline.clamp_at] += clamp * spline.clamp_weight[:, None] * spline.clamp_rows
+    taken += clamp * spline.clamp_of @ spline.clamp_rows
     return np.eye(spline.k.size) - (taken / (1 + clamp * spline.stiff)) @ spline.chi_of

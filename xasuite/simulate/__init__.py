@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..lazy import loader
+from ..lazy import by_module, loader
 
 if TYPE_CHECKING:
     from .atomic import Setup, scan_grid
@@ -15,17 +15,12 @@ if TYPE_CHECKING:
     from .make import Simulated, Truth, series, spectrum
     from .truth import TruthPath
 
-_PUBLIC = {
-    "Setup": "atomic",
-    "scan_grid": "atomic",
-    "rest": "cluster",
-    "shell": "cluster",
-    "Simulated": "make",
-    "Truth": "make",
-    "series": "make",
-    "spectrum": "make",
-    "TruthPath": "truth",
-}
+_PUBLIC = by_module(
+    atomic="Setup scan_grid",
+    cluster="rest shell",
+    make="Simulated Truth series spectrum",
+    truth="TruthPath",
+)
 
 __all__ = ["Setup", "Simulated", "Truth", "TruthPath", "rest", "scan_grid", "series", "shell", "spectrum"]
 

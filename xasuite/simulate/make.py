@@ -108,12 +108,10 @@ def spectrum(
     >>> made.spectrum.element
     'Cu'
     """
-    if rows_of(paths, np.asarray(edge_step), (setup or Setup()).drift) is not None:
+    if rows_of(paths, edge_step, (setup or Setup()).drift) is not None:
         raise DataError("the truth has values for several rows; simulate.series makes them")
     made = _make(paths, element, edge, noise, counts, (seed,), e0, edge_step, kmax, energy, setup, label)
-    mu_err = made.mu_err
-    one = replace(made.spectrum, mu=made.spectrum.mu[0], mu_err=None if mu_err is None else mu_err[0])
-    return Simulated(one, made.truth)
+    return replace(made, spectrum=made.spectrum.take(0))
 
 
 def series(
@@ -182,12 +180,9 @@ def series(
     setup = setup or Setup()
     seeds = None if isinstance(seed, int) else tuple(int(s) for s in seed)
     beside = pd.DataFrame(table) if table is not None else None
-    given = [rows, None if beside is None else len(beside), None if seeds is None else len(seeds)]
-    sizes = {int(s) for s in given if s is not None}
-    of_values = rows_of(
-        paths, *(None if v is None else np.asarray(v) for v in (e0, edge_step, noise, counts)), setup.drift
-    )
-    sizes |= {of_values} if of_values is not None else set()
+    lengths = (None if x is None else len(x) for x in (beside, seeds))
+    of_values = rows_of(paths, e0, edge_step, noise, counts, setup.drift)
+    sizes = {int(s) for s in (rows, *lengths, of_values) if s is not None}
     if len(sizes) != 1:
         raise DataError(
             f"a series of {', '.join(map(str, sorted(sizes)))} rows at once; values, table, rows and seeds must agree"
@@ -202,15 +197,7 @@ def series(
         beside = pd.DataFrame(index=range(m))
     if "label" not in beside:
         beside = beside.assign(label=[f"{label} {i}" for i in range(m)])
-    data = replace(made.spectrum, mu_err=made.mu_err)
-    return Simulated(Series(data, beside, (OK,) * m, ("",) * m, label=label), made.truth)
-
-
-@dataclass(frozen=True, eq=False)
-class _Made:
-    spectrum: Spectrum
-    mu_err: Array | None
-    truth: Truth
+    return replace(made, spectrum=Series(made.spectrum, beside, (OK,) * m, ("",) * m, label=label))
 
 
 def _make(
@@ -226,16 +213,15 @@ def _make(
     energy: ArrayLike | None,
     setup: Setup | None,
     label: str,
-) -> _Made:
-    """Clean mu (m, n), then noise and glitches row by row from each row's own seed."""
+) -> Simulated:
+    """A stack: clean mu (m, n), then noise and glitches row by row from each row's own seed."""
     setup = setup or Setup()
     paths = tuple(paths)
     if noise is not None and counts is not None:
         raise DataError("noise is stated as epsilon_k or in counts, not both")
     m = len(seeds)
-    edge_at = np.broadcast_to(
-        np.asarray(atomic.tabulated_edge(element, edge)[0] if e0 is None else e0, float), (m,)
-    )
+    nominal, _ = atomic.tabulated_edge(element, edge)
+    edge_at = np.broadcast_to(np.asarray(nominal if e0 is None else e0, float), (m,))
     step = np.broadcast_to(np.asarray(edge_step, float), (m,))
     if not np.all(step > 0):
         raise DataError("the edge step of a simulation must be positive")
@@ -248,8 +234,9 @@ def _make(
     if setup.glitches:
         off, where = noise_.glitches((m, grid.size), step, setup.glitches, generators)
         mu = mu + off
-    points = int(np.sqrt((grid[-1] - edge_at.max()) / KTOE) / noise_.KSTEP) + 1
-    k = np.asarray(noise_.KSTEP * np.arange(points), float)
+    k = noise_.KSTEP * np.arange(
+        int(np.sqrt((grid[-1] - edge_at.max()) / KTOE) / noise_.KSTEP) + 1, dtype=float
+    )
     truth = Truth(
         paths=paths,
         e0=frozen_array(edge_at if e0 is not None and np.ndim(e0) else edge_at[0]),
@@ -266,13 +253,14 @@ def _make(
     record = Spectrum(
         energy=grid,
         mu=mu,
+        mu_err=mu_err,
         element=element,
         edge=edge,
         label=label,
         notes=("simulated",),
         source=Source(path="simulated", format="simulated"),
     )
-    return _Made(record, mu_err, truth)
+    return Simulated(record, truth)
 
 
 def _check_grid(grid: Array, e0: Array) -> None:
@@ -289,51 +277,32 @@ def _clean(
     paths: tuple[TruthPath, ...], grid: Array, e0: Array, step: Array, element: str, edge: str, setup: Setup
 ) -> Array:
     """mu (m, n) without noise, made in blocks of rows that fit the cache and the memory."""
-    m = e0.size
-    drift = np.broadcast_to(setup.drift, (m,))
-    if m > _BLOCK:
-        blocks = [slice(i, i + _BLOCK) for i in range(0, m, _BLOCK)]
-        parts = [
-            _clean(
-                tuple(p.take(b) for p in paths),
-                grid,
-                e0[b],
-                step[b],
-                element,
-                edge,
-                replace(setup, drift=drift[b]),
-            )
-            for b in blocks
-        ]
-        return np.concatenate(
-            [np.broadcast_to(x, (e0[b].size, grid.size)) for x, b in zip(parts, blocks, strict=True)]
-        )
+    drift = np.broadcast_to(setup.drift, e0.shape)
+    made = []
+    for i in range(0, e0.size, _BLOCK):
+        b = slice(i, i + _BLOCK)
+        own = tuple(p.take(b) for p in paths)
+        mu = _block(own, grid, e0[b], step[b], element, edge, replace(setup, drift=drift[b]))
+        made.append(np.broadcast_to(mu, (e0[b].size, grid.size)))
+    return np.concatenate(made) if len(made) > 1 else made[0]
+
+
+def _block(
+    paths: tuple[TruthPath, ...], grid: Array, e0: Array, step: Array, element: str, edge: str, setup: Setup
+) -> Array:
     # The whole spectrum moves with e0 and with the drift of the recorded energy.
-    shift = (e0 - e0[0]) + drift
+    shift = (e0 - e0[0]) + setup.drift
     same = bool(np.all(shift == shift[0]))
     moved = e0[0] + (shift[:1] if same else shift)
     base, factor = atomic.background(grid, moved, element, edge, setup)
     chi = chi_of_energy(paths, grid - e0[0], KTOE, shift[0] if same else shift, setup.resolution, setup.onset)
     chi = np.atleast_2d(chi)
-    scale = _relative(base, chi, grid, moved, element, edge, setup)
     if setup.relative_to == "atomic":
         return np.asarray(step[:, None] * (base + factor * chi))
+    # The step is linear in mu while e0 and the ranges stand: with step(base)/scale + step(chi) = 1 normalize finds it.
+    plain, both = (_step(mu, grid, moved, element, edge, setup) for mu in (base, base + chi))
+    scale = (plain / (1 - (both - plain)))[:, None]
     return np.asarray(step[:, None] * (base / scale + chi))
-
-
-def _relative(
-    base: Array, chi: Array, grid: Array, e0: Array, element: str, edge: str, setup: Setup
-) -> Array:
-    """What `base` is divided by so that normalize finds the edge step 1 in base / scale + chi, (m or 1, 1).
-
-    The step is linear in mu while e0 and the ranges stand: step(base)/scale + step(chi) = 1.
-    """
-    m = max(len(base), len(chi))
-    if setup.relative_to == "atomic":
-        return np.ones((m, 1))
-    plain = _step(base, grid, e0, element, edge, setup)
-    both = _step(base + chi, grid, np.broadcast_to(e0, (m,)), element, edge, setup)
-    return np.asarray((plain / (1 - (both - plain)))[:, None])
 
 
 def _step(mu: Array, grid: Array, e0: Array, element: str, edge: str, setup: Setup) -> Array:
@@ -355,11 +324,7 @@ def _noisy(
     """mu with noise, its standard deviation (m, n), and that of white noise as stated."""
     m = len(generators)
     if counts is not None:
-        noisy, err = noise_.counted(
-            np.broadcast_to(mu, (m, grid.size)), np.broadcast_to(counts, (m,)), generators
-        )
-        return noisy, err, None
-    mu = np.broadcast_to(mu, (m, grid.size))
+        return *noise_.counted(mu, np.broadcast_to(counts, (m,)), generators), None
     if noise is None or not np.any(noise):
         return mu, None, None
     sigma = np.broadcast_to(noise_.sigma_mu(noise, grid, float(e0[0]), step), (m,))

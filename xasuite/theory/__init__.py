@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from ..lazy import loader
+from ..lazy import by_module, loader
 
-_PUBLIC = {
-    "Comparison": "comparison",
-    "Convergence": "xanes",
-    "Difference": "comparison",
-    "LIMITS": "xanes",
-    "Ranked": "comparison",
-    "StructureFit": "fit",
-    "StructureGrid": "fit",
-    "TheoryXanes": "xanes",
-    "broaden": "broadening",
-    "compare": "comparison",
-    "compute_grid": "fit",
-    "converge": "xanes",
-    "difference": "comparison",
-    "fit_structure": "fit",
-    "measured_apart": "comparison",
-    "rank": "comparison",
-    "read_fdmnes": "external",
-    "read_xmu": "external",
-    "theory_xanes": "xanes",
-    "write_fdmnes": "external",
-    "write_feff": "external",
-}
+_PUBLIC = by_module(
+    broadening="broaden",
+    comparison="Comparison Difference Ranked compare difference measured_apart rank",
+    external="read_fdmnes read_xmu write_fdmnes write_feff",
+    fit="StructureFit StructureGrid compute_grid fit_structure",
+    xanes="Convergence LIMITS TheoryXanes converge theory_xanes",
+)
 
 __all__ = list(_PUBLIC)
 

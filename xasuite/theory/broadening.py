@@ -8,6 +8,8 @@ against the two poles in closed form. The constant f(w + i y) is taken out first
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -122,14 +124,15 @@ def broaden(energy: Array, mu: Array, *, gauss: float = 0.0, lorentz: float = 0.
 
 def broadening_matrix(energy: Array, gauss: float, lorentz: float) -> Array:
     """The linear operator (n, n) of `broaden`: rows sum to one."""
+    from scipy.special import ndtr
+
     step = float(energy[1] - energy[0])
-    n = len(energy)
-    out = np.eye(n)
+    out = np.eye(len(energy))
     if lorentz > 0:
-        half = 0.5 * lorentz * np.maximum(energy, 0.0)
-        out = _binned(energy, step, np.maximum(half, 1e-3 * step), _lorentz_cdf)
+        half = np.maximum(0.5 * lorentz * np.maximum(energy, 0.0), 1e-3 * step)
+        out = _binned(energy, step, half[:, None], _lorentz_cdf)
     if gauss > 0:
-        out = _binned(energy, step, np.full(n, gauss), _gauss_cdf) @ out
+        out = _binned(energy, step, gauss, ndtr) @ out
     return out
 
 
@@ -137,17 +140,11 @@ def _lorentz_cdf(x: Array) -> Array:
     return 0.5 + np.arctan(x) / np.pi
 
 
-def _gauss_cdf(x: Array) -> Array:
-    from scipy.special import ndtr
-
-    return np.asarray(ndtr(x))
-
-
-def _binned(energy: Array, step: float, width: Array, cdf) -> Array:  # type: ignore[no-untyped-def]
+def _binned(energy: Array, step: float, width: Array | float, cdf: Callable[[Array], Array]) -> Array:
     """Rows of a kernel integrated over the bins of the grid; the outermost bins reach to infinity."""
     edges = np.append(energy - step / 2, energy[-1] + step / 2)
     edges[0], edges[-1] = -np.inf, np.inf
-    return np.diff(cdf((edges - energy[:, None]) / width[:, None]), axis=1)
+    return np.diff(cdf((edges - energy[:, None]) / width), axis=1)
 
 
 def maxima(energy: Array, mu: Array, least: float = 0.01) -> tuple[float, ...]:

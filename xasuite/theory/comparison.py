@@ -194,9 +194,8 @@ def _fit(
     params.add("scale", 1.0, vary="scale" in names, min=0.2, max=5.0)
     for name, (low, high) in _LIMITS_OF.items():
         given = fixed[name] or 0.0
-        inside = float(np.clip(given, low + 1e-3, high - 1e-3))
         if name in names:
-            params.add(name, inside, min=low, max=high)
+            params.add(name, float(np.clip(given, low + 1e-3, high - 1e-3)), min=low, max=high)
         else:
             params.add(name, given, vary=False)
 
@@ -206,7 +205,6 @@ def _fit(
         at = (energy - p["shift"].value) / p["stretch"].value
         return p["scale"].value * np.interp(at, grid, curve)
 
-    params["scale"].value = 1.0
     out = lmfit.minimize(lambda p: model(p) - data, params, method="leastsq", xtol=1e-10, ftol=1e-10)
     values = {n: float(out.params[n].value) for n in FREE}
     errors = {n: float(out.params[n].stderr) for n in names if out.params[n].stderr is not None}

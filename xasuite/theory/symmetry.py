@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..records import Array
+from .harmonics import angular_momenta
 
 TOLERANCE = 2e-3  # A; structures are written with five digits
 _NEAR = 14  # atoms whose sums, differences and products are tried as axes
 _IDENTITY = np.eye(3)
+_FLIPS = tuple(itertools.product((1, -1), repeat=3))
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,12 +47,11 @@ def orient(xyz: Array, kinds: NDArray[np.int_], use: bool = True) -> Frame:
     axes = _axes(xyz, kinds)
     for rotation in _frames(axes):
         turned = xyz @ rotation.T
-        found = [(flip, _image(turned, kinds, np.diag(flip))) for flip in _flips()]
+        found = [(flip, _image(turned, kinds, np.diag(flip))) for flip in _FLIPS]
         kept = [(flip, image) for flip, image in found if image is not None]
         if len(kept) > len(best.flips):
-            best = Frame(
-                turned, rotation, np.array([f for f, _ in kept], int), np.array([i for _, i in kept])
-            )
+            flips, images = zip(*kept, strict=True)
+            best = Frame(turned, rotation, np.array(flips, int), np.array(images))
         if len(best.flips) == 8:
             break
     return replace(best, like=_like(best.xyz, kinds))
@@ -60,7 +61,7 @@ def _like(xyz: Array, kinds: NDArray[np.int_]) -> tuple[int, int, int]:
     """For each axis the first one that a permutation of axes with signs takes it to."""
     like = [0, 1, 2]
     for order in itertools.permutations(range(3)):
-        for flip in _flips():
+        for flip in _FLIPS:
             operation = np.diag(flip)[list(order)]
             if _image(xyz, kinds, operation) is not None:
                 for axis, other in enumerate(order):
@@ -71,21 +72,11 @@ def _like(xyz: Array, kinds: NDArray[np.int_]) -> tuple[int, int, int]:
 
 def flip_signs(flips: NDArray[np.int_], lmax: int) -> NDArray[np.int_]:
     """The sign (g, (lmax + 1)^2) each real harmonic takes under each flip."""
-    out = np.ones((len(flips), (lmax + 1) ** 2), int)
-    for l in range(lmax + 1):  # noqa: E741
-        for m in range(-l, l + 1):
-            at, am = l * l + l + m, abs(m)
-            sine = -1 if m < 0 else 1
-            for g, (x, y, z) in enumerate(flips):
-                sign = sine * (-1) ** am if x < 0 else 1
-                sign *= sine if y < 0 else 1
-                sign *= (-1) ** (l + am) if z < 0 else 1
-                out[g, at] = sign
-    return out
-
-
-def _flips() -> list[tuple[int, int, int]]:
-    return [(x, y, z) for x, y, z in itertools.product((1, -1), repeat=3)]
+    l = angular_momenta(lmax)  # noqa: E741
+    m = np.arange(l.size) - l * l - l
+    sine, odd = np.where(m < 0, -1, 1), (-1) ** np.abs(m)
+    of_axes = np.stack([sine * odd, sine, (-1) ** l * odd])
+    return np.where(flips[:, :, None] < 0, of_axes, 1).prod(axis=1)
 
 
 def _image(xyz: Array, kinds: NDArray[np.int_], operation: Array) -> NDArray[np.int_] | None:
@@ -103,15 +94,8 @@ def _axes(xyz: Array, kinds: NDArray[np.int_]) -> Array:
     distance = np.linalg.norm(xyz, axis=1)
     near = xyz[np.argsort(distance, kind="stable")][1 : _NEAR + 1]
     first, second = near[:, None], near[None]
-    tried = np.concatenate(
-        [
-            near,
-            _IDENTITY,
-            (first + second).reshape(-1, 3),
-            (first - second).reshape(-1, 3),
-            np.cross(near[:, None], near[None]).reshape(-1, 3),
-        ]
-    )
+    pairs = np.stack([first + second, first - second, np.cross(first, second)])
+    tried = np.concatenate([near, _IDENTITY, pairs.reshape(-1, 3)])
     length = np.linalg.norm(tried, axis=1)
     unit = tried[length > 0.05] / length[length > 0.05, None]
     # One of n and -n: the sign of the last component that is not zero decides.

@@ -6,6 +6,7 @@ import hashlib
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -154,22 +155,18 @@ def theory_xanes(
         raise TheoryError(f"{crystal.name}: a radius of {radius:g} A holds no atom; take 3 to 8 A")
     if lmax < 1:
         raise TheoryError(f"lmax {lmax} leaves out the p states that a K edge reaches; take 3")
-    parts = []
-    chosen = _sites(crystal, absorber, site)
-    for number, weight in chosen:
-        cluster = make_cluster(
-            crystal,
-            absorber=absorber,
-            radius=max(radius, _POTENTIAL_RADIUS),
-            site=number,
-            substitute=substitute,
-        )
+    settings: dict[str, Any] = {"radius": radius, "lmax": lmax, "sigma2": sigma2}
+    parts, reach = [], max(radius, _POTENTIAL_RADIUS)
+    for number, weight in _sites(crystal, absorber, site):
+        cluster = make_cluster(crystal, absorber=absorber, radius=reach, site=number, substitute=substitute)
         if progress is not None:
             progress(f"potentials of {cluster.title}", 0, 1)
         phases = compute_phases(cluster, edge=edge, scf=scf, nohole=nohole, scf_radius=scf_radius)
-        g = _spectrum(phases, radius, lmax, sigma2, dtype, workers, progress)
+        g = _spectrum(phases, {**settings, "dtype": dtype}, workers, progress)
         parts.append((cluster, weight, phases, g))
-    return _average(crystal, absorber, edge, radius, lmax, sigma2, parts)
+    return TheoryXanes(
+        label=crystal.name, absorber=absorber, edge=edge, **settings, **_average(parts, radius)
+    )
 
 
 def _sites(crystal: Crystal, absorber: str, site: int | str | None) -> list[tuple[int | str | None, float]]:
@@ -184,33 +181,20 @@ def _sites(crystal: Crystal, absorber: str, site: int | str | None) -> list[tupl
 
 
 def _spectrum(
-    phases: Phases,
-    radius: float,
-    lmax: int,
-    sigma2: float,
-    dtype: Any,
-    workers: int | None,
-    progress: Progress | None,
+    phases: Phases, settings: Mapping[str, Any], workers: int | None, progress: Progress | None
 ) -> ComplexArray:
-    """g on the mesh (ne,), from the cache when it was computed before."""
-    atoms = solve.within(phases, radius)
-    digest = hashlib.sha256(f"{_LAYOUT} {phases.key} {lmax} {sigma2!r} {np.dtype(dtype)}".encode())
+    """g on the mesh (ne,), from the cache when it was computed before with these settings of `scattering`."""
+    atoms = solve.within(phases, settings["radius"])
+    told = f"{settings['lmax']} {settings['sigma2']!r} {np.dtype(settings['dtype'])}"
+    digest = hashlib.sha256(f"{_LAYOUT} {phases.key} {told}".encode())
     for values in (phases.xyz[atoms], phases.ipot[atoms], phases.shifts, phases.energy):
         digest.update(np.ascontiguousarray(values).tobytes())
     name = digest.hexdigest()
     kept = cache.load(name, _ROOM)
     if kept is not None and "g.npy" in kept:
         return np.load(io.BytesIO(kept["g.npy"]))
-    what = f"scattering in {phases.title}"
-    g = solve.scattering(
-        phases,
-        radius=radius,
-        lmax=lmax,
-        sigma2=sigma2,
-        dtype=dtype,
-        workers=workers,
-        progress=None if progress is None else lambda done, most: progress(what, done, most),
-    )
+    told_of = None if progress is None else partial(progress, f"scattering in {phases.title}")
+    g = solve.scattering(phases, **settings, workers=workers, progress=told_of)
     held = io.BytesIO()
     np.save(held, g)
     cache.store(name, {"g.npy": held.getvalue()}, _ROOM)
@@ -225,24 +209,15 @@ def absorption(phases: Phases, g: ComplexArray, energy: Array) -> tuple[Array, A
     """
     chi = -(phases.dipole**2).sum(0) * g / 3
     values = np.stack([phases.atom + phases.norm * chi, phases.atom])
-    cut = broadening.fermi_cut(
-        phases.energy * HARTREE, values, phases.n_edge, phases.fermi, energy + phases.fermi
-    ).imag
+    mesh = phases.energy * HARTREE
+    cut = broadening.fermi_cut(mesh, values, phases.n_edge, phases.fermi, energy + phases.fermi).imag
     along = phases.energy.real[: phases.n_edge] * HARTREE - phases.fermi
     unit = np.interp(NORM_AT, along, phases.norm[: phases.n_edge])
     return cut[0] / unit, cut[1] / unit
 
 
-def _average(
-    crystal: Crystal,
-    absorber: str,
-    edge: str,
-    radius: float,
-    lmax: int,
-    sigma2: float,
-    parts: list[tuple[Cluster, float, Phases, ComplexArray]],
-) -> TheoryXanes:
-    """Sites averaged by multiplicity, each shifted by its own atom's edge energy."""
+def _average(parts: list[tuple[Cluster, float, Phases, ComplexArray]], radius: float) -> dict[str, Any]:
+    """Fields of TheoryXanes: sites averaged by multiplicity, each shifted by its own atom's edge energy."""
     first, last, step = GRID
     energy: Array = np.linspace(first, last, round((last - first) / step) + 1)
     centre = sum(weight * phases.emu for _, weight, phases, _ in parts)
@@ -258,24 +233,16 @@ def _average(
         spread = [f"{c.site} {w:.3g} at {p.emu - centre:+.2f} eV" for c, w, p, _ in parts]
         notes.append(f"average over sites: {', '.join(spread)}")
     _, _, phases, _ = parts[0]
-    return TheoryXanes(
-        energy=energy,
-        mu=mu,
-        atom=atom,
-        label=crystal.name,
-        absorber=absorber,
-        edge=edge,
-        radius=radius,
-        lmax=lmax,
-        atoms=len(solve.within(phases, radius)),
-        sigma2=sigma2,
-        scf=phases.scf,
-        nohole=phases.nohole,
-        gamma=phases.gamma,
-        sites=tuple((c.site, w) for c, w, _, _ in parts),
-        notes=tuple(notes),
-        key=hashlib.sha256("".join(p.key for _, _, p, _ in parts).encode()).hexdigest(),
-    )
+    same = {name: getattr(phases, name) for name in ("scf", "nohole", "gamma")}
+    return same | {
+        "energy": energy,
+        "mu": mu,
+        "atom": atom,
+        "atoms": len(solve.within(phases, radius)),
+        "sites": tuple((c.site, w) for c, w, _, _ in parts),
+        "notes": tuple(notes),
+        "key": hashlib.sha256("".join(p.key for _, _, p, _ in parts).encode()).hexdigest(),
+    }
 
 
 @dataclass(frozen=True)

@@ -15,16 +15,9 @@ from ..records.table import Entry, Presented, Table
 from ..specs.load import Loaded, as_loaded
 from ..specs.valence import Measured, SimulateEdge, StandardTable, ValenceSpec
 from ..xanes.edge import EdgeEnergy, edge_energy
-from ..xanes.valence import (
-    PROVEN,
-    STATED,
-    UNPROVEN,
-    Calibration,
-    Prediction,
-    Standard,
-    calibrate_valence,
-    predict,
-)
+from ..xanes.prediction import predict
+from ..xanes.standards import PROVEN, STATED, UNPROVEN, Calibration, Prediction, Standard
+from ..xanes.valence import calibrate_valence
 from .fits import Progress
 from .resolve import Context
 

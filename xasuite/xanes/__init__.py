@@ -2,42 +2,21 @@
 
 from __future__ import annotations
 
-from ..lazy import loader
+from ..lazy import by_module, loader
 
-_PUBLIC: dict[str, str] = {
-    "Calibration": "standards",
-    "Combination": "lcf",
-    "DBand": "dband",
-    "EdgeEnergy": "edge",
-    "EdgeStep": "peaks",
-    "FermiEdge": "dband",
-    "Isosbestic": "isosbestic",
-    "MCR": "mcr",
-    "PCA": "principal",
-    "Peak": "peaks",
-    "PeakFit": "peaks",
-    "PeakFits": "peaks",
-    "Prediction": "standards",
-    "RangeSet": "ranges",
-    "Standard": "standards",
-    "Target": "principal",
-    "calibrate_valence": "valence",
-    "d_band_centre": "dband",
-    "edge_energy": "edge",
-    "fermi_level": "dband",
-    "fit_peaks": "peaks",
-    "isosbestic_points": "isosbestic",
-    "linear_combination": "lcf",
-    "match": "mcr",
-    "mcr_als": "mcr",
-    "pca": "principal",
-    "predict": "prediction",
-    "predict_series": "prediction",
-    "range_set": "ranges",
-    "rank_references": "lcf",
-    "shirley": "dband",
-    "target_test": "principal",
-}
+_PUBLIC = by_module(
+    dband="DBand FermiEdge d_band_centre fermi_level shirley",
+    edge="EdgeEnergy edge_energy",
+    isosbestic="Isosbestic isosbestic_points",
+    lcf="Combination linear_combination rank_references",
+    mcr="MCR match mcr_als",
+    peaks="EdgeStep Peak PeakFit PeakFits fit_peaks",
+    prediction="predict predict_series",
+    principal="PCA Target pca target_test",
+    ranges="RangeSet range_set",
+    standards="Calibration Prediction Standard",
+    valence="calibrate_valence",
+)
 
 __all__ = list(_PUBLIC)
 

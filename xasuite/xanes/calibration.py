@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.polynomial.polynomial import polyder, polyroots, polyval
 
 from ..errors import CalibrationError
 from ..records import Array
@@ -39,16 +40,11 @@ class Line:
 
     def energy(self, valence: Array | float) -> Array:
         """E on the curve at a valence, eV."""
-        return np.asarray(
-            np.polynomial.polynomial.polyval(np.asarray(valence, float) - self.centre, self.coef), np.float64
-        )
+        return np.asarray(polyval(np.asarray(valence, float) - self.centre, self.coef), np.float64)
 
     def slope(self, valence: Array | float) -> Array:
         """dE/dv at a valence, eV per unit of valence."""
-        derivative = np.polynomial.polynomial.polyder(self.coef)
-        return np.asarray(
-            np.polynomial.polynomial.polyval(np.asarray(valence, float) - self.centre, derivative), np.float64
-        )
+        return np.asarray(polyval(np.asarray(valence, float) - self.centre, polyder(self.coef)), np.float64)
 
     def variance(self, valence: Array | float) -> Array:
         """Variance of the curve itself at a valence, eV^2 (without the scatter tau)."""
@@ -117,33 +113,29 @@ def _solve(
     if slope is not None:
         x = np.vstack([x, np.eye(degree + 1)[1] / slope[1]])
         y = np.append(y, slope[0] / slope[1])
-    coef = np.linalg.lstsq(x, y, rcond=None)[0]
+    coef = np.asarray(np.linalg.lstsq(x, y, rcond=None)[0], np.float64)
     if not sv.any():
-        return (
-            np.asarray(coef, np.float64),
-            np.asarray(np.linalg.inv(x.T @ x), np.float64),
-            float(np.sum((y - x @ coef) ** 2)),
-        )
+        return coef, np.asarray(np.linalg.inv(x.T @ x), np.float64), float(np.sum((y - x @ coef) ** 2))
     from scipy.optimize import least_squares
 
     free = sv > 0
     n_free = int(free.sum())
 
-    def residual(p: Array) -> Array:
+    def true_valences(p: Array) -> Array:
         true = v.copy()
         true[free] = p[degree + 1 :]
-        out = [
-            (np.polynomial.polynomial.polyval(true, p[: degree + 1]) - e) / se,
-            (true - v)[free] / sv[free],
-        ]
-        if slope is not None:
-            out.append(np.array([(p[1] - slope[0]) / slope[1]]))
-        return np.concatenate(out)
+        return true
+
+    def residual(p: Array) -> Array:
+        true = true_valences(p)
+        stated = [] if slope is None else [(p[1] - slope[0]) / slope[1]]
+        return np.concatenate(
+            [(polyval(true, p[: degree + 1]) - e) / se, (true - v)[free] / sv[free], stated]
+        )
 
     def jacobian(p: Array) -> Array:
-        true = v.copy()
-        true[free] = p[degree + 1 :]
-        slopes = np.polynomial.polynomial.polyval(true, np.polynomial.polynomial.polyder(p[: degree + 1]))
+        true = true_valences(p)
+        slopes = polyval(true, polyder(p[: degree + 1]))
         rows = np.zeros((v.size + n_free + (slope is not None), degree + 1 + n_free))
         rows[: v.size, : degree + 1] = np.vander(true, degree + 1, increasing=True) / se[:, None]
         rows[np.flatnonzero(free), degree + 1 + np.arange(n_free)] = (slopes / se)[free]
@@ -163,7 +155,7 @@ def invert(line: Line, energy: float, near: tuple[float, float]) -> float:
     """The valence at which the curve has an energy; for a parabola the root nearest the standards' range."""
     shifted = line.coef.copy()
     shifted[0] -= energy
-    roots = np.polynomial.polynomial.polyroots(np.trim_zeros(shifted, "b"))
+    roots = polyroots(np.trim_zeros(shifted, "b"))
     real = roots[np.abs(roots.imag) < 1e-9].real + line.centre
     if real.size == 0:
         raise CalibrationError(

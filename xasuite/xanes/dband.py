@@ -52,10 +52,8 @@ class DBand(Presented):
         centre = Quantity("centre", "E_d", "eV", "E_d")
         ends = Quantity("ends_err", "from the ends", "eV", form=".3f")
         width = Quantity("width", "Width", "eV", form=".3f")
-        values = np.stack(
-            [np.atleast_1d(x) for x in (self.centre, self.stderr, self.noise_err, self.ends_err, self.width)]
-        )
-        rows = ((Entry(c, e), *more) for c, e, *more in values.T)
+        values = (self.centre, self.stderr, self.noise_err, self.ends_err, self.width)
+        rows = ((Entry(c, e), *more) for c, e, *more in np.atleast_2d(np.stack(values, axis=-1)))
         return Table.of("d-band centre from the Fermi level", (centre, "noise_err", ends, width), rows)
 
 
@@ -170,18 +168,16 @@ def shirley(
     >>> bool(background[0] < background[-1])
     True
     """
-    e = np.asarray(binding, float)
-    y = np.asarray(intensity, float)
+    from scipy.integrate import cumulative_trapezoid
+
+    e, y = np.asarray(binding, float), np.asarray(intensity, float)
     low = y[..., e <= e[0] + ends].mean(-1)[..., None]
     high = y[..., e >= e[-1] - ends].mean(-1)[..., None]
-    steps = np.diff(e)
     background = np.broadcast_to(low, y.shape).copy()
     scale = float(np.max(np.abs(high - low))) or 1.0
     for _ in range(most):
         band = y - background
-        area = np.concatenate(
-            [np.zeros((*y.shape[:-1], 1)), np.cumsum(0.5 * (band[..., 1:] + band[..., :-1]) * steps, -1)], -1
-        )
+        area = cumulative_trapezoid(band, e, axis=-1, initial=0)
         total = area[..., -1:]
         share = np.divide(area, total, out=np.zeros_like(area), where=total != 0)
         new = low + (high - low) * share
@@ -254,11 +250,9 @@ def d_band_centre(
         )
     x, v, background, band = _cut(e, y, cut, ends)
     centre, width = _moments(x, band)
-    noise = (
-        point_noise(v)[..., None]
-        if sigma is None
-        else np.broadcast_to(np.asarray(sigma, float), y.shape)[..., : v.shape[-1]]
-    )
+    noise = point_noise(v)[..., None]
+    if sigma is not None:
+        noise = np.broadcast_to(np.asarray(sigma, float), y.shape)[..., : v.shape[-1]]
     fermi_err = fermi.stderr if isinstance(fermi, FermiEdge) else 0.0
     return DBand(
         binding=x,

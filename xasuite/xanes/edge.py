@@ -7,12 +7,14 @@ which is varied over a stated set (docs/decisions/edge_energy.md).
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from ..errors import DataError, RangeError
 from ..notices import warn
 from ..records import Array, Normalized, Record, Series, Source, Step, axes
+from ..records.base import declared
 from ..records.quantities import Quantity
 from ..records.table import Entry, Presented, Table
 from .positions import BELOW, crossing, estimator, noise_of, slope_at
@@ -67,9 +69,9 @@ class EdgeEnergy(Record, Presented):
         energies = map(Entry, value, np.atleast_1d(self.stderr))
         energy = Quantity(self.name, unit="eV", form=".2f")
         rows = zip(labels, energies, *parts, strict=True)
-        title = f"Edge energy, {self.element} {self.edge}".rstrip(", ")
+        columns = ("label", energy, "noise_err", "norm_err", "norm_spread")
         return Table.of(
-            title, ("label", energy, "noise_err", "norm_err", "norm_spread"), rows, notes=self.notes
+            f"Edge energy, {self.element} {self.edge}".rstrip(", "), columns, rows, notes=self.notes
         )
 
 
@@ -151,10 +153,7 @@ def edge_energy(
     still = nothing if not vary else np.zeros_like(nothing)  # straight lines and a scale move no inflection
     varies = vary and method != "inflection"
     sd, span = varied(normalized, sets, estimator(method, fraction)) if varies else (still, still)
-    step = Step(
-        "edge_energy",
-        {"method": method, "fraction": fraction, "ranges": len(sets), "set": CONVENTIONS},
-    )
+    settings = {"method": method, "fraction": fraction, "ranges": len(sets), "set": CONVENTIONS}
     return EdgeEnergy(
         value=value,
         noise_err=_noise_error(normalized, method, value, fraction),
@@ -168,7 +167,7 @@ def edge_energy(
         label=normalized.label,
         notes=normalized.notes,
         source=normalized.source,
-        history=(*normalized.history, step),
+        history=(*normalized.history, Step("edge_energy", settings)),
     )
 
 
@@ -203,16 +202,10 @@ def _warn_of_second_rise(data: Normalized, value: Array, fraction: float, name: 
 def _of_series(found: EdgeEnergy, series: Series) -> EdgeEnergy:
     """The edge energies with the series' labels, NaN where a row is not to be analysed."""
     labels = tuple(str(x) for x in series.table["label"]) if "label" in series.table else ()
-    bad = ~series.ok
-    return replace(
-        found,
-        labels=labels,
-        label=series.label,
-        value=np.where(bad, np.nan, found.value),
-        noise_err=np.where(bad, np.nan, found.noise_err),
-        norm_err=np.where(bad, np.nan, found.norm_err),
-        norm_spread=np.where(bad, np.nan, found.norm_spread),
-    )
+    known: dict[str, Any] = {
+        name: np.where(series.ok, getattr(found, name), np.nan) for name in declared(EdgeEnergy)
+    }
+    return replace(found, labels=labels, label=series.label, **known)
 
 
 def _check_method(method: str, fraction: float) -> None:

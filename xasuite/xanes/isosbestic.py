@@ -106,18 +106,10 @@ def isosbestic_points(
         q = float(np.sum(((values - mean) / point) ** 2))
         p = float(chi2.sf(q, len(values) - 1))
         slope = abs((change[i + 1] - change[i]) / (m.energy[i + 1] - m.energy[i]))
-        error = float(np.sqrt(np.mean(point**2)) / np.linalg.norm(weights) / slope) if slope > 0 else np.inf
-        found.append(
-            Isosbestic(
-                float(at),
-                error,
-                float(mean),
-                float(values.std(ddof=1)),
-                float(np.sqrt(np.mean(point**2))),
-                p,
-                p > LEVEL,
-            )
-        )
+        noise_here = float(np.sqrt(np.mean(point**2)))
+        error = float(noise_here / np.linalg.norm(weights) / slope) if slope > 0 else np.inf
+        spread = float(values.std(ddof=1))
+        found.append(Isosbestic(float(at), error, float(mean), spread, noise_here, p, p > LEVEL))
     return tuple(found)
 
 

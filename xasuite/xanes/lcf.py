@@ -47,15 +47,10 @@ class Combination(Presented):
     def summary(self) -> Table:
         """One row per spectrum: weights with errors, their sum, R factor, reduced chi-square."""
         weights: list[str | Quantity] = [Quantity(name, form=".4f") for name in self.names]
-        rows = (
-            (label, *map(Entry, w, e), w.sum(), r, chi2)
-            for label, w, e, r, chi2 in zip(
-                self.labels, self.weights, self.stderr, self.rfactor, self.chi2_reduced, strict=True
-            )
-        )
-        rfactor = replace(
-            quantity("rfactor"), form=".2g"
-        )  # of normalised spectra it is far below that of chi
+        fits = zip(self.labels, self.weights, self.stderr, self.rfactor, self.chi2_reduced, strict=True)
+        rows = ((label, *map(Entry, w, e), w.sum(), r, chi2) for label, w, e, r, chi2 in fits)
+        # of normalised spectra it is far below that of chi
+        rfactor = replace(quantity("rfactor"), form=".2g")
         columns = ("label", *weights, Quantity("sum", "Sum", form=".4f"), rfactor, "chi2_reduced")
         return Table.of("Weights of the references", columns, rows)
 
@@ -256,33 +251,23 @@ def rank_references(
         raise ComponentError(f"references are ranked for one spectrum at a time, found {len(y.rows)}")
     r = _references(references, y, array)
     points = independent_points(y)
-    rows = []
-    for support in (s for s in _supports(len(r.rows)) if len(s) <= most):
-        part = Matrix(
-            r.energy, r.rows[list(support)], tuple(r.labels[i] for i in support), r.noise[list(support)]
-        )
-        c = _combine(Matrix(y.energy, y.rows, y.labels, y.noise, y.element, y.edge), part, True, True)
-        rows.append((support, c))
-    smallest = {
-        size: min(float(c.rfactor[0]) for s, c in rows if len(s) == size)
-        for size in {len(s) for s, _ in rows}
-    }
     table = []
-    for support, c in rows:
-        size = len(support)
+    smallest: dict[int, float] = {}  # R factor of the best subset of a size; the supports come by size
+    for support in (s for s in _supports(len(r.rows)) if len(s) <= most):
+        size, at = len(support), list(support)
+        c = _combine(y, Matrix(r.energy, r.rows[at], tuple(r.labels[i] for i in at), r.noise[at]), True, True)
+        rfactor, dof = float(c.rfactor[0]), points - (size - 1)
+        smallest[size] = min(smallest.get(size, np.inf), rfactor)
         needed = np.nan
-        dof = points - (size - 1)
         if size > 1 and dof > 0 and smallest[size - 1] > 0:
-            ratio = min(float(c.rfactor[0]) / smallest[size - 1], 1.0)
-            needed = float(betainc(dof / 2, 0.5, ratio))
+            needed = float(betainc(dof / 2, 0.5, min(rfactor / smallest[size - 1], 1.0)))
+        weights = zip(c.weights[0], c.stderr[0], strict=True)
         table.append(
             {
                 "references": " + ".join(c.names),
                 "size": size,
-                "weights": ", ".join(
-                    f"{w:.3f}({e:.3f})" for w, e in zip(c.weights[0], c.stderr[0], strict=True)
-                ),
-                "R factor": float(c.rfactor[0]),
+                "weights": ", ".join(f"{w:.3f}({e:.3f})" for w, e in weights),
+                "R factor": rfactor,
                 "chi2 reduced": float(c.chi2_reduced[0]),
                 "needed (p)": needed,
                 "at bound": bool((c.weights[0] <= AT_BOUND).any()),

@@ -58,19 +58,17 @@ def matrix(
             f"{low:g} to {high:g} eV holds {e.size} points of {parts[0][2]}, which runs from {whole[0]:.1f} to "
             f"{whole[-1]:.1f} eV; choose a wider range, in eV and not from E0"
         )
-    rows, labels, noise = [], [], []
-    for x, y, label, sigma in parts:
+    for x, _, label, _ in parts:
         if x[0] > e[0] + 1e-6 or x[-1] < e[-1] - 1e-6:
             raise ComponentError(
                 f"{label} runs from {x[0]:.1f} to {x[-1]:.1f} eV and does not cover {e[0]:.1f} to "
                 f"{e[-1]:.1f} eV; choose a narrower range"
             )
-        rows.append(np.interp(e, x, y))
-        labels.append(label)
-        noise.append(sigma)
     first = records.data if isinstance(records, Series) else records
     one = first if isinstance(first, Normalized) else first[0]
-    return Matrix(e, np.array(rows), tuple(labels), np.array(noise), one.element, one.edge)
+    rows = np.array([np.interp(e, x, y) for x, y, _, _ in parts])
+    _, _, labels, noise = zip(*parts, strict=True)
+    return Matrix(e, rows, labels, np.array(noise), one.element, one.edge)
 
 
 def _parts(
@@ -82,12 +80,8 @@ def _parts(
         return _rows(good.data, array, [str(x) for x in names])
     if isinstance(records, Normalized):
         flat = np.atleast_2d(getattr(records, array)).shape[0]
-        labels = (
-            [records.label or str(records.source)]
-            if flat == 1
-            else [f"{records.label} {i + 1}" for i in range(flat)]
-        )
-        return _rows(records, array, labels)
+        name = records.label or str(records.source)
+        return _rows(records, array, [name] if flat == 1 else [f"{name} {i + 1}" for i in range(flat)])
     return [p for r in records for p in _parts(r, array)]
 
 

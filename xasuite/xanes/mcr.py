@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -142,7 +142,8 @@ def mcr_als(
     first, name = _start(m.rows, n, start)
     c, s, iterations = _als(m.rows, first, closure, unimodal, max_iterations, tolerance)
     rest = np.linalg.svd(m.rows, compute_uv=False)[n:]
-    found = MCR(
+    low, high = bands(c, s) if freedom else (None, None)
+    return MCR(
         energy=m.energy,
         data=m.rows,
         labels=m.labels,
@@ -155,11 +156,9 @@ def mcr_als(
         start=name,
         closure=closure,
         unimodal=unimodal,
+        low=low,
+        high=high,
     )
-    if not freedom:
-        return found
-    low, high = bands(c, s)
-    return replace(found, low=low, high=high)
 
 
 def _als(
@@ -273,8 +272,7 @@ def evolving_factors(d: Array, n: int) -> Array:
         forward[i - 1, :k] = np.linalg.svd(d[:i], compute_uv=False)[:k]
         backward[m - i, :k] = np.linalg.svd(d[m - i :], compute_uv=False)[:k]
     noise = np.linalg.svd(d, compute_uv=False)[n]
-    low = np.minimum(forward, backward[:, ::-1]) - noise
-    low = np.clip(low, 0, None) + 1e-9
+    low = np.clip(np.minimum(forward, backward[:, ::-1]) - noise, 0, None) + 1e-9
     return low / low.sum(1, keepdims=True)
 
 

@@ -225,27 +225,26 @@ def _model(peaks: tuple[Peak, ...], step: EdgeStep | None, slope: bool, y: Array
     from lmfit.models import ConstantModel, LinearModel, PseudoVoigtModel, StepModel
 
     model: Any = LinearModel(prefix="base_") if slope else ConstantModel(prefix="base_")
-    params = (
-        model.make_params(intercept=float(y[0]), slope=0.0) if slope else model.make_params(c=float(y[0]))
-    )
+    level = {"intercept": float(y[0]), "slope": 0.0} if slope else {"c": float(y[0])}
+    params = model.make_params(**level)
     if step is not None and step.kind != "none":
         part = StepModel(prefix="step_", form=STEPS[step.kind])
         model += part
         height = float(y[-1] - y[0]) if step.height is None else step.height
-        params.update(part.make_params(center=step.center, sigma=step.width, amplitude=height))
-        params["step_center"].set(min=step.center - step.move, max=step.center + step.move)
-        params["step_sigma"].set(min=0.05, max=20.0)
-        params["step_amplitude"].set(min=0.0)
+        params += part.make_params(
+            amplitude={"value": height, "min": 0.0},
+            center={"value": step.center, "min": step.center - step.move, "max": step.center + step.move},
+            sigma={"value": step.width, "min": 0.05, "max": 20.0},
+        )
     for i, peak in enumerate(peaks):
         part = PseudoVoigtModel(prefix=f"p{i + 1}_")
         model += part
-        params.update(
-            part.make_params(amplitude=peak.area, center=peak.center, sigma=peak.width / 2, fraction=0.5)
+        params += part.make_params(
+            amplitude={"value": peak.area, "min": 0.0},
+            center={"value": peak.center, "min": peak.center - peak.move, "max": peak.center + peak.move},
+            sigma={"value": peak.width / 2, "min": 0.05, "max": 4 * peak.width},
+            fraction={"value": 0.5, "min": 0.0, "max": 1.0},
         )
-        params[f"p{i + 1}_center"].set(min=peak.center - peak.move, max=peak.center + peak.move)
-        params[f"p{i + 1}_amplitude"].set(min=0.0)
-        params[f"p{i + 1}_sigma"].set(min=0.05, max=4 * peak.width)
-        params[f"p{i + 1}_fraction"].set(min=0.0, max=1.0)
     return model, params
 
 
@@ -267,22 +266,17 @@ def _values(result: Any, count: int) -> tuple[dict[str, float], dict[str, float]
         prefix, _, last = name.partition("_")
         key = f"{prefix}_{names.get(last, last)}" if prefix.startswith("p") else name
         values[key] = float(p.value)
-        errors[key] = float(p.stderr) if p.stderr is not None else float("nan")
-    if result.errorbars and getattr(result, "uvars", None):
-        area = [result.uvars[f"p{i + 1}_amplitude"] for i in range(count)]
-        center = [result.uvars[f"p{i + 1}_center"] for i in range(count)]
-    else:
+        errors[key] = np.nan if p.stderr is None else float(p.stderr)
+    known = getattr(result, "uvars", None) if result.errorbars else None
+    if not known:
         from uncertainties import ufloat
 
-        nan = float("nan")
-        area = [ufloat(result.params[f"p{i + 1}_amplitude"].value, nan) for i in range(count)]
-        center = [ufloat(result.params[f"p{i + 1}_center"].value, nan) for i in range(count)]
-    total = sum(area[1:], area[0])
+        known = {name: ufloat(p.value, np.nan) for name, p in result.params.items()}
+    area, center = ([known[f"p{i + 1}_{of}"] for i in range(count)] for of in ("amplitude", "center"))
+    total = sum(area)
     derived = {"area": total}
     if total.nominal_value > 0:
-        derived["centroid"] = (
-            sum((a * c for a, c in zip(area[1:], center[1:], strict=True)), area[0] * center[0]) / total
-        )
+        derived["centroid"] = sum(a * c for a, c in zip(area, center, strict=True)) / total
     if count > 1:
         first, second = sorted(sorted(range(count), key=lambda i: -area[i].nominal_value)[:2])
         split = center[second] - center[first]

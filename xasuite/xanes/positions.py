@@ -20,8 +20,7 @@ def crossing(energy: Array, norm: Array, fraction: float, *, start: Array | floa
 
     `start` (...) in eV leaves out what lies below it.
     """
-    after = norm[..., 1:]
-    before = norm[..., :-1]
+    before, after = norm[..., :-1], norm[..., 1:]
     rising = (before < fraction) & (after >= fraction)
     if start is not None:
         rising &= energy[1:] >= np.asarray(start, float)[..., None]
@@ -71,13 +70,8 @@ def first_inflection(energy: Array, norm: Array, e0: Array) -> Array:
     """First significant inflection (...) of the edge in eV, between the points, by `reduce.inflections`."""
     from ..reduce import inflections
 
-    shape = norm.shape[:-1]
-    out = np.full(norm.reshape(-1, energy.size).shape[0], np.nan)
-    for row, y in enumerate(norm.reshape(-1, energy.size)):
-        found: Any = inflections(Spectrum(energy=energy, mu=y), significant=INFLECTION)
-        if found:
-            out[row] = found[0].energy
-    return out.reshape(shape)
+    rows: Any = inflections(Spectrum(energy=energy, mu=norm.reshape(-1, energy.size)), significant=INFLECTION)
+    return np.reshape([found[0].energy if found else np.nan for found in rows], norm.shape[:-1])
 
 
 def white_line(energy: Array, norm: Array, e0: Array) -> Array:

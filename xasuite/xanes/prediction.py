@@ -85,6 +85,7 @@ def predict(
         low, high = fieller(line, energy, energy_err, float(student.ppf(0.5 + level / 2, line.dof)), value)
         if not np.isfinite(low) or not np.isfinite(high):
             low, high, useless = np.nan, np.nan, f"the slope is not different from zero at {level:.0%}"
+    method = "Fieller" if line.degree == 1 else "Fieller, solved on the parabola"
     bottom, top = calibration.valence_range
     energies = [s.energy for s in calibration.used]
     beyond = not min(energies) - 2 * sd <= energy <= max(energies) + 2 * sd
@@ -96,11 +97,7 @@ def predict(
         stderr=float(sd / abs(slope)),
         low=low,
         high=high,
-        method="no interval"
-        if useless
-        else "Fieller"
-        if line.degree == 1
-        else "Fieller, solved on the parabola",
+        method="no interval" if useless else method,
         dof=line.dof,
         level=level,
         extrapolated=beyond and not bottom <= value <= top,
@@ -160,18 +157,11 @@ def predict_series(
         )
     labels = edges.summary().to_dataframe()["label"]
     rows = []
-    for label, energy, err in zip(
-        labels, np.atleast_1d(edges.value), np.atleast_1d(edges.stderr), strict=True
-    ):
+    errors = np.hypot(np.nan_to_num(edges.stderr), scale_err)
+    for label, energy, err in zip(labels, np.atleast_1d(edges.value), np.atleast_1d(errors), strict=True):
         row: dict[str, object] = {"label": label, "energy": energy}
         if np.isfinite(energy):
-            p = predict(
-                calibration,
-                float(energy),
-                float(np.hypot(np.nan_to_num(err), scale_err)),
-                name=str(label),
-                level=level,
-            )
+            p = predict(calibration, float(energy), float(err), name=str(label), level=level)
             row |= {"valence": p.value, "valence_err": p.stderr, "valence_low": p.low, "valence_high": p.high}
             row |= {"extrapolated": p.extrapolated, "remark": p.useless}
         else:
@@ -183,7 +173,6 @@ def predict_series(
 def _useless(dof: int) -> str:
     if dof >= MIN_DOF:
         return ""
-    many = "no residual degree of freedom" if dof <= 0 else "one residual degree of freedom (t = 12.7)"
     if dof <= 0:  # nothing to estimate the scatter from: the standard error is of the measurement alone
-        return f"{many}, an interval would be useless and the error holds no scatter between compounds"
-    return f"{many}, an interval would be useless"
+        return "no residual degree of freedom, an interval would be useless and the error holds no scatter between compounds"
+    return "one residual degree of freedom (t = 12.7), an interval would be useless"

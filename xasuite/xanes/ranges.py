@@ -93,14 +93,9 @@ def varied(
     """Standard deviation and whole spread (...) of the estimate over the normalisation ranges."""
     from ..reduce import normalize
 
-    stack = np.atleast_2d(
-        data.mu
-    )  # even one spectrum goes through the batched kernel, which equals the single one
-    e0 = (
-        np.broadcast_to(np.asarray(data.e0, float), data.norm.shape[:-1])
-        if data.norm.ndim > 1
-        else data.e0.reshape(1)
-    )
+    # even one spectrum goes through the batched kernel, which equals the single one
+    stack = np.atleast_2d(data.mu)
+    e0 = np.broadcast_to(np.asarray(data.e0, float), stack.shape[:-1])
     plain = Spectrum(energy=data.energy, mu=stack, element=data.element, edge=data.edge, label=data.label)
     values = []
     with collected():

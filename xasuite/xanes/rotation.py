@@ -45,9 +45,8 @@ def _constraint(c: Array, s: Array) -> Callable[[Array], Array]:
 
     def allowed(free: Array) -> Array:
         t = _square(free, k)
-        return np.concatenate(
-            [(c @ t).ravel() / c.max() + low_c, (np.linalg.solve(t, thin)).ravel() / s.max() + low_s]
-        )
+        spectra = np.linalg.solve(t, thin).ravel()
+        return np.concatenate([(c @ t).ravel() / c.max() + low_c, spectra / s.max() + low_s])
 
     return allowed
 
@@ -58,18 +57,13 @@ def _search(
     """The free entries of T that make the goal least; with `itself` each component keeps half of its own."""
     from scipy.optimize import minimize
 
-    k = len(s)
-    limits: list[Any] = [{"type": "ineq", "fun": _constraint(c, s)}]
+    allowed = _constraint(c, s)
+    limits: list[Any] = [{"type": "ineq", "fun": allowed}]
     if itself:
-        limits.append({"type": "ineq", "fun": lambda x: np.diag(_square(x, k)) - ITSELF})
-    result: Any = minimize(
-        goal,
-        first,
-        method="SLSQP",
-        constraints=limits,
-        options={"maxiter": 150, "ftol": 1e-9},
-    )
-    good = result.success and _constraint(c, s)(result.x).min() > -1e-3
+        limits.append({"type": "ineq", "fun": lambda x: np.diag(_square(x, len(s))) - ITSELF})
+    options: Any = {"maxiter": 150, "ftol": 1e-9}
+    result: Any = minimize(goal, first, method="SLSQP", constraints=limits, options=options)
+    good = result.success and allowed(result.x).min() > -1e-3
     return result.x if good else first
 
 

@@ -8,21 +8,7 @@ from dataclasses import replace
 from ..errors import CalibrationError
 from ..notices import warn
 from .leave_out import bend, find_outliers, leave_one_out, outlier_sentence
-from .prediction import predict, predict_series
-from .standards import PROVEN, STATED, UNPROVEN, Calibration, LeftOut, Prediction, Standard, fit_standards
-
-__all__ = [
-    "PROVEN",
-    "STATED",
-    "UNPROVEN",
-    "Calibration",
-    "LeftOut",
-    "Prediction",
-    "Standard",
-    "calibrate_valence",
-    "predict",
-    "predict_series",
-]
+from .standards import UNPROVEN, Calibration, Standard, fit_standards
 
 
 def calibrate_valence(
@@ -80,8 +66,7 @@ def calibrate_valence(
     line = fit_standards(standards, degree, slope)
     remarks: list[str] = []
     outliers = find_outliers(standards, degree, slope)
-    for x in outliers:
-        remarks.append(outlier_sentence(x, leave_out_outliers))
+    remarks += [outlier_sentence(x, leave_out_outliers) for x in outliers]
     if leave_out_outliers and outliers:
         named = {x.standard.name: x for x in outliers}
         standards = tuple(

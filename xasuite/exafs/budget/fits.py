@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from ...records import Array
 from ..engine import objective
 from ..engine.kernel_numpy import Solution, Work, evaluate, make_work, stacked
-from ..engine.minimise import Backend, settled, solve
+from ..engine.minimise import settled, solve
 from ..engine.program import Program, compile_model
+from ..engine.result import Backend
 from ..engine.spread import everything, full
 from ..model import FitRange, Model
 

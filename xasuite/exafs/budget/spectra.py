@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Protocol
 
 import numpy as np
 
@@ -65,21 +64,6 @@ def _tables(far: Farther) -> PathTables:
     return build_tables([p for p, _, _ in far.paths])
 
 
-class Source(Protocol):
-    """Where chi(k) of m spectra on one grid comes from."""
-
-    @property
-    def farther(self) -> Farther | None:
-        """The crystal's paths beyond the fitted ones."""
-
-    @property
-    def kmax(self) -> float:
-        """The end of chi(k) under every choice of E0, 1/A."""
-
-    def reduced(self, kweight: int, rbkg: float, shift: float) -> Reduced:
-        """chi (m, nk) for one choice of background and E0, and what the background does to a model."""
-
-
 @dataclass(frozen=True, eq=False)
 class Absorption:
     """mu (m, n) on energy (n,) with E0 and edge step (m,); `settings` are autobk's as stated."""
@@ -131,6 +115,10 @@ class GivenChi:
         k = self.k[self.k <= self.kmax]
         at = np.sqrt(np.maximum(k**2 + ETOK * shift, 0.0))
         return Reduced(k, interpolated(self.k, self.given.T, at).T, np.eye(k.size))
+
+
+# where chi(k) of m spectra on one grid comes from
+Source = Absorption | GivenChi
 
 
 @dataclass(frozen=True, eq=False)

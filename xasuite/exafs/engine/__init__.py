@@ -13,10 +13,7 @@ if TYPE_CHECKING:
     from .result import BatchFit
     from .stack import fit_stack
 
-_PUBLIC: dict[str, str] = {
-    "BatchFit": "result",
-    "fit_stack": "stack",
-}
+_PUBLIC: dict[str, str] = {"BatchFit": "result", "fit_stack": "stack"}
 
 __all__ = ["BatchFit", "fit_stack"]
 

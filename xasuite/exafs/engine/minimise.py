@@ -13,9 +13,8 @@ from ...records import OK, Array
 from . import kernel_numpy, result
 from .kernel_numpy import Solution, Work
 from .program import CAPS, run, start_values
-from .result import AT_MINIMUM
+from .result import AT_MINIMUM, Backend
 
-Backend = Literal["numba", "numpy"]
 Start = Mapping[str, float] | Literal["mean", "previous"] | None
 
 _STATUS = {

@@ -41,7 +41,6 @@ class Objective:
     epsilon_scale: Array
     n_residual: int
     n_idp: float
-    space: str
     ranges: FitRange
     spline: Array | None = None
     plain: Objective | None = None
@@ -64,9 +63,8 @@ class Objective:
         def cut(matrix: Array) -> Array:
             return np.asarray(matrix - basis @ (basis.T @ (root * matrix)) / root)
 
-        return replace(
-            self, model_matrix=cut(self.model_matrix), data_matrix=cut(self.data_matrix), plain=self
-        )  # fmt: skip
+        seen, data = cut(self.model_matrix), cut(self.data_matrix)
+        return replace(self, model_matrix=seen, data_matrix=data, plain=self)
 
     def coefficients(self, left: Array, weights: Array) -> Array:
         """Those of the background (n,) that fit best what a model leaves (nr,) of the data."""
@@ -117,7 +115,7 @@ class Objective:
         In k space feffit divides by epsilon_k, which `_larch` raises by sqrt(2) when it was given
         (docs/decisions/noise.md); in R and q space by epsilon_R, the same for both.
         """
-        if self.space == "k":
+        if self.ranges.space == "k":
             return 1 / (epsilon_k**2 * (2.0 if given else 1.0))
         return (self.epsilon_scale / epsilon_k) ** 2
 
@@ -221,7 +219,6 @@ def _build(k_bytes: bytes, ranges: FitRange, errors: bytes) -> Objective:
         epsilon_scale=np.array(scale),
         n_residual=sum(lengths),
         n_idp=ranges.n_idp,
-        space=ranges.space,
         ranges=ranges,
     )
     return _by_point(made, np.frombuffer(errors)) if errors else made
@@ -232,16 +229,14 @@ def _by_point(goal: Objective, errors: Array) -> Objective:
     mean = goal.mean_noise(errors)
     rows = np.arange(errors.size)[_points(goal.ranges, goal.k[1] - goal.k[0])]
     scale = np.concatenate([m / errors[rows] for m in mean])[:, None]
-    return replace(
-        goal, model_matrix=goal.model_matrix * scale, data_matrix=goal.data_matrix * scale
-    )  # fmt: skip
+    seen, data = goal.model_matrix * scale, goal.data_matrix * scale
+    return replace(goal, model_matrix=seen, data_matrix=data)
 
 
 def _points(ranges: FitRange, step: float) -> slice:
     """The points of k or q that feffit takes."""
-    return slice(
-        int(max(0, 0.01 + ranges.k[0] / step)), int(min(NFFT / 2, 0.01 + ranges.k[1] / step))
-    )  # fmt: skip
+    low, high = (0.01 + end / step for end in ranges.k)
+    return slice(int(max(0, low)), int(min(NFFT / 2, high)))
 
 
 def _part(ranges: FitRange, step: float) -> tuple[int, int]:

@@ -7,7 +7,7 @@ over all rows, and once in the compiled kernel; both read the same arrays.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,9 +30,7 @@ CONST, NAME, ADD, SUB, MUL, DIV, POW, NEG = range(8)
 SQRT, EXP, LOG, LOG10, SIN, COS, TAN, ABS, MIN, MAX, ASIN, ACOS, ATAN, ATAN2, SINH, COSH, TANH = range(8, 25)
 _OPS = {"const": CONST, "name": NAME, "add": ADD, "sub": SUB, "mul": MUL, "div": DIV, "pow": POW, "neg": NEG}
 # what FEFF and Larch call a path's own values in expressions
-RESERVED = PATH_TOKENS | frozenset(
-    {"rmass", "rnorman", "gam_ch", "rs_int", "vint", "vmu", "vfermi", "feffpath"}
-)
+RESERVED = PATH_TOKENS | {"rmass", "rnorman", "gam_ch", "rs_int", "vint", "vmu", "vfermi", "feffpath"}
 SPACES = ("r", "k", "q")
 _CALLS = {
     "sqrt": SQRT, "exp": EXP, "ln": LOG, "log": LOG, "log10": LOG10, "sin": SIN, "cos": COS, "tan": TAN,
@@ -94,14 +92,12 @@ def compile_model(
     """
     numbers = [Parameter(name, value, vary=False) for name, value in (variables or {}).items()]
     model = replace(model, params=(*model.params, *numbers))
-    _refuse(model)
-    restraints = with_bound(model).restraints
-    _check_restraints(restraints, model)
+    restraints = _restraints(model)
     varied = list(model.varied)
     held = [p for p in model.params if not p.vary and p.expr is None]
     carried = [*(p for p in held if p.stderr > 0), *numbers]
     fixed = [p for p in held if p not in carried]
-    derived = _ordered(model, [p for p in model.params if p.expr is not None])
+    derived = _ordered(model)
     points = (model.range.n_idp if n_idp is None else n_idp) + len(restraints)
     _check_used(varied, derived, model, restraints, points)
     everything = [*varied, *carried, *fixed, *derived]
@@ -147,16 +143,17 @@ def _check_start(program: Program, model: Model) -> None:
     """Every value of every path is a number at the start, and no atom lies behind the absorber."""
     values, _ = run(program, start_values(program)[None])
     for path, row in zip(model.paths, values[0], strict=True):
-        for name, value in zip(VALUES, row, strict=True):
+        named = dict(zip(VALUES, row, strict=True))
+        for name, value in named.items():
             if not math.isfinite(value):
                 raise FitError(
                     f"path {path.label!r}: {name} is {value:g} at the start of the fit; check its expression and the "
                     "parameters in it"
                 )
-        if path.feff.reff + row[VALUES.index("deltar")] <= 0:
+        if path.feff.reff + named["deltar"] <= 0:
             raise FitError(
-                f"path {path.label!r}: deltar = {row[VALUES.index('deltar')]:g} A at the start puts the atom behind the "
-                f"absorber (reff = {path.feff.reff:.3f} A)"
+                f"path {path.label!r}: deltar = {named['deltar']:g} A at the start puts the atom behind the absorber "
+                f"(reff = {path.feff.reff:.3f} A)"
             )
 
 
@@ -170,63 +167,55 @@ def _codes(expression: Expression, slot: Mapping[str, int]) -> list[tuple[int, f
     ]
 
 
-def _refuse(model: Model) -> None:
+def _restraints(model: Model) -> tuple[Restraint, ...]:
+    """The restraints as expressions of the parameters, once all names are known to be those of something."""
     if not model.paths:
         raise FitError("the model holds no path")
     if model.range.space not in SPACES:
         raise FitError(f"space = {model.range.space!r} is not one of {', '.join(SPACES)}")
     known = {p.name for p in model.params}
-    reserved = sorted(RESERVED & known)
-    if reserved:
+    if reserved := sorted(RESERVED & known):
         raise FitError(
             f"{reserved[0]!r} cannot name a parameter: it is a value of FEFF's path; choose another name"
         )
     for p in model.params:
-        foreign = sorted(p.expr.calls & PATH_FUNCTIONS) if p.expr is not None else []
-        if foreign:
+        if p.expr is not None and (foreign := sorted(p.expr.calls & PATH_FUNCTIONS)):
             raise FitError(
                 f"parameter {p.name!r}: {foreign[0]} belongs to a path; use it in one of a path's values"
             )
+    there = f"there are {', '.join(sorted(known))}"
     for path in model.paths:
-        missing = sorted(path.names - known)
-        if missing:
-            raise FitError(
-                f"path {path.label!r} uses {missing[0]!r}, which is no parameter; there are {', '.join(sorted(known))}"
-            )
+        if missing := sorted(path.names - known):
+            raise FitError(f"path {path.label!r} uses {missing[0]!r}, which is no parameter; {there}")
+    restraints = with_bound(model).restraints
+    for r in restraints:
+        if missing := sorted(r.that.names - known):
+            raise FitError(f"restraint {r}: {missing[0]!r} is no parameter; {there}")
+    return restraints
 
 
-def _ordered(model: Model, derived: list[Parameter]) -> list[Parameter]:
-    model.evaluate({})  # raises FitError on a ring
-    done = {p.name for p in model.params if p.expr is None}
+def _ordered(model: Model) -> list[Parameter]:
+    """The parameters that are expressions, each after those that it names."""
     out: list[Parameter] = []
-    while len(out) < len(derived):
-        for p in derived:
-            if p.name not in done and p.expr is not None and p.expr.names <= done:
+    done = {p.name for p in model.params if p.expr is None}
+    while waiting := [p for p in model.params if p.name not in done]:
+        for p in waiting:
+            if p.expr is not None and p.expr.names <= done:
                 out.append(p)
                 done.add(p.name)
+        if done.isdisjoint(p.name for p in waiting):
+            raise FitError(f"parameters {', '.join(p.name for p in waiting)} depend on each other in a ring")
     return out
-
-
-def _check_restraints(restraints: tuple[Restraint, ...], model: Model) -> None:
-    known = {p.name for p in model.params}
-    for r in restraints:
-        missing = sorted(r.that.names - known)
-        if missing:
-            raise FitError(
-                f"restraint {r}: {missing[0]!r} is no parameter; there are {', '.join(sorted(known))}"
-            )
 
 
 def _check_used(
     varied: list[Parameter],
     derived: list[Parameter],
     model: Model,
-    restraints: tuple[Restraint, ...],
+    restraints: Sequence[Restraint],
     points: float,
 ) -> None:
-    used: frozenset[str] = frozenset().union(
-        *(p.names for p in model.paths), *(r.that.names for r in restraints)
-    )
+    used = frozenset().union(*(p.names for p in model.paths), *(r.that.names for r in restraints))
     for p in reversed(derived):
         if p.name in used and p.expr is not None:
             used |= p.expr.names

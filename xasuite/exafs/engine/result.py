@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from ...records import OK, Array, Rows, axes
 from ..equation import at_zero, build_tables
 from ..model import Model
-from .program import compile_model
-from .spread import full
+from .program import Program, compile_model
+from .spread import full, numbers_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
+Backend = Literal["numba", "numpy"]
 # a fit whose next step is longer than this many standard errors is not at a minimum
 AT_MINIMUM = 1e-2
 
@@ -83,7 +84,7 @@ class BatchFit(RowFits):
     evaluations: NDArray[np.int64] = field(metadata=axes("row"))
     step: Array = field(metadata=axes("row"))
     k: Array = field(default_factory=lambda: np.empty(0), metadata=axes("k"))
-    backend: str = ""
+    backend: Backend = "numpy"
     epsilon_given: Array | None = field(default=None, metadata=axes("row"))
     variables: Mapping[str, Array] = field(default_factory=dict, metadata=axes("row"))
 
@@ -112,16 +113,23 @@ class BatchFit(RowFits):
         """The fitted chi(k) (m, nk) on `k`, of all rows or of some."""
         from .compiled_fit import curves
 
-        program = compile_model(self.model, variables=dict.fromkeys(self.variables, 1.0))
         at = slice(None) if rows is None else rows
-        x = np.atleast_2d(self.x[at])
-        x = full(
-            program, x, np.reshape([v[at] for v in self.variables.values()], (len(self.variables), len(x))).T
-        )
+        program = self.program
+        x = full(program, np.atleast_2d(self.x[at]), np.atleast_2d(self.numbers[at]))
         inner = self.k[1:] if self.k[0] == 0 else self.k
         out = np.zeros((len(x), self.k.size))
         out[:, -inner.size :] = curves(program, build_tables([p.feff for p in self.model.paths]), inner, x)
         return at_zero(self.k, out)
+
+    @property
+    def program(self) -> Program:
+        """The model compiled, with the names of `variables` as numbers of each row."""
+        return compile_model(self.model, variables=dict.fromkeys(self.variables, 1.0))
+
+    @property
+    def numbers(self) -> Array:
+        """The rows' variables (m, nn), in the order of their names."""
+        return numbers_of(self.variables, len(self))
 
     def table(self) -> pd.DataFrame:
         """One row per spectrum: values, standard errors, statistics, status."""

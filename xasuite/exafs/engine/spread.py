@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from ...records import Array
@@ -58,6 +60,11 @@ def full(program: Program, x: Array, numbers: Array | None = None) -> Array:
     if numbers is not None and numbers.shape[1]:
         carried[:, -numbers.shape[1] :] = numbers
     return np.hstack([x, carried])
+
+
+def numbers_of(variables: Mapping[str, Array], m: int) -> Array:
+    """Variables (m,) of m rows as columns (m, nn)."""
+    return np.reshape(list(variables.values()), (len(variables), m)).T
 
 
 def everything(program: Program, model: Model, x: Array, numbers: Array | None = None) -> tuple[Keyed, Keyed]:

@@ -6,15 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import FitError
-from ...records import OK, Array, Chi, Series
+from ...records import OK, Array, Chi, Series, spread
 from ..fourier_transform import check_k
 from ..model import Model
 from . import kernel_numpy, objective, result
 from .kernel_numpy import Solution, Work, make_work
-from .minimise import Backend, Start, solve, status_of
+from .minimise import Start, solve, status_of
 from .program import Program, compile_model
-from .result import BatchFit
-from .spread import Spread, everything, total
+from .result import Backend, BatchFit
+from .spread import Spread, everything, numbers_of, total
 
 
 def fit_stack(
@@ -68,12 +68,11 @@ def fit_stack(
     check_k(record, model.range.k)
     stack = np.atleast_2d(record.chi)
     variables = variables_of(model, record, len(stack))
-    numbers = np.reshape(list(variables.values()), (len(variables), len(stack))).T
-    good = np.isfinite(stack).all(axis=1) & np.isfinite(numbers).all(axis=1)
+    numbers = numbers_of(variables, len(stack))
+    good = np.asarray(np.isfinite(stack).all(axis=1) & np.isfinite(numbers).all(axis=1))
     if not good.any():
-        raise FitError(
-            f"no row of chi(k){', T or the like' if variables else ''} is free of NaN and inf; nothing to fit"
-        )
+        of = "chi(k), T or the like" if variables else "chi(k)"
+        raise FitError(f"no row of {of} is free of NaN and inf; nothing to fit")
     middle = {n: float(np.mean(v[good])) for n, v in variables.items()}
     program = compile_model(model, variables=middle)
     if model.range.background:
@@ -88,16 +87,15 @@ def fit_stack(
             raise FitError("a stack with chi_err cannot be fitted in k space; give one epsilon_k a row")
         noise = goal.mean_noise(np.broadcast_to(record.chi_err, stack.shape)[good])
     else:
-        noise = goal.noise_of(
-            used,
-            None if epsilon_k is None else np.broadcast_to(np.asarray(epsilon_k, float), good.shape)[good],
-        )
+        own = None if epsilon_k is None else np.broadcast_to(np.asarray(epsilon_k, float), good.shape)[good]
+        noise = goal.noise_of(used, own)
     work = make_work(model, program, [goal], [0] * len(model.paths))
     data, weights = goal.reduce(used), goal.weights(noise, given)
     solution = solve(work, data, weights, start, threads, backend, numbers[good])
     size = np.einsum("ij,ij->i", weights[:, goal.weight_of_row], data**2)
     if not good.all():
-        solution, size, noise = _spread(solution, good), _fill(size, good), _fill(noise, good)
+        rows, m = np.flatnonzero(good), good.size
+        solution, size, noise = _spread(solution, rows, m), spread(size, rows, m), spread(noise, rows, m)
     status = _status(program, solution, good)
     return _result(model, work, goal, solution, size, noise, status, record.k, backend, given, variables)
 
@@ -113,18 +111,11 @@ def variables_of(model: Model, chi: Chi, m: int) -> dict[str, Array]:
     return {n: np.broadcast_to(np.asarray(chi.variables[n], float), m).copy() for n in model.open_names}
 
 
-def _fill(values: Array, good: NDArray[np.bool_]) -> Array:
-    out = np.full((good.size, *values.shape[1:]), np.nan)
-    out[good] = values
-    return out
-
-
-def _spread(s: Solution, good: NDArray[np.bool_]) -> Solution:
-    ended = np.full(good.size, kernel_numpy.AT_LIMIT)
-    ended[good] = s.ended
-    calls = np.zeros(good.size, int)
-    calls[good] = s.evaluations
-    x, covar, carried, chisq, step = (_fill(a, good) for a in (s.x, s.covar, s.carried, s.chisq, s.step))
+def _spread(s: Solution, rows: NDArray[np.intp], m: int) -> Solution:
+    ended, calls = np.full(m, kernel_numpy.AT_LIMIT), np.zeros(m, int)
+    ended[rows], calls[rows] = s.ended, s.evaluations
+    floats = (s.x, s.covar, s.carried, s.chisq, s.step)
+    x, covar, carried, chisq, step = (spread(a, rows, m) for a in floats)
     return Solution(x, covar, carried, chisq, step, ended, calls)
 
 
@@ -138,15 +129,15 @@ def _status(program: Program, s: Solution, good: NDArray[np.bool_]) -> tuple[str
 
 def _result(
     model: Model, work: Work, goal: objective.Objective, s: Solution, size: Array, noise: Array,
-    status: tuple[str, ...], k: Array, backend: str, given: bool, variables: dict[str, Array],
+    status: tuple[str, ...], k: Array, backend: Backend, given: bool, variables: dict[str, Array],
 ) -> BatchFit:  # fmt: skip
     program = work.program
     free = work.points - program.n_varied
     covar = s.covar * (s.chisq / free)[:, None, None]
-    spread = Spread(program, covar, s.carried)
-    numbers = np.reshape(list(variables.values()), (len(variables), len(s.x))).T
+    errors_of = Spread(program, covar, s.carried)
+    numbers = numbers_of(variables, len(s.x))
     params, paths = everything(program, model, s.x, numbers)
-    errors = {name: spread.parts(slope) for name, (_, slope) in {**params, **paths}.items()}
+    errors = {name: errors_of.parts(slope) for name, (_, slope) in {**params, **paths}.items()}
     chi2 = s.chisq * goal.n_idp / goal.n_residual
     ordered = [p.name for p in model.params]
     return BatchFit(

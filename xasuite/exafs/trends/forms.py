@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,31 +15,43 @@ _DEGREE = 3
 _RIDGE = 1e-10
 
 
-class Trend(ABC):
-    """A trend of `names` with `size` parameters theta: values (m, nn), slopes (m, nn, size), penalty (size, size)."""
+class Trend:
+    """A trend of `names`, each a sum of `curves` (m, nc) along time: theta holds nc coefficients a name, one after the other.
 
-    names: tuple[str, ...]
-    size: int
+    `labels` names theta's numbers, where they mean something by themselves.
+    """
 
-    @abstractmethod
+    def __init__(self, names: tuple[str, ...], curves: Array, labels: tuple[str, ...] = ()) -> None:
+        self.names, self.curves, self.labels = tuple(names), curves, labels
+        self.size = len(self.names) * curves.shape[1]
+
     def start(self, fit: BatchFit, used: NDArray[np.bool_]) -> Array:
-        """theta from each row's own fit."""
+        """theta from each row's own fit: weighted least squares."""
+        return np.concatenate([_best(self.curves, fit, name, used) for name in self.names])
 
-    @abstractmethod
     def values(self, theta: Array) -> Array:
-        """The parameters at all times."""
+        """The parameters (m, nn) at all times."""
+        return self._sums(theta, self.curves)
 
-    @abstractmethod
     def slopes(self, theta: Array) -> Array:
-        """Their derivatives by theta."""
+        """Their derivatives (m, nn, size) by theta."""
+        return self._by_coefficients(self.curves)
 
     def penalty(self) -> Array:
         """The matrix P of the term theta' P theta added to chi-square; zero unless a trend has one."""
         return np.zeros((self.size, self.size))
 
-    def labels(self) -> tuple[str, ...]:
-        """Names of theta's numbers, where they mean something by themselves."""
-        return ()
+    def _sums(self, theta: Array, curves: Array) -> Array:
+        coefficients = theta[: len(self.names) * curves.shape[1]].reshape(len(self.names), -1)
+        return np.asarray(curves @ coefficients.T)
+
+    def _by_coefficients(self, curves: Array) -> Array:
+        """Derivatives (m, nn, size) by the coefficients; 0 for what follows these in theta."""
+        m, nc = curves.shape
+        out = np.zeros((m, len(self.names), self.size))
+        for i in range(len(self.names)):
+            out[:, i, i * nc : (i + 1) * nc] = curves
+        return out
 
 
 def _column(fit: BatchFit, name: str, used: NDArray[np.bool_]) -> tuple[Array, Array]:
@@ -49,31 +59,30 @@ def _column(fit: BatchFit, name: str, used: NDArray[np.bool_]) -> tuple[Array, A
     return fit.values[name][used], 1 / fit.stderr_fit[name][used] ** 2
 
 
-class Shared(Trend):
+def _best(curves: Array, fit: BatchFit, name: str, used: NDArray[np.bool_]) -> Array:
+    """The coefficients with which curves (m, nc) fit a parameter's own values best."""
+    value, weight = _column(fit, name, used)
+    root = np.sqrt(weight)
+    return np.asarray(np.linalg.lstsq(curves[used] * root[:, None], value * root, rcond=None)[0], float)
+
+
+def _between(x: Array) -> Array:
+    """The curves (m, 2) of two end members, x (m,) running from 0 to 1."""
+    return np.stack([1 - x, x], axis=1)
+
+
+def shared(name: str, t: Array) -> Trend:
     """One value for all rows."""
+    return Trend((name,), np.ones((len(t), 1)), (name,))
 
-    def __init__(self, name: str) -> None:
-        self.names: tuple[str, ...] = (name,)
-        self.size = 1
-        self._m = 0
 
-    def start(self, fit: BatchFit, used: NDArray[np.bool_]) -> Array:
-        """The weighted mean."""
-        self._m = len(used)
-        value, weight = _column(fit, self.names[0], used)
-        return np.array([np.sum(weight * value) / np.sum(weight)])
+def linear(names: tuple[str, ...], t: Array) -> Trend:
+    """From a value at the first spectrum to one at the last, in proportion to time."""
+    return Trend(names, _between((t - t[0]) / max(t[-1] - t[0], 1e-12)), _end_members(names))
 
-    def values(self, theta: Array) -> Array:
-        """(m, 1)."""
-        return np.full((self._m, 1), theta[0])
 
-    def slopes(self, theta: Array) -> Array:
-        """(m, 1, 1)."""
-        return np.ones((self._m, 1, 1))
-
-    def labels(self) -> tuple[str, ...]:
-        """The parameter's own name."""
-        return self.names
+def _end_members(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{n}.{end}" for n in names for end in ("start", "end"))
 
 
 class Smooth(Trend):
@@ -82,14 +91,12 @@ class Smooth(Trend):
     def __init__(self, name: str, t: Array, strength: float | None) -> None:
         from scipy.interpolate import BSpline
 
-        self.names: tuple[str, ...] = (name,)
         self.strength = strength
         pieces = int(min(_MOST_SPLINES, max(4, len(t) // 2)))
         span = max(t[-1] - t[0], 1e-12)
         knots = t[0] + span / pieces * np.arange(-_DEGREE, pieces + _DEGREE + 1)
         inside = np.clip(t, knots[_DEGREE], knots[-_DEGREE - 1])
-        self.basis = np.asarray(BSpline.design_matrix(inside, knots, _DEGREE).todense())
-        self.size = self.basis.shape[1]
+        super().__init__((name,), np.asarray(BSpline.design_matrix(inside, knots, _DEGREE).todense()))
         rough = np.diff(np.eye(self.size), n=2, axis=0)
         self._rough = rough.T @ rough
         # the penalty is measured in the data's information, so that its strength has no unit
@@ -99,19 +106,11 @@ class Smooth(Trend):
         """A weighted fit of the spline to the rows' own values."""
         value, weight = _column(fit, self.names[0], used)
         self._unit = float(np.sum(weight)) / self.size
-        b = self.basis[used]
+        b = self.curves[used]
         left = b.T @ (weight[:, None] * b) + self._unit * (
             (1.0 if self.strength is None else self.strength) * self._rough + _RIDGE * np.eye(self.size)
         )
-        return np.linalg.solve(left, b.T @ (weight * value))
-
-    def values(self, theta: Array) -> Array:
-        """(m, 1)."""
-        return (self.basis @ theta)[:, None]
-
-    def slopes(self, theta: Array) -> Array:
-        """(m, 1, size)."""
-        return self.basis[:, None, :]
+        return np.asarray(np.linalg.solve(left, b.T @ (weight * value)), float)
 
     def penalty(self) -> Array:
         """The strength times second differences."""
@@ -123,7 +122,7 @@ class Smooth(Trend):
         `weight` (m,) is each row's information on the parameter, the inverse square of its error. Leave-one-out needs no refits: the error of a
         left-out row is its residual over one minus its leverage. A strength given at the start is kept.
         """
-        b = self.basis[used]
+        b = self.curves[used]
         bare, right = b.T @ (weight[:, None] * b), b.T @ (weight * value)
         best, theta = np.inf, np.zeros(self.size)
         tried = strengths if self.strength is None else np.array([self.strength])
@@ -137,60 +136,17 @@ class Smooth(Trend):
         return theta
 
 
-class Linear(Trend):
-    """From a value at the first spectrum to one at the last, in proportion to time."""
-
-    def __init__(self, names: tuple[str, ...], t: Array) -> None:
-        self.names, self.size = tuple(names), 2 * len(names)
-        self._x = (t - t[0]) / max(t[-1] - t[0], 1e-12)
-
-    def start(self, fit: BatchFit, used: NDArray[np.bool_]) -> Array:
-        """Straight lines through the rows' own values."""
-        return np.concatenate([_ends(fit, name, used, self._x) for name in self.names])
-
-    def values(self, theta: Array) -> Array:
-        """(m, nn)."""
-        return self._between(theta, self._x)
-
-    def slopes(self, theta: Array) -> Array:
-        """(m, nn, 2 nn)."""
-        return self._by_ends(self._x)
-
-    def _between(self, theta: Array, x: Array) -> Array:
-        """Values (m, nn) between the end members, x (m,) running from 0 to 1."""
-        ends = theta[: 2 * len(self.names)].reshape(-1, 2)
-        return np.asarray(ends[:, 0] + (ends[:, 1] - ends[:, 0]) * x[:, None])
-
-    def _by_ends(self, x: Array) -> Array:
-        """Derivatives (m, nn, size) of the values by the end members; 0 for what follows these in theta."""
-        out = np.zeros((len(x), len(self.names), self.size))
-        for i in range(len(self.names)):
-            out[:, i, 2 * i], out[:, i, 2 * i + 1] = 1 - x, x
-        return out
-
-    def labels(self) -> tuple[str, ...]:
-        """name.start, name.end."""
-        return tuple(f"{n}.{end}" for n in self.names for end in ("start", "end"))
-
-
-def _ends(fit: BatchFit, name: str, used: NDArray[np.bool_], x: Array) -> Array:
-    """The two end members that fit a parameter's own values best, x running from 0 to 1."""
-    value, weight = _column(fit, name, used)
-    a = np.stack([1 - x[used], x[used]], axis=1)
-    root = np.sqrt(weight)
-    return np.asarray(np.linalg.lstsq(a * root[:, None], value * root, rcond=None)[0], float)
-
-
-class FirstOrder(Linear):
+class FirstOrder(Trend):
     """Two-state kinetics: x = 1 - exp(-rate (t - t0)) after t0, shared by all names."""
 
     def __init__(
         self, names: tuple[str, ...], t: Array, rate: float | None, t0: float | None, fit_t0: bool
     ) -> None:
-        self.names, self._t, self._fit_t0 = tuple(names), t, fit_t0
+        super().__init__(names, _between(t), (*_end_members(names), "rate", *(["t0"] if fit_t0 else [])))
+        self._t, self._fit_t0 = t, fit_t0
         self._rate = rate if rate is not None else 3 / max(t[-1] - t[0], 1e-12)
         self._t0 = t[0] if t0 is None else t0
-        self.size = 2 * len(names) + 1 + int(fit_t0)
+        self.size = len(self.labels)
 
     def _progress(self, rate: float, t0: float) -> tuple[Array, Array, Array]:
         """x and its derivatives by rate and t0."""
@@ -210,7 +166,7 @@ class FirstOrder(Linear):
             total = 0.0
             for name in self.names:
                 value, weight = _column(fit, name, used)
-                first, last = _ends(fit, name, used, x)
+                first, last = _best(_between(x), fit, name, used)
                 total += float(np.sum(weight * (value - first - (last - first) * x[used]) ** 2))
             return total
 
@@ -219,23 +175,19 @@ class FirstOrder(Linear):
         rates = np.unique([self._rate, *np.geomspace(0.3, 100, 41) / span])
         rate, t0 = min(((r, s) for r in rates for s in starts), key=lambda p: misfit(*p))
         x = self._progress(rate, t0)[0]
-        ends = [_ends(fit, name, used, x) for name in self.names]
+        ends = [_best(_between(x), fit, name, used) for name in self.names]
         return np.concatenate([*ends, [rate], [t0] if self._fit_t0 else []])
 
     def values(self, theta: Array) -> Array:
         """(m, nn)."""
-        return self._between(theta, self._progress(*self._clock(theta))[0])
+        return self._sums(theta, _between(self._progress(*self._clock(theta))[0]))
 
     def slopes(self, theta: Array) -> Array:
         """(m, nn, size)."""
         x, by_rate, by_t0 = self._progress(*self._clock(theta))
-        out, at = self._by_ends(x), 2 * len(self.names)
+        out, at = self._by_coefficients(_between(x)), 2 * len(self.names)
         change = theta[1:at:2] - theta[:at:2]
         out[:, :, at] = by_rate[:, None] * change
         if self._fit_t0:
             out[:, :, at + 1] = by_t0[:, None] * change
         return out
-
-    def labels(self) -> tuple[str, ...]:
-        """name.start, name.end, rate, and t0 when it is fitted."""
-        return (*super().labels(), "rate", "t0")[: self.size]

@@ -12,7 +12,6 @@ from ...errors import FitError
 from ...records import Array, Chi, Rows, axes, concat
 from ..engine import objective
 from ..engine.kernel_numpy import CHUNK, evaluate, make_work
-from ..engine.program import compile_model
 from ..engine.result import BatchFit
 from ..engine.spread import full
 from ..engine.stack import fit_stack
@@ -51,10 +50,10 @@ class RowsChi2:
     def __init__(self, model: Model, kept: Kept, used: NDArray[np.bool_]) -> None:
         fit = kept.fit
         goal = objective.build(fit.k, model.range)
-        program = compile_model(model, variables=dict.fromkeys(fit.variables, 1.0))
+        program = fit.program
         self.work = make_work(model, program, [goal], [0] * len(model.paths))
         self.nv = program.n_varied
-        numbers = np.reshape([v[used] for v in fit.variables.values()], (len(fit.variables), used.sum())).T
+        numbers = fit.numbers[used]
         self.carried = full(program, np.empty((len(numbers), 0)), numbers)
         given = fit.epsilon_given is not None
         self.data, self.weights = self.work.observed(

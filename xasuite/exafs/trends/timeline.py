@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -21,7 +21,8 @@ from ..engine import objective
 from ..engine.result import BatchFit
 from ..engine.stack import fit_stack
 from ..model import Model
-from .forms import FirstOrder, Linear, Shared, Smooth, Trend
+from . import forms
+from .forms import FirstOrder, Smooth, Trend
 from .rows import Kept, RowsChi2
 
 if TYPE_CHECKING:
@@ -147,13 +148,18 @@ def _trends(
         raise FitError(
             "nothing is linked along time: name shared, smooth or kinetic parameters, or use fit_stack"
         )
-    trends: list[Trend] = [Shared(name) for name in shared]
+    trends = [forms.shared(name, t) for name in shared]
     trends += [Smooth(name, t, None if how == "auto" else float(how)) for name, how in smooth.items()]
     if kinetics and kinetics.kind == "linear":
-        trends.append(Linear(kinetics.names, t))
+        trends.append(forms.linear(kinetics.names, t))
     elif kinetics:
         trends.append(FirstOrder(kinetics.names, t, kinetics.rate, kinetics.t0, kinetics.fit_t0))
     return trends
+
+
+def _slices(sizes: Sequence[int]) -> list[slice]:
+    """Parts of these sizes, one after the other."""
+    return [slice(a, b) for a, b in pairwise([0, *accumulate(sizes)])]
 
 
 class _Joint:
@@ -162,19 +168,20 @@ class _Joint:
     def __init__(
         self, rows: RowsChi2, trends: list[Trend], t: Array, fit: BatchFit, used: NDArray[np.bool_]
     ) -> None:
-        self.rows, self.trends, self.t, self.fit, self.used = rows, trends, t, fit, used
+        self.rows, self.t, self.fit, self.used = rows, t, fit, used
         self.linked = [fit.names.index(n) for trend in trends for n in trend.names]
         self.loose = [i for i in range(len(fit.names)) if i not in self.linked]
         # the mean over rows: one row's chi-square has so few degrees of freedom that weights by it would be noise
         self.scale = float(np.mean(fit.chi2_reduced[used])) / rows.to_chi2
-        ends = np.cumsum([0, *(trend.size for trend in trends)])
-        self.parts = [slice(a, b) for a, b in pairwise(ends)]
-        self.size = int(ends[-1])
+        self.size = sum(trend.size for trend in trends)
+        # each trend with its part of theta, and of the linked parameters
+        parts, blocks = (_slices(n) for n in ([t.size for t in trends], [len(t.names) for t in trends]))
+        self.placed = list(zip(trends, parts, blocks, strict=True))
 
     def solve(self) -> Timeline:
         """The fit of the whole series: damped Gauss-Newton from the rows' own fits."""
         x = self.fit.x[self.used].copy()
-        theta = np.concatenate([trend.start(self.fit, self.used) for trend in self.trends])
+        theta = np.concatenate([trend.start(self.fit, self.used) for trend, *_ in self.placed])
         self._choose(theta, self._eliminated(*self.rows.information(x, self.scale)[:2])[0])
         x[:, self.linked] = self._values(theta)[self.used]
         state = self.rows.information(x, self.scale)
@@ -203,31 +210,21 @@ class _Joint:
 
     def _choose(self, theta: Array, info: Array) -> None:
         """Set the strength of each smooth trend and its first curve, from each row's information on it alone."""
-        for trend, part in zip(self.trends, self.parts, strict=True):
+        for trend, part, block in self.placed:
             if isinstance(trend, Smooth):
-                block = self._block(part)
-                alone = 1 / np.linalg.inv(info)[:, block[0], block[0]]
+                alone = 1 / np.linalg.inv(info)[:, block.start, block.start]
                 value = self.fit.values[trend.names[0]][self.used]
                 theta[part] = trend.choose(alone, value, self.used, _STRENGTHS)
 
-    def _block(self, part: slice) -> list[int]:
-        """Which of the linked parameters the trend at `part` stands for."""
-        at = 0
-        for trend, p in zip(self.trends, self.parts, strict=True):
-            if p == part:
-                return list(range(at, at + len(trend.names)))
-            at += len(trend.names)
-        raise KeyError(part)
-
     def _values(self, theta: Array) -> Array:
         """Linked parameters (m, nl) at all times."""
-        return np.hstack([trend.values(theta[p]) for trend, p in zip(self.trends, self.parts, strict=True)])
+        return np.hstack([trend.values(theta[part]) for trend, part, _ in self.placed])
 
     def _slopes(self, theta: Array, rows: NDArray[np.intp]) -> Array:
         """Their derivatives (rows, nl, size) at some of the times."""
         out = np.zeros((len(rows), len(self.linked), self.size))
-        for trend, part in zip(self.trends, self.parts, strict=True):
-            out[:, self._block(part), part] = trend.slopes(theta[part])[rows]
+        for trend, part, block in self.placed:
+            out[:, block, part] = trend.slopes(theta[part])[rows]
         return out
 
     def _blocks(self) -> Iterator[tuple[slice, Any]]:
@@ -237,10 +234,7 @@ class _Joint:
             yield slice(i, i + _BLOCK), where[i : i + _BLOCK]
 
     def _penalty(self, theta: Array) -> float:
-        return sum(
-            float(theta[p] @ trend.penalty() @ theta[p])
-            for trend, p in zip(self.trends, self.parts, strict=True)
-        )
+        return sum(float(theta[part] @ trend.penalty() @ theta[part]) for trend, part, _ in self.placed)
 
     def _eliminated(self, normal: Array, pull: Array) -> tuple[Array, Array]:
         """Information and pull of the linked parameters with the loose ones at their best."""
@@ -263,7 +257,7 @@ class _Joint:
 
     def _system(self, normal: Array, pull: Array, theta: Array) -> tuple[Array, Array, Any]:
         hessian, vector = self._bare(normal, pull, theta)
-        for trend, part in zip(self.trends, self.parts, strict=True):
+        for trend, part, _ in self.placed:
             hessian[part, part] += trend.penalty()
             vector[part] -= trend.penalty() @ theta[part]
 
@@ -287,10 +281,10 @@ class _Joint:
         values, stderr = self._along(theta, x, normal, np.asarray(covar * scale, float), scale)
         errors = np.sqrt(np.diag(covar) * scale)
         named, named_errors = {}, {}
-        for trend, part in zip(self.trends, self.parts, strict=True):
-            for label, v, e in zip(trend.labels(), theta[part], errors[part], strict=False):
+        for trend, part, _ in self.placed:
+            for label, v, e in zip(trend.labels, theta[part], errors[part], strict=False):
                 named[label], named_errors[label] = float(v), float(e)
-        smooth = [(s, p) for s, p in zip(self.trends, self.parts, strict=True) if isinstance(s, Smooth)]
+        smooth = [(s, part) for s, part, _ in self.placed if isinstance(s, Smooth)]
         return Timeline(
             time=self.t,
             names=self.fit.names,

@@ -19,8 +19,11 @@ from numpy.typing import NDArray
 
 from ...errors import DataError
 from ...records import Array, ComplexArray
-from .kernel import SCALINGS, Kernel
+from .cauchy import Cauchy
+from .kernel import SCALINGS
+from .morlet import Morlet
 
+Kernel = Cauchy | Morlet
 # Longest period in points: Larch's, so that rows at R below 0.3 A, where the wavelet is longer than any
 # period, are wrapped in the same way. Nothing is read off there.
 LONGEST = 4096
@@ -87,7 +90,7 @@ def scales(kernel: Kernel, scaling: str, r: Array) -> Array:
 
 def build(kernel: Kernel, kstep: float, nk: int, r: Array, scaling: str) -> Bank:
     """The bank for a k grid from 0 of `nk` points and the given R; kept for the next call with the same."""
-    return _build(kernel, kstep, nk, r.tobytes(), scaling)  # type: ignore[arg-type]
+    return _build(kernel, kstep, nk, r.tobytes(), scaling)
 
 
 @lru_cache(maxsize=4)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
@@ -11,11 +10,11 @@ from typing import Any, overload
 import numpy as np
 
 from ...errors import DataError, RangeError
-from ...records import Array, Chi, Series, Step, Wavelet
+from ...records import Array, Chi, Series, Wavelet
+from ...records.source import after
 from ..fourier_transform import NFFT, check_k, k_window, window_name
-from .bank import build
+from .bank import Kernel, build
 from .cauchy import Cauchy
-from .kernel import Kernel
 from .morlet import Morlet
 
 KINDS = ("morlet", "cauchy")
@@ -63,11 +62,8 @@ def _complete(given: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises TypeError for a name that it does not have.
     """
-    known = {
-        n: p.default for n, p in inspect.signature(wavelet).parameters.items() if p.kind is p.KEYWORD_ONLY
-    }
-    unknown = sorted(set(given) - set(known))
-    if unknown:
+    known: dict[str, Any] = dict(wavelet.__kwdefaults__ or {})
+    if unknown := sorted(given.keys() - known.keys()):
         raise TypeError(f"wavelet has no setting {', '.join(unknown)}; it has {', '.join(known)}")
     return known | dict(given)
 
@@ -97,11 +93,8 @@ class _Plan:
         wt = self.bank(flat).reshape(*chik.shape[:-1], self.r.size, self.k.size)
         # Handed over as it is: a record copies what can be written to, and this may be large
         wt.flags.writeable = False
-        return Wavelet(
-            k=chi.k, r=self.r, wt=wt, kind=self.kind, kweight=self.kweight, chik=chik, label=chi.label,
-            element=chi.element, edge=chi.edge, notes=chi.notes, source=chi.source,
-            history=(*chi.history, Step("wavelet", self.settings)),
-        )  # fmt: skip
+        facts = after(chi, "wavelet", self.settings)
+        return Wavelet(k=chi.k, r=self.r, wt=wt, kind=self.kind, kweight=self.kweight, chik=chik, **facts)
 
 
 @overload

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..._series.record import SeriesRun
     from ...xanes.lcf import Combination
     from ...xanes.mcr import MCR
-    from ...xanes.valence import Calibration
+    from ...xanes.standards import Calibration
 
 
 def plot_edges(run: SeriesRun, calibration: Calibration | None = None, against: str = "") -> Figure:

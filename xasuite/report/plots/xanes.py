@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ...workflow.valence import AtFraction
-    from ...xanes.valence import Calibration, Prediction, Standard
+    from ...xanes.standards import Calibration, Prediction, Standard
 
 LABEL_STEP = 0.045  # of the axis' height between the labels of neighbouring points
 MANY = 8  # standards whose names fit next to their points
