@@ -19,6 +19,7 @@ FLAGS = (
 
 def page_of(m: int) -> str:
     """The report of m made-up spectra: 2000 energies, 300 k, a fit each, six parameters along time."""
+    from xasuite.exafs.model import FitRange
     from xasuite.records.table import Table
     from xasuite.report.html import render
     from xasuite.report.sections import Section
@@ -34,8 +35,8 @@ def page_of(m: int) -> str:
     stack = Stack(
         x=np.arange(m, dtype=float), xlabel="Time (min)", labels=tuple(f"scan {i:04d}.dat" for i in range(m)),
         status=("ok",) * m, energy=energy, norm=edge + 1e-3 * rng.standard_normal(edge.shape), k=k,
-        chi=clean + 1e-3 * rng.standard_normal(clean.shape), fit=clean, krange=(3.0, 12.0), rrange=(1.0, 3.0),
-        kweight=2, window="hanning", dk=1.0, trends=trends,
+        chi=clean + 1e-3 * rng.standard_normal(clean.shape), fit=clean, range=FitRange((3.0, 12.0), (1.0, 3.0)),
+        trends=trends,
     )  # fmt: skip
     facts = (("Spectra", str(m)), ("k", "3 to 12"), ("R", "1 to 3"))
     table = Table.of("Parameters", ("row", "n"), (("1", "5.8(6)"),))

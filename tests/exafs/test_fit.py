@@ -315,6 +315,17 @@ def test_a_value_that_is_no_number_is_named(feffcu: FeffPath, text: str) -> None
         fit_chi(Model(base.params, paths, base.range), synthetic(feffcu, **TRUE))
 
 
+def test_expressions_of_parameters_that_no_order_or_number_can_have(feffcu: FeffPath) -> None:
+    base, data = model(feffcu), synthetic(feffcu, **TRUE)
+    zero = (Parameter("zero", 0.0, False), Parameter("far", expr=parse("0.01/zero")))
+    paths = (replace(base.paths[0], third=parse("far")),)
+    with pytest.raises(FitError, match="third is inf at the start"):
+        fit_chi(Model((*base.params, *zero), paths, base.range), data)
+    ring = (Parameter("far", expr=parse("2*near")), Parameter("near", expr=parse("far/2")))
+    with pytest.raises(FitError, match="parameters far, near depend on each other in a ring"):
+        fit_chi(Model((*base.params, *ring), paths, base.range), data)
+
+
 def test_what_is_no_fit_is_not_ok(feffcu: FeffPath) -> None:
     """Identical paths, an atom behind the absorber, a start far away, ranges without a point."""
     base, data = model(feffcu), synthetic(feffcu, noise=1e-3, **TRUE)

@@ -15,6 +15,7 @@ import pytest
 from xasuite import specs, workflow
 from xasuite.cli import main
 from xasuite.errors import ReadError
+from xasuite.exafs.model import FitRange
 from xasuite.records.table import Table
 from xasuite.references import fits_dir
 from xasuite.report.html import render, write_report
@@ -94,8 +95,8 @@ def many(m: int) -> Stack:
     )
     return Stack(
         x=np.arange(m, dtype=float), xlabel="Time (min)", labels=tuple(f"scan {i:04d}.dat" for i in range(m)),
-        status=("ok",) * m, energy=energy, norm=norm, k=k, chi=chi, fit=fit, krange=(3.0, 12.0), rrange=(1.0, 3.0),
-        kweight=2, window="hanning", dk=1.0, trends=trends,
+        status=("ok",) * m, energy=energy, norm=norm, k=k, chi=chi, fit=fit,
+        range=FitRange((3.0, 12.0), (1.0, 3.0)), trends=trends,
     )  # fmt: skip
 
 

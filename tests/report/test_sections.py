@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from xasuite._series.summary import shown_names
+from xasuite.exafs.model import FitRange
 from xasuite.records.table import Table
 from xasuite.references import fits_dir
 from xasuite.report.html import SHORT_TABLE, render
@@ -32,7 +33,7 @@ def test_a_short_table_stands_before_the_figures(rows: int) -> None:
     norm, chi = np.tile(energy > 7709, (3, 1)) * 1.0, np.tile(np.sin(4 * k), (3, 1))
     stack = Stack(
         x=np.arange(3.0), xlabel="Row", labels=("a", "b", "c"), status=("ok",) * 3, energy=energy, norm=norm, k=k, chi=chi,
-        fit=chi, krange=(3.0, 11.0), rrange=(1.0, 3.0), kweight=2, window="hanning", dk=1.0, trends=(),
+        fit=chi, range=FitRange((3.0, 11.0), (1.0, 3.0)), trends=(),
     )  # fmt: skip
     table = Table.of("The table", ("sample", "n"), (("a", "6*"),) * rows)
     facts = (("Spectra", "3"), ("k", "3 to 11"), ("R", "1 to 3"), ("Largest R factor", "0.01"))

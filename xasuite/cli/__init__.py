@@ -8,7 +8,6 @@ from __future__ import annotations
 import codecs
 import difflib
 import errno
-import functools
 import gc
 import importlib
 import inspect
@@ -31,40 +30,12 @@ from ..version import __version__
 from ._interrupts import insistent
 from .common import QUIET, warn
 
-# One module of this package a line; each has a function of its own name.
+# Modules of this package; each has a function of its own name.
 COMMANDS: tuple[str, ...] = (
-    "new",
-    "check",
-    "checkxas",
-    "explore",
-    "convert",
-    "export",
-    "fit",
-    "reproduce",
-    "bundle",
-    "closure",
-    "compare",
-    "posterior",
-    "show",
-    "layouts",
-    "merge",
-    "plot",
-    "crystals",
-    "paths",
-    "wavelet",
-    "series",
-    "report",
-    "figure",
-    "watch",
-    "valence",
-    "edge",
-    "lcf",
-    "components",
-    "peaks",
-    "dband",
-    "modulation",
-    "xanes",
-)
+    "new", "check", "checkxas", "explore", "convert", "export", "fit", "reproduce", "bundle", "closure", "compare", "posterior",
+    "show", "layouts", "merge", "plot", "crystals", "paths", "wavelet", "series", "report", "figure", "watch", "valence", "edge",
+    "lcf", "components", "peaks", "dband", "modulation", "xanes",
+)  # fmt: skip
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 UNREAD = 141  # 128 + SIGPIPE: who read the output (| head) has gone
@@ -72,6 +43,8 @@ UNREAD = 141  # 128 + SIGPIPE: who read the output (| head) has gone
 # typer may carry its own copy of click: its errors' base class is found through one of them
 _CLICK_ERROR: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
+_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO)
+_NUMBERS = {"int": "a whole number", "float": "a number"}  # by the first word of pydantic's kind of mistake
 _LIMITS = {"ge": "of at least", "le": "of at most", "gt": "above", "lt": "below"}
 
 # What people type who come from other programs, and what does it here
@@ -95,34 +68,24 @@ ELSEWHERE = {
 }
 
 
-class _App(typer.Typer):
-    """An app whose every command also takes --quiet."""
+def _with_quiet(function: Any) -> Any:
+    """A command that also takes --quiet."""
 
-    def command(self, *args: Any, **settings: Any) -> Any:
-        register = super().command(*args, **settings)
+    def run(*, quiet: bool, **options: Any) -> Any:
+        if quiet:
+            os.environ[QUIET] = "1"
+        return function(**options)
 
-        def add(function: Any) -> Any:
-            @functools.wraps(function)
-            def run(*given: Any, quiet: bool, **options: Any) -> Any:
-                if quiet:
-                    os.environ[QUIET] = "1"
-                return function(*given, **options)
-
-            signature = inspect.signature(function, eval_str=True)
-            option = typer.Option(
-                False, "--quiet", "-q", help="Print warnings and errors only; files are written."
-            )
-            more = inspect.Parameter("quiet", inspect.Parameter.KEYWORD_ONLY, default=option, annotation=bool)
-            run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), more])  # type: ignore[attr-defined]
-            run.__annotations__ = {n: p.annotation for n, p in run.__signature__.parameters.items()}  # type: ignore[attr-defined]
-            del run.__wrapped__
-            register(run)
-            return function
-
-        return add
+    option = typer.Option(False, "--quiet", "-q", help="Print warnings and errors only; files are written.")
+    more = inspect.Parameter("quiet", inspect.Parameter.KEYWORD_ONLY, default=option, annotation=bool)
+    signature = inspect.signature(function, eval_str=True)
+    signature = signature.replace(parameters=[*signature.parameters.values(), more])
+    run.__doc__, run.__signature__ = function.__doc__, signature  # type: ignore[attr-defined]
+    run.__annotations__ = {n: p.annotation for n, p in signature.parameters.items()}
+    return run
 
 
-app = _App(
+app = typer.Typer(
     name="xasuite",
     help="XANES and EXAFS from raw scans to a coordination table that can be defended.",
     no_args_is_help=True,
@@ -153,7 +116,7 @@ def _register(first: str) -> None:
     """Make the command that a line begins with; all of them where it begins with none, for help and for hints."""
     app.registered_commands.clear()
     for name in (first,) if first in COMMANDS else COMMANDS:
-        app.command(name)(getattr(importlib.import_module(f"{__name__}.{name}"), name))
+        app.command(name)(_with_quiet(getattr(importlib.import_module(f"{__name__}.{name}"), name)))
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any) -> None:
@@ -197,12 +160,7 @@ def _heard(argv: list[str] | None) -> int:
         if not isinstance(exc.__context__, BrokenPipeError):
             raise
     except OSError as exc:  # what writes files raises errors of its own: this is the output itself
-        if os.environ.get("XASUITE_DEBUG") or exc.errno not in (
-            errno.ENOSPC,
-            errno.EFBIG,
-            errno.EDQUOT,
-            errno.EIO,
-        ):
+        if os.environ.get("XASUITE_DEBUG") or exc.errno not in _FULL:
             raise
         _nowhere(sys.__stdout__)
         return _mistake(f"the output cannot be written: {exc.strerror}")
@@ -272,20 +230,12 @@ def _refused(exc: Any) -> str | None:
     found: list[dict[str, Any]] = getattr(exc.__cause__, "errors", list)()
     if not found or exc.param is None:
         return None
-    kind, given = found[0]["type"], found[0]["input"]
-    limits = [
-        f"{name} {found[0]['ctx'][key]}" for key, name in _LIMITS.items() if key in found[0].get("ctx", {})
-    ]
-    wanted = (
-        "a whole number"
-        if kind.startswith("int") or limits
-        else "a number"
-        if kind.startswith("float")
-        else ""
-    )
-    if not wanted:
+    first = found[0]
+    limits = [f"{name} {first['ctx'][key]}" for key, name in _LIMITS.items() if key in first.get("ctx", {})]
+    wanted = _NUMBERS.get("int" if limits else first["type"].partition("_")[0])
+    if wanted is None:
         return None
-    return f"{exc.param.opts[-1 if len(exc.param.opts[0]) < 3 else 0]} takes {' '.join([wanted, *limits])}; found {given!r}"
+    return f"{exc.param.opts[-1 if len(exc.param.opts[0]) < 3 else 0]} takes {' '.join([wanted, *limits])}; found {first['input']!r}"
 
 
 def _sentence(exc: Any) -> str:
@@ -300,11 +250,7 @@ def _sentence(exc: Any) -> str:
             return f"{exc.ctx.info_name} needs {names}{meaning}; {exc.ctx.command_path} --help says how it is used"
         if (refused := _refused(exc)) is not None:
             return refused
-        if (
-            sentence.startswith(("No such option", "Got unexpected"))
-            and "Possible" not in sentence
-            and exc.ctx is not None
-        ):
+        if exc.ctx is not None and re.match("(No such option|Got unexpected)(?!.*Possible)", sentence):
             return f"{sentence}; {exc.ctx.command_path} --help says what it takes"
         if bare := re.fullmatch(r"Option '(.*)' requires an argument\.", sentence):
             return f"{bare[1]} needs a value after it"

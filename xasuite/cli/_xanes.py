@@ -64,13 +64,15 @@ def kept(
 ) -> Sequence[Path]:
     """Write a table (CSV) and a figure into a folder, when there is one; the paths written.
 
-    `figure` is called to draw it.
+    The figure is the result's own, or what `figure` draws.
     """
     if out is None:
         return ()
     from ..records.table import Table
     from ..report.plots import style
+    from ..report.plots.dispatch import plot
     from ..report.tables import write_table
 
     table = result if isinstance(result, Table) else result.summary()
-    return [write_table(table, out / f"{name}.csv"), *(style.save(figure(), out / name) if figure else ())]
+    drawn = figure() if figure is not None else plot(result)
+    return [write_table(table, out / f"{name}.csv"), *style.save(drawn, out / name)]

@@ -50,10 +50,10 @@ def closure(
         from ..workflow.ensemble import pooled
 
         asked: Any = {"truths": truths, "seed": seed, "potentials": _potentials(potentials), "blind": blind}
+        found = {}
         with spinner(json) as progress:
-            found = {
-                x.name: fit_ensemble(x, folder=output / x.name, progress=progress, **asked) for x in loaded
-            }
+            for x in loaded:
+                found[x.name] = fit_ensemble(x, folder=output / x.name, progress=progress, **asked)
         present(json, pooled(found))
         return
     from ..report.closure import write_closure
@@ -61,15 +61,11 @@ def closure(
 
     with spinner(json) as progress:
         done = [study(x, seeds=seeds, progress=progress) for x in loaded]
-        written = [
-            p
-            for x, d in zip(loaded, done, strict=True)
-            for p in write_closure(d, output / x.name, figures=figures)
-        ]
-    if json:
-        present(True, *done)
-    else:
-        present(False, *(t for d in done for t in (d, d.moved())), written=written)
+        written: list[Path] = []
+        for each, d in zip(loaded, done, strict=True):
+            written += write_closure(d, output / each.name, figures=figures)
+    shown: list[Any] = [t for d in done for t in ([d] if json else [d, d.moved()])]
+    present(json, *shown, written=written)
 
 
 def _potentials(given: list[str]) -> tuple[Potentials, ...]:

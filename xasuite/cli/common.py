@@ -75,10 +75,12 @@ def spinner(quiet: bool) -> Iterator[Callable[..., None]]:
 
 
 def print_json(document: Any) -> None:
-    """One JSON document on standard output."""
+    """One JSON document on standard output; arrays become lists, mappings objects, paths text."""
     import json
 
-    typer.echo(json.dumps(document, indent=1, ensure_ascii=False))
+    from ..records.table import plain
+
+    typer.echo(json.dumps(document, indent=1, ensure_ascii=False, default=plain))
 
 
 def console() -> Console:

@@ -15,9 +15,7 @@ def convert(
     ),
     output: Path = typer.Option(..., "--output", "-o", help="Folder for specs, data and FEFF paths."),
     crystal: str = typer.Option(
-        None,
-        "--crystal",
-        help="For an Athena project: the crystal whose shells are fitted; .prj::GROUP for one group.",
+        None, help="For an Athena project: the crystal whose shells are fitted; .prj::GROUP for one group."
     ),
     json: bool = JSON,
 ) -> None:
@@ -26,14 +24,7 @@ def convert(
 
     done = run(project, output, crystal=crystal)
     if json:
-        print_json(
-            {
-                "specs": [str(p) for p in done.specs],
-                "published": str(done.published) if done.published else None,
-                "refused": dict(done.refused),
-                "runs": done.runs,
-            }
-        )
+        print_json({n: getattr(done, n) for n in ("specs", "published", "refused", "runs")})
         return
     for path in done.specs:
         say(f"written: {path}")

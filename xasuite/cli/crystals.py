@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import typer
 
 from .common import JSON, console, print_json, print_table
+from .paths import list_paths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,50 +41,26 @@ def crystals(
         if not shipped:
             raise
     if absorber is not None:
-        from .paths import paths
-
         first = shipped[0].name if shipped else f"amcsd:{found[0].number}"
-        paths(
-            first,
-            absorber=absorber,
-            edge="K",
-            radius=6.0,
-            site=None,
-            substitute=[],
-            program="feff8l",
-            scf=False,
-            json=json,
-        )
-        return
-    if json:
-        print_json(
-            {
-                "shipped": [{"name": c.name, "title": c.title, "source": c.source} for c in shipped],
-                "amcsd": [{k: getattr(e, k) for k in e.__dataclass_fields__} for e in found],
-            }
-        )
-        return
-    _show(shipped, found, most)
+        list_paths(first, json, absorber=absorber)
+    elif json:
+        known = [{"name": c.name, "title": c.title, "source": c.source} for c in shipped]
+        print_json({"shipped": known, "amcsd": [asdict(e) for e in found]})
+    else:
+        _show(shipped, found, most)
 
 
 def _show(shipped: Sequence[Shipped], found: Sequence[Entry], most: int) -> None:
     """Both lists on the terminal."""
     if shipped:
-        print_table(
-            "Shipped",
-            ("crystal", "what", "source"),
-            [(c.name, c.title, c.source.split(";")[0]) for c in shipped],
-        )
+        rows = [(c.name, c.title, c.source.split(";")[0]) for c in shipped]
+        print_table("Shipped", ("crystal", "what", "source"), rows)
     if found:
-        print_table(
-            f"AMCSD: {min(most, len(found))} of {len(found)}",
-            ("crystal", "mineral", "formula", "space group", "a, b, c (A)", "source"),
-            [
-                (f"amcsd:{e.number}", e.name, e.formula, e.space_group, ", ".join(e.cell[:3]), e.reference)
-                for e in found[:most]
-            ],
-        )
-    console().print(
-        'Write the first column as crystal = "..." in a spec; --paths ELEMENT lists scattering paths.',
-        style="dim",
-    )
+        heads = ("crystal", "mineral", "formula", "space group", "a, b, c (A)", "source")
+        entries = [
+            (f"amcsd:{e.number}", e.name, e.formula, e.space_group, ", ".join(e.cell[:3]), e.reference)
+            for e in found[:most]
+        ]
+        print_table(f"AMCSD: {min(most, len(found))} of {len(found)}", heads, entries)
+    hint = 'Write the first column as crystal = "..." in a spec; --paths ELEMENT lists scattering paths.'
+    console().print(hint, style="dim")

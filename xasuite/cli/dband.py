@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def dband(
     file: Path = typer.Argument(..., help="Text of columns: binding energy (eV), then intensity."),
     fermi: float | None = typer.Option(
-        None, "--fermi", help="Binding energy of the Fermi level as recorded; left out, zero."
+        None, help="Binding energy of the Fermi level as recorded; left out, zero."
     ),
     fermi_fit_range: Interval | None = ranged(
         None, "--fit-fermi", help="Fit the Fermi edge on these energies instead, as in --fit-fermi -1,1."
@@ -34,14 +34,14 @@ def dband(
     """
     from dataclasses import replace
 
-    from ..report.plots import components as plots
+    from ..report import plot
     from ..xanes import d_band_centre
 
     binding, intensity = _columns(file)
     level, said = _fermi(binding, intensity, fermi, fermi_fit_range)
     found = d_band_centre(binding, intensity, fermi=level, cut=cut)
     table = replace(found.summary(), notes=(said,))
-    present(json, table, written=kept(out, "dband", table, lambda: plots.dband(found)))
+    present(json, table, written=kept(out, "dband", table, lambda: plot(found)))
 
 
 def _columns(file: Path) -> tuple[Array, Array]:

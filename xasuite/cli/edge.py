@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 def edge(
     files: list[str] = typer.Argument(..., help='Files of scans; "file::group" picks one of several.'),
-    method: str = typer.Option("fraction", "--method", help="fraction, inflection, whiteline or integral."),
+    method: str = typer.Option("fraction", help="fraction, inflection, whiteline or integral."),
     fraction: list[float] = typer.Option(
-        [0.5], "--fraction", help="Of the edge jump, for the method fraction; repeat for several."
+        [0.5], help="Of the edge jump, for the method fraction; repeat for several."
     ),
     mu: str | None = MU,
     pre_range: Interval | None = PRE,

@@ -13,7 +13,7 @@ def export(
     spec: Path = typer.Argument(help="A spec of a fit."),
     program: str = typer.Option(..., "--as", help="larch (a script) or athena (a project)."),
     output: Path = typer.Option(None, "--output", "-o", help="The file; by default the spec's name."),
-    data_root: Path = typer.Option(None, "--data-root", help="Where data files are looked for."),
+    data_root: Path = typer.Option(None, help="Where data files are looked for."),
 ) -> None:
     """Write a spec for Larch or Athena: the script gives the same numbers, the project opens with the same settings."""
     from ..workflow.export import export as run

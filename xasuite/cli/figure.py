@@ -9,8 +9,6 @@ import typer
 
 from .common import DATA_ROOT, Interval, print_table, ranged, say_written, spinner
 
-WIDTHS = ("own", "column", "double")
-
 
 def figure(
     kind: str | None = typer.Argument(
@@ -44,16 +42,16 @@ def figure(
         published = [(f"{p}/{n}", f.text) for p, of in papers().items() for n, f in of.figure.items()]
         print_table("Figures of references/published", ("name", "shows"), published)
         return
-    if width not in WIDTHS:
-        raise DataError(f"--width is {', '.join(WIDTHS)}, not {width!r}")
-    options: dict[str, Any] = {"rows": rows or None, "kweight": kweight, "k": k, "data_root": data_root}
-    options["against"] = against
-    options["times"] = [_time(t) for t in times.split(",")] if times else None
+    widths = {"own": None, "column": COLUMN, "double": DOUBLE}
+    if width not in widths:
+        raise DataError(f"--width is {', '.join(widths)}, not {width!r}")
+    when = [_time(t) for t in times.split(",")] if times else None
+    given = {"rows": rows or None, "kweight": kweight, "k": k, "data_root": data_root, "against": against}
+    options: dict[str, Any] = {n: v for n, v in (given | {"times": when}).items() if v is not None}
     with spinner(False) as progress:
         progress("drawing")
-        made = figures.figure(kind, *(inputs or []), **{n: v for n, v in options.items() if v is not None})
-        inches = {"own": None, "column": COLUMN, "double": DOUBLE}[width]
-        written = figures.save_figure(made, output, tuple(formats), width=inches)
+        made = figures.figure(kind, *(inputs or []), **options)
+        written = figures.save_figure(made, output, tuple(formats), width=widths[width])
     say_written(written)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -12,7 +13,7 @@ from .common import present
 
 def lcf(
     files: list[str] = typer.Argument(..., help="Spectra to be fitted by the references."),
-    ref: list[str] = typer.Option(..., "--ref", help="A reference; repeat for each."),
+    ref: list[str] = typer.Option(..., help="A reference; repeat for each."),
     energy_range: Interval = ENERGY_RANGE,
     flat: bool = FLAT,
     free_sum: bool = typer.Option(False, "--free-sum", help="Do not keep the sum of the weights at one."),
@@ -25,20 +26,14 @@ def lcf(
 ) -> None:
     """Weights of references in spectra, bounded from 0 to 1, their sum exactly one."""
     from ..records.table import Table
-    from ..report.plots import components as plots
     from ..xanes import linear_combination, rank_references
 
     spectra = normalized(files, mu=mu, pre_range=pre_range, norm_range=norm_range)
     references = normalized(ref, mu=mu, pre_range=pre_range, norm_range=norm_range)
-    array = "flat" if flat else "norm"
-    found = linear_combination(
-        spectra, references, energy_range=energy_range, array=array, sum_to_one=not free_sum
-    )
-    ranks = [
-        Table.from_dataframe(
-            f"{s.label}: subsets of references, the best first",
-            rank_references(s, references, energy_range=energy_range, array=array),
-        )
-        for s in (spectra if rank else ())
-    ]
-    present(json, found, *ranks, written=kept(out, "lcf", found, lambda: plots.lcf(found)))
+    used: Any = {"energy_range": energy_range, "array": "flat" if flat else "norm"}
+    found = linear_combination(spectra, references, **used, sum_to_one=not free_sum)
+    ranks = []
+    for s in spectra if rank else ():
+        title = f"{s.label}: subsets of references, the best first"
+        ranks.append(Table.from_dataframe(title, rank_references(s, references, **used)))
+    present(json, found, *ranks, written=kept(out, "lcf", found))

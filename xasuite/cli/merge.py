@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import typer
 
@@ -23,7 +22,7 @@ def merge(
         help="reference, mu, auto (the reference where all have one), or none: by what the scans are aligned to the first.",
     ),
     mu: str | None = MU,
-    reference: str | None = typer.Option(None, "--reference", help="The same for the reference foil."),
+    reference: str | None = typer.Option(None, help="The same for the reference foil."),
     label: str = typer.Option("", help="Name of the merged spectrum; left out, the number of scans."),
     json: bool = JSON,
 ) -> None:
@@ -34,24 +33,15 @@ def merge(
 
     if align not in ALIGNS:
         raise ReductionError(f"--align {align!r} is not one of {', '.join(ALIGNS)}")
-    scans = [s for name in files for s in _scans(io.read(name, mu=mu, reference=reference))]
+    read = [io.read(name, mu=mu, reference=reference) for name in files]
+    scans = [s for found in read for s in (found if isinstance(found, list) else [found])]
     merged = reduce.merge(scans, align=align, label=label)  # type: ignore[arg-type]
     io.write(output, merged)
     used = merged.history[-1].settings
     if json:
-        print_json(
-            {
-                "file": str(output),
-                "label": merged.label,
-                "scans": list(used["labels"]),
-                "shifts": list(used["shifts"]),
-            }
-        )
+        moved = {"scans": list(used["labels"]), "shifts": list(used["shifts"])}
+        print_json({"file": str(output), "label": merged.label, **moved})
         return
     for name, by in zip(used["labels"], used["shifts"], strict=True):
         say(f"{name}: shifted by {by:+.3f} eV")
     say_written([output])
-
-
-def _scans(found: Any) -> list[Any]:
-    return found if isinstance(found, list) else [found]

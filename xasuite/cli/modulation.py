@@ -21,26 +21,20 @@ def modulation(
     inputs: list[str] = typer.Argument(
         help="Results of xasuite series (the folder or its series.h5), or scans in their order with --every or --time."
     ),
-    period: float = typer.Option(..., "--period", help="Period of the stimulus in s."),
-    kind: str = typer.Option("xanes", "--kind", help="xanes, or chi for chi(k)."),
-    harmonics: str = typer.Option("1", "--harmonics", help="Harmonics fitted together, as in 1,2,3."),
+    period: float = typer.Option(..., help="Period of the stimulus in s."),
+    kind: str = typer.Option("xanes", help="xanes, or chi for chi(k)."),
+    harmonics: str = typer.Option("1", help="Harmonics fitted together, as in 1,2,3."),
     start: float | None = typer.Option(
-        None, "--start", help="Time at which a period starts, s; left out, that of the first scan."
+        None, help="Time at which a period starts, s; left out, that of the first scan."
     ),
-    skip: int = typer.Option(0, "--skip", help="Periods at the beginning that are left out."),
-    drift: str = typer.Option(
-        "run", "--drift", help="Straight line taken off: run (one), period (one in each), none."
-    ),
+    skip: int = typer.Option(0, help="Periods at the beginning that are left out."),
+    drift: str = typer.Option("run", help="Straight line taken off: run (one), period (one in each), none."),
     fit_range: Interval | None = ranged(
         None, "--range", help="Part that is used: eV (not from E0), or 1/Å for chi, as in --range 3,12."
     ),
-    every: float | None = typer.Option(
-        None, "--every", help="Seconds from scan to scan, where the inputs are scans."
-    ),
+    every: float | None = typer.Option(None, help="Seconds from scan to scan, where the inputs are scans."),
     time: str | None = typer.Option(
-        None,
-        "--time",
-        help="Field of the scans' headers, or dataset of a stack, that holds their time, of scans.",
+        None, help="Field of the scans' headers, or dataset of a stack, that holds their time, of scans."
     ),
     form: str = typer.Option(
         "",
@@ -55,7 +49,7 @@ def modulation(
 ) -> None:
     """Amplitude, phase and demodulated curves of a series under a periodic stimulus, with errors from its periods."""
     from .. import reduce
-    from ..report.plots import modulation as plots
+    from ..report import plot
 
     if kind not in KINDS:
         raise DataError(f"--kind is {' or '.join(KINDS)}, not {kind!r}")
@@ -67,7 +61,7 @@ def modulation(
         rows, period=period, harmonics=_numbers(harmonics), start=start, skip=skip,
         drift=drift, fit_range=fit_range,  # type: ignore[arg-type]
     )  # fmt: skip
-    written = [*kept(out, "modulation", found.points(), lambda: plots.plot_modulation(found))]
+    written = [*kept(out, "modulation", found.points(), lambda: plot(found))]
     present(json, found, written=written)
 
 

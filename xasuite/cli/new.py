@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
 
 from ._xanes import MU
 from .common import say, say_written, spinner
-
-if TYPE_CHECKING:
-    from ..workflow.new import Amplitude
 
 
 def new(
@@ -39,11 +35,13 @@ def new(
     force: bool = typer.Option(False, help="Overwrite the spec."),
 ) -> None:
     """Write a commented spec that passes check and fits: paths that matter, k from the noise, R from the paths."""
+    from .. import feff, io
     from .. import files as disk
     from ..workflow.check import check_spec
-    from ..workflow.new import new_spec
+    from ..workflow.new import Amplitude, new_spec
 
-    _refuse(files or [], crystal, output, force, foil, (s02, s02_err, s02_from))
+    _refuse_names([*(files or []), crystal or ""], output, force)
+    _refuse_amplitude(foil, s02, s02_err, s02_from)
     asked = not files or not crystal
     chosen = list(files or [_ask("Data file", "no data file is named: xasuite new FILE --crystal NAME")])
     crystal = crystal or _ask(
@@ -51,17 +49,18 @@ def new(
         "no crystal is named: give --crystal, a shipped name such as Co_hcp, a CIF or xyz file, or amcsd:NUMBER",
     )
     if asked and absorber is None:
-        absorber = str(typer.prompt("Absorber", default=_found(chosen[0], mu)))
+        absorber = str(typer.prompt("Absorber", default=io.read(chosen[0], mu=mu).element))
     if asked and foil is None and s02 is None and s02_from is None:
-        foil = typer.confirm("Is it a foil, whose N is known?", default=_is_metal(crystal, absorber))
+        metal = feff.load_crystal(crystal).elements == (absorber,)
+        foil = typer.confirm("Is it a foil, whose N is known?", default=metal)
         if not foil:
             name = str(typer.prompt("Spec of a foil that S02 comes from (empty for none)", default=""))
             s02_from = Path(name) if name else None
     with spinner(False) as progress:
         progress("reading, running FEFF")
+        amplitude = Amplitude(s02_from, s02, 0.0 if s02 is None else s02_err)
         draft = new_spec(
-            chosen, crystal=crystal, target=output, absorber=absorber, edge=edge, mu=mu, foil=foil,
-            amplitude=_amplitude(s02, s02_err, s02_from), rmax=rmax,
+            chosen, crystal=crystal, target=output, absorber=absorber, edge=edge, mu=mu, foil=foil, amplitude=amplitude, rmax=rmax
         )  # fmt: skip
         with disk.replacing(output) as temporary:  # only a spec that passes check takes its place
             temporary.write_text(draft.text, encoding="utf-8")
@@ -74,23 +73,25 @@ def new(
     say(f"next: xasuite fit {output}")
 
 
-def _refuse(
-    files: list[str],
-    crystal: str | None,
-    output: Path,
-    force: bool,
-    foil: bool | None,
-    amplitude: tuple[float | None, float, Path | None],
-) -> None:
-    """What cannot be meant, before anything is asked for or run. Raises SpecError, WriteError."""
+def _refuse_names(inputs: list[str], output: Path, force: bool) -> None:
+    """What cannot be read or written, before anything is asked for or run. Raises SpecError, WriteError."""
     from ..errors import SpecError, WriteError
 
-    s02, s02_err, s02_from = amplitude
-    for name in (*files, crystal or ""):
+    for name in inputs:
         if name.endswith(".toml") and Path(name).is_file():
             raise SpecError(
                 f"{name} is a spec already, and new makes one from data; run it with xasuite fit {name}"
             )
+    if output.is_dir():
+        raise WriteError(f"{output} is a folder; name the spec in it, as in -o {output / 'new.toml'}")
+    if output.exists() and not force:
+        raise WriteError(f"{output} is there already; name another with -o, or --force to overwrite it")
+
+
+def _refuse_amplitude(foil: bool | None, s02: float | None, s02_err: float, s02_from: Path | None) -> None:
+    """What cannot be meant. Raises SpecError."""
+    from ..errors import SpecError
+
     if foil and (s02 is not None or s02_from is not None):
         raise SpecError(
             "--foil leaves S02 free, so --s02 and --s02-from have no place; leave out the one or the other"
@@ -99,10 +100,8 @@ def _refuse(
         raise SpecError(f"--s02 {s02:g} is no amplitude factor; it is above zero, for most samples 0.7 to 1")
     if not s02_err >= 0:
         raise SpecError(f"--s02-err {s02_err:g} is no standard error; give one of zero or more")
-    if output.is_dir():
-        raise WriteError(f"{output} is a folder; name the spec in it, as in -o {output / 'new.toml'}")
-    if output.exists() and not force:
-        raise WriteError(f"{output} is there already; name another with -o, or --force to overwrite it")
+    if s02 is not None and s02_from is not None:
+        raise SpecError("--s02 and --s02-from exclude each other; give one of them")
 
 
 def _ask(question: str, otherwise: str) -> str:
@@ -118,25 +117,3 @@ def _ask(question: str, otherwise: str) -> str:
             raise
         typer.echo("")
         raise DataError(otherwise) from None
-
-
-def _amplitude(value: float | None, stderr: float, foil: Path | None) -> Amplitude:
-    from ..errors import SpecError
-    from ..workflow.new import Amplitude
-
-    if value is not None and foil is not None:
-        raise SpecError("--s02 and --s02-from exclude each other; give one of them")
-    return Amplitude(foil, value, stderr if value is not None else 0.0)
-
-
-def _found(file: str, mu: str | None) -> str:
-    """The element that the data show."""
-    from ..io import read
-
-    return read(file, mu=mu).element
-
-
-def _is_metal(crystal: str, absorber: str | None) -> bool:
-    from ..feff import load_crystal
-
-    return load_crystal(crystal).elements == (absorber,)

@@ -26,47 +26,38 @@ def paths(
     json: bool = JSON,
 ) -> None:
     """List the scattering paths of a structure: number, atoms, degeneracy, reff, legs, amplitude."""
-    from .. import feff
     from ..errors import CrystalError
-    from ..records.quantities import Quantity
-    from ..records.table import Table
 
     wrong = [s for s in substitute if s.count("=") != 1]
     if wrong:
         raise CrystalError(f"--substitute {wrong[0]!r} is not of the form Ru=Co")
+    other = dict(s.split("=") for s in substitute)
+    asked: Any = {"edge": edge, "radius": radius, "site": site, "substitute": other}
+    list_paths(crystal, json, absorber=absorber, program=program, scf=scf, **asked)
+
+
+def list_paths(crystal: str, json: bool, **asked: Any) -> None:
+    """Find the paths and print them; `asked` as `feff.find_paths` takes it."""
+    from .. import feff
+    from ..records.quantities import Quantity
+    from ..records.table import Table
+
     structure = feff.load_crystal(crystal)
     with spinner(json) as progress:
         progress(f"FEFF: {structure.name}")
-        found = feff.find_paths(
-            structure,
-            absorber=absorber,
-            edge=edge,
-            radius=radius,
-            site=site,
-            substitute=dict(s.split("=") for s in substitute),
-            program=program,
-            scf=scf,
-        )
+        found = feff.find_paths(structure, **asked)
     if json:
         print_json({"crystal": structure.name, "origin": found[0].origin, "paths": [_row(p) for p in found]})
         return
-    shell = _shell_names(found)
+    names = _shell_names(found)
     columns = (
         "path", Quantity("atoms", "Atoms"), "degen", "reff", Quantity("legs", "Legs"),
         Quantity("amplitude", "Amplitude", "%", form=".2f"), Quantity("shell", "Shell"),
     )  # fmt: skip
-    rows = (
-        (
-            p.index,
-            "-".join(p.scatterers),
-            p.degen,
-            p.reff,
-            p.nleg,
-            p.relative_amplitude,
-            shell.get(p.index, ""),
-        )
+    rows = [
+        tuple((_row(p) | {"atoms": "-".join(p.scatterers), "shell": names.get(p.index, "")}).values())
         for p in found
-    )
+    ]
     show(Table.of(found[0].origin, columns, rows, notes=structure.notes))
 
 

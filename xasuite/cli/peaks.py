@@ -12,11 +12,11 @@ from .common import present
 
 def peaks(
     files: list[str] = typer.Argument(..., help="Scans to be fitted."),
-    peak: list[float] = typer.Option(..., "--peak", help="First guess of a peak's energy; repeat for each."),
-    width: float = typer.Option(2.0, "--width", help="First guess of the peaks' full width, eV."),
+    peak: list[float] = typer.Option(..., help="First guess of a peak's energy; repeat for each."),
+    width: float = typer.Option(2.0, help="First guess of the peaks' full width, eV."),
     energy_range: Interval = ENERGY_RANGE,
-    step: float | None = typer.Option(None, "--step", help="First guess of the edge step's energy."),
-    kind: str = typer.Option("arctan", "--kind", help="Edge step: arctan or erf."),
+    step: float | None = typer.Option(None, help="First guess of the edge step's energy."),
+    kind: str = typer.Option("arctan", help="Edge step: arctan or erf."),
     flat: bool = FLAT,
     mu: str | None = MU,
     pre_range: Interval | None = PRE,
@@ -26,7 +26,6 @@ def peaks(
 ) -> None:
     """Peak positions, areas, centroid and splitting with their errors."""
     from ..errors import ComponentError
-    from ..report.plots import components as plots
     from ..xanes import EdgeStep, Peak, fit_peaks
     from ..xanes.peaks import STEPS
 
@@ -38,8 +37,6 @@ def peaks(
     wanted, array = [Peak(c, width) for c in peak], "flat" if flat else "norm"
     records = normalized(files, mu=mu, pre_range=pre_range, norm_range=norm_range)
     fits = [fit_peaks(r, wanted, energy_range=energy_range, step=edge, array=array).rows[0] for r in records]
-    written: list[Path] = []
-    for i, fit in enumerate(fits, start=1):
-        if fit is not None:
-            written += kept(out, f"peaks_{i}", fit, lambda fit=fit: plots.peaks(fit))
-    present(json, *(fit for fit in fits if fit is not None), written=written)
+    found = {i: fit for i, fit in enumerate(fits, start=1) if fit is not None}
+    written = [path for i, fit in found.items() for path in kept(out, f"peaks_{i}", fit)]
+    present(json, *found.values(), written=written)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -28,12 +29,10 @@ def posterior(
     from ..workflow import sample_posterior
 
     with spinner(json) as progress:
-        found = sample_posterior(
-            spec,
-            row=row,
-            steps=steps,
-            folder=output,
-            data_root=data_root,
-            progress=lambda word, done=0, total=0: progress(f"{word} {done}/{total}" if total else word),
-        )
+
+        def said(word: str, done: int = 0, total: int = 0) -> None:
+            progress(f"{word} {done}/{total}" if total else word)
+
+        asked: Any = {"row": row, "steps": steps, "folder": output, "data_root": data_root}
+        found = sample_posterior(spec, progress=said, **asked)
     present(json, found, written=write_posterior(found, figures=figures))

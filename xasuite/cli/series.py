@@ -16,13 +16,9 @@ def series(
     resume: bool = typer.Option(
         False, "--resume", help="Go on where an interrupted run of this spec stopped."
     ),
-    workers: int = typer.Option(1, "--workers", min=1, help="Processes; 1 for threads in this one."),
-    scheduler: str | None = typer.Option(
-        None, "--scheduler", help="Address of a Dask scheduler, tcp://host:port."
-    ),
-    threads: int | None = typer.Option(
-        None, "--threads", min=1, help="Threads of this process; all cores if left out."
-    ),
+    workers: int = typer.Option(1, min=1, help="Processes; 1 for threads in this one."),
+    scheduler: str | None = typer.Option(None, help="Address of a Dask scheduler, tcp://host:port."),
+    threads: int | None = typer.Option(None, min=1, help="Threads of this process; all cores if left out."),
     json: bool = JSON,
     figures: bool = typer.Option(True, help="Make the figures."),
 ) -> None:

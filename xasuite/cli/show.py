@@ -23,7 +23,7 @@ def show(
         ..., help="XDI, Athena project, text columns or HDF5, gzipped or not; FILE::GROUP for one group."
     ),
     mu: str | None = MU,
-    reference: str = typer.Option(None, "--reference", help="The same for the reference foil."),
+    reference: str = typer.Option(None, help="The same for the reference foil."),
     i0: str = I0,
     energy: str = ENERGY,
     units: str = UNITS,
@@ -46,27 +46,14 @@ def show(
 def document(scans: list[Scan]) -> dict[str, Any]:
     """What --json prints: {"file", "format", "sha256", "groups": [...]}, one dictionary per group."""
     first = scans[0].source
-    return {
-        "file": first.path,
-        "format": first.format,
-        "sha256": first.sha256,
-        "groups": [_group(s) for s in scans],
-    }
+    file = {"file": first.path, "format": first.format, "sha256": first.sha256}
+    return file | {"groups": [_group(s) for s in scans]}
 
 
 def _group(scan: Scan) -> dict[str, Any]:
-    return {
-        "group": scan.source.group,
-        "label": scan.label,
-        "element": scan.element,
-        "edge": scan.edge,
-        "points": int(scan.energy.size),
-        "energy": [float(scan.energy[0]), float(scan.energy[-1])],
-        "channels": list(scan.channels),
-        "mu": scan.mu_expr,
-        "reference": scan.reference_expr,
-        "notes": list(scan.notes),
-    }
+    named = {"group": scan.source.group} | {n: getattr(scan, n) for n in ("label", "element", "edge")}
+    size = {"points": scan.energy.size, "energy": scan.energy[[0, -1]], "channels": list(scan.channels)}
+    return named | size | {"mu": scan.mu_expr, "reference": scan.reference_expr, "notes": scan.notes}
 
 
 def _table(scans: list[Scan]) -> Table:

@@ -26,17 +26,11 @@ def watch(
     ),
     data_root: Path | None = DATA_ROOT,
     output: Path = OUTPUT,
-    interval: float = typer.Option(
-        0.2, "--interval", min=0.05, help="Seconds between two checks of the folder."
-    ),
-    patience: float = typer.Option(
-        300.0, "--patience", help="Seconds after which an incomplete scan is given up."
-    ),
-    settle: float = typer.Option(
-        0.5, "--settle", help="Seconds without change after which the first file is read."
-    ),
-    until: int | None = typer.Option(None, "--until", help="Stop after so many scans."),
-    idle: float | None = typer.Option(None, "--idle", help="Stop after so many seconds without a new scan."),
+    interval: float = typer.Option(0.2, min=0.05, help="Seconds between two checks of the folder."),
+    patience: float = typer.Option(300.0, help="Seconds after which an incomplete scan is given up."),
+    settle: float = typer.Option(0.5, help="Seconds without change after which the first file is read."),
+    until: int | None = typer.Option(None, help="Stop after so many scans."),
+    idle: float | None = typer.Option(None, help="Stop after so many seconds without a new scan."),
     figures: bool = typer.Option(True, help="Keep the figures current."),
     serve: bool = typer.Option(False, "--serve", help="Show the running series as a page on this machine."),
     port: int = typer.Option(0, help="Port of that page; 0 takes a free one."),

@@ -45,7 +45,7 @@ def wavelet(
     from dataclasses import replace
 
     from ..exafs.wavelet_transform import find_lobes
-    from ..records.table import joined
+    from ..records.table import joined, plain
     from ..report.plots.style import save
     from ..report.tables import write_table
 
@@ -71,7 +71,7 @@ def wavelet(
         table = joined([one.summary() for one in lobes])
         written = [write_table(table, folder / "lobes.csv"), *save(figure, folder / "wavelet")]
     if json:
-        print_json(document(lobes, maps))
+        print_json(plain(document(lobes, maps)))
         return
     present(False, replace(table, title="Lobes of |W(k, R)|"), written=written)
 
@@ -142,21 +142,14 @@ def draw(
 def document(lobes: list[Lobes], maps: list[tuple[Chi, dict[str, Any]]]) -> list[dict[str, Any]]:
     """What --json prints: one object per map with its settings, noise and lobes; null where there is no number."""
     from ..exafs.wavelet_transform.lobes import VALUES
-    from ..records.table import finite
+
+    def values(lobe: Any) -> dict[str, Any]:
+        errors = {f"{n}_err": lobe.error(n) for n in VALUES}
+        return {n: getattr(lobe, n) for n in VALUES} | errors | {"found": lobe.found}
 
     return [
-        {
-            "label": one.label,
-            "settings": {n: list(v) if isinstance(v, tuple) else v for n, v in settings.items()},
-            "epsilon_k": one.epsilon_k,
-            "resamples": one.resamples,
-            "seed": one.seed,
-            "lobes": [
-                {n: finite(getattr(lobe, n)) for n in VALUES}
-                | {f"{n}_err": finite(lobe.error(n)) for n in VALUES}
-                | {"found": lobe.found}
-                for lobe in one
-            ],
-        }
+        {"label": one.label, "settings": settings}
+        | {n: getattr(one, n) for n in ("epsilon_k", "resamples", "seed")}
+        | {"lobes": [values(lobe) for lobe in one]}
         for one, (_, settings) in zip(lobes, maps, strict=True)
     ]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from .common import DATA_ROOT, JSON, say
+from . import xanes_studies as studies
+from .common import DATA_ROOT, JSON, print_json, print_table, say
 
 if TYPE_CHECKING:
     from ..theory.comparison import Comparison, Ranked
@@ -28,197 +29,136 @@ def xanes(
     sigma2: float | None = typer.Option(
         None, help="Mean square relative displacement of every pair, A^2.  [0; a study's own]"
     ),
-    compare: str | None = typer.Option(None, "--compare", help="Measured spectrum (FILE or FILE::GROUP)."),
-    wrong: list[str] = typer.Option([], "--wrong", help="Another structure for comparison; may be repeated."),
-    fit: list[str] = typer.Option([], "--fit", help="Also fitted: gauss, lorentz, stretch; may be repeated."),
+    compare: str | None = typer.Option(None, help="Measured spectrum (FILE or FILE::GROUP)."),
+    wrong: list[str] = typer.Option([], help="Another structure for comparison; may be repeated."),
+    fit: list[str] = typer.Option([], help="Also fitted: gauss, lorentz, stretch; may be repeated."),
     gauss: float = typer.Option(2.0, help="Gaussian sigma of the monochromator, eV."),
     converge: bool = typer.Option(
         False, "--converge", help="Radius study: when does the spectrum stop changing?"
     ),
     study: str | None = typer.Option(
         None,
-        "--study",
         help="PAPER/NAME in references/published: standards/measured; with --compare a fit of its structures.",
     ),
-    only: list[str] = typer.Option([], "--only", help="With --study of standards: these; may be repeated."),
-    write: str | None = typer.Option(
-        None, "--write", help="Write input for feff9, feff10 or fdmnes to -o and stop."
-    ),
+    only: list[str] = typer.Option([], help="With --study of standards: these; may be repeated."),
+    write: str | None = typer.Option(None, help="Write input for feff9, feff10 or fdmnes to -o and stop."),
     data_root: Path | None = DATA_ROOT,
     json: bool = JSON,
     output: Path | None = typer.Option(None, "--output", "-o", help="Stem of .csv, .png and .pdf files."),
 ) -> None:
     """XANES of a structure by full multiple scattering; label: theory."""
     from ..errors import TheoryError
-    from .xanes_studies import run_converge, run_study, write_input
 
-    settings: dict[str, Any] = {"lmax": lmax, "scf": scf}
+    settings: studies.Settings = {"lmax": lmax, "scf": scf}
     # What is not given is the callee's own default: a study has another than a single spectrum.
     settings |= {k: v for k, v in (("radius", radius), ("sigma2", sigma2)) if v is not None}
     if study is not None:
-        return run_study(study, compare, data_root, only, settings, gauss, json, output)
+        from ..specs.studies import StandardsStudy
+        from ..workflow.structures import load_study
+
+        known = load_study(study)
+        if isinstance(known, StandardsStudy):
+            return studies.run_standards(
+                known, studies.measured_root(data_root), only, settings, json, output
+            )
+        if compare is not None:
+            return studies.fit_structures(known, compare, gauss, settings, json, output)
+        return studies.run_structures(known, settings, json, output)
     if structure is None or absorber is None:
         raise TheoryError("name a structure and its absorber, as in: xasuite xanes CoO --absorber Co")
     settings |= {"edge": edge, "nohole": nohole, "site": site}
     if write is not None:
-        return write_input(structure, absorber, write, settings, output)
+        return studies.write_input(structure, absorber, write, settings, output)
     if converge:
-        return run_converge(structure, absorber, settings, json)
-    return _one(structure, absorber, settings, compare, wrong, fit, gauss, json, output)
+        return studies.run_converge(structure, absorber, settings, json)
+    found = _spectra([structure, *wrong], absorber, settings, json)
+    if compare is None:
+        _computed(found[0], gauss, json, output)
+    else:
+        _compared(found, compare, fit, gauss, json, output)
 
 
-def _one(
-    structure: str,
-    absorber: str,
-    settings: dict[str, Any],
-    measured: str | None,
-    wrong: list[str],
-    fit: list[str],
-    gauss: float,
-    json: bool,
-    output: Path | None,
-) -> None:
-    from ..theory.comparison import rank
+def _spectra(
+    structures: list[str], absorber: str, settings: studies.Settings, json: bool
+) -> list[TheoryXanes]:
     from ..theory.xanes import theory_xanes
-    from .xanes_studies import progress
 
-    with progress(json) as said:
-        found = [theory_xanes(s, absorber=absorber, progress=said, **settings) for s in [structure, *wrong]]
-    own = found[0]
-    if measured is None:
-        _print_spectrum(own, gauss, json)
-        if output is not None:
-            _save(output, own.energy, {"mu": own.mu, "bare_atom": own.atom}, ("spectrum", [own]))
-        return
+    with studies.progress(json) as said:
+        return [theory_xanes(s, absorber=absorber, progress=said, **settings) for s in structures]
+
+
+def _computed(theory: TheoryXanes, gauss: float, json: bool, output: Path | None) -> None:
+    """One spectrum by itself: where its peaks are, its table and figure."""
+    peaks = theory.peaks(gauss=gauss)
+    if json:
+        first = {n: getattr(theory, n) for n in ("label", "absorber", "atoms", "radius", "sites")}
+        curves = {"energy": theory.energy, "mu": theory.mu, "bare_atom": theory.atom}
+        said = {"notes": theory.notes, "limits": theory.limits}
+        print_json({"kind": "theory", **first, "peaks": [round(p, 2) for p in peaks], **curves, **said})
+    else:
+        say(
+            f"theory: {theory.label}, {theory.absorber} {theory.edge} edge, {theory.atoms} atoms within "
+            f"{theory.radius:g} A, lmax {theory.lmax}, {'no core hole' if theory.nohole else 'core hole'}"
+        )
+        say(f"peaks (eV from the Fermi level, Gaussian {gauss:g} eV): " + " ".join(f"{p:.1f}" for p in peaks))
+        studies.print_notes(theory)
+    if output is not None:
+        from ..report.plots.theory import plot_theory
+
+        columns = {"energy_eV": theory.energy, "mu": theory.mu, "bare_atom": theory.atom}
+        studies.save(output, columns, plot_theory(theory), "%.6f")
+
+
+def _compared(
+    found: list[TheoryXanes], measured: str, fit: list[str], gauss: float, json: bool, output: Path | None
+) -> None:
+    """The spectra of the structure and of wrong ones against a measurement, the best first."""
     from ..io import read
     from ..reduce import normalize
+    from ..theory.comparison import rank
 
+    own = found[0]
     ranked = rank(found, normalize(read(measured).mu(), method="polynomial"), gauss=gauss, free=tuple(fit))
-    mine = next(r.comparison for r in ranked if r.comparison.label == own.label)
     if json:
-        from .common import print_json
-
-        print_json({"kind": "theory", "ranked": [_document(r) for r in ranked], "limits": list(own.limits)})
+        print_json({"kind": "theory", "ranked": [_document(r) for r in ranked], "limits": own.limits})
     else:
         _print_ranked(ranked, own)
     if output is not None:
-        columns = {"measured": mine.data, "theory": mine.model, "bare_atom": mine.atom}
-        _save(output, mine.energy, columns, ("comparison", mine))
+        from ..report.plots.theory import plot_comparison
 
-
-def _print_spectrum(theory: TheoryXanes, gauss: float, json: bool) -> None:
-    from .common import print_json
-    from .xanes_studies import print_notes
-
-    peaks = theory.peaks(gauss=gauss)
-    if json:
-        print_json(
-            {
-                "kind": "theory",
-                "label": theory.label,
-                "absorber": theory.absorber,
-                "atoms": theory.atoms,
-                "radius": theory.radius,
-                "sites": [list(s) for s in theory.sites],
-                "peaks": [round(p, 2) for p in peaks],
-                "energy": theory.energy.tolist(),
-                "mu": theory.mu.tolist(),
-                "bare_atom": theory.atom.tolist(),
-                "notes": list(theory.notes),
-                "limits": list(theory.limits),
-            }
-        )
-        return
-    say(
-        f"theory: {theory.label}, {theory.absorber} {theory.edge} edge, {theory.atoms} atoms within "
-        f"{theory.radius:g} A, lmax {theory.lmax}, {'no core hole' if theory.nohole else 'core hole'}"
-    )
-    say(f"peaks (eV from the Fermi level, Gaussian {gauss:g} eV): " + " ".join(f"{p:.1f}" for p in peaks))
-    print_notes(theory)
+        c = next(r.comparison for r in ranked if r.comparison.label == own.label)
+        columns = {"energy_eV": c.energy, "measured": c.data, "theory": c.model, "bare_atom": c.atom}
+        studies.save(output, columns, plot_comparison(c), "%.6f")
 
 
 def _print_ranked(ranked: tuple[Ranked, ...], own: TheoryXanes) -> None:
     from ..records.quantities import as_printed
-    from .common import print_table
-    from .xanes_studies import print_notes
 
     def value(c: Comparison, name: str) -> str:
         error = c.stderr.get(name)
         return as_printed(c.values[name], error) if error else f"{c.values[name]:g}"
 
-    extra = [n for n in ("gauss", "lorentz", "stretch") if n in ranked[0].comparison.fitted]
-    header = (
-        "structure",
-        "R",
-        "R bare atom",
-        "correlation",
-        "shift (eV)",
-        "scale",
-        *extra,
-        "R / best",
-        "noise of R",
-        "excluded",
-    )
-    rows = []
+    best = ranked[0].comparison
+    extra = [n for n in ("gauss", "lorentz", "stretch") if n in best.fitted]
+    rows: list[dict[str, str]] = []
     for r in ranked:
         c = r.comparison
-        rows.append(
-            (
-                c.label,
-                f"{c.rfactor:.5f}",
-                f"{c.rfactor_atom:.5f}",
-                f"{c.correlation:.4f}",
-                value(c, "shift"),
-                value(c, "scale"),
-                *(value(c, n) for n in extra),
-                f"{r.ratio:.2f}",
-                f"{r.noise:.1e}",
-                "yes" if r.excluded else ("best" if r is ranked[0] else "no"),
-            )
-        )
-    print_table("theory against measured", header, rows)
+        row = {"structure": c.label, "R": f"{c.rfactor:.5f}", "R bare atom": f"{c.rfactor_atom:.5f}"}
+        row |= {"correlation": f"{c.correlation:.4f}", "shift (eV)": value(c, "shift")}
+        row |= {n: value(c, n) for n in ("scale", *extra)}
+        row |= {"R / best": f"{r.ratio:.2f}", "noise of R": f"{r.noise:.1e}"}
+        rows.append(row | {"excluded": "yes" if r.excluded else "best" if r is ranked[0] else "no"})
+    print_table("theory against measured", tuple(rows[0]), [tuple(row.values()) for row in rows])
     if not any(r.excluded for r in ranked) and len(ranked) > 1:
         say("XANES does not distinguish these structures: no R is twice the best one's")
-    best = ranked[0].comparison
     say("peaks measured (eV): " + " ".join(f"{p:.1f}" for p in best.peaks_data))
     say(f"peaks {best.label} (eV): " + " ".join(f"{p:.1f}" for p in best.peaks_theory))
-    print_notes(own)
+    studies.print_notes(own)
 
 
 def _document(r: Ranked) -> dict[str, Any]:
     c = r.comparison
-    return {
-        "structure": c.label,
-        "rfactor": c.rfactor,
-        "rfactor_bare_atom": c.rfactor_atom,
-        "correlation": c.correlation,
-        "values": dict(c.values),
-        "stderr": dict(c.stderr),
-        "peaks_theory": list(c.peaks_theory),
-        "peaks_measured": list(c.peaks_data),
-        "ratio_to_best": r.ratio,
-        "noise_of_rfactor": r.noise,
-        "excluded": r.excluded,
-    }
-
-
-def _save(output: Path, energy: Any, columns: dict[str, Any], what: tuple[str, Any]) -> None:
-    import numpy as np
-
-    from ..files import replacing
-    from ..report.plots import style
-    from ..report.plots import theory as plots
-
-    with replacing(output.with_suffix(".csv")) as temporary:
-        header = "energy_eV," + ",".join(columns)
-        np.savetxt(
-            temporary,
-            np.column_stack([energy, *columns.values()]),
-            delimiter=",",
-            header=header,
-            comments="",
-            fmt="%.6f",
-        )
-    figure = plots.plot_theory(what[1][0]) if what[0] == "spectrum" else plots.plot_comparison(what[1])
-    for path in style.save(figure, output):
-        typer.echo(str(path), err=True)
+    fit = {"structure": c.label, "rfactor": c.rfactor, "rfactor_bare_atom": c.rfactor_atom}
+    fit |= {n: getattr(c, n) for n in ("correlation", "values", "stderr", "peaks_theory")}
+    place = {"ratio_to_best": r.ratio, "noise_of_rfactor": r.noise, "excluded": r.excluded}
+    return fit | {"peaks_measured": c.peaks_data} | place

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,13 @@ import typer
 from .common import print_json, print_table, say
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from ..specs.studies import StandardsStudy, StructuresStudy
     from ..theory.xanes import TheoryXanes
+
+
+Settings = dict[str, Any]  # of theory_xanes
 
 
 def _say(sentences: Sequence[str], limits: Sequence[str]) -> None:
@@ -23,9 +28,16 @@ def _say(sentences: Sequence[str], limits: Sequence[str]) -> None:
     say("limits: " + "; ".join(limits))
 
 
-def _save(figure: Any, output: Path) -> None:
+def save(output: Path, columns: Any, figure: Figure, form: str | None = None) -> None:
+    """Write columns (CSV), where there are some, and a figure beside them; the figure's files on stderr."""
+    from ..files import replacing
     from ..report.plots import style
 
+    if columns is not None:
+        import pandas as pd
+
+        with replacing(output.with_suffix(".csv")) as temporary:
+            pd.DataFrame(columns).to_csv(temporary, index=False, float_format=form)
     for path in style.save(figure, output):
         typer.echo(str(path), err=True)
 
@@ -35,30 +47,14 @@ def print_notes(theory: TheoryXanes) -> None:
     _say([f"note: {note}" for note in theory.notes], theory.limits)
 
 
-@contextmanager
-def progress(quiet: bool) -> Iterator[Callable[[str, int, int], None] | None]:
+def progress(quiet: bool) -> AbstractContextManager[Callable[[str, int, int], None]]:
     """A bar with the time left on stderr; nothing when quiet or not a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from .._series.progress import progress_bar
 
-    console = Console(stderr=True)
-    if quiet or not console.is_terminal:
-        yield None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        tasks: dict[str, Any] = {}
-
-        def said(what: str, done: int, most: int) -> None:
-            if what not in tasks:
-                # Potentials do not say how far they are: a bar without an end.
-                tasks[what] = bar.add_task(what, total=most if most > 1 else None)
-            bar.update(tasks[what], completed=done)
-
-        yield said
+    return progress_bar(quiet, lines=False)
 
 
-def run_converge(structure: str, absorber: str, settings: dict[str, Any], json: bool) -> None:
+def run_converge(structure: str, absorber: str, settings: Settings, json: bool) -> None:
     """When does the spectrum stop changing with the radius?"""
     from ..theory.xanes import converge
 
@@ -66,85 +62,49 @@ def run_converge(structure: str, absorber: str, settings: dict[str, Any], json: 
     with progress(json) as said:
         study = converge(structure, absorber=absorber, most=most, progress=said, **settings)
     if json:
-        print_json(
-            {
-                "kind": "theory",
-                "radii": list(study.radii),
-                "atoms": list(study.atoms),
-                "change": list(study.change),
-                "converged_from": study.radius,
-            }
-        )
+        found = {n: getattr(study, n) for n in ("radii", "atoms", "change")}
+        print_json({"kind": "theory", **found, "converged_from": study.radius})
     else:
         say(str(study))
         print_notes(study.spectra[-1])
 
 
-def run_study(
-    reference: str,
-    measured: str | None,
-    data_root: Path | None,
-    only: list[str],
-    settings: dict[str, Any],
-    gauss: float,
-    json: bool,
-    output: Path | None,
-) -> None:
-    """A study of references/published: measured standards, structures against each other, or their fit to a measurement."""
-    from ..specs.studies import StandardsStudy
-    from ..workflow.structures import load_study
-
-    study = load_study(reference)
-    if isinstance(study, StandardsStudy):
-        _standards(study, data_root, only, settings, json, output)
-    elif measured is not None:
-        _fit_structures(study, measured, settings, gauss, json, output)
-    else:
-        _structures(study, settings, json, output)
-
-
-def _standards(
-    study: StandardsStudy,
-    data_root: Path | None,
-    only: list[str],
-    settings: dict[str, Any],
-    json: bool,
-    output: Path | None,
-) -> None:
+def measured_root(data_root: Path | None) -> Path:
+    """The folder of measured standards. Raises ReadError when none is named."""
     from ..errors import ReadError
-    from ..workflow.structures import theory_table
 
     root = data_root or Path(os.environ.get("XASUITE_DATA", ""))
     if str(root) in ("", ".") or not root.is_dir():
         raise ReadError(
             "the table needs measured standards: name their folder with --data-root or XASUITE_DATA"
         )
+    return root
+
+
+def run_standards(
+    study: StandardsStudy, root: Path, only: list[str], settings: Settings, json: bool, output: Path | None
+) -> None:
+    """Measured standards against theory."""
+    from ..workflow.structures import theory_table
+
     with progress(json) as said:
         table = theory_table(study, root, only or None, progress=said, **settings)
     frame = table.frame()
     if json:
-        print_json(
-            {
-                "kind": "theory against measured",
-                "rows": frame.to_dict("records"),
-                "sentences": list(table.sentences),
-                "limits": list(table.limits),
-            }
-        )
+        rows = {"rows": frame.to_dict("records"), "sentences": table.sentences, "limits": table.limits}
+        print_json({"kind": "theory against measured"} | rows)
     else:
         shown = frame.drop(columns=["wanted correlation", "scale"])
         print_table("theory against measured standards", tuple(shown.columns), shown.itertuples(index=False))
         _say(table.sentences, table.limits)
     if output is not None:
-        from ..files import replacing
         from ..report.plots.theory import plot_standards
 
-        with replacing(output.with_suffix(".csv")) as temporary:
-            frame.to_csv(temporary, index=False)
-        _save(plot_standards([r.comparison for r in table.rows]), output)
+        save(output, frame, plot_standards([r.comparison for r in table.rows]))
 
 
-def _structures(study: StructuresStudy, settings: dict[str, Any], json: bool, output: Path | None) -> None:
+def run_structures(study: StructuresStudy, settings: Settings, json: bool, output: Path | None) -> None:
+    """Structures against each other."""
     from ..workflow.structures import compare_structures
 
     with progress(json) as said:
@@ -156,24 +116,20 @@ def _structures(study: StructuresStudy, settings: dict[str, Any], json: bool, ou
     header = ("structure", "against", "rms", "largest", "R", "noise that hides it")
     if json:
         differences = [dict(zip(header, r, strict=True)) for r in rows]
-        print_json({"kind": "theory", "differences": differences, "limits": list(done.limits)})
+        print_json({"kind": "theory", "differences": differences, "limits": done.limits})
     else:
         print_table("theory against theory", header, rows)
         _say(done.verdict, done.limits)
     if output is not None:
         from ..report.plots.theory import plot_structures
 
-        _save(plot_structures(done), output)
+        save(output, None, plot_structures(done))
 
 
-def _fit_structures(
-    study: StructuresStudy,
-    measured: str,
-    settings: dict[str, Any],
-    gauss: float,
-    json: bool,
-    output: Path | None,
+def fit_structures(
+    study: StructuresStudy, measured: str, gauss: float, settings: Settings, json: bool, output: Path | None
 ) -> None:
+    """The structures of a study fitted to a measurement."""
     from ..io import read
     from ..reduce import normalize
     from ..theory.fit import fit_structure
@@ -186,7 +142,7 @@ def _fit_structures(
     if json:
         kept = ("probability", "rfactor", "mean", "stderr")
         models = [{"model": m.label} | {n: getattr(m, n) for n in kept} for m in fit.models]
-        print_json({"kind": "theory against measured", "models": models, "sentences": list(fit.sentences)})
+        print_json({"kind": "theory against measured", "models": models, "sentences": fit.sentences})
     else:
         for m in fit.models:
             say(f"{m.label}: probability {m.probability:.3f}, R {m.rfactor:.5f}")
@@ -194,27 +150,19 @@ def _fit_structures(
     if output is not None:
         from ..report.plots.theory import plot_structure_fit
 
-        _save(plot_structure_fit(fit), output)
+        save(output, None, plot_structure_fit(fit))
 
 
-def write_input(
-    structure: str, absorber: str, program: str, settings: dict[str, Any], output: Path | None
-) -> None:
+def write_input(structure: str, absorber: str, program: str, settings: Settings, output: Path | None) -> None:
     """Input of a program that others have."""
     from ..theory.external import write_fdmnes, write_feff
 
     target = output or Path("feff.inp" if program.startswith("feff") else "job.inp")
     if program == "fdmnes":
-        paths = write_fdmnes(
-            structure, target, absorber=absorber, radius=settings.get("radius", 6.0), scf=settings["scf"]
-        )
+        own = {k: v for k, v in settings.items() if k in ("radius", "scf")}
+        paths = write_fdmnes(structure, target, absorber=absorber, **own)
     else:
-        paths = write_feff(
-            structure,
-            target,
-            absorber=absorber,
-            program=program,
-            **{k: settings[k] for k in ("radius", "scf", "nohole", "site") if k in settings},
-        )
+        own = {k: v for k, v in settings.items() if k in ("radius", "scf", "nohole", "site")}
+        paths = write_feff(structure, target, absorber=absorber, program=program, **own)
     for path in paths:
         say(str(path))

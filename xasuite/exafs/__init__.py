@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..lazy import loader
+from ..lazy import by_module, loader
 
 if TYPE_CHECKING:
     from .empirical import empirical_standard
     from .fourier_transform import back_fourier, fourier
     from .wavelet_transform import wavelet
 
-_PUBLIC: dict[str, str] = {
-    "empirical_standard": ".empirical",
-    "fourier": ".fourier_transform",
-    "back_fourier": ".fourier_transform",
-    "wavelet": ".wavelet_transform",
-}
+_PUBLIC = by_module(
+    empirical="empirical_standard", fourier_transform="fourier back_fourier", wavelet_transform="wavelet"
+)
 
 __all__ = ["back_fourier", "empirical_standard", "fourier", "wavelet"]
 

@@ -305,8 +305,6 @@ def _expand(
     per_set = [list(model.of(label).given(n).paths) for label, n in zip(labels, numbers, strict=True)]
     variables = frozenset(model.open_names)
     each = {p.name for p in model.params if p.each or (p.expr is not None and p.expr.names & variables)}
-    if not each:
-        return list(model.params), per_set, _restraints(model, per_set, set(), numbers)
     while more := {p.name for p in model.params if p.expr is not None and p.expr.names & each} - each:
         each |= more
     params = [p for p in model.params if p.name not in each]

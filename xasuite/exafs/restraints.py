@@ -42,16 +42,10 @@ def bond_valences() -> tuple[BondValence, ...]:
     """The published parameters of references/bond_valence.csv."""
     lines = (references_dir() / "bond_valence.csv").read_text(encoding="utf-8").splitlines()
     sources = {"a": "Brown and Altermatt 1985", "b": "Brese and O'Keeffe 1991"}
+    _, *rows = csv.reader(line for line in lines if not line.startswith("#"))
     return tuple(
-        BondValence(
-            row["cation"],
-            int(row["valence"]) if row["valence"] else None,
-            row["anion"],
-            float(row["r0"]),
-            float(row["b"]),
-            sources[row["source"]],
-        )
-        for row in csv.DictReader(line for line in lines if not line.startswith("#"))
+        BondValence(cation, int(valence) if valence else None, anion, float(r0), float(b), sources[source])
+        for cation, valence, anion, r0, b, source in rows
     )
 
 

@@ -236,24 +236,15 @@ class FitResult(Presented):
 
         A fixed parameter is exact; one without an error (at a bound, undetermined) has nan.
         """
-        from uncertainties import ufloat
+        from uncertainties import correlated_values, ufloat
 
-        sigma = np.sqrt(np.diag(self.covar))
-        known = sigma > 0
-        size, axes = np.linalg.eigh(self.covar[np.ix_(known, known)] / np.outer(sigma[known], sigma[known]))
-        source = [ufloat(0.0, 1.0) for _ in size]
-        parts = np.zeros((sigma.size, size.size))
-        parts[known] = axes * np.sqrt(np.maximum(size, 0.0))
-        out = {}
-        for p, share, own in zip(self.parameters, parts, known, strict=True):
-            if own or p.kind == "fixed":
-                shift = sum(
-                    (p.value.stderr * s * z for s, z in zip(share, source, strict=True) if s), 0 * source[0]
-                )
-                out[p.name] = p.value.value + shift
-            else:
-                out[p.name] = p.value.ufloat
-        return out
+        known = np.flatnonzero(np.diag(self.covar) > 0)
+        values = [self.parameters[i].value.value for i in known]
+        made = correlated_values(values, self.covar[np.ix_(known, known)]) if values else ()
+        out = {p.name: p.value.ufloat for p in self.parameters}
+        exact = 0 * ufloat(0.0, 1.0)
+        out |= {p.name: p.value.value + exact for p in self.parameters if p.kind == "fixed"}
+        return out | {self.parameters[i].name: value for i, value in zip(known, made, strict=True)}
 
     def parameter(self, name: str) -> FittedParameter:
         """The parameter of that name. Raises KeyError."""

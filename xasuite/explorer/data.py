@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from bokeh.events import Tap
 from bokeh.layouts import row
-from bokeh.models import Button, CheckboxGroup, Div, Select, TextInput, Toggle
+from bokeh.models import CheckboxGroup, Div, Select, TextInput, Toggle
 
 from .. import io
 from ..errors import XasuiteError
 from .analysis import View
 from .plots import Plots
-from .session import Session
+from .session import Session, button
 from .thumbnails import pages, thumbnails
 
 
@@ -24,23 +24,24 @@ class DataPanel:
 
     def __init__(self, session: Session, plots: Plots, scans: Sequence[Path]) -> None:
         self.session, self.plots, self.scans = session, plots, tuple(scans)
-        self.rows = Select(title="data row of the spec", options=[], visible=False)
-        self.rows.on_change("value", session.on(lambda new: session.show_row(int(new))))
-        self.files = Select(title="scan", options=[(str(p), p.name) for p in self.scans], value=str(self.scans[0]) if self.scans else "", visible=bool(self.scans))  # fmt: skip
-        self.files.on_change("value", session.on(self.take_file))
+        rows = Select(title="data row of the spec", options=[], visible=False)
+        self.rows = session.bound(rows, "value", lambda new: session.show_row(int(new)))
+        names = [(str(p), p.name) for p in self.scans]
+        files = Select(title="scan", options=names, value=names[0][0] if names else "", visible=bool(names))
+        self.files = session.bound(files, "value", self.take_file)
         self.page = 0
         self.thumbnails = Div(text=thumbnails(self.scans))
-        self.earlier, self.further = Button(label="< earlier"), Button(label="further >")
-        self.earlier.on_click(lambda: self.turn(-1))
-        self.further.on_click(lambda: self.turn(1))
-        self.paging = row(self.earlier, self.further, visible=pages(self.scans) > 1)
+        earlier, further = (
+            button("< earlier", lambda: self.turn(-1)),
+            button("further >", lambda: self.turn(1)),
+        )
+        self.paging = row(earlier, further, visible=pages(self.scans) > 1)
         several = len(self.scans) > 1
-        self.shown = CheckboxGroup(labels=[p.name for p in self.scans], active=[], visible=several)
-        self.shown.on_change("active", session.on(self._overlay))
-        self.mu = TextInput(title='mu, as "ln(i0/it)"; empty for the file\'s own', value="")
-        self.mu.on_change("value", session.on(lambda new: session.change_data("mu", new.strip() or None)))
-        self.merge = Button(label="Align and merge the ticked scans", visible=several)
-        self.merge.on_click(self.take_merged)
+        shown = CheckboxGroup(labels=[p.name for p in self.scans], active=[], visible=several)
+        self.shown = session.bound(shown, "active", self._overlay)
+        mu = TextInput(title='mu, as "ln(i0/it)"; empty for the file\'s own', value="")
+        self.mu = session.bound(mu, "value", lambda new: session.change_data("mu", new.strip() or None))
+        self.merge = button("Align and merge the ticked scans", self.take_merged, visible=several)
         self.deglitch = Toggle(
             label="Replace points (deglitch): click one of mu(E)", active=False, name="deglitch"
         )
@@ -74,34 +75,32 @@ class DataPanel:
 
     def take_file(self, name: str) -> None:
         """Show another scan; the spec's settings stay, its E0 is found anew."""
-        try:
+        with self.session.saying_mistakes():
             scan = io.read(name)
-        except XasuiteError as exc:
-            self.session.say(str(exc), bad=True)
-            return
-        tables = self.session.tables
-        data = tables["data"][self.session.row]
-        for key in ("files", "example", "simulate", "align"):
-            data.pop(key, None)
-        data |= {"file": str(Path(name).resolve()), "label": Path(name).stem}
-        tables["sample"] = {"element": scan.element or tables["sample"]["element"], "edge": scan.edge or "K"}
-        tables.setdefault("reduce", {}).pop("e0", None)
-        self.session.put(tables)
+            tables = self.session.tables
+            data = tables["data"][self.session.row]
+            for key in ("files", "example", "simulate", "align"):
+                data.pop(key, None)
+            data |= {"file": str(Path(name).resolve()), "label": Path(name).stem}
+            tables["sample"] = {
+                "element": scan.element or tables["sample"]["element"],
+                "edge": scan.edge or "K",
+            }
+            tables.setdefault("reduce", {}).pop("e0", None)
+            self.session.put(tables)
 
     def _overlay(self, active: list[int]) -> None:
         from ..reduce import normalize
 
-        xs, ys, labels, failed = [], [], [], []
-        for i in active:
+        curves, failed = [], []
+        for scan in (self.scans[i] for i in active):
             try:
-                norm = normalize(io.read(self.scans[i]).mu())
+                norm = normalize(io.read(scan).mu())
             except XasuiteError as exc:
                 failed.append(str(exc))
-                continue
-            xs.append(norm.energy)
-            ys.append(norm.norm)
-            labels.append(self.scans[i].name)
-        self.plots.overlay.data = {"xs": xs, "ys": ys, "label": labels}
+            else:
+                curves.append((norm.energy, norm.norm, scan.name))
+        self.plots.overlay.data = {n: [c[i] for c in curves] for i, n in enumerate(("xs", "ys", "label"))}
         if failed:
             self.session.say("; ".join(failed), bad=True)
 

@@ -7,27 +7,16 @@ from functools import partial
 from typing import Any
 
 from bokeh.layouts import row
-from bokeh.models import (
-    Button,
-    CheckboxGroup,
-    ColumnDataSource,
-    DataTable,
-    Div,
-    RangeSlider,
-    Select,
-    TableColumn,
-    TextInput,
-    Toggle,
-)
+from bokeh.models import CheckboxGroup, ColumnDataSource, Div, RangeSlider, Select, TextInput, Toggle
 
-from ..errors import XasuiteError
 from ..specs.write import to_toml
 from ..workflow.verdict import verdict_of
 from . import structure
 from .analysis import View
 from .budget_process import Budgets, Outcome, outcome
 from .outcome import table
-from .session import Session
+from .plots import grid
+from .session import Session, button
 
 PARAMETER_COLUMNS = ("name", "kind", "value", "min", "max")
 KINDS = ("guess", "value", "expr")
@@ -40,22 +29,14 @@ class StructurePanel:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.found: list[structure.Choice] = []
-        self.query = TextInput(
-            title="crystal: name, formula, elements or a CIF file", value="", name="crystal"
-        )
-        self.query.on_change("value", session.on(self._search))
+        query = TextInput(title="crystal: name, formula, elements or a CIF file", value="", name="crystal")
+        self.query = session.bound(query, "value", self._search)
         self.crystals = Select(title="found", options=[], name="found")
-        self.list_paths = Button(label="List its paths (FEFF)", name="list-paths")
-        self.list_paths.on_click(
-            lambda: session.after_saying("FEFF calculates the paths ...", self.take_crystal)
-        )
+        listing = partial(session.after_saying, "FEFF calculates the paths ...", self.take_crystal)
+        self.list_paths = button("List its paths (FEFF)", listing, name="list-paths")
         self.paths = ColumnDataSource({c: [] for c in structure.COLUMNS}, name="paths")
-        self.path_table = DataTable(
-            source=self.paths, columns=[TableColumn(field=c, title=c) for c in structure.COLUMNS],
-            selectable="checkbox", height=260, sizing_mode="stretch_width", index_position=None,
-        )  # fmt: skip
-        self.take = Button(label="Fit the ticked paths", button_type="primary", name="take-paths")
-        self.take.on_click(self.take_paths)
+        self.path_table = grid(self.paths, structure.COLUMNS, selectable="checkbox", height=260)
+        self.take = button("Fit the ticked paths", self.take_paths, button_type="primary", name="take-paths")
 
     @property
     def widgets(self) -> list[Any]:
@@ -63,26 +44,20 @@ class StructurePanel:
         return [self.query, self.crystals, self.list_paths, self.path_table, self.take]
 
     def _search(self, text: str) -> None:
-        try:
+        with self.session.saying_mistakes():
             self.crystals.options = structure.crystals(text)
-        except XasuiteError as exc:
-            self.session.say(str(exc), bad=True)
-            return
-        self.crystals.value = self.crystals.options[0][0] if self.crystals.options else ""
-        if not self.crystals.options:
-            self.session.say(f'no crystal is found for "{text}"; name a CIF file', bad=True)
+            self.crystals.value = self.crystals.options[0][0] if self.crystals.options else ""
+            if not self.crystals.options:
+                self.session.say(f'no crystal is found for "{text}"; name a CIF file', bad=True)
 
     def take_crystal(self) -> None:
         """List the paths of the chosen crystal."""
         sample = self.session.view.loaded.spec.sample
-        try:
+        with self.session.saying_mistakes():
             self.found = structure.paths(self.crystals.value, sample.element, sample.edge)
-        except XasuiteError as exc:
-            self.session.say(str(exc), bad=True)
-            return
-        self.paths.data = structure.columns(self.found)
-        self.paths.selected.indices = [0] if self.found else []
-        self.session.say(f"{len(self.found)} paths; tick those to fit")
+            self.paths.data = structure.columns(self.found)
+            self.paths.selected.indices = [0] if self.found else []
+            self.session.say(f"{len(self.found)} paths; tick those to fit")
 
     def take_paths(self) -> None:
         """Fit the ticked paths."""
@@ -103,19 +78,15 @@ class FitPanel:
         self.result: Outcome | None = None
         self._pause: Any = None
         self._asked = ""  # the spec whose result is being made
-        self.live = Toggle(label="Fit while changing", active=True, button_type="light", name="live")
-        self.live.on_change("active", session.on(self._live))
+        live = Toggle(label="Fit while changing", active=True, button_type="light", name="live")
+        self.live = session.bound(live, "active", self._live)
         self.r = RangeSlider(title="R range of the fit (\u212b)", start=0, end=6, value=(1, 3), step=0.05, name="r")  # fmt: skip
-        self.kweight = CheckboxGroup(labels=["k1", "k2", "k3"], active=[1], inline=True)
-        self.kweight.on_change("active", session.on(lambda new: session.change("fit", "kweight", [i + 1 for i in sorted(new)] or [2])))  # fmt: skip
-        self.params = ColumnDataSource({c: [] for c in PARAMETER_COLUMNS}, name="params")
-        self.param_table = DataTable(
-            source=self.params, columns=[TableColumn(field=c, title=c) for c in PARAMETER_COLUMNS],
-            editable=True, height=260, sizing_mode="stretch_width", index_position=None,
-        )  # fmt: skip
-        self.params.on_change("data", session.on(self._edited))
-        self.fit = Button(label="Fit with its error budget", button_type="primary", name="fit")
-        self.fit.on_click(self.fit_now)
+        kweight = CheckboxGroup(labels=["k1", "k2", "k3"], active=[1], inline=True)
+        self.kweight = session.bound(kweight, "active", self._weigh)
+        params = ColumnDataSource({c: [] for c in PARAMETER_COLUMNS}, name="params")
+        self.params = session.bound(params, "data", self._edited)
+        self.param_table = grid(params, PARAMETER_COLUMNS, editable=True, height=260)
+        self.fit = button("Fit with its error budget", self.fit_now, button_type="primary", name="fit")
         self.table = Div(sizing_mode="stretch_width", name="result")
         session.drawing.append(self._hold)
         session.telling.append(self._follow)
@@ -131,6 +102,9 @@ class FitPanel:
             row(self.fit, self.live),
         ]  # fmt: skip
 
+    def _weigh(self, active: list[int]) -> None:
+        self.session.change("fit", "kweight", [i + 1 for i in sorted(active)] or [2])
+
     def _live(self, active: bool) -> None:
         self.session.live = active
         self.session.refresh()
@@ -143,9 +117,8 @@ class FitPanel:
     def _ask(self) -> None:
         self._pause = None
         text, path = self.session.history.text, self.session.target
-        if not self.session.view.loaded.spec.structures or (
-            self.result is not None and self.result.text == text
-        ):
+        known = self.result is not None and self.result.text == text
+        if known or not self.session.view.loaded.spec.structures:
             return
         if self.table.document is None:
             self._made(outcome(text, path))

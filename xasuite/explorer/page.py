@@ -11,7 +11,6 @@ import numpy as np
 from bokeh.events import DocumentReady
 from bokeh.layouts import column, row
 from bokeh.models import (
-    Button,
     CustomJS,
     Div,
     RadioButtonGroup,
@@ -33,7 +32,7 @@ from .data import DataPanel
 from .fitting import FitPanel, StructurePanel
 from .pdf import write_pdf
 from .plots import Plots
-from .session import Session
+from .session import Session, button
 
 WINDOWS = ["hanning", "parzen", "welch", "gaussian", "sine", "kaiser"]
 DIGITS = 4  # of a slider's value in the spec
@@ -93,22 +92,21 @@ class Page:
             title="post-edge range (eV from E0)", start=10, end=1000, value=(150, 500), step=5
         )
         self.rbkg = Slider(name="rbkg", title="rbkg (\u212b)", start=0.4, end=2.0, value=0.8, step=0.05)
-        self.bkg_kweight = RadioButtonGroup(
-            labels=["0", "1", "2", "3"], active=3, name="k weight of the background"
+        weights = RadioButtonGroup(labels=list("0123"), active=3, name="k weight of the background")
+        session = self.session
+        change = session.change
+        self.bkg_kweight = session.bound(
+            weights, "active", lambda new: change("reduce", "bkg_kweight", int(new))
         )
         self.k = RangeSlider(title="k range (1/\u212b)", start=0, end=20, value=(3, 12), step=0.1, name="k")
         self.dk = Slider(title="dk (1/\u212b)", start=0, end=4, value=1, step=0.25)
-        self.window = Select(title="window", value="hanning", options=WINDOWS)
-        session = self.session
+        window = Select(title="window", value="hanning", options=WINDOWS)
+        self.window = session.bound(window, "value", lambda new: change("fit", "window", new))
         for widget, table, key in (
             (self.e0, "reduce", "e0"), (self.pre, "reduce", "pre_range"), (self.post, "reduce", "norm_range"),
             (self.rbkg, "reduce", "rbkg"), (self.k, "fit", "k"), (self.dk, "fit", "dk"),
         ):  # fmt: skip
             self._bind(widget, table, key)
-        self.bkg_kweight.on_change(
-            "active", session.on(lambda new: session.change("reduce", "bkg_kweight", int(new)))
-        )
-        self.window.on_change("value", session.on(lambda new: session.change("fit", "window", new)))
         for box, key in ((self.plots.k_range, "k"), (self.plots.r_range, "r")):
             for side in ("left", "right"):
                 box.on_change(side, session.on(partial(self._dragged, box, key)))
@@ -154,10 +152,8 @@ class Page:
 
     def _ranges(self, norm: Any, below: float, above: float) -> None:
         used = norm.history[-1].settings if norm.history else {}
-        for slider, key, default in (
-            (self.pre, "pre_range", (below, -30.0)),
-            (self.post, "norm_range", (50.0, above)),
-        ):
+        pre, post = (self.pre, "pre_range", (below, -30.0)), (self.post, "norm_range", (50.0, above))
+        for slider, key, default in (pre, post):
             value = used.get(key) or default
             low, high = max(float(value[0]), slider.start), min(float(value[1]), slider.end)
             _put(slider, (round(low, 1), round(high, 1)))
@@ -171,28 +167,20 @@ class Page:
             title="The spec (TOML); edit and press Apply", rows=22, sizing_mode="stretch_width", name="toml",
             max_length=None,
         )  # fmt: skip
-        self.apply = Button(label="Apply the text")
-        self.apply.on_click(lambda: session.put_text(self.toml.value))
-        self.undo, self.redo = Button(label="Undo", name="undo"), Button(label="Redo", name="redo")
-        self.undo.on_click(lambda: session.step(session.history.undo))
-        self.redo.on_click(lambda: session.step(session.history.redo))
-        self.save = Button(label=f"Save {session.target.name}", button_type="success", name="save")
-        self.save.on_click(session.save)
-        self.reload = Button(label="Take the spec on disk", visible=False)
-        self.reload.on_click(session.reload)
-        self.python = Button(label="As Python")
-        self.python.on_click(self.as_python)
-        self.pdf = Button(label="View as PDF", name="pdf")
-        self.pdf.on_click(self.write_pdf)
+        self.apply = button("Apply the text", lambda: session.put_text(self.toml.value))
+        self.undo = button("Undo", lambda: session.step(session.history.undo), name="undo")
+        self.redo = button("Redo", lambda: session.step(session.history.redo), name="redo")
+        self.save = button(f"Save {session.target.name}", session.save, button_type="success", name="save")
+        self.reload = button("Take the spec on disk", session.reload, visible=False)
+        self.python = button("As Python", self.as_python)
+        self.pdf = button("View as PDF", self.write_pdf, name="pdf")
         self.keys = TextInput(visible=False, name="keys")
         self.keys.on_change("value", lambda attr, old, new: self._key(new.split()[0]))
 
     def _follow_text(self, view: View) -> None:
         self.toml.value = view.loaded.text
-        self.undo.disabled, self.redo.disabled = (
-            not self.session.history.past,
-            not self.session.history.future,
-        )
+        history = self.session.history
+        self.undo.disabled, self.redo.disabled = not history.past, not history.future
 
     def _key(self, said: str) -> None:
         """Ctrl-S, Ctrl-Z, Ctrl-Y or Ctrl-Enter was pressed."""
@@ -213,22 +201,16 @@ class Page:
     def write_pdf(self) -> None:
         """The four plots, in the ranges that are shown, beside the spec."""
         target = self.session.target.with_suffix(".pdf")
-        try:
+        with self.session.saying_mistakes():
             write_pdf(self.session.view, self.plots, target)
-        except XasuiteError as exc:
-            self.session.say(str(exc), bad=True)
-            return
-        self.session.say(f"written: {target}")
+            self.session.say(f"written: {target}")
 
     def _look(self) -> None:
         """Say that another program changed the spec, again where another message has taken its place."""
         changed = self.session.changed_on_disk
         if changed and "changed on disk" not in self.session.message.text:
-            name = self.session.target.name
-            self.session.say(
-                f"{name} was changed on disk: take it, or go on here; Save asks before it overwrites",
-                bad=True,
-            )
+            said = "was changed on disk: take it, or go on here; Save asks before it overwrites"
+            self.session.say(f"{self.session.target.name} {said}", bad=True)
         self.reload.visible = changed
 
     # ------------------------------------------------------------------------------------------------- layout

@@ -15,13 +15,11 @@ def write_pdf(view: View, plots: Plots, target: Path) -> None:
     """Draw what the page shows, in the ranges that it shows. Raises WriteError."""
     with style.style() as plt:
         figure, axes = plt.subplots(2, 2, figsize=(style.DOUBLE, 4.6), layout="constrained")
-        for axis, shown, parts in zip(
-            axes.flat, plots.all, (("mu", "bkg"), ("norm",), ("k",), ("r",)), strict=True
-        ):
+        sources = (("mu", "bkg"), ("norm",), ("k",), ("r",))
+        for axis, shown, parts in zip(axes.flat, plots.all, sources, strict=True):
             _draw(axis, shown, [plots.lines[name] for name in parts])
-        for curve, color, label in zip(
-            plots.paths.data["ys"], plots.paths.data["color"], plots.paths.data["label"], strict=True
-        ):
+        paths = plots.paths.data
+        for curve, color, label in zip(paths["ys"], paths["color"], paths["label"], strict=True):
             axes[1, 1].plot(plots.sources["r"].data["x"], curve, color=color, lw=0.8, label=label)
         for axis in axes.flat:
             if axis.lines:
@@ -40,9 +38,6 @@ def _draw(axis: Any, shown: Any, sources: list[list[Any]]) -> None:
             axis.plot(data["x"], values, color=glyph.line_color, label=line.name, lw=1)
     axis.set(xlabel=shown.xaxis.axis_label, ylabel=shown.yaxis.axis_label)
     for set_limits, span in ((axis.set_xlim, shown.x_range), (axis.set_ylim, shown.y_range)):
-        if (
-            isinstance(span.start, int | float)
-            and isinstance(span.end, int | float)
-            and span.start < span.end
-        ):
-            set_limits(span.start, span.end)
+        ends = span.start, span.end
+        if all(isinstance(end, int | float) for end in ends) and ends[0] < ends[1]:
+            set_limits(*ends)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from bokeh.models import BoxAnnotation, ColumnDataSource, Legend, Span
+from bokeh.models import BoxAnnotation, ColumnDataSource, DataTable, Legend, Span, TableColumn
 from bokeh.plotting import figure
 
 from ..report.plots.style import COLORS, DATA, FIT
@@ -15,6 +16,8 @@ from .analysis import View, transform
 LINES, POST, *PATHS = COLORS  # those of the papers' figures
 
 
+# what a legend calls a column, where it is not the column's name
+LABELS = {"mu": "data", "pre": "pre-edge", "post": "post-edge", "bkg": "background"}
 KWEIGHTED = ("χ(k)", "k χ(k)", "k² χ(k)", "k³ χ(k)", "k⁴ χ(k)")
 
 
@@ -28,20 +31,11 @@ class Plots:
         self.r = blank("|chi(R)|", "R (\u212b), not corrected for phase", "|\u03c7(R)|", height)
         self.sources: dict[str, ColumnDataSource] = {}
         self.lines: dict[str, list[Any]] = {}
-        self._lines(self.mu, "mu", (("mu", DATA, "data"), ("pre", LINES, "pre-edge"), ("post", POST, "post-edge")))  # fmt: skip
-        self._lines(self.mu, "bkg", (("bkg", FIT, "background"),))
-        self._lines(self.norm, "norm", (("norm", DATA, "norm"), ("flat", LINES, "flat")))
-        self._lines(
-            self.k,
-            "k",
-            (
-                ("data", DATA, "data"),
-                ("fit", FIT, "fit"),
-                ("residual", LINES, "residual"),
-                ("window", "#999999", "window"),
-            ),
-        )
-        self._lines(self.r, "r", (("data", DATA, "data"), ("fit", FIT, "fit")))
+        self._lines(self.mu, "mu", mu=DATA, pre=LINES, post=POST)
+        self._lines(self.mu, "bkg", bkg=FIT)
+        self._lines(self.norm, "norm", norm=DATA, flat=LINES)
+        self._lines(self.k, "k", data=DATA, fit=FIT, residual=LINES, window="#999999")
+        self._lines(self.r, "r", data=DATA, fit=FIT)
         self.paths = ColumnDataSource({"xs": [], "ys": [], "color": [], "label": []})
         self.r.multi_line("xs", "ys", color="color", source=self.paths, line_width=1.2, legend_field="label")
         self.overlay = ColumnDataSource({"xs": [], "ys": [], "label": []})
@@ -67,16 +61,16 @@ class Plots:
         """The four figures."""
         return self.mu, self.norm, self.k, self.r
 
-    def _lines(self, f: Any, name: str, lines: tuple[tuple[str, str, str], ...]) -> None:
-        source = ColumnDataSource({"x": [], **{column: [] for column, _, _ in lines}}, name=f"{name}-data")
-        drawn = {}
-        for column, color, label in lines:
-            drawn[column] = f.line(
-                "x", column, source=source, color=color, line_width=1.6, legend_label=label, name=label
-            )
+    def _lines(self, f: Any, name: str, **colors: str) -> None:
+        """Lines of the columns named, each in its colour."""
+        source = ColumnDataSource({"x": [], **{column: [] for column in colors}}, name=f"{name}-data")
+        drawn = []
+        for column, color in colors.items():
+            look = {"color": color, "line_width": 1.6, "name": LABELS.get(column, column)}
+            drawn.append(f.line("x", column, source=source, legend_label=look["name"], **look))
         if name != "bkg":  # the background may run far off at E0 and must not set the axis
-            f.y_range.renderers = list(drawn.values())
-        self.sources[name], self.lines[name] = source, list(drawn.values())
+            f.y_range.renderers = drawn
+        self.sources[name], self.lines[name] = source, drawn
 
     def _put(self, name: str, data: dict[str, Any]) -> None:
         """New columns for a plot; what has not changed is not sent."""
@@ -96,23 +90,20 @@ class Plots:
 
     def _mu(self, view: View) -> None:
         norm, chi = view.norm, view.chi
+        s = view.spectrum if norm is None else norm
+        energy, mu = (np.empty(0), np.empty(0)) if s is None else (s.energy, s.mu)
+        gap = np.full(energy.size, np.nan)
+        pre, post = (getattr(norm, f"{n}_edge", None) for n in ("pre", "post"))
+        lines = {"pre": gap if pre is None else pre, "post": gap if post is None else post}
+        self._put("mu", {"x": energy, "mu": mu} | lines)
         none: dict[str, Any] = {"x": [], "bkg": []}
-        if norm is None:
-            s = view.spectrum
-            energy, mu = (np.empty(0), np.empty(0)) if s is None else (s.energy, s.mu)
-            gap = np.full(energy.size, np.nan)
-            self._put("mu", {"x": energy, "mu": mu, "pre": gap, "post": gap})
-            self._put("norm", {"x": [], "norm": [], "flat": []})
-            self._put("bkg", none)
-            return
-        gap = np.full(norm.energy.size, np.nan)
-        pre = gap if norm.pre_edge is None else norm.pre_edge
-        post = gap if norm.post_edge is None else norm.post_edge
-        self._put("mu", {"x": norm.energy, "mu": norm.mu, "pre": pre, "post": post})
         have = chi is not None and chi.bkg is not None and chi.energy is not None
         self._put("bkg", {"x": chi.energy, "bkg": chi.bkg} if have and chi is not None else none)
-        self._put("norm", {"x": norm.energy, "norm": norm.norm, "flat": norm.flat})
-        self.e0.location = float(norm.e0)
+        if norm is None:
+            self._put("norm", {"x": [], "norm": [], "flat": []})
+        else:
+            self._put("norm", {"x": norm.energy, "norm": norm.norm, "flat": norm.flat})
+            self.e0.location = float(norm.e0)
 
     def _k(self, view: View) -> None:
         chi, t = view.chi, view.transform
@@ -138,9 +129,7 @@ class Plots:
             self._put("r", {"x": [], "data": [], "fit": []})
             self._put_paths([], {})
             return
-        curves: dict[str, Any] = {}
-        if view.fit is not None:
-            curves = fit_transforms(view)
+        curves = fit_transforms(view) if view.fit is not None else {}
         gap = np.full(t.r.size, np.nan)
         self._put("r", {"x": t.r, "data": t.magnitude, "fit": curves.pop("fit", gap)})
         self._put_paths(t.r, curves)
@@ -183,6 +172,15 @@ def blank(title: str, x: str, y: str, height: int) -> Any:
     made.toolbar.logo, made.toolbar.autohide = None, True
     made.title.text_font_size = made.axis.axis_label_text_font_size = "9pt"
     return made
+
+
+def grid(source: ColumnDataSource, columns: Iterable[str], widths: Any = None, **settings: Any) -> DataTable:
+    """A table of a source's columns, as wide as its place."""
+    own = {} if widths is None else widths
+    heads = [TableColumn(field=c, title=c, **({"width": own[c]} if c in own else {})) for c in columns]
+    return DataTable(
+        source=source, columns=heads, sizing_mode="stretch_width", index_position=None, **settings
+    )
 
 
 def _box(f: Any, name: str) -> BoxAnnotation:

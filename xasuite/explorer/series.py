@@ -17,14 +17,12 @@ from bokeh.layouts import column, row
 from bokeh.models import (
     ColorBar,
     ColumnDataSource,
-    DataTable,
     Div,
     LinearColorMapper,
     RadioButtonGroup,
     Select,
     Slider,
     Span,
-    TableColumn,
 )
 
 from .._series.live import Watch
@@ -35,7 +33,7 @@ from ..records import OK
 from ..report.plots.column import quantity_of, undetermined
 from ..report.plots.series import transform
 from ..report.plots.style import COLORS, DATA, FIT
-from .plots import blank, small
+from .plots import blank, grid, small
 
 MOST = 400  # rows of the heat map, and points of its horizontal axis
 LOOK = 1000  # ms between two looks at a running series
@@ -94,17 +92,14 @@ class SeriesPage:
                 self.against.value = run.against
                 varied = varied_columns(run, run.spec).values()
                 wanted = sorted(varied, key=lambda v: FIRST.get(v[1].name, len(FIRST)))
-                for select, name in zip(
-                    self.names, dict.fromkeys([*(c for c, _ in wanted), *names]), strict=False
-                ):
+                columns = dict.fromkeys([*(c for c, _ in wanted), *names])
+                for select, name in zip(self.names, columns, strict=False):
                     select.value = name
         finally:
             self._quiet = False
         bad = run.table[run.table["status"] != OK]
-        self.bad.data = {
-            "row": [int(i) + 1 for i in bad.index], "label": [str(v) for v in bad["label"]],
-            "status": [str(v) for v in bad["status"]], "reason": [str(v) for v in bad["reason"]],
-        }  # fmt: skip
+        rows = {"row": [int(i) + 1 for i in bad.index]}
+        self.bad.data = rows | {name: bad[name].astype(str).tolist() for name in BAD[1:]}
         self.counts.text = escape(f"{len(run)} rows, {len(bad)} not good ({run.kind})")
         self._draw_map()
         self._draw_parameters()
@@ -137,13 +132,8 @@ class SeriesPage:
             name = select.value
             if name not in run.table:
                 continue
-            y = run.table[name].to_numpy(float)
-            none = np.zeros(y.shape)
-            err = (
-                np.nan_to_num(run.table[f"{name}_err"].to_numpy(float))
-                if f"{name}_err" in run.table
-                else none
-            )
+            y, err = run.table.reindex(columns=[name, f"{name}_err"]).to_numpy(float).T
+            err = np.nan_to_num(err)
             power = 1.0 if name.startswith("E(") else 10.0 ** quantity_of(run, name).power
             lost = undetermined(run, name)
             source.data = {
@@ -223,10 +213,7 @@ class SeriesPage:
             select.on_change("value", self._on(self._draw_parameters))
         self.bad = ColumnDataSource({c: [] for c in BAD}, name="bad")
         widths = dict(zip(BAD, (40, 110, 80, 500), strict=True))
-        self.bad_table = DataTable(
-            source=self.bad, columns=[TableColumn(field=c, title=c, width=widths[c]) for c in BAD], height=170,
-            sizing_mode="stretch_width", index_position=None, autosize_mode="none",
-        )  # fmt: skip
+        self.bad_table = grid(self.bad, BAD, widths, height=170, autosize_mode="none")
         self.bad.selected.on_change("indices", lambda attr, old, new: self._go(self.bad.data["row"][new[0]]) if new else None)  # fmt: skip
         self.counts = Div(text="no scan was taken up yet")
         self.status = Div(text="", name="status")

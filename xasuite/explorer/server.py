@@ -90,53 +90,6 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class _Token(AuthProvider):
-    """Lets in who brings the token in the address, and remembers him by a cookie."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-        super().__init__()
-
-    @property
-    def get_user(self) -> Callable[[Any], str | None]:
-        def user(handler: Any) -> str | None:
-            given = handler.get_argument("token", "") or handler.get_cookie("xasuite-token", "")
-            if not secrets.compare_digest(str(given), self._token):
-                return None
-            if isinstance(handler, WebSocketHandler):
-                # Bokeh writes a message in pieces, which Nagle's algorithm would hold back for 40 ms
-                handler.set_nodelay(True)
-            else:
-                handler.set_cookie("xasuite-token", self._token, httponly=True, samesite="Strict")
-            return "reader"
-
-        return user
-
-    @property
-    def get_user_async(self) -> None:
-        return None
-
-    @property
-    def login_url(self) -> str:
-        return "/refused"
-
-    @property
-    def get_login_url(self) -> None:
-        return None
-
-    @property
-    def login_handler(self) -> type[RequestHandler]:
-        return _Refused
-
-    @property
-    def logout_url(self) -> None:
-        return None
-
-    @property
-    def logout_handler(self) -> None:
-        return None
-
-
 class _Refused(RequestHandler):
     """What a request without the token gets."""
 
@@ -144,3 +97,26 @@ class _Refused(RequestHandler):
         self.set_status(403)
         self.set_header("Content-Type", "text/plain")
         self.finish("The address lacks its token. Open the address that xasuite explore printed.")
+
+
+class _Token(AuthProvider):
+    """Lets in who brings the token in the address, and remembers him by a cookie."""
+
+    login_url, login_handler = "/refused", _Refused
+    get_user_async = get_login_url = logout_url = logout_handler = None
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+        super().__init__()
+
+    def get_user(self, handler: Any) -> str | None:
+        """Who sends a request, None where it lacks the token."""
+        given = handler.get_argument("token", "") or handler.get_cookie("xasuite-token", "")
+        if not secrets.compare_digest(str(given), self._token):
+            return None
+        if isinstance(handler, WebSocketHandler):
+            # Bokeh writes a message in pieces, which Nagle's algorithm would hold back for 40 ms
+            handler.set_nodelay(True)
+        else:
+            handler.set_cookie("xasuite-token", self._token, httponly=True, samesite="Strict")
+        return "reader"

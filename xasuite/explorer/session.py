@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import tomlkit
-from bokeh.models import Div
+from bokeh.models import Button, Div
 from pydantic import ValidationError
 
 from .. import files
@@ -159,6 +159,11 @@ class Session:
 
         return changed
 
+    def bound(self, widget: Any, attr: str, action: Callable[[Any], Any]) -> Any:
+        """A widget whose reader's changes of `attr` are given to an action."""
+        widget.on_change(attr, self.on(action))
+        return widget
+
     def later(self, action: Callable[[], None]) -> None:
         """Run an action at the next tick; of several that came meanwhile, the last (a moving slider)."""
         waiting = self._pending is not None
@@ -189,6 +194,14 @@ class Session:
             document.add_timeout_callback(action, 50)
 
     # ------------------------------------------------------------------------------------------ words, saving
+
+    @contextmanager
+    def saying_mistakes(self) -> Iterator[None]:
+        """A mistake within ends it and is shown in place of a traceback."""
+        try:
+            yield
+        except XasuiteError as exc:
+            self.say(str(exc), bad=True)
 
     def say(self, text: str, *, bad: bool = False) -> None:
         """One line under the plots; markup in it is shown as text."""
@@ -224,6 +237,13 @@ class Session:
     def changed_on_disk(self) -> bool:
         """Whether another program wrote the spec since it was read or saved here."""
         return _changed(self.target) != self._seen
+
+
+def button(label: str, action: Callable[[], Any], **settings: Any) -> Button:
+    """A button that does something."""
+    made = Button(label=label, **settings)
+    made.on_click(action)
+    return made
 
 
 def _changed(path: Path) -> int | None:

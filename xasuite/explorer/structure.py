@@ -65,18 +65,9 @@ def with_paths(tables: dict[str, Any], chosen: list[Choice]) -> dict[str, Any]:
         params[f"dr{i}"] = {"guess": 0.0}
         params[f"ss{i}"] = {"guess": 0.005, "min": 0.0}
         where = {"amcsd": int(c.crystal[6:])} if c.crystal.startswith("amcsd:") else {"crystal": c.crystal}
-        out.append(
-            {
-                "label": f"{'-'.join(c.path.scatterers)} {c.path.reff:.2f}",
-                **where,
-                "path": c.path.index,
-                "n": float(c.path.degen),
-                "s02": "s02",
-                "e0": "enot",
-                "deltar": f"dr{i}",
-                "sigma2": f"ss{i}",
-            }
-        )
+        label = f"{'-'.join(c.path.scatterers)} {c.path.reff:.2f}"
+        fitted = {"s02": "s02", "e0": "enot", "deltar": f"dr{i}", "sigma2": f"ss{i}"}
+        out.append({"label": label, **where, "path": c.path.index, "n": float(c.path.degen), **fitted})
     return tables | {"params": params, "path": out}
 
 

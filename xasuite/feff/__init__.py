@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from ..lazy import loader
+from ..lazy import by_module, loader
 
-_PUBLIC = {
-    "Crystal": "crystal",
-    "Lattice": "crystal",
-    "available": "crystal",
-    "load_crystal": "crystal",
-    "Cluster": "inp",
-    "feff_inp": "inp",
-    "make_cluster": "inp",
-    "search_crystals": "library",
-    "shipped_crystals": "library",
-    "FeffPath": "paths",
-    "parse_feff_dat": "paths",
-    "read_feff_dat": "paths",
-    "FeffRun": "run",
-    "run_feff": "run",
-    "Shell": "search",
-    "find_paths": "search",
-    "select": "search",
-    "shells": "search",
-    "single_path": "single",
-}
+_PUBLIC = by_module(
+    crystal="Crystal Lattice available load_crystal",
+    inp="Cluster feff_inp make_cluster",
+    library="search_crystals shipped_crystals",
+    paths="FeffPath parse_feff_dat read_feff_dat",
+    run="FeffRun run_feff",
+    search="Shell find_paths select shells",
+    single="single_path",
+)
 
 __all__ = list(_PUBLIC)
 

@@ -75,9 +75,8 @@ def shipped_crystals(text: str = "") -> tuple[Shipped, ...]:
     """
     found = []
     for path in sorted((references.references_dir() / "crystals").glob("*.cif")):
-        title, source = (
-            line.lstrip("# ").strip() for line in path.read_text(encoding="utf-8").split("\n")[:2]
-        )
+        head = path.read_text(encoding="utf-8").split("\n")[:2]
+        title, source = (line.lstrip("# ").strip() for line in head)
         formula = path.stem.split("_")[0]
         entry = Entry(0, title, formula, "", (), source, "")
         words = text.lower() in title.lower() if len(text) > 2 else False
@@ -141,11 +140,9 @@ def _by_formula(text: str, entry: Entry) -> bool:
     if re.search(r"[A-Z][a-z]?[\s,-]", text):
         return False  # "Fe O" names elements, "FeO" is a formula
     wanted, found = _composition(text), _composition(entry.formula)
-    return (
-        bool(wanted)
-        and wanted.keys() == found.keys()
-        and all(abs(wanted[e] - found[e]) < _SAME_FRACTION for e in wanted)
-    )
+    if not wanted or wanted.keys() != found.keys():
+        return False
+    return all(abs(wanted[e] - found[e]) < _SAME_FRACTION for e in wanted)
 
 
 def _by_elements(text: str, entry: Entry) -> bool:
@@ -189,32 +186,22 @@ def _rows() -> list[Entry]:
     import sqlite3
 
     spec = importlib.util.find_spec("larixite")
-    path = (
-        Path(spec.submodule_search_locations[0]) / "amcsd_cif1.db"
-        if spec and spec.submodule_search_locations
-        else None
-    )
+    folders = spec.submodule_search_locations if spec else None
+    path = Path(folders[0], "amcsd_cif1.db") if folders else None
     if path is None or not path.is_file():
-        raise CrystalError(
-            "the crystal database of larixite is not installed; pip install larixite brings it"
-        )
+        said = "the crystal database of larixite is not installed; pip install larixite brings it"
+        raise CrystalError(said)
     query = (
         "SELECT cif.id, minerals.name, formula, hm_notation, a, b, c, alpha, beta, gamma, journalname, volume, "
         "page_first, year, pub_title FROM cif JOIN minerals ON minerals.id = mineral_id "
         "JOIN spacegroups ON spacegroups.id = spacegroup_id JOIN publications ON publications.id = publication_id"
     )
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
-        return [
-            Entry(
-                number=number,
-                name="" if name == "<missing>" else name,
-                formula=formula,
-                space_group=group,
-                cell=tuple(cell),
-                reference=f"{journal} {volume}, {page} ({year})",
-                note=" ".join((title or "").split()).partition("Note: ")[2],
-            )
-            for number, name, formula, group, *cell, journal, volume, page, year, title in database.execute(
-                query
-            )
-        ]
+        rows = database.execute(query).fetchall()
+    found = []
+    for number, name, formula, group, *cell, journal, volume, page, year, title in rows:
+        note = " ".join((title or "").split()).partition("Note: ")[2]
+        reference = f"{journal} {volume}, {page} ({year})"
+        mineral = "" if name == "<missing>" else name
+        found.append(Entry(number, mineral, formula, group, tuple(cell), reference, note))
+    return found

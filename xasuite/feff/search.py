@@ -181,10 +181,9 @@ def shells(paths: Sequence[FeffPath], scatterer: str, *, within: float = SHELL_G
     )
     groups: list[list[FeffPath]] = []
     for path in single:
-        if groups and path.reff - groups[-1][-1].reff <= within:
-            groups[-1].append(path)
-        else:
-            groups.append([path])
+        if not groups or path.reff - groups[-1][-1].reff > within:
+            groups.append([])
+        groups[-1].append(path)
     return tuple(Shell(scatterer, i, tuple(g)) for i, g in enumerate(groups, 1))
 
 
@@ -235,14 +234,13 @@ def select(
     """
     origin = paths[0].origin if paths else "no structure"
     if path is not None:
-        for candidate in paths:
-            if candidate.index == path:
-                if scatterer is not None and scatterer not in candidate.scatterers:
-                    raise CrystalError(
-                        f"{origin}: path {path} scatters from {'-'.join(candidate.scatterers)}, not from {scatterer}"
-                    )
-                return candidate
-        raise CrystalError(f"{origin}: no path {path}; FEFF numbered them {_numbers(paths)}")
+        named = next((p for p in paths if p.index == path), None)
+        if named is None:
+            raise CrystalError(f"{origin}: no path {path}; FEFF numbered them {_numbers(paths)}")
+        if scatterer is not None and scatterer not in named.scatterers:
+            of = "-".join(named.scatterers)
+            raise CrystalError(f"{origin}: path {path} scatters from {of}, not from {scatterer}")
+        return named
     if legs:
         return _along(paths, list(legs), shell, origin)
     if scatterer is None:
@@ -251,10 +249,15 @@ def select(
     if not found:
         there = dict.fromkeys(p.scatterers[0] for p in paths if p.nleg == 2)
         raise CrystalError(f"{origin}: no {scatterer} scatters; there are {', '.join(there)}")
-    if not 1 <= shell <= len(found):
-        listed = ", ".join(f"{s.number}: {s.reff:.3f} A" for s in found)
-        raise CrystalError(f"{origin}: no shell {shell} of {scatterer}; there are {listed}")
-    return found[shell - 1].path
+    return found[_counted(shell, found, f"{origin}: no shell {shell} of {scatterer}")].path
+
+
+def _counted(number: int, found: Sequence[Shell | FeffPath], none: str) -> int:
+    """The index of what is number `number` from 1. Raises CrystalError with what there is."""
+    if not 1 <= number <= len(found):
+        listed = ", ".join(f"{i}: {one.reff:.3f} A" for i, one in enumerate(found, 1))
+        raise CrystalError(f"{none}; there are {listed}")
+    return number - 1
 
 
 def counterpart(path: FeffPath, paths: Sequence[FeffPath]) -> FeffPath | None:
@@ -291,10 +294,7 @@ def _along(paths: Sequence[FeffPath], legs: list[str], number: int, origin: str)
         raise CrystalError(
             f"{origin}: no path passes {'-'.join(legs)}; there are {', '.join(list(there)[:12])}"
         )
-    if not 1 <= number <= len(found):
-        listed = ", ".join(f"{i}: {p.reff:.3f} A" for i, p in enumerate(found, 1))
-        raise CrystalError(f"{origin}: no path {number} along {'-'.join(legs)}; there are {listed}")
-    return found[number - 1]
+    return found[_counted(number, found, f"{origin}: no path {number} along {'-'.join(legs)}")]
 
 
 def _numbers(paths: Sequence[FeffPath]) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from .. import files
 from ..workflow.closure import Study
+from .plots.style import COLORS, COLUMN, DATA, panels, save, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,36 +26,26 @@ def write_closure(done: Study, folder: str | Path, *, figures: bool = True) -> l
         text = pd.DataFrame([asdict(r) for r in records]).to_csv(index=False)
         written.append(files.write_text(folder / f"{name}.csv", text))
     if figures and done.choices:
-        from .plots.style import save
-
         written += save(plot_choices(done), folder / "choices")
     return written
 
 
+@style()
 def plot_choices(done: Study) -> Figure:
     """How far N moves with each choice: one dot per row of the table, the mean a bar, one panel per path."""
-    from .plots.style import COLORS, COLUMN, DATA, style
-
     paths = list(dict.fromkeys(c.path for c in done.choices))
     what = list(dict.fromkeys(c.what for c in done.choices))
-    with style() as plt:
-        figure, axes = plt.subplots(
-            1,
-            len(paths),
-            figsize=(COLUMN * (1.1 + 0.75 * (len(paths) - 1)), 0.13 * len(what) + 0.8),
-            sharey=True,
-            squeeze=False,
-            layout="constrained",
-        )
-        for axis, path in zip(axes[0], paths, strict=True):
-            for y, name in enumerate(what):
-                shifts = [_clipped(c.n_shift) for c in done.choices if c.what == name and c.path == path]
-                axis.barh(y, sum(shifts) / max(len(shifts), 1), color=COLORS[4], height=0.7)
-                axis.plot(shifts, [y] * len(shifts), "|", color=DATA, ms=4)
-            axis.axvline(0, color=DATA, lw=0.6)
-            axis.set(xlabel=f"change of N({path})", xlim=(-_CLIP * 1.1, _CLIP * 1.1))
-        axes[0][0].set_yticks(range(len(what)), what)
-        axes[0][0].invert_yaxis()
+    width = COLUMN * (1.1 + 0.75 * (len(paths) - 1))
+    figure, axes = panels(1, len(paths), width, 0.13 * len(what) + 0.8, sharey=True, squeeze=False)
+    for axis, path in zip(axes[0], paths, strict=True):
+        for y, name in enumerate(what):
+            shifts = [_clipped(c.n_shift) for c in done.choices if c.what == name and c.path == path]
+            axis.barh(y, sum(shifts) / max(len(shifts), 1), color=COLORS[4], height=0.7)
+            axis.plot(shifts, [y] * len(shifts), "|", color=DATA, ms=4)
+        axis.axvline(0, color=DATA, lw=0.6)
+        axis.set(xlabel=f"change of N({path})", xlim=(-_CLIP * 1.1, _CLIP * 1.1))
+    axes[0][0].set_yticks(range(len(what)), what)
+    axes[0][0].invert_yaxis()
     return figure
 
 

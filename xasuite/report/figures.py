@@ -87,22 +87,10 @@ def figure(kind: str, /, *inputs: Any, **options: Any) -> Figure:
         raise DataError(f"there is no figure {kind!r}{nearest(kind, KINDS)}")
     module, _, name = KINDS[kind].function.partition(":")
     draw = getattr(importlib.import_module(f"{__package__}.plots.{module}"), name)
-    takes = KINDS[kind].takes
     _known(kind, draw, options)
-    if takes == "spectra":
-        return draw(inputs, **options)
-    if takes in ("samples", "fits"):
-        from .samples import samples
-
-        chosen = {n: options.pop(n) for n in ("rows", "data_root") if n in options}
-        return draw(samples(*inputs, fit=takes == "fits", **chosen), **options)
-    if len(inputs) != 1:
-        one = {"valence": "valence spec", "run": "series", "study": "study", "claim": "claim"}[takes]
-        raise DataError(f"a {kind} figure is of one {one}, not of {len(inputs)}")
-    if takes == "valence":
-        return _valence(inputs[0], draw, options)
-    made, own = _ONE[takes](inputs[0], options)
-    return draw(made, **own, **options)
+    own = {n: options.pop(n) for n in _OF_INPUT[KINDS[kind].takes] if n in options}
+    made, implied = _made(kind, inputs, own)
+    return draw(made, **implied | options)
 
 
 def _known(kind: str, draw: Any, options: dict[str, Any]) -> None:
@@ -124,50 +112,54 @@ def _published(reference: str, inputs: tuple[Any, ...], options: dict[str, Any])
     return figure(entry.kind, *map(made, entry.inputs), **{**entry.options, **options})
 
 
-def _of_run(one: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    return _run(one), {}
-
-
-def _of_study(one: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """A computed study; the options of theory_xanes are taken out of those of the drawing."""
-    from ..specs.studies import StructuresStudy
-    from ..workflow.structures import compare_structures, load_study
-
-    own = {n: options.pop(n) for n in ("scf", "radius", "sigma2") if n in options}
-    study = load_study(one) if isinstance(one, str) else one
-    return compare_structures(study, **own) if isinstance(study, StructuresStudy) else study, {}
-
-
-def _of_claim(one: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    from ..workflow.figure_inputs import claim_maps
-
-    return claim_maps(one)
-
-
 # options that are taken out before the drawing, by what a figure is of
 _OF_INPUT: dict[str, tuple[str, ...]] = {
     "samples": ("rows", "data_root"), "fits": ("rows", "data_root"), "spectra": (), "run": (), "claim": (),
     "study": ("scf", "radius", "sigma2"), "valence": ("data_root", "fraction"),
 }  # fmt: skip
-_ONE = {"run": _of_run, "study": _of_study, "claim": _of_claim}
 
 
-def _run(one: Any) -> Any:
-    from .._series.record import SeriesRun, open_run
+def _made(kind: str, inputs: tuple[Any, ...], own: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """What is drawn, made of the inputs, and the options of the drawing that follow from them."""
+    takes = KINDS[kind].takes
+    if takes == "spectra":
+        return inputs, {}
+    if takes in ("samples", "fits"):
+        from .samples import samples
 
-    return one if isinstance(one, SeriesRun) else open_run(one)
+        return samples(*inputs, fit=takes == "fits", **own), {}
+    if len(inputs) != 1:
+        of = "valence spec" if takes == "valence" else "series" if takes == "run" else takes
+        raise DataError(f"a {kind} figure is of one {of}, not of {len(inputs)}")
+    one = inputs[0]
+    if takes == "run":
+        from .._series.record import SeriesRun, open_run
+
+        return one if isinstance(one, SeriesRun) else open_run(one), {}
+    if takes == "claim":
+        from ..workflow.figure_inputs import claim_maps
+
+        return claim_maps(one)
+    return _study(one, **own) if takes == "study" else _valence(one, **own)
 
 
-def _valence(one: Any, draw: Any, options: dict[str, Any]) -> Any:
+def _study(one: Any, **settings: Any) -> tuple[Any, dict[str, Any]]:
+    """A computed study; the settings are those of theory_xanes."""
+    from ..specs.studies import StructuresStudy
+    from ..workflow.structures import compare_structures, load_study
+
+    study = load_study(one) if isinstance(one, str) else one
+    return compare_structures(study, **settings) if isinstance(study, StructuresStudy) else study, {}
+
+
+def _valence(one: Any, data_root: Any = None, fraction: float | None = None) -> tuple[Any, dict[str, Any]]:
     from ..references import fits_dir
     from ..workflow.valence import run_valence
 
-    root, level = options.pop("data_root", None), options.pop("fraction", None)
     if isinstance(one, (str, Path)):
         path = Path(one)
-        one = run_valence(path if path.exists() else fits_dir().parent / path, data_root=root)
-    options.setdefault("kind", one.kind)
-    return draw(one.results[0] if level is None else one.at(level), **options)
+        one = run_valence(path if path.exists() else fits_dir().parent / path, data_root=data_root)
+    return one.results[0] if fraction is None else one.at(fraction), {"kind": one.kind}
 
 
 def save_figure(

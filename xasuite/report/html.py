@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from .. import files
 from ..errors import ReadError
@@ -91,31 +92,15 @@ def section_of(path: Path) -> Section:
     raise ReadError(f"{path} is no result: a report takes folders of results, result.json and series.h5")
 
 
-@dataclass(frozen=True)
-class _Shown:
-    """A table for the page's template: every cell as text with the class it is drawn in."""
-
-    title: str
-    header: tuple[tuple[str, str], ...]
-    rows: tuple[tuple[bool, tuple[tuple[str, str], ...]], ...]
-    notes: tuple[str, ...]
-    outside: bool
-
-
-def _shown(table: Table, errors: str) -> _Shown:
-    numeric = table.numeric()
-    kinds = ["number" if n else "" for n in numeric]
+def _shown(table: Table, errors: str) -> dict[str, Any]:
+    """What the template draws of a table: heads and cells, each with its class, and whether a cell is outside."""
+    kinds = ["number" if n else "" for n in table.numeric()]
+    wrong = [[isinstance(c, Entry) and c.within is False for c in row] for row in table.rows]
     rows = []
-    for row, texts in zip(table.rows, table.cells(errors), strict=True):
-        wrong = [isinstance(c, Entry) and c.within is False for c in row]
-        cells = zip(
-            texts, (f"{k} outside" if w else k for k, w in zip(kinds, wrong, strict=True)), strict=True
-        )
-        rows.append((bool(texts[0]), tuple(cells)))
-    outside = any(isinstance(c, Entry) and c.within is False for row in table.rows for c in row)
-    return _Shown(
-        table.title, tuple(zip(table.header, kinds, strict=True)), tuple(rows), table.notes, outside
-    )
+    for texts, outside in zip(table.cells(errors), wrong, strict=True):
+        classes = (f"{k} outside" if w else k for k, w in zip(kinds, outside, strict=True))
+        rows.append(list(zip(texts, classes, strict=True)))
+    return {"header": zip(table.header, kinds, strict=True), "rows": rows, "outside": any(map(any, wrong))}
 
 
 def render(sections: Sequence[Section], title: str, errors: str = ERRORS[0]) -> str:
@@ -123,24 +108,23 @@ def render(sections: Sequence[Section], title: str, errors: str = ERRORS[0]) -> 
     import jinja2
 
     source = resources.files(__package__) / TEMPLATES
-    read = {
-        name: (source / name).read_text(encoding="utf-8")
-        for name in ("report.html", "report.css", "report.js")
-    }
+    page, css, js = (
+        (source / f"report.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
+    )
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
     viewers = [None if s.stack is None else payload(s.stack) for s in sections]
     # "<" never stands in a script: the text of a label cannot end it
     data = json.dumps(viewers, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-    return environment.from_string(read["report.html"]).render(
+    return environment.from_string(page).render(
         title=title,
         version=__version__,
         time=time.strftime("%Y-%m-%d %H:%M"),
         sections=sections,
         short_table=SHORT_TABLE,
-        css=read["report.css"],
-        js=read["report.js"],
+        css=css,
+        js=js,
         plotly=_plotly() if any(v is not None for v in viewers) else "",
         data=data,
         provenance=dict.fromkeys(line for s in sections for line in s.provenance),

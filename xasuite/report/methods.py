@@ -17,13 +17,8 @@ PARTS = {
     "theory": "theoretical phases and amplitudes and the energy scale",
 }
 PROGRAMS = {"feff8l": "FEFF8L", "feff6l": "FEFF6L"}
-WINDOWS = {
-    "hanning": "Hanning",
-    "kaiser": "Kaiser-Bessel",
-    "parzen": "Parzen",
-    "welch": "Welch",
-    "gaussian": "Gaussian",
-}
+WINDOWS = {"kaiser": "Kaiser-Bessel"} | {n: n.title() for n in ("hanning", "parzen", "welch", "gaussian")}
+SPACES = {"r": "R", "k": "k", "q": "back-transformed k"}
 
 
 def methods(document: Mapping[str, Any]) -> str:
@@ -90,18 +85,13 @@ def _pair(pairs: list[Any], unit: str) -> str:
 
 def _reduction(document: Mapping[str, Any]) -> str:
     steps, sample = _steps(document, "normalize"), document["sample"]
-    version = document["provenance"]["versions"]["xasuite"]
-    text = (
-        f"The {sample['element']} {sample['edge']}-edge data were reduced and fitted with xasuite {version}"
-    )
-    text += f" (Larch {document['provenance']['versions']['xraylarch']} [@larch])."
+    versions = document["provenance"]["versions"]
+    text = f"The {sample['element']} {sample['edge']}-edge data were reduced and fitted with xasuite "
+    text += f"{versions['xasuite']} (Larch {versions['xraylarch']} [@larch])."
     if not steps:
         return text
     degree = {0: "constant", 1: "line", 2: "quadratic polynomial", 3: "cubic polynomial"}
-    pre, norm = (
-        _pair([s.get("pre_range") for s in steps], "eV"),
-        _pair([s.get("norm_range") for s in steps], "eV"),
-    )
+    pre, norm = (_pair([s.get(name) for s in steps], "eV") for name in ("pre_range", "norm_range"))
     posts = " or ".join(dict.fromkeys(degree.get(s.get("nnorm", -1), "polynomial") for s in steps))
     rule = any(s.get("method") not in (None, "polynomial") for s in steps)
     text += f" Spectra were normalised with a pre-edge line {pre}" if pre else " Spectra were normalised"
@@ -124,20 +114,16 @@ def _background(document: Mapping[str, Any]) -> str:
 def _fit(document: Mapping[str, Any]) -> str:
     f = document["range"]
     weights = " and ".join(map(str, f["kweight"]))
-    space = {"r": "R", "k": "k", "q": "back-transformed k"}[f["space"]]
     text = (
         f"χ(k) with k weight{'s' * (len(f['kweight']) > 1)} {weights} was transformed from k = {f['k'][0]:g} to {f['k'][1]:g} 1/Å "
-        f"({WINDOWS.get(f['window'], f['window'])} window, dk = {f['dk']:g} 1/Å) and fitted in {space} space from R = {f['r'][0]:g} "
+        f"({WINDOWS.get(f['window'], f['window'])} window, dk = {f['dk']:g} 1/Å) and fitted in {SPACES[f['space']]} space from R = {f['r'][0]:g} "
         f"to {f['r'][1]:g} Å (not corrected for phase)"
     )
     good = [r for r in document["rows"] if r["paths"]]
-    if not good:
-        return text + "."
-    varys = _span((r["n_varys"] for r in good), "").strip()
-    return (
-        text
-        + f", with {varys} variables against {_span((r['n_idp'] for r in good), 'independent points', '.1f')}."
-    )
+    if good:
+        points = _span((r["n_idp"] for r in good), "independent points", ".1f")
+        text += f", with {_span((r['n_varys'] for r in good), '').strip()} variables against {points}"
+    return text + "."
 
 
 def _structure(path: Mapping[str, Any]) -> str:
@@ -162,11 +148,8 @@ def _model(document: Mapping[str, Any]) -> str:
         for n, p in r["params"].items()
         if p["kind"] == "inherited"
     }
-    text = (
-        f"Scattering paths were calculated with {programs} for {', '.join(crystals)}{scf}."
-        if programs
-        else ""
-    )
+    calculated = f"Scattering paths were calculated with {programs} for {', '.join(crystals)}{scf}."
+    text = calculated if programs else ""
     if given := sum(bool(p.get("feff")) for p in paths):
         text += f"{' ' if text else ''}{given} of {len(paths)} scattering paths were given as files in FEFF's format."
     return text + (f" Held at what is known, with its error: {'; '.join(sorted(held))}." if held else "")
@@ -184,8 +167,6 @@ def _errors(document: Mapping[str, Any]) -> str:
             text = f"Values are means over the potentials of {' and '.join(potentials)}, of foil and sample alike. {text}"
     elif params:
         text = "Errors are standard errors of the fit, scaled by the square root of reduced chi-square."
-    return text + (
-        f" The error of {', '.join(inherited)} is included in every value that depends on it."
-        if inherited
-        else ""
-    )
+    if inherited:
+        text += f" The error of {', '.join(inherited)} is included in every value that depends on it."
+    return text

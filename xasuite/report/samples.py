@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from ..exafs.result import FittedData
 from ..records import Array, Chi, Normalized, Series, Spectrum
 
 if TYPE_CHECKING:
+    from ..specs.schema import Fit
     from ..workflow.resolve import Context
 
 # Where nothing says what k range to take: the end is the data's, at most this (1/A)
@@ -32,6 +33,19 @@ class Sample:
     chi: Chi
     range: FitRange
     fit: FittedData | None = None
+
+    def weight(self, kweight: int | None) -> int:
+        """A k weight, the fit's last where none is given."""
+        return self.range.kweight[-1] if kweight is None else kweight
+
+
+def fit_ranges(fit: Fit | Mapping[str, Any]) -> FitRange:
+    """The ranges of a [fit] table, of a spec or a result, with the schema's defaults for what is left out."""
+    from ..specs.schema import Fit
+
+    if not isinstance(fit, Fit):
+        fit = Fit.model_validate({name: value for name, value in fit.items() if name in Fit.model_fields})
+    return FitRange(fit.k, fit.r, fit.kweight, fit.space, fit.window, fit.dk)
 
 
 def samples(
@@ -107,8 +121,7 @@ def _spec(path: Path, fit: bool, context: Context) -> Iterator[Sample]:
     if not path.exists() and (fits_dir().parent / path).exists():
         path = fits_dir().parent / path  # fits/... of this project, from wherever one is
     loaded = load_spec(path)
-    f = loaded.spec.fit
-    span = FitRange(f.k, f.r, tuple(f.kweight), f.space, f.window, f.dk)
+    span = fit_ranges(loaded.spec.fit)
     if not fit:
         # rows alone: the model, and the foils that its parameters come from, do not matter here
         for i in range(len(loaded.spec.data)):
@@ -126,21 +139,13 @@ def _result(path: Path) -> Iterator[Sample]:
     from .curves import load_curves
 
     document = json.loads(path.read_text(encoding="utf-8"))
-    f = document["range"]
-    span = FitRange(tuple(f["k"]), tuple(f["r"]), tuple(f["kweight"]), f["space"], f["window"], f["dk"])
+    span = fit_ranges(document["range"])
     of = {d["label"]: (row, d) for row in document["rows"] if row["paths"] for d in row["data"]}
     for c in load_curves(path.with_name("curves.h5")):
         row, d = of[c.label]
-        norm = Normalized(
-            energy=c.energy,
-            mu=c.mu,
-            label=c.label,
-            norm=c.norm,
-            flat=c.norm,
-            e0=d["e0"],
-            edge_step=d["edge_step"],
-        )
-        chi = Chi(k=c.k, chi=c.chi, e0=d["e0"], edge_step=d["edge_step"], label=c.label)
+        facts = {"label": c.label, "e0": d["e0"], "edge_step": d["edge_step"]}
+        norm = Normalized(energy=c.energy, mu=c.mu, norm=c.norm, flat=c.norm, **facts)
+        chi = Chi(k=c.k, chi=c.chi, **facts)
         fitted = FittedData(
             c.label, c.k, c.chi, c.fit, c.paths, tuple(d["epsilon_k"]), tuple(d["epsilon_r"]), d["noise"],
             d["rfactor"], d["n_idp"],

@@ -14,12 +14,14 @@ import numpy as np
 
 from .._series.summary import shown_names
 from ..errors import ReadError
+from ..exafs.model import FitRange
 from ..exafs.result import STRONG_CORRELATION
-from ..records.quantities import Quantity, quantity, with_ends
+from ..records.quantities import Quantity, quantity
 from ..records.table import Entry, Table
 from ..workflow.checkxas import check_fits, check_sources, checks_table
 from .curves import load_curves
-from .methods import WINDOWS, methods
+from .methods import SPACES, WINDOWS, methods
+from .samples import fit_ranges
 from .sections import CLOSURE_NOTE, GOOD_RFACTOR, Section
 from .viewer import Stack, Trend, padded, together
 
@@ -71,25 +73,23 @@ def read_result(path: Path) -> dict[str, Any]:
 
 def _facts(document: Mapping[str, Any], good: list[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
     worst = max((r["rfactor"] for r in good if r["rfactor"] is not None), default=math.nan)
+    largest = "R factor" if len(good) == 1 else "Largest R factor"
     return (
         ("Spectra", f"{len(good)} fitted of {len(document['rows'])}"),
         ("Edge", f"{document['sample']['element']} {document['sample']['edge']}"),
-        *ranges_in_words(document["range"]),
-        (
-            "R factor" if len(good) == 1 else "Largest R factor",
-            f"{worst:.4f}" if math.isfinite(worst) else "-",
-        ),
+        *ranges_in_words(fit_ranges(document["range"])),
+        (largest, f"{worst:.4f}" if math.isfinite(worst) else "-"),
     )
 
 
-def ranges_in_words(fit: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """The ranges of a [fit] table and its choices, as a paper states them."""
-    weights = ", ".join(str(w) for w in fit["kweight"])
-    window = f"{WINDOWS.get(fit['window'], fit['window'])} window with dk = {fit['dk']:g} 1/Å"
-    space = {"r": "R", "k": "k", "q": "back-transformed k"}[fit.get("space", "r")]
+def ranges_in_words(fit: FitRange) -> tuple[tuple[str, str], ...]:
+    """The ranges of a fit and its choices, as a paper states them."""
+    weights = ", ".join(map(str, fit.kweight))
+    window = f"{WINDOWS.get(fit.window, fit.window)} window with dk = {fit.dk:g} 1/Å"
+    where = f"fitted in {SPACES[fit.space]} space, not corrected for phase"
     return (
-        ("k", f"{fit['k'][0]:g} to {fit['k'][1]:g} 1/Å, weight {weights}, {window}"),
-        ("R", f"{fit['r'][0]:g} to {fit['r'][1]:g} Å, fitted in {space} space, not corrected for phase"),
+        ("k", f"{fit.k[0]:g} to {fit.k[1]:g} 1/Å, weight {weights}, {window}"),
+        ("R", f"{fit.r[0]:g} to {fit.r[1]:g} Å, {where}"),
     )
 
 
@@ -133,13 +133,8 @@ def _parameters(document: Mapping[str, Any], good: list[dict[str, Any]]) -> Tabl
             inherited = p["kind"] == "inherited" and p["origin"] != "given"
             origin = f"from {Path(p['origin']).name}" if inherited else p["expr"]
             state = f" ({p['state']})" if p["state"] else ""
-            ends = _float(p.get("plus")), _float(p.get("minus"))
-            scale = 10.0**q.power
-            value = (
-                with_ends(_float(p["value"]) * scale, *(e * scale for e in ends))
-                if math.isfinite(ends[0])
-                else q.text(_float(p["value"]), _float(p["stderr"]))
-            ) + state
+            numbers: dict[str, Any] = {n: _float(p.get(n)) for n in ("value", "stderr", "plus", "minus")}
+            value = Entry(**numbers).text(q) + state
             made = (_part(p.get("parts", {}).get(n), q) for n in parts)
             how = " ".join(x for x in (HOW.get(p["kind"], "held with its error"), origin) if x)
             meaning = q.title if q.symbol else ""
@@ -206,14 +201,14 @@ def _result_stack(path: Path, document: Mapping[str, Any], good: list[dict[str, 
     if not good or not kept.is_file():
         return None
     curves = load_curves(kept)
-    fit = document["range"]
     longest = max(curves, key=lambda c: c.k.size)
     data = {d["label"]: r for r in good for d in r["data"]}
     labels = tuple(c.label for c in curves)
-    energy, norm = together([c.energy for c in curves], [c.norm for c in curves])
+    energies = [c.energy for c in curves]
+    energy, norm = together(energies, [c.norm for c in curves])
     lines = {}
     for name in ("mu", "pre_edge", "post_edge", "bkg"):
-        lines[name] = together([c.energy for c in curves], [getattr(c, name) for c in curves])[1]
+        lines[name] = together(energies, [getattr(c, name) for c in curves])[1]
     names = list(dict.fromkeys(n for c in curves for n in c.paths))
     return Stack(
         x=np.arange(1.0, len(curves) + 1),
@@ -225,11 +220,7 @@ def _result_stack(path: Path, document: Mapping[str, Any], good: list[dict[str, 
         k=longest.k,
         chi=padded([c.chi for c in curves]),
         fit=padded([c.fit for c in curves]),
-        krange=tuple(fit["k"]),
-        rrange=tuple(fit["r"]),
-        kweight=int(fit["kweight"][-1]),
-        window=fit["window"],
-        dk=float(fit["dk"]),
+        range=fit_ranges(document["range"]),
         trends=_result_trends(document, labels),
         paths={n: padded([c.paths.get(n, np.full(c.k.size, np.nan)) for c in curves]) for n in names},
         lines=lines,
@@ -250,8 +241,7 @@ def _result_trends(document: Mapping[str, Any], labels: tuple[str, ...]) -> tupl
     for (path, name), entries in held.items():
         shown = quantity(name).within(path)
         found = [entries.get(n, Entry(math.nan)) for n in labels]
-        values, errors = (
-            np.array([getattr(e, n) for e in found]) * 10.0**shown.power for n in ("value", "stderr")
-        )
+        scale = 10.0**shown.power
+        values, errors = (np.array([getattr(e, n) for e in found]) * scale for n in ("value", "stderr"))
         out.append(Trend(shown.title, shown.shown_unit, values, errors))
     return tuple(out)

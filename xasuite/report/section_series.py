@@ -17,6 +17,7 @@ from ..records import OK
 from ..records.quantities import Quantity
 from ..records.table import Table
 from ..workflow.checkxas import checks_table
+from .samples import fit_ranges
 from .section_fit import ranges_in_words
 from .sections import CLOSURE_NOTE, GOOD_RFACTOR, Section
 from .viewer import Stack, Trend
@@ -55,27 +56,17 @@ def _facts(run: SeriesRun, spec: Mapping[str, Any]) -> tuple[tuple[str, str], ..
         ("Spectra", f"{int(run.ok.sum())} good of {len(run)}"),
         ("Edge", f"{spec['sample']['element']} {spec['sample'].get('edge', 'K')}"),
         (label, span),
-        *ranges_in_words(_ranges(spec)),
+        *ranges_in_words(fit_ranges(spec["fit"])),
         ("Median R factor", f"{run.table['rfactor'].median():.4f}"),
     )
-
-
-def _ranges(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """A spec's [fit] table with the schema's defaults for what it leaves out."""
-    from ..specs.schema import Fit
-
-    known = {name: value for name, value in spec["fit"].items() if name in Fit.model_fields}
-    return Fit.model_validate(known).model_dump()
 
 
 def _warnings(run: SeriesRun) -> tuple[str, ...]:
     said = [CLOSURE_NOTE] if run.kind == "closure" else []
     table = run.table
     for status, rows in table[table["status"] != OK].groupby("status"):
-        first = rows.iloc[0]
-        said.append(
-            f"{len(rows)} spectra are marked “{status}”; the first, {first['label']}: {first['reason']}"
-        )
+        first = f"{rows.iloc[0]['label']}: {rows.iloc[0]['reason']}"
+        said.append(f"{len(rows)} spectra are marked “{status}”; the first, {first}")
     poor = int((table["rfactor"] > GOOD_RFACTOR).sum())
     if poor:
         said.append(
@@ -107,7 +98,6 @@ def _stack(run: SeriesRun, spec: Mapping[str, Any]) -> Stack | None:
     with h5py.File(run.path, "r") as handle:
         if not {"norm", "chi", "fit"} <= set(handle["entry"]):
             return None
-    fit = _ranges(spec)
     energy, norm = run.curves("norm")
     k, chi = run.curves("chi")
     _, fitted = run.curves("fit")
@@ -124,11 +114,7 @@ def _stack(run: SeriesRun, spec: Mapping[str, Any]) -> Stack | None:
         k=k,
         chi=chi,
         fit=fitted,
-        krange=tuple(fit["k"]),
-        rrange=tuple(fit["r"]),
-        kweight=int(fit["kweight"][-1]),
-        window=fit["window"],
-        dk=float(fit["dk"]),
+        range=fit_ranges(spec["fit"]),
         trends=tuple(_trends(run, spec)),
     )
 
@@ -145,12 +131,6 @@ def _trends(run: SeriesRun, spec: Mapping[str, Any]) -> Iterator[Trend]:
 
 
 def _trend(run: SeriesRun, column: str, of: Quantity, parameter: str) -> Trend:
-    table, scale = run.table, 10.0**of.power
-    lost = np.array([parameter in u.split(", ") for u in table["undetermined"]])
-    values = table[column].to_numpy(float) * scale
-    errors = (
-        table[f"{column}_err"].to_numpy(float) * scale
-        if f"{column}_err" in table
-        else np.full(len(table), np.nan)
-    )
+    lost = np.array([parameter in u.split(", ") for u in run.table["undetermined"]])
+    values, errors = run.table.reindex(columns=[column, f"{column}_err"]).to_numpy(float).T * 10.0**of.power
     return Trend(of.title, of.shown_unit, values, errors, lost)

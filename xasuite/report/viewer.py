@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..exafs.model import FitRange
 from ..records import Array, Chi
 
 RMAX = 6.0  # A
@@ -54,11 +55,7 @@ class Stack:
     k: Array
     chi: Array
     fit: Array
-    krange: tuple[float, float]
-    rrange: tuple[float, float]
-    kweight: int
-    window: str
-    dk: float
+    range: FitRange
     trends: tuple[Trend, ...] = ()
     paths: Mapping[str, Array] = field(default_factory=dict)
     lines: Mapping[str, Array] = field(default_factory=dict)
@@ -92,8 +89,8 @@ def unpacked(held: Mapping[str, Any]) -> Array:
 def payload(stack: Stack) -> dict[str, Any]:
     """A viewer's figures as what JSON can hold."""
     shown = thinned(len(stack), MOST_ROWS)
-    weight = stack.k**stack.kweight
-    inside = (stack.k >= 0.5) & (stack.k <= min(stack.krange[1] + 2, stack.k[-1]))
+    weight, ends = stack.range.kweight[-1], stack.range.k
+    inside = (stack.k >= 0.5) & (stack.k <= min(ends[1] + 2, stack.k[-1]))
     chi, fit = stack.chi[shown], stack.fit[shown]
     r, chir = _chir(stack, chi)
     _, chir_fit = _chir(stack, fit)
@@ -107,14 +104,14 @@ def payload(stack: Stack) -> dict[str, Any]:
         "status": [stack.status[i] for i in shown],
         "rows": [int(i) + 1 for i in shown],
         "total": len(stack),
-        "kweight": stack.kweight,
-        "krange": list(stack.krange),
-        "rrange": list(stack.rrange),
+        "kweight": weight,
+        "krange": list(ends),
+        "rrange": list(stack.range.r),
         "energy": _numbers(energy, 9),
         "norm": packed(norm),
         "k": _numbers(stack.k[inside], 5),
-        "chi": packed((chi * weight)[:, inside]),
-        "fit": packed((fit * weight)[:, inside]),
+        "chi": packed((chi * stack.k**weight)[:, inside]),
+        "fit": packed((fit * stack.k**weight)[:, inside]),
         "r": _numbers(r, 5),
         "chir": packed(chir),
         "chirfit": packed(chir_fit),
@@ -125,10 +122,7 @@ def payload(stack: Stack) -> dict[str, Any]:
         "mapr": _numbers(map_r, 5),
         "map": packed(height.reshape(len(shown), -1), 8),
         "trends": _trends(stack),
-        "now": [
-            {"values": _numbers(t.values[shown], 7), "errors": _numbers(t.errors[shown], 4)}
-            for t in stack.trends
-        ],
+        "now": [_values(t, shown) for t in stack.trends],
     }
 
 
@@ -142,17 +136,16 @@ def _numbers(values: Any, digits: int) -> list[float | None]:
     return [None if not math.isfinite(v) else float(f"{v:.{digits}g}") for v in np.asarray(values, float)]
 
 
+def _values(trend: Trend, at: NDArray[np.intp]) -> dict[str, Any]:
+    return {"values": _numbers(trend.values[at], 7), "errors": _numbers(trend.errors[at], 4)}
+
+
 def _trends(stack: Stack) -> dict[str, Any]:
     at = thinned(len(stack), MOST_POINTS)
     out = []
     for t in stack.trends:
-        lost = np.zeros(len(stack), bool) if t.lost is None else np.asarray(t.lost, bool)
-        out.append(
-            {
-                "name": t.name, "unit": t.unit, "values": _numbers(t.values[at], 7),
-                "errors": _numbers(t.errors[at], 4), "lost": [bool(b) for b in lost[at]],
-            }
-        )  # fmt: skip
+        lost = np.zeros(at.size, bool) if t.lost is None else np.asarray(t.lost, bool)[at]
+        out.append({"name": t.name, "unit": t.unit, **_values(t, at), "lost": lost.tolist()})
     return {"x": _numbers(stack.x[at], 6), "of": out}
 
 
@@ -160,9 +153,8 @@ def _chir(stack: Stack, chi: Array) -> tuple[Array, Array]:
     """r (n,) and |chi(R)| (m, n) with the fit's own range, weight and window; NaN where chi is."""
     from ..exafs.fourier_transform import fourier
 
-    made = fourier(
-        _record(stack, chi), k=stack.krange, kweight=stack.kweight, window=stack.window, dk=stack.dk
-    )
+    fit = stack.range
+    made = fourier(_record(stack, chi), k=fit.k, kweight=fit.kweight[-1], window=fit.window, dk=fit.dk)
     inside = made.r <= RMAX
     height = np.where(np.any(np.isfinite(chi), axis=1)[:, None], made.magnitude, np.nan)
     return made.r[inside], height[:, inside]
@@ -172,13 +164,12 @@ def _map(stack: Stack, chi: Array) -> tuple[Array, Array, Array]:
     """k, r and |W| (m, nr, nk) of the data's Morlet wavelets on a coarse grid."""
     from ..exafs.wavelet_transform import iter_wavelet
 
-    low, high = max(0.5, stack.krange[0] - 1), min(stack.krange[1] + 1, float(stack.k[-1]))
-    picked = np.unique(
-        np.searchsorted(stack.k, np.linspace(low, high, MAP_SIZE[1])).clip(max=stack.k.size - 1)
-    )
+    fit, last = stack.range, stack.k.size - 1
+    at = np.linspace(max(0.5, fit.k[0] - 1), min(fit.k[1] + 1, float(stack.k[-1])), MAP_SIZE[1])
+    picked = np.unique(np.searchsorted(stack.k, at).clip(max=last))
     height = np.empty((len(chi), MAP_SIZE[0], picked.size))
     r: Array = np.linspace(*MAP_R, MAP_SIZE[0])
-    settings: dict[str, Any] = {"k": stack.krange, "kweight": stack.kweight, "r": MAP_R, "nr": MAP_SIZE[0]}
+    settings: dict[str, Any] = {"k": fit.k, "kweight": fit.kweight[-1], "r": MAP_R, "nr": MAP_SIZE[0]}
     # normalised by energy, from which the page's unit follows: 1/A to the k weight and a half
     made = iter_wavelet(_record(stack, chi), kind="morlet", scaling="energy", **settings)
     for rows, wavelet in made:

@@ -74,8 +74,7 @@ class Ready:
     @property
     def carried(self) -> Array:
         """The values (m, nc) of the carried parameters."""
-        program = self.work.program
-        return np.tile(program.start[program.n_varied : len(program.names)], (len(self.data), 1))
+        return full(self.work.program, np.empty((len(self.data), 0)))
 
     def solution(self, backend: Backend = "numpy") -> Solution:
         """The fits of its rows."""
@@ -159,9 +158,7 @@ class Fitter:
     def fit(self, case: Case, numbers: Array | None = None) -> Fitted:
         """The fits of a case, `numbers` (m, nn) being the rows' own values of the last of the carried parameters and variables."""
         ready = self.prepared(case)
-        carried = ready.carried
-        if numbers is not None:
-            carried[:, -numbers.shape[1] :] = numbers
+        carried = full(ready.work.program, np.empty((len(ready.data), 0)), numbers)
         backend: Backend = "numba" if len(carried) > _FEW else "numpy"
         solution = solve(ready.work, ready.data, ready.weights, None, 1, backend, carried)
         return self._read(ready, solution, carried)

@@ -109,11 +109,11 @@ class Work:
     def restraints_chisq(self, x: Array, numbers: Array | None = None) -> Array:
         """The restraints' part (m,) of the sum of squares at the varied x (m, nv) and the rows' variables (m, nn)."""
         program = self.program
-        found = (
-            run_all(program, full(program, x, numbers))[2] if program.restraints else np.zeros((len(x), 0))
-        )
+        if not program.restraints:
+            return np.zeros(len(x))
+        found = run_all(program, full(program, x, numbers))[2]
         off = [(found[:, i] - r.value) / r.within for i, r in enumerate(program.restraints)]
-        return self.per_point * np.sum(np.square(off), axis=0) if off else np.zeros(len(x))
+        return np.asarray(self.per_point * np.sum(np.square(off), axis=0))
 
 
 def make_work(model: Model, program: Program, goals: Sequence[Objective], owner: Sequence[int]) -> Work:
@@ -174,9 +174,8 @@ def stacked(works: Sequence[Work], data: Sequence[Array]) -> tuple[Work, Array]:
 
 def _data_sets(work: Work) -> list[Part]:
     """The rows and the k of each data set."""
-    return list(
-        {rows.start: (rows, ks) for rows, ks in sorted(work.spans, key=lambda s: s[0].start)}.values()
-    )
+    by_start = {rows.start: (rows, ks) for rows, ks in work.spans}
+    return [by_start[start] for start in sorted(by_start)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,11 +213,8 @@ def evaluate(work: Work, x: Array) -> tuple[Array, Array, Array, Array]:
 
 def fit_rows(work: Work, data: Array, weights: Array, x0: Array) -> Solution:
     """Levenberg-Marquardt fits of data (m, nr) with weights (m, nw), from x0 (m, nv + nc)."""
-    parts = [
-        _fit_chunk(work.take(part), data[part], weights[part], x0[part])
-        for part in (slice(i, i + CHUNK) for i in range(0, len(data), CHUNK))
-    ]
-    return joined(parts)
+    parts = [slice(i, i + CHUNK) for i in range(0, len(data), CHUNK)]
+    return joined([_fit_chunk(work.take(p), data[p], weights[p], x0[p]) for p in parts])
 
 
 def joined(parts: Sequence[Solution]) -> Solution:
@@ -245,8 +241,8 @@ def _fit_chunk(work: Work, data: Array, weights: Array, x0: Array) -> Solution:
     x, lam, last2 = x0.copy(), np.zeros(m), np.zeros(m)
     chisq, ended, calls = np.full(m, np.inf), np.full(m, AT_LIMIT), np.zeros(m, int)
     normal, pull = np.zeros((m, nd, nd)), np.zeros((m, nd))
-    values, grad = np.zeros((m, work.program.n_paths, N_VALUES)), np.zeros(1)
-    grad = np.zeros((m, work.program.n_paths, N_VALUES, nd))
+    values = np.zeros((m, work.program.n_paths, N_VALUES))
+    grad = np.zeros((*values.shape, nd))
     trial, live = x.copy(), np.arange(m)
     size = np.einsum("ij,ij->i", w, data**2)
     free = np.maximum(work.sizes(m)[0] - nv, 1e-9)
@@ -372,9 +368,8 @@ def _errors(program: Program, x: Array, normal: Array, pull: Array) -> tuple[Arr
     nv = program.n_varied
     free = _free(program, x, pull) & (x[:, :nv] > program.lower) & (x[:, :nv] < program.upper)
     a, scale = _scaled(normal, free)
-    singular = (_lowest_pivot(a) < SINGULAR_PIVOT) | (free & ~(np.einsum("mii->mi", normal)[:, :nv] > 0)).any(
-        axis=1
-    )
+    flat = free & ~(np.einsum("mii->mi", normal)[:, :nv] > 0)
+    singular = (_lowest_pivot(a) < SINGULAR_PIVOT) | flat.any(axis=1)
     a[singular] = np.eye(nv)
     inverse = np.linalg.inv(a) / scale[:, :, None] / scale[:, None, :]
     held = ~free[:, :, None] | ~free[:, None, :]

@@ -43,9 +43,7 @@ def solve(
     program, chain = work.program, start == "previous"
     own = start_values(program, start if isinstance(start, Mapping) else None)
     mean = data.mean(axis=0, keepdims=True), weights.mean(axis=0, keepdims=True)
-    first = own
-    if start == "mean":
-        first = _from_mean(work, *mean, own)
+    first = _from_mean(work, *mean, own) if start == "mean" else own
     numbers = np.empty((len(data), 0)) if numbers is None else numbers
     if chain and backend == "numpy":
         return _chained(work, data, weights, _begun(own, numbers))
@@ -59,9 +57,8 @@ def solve(
         rows = np.flatnonzero(~settled(solution))
         if rows.size:
             x0 = _begun(other, numbers[rows])
-            _keep_better(
-                solution, _run(work.take(rows), data[rows], weights[rows], x0, threads, backend), rows
-            )
+            again = _run(work.take(rows), data[rows], weights[rows], x0, threads, backend)
+            _keep_better(solution, again, rows)
     return solution
 
 
@@ -78,19 +75,14 @@ def settled(s: Solution) -> NDArray[np.bool_]:
 
 def _aside(work: Work, own: Array) -> Iterator[Array]:
     """Two starts away from `own` (nv + nc,), by half the longest step that the minimiser may take, either way."""
-    program = work.program
-    slopes = np.abs(run(program, own[None])[1][0, :, :, : program.n_varied])
+    program, nv = work.program, work.program.n_varied
+    slopes = np.abs(run(program, own[None])[1][0, :, :, :nv])
     with np.errstate(divide="ignore"):
         far = (CAPS[None, :, None] / slopes).min(axis=(0, 1))
-    signs = np.where(np.arange(program.n_varied) % 2, -0.5, 0.5)
+    signs = np.where(np.arange(nv) % 2, -0.5, 0.5)
     for sign in (1, -1):
-        x = own.copy()
-        x[: program.n_varied] = np.clip(
-            x[: program.n_varied] + sign * signs * np.where(np.isfinite(far), far, 0),
-            program.lower,
-            program.upper,
-        )
-        yield x
+        moved = own[:nv] + sign * signs * np.where(np.isfinite(far), far, 0)
+        yield np.concatenate([np.clip(moved, program.lower, program.upper), own[nv:]])
 
 
 def _from_mean(work: Work, data: Array, weights: Array, own: Array) -> Array:

@@ -59,8 +59,7 @@ def draw_column(axis: Axes, run: SeriesRun, name: str, x: Array, along_time: boo
         raise SeriesError(f"there is no column {name!r} to plot{nearest(name, table.columns)}")
     shown = Quantity(name, unit="eV") if name.startswith("E(") else quantity_of(run, name)
     scale = 10.0**shown.power
-    y = table[name].to_numpy(float) * scale
-    err = table[f"{name}_err"].to_numpy(float) * scale if f"{name}_err" in table else np.full(y.shape, np.nan)
+    y, err = table.reindex(columns=[name, f"{name}_err"]).to_numpy(float).T * scale
     lost = undetermined(run, name) & np.isfinite(y)
     good = np.isfinite(y) & ~lost & np.isfinite(x)
     color = style.DATA if name in run.logged else style.COLORS[0]

@@ -31,40 +31,36 @@ def plot_modulation(found: Modulation, harmonic: int | None = None, kweight: flo
     return draw(found, held.index(chosen), kweight)
 
 
+@style.style()
 def _curves(found: Modulation, j: int, kweight: float) -> Any:
     weight = found.x**kweight if found.axis == "k" else np.ones(found.x.size)
     unit = style.chik_label(kweight) if found.axis == "k" else style.NORM if found.array != "mu" else "μ(E)"
     xlabel = style.K if found.axis == "k" else style.ENERGY
-    with style.style() as plt:
-        figure, axes = plt.subplots(
-            2, 2, figsize=(style.DOUBLE, 4.4), sharex=True, layout="constrained", height_ratios=(1, 1)
-        )
-        (stack, size), (chart, phase) = axes
-        _stack(plt, figure, stack, found, found.demodulated[j] * weight)
-        stack.set_ylabel(f"{unit}, demodulated")
-        y = found.demodulated[j] * weight
-        top = float(np.percentile(np.abs(y), 99.8)) or 1.0
-        mesh = chart.pcolormesh(
-            found.x, found.angle, y, shading="nearest", rasterized=True, cmap=style.DIVERGING, vmin=-top, vmax=top
-        )  # fmt: skip
-        figure.colorbar(mesh, ax=chart, pad=0.02).set_label(f"{unit}, demodulated")
-        chart.set(xlabel=xlabel, ylabel="Phase angle (°)")
-        a, e = found.amplitude[j] * weight, found.amplitude_err[j] * weight
-        size.fill_between(found.x, a - e, a + e, color=style.COLORS[0], alpha=0.25, lw=0)
-        size.plot(found.x, a, color=style.COLORS[0], lw=0.9)
-        size.set(ylabel=f"{unit}, amplitude", ylim=(0, 1.1 * float(np.percentile(a + e, 99.5)) or 1.0))
-        known = np.isfinite(found.phase_err[j])
-        phase.errorbar(
-            found.x[known], found.phase[j, known], found.phase_err[j, known], fmt="o", ms=1.8, lw=0.6, color=style.COLORS[0]
-        )  # fmt: skip
-        phase.set(xlabel=xlabel, ylabel="Phase (°)", ylim=(-180, 180), yticks=range(-180, 181, 90))
-        phase.set_title("only where p < 0.01", loc="left", fontsize=style.SMALL)
-        chart.set_xlim(found.x[0], found.x[-1])
-        _title(figure, found, j)
+    figure, axes = style.panels(2, 2, style.DOUBLE, 4.4, sharex=True, height_ratios=(1, 1))
+    (stack, size), (chart, phase) = axes
+    y = found.demodulated[j] * weight
+    _stack(stack, found, y)
+    stack.set_ylabel(f"{unit}, demodulated")
+    top = float(np.percentile(np.abs(y), 99.8)) or 1.0
+    look = {"shading": "nearest", "rasterized": True, "cmap": style.DIVERGING, "vmin": -top, "vmax": top}
+    mesh = chart.pcolormesh(found.x, found.angle, y, **look)
+    figure.colorbar(mesh, ax=chart, pad=0.02, label=f"{unit}, demodulated")
+    chart.set(xlabel=xlabel, ylabel="Phase angle (°)")
+    a, e = found.amplitude[j] * weight, found.amplitude_err[j] * weight
+    size.fill_between(found.x, a - e, a + e, color=style.COLORS[0], alpha=0.25, lw=0)
+    size.plot(found.x, a, color=style.COLORS[0], lw=0.9)
+    size.set(ylabel=f"{unit}, amplitude", ylim=(0, 1.1 * float(np.percentile(a + e, 99.5)) or 1.0))
+    known = np.isfinite(found.phase_err[j])
+    angle, error = found.phase[j, known], found.phase_err[j, known]
+    phase.errorbar(found.x[known], angle, error, fmt="o", ms=1.8, lw=0.6, color=style.COLORS[0])
+    phase.set(xlabel=xlabel, ylabel="Phase (°)", ylim=(-180, 180), yticks=range(-180, 181, 90))
+    phase.set_title("only where p < 0.01", loc="left", fontsize=style.SMALL)
+    chart.set_xlim(found.x[0], found.x[-1])
+    _title(figure, found, j)
     return figure
 
 
-def _stack(plt: Any, figure: Any, axis: Any, found: Modulation, y: Any) -> None:
+def _stack(axis: Any, found: Modulation, y: Any) -> None:
     """The curves over each other, coloured by their angle."""
     half = np.flatnonzero(found.angle % 360 < 180)
     half = half if half.size else np.arange(found.angle.size)
@@ -72,30 +68,25 @@ def _stack(plt: Any, figure: Any, axis: Any, found: Modulation, y: Any) -> None:
     for i, color in zip(rows, style.along(found.angle[rows] % 360 / 180), strict=True):
         axis.plot(found.x, y[i], color=color, lw=0.8)
     axis.axhline(0, color="0.7", lw=0.5, zorder=0)
-    bar = figure.colorbar(plt.cm.ScalarMappable(plt.Normalize(0, 180), style.along_map()), ax=axis, pad=0.02)
-    bar.set_label("Phase angle (°)")
-    bar.set_ticks(range(0, 181, 45))
+    style.bar(axis, 0, 180, "Phase angle (°)").set_ticks(range(0, 181, 45))
 
 
+@style.style()
 def _changes(found: Modulation, j: int, _: float) -> Any:
-    with style.style() as plt:
-        figure, axes = plt.subplots(
-            found.x.size, 1, figsize=(style.COLUMN, 0.5 + 1.7 * found.x.size), sharex=True, squeeze=False, layout="constrained"
-        )  # fmt: skip
-        for i, axis in enumerate(axes[:, 0]):
-            y, e = found.demodulated[j, :, i], found.demodulated_err[j, :, i]
-            axis.fill_between(found.angle, y - e, y + e, color=style.COLORS[0], alpha=0.25, lw=0)
-            axis.plot(found.angle, y, color=style.COLORS[0])
-            axis.axhline(0, color="0.7", lw=0.5, zorder=0)
-            axis.set_ylabel(f"Change of {found.names[i]}")
-        axes[-1, 0].set(xlabel="Phase angle (°)", xticks=range(0, 361, 90))
-        _title(figure, found, j)
+    n = found.x.size
+    figure, axes = style.panels(n, 1, style.COLUMN, 0.5 + 1.7 * n, sharex=True, squeeze=False)
+    for i, axis in enumerate(axes[:, 0]):
+        y, e = found.demodulated[j, :, i], found.demodulated_err[j, :, i]
+        axis.fill_between(found.angle, y - e, y + e, color=style.COLORS[0], alpha=0.25, lw=0)
+        axis.plot(found.angle, y, color=style.COLORS[0])
+        axis.axhline(0, color="0.7", lw=0.5, zorder=0)
+        axis.set_ylabel(f"Change of {found.names[i]}")
+    axes[-1, 0].set(xlabel="Phase angle (°)", xticks=range(0, 361, 90))
+    _title(figure, found, j)
     return figure
 
 
 def _title(figure: Any, found: Modulation, j: int) -> None:
     of = f"{found.label}: " if found.label else ""
-    figure.suptitle(
-        f"{of}harmonic {found.harmonic[j]:g} of {found.period:g} s, {found.periods.shape[1]} periods",
-        fontsize=8,
-    )
+    what = f"harmonic {found.harmonic[j]:g} of {found.period:g} s, {found.periods.shape[1]} periods"
+    figure.suptitle(of + what, fontsize=8)

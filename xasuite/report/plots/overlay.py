@@ -47,6 +47,7 @@ CURVES: Mapping[str, Curve] = {
 USUAL = {"Scan": "mu", "Spectrum": "mu", "Normalized": "norm", "Chi": "chi", "Transform": "chir"}
 
 
+@style.style()
 def plot_overlay(
     records: Iterable[Any],
     *,
@@ -69,9 +70,8 @@ def plot_overlay(
 
     Returns the Figure. Raises DataError for a kind that the records do not have.
     """
-    found = [
-        row for r in records for row in (r.mu() if isinstance(r, Scan) and kind in (None, "mu") else r).rows()
-    ]
+    whole = (r.mu() if isinstance(r, Scan) and kind in (None, "mu") else r for r in records)
+    found = [row for record in whole for row in record.rows()]
     if not found:
         raise DataError("there is no record to plot")
     name = kind or USUAL.get(type(found[0]).__name__, "")
@@ -80,18 +80,15 @@ def plot_overlay(
     curve = CURVES[name]
     for record in found:
         if not isinstance(record, curve.of):
-            own = [n for n, c in CURVES.items() if isinstance(record, c.of)]
-            raise DataError(
-                f"{record.label}: a {type(record).__name__} has no {name}; it has {', '.join(own) or 'no curve to overlay'}"
-            )
-    with style.style() as plt:
-        if ax is None:
-            _, ax = plt.subplots(figsize=(style.COLUMN, 2.6), layout="constrained")
-        for i, record in enumerate(found):
-            ax.plot(curve.x(record), curve.y(record, kweight) + i * offset, label=record.label or f"{i + 1}")
-        ax.set(xlabel=curve.xlabel, ylabel=curve.ylabel(found[0], kweight))
-        if xlim is not None:
-            ax.set_xlim(*xlim)
-        if 1 < len(found) <= MOST_NAMED:
-            ax.legend()
+            own = ", ".join(n for n, c in CURVES.items() if isinstance(record, c.of)) or "no curve to overlay"
+            raise DataError(f"{record.label}: a {type(record).__name__} has no {name}; it has {own}")
+    if ax is None:
+        _, ax = style.panels(1, 1, style.COLUMN, 2.6)
+    for i, record in enumerate(found):
+        ax.plot(curve.x(record), curve.y(record, kweight) + i * offset, label=record.label or f"{i + 1}")
+    ax.set(xlabel=curve.xlabel, ylabel=curve.ylabel(found[0], kweight))
+    if xlim is not None:
+        ax.set_xlim(*xlim)
+    if 1 < len(found) <= MOST_NAMED:
+        ax.legend()
     return ax.figure  # type: ignore[return-value]  # a SubFigure where the caller's axes are in one

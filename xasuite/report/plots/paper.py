@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 RMAX = 6.0  # A
 LETTER = 0.15  # A; the width of a letter of a curve's name, which stands above the curve's end
 MARGIN = 0.15  # A; room at the left of that name
-LINES_APART = (
-    0.75  # of the highest white line, between spectra above each other: lines of shifted edges do not cross
-)
+LINES_APART = 0.75  # of the highest white line, between spectra: lines of shifted edges do not cross
 ROOM = 1.12  # of the highest curve, between curves that are drawn above each other
 
 
@@ -31,10 +29,10 @@ def transform_of(
 ) -> Transform:
     """chi(R) of a sample, or of another curve on its k, with the sample's own window unless given."""
     chi = s.chi if curve is None else Chi(k=s.fit.k if s.fit else s.chi.k, chi=curve, e0=0.0, edge_step=1.0)
-    weight = s.range.kweight[-1] if kweight is None else kweight
-    return fourier(chi, k=k or s.range.k, kweight=weight, window=s.range.window, dk=s.range.dk)
+    return fourier(chi, k=k or s.range.k, kweight=s.weight(kweight), window=s.range.window, dk=s.range.dk)
 
 
+@style.style()
 def xanes(
     samples: Sequence[Sample],
     *,
@@ -44,33 +42,32 @@ def xanes(
     enlarged: tuple[float, float] = (-8, 24),
 ) -> Figure:
     """XANES, the edge enlarged next to it; with `times` coloured by time, else by sample."""
+    from matplotlib.ticker import MaxNLocator
+
     e0 = float(np.asarray(samples[0].norm.e0))
-    with style.style() as plt:
-        figure, (left, right) = plt.subplots(
-            1, 2, figsize=(style.DOUBLE, 2.6), width_ratios=(1.5, 1), layout="constrained"
-        )
-        colors = _colors(plt, samples, times)
-        for axis, (low, high) in ((left, energy_range), (right, enlarged)):
-            top = bottom = 0.0
-            for s, color in zip(samples, colors, strict=True):
-                inside = (s.norm.energy >= e0 + low) & (s.norm.energy <= e0 + high)
-                y = s.norm.norm[inside]
-                axis.plot(s.norm.energy[inside], y, color=color, lw=0.9, label=style.formula(s.label))
-                top, bottom = max(top, float(y.max())), min(bottom, float(y.min()))
-            axis.set(xlim=(e0 + low, e0 + high), ylim=(bottom - 0.04, 1.06 * top), xlabel=style.ENERGY)
-            axis.xaxis.set_major_locator(plt.MaxNLocator(5))
-        left.set_ylabel(style.NORM)
-        right.set_title("edge enlarged", loc="left")
-        style.letters((left, right))
-        if times is None:
-            left.legend(loc="lower right")
-        else:
-            _bar(figure, plt, right, times, unit)
-        _kind(left, samples)
+    figure, (left, right) = style.panels(1, 2, style.DOUBLE, 2.6, width_ratios=(1.5, 1))
+    colors = _colors(samples, times)
+    for axis, (low, high) in ((left, energy_range), (right, enlarged)):
+        top = bottom = 0.0
+        for s, color in zip(samples, colors, strict=True):
+            inside = (s.norm.energy >= e0 + low) & (s.norm.energy <= e0 + high)
+            y = s.norm.norm[inside]
+            axis.plot(s.norm.energy[inside], y, color=color, lw=0.9, label=style.formula(s.label))
+            top, bottom = max(top, float(y.max())), min(bottom, float(y.min()))
+        axis.set(xlim=(e0 + low, e0 + high), ylim=(bottom - 0.04, 1.06 * top), xlabel=style.ENERGY)
+        axis.xaxis.set_major_locator(MaxNLocator(5))
+    left.set_ylabel(style.NORM)
+    right.set_title("edge enlarged", loc="left")
+    style.letters((left, right))
+    if times is None:
+        left.legend(loc="lower right")
+    else:
+        style.bar(right, min(times), max(times), f"Time ({unit})")
+    _kind(left, samples)
     return figure
 
 
-def _colors(plt: Any, samples: Sequence[Sample], times: Sequence[float] | None) -> Any:
+def _colors(samples: Sequence[Sample], times: Sequence[float] | None) -> Any:
     if times is None:
         if len(samples) > len(style.COLORS):
             raise DataError(
@@ -83,18 +80,13 @@ def _colors(plt: Any, samples: Sequence[Sample], times: Sequence[float] | None) 
     return style.along(place)
 
 
-def _bar(figure: Any, plt: Any, axis: Any, times: Sequence[float], unit: str) -> None:
-    scale = plt.Normalize(min(times), max(times))
-    shades = plt.cm.ScalarMappable(scale, style.along_map())
-    figure.colorbar(shades, ax=axis, pad=0.02).set_label(f"Time ({unit})")
-
-
 def _kind(axis: Any, samples: Sequence[Sample]) -> None:
     """Measured or closure, never mixed unmarked."""
     kinds = dict.fromkeys(s.kind for s in samples)
     axis.set_title(" and ".join(kinds), loc="right", fontsize=style.SMALL, color="0.45")
 
 
+@style.style()
 def ft(
     samples: Sequence[Sample],
     *,
@@ -110,45 +102,34 @@ def ft(
     One k range and weight for all: `k`, `kweight`, or those of the first sample. `each` scales every curve to its own
     maximum, where a foil is much stronger than the rest, and writes the factor after its name.
     """
-    first = samples[0].range
-    weight, limits = first.kweight[-1] if kweight is None else kweight, k or first.k
+    weight, limits = samples[0].weight(kweight), k or samples[0].range.k
     made = [transform_of(s, kweight=weight, k=limits) for s in samples]
     # a few named curves are distinguished by their order, many by their time
     shades = times if times is None or len(samples) > 8 else range(len(samples))
-    with style.style() as plt:
-        height = min(6.5, max(2.6, 0.55 * len(samples) + 0.8)) if stacked else 2.6
-        figure, axis = plt.subplots(figsize=(style.COLUMN, height), layout="constrained")
-        inside = made[0].r <= RMAX
-        r, colors = made[0].r[inside], _colors(plt, samples, shades)
-        curves, names = _curves(made, samples, inside, each)
-        step = _step(curves) if stacked else 0.0
-        for i, (y, name, color) in enumerate(zip(curves, names, colors, strict=True)):
-            axis.plot(r, y + i * step, color=color, label=name, zorder=len(samples) - i)
-            if stacked and len(samples) <= 8:
-                end = float(y[r > RMAX - LETTER * len(name) - MARGIN].max())
-                axis.text(
-                    RMAX - 0.08,
-                    i * step + end + 0.04 * step,
-                    style.formula(name),
-                    ha="right",
-                    va="bottom",
-                    color=color,
-                    fontsize=style.SMALL,
-                )
-        top = max(float(y.max()) + i * step for i, y in enumerate(curves))
-        ylabel = "|χ(R)| over its maximum" if each else style.chir_label(weight)
-        ylabel += ", offset" if stacked else ""
-        axis.set(xlabel=style.R, ylabel=ylabel, xlim=(0, RMAX), ylim=(0, 1.05 * top))
-        if stacked:
-            axis.set_yticks([])  # of curves above each other a height says nothing
-        else:
-            axis.legend(loc="upper right")
-        if times is not None and len(samples) > 8:
-            _bar(figure, plt, axis, times, unit)
-        axis.set_title(
-            f"k = {limits[0]:g} to {limits[1]:g} Å$^{{-1}}$, k weight {weight:g}", loc="left", fontsize=7
-        )
-        _kind(axis, samples)
+    height = min(6.5, max(2.6, 0.55 * len(samples) + 0.8)) if stacked else 2.6
+    figure, axis = style.panels(1, 1, style.COLUMN, height)
+    inside = made[0].r <= RMAX
+    r, colors = made[0].r[inside], _colors(samples, shades)
+    curves, names = _curves(made, samples, inside, each)
+    step = _step(curves) if stacked else 0.0
+    for i, (y, name, color) in enumerate(zip(curves, names, colors, strict=True)):
+        axis.plot(r, y + i * step, color=color, label=name, zorder=len(samples) - i)
+        if stacked and len(samples) <= 8:
+            end = float(y[r > RMAX - LETTER * len(name) - MARGIN].max())
+            look = {"ha": "right", "va": "bottom", "color": color, "fontsize": style.SMALL}
+            axis.text(RMAX - 0.08, i * step + end + 0.04 * step, style.formula(name), **look)
+    top = max(float(y.max()) + i * step for i, y in enumerate(curves))
+    ylabel = "|χ(R)| over its maximum" if each else style.chir_label(weight)
+    axis.set(xlabel=style.R, ylabel=ylabel, xlim=(0, RMAX), ylim=(0, 1.05 * top))
+    if stacked:  # of curves above each other a height says nothing
+        axis.set(ylabel=f"{ylabel}, offset", yticks=[])
+    else:
+        axis.legend(loc="upper right")
+    if times is not None and len(samples) > 8:
+        style.bar(axis, min(times), max(times), f"Time ({unit})")
+    said = f"k = {limits[0]:g} to {limits[1]:g} Å$^{{-1}}$, k weight {weight:g}"
+    axis.set_title(said, loc="left", fontsize=7)
+    _kind(axis, samples)
     return figure
 
 
@@ -172,85 +153,70 @@ def _step(curves: Sequence[Array]) -> float:
     return highest * (ROOM * 0.6 if len(curves) <= 8 else 0.3)
 
 
+@style.style()
 def k_and_r(samples: Sequence[Sample], *, kweight: int | None = None) -> Figure:
     """Fits in k (left) and R (right), one row per sample: data black, fit red, window and range grey."""
-    with style.style() as plt:
-        figure, axes = plt.subplots(
-            len(samples), 2, figsize=(style.DOUBLE, 0.35 + 1.75 * len(samples)), squeeze=False, layout="constrained",
-            sharex="col",
-        )  # fmt: skip
-        for (left, right), s in zip(axes, samples, strict=True):
-            _k_panel(left, s, kweight)
-            _r_panel(right, s, "magnitude", kweight)
-            left.text(
-                0.02, 0.95, style.formula(s.label), transform=left.transAxes, va="top", fontweight="bold"
-            )
-        axes[-1, 0].set_xlabel(style.K)
-        axes[-1, 1].set_xlabel(style.R)
-        for axis in axes[0]:
-            axis.legend(loc="upper right", ncols=2)
-        style.letters(axes.flat)
-        figure.align_ylabels()
-        _kind(axes[0, 1], samples)
+    n = len(samples)
+    figure, axes = style.panels(n, 2, style.DOUBLE, 0.35 + 1.75 * n, squeeze=False, sharex="col")
+    for (left, right), s in zip(axes, samples, strict=True):
+        _k_panel(left, s, kweight)
+        _r_panel(right, s, "magnitude", kweight)
+        left.text(0.02, 0.95, style.formula(s.label), transform=left.transAxes, va="top", fontweight="bold")
+    axes[-1, 0].set_xlabel(style.K)
+    axes[-1, 1].set_xlabel(style.R)
+    for axis in axes[0]:
+        axis.legend(loc="upper right", ncols=2)
+    style.letters(axes.flat)
+    figure.align_ylabels()
+    _kind(axes[0, 1], samples)
     return figure
 
 
 def _k_panel(axis: Any, s: Sample, kweight: int | None) -> None:
     assert s.fit is not None
-    weight = s.range.kweight[-1] if kweight is None else kweight
-    k, (low, high) = s.fit.k, s.range.k
+    weight, k, (low, high) = s.weight(kweight), s.fit.k, s.range.k
     inside = (k >= 1.5) & (k <= min(k[-1], high + 1))
     data, fit = s.fit.data * k**weight, s.fit.fit * k**weight
     top = 1.45 * float(np.abs(data[inside & (k >= low)]).max())
-    axis.axvspan(low, high, color="0.94", lw=0, zorder=0)
-    axis.plot(k[inside], data[inside], color=style.DATA, label="data")
-    axis.plot(k[inside], fit[inside], color=style.FIT, label="fit")
+    style.data_and_fit(axis, k[inside], data[inside], fit[inside], s.range.k)
     axis.set(ylabel=style.chik_label(weight), ylim=(-top, top), xlim=(1.5, k[inside][-1]))
 
 
 def _r_panel(axis: Any, s: Sample, part: str, kweight: int | None) -> None:
     assert s.fit is not None
-    weight = s.range.kweight[-1] if kweight is None else kweight
-    data, fit = (transform_of(s, c, weight) for c in (s.fit.data, s.fit.fit))
-    inside = data.r <= RMAX
-    values = {
-        n: (t.magnitude if part == "magnitude" else t.chir.real)[inside]
-        for n, t in (("data", data), ("fit", fit))
-    }
-    axis.axvspan(*s.range.r, color="0.94", lw=0, zorder=0)
-    axis.plot(data.r[inside], values["data"], color=style.DATA, label="data")
-    axis.plot(data.r[inside], values["fit"], color=style.FIT, label="fit")
-    axis.set(ylabel=style.chir_label(weight, part), xlim=(0, RMAX))
+    made = [transform_of(s, c, kweight) for c in (s.fit.data, s.fit.fit)]
+    inside = made[0].r <= RMAX
+    data, fit = ((t.magnitude if part == "magnitude" else t.chir.real)[inside] for t in made)
+    style.data_and_fit(axis, made[0].r[inside], data, fit, s.range.r)
+    axis.set(ylabel=style.chir_label(s.weight(kweight), part), xlim=(0, RMAX))
     if part == "magnitude":
-        axis.set_ylim(0, 1.25 * float(values["data"].max()))
+        axis.set_ylim(0, 1.25 * float(data.max()))
 
 
+@style.style()
 def fits(samples: Sequence[Sample], *, kweight: int | None = None, columns: int = 6) -> Figure:
     """|chi(R)| above, Re chi(R) below, one column per sample in order: data black, fit red."""
     if len(samples) > columns:
         raise DataError(
             f"{len(samples)} fits do not fit into {columns} columns; choose rows=, or more columns"
         )
-    with style.style() as plt:
-        figure, axes = plt.subplots(
-            2, len(samples), figsize=(style.DOUBLE, 2.9), sharex=True, sharey="row", squeeze=False, layout="constrained",
-            height_ratios=[1.2, 1],
-        )  # fmt: skip
-        tallest = 0.0
-        for (above, below), s in zip(axes.T, samples, strict=True):
-            _r_panel(above, s, "magnitude", kweight)
-            _r_panel(below, s, "real", kweight)
-            tallest = max(tallest, above.get_ylim()[1])
-            above.set_title(style.formula(s.label))
-            below.set_xticks([0, 2, 4])
-        figure.supxlabel(style.R, fontsize=8)
-        axes[0, 0].set_ylim(0, tallest)
-        axes[0, 0].legend(loc="upper right", handlelength=1.0)
-        for axis in axes[:, 1:].flat:
-            axis.set_ylabel("")
-        kinds = " and ".join(dict.fromkeys(s.kind for s in samples))
-        figure.text(0.995, 0.02, kinds, ha="right", fontsize=style.SMALL, color="0.45")
-        style.letters(axes[:, 0])
+    shared: Any = {"sharex": True, "sharey": "row", "squeeze": False, "height_ratios": [1.2, 1]}
+    figure, axes = style.panels(2, len(samples), style.DOUBLE, 2.9, **shared)
+    tallest = 0.0
+    for (above, below), s in zip(axes.T, samples, strict=True):
+        _r_panel(above, s, "magnitude", kweight)
+        _r_panel(below, s, "real", kweight)
+        tallest = max(tallest, above.get_ylim()[1])
+        above.set_title(style.formula(s.label))
+        below.set_xticks([0, 2, 4])
+    figure.supxlabel(style.R, fontsize=8)
+    axes[0, 0].set_ylim(0, tallest)
+    axes[0, 0].legend(loc="upper right", handlelength=1.0)
+    for axis in axes[:, 1:].flat:
+        axis.set_ylabel("")
+    kinds = " and ".join(dict.fromkeys(s.kind for s in samples))
+    figure.text(0.995, 0.02, kinds, ha="right", fontsize=style.SMALL, color="0.45")
+    style.letters(axes[:, 0])
     return figure
 
 
@@ -264,9 +230,8 @@ def maps_of(
 
     A map changes with both, so that maps of different ranges or weights cannot be compared.
     """
-    first = samples[0].range
-    weight = first.kweight[-1] if kweight is None else kweight
-    return tuple(wavelet(s.chi, k=k or first.k, kweight=weight, r=r) for s in samples)
+    first = samples[0]
+    return tuple(wavelet(s.chi, k=k or first.range.k, kweight=first.weight(kweight), r=r) for s in samples)
 
 
 def wavelets(
@@ -282,9 +247,8 @@ def wavelets(
 
     low, high = k or samples[0].range.k
     titles = [f"{s.label} ({s.kind})" for s in samples]
-    return plot_wavelets(
-        maps_of(samples, kweight, r, k), titles=titles, each=each, k=(max(0.0, low - 1), high + 1)
-    )
+    shown = (max(0.0, low - 1), high + 1)
+    return plot_wavelets(maps_of(samples, kweight, r, k), titles=titles, each=each, k=shown)
 
 
 def film(
@@ -298,18 +262,13 @@ def film(
     from .wavelet import plot_film
 
     k, chi = on_k(samples)
-    flat = np.zeros(len(samples))
-    first = samples[0].range
-    weight = first.kweight[-1] if kweight is None else kweight
-    stack = Chi(k=k, chi=chi, e0=flat, edge_step=flat + 1, label=title or samples[0].kind)
-    labels = [s.label for s in samples]
-    return plot_film(
-        wavelet(stack, k=first.k, kweight=weight, r=r),
-        labels=labels,
-        columns=3 if len(samples) in (3, 5, 6) else 4,
-    )
+    flat, first = np.zeros(len(samples)), samples[0]
+    stack = Chi(k=k, chi=chi, e0=flat, edge_step=flat + 1, label=title or first.kind)
+    maps = wavelet(stack, k=first.range.k, kweight=first.weight(kweight), r=r)
+    return plot_film(maps, labels=[s.label for s in samples], columns=3 if len(samples) in (3, 5, 6) else 4)
 
 
+@style.style()
 def lines(
     spectra: Sequence[Spectrum],
     *,
@@ -323,26 +282,19 @@ def lines(
     groups: dict[str, list[Spectrum]] = {}
     for s in spectra:
         groups.setdefault(f"{s.element} {s.edge}", []).append(s)
-    with style.style() as plt:
-        figure, axes = plt.subplots(
-            1, len(groups), figsize=(style.DOUBLE if len(groups) > 1 else style.COLUMN, 2.7), squeeze=False,
-            layout="constrained",
-        )  # fmt: skip
-        for i, (axis, (name, of)) in enumerate(zip(axes[0], groups.items(), strict=True)):
-            curves = [_scaled(s) for s in of]
-            step = LINES_APART * max(float(y.max()) for y in curves)
-            for j, (s, y) in enumerate(zip(of, curves, strict=True)):
-                axis.plot(s.energy, y + j * step, color=style.COLORS[j % 8], label=style.formula(s.label))
-            axis.set(
-                xlabel=style.ENERGY,
-                title=titles[i] if titles else name,
-                xlim=energy_range or (of[0].energy[0], of[0].energy[-1]),
-            )
-            axis.set_ylim(-0.05 * step, 1.08 * (float(curves[-1].max()) + (len(of) - 1) * step))
-            axis.legend(loc="upper right")
-            axis.set_yticks([])
-        style.letters(axes[0])
-        axes[0, 0].set_ylabel("μ(E) over the step, offset")
+    width = style.DOUBLE if len(groups) > 1 else style.COLUMN
+    figure, axes = style.panels(1, len(groups), width, 2.7, squeeze=False)
+    for i, (axis, (name, of)) in enumerate(zip(axes[0], groups.items(), strict=True)):
+        curves = [_scaled(s) for s in of]
+        step = LINES_APART * max(float(y.max()) for y in curves)
+        for j, (s, y) in enumerate(zip(of, curves, strict=True)):
+            axis.plot(s.energy, y + j * step, color=style.COLORS[j % 8], label=style.formula(s.label))
+        axis.set(xlabel=style.ENERGY, title=titles[i] if titles else name, yticks=[])
+        axis.set_xlim(energy_range or of[0].energy[[0, -1]])
+        axis.set_ylim(-0.05 * step, 1.08 * (float(curves[-1].max()) + (len(of) - 1) * step))
+        axis.legend(loc="upper right")
+    style.letters(axes[0])
+    axes[0, 0].set_ylabel("μ(E) over the step, offset")
     return figure
 
 

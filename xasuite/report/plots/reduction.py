@@ -22,6 +22,7 @@ def plot_scan(scan: Scan, mu: str | None = None) -> Figure:
     return plot_spectrum(scan.mu(mu))
 
 
+@style.style()
 def plot_spectrum(spectrum: Spectrum) -> Figure:
     """mu(E) as measured; below it the scatter of a merge, or the reference where there is one."""
     merged = next((s for s in reversed(spectrum.history) if s.name == "merge"), None)
@@ -30,77 +31,72 @@ def plot_spectrum(spectrum: Spectrum) -> Figure:
         # mu_err of a merge is that of the mean: the scans' own scatter is larger by the root of their number
         scatter = spectrum.mu_err * (np.sqrt(merged.settings["effective"]) if merged else 1.0)
     below = spectrum.reference if scatter is None and not spectrum.stacked else scatter
-    with style.style() as plt:
-        size = (style.COLUMN, 2.5 if below is None else 3.6)
-        ratios = (1,) if below is None else (3, 1) if scatter is not None else (1, 1)
-        figure, axes = plt.subplots(
-            len(ratios), 1, figsize=size, sharex=True, squeeze=False, height_ratios=ratios
-        )
-        ax, low = axes[0, 0], axes[-1, 0]
-        _rows(ax, spectrum.energy, spectrum.mu)
-        ax.set_ylabel("μ(E)")
-        _title(ax, spectrum)
-        if scatter is not None:
-            name = f"±1 sd of {merged.settings['n']} scans" if merged else "±1 sd"
-            band = (spectrum.mu - scatter, spectrum.mu + scatter)
-            ax.fill_between(spectrum.energy, *band, color=style.COLORS[4], alpha=0.7, lw=0, label=name)
-            ax.legend(loc="lower right")
-            low.fill_between(spectrum.energy, 0, 1e3 * scatter, color=style.COLORS[4], lw=0)
-            low.set(ylabel="sd (10$^{-3}$)", ylim=(0, 1.1e3 * float(np.percentile(scatter, 99.5))))
-        elif below is not None:
-            low.plot(spectrum.energy, below, color=style.COLORS[0])
-            low.set_ylabel("μ(E) of the reference")
-        low.set_xlabel(style.ENERGY)
-        figure.align_ylabels()
-        figure.tight_layout()
+    ratios = (1,) if below is None else (3, 1) if scatter is not None else (1, 1)
+    shared: Any = {"sharex": True, "squeeze": False, "height_ratios": ratios, "layout": None}
+    figure, axes = style.panels(len(ratios), 1, style.COLUMN, 2.5 if below is None else 3.6, **shared)
+    ax, low = axes[0, 0], axes[-1, 0]
+    _rows(ax, spectrum.energy, spectrum.mu)
+    ax.set_ylabel("μ(E)")
+    _title(ax, spectrum)
+    if scatter is not None:
+        name = f"±1 sd of {merged.settings['n']} scans" if merged else "±1 sd"
+        band = (spectrum.mu - scatter, spectrum.mu + scatter)
+        ax.fill_between(spectrum.energy, *band, color=style.COLORS[4], alpha=0.7, lw=0, label=name)
+        ax.legend(loc="lower right")
+        low.fill_between(spectrum.energy, 0, 1e3 * scatter, color=style.COLORS[4], lw=0)
+        low.set(ylabel="sd (10$^{-3}$)", ylim=(0, 1.1e3 * float(np.percentile(scatter, 99.5))))
+    elif below is not None:
+        low.plot(spectrum.energy, below, color=style.COLORS[0])
+        low.set_ylabel("μ(E) of the reference")
+    low.set_xlabel(style.ENERGY)
+    figure.align_ylabels()
+    figure.tight_layout()
     return figure
 
 
+@style.style()
 def plot_normalized(normalized: Normalized) -> Figure:
     """Three panels: mu(E) with pre- and post-edge lines and their ranges; norm and flat; the edge with E0."""
     if normalized.stacked:
         return _plot_norm_stack(normalized)
-    with style.style() as plt:
-        figure = plt.figure(figsize=(style.DOUBLE, 2.6))
-        left, middle, right = figure.subplots(1, 3)
-        e, e0 = normalized.energy, float(normalized.e0)
-        left.plot(e, normalized.mu, color=style.DATA, label="μ(E)")
-        _lines(left, normalized, e0)
-        left.set(xlabel=style.ENERGY, ylabel="μ(E)")
-        left.legend(loc="center right", handlelength=1.4)
-        middle.plot(e, normalized.flat, color=style.COLORS[0], label="flattened")
-        middle.plot(e, normalized.norm, color=style.DATA, lw=0.8, label="normalised")
-        middle.axhline(1, color="0.7", lw=0.6, zorder=0)
-        middle.set(xlabel=style.ENERGY, ylabel=style.NORM)
-        middle.legend(loc="lower right", handlelength=1.4)
-        _edge_panel(right, e, normalized.norm, e0)
-        figure.suptitle(_text(normalized), fontsize=8)
-        figure.tight_layout(w_pad=1.2)
+    figure, (left, middle, right) = style.panels(1, 3, style.DOUBLE, 2.6, layout=None)
+    e, e0 = normalized.energy, float(normalized.e0)
+    left.plot(e, normalized.mu, color=style.DATA, label="μ(E)")
+    _lines(left, normalized, e0)
+    left.set(xlabel=style.ENERGY, ylabel="μ(E)")
+    left.legend(loc="center right", handlelength=1.4)
+    middle.plot(e, normalized.flat, color=style.COLORS[0], label="flattened")
+    middle.plot(e, normalized.norm, color=style.DATA, lw=0.8, label="normalised")
+    middle.axhline(1, color="0.7", lw=0.6, zorder=0)
+    middle.set(xlabel=style.ENERGY, ylabel=style.NORM)
+    middle.legend(loc="lower right", handlelength=1.4)
+    _edge_panel(right, e, normalized.norm, e0)
+    figure.suptitle(_text(normalized), fontsize=8)
+    figure.tight_layout(w_pad=1.2)
     return figure
 
 
+@style.style()
 def plot_background(chi: Chi, kweight: int = 2) -> Figure:
     """mu(E) with the background, and next to it k-weighted chi(k) with the band of its noise; a stack's chi(k) alone."""
     if chi.chi.ndim > 1 or chi.energy is None or chi.mu is None or chi.bkg is None:
-        with style.style() as plt:
-            figure, ax = plt.subplots(figsize=(style.COLUMN, 2.6))
-            _chi_panel(ax, chi, kweight)
-            _title(ax, chi)
-            figure.tight_layout()
+        figure, ax = style.panels(1, 1, style.COLUMN, 2.6, layout=None)
+        _chi_panel(ax, chi, kweight)
+        _title(ax, chi)
+        figure.tight_layout()
         return figure
-    with style.style() as plt:
-        figure, (left, right) = plt.subplots(1, 2, figsize=(style.DOUBLE, 2.6))
-        above = chi.energy >= float(chi.e0)
-        left.plot(chi.energy, chi.mu, color=style.DATA, label="μ(E)")
-        # below k of 1 to 2 1/A nothing holds the spline: the axis is that of the data
-        left.set_ylim(left.get_ylim())
-        left.plot(chi.energy[above], chi.bkg[above], color=style.FIT, label="background μ$_0$(E)")
-        left.axvline(float(chi.e0), color="0.6", lw=0.7, ls=":", zorder=0)
-        left.set(xlabel=style.ENERGY, ylabel="μ(E)")
-        left.legend(loc="lower right")
-        _chi_panel(right, chi, kweight)
-        figure.suptitle(_text(chi), fontsize=8)
-        figure.tight_layout(w_pad=1.5)
+    figure, (left, right) = style.panels(1, 2, style.DOUBLE, 2.6, layout=None)
+    above = chi.energy >= float(chi.e0)
+    left.plot(chi.energy, chi.mu, color=style.DATA, label="μ(E)")
+    # below k of 1 to 2 1/A nothing holds the spline: the axis is that of the data
+    left.set_ylim(left.get_ylim())
+    left.plot(chi.energy[above], chi.bkg[above], color=style.FIT, label="background μ$_0$(E)")
+    left.axvline(float(chi.e0), color="0.6", lw=0.7, ls=":", zorder=0)
+    left.set(xlabel=style.ENERGY, ylabel="μ(E)")
+    left.legend(loc="lower right")
+    _chi_panel(right, chi, kweight)
+    figure.suptitle(_text(chi), fontsize=8)
+    figure.tight_layout(w_pad=1.5)
     return figure
 
 
@@ -115,28 +111,29 @@ def _chi_panel(ax: Any, chi: Chi, kweight: int) -> None:
         ax.legend(loc="upper right")
 
 
+@style.style()
 def plot_transform(transform: Transform, rmax: float = 6.0) -> Figure:
     """|chi(R)| and Re chi(R) of one transform, or |chi(R)| of a stack; R is not corrected for phase."""
-    with style.style() as plt:
-        figure, ax = plt.subplots(figsize=(style.COLUMN, 2.6))
-        shown = transform.r <= rmax
-        r = transform.r[shown]
-        if transform.chir.ndim == 1:
-            ax.plot(r, transform.magnitude[shown], color=style.DATA, label="|χ(R)|")
-            ax.plot(r, transform.chir.real[shown], color=style.COLORS[0], lw=0.8, label="Re χ(R)")
-            ax.axhline(0, color="0.7", lw=0.6, zorder=0)
-            ax.set_ylabel(f"χ(R) (Å$^{{-{transform.kweight + 1:g}}}$)")
-            ax.legend(loc="upper right")
-        else:
-            _rows(ax, r, transform.magnitude[..., shown])
-            ax.set_ylabel(style.chir_label(transform.kweight))
-            ax.set_ylim(bottom=0)
-        ax.set(xlabel=style.R, xlim=(0, rmax))
-        _title(ax, transform)
-        figure.tight_layout()
+    figure, ax = style.panels(1, 1, style.COLUMN, 2.6, layout=None)
+    shown = transform.r <= rmax
+    r = transform.r[shown]
+    if transform.chir.ndim == 1:
+        ax.plot(r, transform.magnitude[shown], color=style.DATA, label="|χ(R)|")
+        ax.plot(r, transform.chir.real[shown], color=style.COLORS[0], lw=0.8, label="Re χ(R)")
+        ax.axhline(0, color="0.7", lw=0.6, zorder=0)
+        ax.set_ylabel(f"χ(R) (Å$^{{-{transform.kweight + 1:g}}}$)")
+        ax.legend(loc="upper right")
+    else:
+        _rows(ax, r, transform.magnitude[..., shown])
+        ax.set_ylabel(style.chir_label(transform.kweight))
+        ax.set_ylim(bottom=0)
+    ax.set(xlabel=style.R, xlim=(0, rmax))
+    _title(ax, transform)
+    figure.tight_layout()
     return figure
 
 
+@style.style()
 def plot_alignment(alignment: Alignment, to: Spectrum, before: Spectrum | None = None) -> Figure:
     """The foils' edges, before where it is given and after, and the difference that is left.
 
@@ -145,68 +142,59 @@ def plot_alignment(alignment: Alignment, to: Spectrum, before: Spectrum | None =
     alignment : of one spectrum; to : the spectrum it was aligned with; before : the spectrum as it was.
     """
     used = alignment.used
-    target = to.reference if used == "reference" else to.mu
-    target = np.asarray(target)
-    with style.style() as plt:
-        figure, (ax, low) = plt.subplots(2, 1, figsize=(style.COLUMN, 3.6), sharex=True, height_ratios=(3, 1))
-        scale = _to_unit(target)
-        centre = float(to.energy[np.argmax(np.gradient(target, to.energy))])
-        window = (to.energy > centre + XANES[0]) & (to.energy < centre + XANES[1])
-        ax.plot(to.energy, scale(target), color=style.DATA, label="aligned to")
-        if before is not None:
-            was = np.asarray(before.reference if used == "reference" else before.mu)
-            ax.plot(before.energy, _to_unit(was)(was), color="0.65", ls="--", label="before")
-        moved = alignment.spectrum
-        now = np.asarray(moved.reference if used == "reference" else moved.mu)
-        unit = _to_unit(now)(now)
-        ax.plot(moved.energy, unit, color=style.FIT, lw=0.9, label="after")
-        left = np.interp(to.energy, moved.energy, unit) - scale(target)
-        low.plot(to.energy[window], left[window], color=style.FIT, lw=0.9)
-        low.axhline(0, color="0.7", lw=0.6, zorder=0)
-        ax.set(ylabel=f"μ(E) of the {used}, scaled" if used == "reference" else "μ(E), scaled")
-        ax.set_xlim(centre + XANES[0], centre + XANES[1])
-        low.set(xlabel=style.ENERGY, ylabel="Difference")
-        ax.legend(loc="lower right")
-        shift = f"{float(alignment.shift):+.3f} ± {float(alignment.stderr):.3f} eV"
-        ax.set_title(f"{moved.label or 'spectrum'}: shifted by {shift}")
-        figure.align_ylabels()
-        figure.tight_layout()
+
+    def curve(of: Spectrum) -> Array:
+        return np.asarray(of.reference if used == "reference" else of.mu)
+
+    target, moved = curve(to), alignment.spectrum
+    figure, (ax, low) = style.panels(2, 1, style.COLUMN, 3.6, sharex=True, height_ratios=(3, 1), layout=None)
+    centre = float(to.energy[np.argmax(np.gradient(target, to.energy))])
+    window = (to.energy > centre + XANES[0]) & (to.energy < centre + XANES[1])
+    ax.plot(to.energy, _to_unit(target), color=style.DATA, label="aligned to")
+    if before is not None:
+        ax.plot(before.energy, _to_unit(curve(before)), color="0.65", ls="--", label="before")
+    unit, wanted = _to_unit(curve(moved)), _to_unit(target)
+    ax.plot(moved.energy, unit, color=style.FIT, lw=0.9, label="after")
+    left = np.interp(to.energy, moved.energy, unit) - wanted
+    low.plot(to.energy[window], left[window], color=style.FIT, lw=0.9)
+    low.axhline(0, color="0.7", lw=0.6, zorder=0)
+    ax.set(ylabel=f"μ(E) of the {used}, scaled" if used == "reference" else "μ(E), scaled")
+    ax.set_xlim(centre + XANES[0], centre + XANES[1])
+    low.set(xlabel=style.ENERGY, ylabel="Difference")
+    ax.legend(loc="lower right")
+    shift = f"{float(alignment.shift):+.3f} ± {float(alignment.stderr):.3f} eV"
+    ax.set_title(f"{moved.label or 'spectrum'}: shifted by {shift}")
+    figure.align_ylabels()
+    figure.tight_layout()
     return figure
 
 
 def _rows(ax: Any, x: Array, y: Array) -> None:
     """One curve in black, a stack in the sequential colours with a bar for the row."""
-    import matplotlib as mpl
-
     if y.ndim == 1:
         ax.plot(x, y, color=style.DATA)
         return
     curves = y.reshape(-1, y.shape[-1])
     good = np.flatnonzero(np.isfinite(curves).all(axis=-1))
     chosen = good[np.unique(np.linspace(0, good.size - 1, min(MOST_ROWS, good.size)).astype(int))]
-    norm = mpl.colors.Normalize(0, max(len(curves) - 1, 1))
-    colours = style.along_map()
+    last, colours = max(len(curves) - 1, 1), style.along_map()
     for i in chosen:
-        ax.plot(x, curves[i], color=colours(norm(i)), lw=0.7)
-    bar = ax.figure.colorbar(mpl.cm.ScalarMappable(norm, colours), ax=ax, pad=0.02)
-    bar.set_label("Row")
-    bar.ax.tick_params(direction="in")
+        ax.plot(x, curves[i], color=colours(i / last), lw=0.7)
+    style.bar(ax, 0, last, "Row").ax.tick_params(direction="in")
 
 
 def _lines(ax: Any, normalized: Normalized, e0: float) -> None:
     """Pre- and post-edge lines, and where they were fitted as the last Step says."""
     e = normalized.energy
     used = next((s.settings for s in reversed(normalized.history) if s.name == "normalize"), {})
-    for name, line, colour in (
-        ("pre_range", normalized.pre_edge, style.COLORS[2]), ("norm_range", normalized.post_edge, style.COLORS[5])
-    ):  # fmt: skip
+    pre = ("pre-edge", used.get("pre_range"), normalized.pre_edge, e[0], style.COLORS[2])
+    post = ("post-edge", used.get("norm_range"), normalized.post_edge, e0 - 20, style.COLORS[5])
+    for label, span, line, start, colour in (pre, post):
         if line is None:
             continue
-        label = {"pre_range": "pre-edge", "norm_range": "post-edge"}[name]
-        above = e >= e0 - 20 if name == "norm_range" else np.ones(e.size, bool)
-        ax.plot(e[above], line[above], color=colour, lw=1.0, label=label)
-        if used.get(name) and np.ndim(used[name]) == 1:
-            ends = e0 + np.asarray(used[name])
+        ax.plot(e[e >= start], line[e >= start], color=colour, lw=1.0, label=label)
+        if span and np.ndim(span) == 1:
+            ends = e0 + np.asarray(span)
             ax.plot(ends, np.interp(ends, e, line), ls="", marker="|", ms=9, mew=1.4, color=colour)
     ax.axvline(e0, color="0.6", lw=0.7, ls=":", zorder=0)
 
@@ -218,10 +206,8 @@ def _edge_panel(ax: Any, energy: Array, norm: Array, e0: float) -> None:
     ax.plot(energy[near], norm[near], color=style.DATA, label=style.NORM)
     ax.axvline(e0, color=style.FIT, lw=0.8, ls=":", zorder=0)
     ax.set(xlabel=style.ENERGY, ylabel=style.NORM)
-    ax.annotate(
-        f"E$_0$ {e0:.1f} eV", (e0, 1), xycoords=("data", "axes fraction"), xytext=(4, -10),
-        textcoords="offset points", fontsize=7, color=style.FIT,
-    )  # fmt: skip
+    where = {"xycoords": ("data", "axes fraction"), "xytext": (4, -10), "textcoords": "offset points"}
+    ax.annotate(f"E$_0$ {e0:.1f} eV", (e0, 1), fontsize=7, color=style.FIT, **where)
     other = ax.twinx()
     other.plot(energy[near], slope[near], color=style.COLORS[0], lw=0.8)
     other.set_ylabel("dμ/dE (eV$^{-1}$)", color=style.COLORS[0])
@@ -233,23 +219,23 @@ def _edge_panel(ax: Any, energy: Array, norm: Array, e0: float) -> None:
     ax.set_yticks([0, 0.5, 1])
 
 
+@style.style()
 def _plot_norm_stack(normalized: Normalized) -> Any:
-    with style.style() as plt:
-        figure, ax = plt.subplots(figsize=(style.COLUMN, 2.8))
-        e0 = float(np.nanmedian(normalized.e0))
-        near = (normalized.energy > e0 + XANES[0]) & (normalized.energy < e0 + XANES[1])
-        _rows(ax, normalized.energy[near], normalized.norm[..., near])
-        ax.set(xlabel=style.ENERGY, ylabel=style.NORM)
-        _title(ax, normalized)
-        figure.tight_layout()
+    figure, ax = style.panels(1, 1, style.COLUMN, 2.8, layout=None)
+    e0 = float(np.nanmedian(normalized.e0))
+    near = (normalized.energy > e0 + XANES[0]) & (normalized.energy < e0 + XANES[1])
+    _rows(ax, normalized.energy[near], normalized.norm[..., near])
+    ax.set(xlabel=style.ENERGY, ylabel=style.NORM)
+    _title(ax, normalized)
+    figure.tight_layout()
     return figure
 
 
-def _to_unit(values: Array) -> Any:
-    """A function that brings a curve's pre-edge level to 0 and its mean above the edge to 1."""
+def _to_unit(values: Array) -> Array:
+    """A curve with its pre-edge level brought to 0 and its mean above the edge to 1."""
     low = float(np.median(values[: max(3, values.size // 20)]))
     high = float(np.median(values[values.size // 2 :]))
-    return lambda v: (np.asarray(v) - low) / ((high - low) or 1.0)
+    return (values - low) / ((high - low) or 1.0)
 
 
 def _text(record: Any) -> str:

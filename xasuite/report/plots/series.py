@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...records import Array, Chi
+from ..samples import fit_ranges
 from . import series_xanes, style
 from .column import draw_column, logged_names
 
@@ -27,6 +28,7 @@ LOG_PANEL, LOG_WIDTH = 0.9, 0.9  # inches, of what was logged: below parameters,
 PAPER = ("parameters", "fits", "edge", "components", "chir_waterfall")  # also as PDF
 
 
+@style.style()
 def plot_parameters(run: SeriesRun, names: Sequence[str] = (), against: str = "") -> Figure:
     """Parameters or columns against time (or another column), one panel each, with bands of one standard error.
 
@@ -37,15 +39,12 @@ def plot_parameters(run: SeriesRun, names: Sequence[str] = (), against: str = ""
     chosen = names or [*default_names(run), *logged_names(run, against)]
     x, label = run.along(against)
     heights = [LOG_PANEL if name in run.logged else PANEL for name in chosen]
-    with style.style() as plt:
-        figure, axes = plt.subplots(
-            len(chosen), 1, figsize=(style.DOUBLE * 0.6, 0.5 + sum(heights)), sharex=True, squeeze=False,
-            layout="constrained", height_ratios=heights,
-        )  # fmt: skip
-        for axis, name in zip(axes[:, 0], chosen, strict=True):
-            draw_column(axis, run, name, x, against == "time")
-        axes[-1, 0].set_xlabel(label)
-        figure.suptitle(run.kind, x=0.99, ha="right", fontsize=style.SMALL, color="0.4")
+    shared: Any = {"sharex": True, "squeeze": False, "height_ratios": heights}
+    figure, axes = style.panels(len(chosen), 1, style.DOUBLE * 0.6, 0.5 + sum(heights), **shared)
+    for axis, name in zip(axes[:, 0], chosen, strict=True):
+        draw_column(axis, run, name, x, against == "time")
+    axes[-1, 0].set_xlabel(label)
+    figure.suptitle(run.kind, x=0.99, ha="right", fontsize=style.SMALL, color="0.4")
     return figure
 
 
@@ -86,42 +85,36 @@ def transform(
     run: SeriesRun, curves: tuple[Array, Array], part: str = "magnitude"
 ) -> tuple[Array, Array, float]:
     """r (n,) to 6 A, |chi(R)| (m, n) or its real part with the fit's k range and weight, and that weight."""
-    import tomllib
-
     from ...exafs.fourier_transform import fourier
 
-    fit = tomllib.loads(run.spec_text)["fit"]
-    weights = fit.get("kweight", 2)
-    weight = weights[-1] if isinstance(weights, list) else weights
+    fit = fit_ranges(run.spec["fit"])
     k, chi = curves
-    flat = np.zeros(len(chi))
-    made = fourier(
-        Chi(k=k, chi=np.nan_to_num(chi), e0=flat, edge_step=flat + 1), k=tuple(fit["k"]), kweight=weight,
-        window=fit.get("window", "hanning"), dk=fit.get("dk", 1.0),
-    )  # fmt: skip
+    flat, weight = np.zeros(len(chi)), fit.kweight[-1]
+    stack = Chi(k=k, chi=np.nan_to_num(chi), e0=flat, edge_step=flat + 1)
+    made = fourier(stack, k=fit.k, kweight=weight, window=fit.window, dk=fit.dk)
     inside = made.r <= RMAX
     values = made.magnitude if part == "magnitude" else made.chir.real
     return made.r[inside], np.atleast_2d(values)[:, inside], float(weight)
 
 
+@style.style()
 def plot_waterfall(run: SeriesRun, what: str = "xanes", many: int = WATERFALL) -> Figure:
     """XANES or |chi(R)| of some rows above each other, coloured by time."""
     rows = rows_shown(run, many)
     x, y, xlabel, ylabel = curves_of(run, what, rows)
     times, time_label = run.along()
+    t = times[rows]
     offset = (0.06 if what == "xanes" else 0.28) * float(np.nanmax(y))
-    with style.style() as plt:
-        figure, axis = plt.subplots(figsize=(style.COLUMN, 3.6), layout="constrained")
-        colors = style.along((times[rows] - times[rows].min()) / (np.ptp(times[rows]) or 1.0))
-        for i in range(len(rows)):
-            axis.plot(x, y[i] + i * offset, color=colors[i], lw=0.8, zorder=len(rows) - i)
-        scale = plt.Normalize(times[rows].min(), times[rows].max())
-        bar = figure.colorbar(plt.cm.ScalarMappable(scale, style.along_map()), ax=axis, pad=0.02)
-        bar.set_label(time_label)
-        axis.set(xlabel=xlabel, ylabel=f"{ylabel}, offset by {offset:.2g}", xlim=(x[0], x[-1]))
+    figure, axis = style.panels(1, 1, style.COLUMN, 3.6)
+    colors = style.along((t - t.min()) / (np.ptp(t) or 1.0))
+    for i in range(len(rows)):
+        axis.plot(x, y[i] + i * offset, color=colors[i], lw=0.8, zorder=len(rows) - i)
+    style.bar(axis, t.min(), t.max(), time_label)
+    axis.set(xlabel=xlabel, ylabel=f"{ylabel}, offset by {offset:.2g}", xlim=(x[0], x[-1]))
     return figure
 
 
+@style.style()
 def plot_map(run: SeriesRun, what: str = "xanes", difference: bool = False) -> Figure:
     """XANES or |chi(R)| as a map over the whole series; rows that were passed over are grey.
 
@@ -135,70 +128,53 @@ def plot_map(run: SeriesRun, what: str = "xanes", difference: bool = False) -> F
     if difference:
         first = y[np.isfinite(y).all(axis=1)][0]
         y, label = y - first, f"{label} less the first"
-    with style.style() as plt:
-        t = times[rows]
-        ascending = np.isfinite(t).all() and bool((np.diff(t) > 0).all())
-        beside = logged_names(run) if ascending else []
-        figure, axes = plt.subplots(
-            1, 1 + len(beside), figsize=(style.COLUMN * 1.25 + LOG_WIDTH * len(beside), 2.7), sharey=True, squeeze=False,
-            layout="constrained", width_ratios=[style.COLUMN * 1.25, *[LOG_WIDTH] * len(beside)],
-        )  # fmt: skip
-        axis = axes[0, 0]
-        axis.set_facecolor("0.8")
-        top = float(np.nanmax(np.abs(y))) if difference else float(np.nanpercentile(y, 99.8))
-        limits = (
-            {"vmin": -top, "vmax": top, "cmap": style.DIVERGING}
-            if difference
-            else {"vmin": 0, "vmax": top, "cmap": style.SEQUENTIAL}
-        )
-        if ascending:
-            mesh = axis.pcolormesh(x, t, y, shading="nearest", rasterized=True, **limits)
-            axis.set_ylabel(time_label)
-        else:
-            mesh = axis.pcolormesh(x, rows + 1, y, shading="nearest", rasterized=True, **limits)
-            axis.set_ylabel("Row")
-        figure.colorbar(mesh, ax=axis, pad=0.02).set_label(label)
-        axis.set(xlabel=xlabel)
-        for panel, name in zip(axes[0, 1:], beside, strict=True):
-            panel.plot(table[name].to_numpy(float)[rows], t, color=style.DATA, lw=0.8)
-            panel.set_title(run.logged[name].head)
+    t = times[rows]
+    ascending = np.isfinite(t).all() and bool((np.diff(t) > 0).all())
+    beside = logged_names(run) if ascending else []
+    widths = [style.COLUMN * 1.25, *[LOG_WIDTH] * len(beside)]
+    shared: Any = {"sharey": True, "squeeze": False, "width_ratios": widths}
+    figure, axes = style.panels(1, len(widths), sum(widths), 2.7, **shared)
+    axis = axes[0, 0]
+    axis.set_facecolor("0.8")
+    top = float(np.nanmax(np.abs(y)) if difference else np.nanpercentile(y, 99.8))
+    look = {"vmin": -top if difference else 0, "vmax": top, "shading": "nearest", "rasterized": True}
+    shades = style.DIVERGING if difference else style.SEQUENTIAL
+    mesh = axis.pcolormesh(x, t if ascending else rows + 1, y, cmap=shades, **look)
+    figure.colorbar(mesh, ax=axis, pad=0.02, label=label)
+    axis.set(xlabel=xlabel, ylabel=time_label if ascending else "Row")
+    for panel, name in zip(axes[0, 1:], beside, strict=True):
+        panel.plot(table[name].to_numpy(float)[rows], t, color=style.DATA, lw=0.8)
+        panel.set_title(run.logged[name].head)
     return figure
 
 
+@style.style()
 def plot_fits(run: SeriesRun, times: Sequence[float] | None = None) -> Figure:
     """Fits at chosen times (in the table's unit): |chi(R)| above, Re chi(R) below, data black, fit red."""
-    good = np.flatnonzero(run.table["fit_status"] != "not fitted")
     x, label = run.along()
-    if times is None:
-        rows = good[np.unique(np.linspace(0, good.size - 1, min(4, good.size)).round().astype(int))]
-    else:
+    rows = rows_shown(run, 4)
+    if times is not None:
+        good = rows_shown(run, len(run))
         rows = np.array([good[np.argmin(np.abs(x[good] - t))] for t in times])
+    read, at = np.unique(rows, return_inverse=True)
     parts = {}
     for part in ("magnitude", "real"):
         for curve in ("chi", "fit"):
-            r, parts[part, curve], weight = transform(run, run.curves(curve, np.unique(rows)), part)
-    at = {row: i for i, row in enumerate(np.unique(rows))}
-    import tomllib
-
-    span = tomllib.loads(run.spec_text)["fit"]["r"]
-    with style.style() as plt:
-        figure, axes = plt.subplots(
-            2, len(rows), figsize=(style.DOUBLE * max(1, len(rows)) / 4, 2.9), sharex=True, sharey="row",
-            squeeze=False, layout="constrained", height_ratios=[1.2, 1],
-        )  # fmt: skip
-        unit = label.partition("(")[2].rstrip(")")
-        for column, row in enumerate(rows):
-            for line, part in enumerate(("magnitude", "real")):
-                axis = axes[line, column]
-                axis.axvspan(*span, color="0.94", lw=0, zorder=0)
-                axis.plot(r, parts[part, "chi"][at[row]], color=style.DATA, lw=1, label="data")
-                axis.plot(r, parts[part, "fit"][at[row]], color=style.FIT, lw=1, label="fit")
-            logged = [f"{n} {run.table[n].iloc[row]:.3g} {q.unit}".rstrip() for n, q in run.logged.items()]
-            axes[0, column].set_title("\n".join([f"{x[row]:.4g} {unit}", *logged]))
-        figure.supxlabel(style.R, fontsize=8)
-        axes[0, 0].set(ylabel=style.chir_label(weight), xlim=(0, RMAX))
-        axes[1, 0].set_ylabel(style.chir_label(weight, "real"))
-        axes[0, 0].legend(loc="upper right")
+            r, found, weight = transform(run, run.curves(curve, read), part)
+            parts[part, curve] = found[at]
+    shared: Any = {"sharex": True, "sharey": "row", "squeeze": False, "height_ratios": [1.2, 1]}
+    figure, axes = style.panels(2, len(rows), style.DOUBLE * max(1, len(rows)) / 4, 2.9, **shared)
+    unit = label.partition("(")[2].rstrip(")")
+    for column, row in enumerate(rows):
+        for line, part in enumerate(("magnitude", "real")):
+            data, fit = parts[part, "chi"][column], parts[part, "fit"][column]
+            style.data_and_fit(axes[line, column], r, data, fit, run.spec["fit"]["r"], lw=1)
+        logged = [f"{n} {run.table[n].iloc[row]:.3g} {q.unit}".rstrip() for n, q in run.logged.items()]
+        axes[0, column].set_title("\n".join([f"{x[row]:.4g} {unit}", *logged]))
+    figure.supxlabel(style.R, fontsize=8)
+    axes[0, 0].set(ylabel=style.chir_label(weight), xlim=(0, RMAX))
+    axes[1, 0].set_ylabel(style.chir_label(weight, "real"))
+    axes[0, 0].legend(loc="upper right")
     return figure
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ...xanes.standards import Calibration
 
 
+@style.style()
 def plot_edges(run: SeriesRun, calibration: Calibration | None = None, against: str = "") -> Figure:
     """E(f) with the error of noise, the valence with its error and interval, and what was logged, against time.
 
@@ -33,19 +34,17 @@ def plot_edges(run: SeriesRun, calibration: Calibration | None = None, against: 
     logged = logged_names(run, against)
     valence = valence_along(run, calibration) if calibration is not None else own_valence(run)
     count = len(names) + bool(valence) + len(logged)
-    with style.style() as plt:
-        figure, axes = plt.subplots(
-            count, 1, figsize=(style.COLUMN * 1.2, 0.5 + 1.6 * count), sharex=True, squeeze=False, layout="constrained"
-        )  # fmt: skip
-        panels = iter(axes[:, 0])
-        for name in names:
-            draw_column(next(panels), run, name, x, against == "time")
-        if valence:
-            _valence(next(panels), x, valence)
-        for name in logged:
-            draw_column(next(panels), run, name, x, against == "time")
-        axes[-1, 0].set_xlabel(label)
-        figure.suptitle(run.kind, x=0.99, ha="right", fontsize=style.SMALL, color="0.4")
+    size = (style.COLUMN * 1.2, 0.5 + 1.6 * count)
+    figure, axes = style.panels(count, 1, *size, sharex=True, squeeze=False)
+    panels = iter(axes[:, 0])
+    for name in names:
+        draw_column(next(panels), run, name, x, against == "time")
+    if valence:
+        _valence(next(panels), x, valence)
+    for name in logged:
+        draw_column(next(panels), run, name, x, against == "time")
+    axes[-1, 0].set_xlabel(label)
+    figure.suptitle(run.kind, x=0.99, ha="right", fontsize=style.SMALL, color="0.4")
     return figure
 
 
@@ -80,9 +79,8 @@ def _valence(axis: Any, x: Array, valence: Mapping[str, Array]) -> None:
     good = good[np.isfinite(value[good]) & np.isfinite(x[good])]
     color = style.COLORS[0]
     axis.fill_between(x[good], low[good], high[good], color="0.9", lw=0, label="95 % interval")
-    axis.fill_between(
-        x[good], (value - error)[good], (value + error)[good], color=color, alpha=0.25, lw=0, label="standard error"
-    )  # fmt: skip
+    band = (value - error)[good], (value + error)[good]
+    axis.fill_between(x[good], *band, color=color, alpha=0.25, lw=0, label="standard error")
     axis.plot(x[good], value[good], "o-", color=color, ms=2, lw=0.8)
     axis.set_ylabel("Formal valence")
     known = np.isfinite(low[good]).any()
@@ -94,6 +92,7 @@ def _valence(axis: Any, x: Array, valence: Mapping[str, Array]) -> None:
         axis.legend(loc="best", fontsize=style.SMALL)
 
 
+@style.style()
 def plot_components(run: SeriesRun, found: MCR | Combination | None = None) -> Figure:
     """Spectra of the components, and their fractions against time with what was logged below.
 
@@ -101,6 +100,8 @@ def plot_components(run: SeriesRun, found: MCR | Combination | None = None) -> F
     ([series.components]), or `found` in `run.normalized`, a row for each row with a spectrum. Raises SeriesError when
     there are neither.
     """
+    import matplotlib.pyplot as plt
+
     from ..._series.derived import component_columns, component_document
     from ...errors import SeriesError
 
@@ -117,44 +118,35 @@ def plot_components(run: SeriesRun, found: MCR | Combination | None = None) -> F
     facts = json.loads(held["facts"])
     x, label = run.along()
     measured = facts["method"] != "MCR-ALS"
-    with style.style() as plt:
-        logged = logged_names(run)
-        figure, panels = plt.subplot_mosaic(
-            [["spectra", "fractions"], *(["spectra", n] for n in logged)], figsize=(style.DOUBLE, 2.7 + 0.8 * len(logged)),
-            layout="constrained", height_ratios=[2.0, *[1.0] * len(logged)],
-        )  # fmt: skip
-        left, right = panels["spectra"], panels["fractions"]
-        for i, name in enumerate(facts["names"]):
-            color = style.COLORS[i % len(style.COLORS)]
-            left.plot(
-                held["energy"],
-                held["spectra"][i],
-                color=color,
-                lw=1,
-                label=name if measured else f"component {name}",
-            )
-            y = np.asarray(columns[f"x({name})"], float)
-            good = np.isfinite(y) & np.isfinite(x)
-            if measured:
-                error = np.asarray(columns[f"x({name})_err"], float)
-                low, high = y - error, y + error
-            else:
-                low, high = (np.asarray(columns[f"x({name})_{end}"], float) for end in ("low", "high"))
-            right.fill_between(x[good], low[good], high[good], color=color, alpha=0.2, lw=0)
-            right.plot(x[good], y[good], "o-", color=color, ms=2, lw=0.8)
-        left.set(xlabel=style.ENERGY, ylabel=style.NORM, xlim=held["energy"][[0, -1]])
-        left.legend(loc="lower right")
-        left.set_title(f"{facts['method']}, RMS {facts['rms']:.4f}", loc="left")
-        left.ticklabel_format(axis="x", useOffset=False)
-        for name in logged:
-            panels[name].sharex(right)
-            draw_column(panels[name], run, name, x, True)
-        for name in ("fractions", *logged)[:-1]:
-            panels[name].tick_params(labelbottom=False)
-        panels[logged[-1] if logged else "fractions"].set_xlabel(label)
-        right.set(ylabel="Fraction", ylim=(-0.04, 1.06))
-        right.set_title(
-            "bands: standard errors" if measured else "bands: rotations that fit as well", loc="left"
-        )
-        figure.suptitle(run.kind, x=0.99, ha="right", fontsize=style.SMALL, color="0.4")
+    logged = logged_names(run)
+    where: Any = [["spectra", "fractions"], *(["spectra", n] for n in logged)]
+    size: Any = {"figsize": (style.DOUBLE, 2.7 + 0.8 * len(logged)), "layout": "constrained"}
+    figure, panels = plt.subplot_mosaic(where, height_ratios=[2.0, *[1.0] * len(logged)], **size)
+    left, right = panels["spectra"], panels["fractions"]
+    for i, name in enumerate(facts["names"]):
+        color = style.COLORS[i % len(style.COLORS)]
+        text = name if measured else f"component {name}"
+        left.plot(held["energy"], held["spectra"][i], color=color, lw=1, label=text)
+        y = np.asarray(columns[f"x({name})"], float)
+        good = np.isfinite(y) & np.isfinite(x)
+        if measured:
+            error = np.asarray(columns[f"x({name})_err"], float)
+            low, high = y - error, y + error
+        else:
+            low, high = (np.asarray(columns[f"x({name})_{end}"], float) for end in ("low", "high"))
+        right.fill_between(x[good], low[good], high[good], color=color, alpha=0.2, lw=0)
+        right.plot(x[good], y[good], "o-", color=color, ms=2, lw=0.8)
+    left.set(xlabel=style.ENERGY, ylabel=style.NORM, xlim=held["energy"][[0, -1]])
+    left.legend(loc="lower right")
+    left.set_title(f"{facts['method']}, RMS {facts['rms']:.4f}", loc="left")
+    left.ticklabel_format(axis="x", useOffset=False)
+    for name in logged:
+        panels[name].sharex(right)
+        draw_column(panels[name], run, name, x, True)
+    for name in ("fractions", *logged)[:-1]:
+        panels[name].tick_params(labelbottom=False)
+    panels[logged[-1] if logged else "fractions"].set_xlabel(label)
+    right.set(ylabel="Fraction", ylim=(-0.04, 1.06))
+    right.set_title("bands: standard errors" if measured else "bands: rotations that fit as well", loc="left")
+    figure.suptitle(run.kind, x=0.99, ha="right", fontsize=style.SMALL, color="0.4")
     return figure

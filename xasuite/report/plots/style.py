@@ -12,6 +12,7 @@ from ...constants import ELEMENTS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colorbar import Colorbar
     from matplotlib.colors import ListedColormap
     from matplotlib.figure import Figure
 
@@ -63,7 +64,7 @@ _RC: dict[str, Any] = {
 
 @contextmanager
 def style() -> Iterator[Any]:
-    """The style sheet as a context; gives matplotlib.pyplot on a backend that needs no screen."""
+    """The style sheet as a context, or as a decorator of what draws; gives matplotlib.pyplot."""
     import matplotlib as mpl
     from cycler import cycler
 
@@ -72,6 +73,13 @@ def style() -> Iterator[Any]:
         import matplotlib.pyplot as plt
 
         yield plt
+
+
+def panels(rows: int, columns: int, width: float, height: float, **settings: Any) -> tuple[Figure, Any]:
+    """A figure of so many inches and its axes, as pyplot's `subplots` gives them, laid out so that nothing overlaps."""
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(rows, columns, figsize=(width, height), **{"layout": "constrained"} | settings)
 
 
 def along(places: Iterable[float]) -> Array:
@@ -86,6 +94,22 @@ def along_map() -> ListedColormap:
     from matplotlib.colors import ListedColormap
 
     return ListedColormap(along(i / 255 for i in range(256)))
+
+
+def bar(axis: Axes, low: float, high: float, label: str) -> Colorbar:
+    """A colour bar of `along` at the right of an axis."""
+    import matplotlib as mpl
+
+    shades = mpl.cm.ScalarMappable(mpl.colors.Normalize(low, high), along_map())
+    return axis.figure.colorbar(shades, ax=axis, pad=0.02, label=label)
+
+
+def data_and_fit(axis: Axes, x: Array, data: Array, fit: Array, span: Any = (), **look: Any) -> None:
+    """Data black, fit red, and the range that was fitted grey."""
+    if span:
+        axis.axvspan(*span, color="0.94", lw=0, zorder=0)
+    axis.plot(x, data, color=DATA, label="data", **look)
+    axis.plot(x, fit, color=FIT, label="fit", **look)
 
 
 def letters(axes: Iterable[Axes]) -> None:

@@ -24,6 +24,7 @@ from .style import (
     chir_label,
     formula,
     letters,
+    panels,
     style,
 )
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SIDE = 0.28  # width of the |chi(R)| panel over that of a map
+_SHADES: dict[str, Any] = {"cmap": SEQUENTIAL, "shading": "gouraud", "rasterized": True}
 
 
 def wavelet_label(wavelet: Wavelet) -> str:
@@ -73,6 +75,7 @@ def plot_wavelet(
     return plot_wavelets([wavelet], lobes=None if lobes is None else [lobes], ridges=[ridge], k=k)
 
 
+@style()
 def plot_wavelets(
     wavelets: Sequence[Wavelet],
     *,
@@ -97,42 +100,42 @@ def plot_wavelets(
 
     Raises DataError when there is none, or for a stack (see `plot_film`).
     """
+    import matplotlib.pyplot as plt
+
     _singles(wavelets)
     n = len(wavelets)
     columns = columns or min(n, 3)
     rows = math.ceil(n / columns)
     top = max(float(w.magnitude.max()) for w in wavelets)
-    with style() as plt:
-        width = DOUBLE if columns > 1 else DOUBLE * 0.55
-        figure = plt.figure(figsize=(width, 0.55 + rows * width / columns * 0.72), layout="constrained")
-        grid = figure.add_gridspec(rows, 2 * columns, width_ratios=[_SIDE, 1] * columns)
-        highest = max(float(side_ft(w)[1].max()) for w in wavelets)
-        maps, mesh = [], None
-        label, unit = _common_label(wavelets)
-        for i, w in enumerate(wavelets):
-            row, column = divmod(i, columns)
-            side = figure.add_subplot(grid[row, 2 * column])
-            axis = figure.add_subplot(grid[row, 2 * column + 1], sharey=side)
-            own = float(w.magnitude.max())
-            mesh = _map(axis, w, own if each else top, k)
-            _side(side, w, float(side_ft(w)[1].max()) if each else highest, label=column == 0)
-            axis.set_title(formula(titles[i] if titles else w.label))
-            if each:
-                _corner(axis, f"max {own:.3g}{unit}")
-            if row < rows - 1 and i + columns < n:
-                axis.set_xlabel("")
-                side.set_xlabel("")
-            _mark(axis, lobes[i] if lobes else None)
-            _ridge(axis, ridges[i] if ridges else None)
-            maps.append(axis)
-        bar = figure.colorbar(
-            mesh, ax=maps, label="|W| over its maximum" if each else label, pad=0.02, aspect=30
-        )
+    width = DOUBLE if columns > 1 else DOUBLE * 0.55
+    figure = plt.figure(figsize=(width, 0.55 + rows * width / columns * 0.72), layout="constrained")
+    grid = figure.add_gridspec(rows, 2 * columns, width_ratios=[_SIDE, 1] * columns)
+    highest = max(float(side_ft(w)[1].max()) for w in wavelets)
+    maps: list[Any] = []
+    label, unit = _common_label(wavelets)
+    for i, w in enumerate(wavelets):
+        row, column = divmod(i, columns)
+        side = figure.add_subplot(grid[row, 2 * column])
+        axis = figure.add_subplot(grid[row, 2 * column + 1], sharey=side)
+        own = float(w.magnitude.max())
+        mesh = _map(axis, w, own if each else top, k)
+        _side(side, w, float(side_ft(w)[1].max()) if each else highest, label=column == 0)
+        axis.set_title(formula(titles[i] if titles else w.label))
         if each:
-            bar.set_ticks([0, own / 2, own], labels=["0", "½", "1"])
+            _corner(axis, f"max {own:.3g}{unit}")
+        if row < rows - 1 and i + columns < n:
+            axis.set_xlabel("")
+            side.set_xlabel("")
+        _mark(axis, lobes[i] if lobes else None)
+        _ridge(axis, ridges[i] if ridges else None)
+        maps.append(axis)
+    bar = figure.colorbar(mesh, ax=maps, label="|W| over its maximum" if each else label, pad=0.02, aspect=30)
+    if each:
+        bar.set_ticks([0, own / 2, own], labels=["0", "½", "1"])
     return figure
 
 
+@style()
 def plot_film(
     wavelet: Wavelet,
     *,
@@ -162,30 +165,24 @@ def plot_film(
     top = float(np.nanmax(np.abs(wavelet.wt[shown])))
     highest = float(np.nanmax(chir[shown]))
     unit = f" Å$^{{-{wavelet.kweight + 1:g}}}$"
-    with style() as plt:
-        figure, axes = plt.subplots(
-            rows, columns, figsize=(DOUBLE, 0.5 + rows * 1.65), sharex=True, sharey=True,
-            layout="constrained", squeeze=False,
-        )  # fmt: skip
-        mesh = None
-        low, high = k_range(wavelet, k)
-        for axis, m in zip(axes.flat, shown, strict=False):
-            mesh = axis.pcolormesh(
-                wavelet.k, wavelet.r, np.abs(wavelet.wt[m]), vmin=0, vmax=top, cmap=SEQUENTIAL, shading="gouraud",
-                rasterized=True,
-            )  # fmt: skip
-            axis.plot(low + 0.3 * (high - low) * chir[m] / highest, r, color="w", lw=0.9)
-            axis.set(xlim=(low, high), ylim=(wavelet.r[0], wavelet.r[-1]))
-            _corner(axis, formula(labels[m]))
-        for axis in axes.flat[len(shown) :]:
-            axis.set_axis_off()
-        figure.supxlabel(K, fontsize=8)
-        figure.supylabel(R_UP, fontsize=8)
-        figure.colorbar(mesh, ax=axes, label=wavelet_label(wavelet), pad=0.01, aspect=30)
-        figure.suptitle(f"{formula(wavelet.label)}   white: |χ(R)|, at most {highest:.2g}{unit}", fontsize=8)
+    shared: Any = {"sharex": True, "sharey": True, "squeeze": False}
+    figure, axes = panels(rows, columns, DOUBLE, 0.5 + rows * 1.65, **shared)
+    low, high = k_range(wavelet, k)
+    for axis, m in zip(axes.flat, shown, strict=False):
+        mesh = axis.pcolormesh(wavelet.k, wavelet.r, np.abs(wavelet.wt[m]), vmin=0, vmax=top, **_SHADES)
+        axis.plot(low + 0.3 * (high - low) * chir[m] / highest, r, color="w", lw=0.9)
+        axis.set(xlim=(low, high), ylim=(wavelet.r[0], wavelet.r[-1]))
+        _corner(axis, formula(labels[m]))
+    for axis in axes.flat[len(shown) :]:
+        axis.set_axis_off()
+    figure.supxlabel(K, fontsize=8)
+    figure.supylabel(R_UP, fontsize=8)
+    figure.colorbar(mesh, ax=axes, label=wavelet_label(wavelet), pad=0.01, aspect=30)
+    figure.suptitle(f"{formula(wavelet.label)}   white: |χ(R)|, at most {highest:.2g}{unit}", fontsize=8)
     return figure
 
 
+@style()
 def plot_difference(a: Wavelet, b: Wavelet, *, k: tuple[float, float] | None = None) -> Figure:
     """Two maps on one scale, and the difference of their magnitudes: red where `a` is higher, blue where `b` is.
 
@@ -198,22 +195,19 @@ def plot_difference(a: Wavelet, b: Wavelet, *, k: tuple[float, float] | None = N
     change = a.magnitude[:, :n] - b.magnitude[:, :n]
     top = max(float(a.magnitude.max()), float(b.magnitude.max()))
     most = float(np.abs(change).max()) or 1.0
-    with style() as plt:
-        figure, axes = plt.subplots(1, 3, figsize=(DOUBLE, 2.3), sharey=True, layout="constrained")
-        mesh = None
-        for axis, w in zip(axes, (a, b), strict=False):
-            mesh = _map(axis, w, top, k)
-            axis.set_title(formula(w.label))
-        axes[0].set_ylabel(R_UP)
-        letters(axes)
-        axes[0].tick_params(labelleft=True)
-        figure.colorbar(mesh, ax=axes[:2], label=wavelet_label(a), pad=0.02)
-        last = axes[2].pcolormesh(
-            a.k[:n], a.r, change, vmin=-most, vmax=most, cmap=DIVERGING, shading="gouraud", rasterized=True
-        )
-        axes[2].set(xlabel=K, xlim=k_range(a, k))
-        axes[2].set_title(formula(f"{a.label} − {b.label}"))
-        figure.colorbar(last, ax=axes[2], label=f"Δ{wavelet_label(a)}", pad=0.04)
+    figure, axes = panels(1, 3, DOUBLE, 2.3, sharey=True)
+    for axis, w in zip(axes, (a, b), strict=False):
+        mesh = _map(axis, w, top, k)
+        axis.set_title(formula(w.label))
+    axes[0].set_ylabel(R_UP)
+    letters(axes)
+    axes[0].tick_params(labelleft=True)
+    figure.colorbar(mesh, ax=axes[:2], label=wavelet_label(a), pad=0.02)
+    look = _SHADES | {"cmap": DIVERGING, "vmin": -most, "vmax": most}
+    last = axes[2].pcolormesh(a.k[:n], a.r, change, **look)
+    axes[2].set(xlabel=K, xlim=k_range(a, k))
+    axes[2].set_title(formula(f"{a.label} − {b.label}"))
+    figure.colorbar(last, ax=axes[2], label=f"Δ{wavelet_label(a)}", pad=0.04)
     return figure
 
 
@@ -237,9 +231,7 @@ def _singles(wavelets: Sequence[Wavelet]) -> None:
 
 
 def _map(axis: Any, w: Wavelet, top: float, k: tuple[float, float] | None) -> Any:
-    mesh = axis.pcolormesh(
-        w.k, w.r, w.magnitude, vmin=0, vmax=top or 1.0, cmap=SEQUENTIAL, shading="gouraud", rasterized=True
-    )
+    mesh = axis.pcolormesh(w.k, w.r, w.magnitude, vmin=0, vmax=top or 1.0, **_SHADES)
     axis.set(xlabel=K, xlim=k_range(w, k), ylim=(w.r[0], w.r[-1]))
     axis.tick_params(color="w", labelleft=False)
     return mesh
@@ -261,10 +253,8 @@ def _side(axis: Any, w: Wavelet, highest: float, label: bool) -> None:
 
 def _mark(axis: Any, lobes: Lobes | None) -> None:
     for lobe in lobes or ():
-        errors = {name: lobe.error(name) if np.isfinite(lobe.error(name)) else None for name in ("k", "r")}
-        axis.errorbar(
-            lobe.k, lobe.r, xerr=errors["k"], yerr=errors["r"], fmt="+", color=FIT, ms=5, capsize=1.5, lw=0.9
-        )
+        k, r = (lobe.error(n) if np.isfinite(lobe.error(n)) else None for n in ("k", "r"))
+        axis.errorbar(lobe.k, lobe.r, xerr=k, yerr=r, fmt="+", color=FIT, ms=5, capsize=1.5, lw=0.9)
 
 
 def _ridge(axis: Any, ridge: Ridge | None) -> None:

@@ -20,6 +20,7 @@ LABEL_STEP = 0.045  # of the axis' height between the labels of neighbouring poi
 MANY = 8  # standards whose names fit next to their points
 
 
+@style.style()
 def edges(
     records: Normalized | Series | Sequence[Normalized],
     *,
@@ -35,36 +36,26 @@ def edges(
     half = float(energy[np.argmax(norm >= 0.5)])
     many = not isinstance(records, (list, tuple)) and len(curves) > len(style.COLORS)
     lines = ("-", "--", ":")
-    with style.style() as plt:
-        figure, (left, right) = plt.subplots(
-            1, 2, figsize=(style.DOUBLE, 2.7), width_ratios=(1.5, 1), layout="constrained"
-        )
-        colors: Any = (
-            style.along(np.linspace(0, 1, len(curves)))
-            if many
-            else style.COLORS[:-1] * (len(curves) // 7 + 1)
-        )
-        for axes, (low, high) in ((left, energy_range), (right, enlarged)):
-            top = 0.0
-            for i, ((e, y, label), color) in enumerate(zip(curves, colors, strict=False)):
-                inside = (e >= half + low) & (e <= half + high)
-                axes.plot(e[inside], y[inside], color=color, lw=0.8 if many else 1.1, label=style.formula(label),
-                          ls="-" if many else lines[i // 7 % 3])  # fmt: skip
-                top = max(top, float(y[inside].max(initial=0)))
-            axes.set(xlim=(half + low, half + high), ylim=(-0.05, top * 1.06), xlabel=style.ENERGY)
-        left.set_ylabel(style.NORM)
-        right.set_title("edge enlarged", loc="left")
-        style.letters((left, right))
-        if many:
-            bar = figure.colorbar(
-                plt.cm.ScalarMappable(plt.Normalize(1, len(curves)), style.along_map()), ax=right, pad=0.02
-            )
-            bar.set_label("spectrum")
-        else:
-            if len(curves) > MANY - 1:
-                figure.legend(*left.get_legend_handles_labels(), loc="outside right upper")
-            else:
-                left.legend(loc="lower right")
+    figure, (left, right) = style.panels(1, 2, style.DOUBLE, 2.7, width_ratios=(1.5, 1))
+    named = style.COLORS[:-1] * (len(curves) // 7 + 1)
+    colors: Any = style.along(np.linspace(0, 1, len(curves))) if many else named
+    for axes, (low, high) in ((left, energy_range), (right, enlarged)):
+        top = 0.0
+        for i, ((e, y, label), color) in enumerate(zip(curves, colors, strict=False)):
+            inside = (e >= half + low) & (e <= half + high)
+            look = {"lw": 0.8} if many else {"lw": 1.1, "ls": lines[i // 7 % 3]}
+            axes.plot(e[inside], y[inside], color=color, label=style.formula(label), **look)
+            top = max(top, float(y[inside].max(initial=0)))
+        axes.set(xlim=(half + low, half + high), ylim=(-0.05, top * 1.06), xlabel=style.ENERGY)
+    left.set_ylabel(style.NORM)
+    right.set_title("edge enlarged", loc="left")
+    style.letters((left, right))
+    if many:
+        style.bar(right, 1, len(curves), "spectrum")
+    elif len(curves) >= MANY:
+        figure.legend(*left.get_legend_handles_labels(), loc="outside right upper")
+    else:
+        left.legend(loc="lower right")
     return figure
 
 
@@ -78,6 +69,7 @@ def _curves(records: Any) -> list[tuple[Array, Array, str]]:
     return [(r.energy, r.norm, r.label) for r in records]
 
 
+@style.style()
 def valence(
     result: AtFraction | Calibration, predictions: Sequence[Prediction] = (), *, kind: str = ""
 ) -> Figure:
@@ -87,27 +79,26 @@ def valence(
     least two residual degrees of freedom there is no band, and the figure says so. `kind` (measured, closure)
     is written above.
     """
+    from matplotlib.ticker import MaxNLocator
+
     calibration: Any = getattr(result, "calibration", result)
     unknown = tuple(getattr(result, "predictions", predictions))
-    with style.style() as plt:
-        figure, axes = plt.subplots(figsize=(style.COLUMN * 1.35, 3.2), layout="constrained")
-        _line(axes, calibration, unknown)
-        shown = [s for s in calibration.standards if s.used or _near(s, calibration)]
-        for s in shown:
-            _point(axes, s)
-        far = [s.name for s in calibration.standards if s not in shown]
-        for p, color in zip(unknown, (style.FIT, *style.COLORS[1:]), strict=False):
-            _unknown(axes, p, color)
-        axes.margins(x=0.16, y=0.12)
-        _labels(axes, shown)
-        axes.set(
-            xlabel=f"{calibration.element} edge energy at {calibration.fraction:g} of the jump (eV)",
-            ylabel="Formal oxidation state",
-        )
-        axes.set_title(kind, loc="right", fontsize=7)
-        axes.ticklabel_format(useOffset=False)
-        axes.xaxis.set_major_locator(plt.MaxNLocator(6))
-        _legend(axes, calibration, far)
+    figure, axes = style.panels(1, 1, style.COLUMN * 1.35, 3.2)
+    _line(axes, calibration, unknown)
+    shown = [s for s in calibration.standards if s.used or _near(s, calibration)]
+    for s in shown:
+        _point(axes, s)
+    far = [s.name for s in calibration.standards if s not in shown]
+    for p, color in zip(unknown, (style.FIT, *style.COLORS[1:]), strict=False):
+        _unknown(axes, p, color)
+    axes.margins(x=0.16, y=0.12)
+    _labels(axes, shown)
+    axes.set_xlabel(f"{calibration.element} edge energy at {calibration.fraction:g} of the jump (eV)")
+    axes.set_ylabel("Formal oxidation state")
+    axes.set_title(kind, loc="right", fontsize=7)
+    axes.ticklabel_format(useOffset=False)
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    _legend(axes, calibration, far)
     return figure
 
 
@@ -126,9 +117,8 @@ def _line(axes: Any, calibration: Calibration, unknown: Sequence[Prediction]) ->
     axes.plot(line.energy(grid), grid, color=style.FIT, lw=0.8, zorder=2)
     if line.dof >= 2:
         half = student.ppf(0.975, line.dof) * np.sqrt(line.tau**2 + line.variance(grid))
-        axes.fill_betweenx(
-            grid, line.energy(grid) - half, line.energy(grid) + half, color=style.FIT, alpha=0.25, lw=0
-        )
+        low, high = line.energy(grid) - half, line.energy(grid) + half
+        axes.fill_betweenx(grid, low, high, color=style.FIT, alpha=0.25, lw=0)
 
 
 def _point(axes: Any, s: Standard) -> None:
@@ -143,10 +133,7 @@ def _point(axes: Any, s: Standard) -> None:
 
 
 def _unknown(axes: Any, p: Prediction, color: str) -> None:
-    if p.useless:
-        yerr = [[p.stderr], [p.stderr]]
-    else:
-        yerr = [[p.value - p.low], [p.high - p.value]]
+    yerr = [[p.stderr]] * 2 if p.useless else [[p.value - p.low], [p.high - p.value]]
     axes.errorbar(
         p.energy, p.value, xerr=p.energy_err, yerr=yerr, fmt="*", ms=13, color=color, capsize=2, lw=1, zorder=3,
         mfc="white", mew=1.2, alpha=0.6 if p.scale == "unproven" else 1.0, label=f"{style.formula(p.name)}: {p.text.split(',')[0]}",
@@ -183,22 +170,19 @@ def _legend(axes: Any, calibration: Calibration, far: list[str]) -> None:
     from matplotlib.lines import Line2D
 
     handles, _ = axes.get_legend_handles_labels()
-    used = calibration.used
-    if any(s.scale == "unproven" for s in used):
-        handles.append(
-            Line2D(
-                [], [], marker="o", ls="", color=style.DATA, mfc="white", ms=4, label="energy scale unproven"
-            )
-        )
+
+    def entry(label: str, **look: Any) -> None:
+        handles.append(Line2D([], [], label=label, **{"ls": ""} | look))
+
+    dof = calibration.line.dof
+    if any(s.scale == "unproven" for s in calibration.used):
+        entry("energy scale unproven", marker="o", color=style.DATA, mfc="white", ms=4)
     if any(not s.used for s in calibration.standards):
-        handles.append(Line2D([], [], marker="x", ls="", color="0.5", ms=5, label="not fitted"))
-    if calibration.line.dof >= 2:
-        label = f"95 %, {calibration.line.dof} degrees of freedom"
-        handles.append(Line2D([], [], color=style.FIT, alpha=0.25, lw=6, label=label))
+        entry("not fitted", marker="x", color="0.5", ms=5)
+    if dof >= 2:
+        entry(f"95 %, {dof} degrees of freedom", ls="-", color=style.FIT, alpha=0.25, lw=6)
     else:
-        handles.append(
-            Line2D([], [], ls="", label=f"no band: {max(calibration.line.dof, 0)} degree(s) of freedom")
-        )
+        entry(f"no band: {max(dof, 0)} degree(s) of freedom")
     if far:
-        handles.append(Line2D([], [], ls="", label=f"off the figure: {', '.join(far)}"))
+        entry(f"off the figure: {', '.join(far)}")
     axes.legend(handles=handles, loc="upper left", handlelength=1.2)
