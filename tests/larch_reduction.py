@@ -1,7 +1,8 @@
-"""Larch's own reduction, called as its documentation says: the audit of ours."""
+"""Larch's own reduction and reading, called as its documentation says: the audit of ours."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,3 +44,20 @@ def autobk(
     group = Group(energy=energy.copy(), mu=mu.copy())
     autobk(group, ek0=e0, edge_step=edge_step, rbkg=rbkg, kweight=kweight, **more)
     return {name: getattr(group, name) for name in ("k", "chi", "bkg")}
+
+
+def read_athena(path: Path) -> list[dict[str, Any]]:
+    """The groups of an Athena project: label, element, edge, energy (n,), mu (n,)."""
+    from larch.io import read_athena
+
+    groups = read_athena(str(path), do_preedge=False, do_bkg=False, do_fft=False).groups.values()
+    return [
+        {
+            "label": group.label,
+            "element": str(group.athena_params.bkg.z),
+            "edge": str(group.athena_params.fft.edge).upper(),
+            "energy": np.array(group.energy, float),
+            "mu": np.array(group.mu, float),
+        }
+        for group in groups
+    ]

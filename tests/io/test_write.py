@@ -112,7 +112,7 @@ def test_the_same_records_give_the_same_bytes(tmp_path: Path) -> None:
 
 def test_larch_opens_the_athena_project(tmp_path: Path) -> None:
     """The reference is Larch's own reader: every group equal, to the last bit."""
-    from xasuite._larch.formats import read_athena
+    from tests.larch_reduction import read_athena
 
     records = [
         scan("Co-foil 1"),
@@ -135,14 +135,14 @@ def test_larch_opens_the_athena_project(tmp_path: Path) -> None:
 
 def test_larch_keeps_groups_of_one_label(tmp_path: Path) -> None:
     """Larch loses groups whose labels are equal as Python names; labels are made distinct on writing."""
-    from xasuite._larch.formats import read_athena
+    from tests.larch_reduction import read_athena
 
     same = [spectrum("a b"), spectrum("a b"), replace(spectrum("a_b"), reference=None)]
     assert len(read_athena(io.write(tmp_path / "o.prj", same))) == 5
 
 
 def test_larch_and_we_read_the_same_projects(data_root: Path) -> None:
-    from xasuite._larch.formats import read_athena
+    from tests.larch_reduction import read_athena
 
     # Not NiO_drift: of two groups with one label Larch keeps the last, silently.
     for name in ("standards/Co_oxides.prj", "standards/Fe_oxides.prj", "formats/athena/athena_json.prj"):

@@ -94,11 +94,7 @@ def _averaged(series: Any, n: int, step: int, word: str) -> Any:
     if not 2 <= n <= m:
         raise ReductionError(f"{word}: n = {n} rows a mean; {name_of(data)} has {m}, give 2 to {m}")
     good = series.ok if isinstance(series, Series) else np.ones(m, bool)
-    made = replace(
-        data,
-        **_fields(data, good, n, step),
-        history=(*data.history, Step(word, {"n": n})),
-    )
+    made = replace(data, **_fields(data, good, n, step), history=(*data.history, Step(word, {"n": n})))
     return _series(series, made, good, n, step) if isinstance(series, Series) else made
 
 

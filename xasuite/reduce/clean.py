@@ -14,15 +14,14 @@ from ..errors import DataError, RangeError, ReductionError
 from ..records import Array, Spectrum, Step, name_of
 from ..scatter import local_scatter
 from .edge import find_e0
-from .stacks import checked, interpolable, recast, takes_series
+from .stacks import changed, checked, interpolable, takes_series
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-# The rule for glitches: each point against the cubic through its neighbours, in units of the local scatter
-NEIGHBOURS = (
-    6  # points on each side that make the prediction: 0.3 1/A, less than half an oscillation of any shell
-)
+# The rule for glitches: each point against the cubic through its neighbours, in units of the local scatter. The points on
+# each side that make the prediction span 0.3 1/A, less than half an oscillation of any shell
+NEIGHBOURS = 6
 LEFT_OUT = 2  # of them nearest to the point, so that a glitch of up to 5 points does not predict itself
 MAX_PASSES = 50
 LEAST_GLITCH = 0.002  # of the range of mu: what is smaller does no harm
@@ -66,12 +65,11 @@ def average_repeats(spectrum: Spectrum, *, within: float = 1e-6) -> Spectrum:
     if starts.size == energy.size and (order == np.arange(order.size)).all():
         return spectrum
     count = np.diff(np.append(starts, energy.size))
-    out = _averaged(spectrum, order, starts, count)
     removed = energy.size - starts.size
-    notes = (*spectrum.notes, f"averaged {removed} repeated energies") if removed else spectrum.notes
+    note = f"averaged {removed} repeated energies" if removed else ""
     step = Step("average_repeats", {"within": within, "removed": int(removed)})
-    energy = np.add.reduceat(energy, starts) / count
-    return recast(Spectrum, spectrum, energy=energy, **out, notes=notes, history=(*spectrum.history, step))
+    means = _averaged(spectrum, order, starts, count)
+    return changed(spectrum, step, note, energy=np.add.reduceat(energy, starts) / count, **means)
 
 
 @takes_series
@@ -142,17 +140,8 @@ def rebin(
         step = 0.05 * max(1, int(centre / 1250)) if xanes_step is None else xanes_step
         grid = xafs_grid(data, centre, pre_step, xanes, step, kstep, what)
         settings = {"e0": centre, "pre_step": pre_step, "xanes": xanes, "xanes_step": step, "kstep": kstep}
-    out = _binned(spectrum, grid)
     note = f"rebinned from {data.size} to {grid.size} points"
-    step_made = Step("rebin", settings)
-    return recast(
-        Spectrum,
-        spectrum,
-        energy=grid,
-        **out,
-        notes=(*spectrum.notes, note),
-        history=(*spectrum.history, step_made),
-    )
+    return changed(spectrum, Step("rebin", settings), note, energy=grid, **_binned(spectrum, grid))
 
 
 def xafs_grid(
@@ -247,13 +236,7 @@ def deglitch(
     settings["replaced"] = tuple(float(e) for e in hit)
     shown = ", ".join(f"{e:.1f}" for e in hit[:8]) + (", ..." if hit.size > 8 else "")
     note = f"deglitched {np.count_nonzero(flags)} points at {shown} eV"
-    return recast(
-        Spectrum,
-        spectrum,
-        **fixed,
-        notes=(*spectrum.notes, note),
-        history=(*spectrum.history, Step("deglitch", settings)),
-    )
+    return changed(spectrum, Step("deglitch", settings), note, **fixed)
 
 
 def find_glitches(

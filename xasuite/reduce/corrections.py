@@ -228,9 +228,8 @@ def _factor(geometry: Geometry, element: str, edge: str) -> tuple[float, float]:
     moved = [of(geometry, 1 + CROSS_SECTION_ERR)]
     for name in ("angle_in", "angle_out"):
         angle = getattr(geometry, name)
-        moved.append(
-            of(replace(geometry, **{name: angle - ANGLE_ERR if angle > 2 * ANGLE_ERR else angle + ANGLE_ERR}))
-        )
+        turn = -ANGLE_ERR if angle > 2 * ANGLE_ERR else ANGLE_ERR
+        moved.append(of(replace(geometry, **{name: angle + turn})))
     return here, float(np.hypot.reduce([m / here - 1 for m in moved]))
 
 

@@ -120,15 +120,12 @@ def atomic_lines(energy: Array, mu: Array, e0: float, r: Ranges, shape: EdgeShap
     the energy that they span.
     """
     x = energy - e0
-    end = (
-        r.norm_range[0] + _RAMP[1] - _RAMP[0]
-        if r.norm_range[1] >= SHORT
-        else min(_RAMP[1], 0.6 * r.norm_range[1])
-    )
+    first, last = r.norm_range
+    end = first + _RAMP[1] - _RAMP[0] if last >= SHORT else min(_RAMP[1], 0.6 * last)
     cell = np.gradient(energy)
     below = np.where((x >= r.pre_range[0]) & (x <= r.pre_range[1]), cell, 0.0)
-    ramp = np.sin(np.pi / 2 * np.clip((x - r.norm_range[0]) / (end - r.norm_range[0]), 0, 1)) ** 2
-    above = np.where((x >= r.norm_range[0]) & (x <= r.norm_range[1]), cell * ramp, 0.0)
+    ramp = np.sin(np.pi / 2 * np.clip((x - first) / (end - first), 0, 1)) ** 2
+    above = np.where((x >= first) & (x <= last), cell * ramp, 0.0)
     root = np.sqrt(below / below.sum() + above / above.sum())
     used = root > 0
     own, lower = shape.parts(x)
@@ -203,28 +200,25 @@ def edge_step_error(normalized: Normalized, foil: Normalized | None = None) -> A
 
 def _errors(data: Normalized) -> tuple[str, bool, Array, Array]:
     """The method, whether its ranges were given, and the error alone and in a ratio (...)."""
-    step = normalization_of(data)
-    settings = step.settings
+    settings = normalization_of(data).settings
     method, given = str(settings["method"]), bool(settings.get("ranges_given", False))
-    norm = np.asarray(settings["norm_range"], float)
-    ends = np.broadcast_to(norm[..., 1], np.shape(data.e0))
+    ends = np.broadcast_to(np.asarray(settings["norm_range"], float)[..., 1], np.shape(data.e0))
 
     def at(values: tuple[float, ...]) -> Array:
         return np.interp(ends, _ENDS, values)
 
-    if method == "mback":
-        return method, given, at(_MBACK), at(_MBACK)
-    if method == "polynomial":
-        if given:
-            return method, given, np.full(ends.shape, GIVEN_RANGES), np.full(ends.shape, GIVEN_RANGES_RATIO)
-        return method, given, at(_DEFAULT_RANGES), at(_DEFAULT_RANGES)
+    if method == "polynomial" and given:
+        return method, given, np.full(ends.shape, GIVEN_RANGES), np.full(ends.shape, GIVEN_RANGES_RATIO)
+    if method in ("mback", "polynomial"):
+        error = at(_MBACK if method == "mback" else _DEFAULT_RANGES)
+        return method, given, error, error
     worse = np.maximum(np.asarray(settings["misfit"], float) / USUAL_MISFIT, 1.0)
     return method, given, at(_ATOMIC) * worse, at(_ATOMIC_RATIO) * worse
 
 
 def normalization_of(data: Normalized) -> Step:
     """The Step of the history that holds how a spectrum was normalised. Raises ReductionError."""
-    for step in reversed(data.history):
-        if step.name == "normalize":
-            return step
-    raise ReductionError(f"{data.label or 'spectrum'}: its history does not say how it was normalised")
+    found = [step for step in data.history if step.name == "normalize"]
+    if not found:
+        raise ReductionError(f"{data.label or 'spectrum'}: its history does not say how it was normalised")
+    return found[-1]

@@ -12,13 +12,11 @@ from ..errors import DataError, ReductionError
 from ..notices import warn
 from ..records import Array, Series, Spectrum, Step, frozen_array, name_of, spread
 from .edge import SIGNIFICANT, find_e0, inflections, tabulated_e0
-from .stacks import checked, interpolable, over_series, per_row, plain, recast, takes_series
+from .stacks import changed, checked, interpolable, over_series, per_row, plain, recast, takes_series
 
 Use = Literal["auto", "reference", "mu"]
 
-SUSPICIOUS_SHIFT = (
-    15.0  # eV; a scale may be off by some eV, more than this is another edge or another element
-)
+SUSPICIOUS_SHIFT = 15.0  # eV; a scale may be off by some, more is another edge or another element
 ALIKE = 0.9  # share of the signal's variance that a shifted copy must explain
 COARSE_STEP = 0.5  # eV
 MIN_ALIGN_POINTS = 12
@@ -73,10 +71,9 @@ def shift(spectrum: Spectrum, by: float | Array) -> Spectrum:
     by = per_row(by, spectrum.lead, "by", name_of(spectrum)) if np.ndim(by) else np.asarray(by, float)
     checks.finite(by, "by", name_of(spectrum))
     settings = {"by": float(by) if by.ndim == 0 else tuple(float(b) for b in by.ravel())}
-    history = (*spectrum.history, Step("shift", settings))
     if by.ndim == 0:
-        return recast(Spectrum, spectrum, energy=spectrum.energy + by, history=history)
-    return recast(Spectrum, _shift_rows(spectrum, by), history=history)
+        return changed(spectrum, Step("shift", settings), energy=spectrum.energy + by)
+    return changed(spectrum, Step("shift", settings), **_shift_rows(spectrum, by))
 
 
 @takes_series
@@ -225,14 +222,9 @@ def _aligned(
     fits = [_fit_shift(foil, target, centre, fit_range, max_shift) for foil in foils.rows()]
     by, stderr = (np.reshape([f[i] for f in fits], spectrum.lead) for i in (0, 1))
     moved = shift(spectrum, by if by.ndim else float(by))
-    settings = {
-        "to": name_of(to),
-        "use": used,
-        "fit_range": fit_range,
-        "by": plain(by),
-        "stderr": plain(stderr),
-    }
-    return replace(moved, history=(*spectrum.history, Step("align", settings)))
+    found = {"by": plain(by), "stderr": plain(stderr)}
+    step = Step("align", {"to": name_of(to), "use": used, "fit_range": fit_range, **found})
+    return replace(moved, history=(*spectrum.history, step))
 
 
 def _signal_of(spectrum: Spectrum, use: Use) -> tuple[Spectrum, str]:
@@ -250,8 +242,8 @@ def _signal_of(spectrum: Spectrum, use: Use) -> tuple[Spectrum, str]:
         )
     reference = np.broadcast_to(spectrum.reference, spectrum.mu.shape)[..., good]
     label = f"{name_of(spectrum)}, reference"
-    made = recast(Spectrum, spectrum, energy=spectrum.energy[good], mu=reference, label=label)
-    return replace(made, reference=None, mu_err=None), "reference"
+    of_foil: dict[str, Any] = {"mu": reference, "mu_err": None, "reference": None, "label": label}
+    return recast(Spectrum, spectrum, energy=spectrum.energy[good], **of_foil), "reference"
 
 
 def _first_inflection(foil: Spectrum) -> float:
@@ -261,7 +253,7 @@ def _first_inflection(foil: Spectrum) -> float:
     return found[0].energy  # type: ignore[union-attr]
 
 
-def _shift_rows(spectrum: Spectrum, by: Array) -> Spectrum:
+def _shift_rows(spectrum: Spectrum, by: Array) -> dict[str, Any]:
     """Rows moved by different amounts, on the shared axis cut to what all cover."""
     from scipy.interpolate import make_interp_spline
 
@@ -271,7 +263,7 @@ def _shift_rows(spectrum: Spectrum, by: Array) -> Spectrum:
         raise DataError(
             f"{name_of(spectrum)}: rows shifted by {by.min():g} to {by.max():g} eV share no energies"
         )
-    out: dict[str, Array | None] = {"reference": None}
+    out: dict[str, Any] = {"energy": energy[keep], "reference": None}
     for name, values in interpolable(spectrum).items():
         flat = np.broadcast_to(values, spectrum.mu.shape).reshape(-1, n)
         moved = [
@@ -279,7 +271,7 @@ def _shift_rows(spectrum: Spectrum, by: Array) -> Spectrum:
             for v, b in zip(flat, by.ravel(), strict=True)
         ]
         out[name] = np.reshape(moved, (*spectrum.mu.shape[:-1], -1))
-    return recast(Spectrum, spectrum, energy=energy[keep], **out)
+    return out
 
 
 def _fit_shift(

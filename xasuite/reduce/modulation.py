@@ -242,7 +242,7 @@ def phase_sensitive(
     settings = {"period": float(period), "harmonics": wanted, "start": begin, "skip": skip, "drift": drift}
     return Modulation(
         axis=axis, x=x, harmonic=np.array(wanted, float), angle=theta, period=float(period), start=begin, drift=drift,
-        names=names, array=array or _usual(data), element=data.element, edge=data.edge, label=data.label,
+        names=names, array=array or _arrays(data)[0], element=data.element, edge=data.edge, label=data.label,
         notes=design.notes, source=data.source, history=(*data.history, Step("phase_sensitive", settings)),
         **design.detect(y, theta),
     )  # fmt: skip
@@ -262,8 +262,11 @@ def _checked(period: float, harmonics: Sequence[int], drift: str, skip: int) -> 
     return wanted
 
 
-def _usual(data: Any) -> str:
-    return "chi" if isinstance(data, Chi) else "norm" if isinstance(data, Normalized) else "mu"
+def _arrays(data: Any) -> tuple[str, ...]:
+    """What of a record can be demodulated, the usual one first."""
+    if isinstance(data, Chi):
+        return ("chi",)
+    return ("norm", "flat", "mu") if isinstance(data, Normalized) else ("mu",)
 
 
 def _rows(series: Any, time: Array | None, array: str) -> tuple[Any, Array, Array]:
@@ -271,14 +274,8 @@ def _rows(series: Any, time: Array | None, array: str) -> tuple[Any, Array, Arra
     data = series.data if isinstance(series, Series) else series
     if not isinstance(data, Spectrum | Chi):
         raise DataError(f"phase_sensitive takes Spectrum, Normalized or Chi, not {type(data).__name__}")
-    name, array = name_of(data), array or _usual(data)
-    arrays = (
-        ("chi",)
-        if isinstance(data, Chi)
-        else ("norm", "flat", "mu")
-        if isinstance(data, Normalized)
-        else ("mu",)
-    )
+    arrays = _arrays(data)
+    name, array = name_of(data), array or arrays[0]
     if array not in arrays:
         raise DataError(
             f"{name}: a {type(data).__name__} has {', '.join(arrays)} to be demodulated, not {array!r}"

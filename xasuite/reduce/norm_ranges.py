@@ -67,11 +67,8 @@ def holding(energy: Array, e0: float, r: Ranges, what: str) -> Ranges:
                 f"{what}: {name} = ({a:g}, {b:g}) eV from E0 {e0:g} holds {points} points, fewer than {LEAST_POINTS}; "
                 f"the scan spans ({energy[0] - e0:.1f}, {energy[-1] - e0:.1f}) eV"
             )
-    return Ranges(
-        (float(r.pre_range[0]), float(r.pre_range[1])),
-        (float(r.norm_range[0]), float(r.norm_range[1])),
-        r.nnorm,
-    )
+    (a, b), (c, d) = r.pre_range, r.norm_range
+    return Ranges((float(a), float(b)), (float(c), float(d)), r.nnorm)
 
 
 def cut(pair: Range, span: Range, name: str, what: str) -> Range:

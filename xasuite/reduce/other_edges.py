@@ -58,15 +58,11 @@ def other_edges(data: Normalized) -> tuple[OtherEdge, ...]:
     for element in ELEMENTS[first : first + HEAVIER]:
         energy = tabulated(element, "K") or 0.0
         near = np.abs(data.energy - energy) < WITHIN
-        if (
-            energy < float(data.e0) + 2 * WITHIN
-            or energy > data.energy[-1] - WITHIN / 2
-            or near.sum() < 4 * CURVES
-        ):
+        inside = float(data.e0) + 2 * WITHIN <= energy <= data.energy[-1] - WITHIN / 2
+        if not inside or near.sum() < 4 * CURVES:
             continue
-        jump, sure, _ = max(
-            (jump_at(data.energy[near] - energy - s, data.flat[near]) for s in SHIFTS), key=lambda j: j[1]
-        )
+        jumps = (jump_at(data.energy[near] - energy - s, data.flat[near]) for s in SHIFTS)
+        jump, sure, _ = max(jumps, key=lambda j: j[1])
         if jump > LEAST and sure > SURE:
             found.append(OtherEdge(element, energy, jump, float(np.sqrt(ETOK * (energy - float(data.e0))))))
     return tuple(found)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .._larch import checks
 from ..errors import DataError, ReductionError, XasuiteError
 from ..notices import warn
-from ..records import Array, Series, Spectrum, name_of, spread
+from ..records import Array, Series, Spectrum, Step, name_of, spread
 
 F = TypeVar("F", bound=Callable[..., Any])
 S = TypeVar("S", bound=Spectrum)
@@ -143,6 +143,12 @@ def plain(value: Any) -> Any:
     """Numbers for a Step's settings: a float where there is one or all are one, a tuple for different rows."""
     v = np.ravel(np.asarray(value, float))
     return float(v[0]) if v.size == 1 or np.ptp(v) == 0 else tuple(float(x) for x in v)
+
+
+def changed(spectrum: Spectrum, step: Step, note: str = "", **values: Any) -> Spectrum:
+    """The Spectrum with new fields, and with the step and the note (if there is one) that say what was done."""
+    notes = (*spectrum.notes, note) if note else spectrum.notes
+    return recast(Spectrum, spectrum, **values, notes=notes, history=(*spectrum.history, step))
 
 
 def recast(kind: type[S], spectrum: Spectrum, **values: Any) -> S:

@@ -295,7 +295,7 @@ def _block(
     same = bool(np.all(shift == shift[0]))
     moved = e0[0] + (shift[:1] if same else shift)
     base, factor = atomic.background(grid, moved, element, edge, setup)
-    chi = chi_of_energy(paths, grid - e0[0], KTOE, shift[0] if same else shift, setup.resolution, setup.onset)
+    chi = chi_of_energy(paths, grid - e0[0], shift[0] if same else shift, setup.resolution, setup.onset)
     chi = np.atleast_2d(chi)
     if setup.relative_to == "atomic":
         return np.asarray(step[:, None] * (base + factor * chi))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..constants import KTOE
 from ..errors import DataError
 from ..exafs.equation import path_chi
 from ..feff.paths import FeffPath
@@ -88,7 +89,6 @@ def chi_of_k(paths: Sequence[TruthPath], k: Array, shift: Array | float = 0.0) -
 def chi_of_energy(
     paths: Sequence[TruthPath],
     above: Array,
-    ktoe: float,
     shift: Array | float,
     resolution: float,
     onset: tuple[float, float],
@@ -98,37 +98,31 @@ def chi_of_energy(
     `shift` () or (m,) moves the edge itself, eV; `resolution` is the standard deviation of the Gaussian, eV.
     """
     if resolution <= 0:
-        return _chi_at(paths, above, ktoe, shift, onset)
+        return _chi_at(paths, above, shift, onset)
     nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
-    parts = [
-        w * _chi_at(paths, above + x * resolution, ktoe, shift, onset)
-        for x, w in zip(nodes, weights, strict=True)
-    ]
-    return np.asarray(sum(parts) / weights.sum())
+    each = zip(nodes, weights, strict=True)
+    total = sum(w * _chi_at(paths, above + x * resolution, shift, onset) for x, w in each)
+    return np.asarray(total / weights.sum())
 
 
 def _chi_at(
-    paths: Sequence[TruthPath],
-    above: Array,
-    ktoe: float,
-    shift: Array | float,
-    onset: tuple[float, float],
+    paths: Sequence[TruthPath], above: Array, shift: Array | float, onset: tuple[float, float]
 ) -> Array:
     moved = np.asarray(shift, float)
     lead = rows_of(paths, moved)
-    on = above > onset[0] ** 2 * ktoe + float(np.min(moved))
+    on = above > onset[0] ** 2 * KTOE + float(np.min(moved))
     out = np.zeros((above.size,) if lead is None else (lead, above.size))
     if not paths or not on.any():
         return out
     own = np.maximum(above[on] - moved[..., None], 0.0)
-    k = np.sqrt(own / ktoe)
+    k = np.sqrt(own / KTOE)
     fixed = [p for p in paths if rows_of([p]) is None]
     if moved.ndim == 0:
         total = chi_of_k(paths, k)
     else:
         # What no row changes is one function of the energy above the edge, whatever the edge: tabulated once.
         changing = [p for p in paths if rows_of([p]) is not None]
-        total = _tabulated(fixed, k, onset[0]) + chi_of_k(changing, np.sqrt(above[on] / ktoe), moved)
+        total = _tabulated(fixed, k, onset[0]) + chi_of_k(changing, np.sqrt(above[on] / KTOE), moved)
     x = np.clip((k - onset[0]) / (onset[1] - onset[0]), 0.0, 1.0)
     out[..., on] = x * x * (3 - 2 * x) * total
     return out

@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 from ..errors import TheoryError
 from ..records import Array, ComplexArray
 
-_FWHM = 2 * np.sqrt(2 * np.log(2))
-
 
 def fermi_cut(
     mesh: ComplexArray, values: ComplexArray, n_edge: int, fermi: float, energy: Array

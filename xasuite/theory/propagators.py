@@ -41,11 +41,6 @@ class Block:
     distance: NDArray[np.int_]
     tensors: dict[tuple[int, int], Array]
 
-    @property
-    def size(self) -> int:
-        """Rows of the matrix to be solved."""
-        return len(self.channels)
-
 
 @dataclass(frozen=True, eq=False)
 class Geometry:
@@ -54,11 +49,6 @@ class Geometry:
     lmax: int
     radii: Array
     blocks: tuple[Block, ...]
-
-    @property
-    def nbytes(self) -> int:
-        """Memory of the angular tensors."""
-        return sum(t.nbytes for b in self.blocks for t in b.tensors.values())
 
 
 def parity_sets(lmax: int) -> tuple[NDArray[np.int_], NDArray[np.int_]]:

@@ -183,8 +183,6 @@ def _solve(y: Array, r: Array, sum_to_one: bool) -> Array:
     """Least squares weights (m, s), with the last written as one less the others where the sum is one."""
     if not sum_to_one:
         return np.asarray(np.linalg.lstsq(r.T, y.T, rcond=None)[0].T, np.float64)
-    if len(r) == 1:
-        return np.ones((len(y), 1))
     first = np.linalg.lstsq((r[:-1] - r[-1]).T, (y - r[-1]).T, rcond=None)[0].T
     return np.hstack([first, 1 - first.sum(1, keepdims=True)])
 
@@ -193,8 +191,6 @@ def _unit_variance(r: Array, sum_to_one: bool) -> Array:
     """Variance of each weight for a residual variance of one: of the fit in which none is at a bound."""
     if not sum_to_one:
         return np.diag(np.linalg.inv(r @ r.T))
-    if len(r) == 1:
-        return np.zeros(1)
     d = r[:-1] - r[-1]
     cov = np.linalg.inv(d @ d.T)
     return np.append(np.diag(cov), cov.sum())
