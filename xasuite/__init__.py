@@ -12,56 +12,29 @@ from typing import Any
 from . import hooks
 from .version import __version__
 
-_PUBLIC: dict[str, str] = {
-    # records
-    "Scan": "xasuite.records",
-    "Spectrum": "xasuite.records",
-    "Normalized": "xasuite.records",
-    "Chi": "xasuite.records",
-    "Transform": "xasuite.records",
-    "Wavelet": "xasuite.records",
-    "Series": "xasuite.records",
-    # reading and writing
-    "read": "xasuite.io",
-    "read_all": "xasuite.io",
-    "write": "xasuite.io",
-    # reduction
-    "find_e0": "xasuite.reduce",
-    "calibrate": "xasuite.reduce",
-    "shift": "xasuite.reduce",
-    "align": "xasuite.reduce",
-    "deglitch": "xasuite.reduce",
-    "rebin": "xasuite.reduce",
-    "merge": "xasuite.reduce",
-    "normalize": "xasuite.reduce",
-    "background": "xasuite.reduce",
-    "block_average": "xasuite.reduce",
-    "running_average": "xasuite.reduce",
-    "phase_sensitive": "xasuite.reduce",
-    # EXAFS
-    "empirical_standard": "xasuite.exafs",
-    "fourier": "xasuite.exafs",
-    "back_fourier": "xasuite.exafs",
-    "wavelet": "xasuite.exafs",
-    "find_lobes": "xasuite.exafs.wavelet_transform",
-    # structures
-    "load_crystal": "xasuite.feff",
-    "find_paths": "xasuite.feff",
+# the public names by the room that they are in; behind a colon stands what one is called there
+_PLACES = {
+    "records": "Scan Spectrum Normalized Chi Transform Wavelet Series",
+    "io": "read read_all write",
+    "reduce": "find_e0 calibrate shift align deglitch rebin merge normalize background "
+    "block_average running_average phase_sensitive",
+    "exafs": "empirical_standard fourier back_fourier wavelet",
+    "exafs.wavelet_transform": "find_lobes",
+    "feff": "load_crystal find_paths",
     # specs: one file is one analysis
-    "spec": "xasuite.workflow.new:make_spec",
-    "load_spec": "xasuite.specs",
-    "save_spec": "xasuite.workflow.save",
-    "fit": "xasuite.workflow",
-    "reproduce": "xasuite.workflow:reproduce_specs",
-    "bundle": "xasuite.deposit",
-    "valence": "xasuite.workflow.valence:run_valence",
-    "series": "xasuite._series",
-    "open_series": "xasuite._series:open_run",
-    # the interactive page
-    "explore": "xasuite.explorer.notebook",
-    # figures
-    "plot": "xasuite.report",
+    "workflow.new:make_spec": "spec",
+    "specs": "load_spec",
+    "workflow.save": "save_spec",
+    "workflow": "fit",
+    "workflow:reproduce_specs": "reproduce",
+    "deposit": "bundle",
+    "workflow.valence:run_valence": "valence",
+    "_series": "series",
+    "_series:open_run": "open_series",
+    "explorer.notebook": "explore",
+    "report": "plot",
 }
+_PUBLIC = {name: f"xasuite.{place}" for place, names in _PLACES.items() for name in names.split()}
 
 # Rooms whose functions are called by their full name: xs.simulate.spectrum, xs.xanes.edge_energy.
 _ROOMS = (

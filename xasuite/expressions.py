@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import json
 import math
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,28 +21,12 @@ from .choices import PATH_VALUES
 from .errors import ExpressionError
 
 CONSTANTS = {"pi": math.pi}
+# by name what numpy and uncertainties call it
 FUNCTIONS: dict[str, str] = {
-    "sqrt": "sqrt",
-    "exp": "exp",
-    "ln": "log",
-    "log": "log",
-    "log10": "log10",
-    "sin": "sin",
-    "cos": "cos",
-    "tan": "tan",
-    "asin": "asin",
-    "acos": "acos",
-    "atan": "atan",
-    "atan2": "atan2",
-    "sinh": "sinh",
-    "cosh": "cosh",
-    "tanh": "tanh",
-    "abs": "abs",
-    "min": "min",
-    "max": "max",
-    "einstein": "einstein",
-    "debye": "debye",
-}
+    "sqrt": "sqrt", "exp": "exp", "ln": "log", "log": "log", "log10": "log10", "sin": "sin", "cos": "cos", "tan": "tan",
+    "asin": "asin", "acos": "acos", "atan": "atan", "atan2": "atan2", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh",
+    "abs": "abs", "min": "min", "max": "max", "einstein": "einstein", "debye": "debye",
+}  # fmt: skip
 ARITY = {"min": 2, "max": 2, "atan2": 2, "einstein": 2, "debye": 2}
 # what means something for a path only (exafs.tokens puts it in)
 PATH_TOKENS = frozenset({"reff", "degen", "nleg"})
@@ -49,12 +34,15 @@ PATH_FUNCTIONS = frozenset({"einstein", "debye"})
 # what a restraint may name of the paths: r("Co-O"), valence_sum(3, "Co-O"); exafs.restraints puts them in
 VALENCE_SUM = "valence_sum"
 PATH_TERMS = frozenset({*PATH_VALUES, "r", VALENCE_SUM})
-_BINARY: dict[type[ast.operator], str] = {
-    ast.Add: "add",
-    ast.Sub: "sub",
-    ast.Mult: "mul",
-    ast.Div: "div",
-    ast.Pow: "pow",
+# what no parameter and no variable can be called
+RESERVED = frozenset({*FUNCTIONS, *CONSTANTS, *PATH_TOKENS, VALENCE_SUM})
+_BINARY = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Pow: "pow"}
+_OPERATORS: Mapping[str, Any] = {
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "div": operator.truediv,
+    "pow": operator.pow,
 }
 
 
@@ -83,7 +71,7 @@ class Expression:
                 stack.append(_call(argument, [stack.pop() for _ in range(ARITY.get(argument, 1))][::-1]))
             else:
                 b, a = stack.pop(), stack.pop()
-                stack.append(_binary(op, a, b))
+                stack.append(_OPERATORS[op](a, b))
         return stack[0]
 
     def given(self, numbers: Mapping[str, float]) -> Expression:
@@ -112,34 +100,13 @@ class Expression:
         return not self.names
 
 
-def _binary(op: str, a: Any, b: Any) -> Any:
-    if op == "add":
-        return a + b
-    if op == "sub":
-        return a - b
-    if op == "mul":
-        return a * b
-    if op == "div":
-        return a / b
-    return a**b
-
-
 def _call(name: str, arguments: list[Any]) -> Any:
     if any(hasattr(a, "std_dev") for a in arguments):
         from uncertainties import umath
 
-        if name == "min":
-            return min(arguments)
-        if name == "max":
-            return max(arguments)
-        if name == "abs":
-            return abs(arguments[0])
-        return getattr(umath, FUNCTIONS[name])(*arguments)
-    if name == "min":
-        return np.minimum(*arguments)
-    if name == "max":
-        return np.maximum(*arguments)
-    return getattr(np, FUNCTIONS[name])(*arguments)
+        pythons: dict[str, Any] = {"min": min, "max": max, "abs": abs}
+        return (pythons.get(name) or getattr(umath, FUNCTIONS[name]))(*arguments)
+    return getattr(np, {"min": "minimum", "max": "maximum"}.get(name, FUNCTIONS[name]))(*arguments)
 
 
 LONGEST = 1000  # characters

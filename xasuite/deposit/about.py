@@ -182,8 +182,7 @@ def _crate(folder: Path, about: About) -> dict[str, Any]:
     }
     unknown = f"The licence of the data is {UNKNOWN}: {', '.join(r.label for r in about.unlicensed)}"
     crate.license = [*licences.values(), *([unknown] if about.unlicensed else [])] or "No measured data"
-    people = [Person(crate, f"#author-{i}", {"name": a}) for i, a in enumerate(about.authors, 1)]
-    if people:
+    if people := [Person(crate, f"#author-{i}", {"name": a}) for i, a in enumerate(about.authors, 1)]:
         crate.root_dataset["author"] = [crate.add(p) for p in people]
     added = {}
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):

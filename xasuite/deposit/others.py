@@ -126,18 +126,24 @@ def tables_of(result: ValenceResult) -> dict[str, Table]:
 # -------------------------------------------------------------------------------------------------- what is named
 
 
+def spec_behind(result: Path, spec: str, sha256: str, kind: Any, command: str) -> Loaded[Any]:
+    """The spec that a result was made from. Raises ReadError where it is gone, SpecError where it was changed."""
+    if not spec or not Path(spec).is_file():
+        raise ReadError(
+            f"{result} was made from {spec or 'a spec'}, which is not there; run this in the folder of the fit, or name the spec itself"
+        )
+    loaded: Loaded[Any] = load_spec(spec, kind)
+    if loaded.sha256 != sha256:
+        raise SpecError(f"{spec} was changed since {result} was made; run xasuite {command} {spec} again")
+    return loaded
+
+
 def named(folder: Path) -> tuple[Loaded[Any], dict[str, Any]]:
     """The spec of a folder of a series' results, and its numbers. Raises ReadError, SpecError."""
     run = open_run(folder)
     log = run.path.parent / "run.json"
     said = json.loads(log.read_text(encoding="utf-8")).get("spec", "") if log.is_file() else ""
-    if not said or not Path(said).is_file():
-        raise ReadError(
-            f"{run.path} was made from {said or 'a spec'} which is not there; name the spec itself"
-        )
-    loaded = load_spec(said, SeriesSpec)
-    if loaded.sha256 != run.provenance["spec_sha256"]:
-        raise SpecError(f"{said} was changed since {run.path} was made; run xasuite series {said} again")
+    loaded = spec_behind(run.path, said, run.provenance["spec_sha256"], SeriesSpec, "series")
     return loaded, {"tables": {"table": rows_of(run).to_dict()}}
 
 

@@ -202,15 +202,8 @@ def _of_path(path: Path) -> Iterator[tuple[Loaded[Any], dict[str, Any] | None]]:
         if found.name != "result.json":
             raise ReadError(f"{found} is no result of xasuite fit, reproduce or series and no spec")
         document = read_result(found)
-        spec = Path(document["spec"])
-        if not spec.is_file():
-            raise ReadError(
-                f"{found} was made from {spec}, which is not there; run this in the folder of the fit, or name the spec"
-            )
-        loaded = load_spec(spec)
-        if loaded.sha256 != document["provenance"]["spec_sha256"]:
-            raise SpecError(f"{spec} was changed since {found} was made; run xasuite fit {spec} again")
-        yield loaded, document
+        sha256 = document["provenance"]["spec_sha256"]
+        yield others.spec_behind(found, document["spec"], sha256, Spec, "fit"), document
 
 
 def _run(

@@ -23,6 +23,7 @@ from ..errors import ReadError, SpecError, WriteError
 from ..feff.cache import cache_dir
 from ..feff.crystal import load_crystal
 from ..io.sources import find_files
+from ..io.table import unique
 from ..notices import warn
 from ..specs.load import Loaded, LoadedSpec, load_spec
 from ..specs.published import published_file
@@ -77,13 +78,8 @@ class Stage:
         return self.specs[source]
 
     def _place(self, source: Path) -> Path:
-        taken = set(self.specs.values())
-        for number in range(len(taken) + 1):
-            folder = f"{source.parent.name or 'spec'}{f'_{number + 1}' if number else ''}"
-            target = self.folder / SPECS / folder / source.name
-            if target not in taken:
-                return target
-        raise AssertionError("one of n + 1 names is free")
+        taken = {p.parent.name for p in self.specs.values() if p.name == source.name}
+        return self.folder / SPECS / unique(source.parent.name or "spec", taken) / source.name
 
     # -------------------------------------------------------------------------------------------------- data
 
@@ -118,10 +114,8 @@ class Stage:
                 yield ("file",), copied
         else:
             places = self.context.places(loaded)
-            named = [
-                self._copy(loaded, _within(found, places), found) for found in find_files(entry.files, places)
-            ]
-            yield ("files",), [glob.escape(name) for name in named]
+            found_all = find_files(entry.files, places)
+            yield ("files",), [glob.escape(self._copy(loaded, _within(p, places), p)) for p in found_all]
 
     def _compounds(self, loaded: Loaded[ValenceSpec]) -> Iterator[tuple[Key, Any]]:
         """Copy the files of a valence spec."""

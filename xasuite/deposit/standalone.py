@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import files
 from ..errors import ReadError
-from ..io.formats.members import members_of
+from ..io.formats.members import members_of, others_of
 from ..io.limits import HDF5
 
 DEPTH = 32
@@ -89,9 +89,6 @@ def _copy(old: Any, new: Any, file: str, name: str, depth: int, made: dict[tuple
 def _there(data: Any, file: str, name: str) -> None:
     """Raises ReadError where a file that a dataset lies in is not there: HDF5 itself would fill the place with zeros."""
     folder = Path(data.file.filename).parent
-    others = (
-        {s.file_name for s in data.virtual_sources()} if data.is_virtual else {o for o, _, _ in data.external}
-    )
-    for other in sorted(others - {"."}):
+    for other in others_of(data):
         if not (folder / other).is_file():
             raise ReadError(f"{file}: {name} cannot be deposited: it lies in {other}, which is not there")

@@ -22,12 +22,8 @@ def athena_settings(facts: Mapping[str, Any]) -> dict[str, Any]:
         out["bkg_step"] = facts["edge_step"]
         out["bkg_fixstep"] = int(norm.get("method") != "polynomial")
     if bkg := steps.get("background"):
-        out |= {
-            "bkg_rbkg": bkg["rbkg"],
-            "bkg_kw": bkg["kweight"],
-            "bkg_dk": bkg["dk"],
-            "bkg_kwindow": bkg["window"],
-        }
+        names = {"rbkg": "rbkg", "kw": "kweight", "dk": "dk", "kwindow": "window"}
+        out |= {f"bkg_{theirs}": bkg[ours] for theirs, ours in names.items()}
         out |= {"bkg_clamp1": bkg["clamp"][0], "bkg_clamp2": bkg["clamp"][1], "bkg_nclamp": bkg["nclamp"]}
         _pair(out, bkg["k"], "bkg_spl1", "bkg_spl2")
     if ft := steps.get("fourier"):

@@ -91,7 +91,7 @@ def _refuse_unsure(table: Table, axis: str, kind: str, where: str) -> None:
     A name or a unit has to say that it holds energies.
     """
     finite = table.column(axis)[np.isfinite(table.column(axis))]
-    named = any(re.fullmatch(p, names.plain(axis)) for p in _ENERGY)
+    named = names.first([axis], _ENERGY)
     if not kind and not named and finite.size and np.median(finite) < clean.KEV_BELOW:
         raise ReadError(
             f"{where}: {axis}, {finite.min():.4g} to {finite.max():.4g}, may be keV, the degrees of a monochromator or a wavelength, "
@@ -105,13 +105,10 @@ def find_axis(table: Table) -> str:
         unit = table.units.get(name, "").lower().split()
         if unit and unit[0] in {"ev", "kev"} and plausible(table.column(name)):
             return name
-    for patterns in (_ENERGY, _ANGLE if table.d_spacing else ()):
-        for pattern in patterns:
-            for name in table.names:
-                if re.fullmatch(pattern, names.plain(name)) and (
-                    patterns is _ANGLE or plausible(table.column(name))
-                ):
-                    return name
+    named = [n for n in table.names if names.first([n], _ENERGY) and plausible(table.column(n))]
+    found = names.first(named, _ENERGY) or (names.first(table.names, _ANGLE) if table.d_spacing else "")
+    if found:
+        return found
     generic = all(re.fullmatch(r"col\d+", n) for n in table.names)
     if any(_NAMED_ANGLE.match(n) for n in table.names[:1]):
         return table.names[0]

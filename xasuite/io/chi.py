@@ -70,7 +70,7 @@ def read_chi(
     -0.0959
     """
     table, source = load_group(path)
-    where = f"{source.path}{'::' + source.group if source.group else ''}"
+    where = str(source)
     names = [re.sub(r"\W+", "_", n.lower()).strip("_") for n in table.names]
     if len(names) < 2:
         raise ReadError(f"{where}: chi(k) needs two columns, k and chi; it has {', '.join(table.names)}")
@@ -90,11 +90,7 @@ def read_chi(
         )
     grid = STEP * np.arange(int(k[-1] / STEP + 1e-6) + 1, dtype=float)
     same = grid.size == k.size and bool(np.allclose(grid, k, rtol=0, atol=1e-6))
-    notes = (
-        ()
-        if same
-        else (f"k from {k[0]:.3g} in {k.size} points: interpolated linearly to steps of {STEP} 1/A",)
-    )
+    note = f"k from {k[0]:.3g} in {k.size} points: interpolated linearly to steps of {STEP} 1/A"
     return Chi(
         k=grid,
         chi=values if same else np.interp(grid, k, values),
@@ -104,7 +100,7 @@ def read_chi(
         edge=edge or table.edge,
         label=table.label or source.group or Path(source.path).stem,
         chi_err=None if errors is None else errors if same else np.interp(grid, k, errors),
-        notes=notes,
+        notes=() if same else (note,),
         meta=table.meta,
         source=source,
         history=(Step("read_chi", {"k": (float(k[0]), float(k[-1])), "points": int(k.size)}),),

@@ -93,14 +93,12 @@ def lone_point(energy: Array, mu: Array) -> float | None:
 
     Its neighbours must agree, so that no edge and no white line is meant: it is a glitch, and hides the edge.
     """
-    good = np.isfinite(mu)
-    e, m = energy[good], mu[good]
-    if e.size < 5:
+    if energy.size < 5:
         return None
-    off = np.abs(m[1:-1] - 0.5 * (m[:-2] + m[2:]))
+    off = np.abs(mu[1:-1] - 0.5 * (mu[:-2] + mu[2:]))
     i = int(np.argmax(off)) + 1
-    agree = off[i - 1] > _ALONE * abs(m[i + 1] - m[i - 1])
-    return float(e[i]) if agree and off[i - 1] > np.ptp(np.delete(m, i)) > 0 else None
+    agree = off[i - 1] > _ALONE * abs(mu[i + 1] - mu[i - 1])
+    return float(energy[i]) if agree and off[i - 1] > np.ptp(np.delete(mu, i)) > 0 else None
 
 
 @np.errstate(all="ignore")
@@ -110,14 +108,12 @@ def small_glitch(energy: Array, mu: Array, at: float, step: float) -> tuple[floa
     It must be farther off than 10 times the scatter of the others, outside the edge region, farther than what an oscillation of
     3 A with 0.15 of the step would leave between points so far apart, and alone: without it its neighbours fit.
     """
-    good = np.isfinite(mu)
-    e, m = energy[good], mu[good]
-    if e.size < 20 or step <= 0:
+    if energy.size < 20 or step <= 0:
         return None
-    off, gain = _off_cubic(e, m)
-    inner, score = e[2:-2], np.abs(off) / gain
+    off, gain = _off_cubic(energy, mu)
+    inner, score = energy[2:-2], np.abs(off) / gain
     free = (inner < at + _EDGE_REGION[0]) | (inner > at + _EDGE_REGION[1])
-    k = np.sqrt(np.maximum(e - at, 0.0) / KTOE)
+    k = np.sqrt(np.maximum(energy - at, 0.0) / KTOE)
     phase = np.minimum(_DISTANCE * (k[3:-1] - k[1:-3]), np.pi)  # 2 R dk
     wave = _WAVE * (1 - 4 / 3 * np.cos(phase) + np.cos(2 * phase) / 3)
     i = int(np.argmax(np.where(free & (np.abs(off) > (_LEAST_OFF + wave) * step), score, 0.0)))
@@ -125,9 +121,9 @@ def small_glitch(energy: Array, mu: Array, at: float, step: float) -> tuple[floa
     free[near] = False
     if np.count_nonzero(free) < 6 or not abs(off[i]) > (_LEAST_OFF + wave[i]) * step:
         return None
-    without = m.copy()
+    without = mu.copy()
     without[i + 2] -= off[i]
-    left = np.abs(_off_cubic(e, without)[0] / gain)[near]
+    left = np.abs(_off_cubic(energy, without)[0] / gain)[near]
     alone = score[i] > _SCATTERS * MAD * np.median(score[free]) and left.max() < _LEFT * score[i]
     return (float(inner[i]), float(off[i] / step)) if alone else None
 
@@ -137,18 +133,16 @@ def broken_at(energy: Array, mu: Array, at: float, step: float) -> tuple[float, 
 
     Outside the edge region, by more than a fifth of the step and 20 times the scatter of neighbours' differences, and to stay there.
     """
-    good = np.isfinite(mu)
-    e, m = energy[good], mu[good]
-    if e.size < 20 or step <= 0:
+    if energy.size < 20 or step <= 0:
         return None
-    change = np.diff(m)
+    change = np.diff(mu)
     usual = MAD * np.median(np.abs(change - np.median(change)))
-    outside = (e[1:] < at + _EDGE_REGION[0]) | (e[:-1] > at + _EDGE_REGION[1])
+    outside = (energy[1:] < at + _EDGE_REGION[0]) | (energy[:-1] > at + _EDGE_REGION[1])
     i = int(np.argmax(np.where(outside, np.abs(change), 0.0)))
     if i < 2 or i > change.size - 3 or abs(change[i]) < max(_BROKEN * step, _SCATTERS * 2 * usual):
         return None
-    stays = abs(np.median(m[i + 1 : i + 4]) - np.median(m[i - 2 : i + 1])) > 0.5 * abs(change[i])
-    return (float(e[i]), float(e[i + 1]), float(change[i] / step)) if stays else None
+    stays = abs(np.median(mu[i + 1 : i + 4]) - np.median(mu[i - 2 : i + 1])) > 0.5 * abs(change[i])
+    return (float(energy[i]), float(energy[i + 1]), float(change[i] / step)) if stays else None
 
 
 def _off_cubic(x: Array, y: Array) -> tuple[Array, Array]:
@@ -206,26 +200,21 @@ def other_edge(energy: Array, mu: Array, of: Edge, step: float) -> tuple[Edge, f
 
     Of several the surest. Edges closer to `of` than its near structure, or than the ends allow, are not looked for.
     """
-    good = np.isfinite(mu)
-    e, m = energy[good], mu[good]
     own = [x.energy for x in table() if x.element == of.element]
     first = ELEMENTS.index(of.element) + 1
     usual = ELEMENTS[first : first + HEAVIER] if of.edge == "K" else ()
     best: tuple[float, Edge, float] | None = None
     for edge in table():
         at = edge.energy
-        if (
-            edge.edge not in _USUAL
-            or edge.element in _RARE
-            or not e[0] + WITHIN / 2 < at < e[-1] - WITHIN / 2
-        ):
+        inside = energy[0] + WITHIN / 2 < at < energy[-1] - WITHIN / 2
+        if edge.edge not in _USUAL or edge.element in _RARE or not inside:
             continue
         if -WITHIN < at - of.energy < 2 * WITHIN or min(abs(at - x) for x in own) < WITHIN / 2:
             continue
-        near = np.abs(e - at) < WITHIN
+        near = np.abs(energy - at) < WITHIN
         if near.sum() < 4 * CURVES:
             continue
-        x, values = e[near] - at, m[near]
+        x, values = energy[near] - at, mu[near]
         jump, sure, left = max((jump_at(x - s, values) for s in SHIFTS), key=lambda j: j[1])
         if jump <= _SECOND * step or sure <= max(_CERTAIN, best[0] if best else 0.0):
             continue
@@ -279,16 +268,13 @@ def guess(energy: Array, jump: Jump, e0: float, hints: str, element: str = "") -
     """
     named = named_elements(hints)
     center = jump.energy
-    stated = (
-        bool(e0)
-        and energy[0] < e0 < energy[-1]
-        and (jump.quality < MIN_QUALITY or abs(e0 - jump.energy) < 40)
-    )
+    near = jump.quality < MIN_QUALITY or abs(e0 - jump.energy) < 40
+    stated = bool(e0) and energy[0] < e0 < energy[-1] and near
     ranked = []
     for edge in table():
-        if not energy[0] - 5 < edge.energy < energy[-1] or (element and edge.element != element):
+        if not energy[0] - 5 < edge.energy < energy[-1] or edge.edge not in _EDGE_COST:
             continue
-        if edge.edge not in _EDGE_COST:
+        if element and edge.element != element:
             continue
         above = (e0 if stated else center) - edge.energy
         if not -REACH_BELOW < above < REACH_ABOVE and not (element and jump.quality < MIN_QUALITY):
@@ -305,7 +291,6 @@ def guess(energy: Array, jump: Jump, e0: float, hints: str, element: str = "") -
     best = ranked[0][1]
     why = f"the header's E0 = {e0:g} eV" if stated else f"the jump of mu at {center:.1f} eV"
     note = f"element and edge found from {why}: {best.element} {best.edge}, tabulated {best.energy:.1f} eV"
-    rival = next((edge for cost, edge in ranked[1:] if cost < ranked[0][0] + 1.0), None)
-    if rival:
+    if rival := next((edge for cost, edge in ranked[1:] if cost < ranked[0][0] + 1.0), None):
         note += f" (nearly as near: {rival.element} {rival.edge}, {rival.energy:.1f} eV)"
     return best, note

@@ -79,9 +79,8 @@ def choices(energy: Array, channels: dict[str, Array], near: float = 0.0, i0: st
     beams = [i0] if i0 else [n for n in positive if n not in falls]
     found = []
     for signal in falls:
-        found += _best(
-            [choice(energy, np.log(held[b] / held[signal]), f"ln({b}/{signal})", near) for b in beams]
-        )
+        made = [choice(energy, np.log(held[b] / held[signal]), f"ln({b}/{signal})", near) for b in beams]
+        found += _best(made)
     # a dilute sample before its foil: neither chamber falls clearly, but their ratio rises where the foil does
     for a, b in permutations(beams[:_PAIRED] if found else (), 2):
         weak = choice(energy, np.log(held[a] / held[b]), f"ln({a}/{b})", near, edges.MIN_QUALITY)
@@ -142,12 +141,9 @@ def decide(found: list[Choice]) -> tuple[Choice | None, str]:
     if len(kinds) > 1:
         shown = "; ".join(str(k[0]) for k in kinds[:4])
         return None, f"several show an edge and differ by more than their noise: {shown}"
-    if all(c.alone for c in kinds[0]):
-        return (
-            None,
-            f"{kinds[0][0]} shows an edge and is divided by nothing, though others may be its intensity",
-        )
     made = [c for c in kinds[0] if not c.alone]
+    if not made:
+        return None, f"{found[0]} shows an edge and is divided by nothing, though others may be its intensity"
     # counts that nothing divides are no mu, however short their name: mu has the step of what two columns make
     taken = [c for c in kinds[0] if not c.alone or any(abs(c.step / m.step - 1) < SAME_STEP for m in made)]
     best = min(taken, key=lambda c: (len(c.expr), -c.clarity))

@@ -105,9 +105,8 @@ def finish(table: Table, source: Source, asked: Asked) -> Scan:
 
 
 def _mu(raw: _Raw, element: str) -> str:
-    table, asked, energy, channels, notes, where = (
-        raw.table, raw.asked, raw.energy, raw.channels, raw.notes, raw.where,
-    )  # fmt: skip
+    table, asked, energy, channels = raw.table, raw.asked, raw.energy, raw.channels
+    notes, where = raw.notes, raw.where
     if asked.mu:
         return names.resolve_expression(asked.mu, channels, where)
     if not channels:
@@ -134,8 +133,7 @@ def _mu(raw: _Raw, element: str) -> str:
                 )
             return expr
     _refuse_exchanged(raw, named, near)
-    lines = names.emission_lines(labels, element) if element else []
-    if lines:
+    if element and (lines := names.emission_lines(labels, element)):
         notes.append(f"mu from the fluorescence of {element}: no column shows a clear edge")
         return names.over(lines, i0)
     signals = {n: channels[n] for n in _signals(channels, energy)}
@@ -317,14 +315,13 @@ def _refuse_beyond(raw: _Raw, mu: str) -> None:
 
 def _element(raw: _Raw, mu: str, element: str, edge: str) -> tuple[str, str]:
     """Element and edge: as stated, with a note where the jump of mu lies elsewhere; else those of the jump."""
-    table, energy, notes = raw.table, raw.energy, raw.notes
-    if table.trusted:
+    if raw.table.trusted:
         return element, edge
+    energy, notes, what = raw.energy, raw.notes, raw.where
     element, edge = element.strip().capitalize(), edge.strip().upper()
     if edge in _COMBINED:
         notes.append(f"edge {edge}: the L3 edge is taken, the L2 edge lies in the same scan")
         edge = "L3"
-    what = raw.where
     if element and not is_element(element):
         raise ReadError(f"{what}: {element!r} is no element; write its symbol, such as Cu")
     jump = raw.jump(mu)
@@ -333,8 +330,13 @@ def _element(raw: _Raw, mu: str, element: str, edge: str) -> tuple[str, str]:
     if glitch:
         notes.append(f"{glitch}; drop it (deglitch = [{alone:.1f}])")
     if not (element and edge):
-        hints = [table.hints, table.label, *names.emission_elements(list(raw.channels)), mu.replace("_", " ")]
-        best, note = edges.guess(energy, jump, table.e0, " ".join(hints), element)
+        hints = [
+            raw.table.hints,
+            raw.table.label,
+            *names.emission_elements(list(raw.channels)),
+            mu.replace("_", " "),
+        ]
+        best, note = edges.guess(energy, jump, raw.table.e0, " ".join(hints), element)
         notes.append(note)
         element, edge = (best.element, best.edge) if best else (element, edge)
         _note_of_name(raw, element, edge, jump)
@@ -382,8 +384,7 @@ def _note_of_another(raw: _Raw, mu: str, element: str, edge: str) -> None:
     line, jump = tabulated(element, edge), raw.jump(mu)
     if line is None or jump.quality < edges.MIN_QUALITY or abs(jump.energy - line) > FAR:
         return
-    found = edges.other_edge(raw.energy, raw.values(mu), Edge(element, edge, line), jump.step)
-    if found:
+    if found := edges.other_edge(raw.energy, raw.values(mu), Edge(element, edge, line), jump.step):
         other, share = found
         raw.notes.append(
             f"mu jumps again at {other.energy:.0f} eV, as at the {other.element} {other.edge} edge, by {share:.0%} of the "

@@ -64,8 +64,7 @@ def _parsed(file: Path, changed: int) -> tuple[Layout, ...]:
 
 def _layout(file: Path, number: int, entry: dict[str, Any]) -> Layout:
     where = f"{file}: layout {number}"
-    unknown = sorted(set(entry) - {"name", "columns", *SAID})
-    if unknown:
+    if unknown := sorted(set(entry) - {"name", "columns", *SAID}):
         raise ReadError(
             f"{where}: there is no key {unknown[0]!r}; there are name, columns, {', '.join(SAID)}"
         )

@@ -63,8 +63,7 @@ def _matches(pattern: str, name: str) -> bool:
 
 def fluorescence(names: Sequence[str], element: str = "") -> list[str]:
     """Names of the fluorescence channels: those of an emission line, one named so, or an array's elements."""
-    lines = emission_lines(names, element)
-    if lines:
+    if lines := emission_lines(names, element):
         return lines
     single = first(names, _IF)
     return [single] if single else detector_array(names)
@@ -132,8 +131,7 @@ def find_i0(names: Sequence[str]) -> str:
 
 def reference_candidate(names: Sequence[str], mu: str) -> str:
     """The reference's mu: a column of that name, or ln(It/Iref); "" when there is none."""
-    named = first(names, _MU_REF)
-    if named:
+    if named := first(names, _MU_REF):
         return named if named != mu else ""
     i0 = first(names, _I0)
     it = first(names, _IT, [i0])

@@ -100,11 +100,8 @@ def write_entry(group: Any, entry: Entry, version: str) -> None:
     data = group.create_group("data")
     stacked = entry.mu is not None and entry.mu.ndim == 2
     axes = [_rows_axis(data, entry)] if stacked else []
-    data.attrs.update(
-        {"NX_class": "NXdata", "signal": "intensity", "axes": [*axes, "energy"], "energy_indices": len(axes)}
-    )
-    for axis in axes:
-        data.attrs[f"{axis}_indices"] = 0
+    places = {f"{axis}_indices": i for i, axis in enumerate([*axes, "energy"])}
+    data.attrs.update({"NX_class": "NXdata", "signal": "intensity", "axes": [*axes, "energy"], **places})
     for name in ("energy", "intensity", *(["intensity_errors"] if errors is not None else [])):
         data[name] = _link(group[name])
     _process(put, entry, mode, version)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -20,7 +20,7 @@ from ..records import Array, Scan, Source
 from . import clean
 from .axis import Asked
 from .formats import nxxas
-from .formats.hdf5 import MAX_DEPTH, energy_axis, entry_of, row_values, tables_in
+from .formats.hdf5 import MAX_DEPTH, axis_kind, energy_axis, entry_of, row_values, tables_in
 from .formats.members import members_of
 from .isolated import helped, isolated
 from .limits import GZIP, HDF5
@@ -106,12 +106,11 @@ class Scans(Sequence[Entry]):
             return tuple(self[j] for j in range(*i.indices(len(self))))
         if not -len(self) <= i < len(self):
             raise IndexError(i)
-        at = i % len(self) if self.order is None else int(self.order[i])
-        number = int(np.searchsorted(self._ends, at, side="right"))
+        number, at = map(int, self._numbers(np.intp(i % len(self))))
         entry = self.entries[number]
         return replace(entry, row=at - int(self._ends[number]) + entry.rows) if entry.kind == STACK else entry
 
-    def _numbers(self, indices: Indices) -> tuple[Indices, Indices]:
+    def _numbers(self, indices: Any) -> tuple[Indices, Indices]:
         """Which entry each of the scans `indices` belongs to, and its place among all scans of the entries."""
         at = indices if self.order is None else self.order[indices]
         return np.searchsorted(self._ends, at, side="right"), at
@@ -204,7 +203,7 @@ def find_files(patterns: Sequence[str], places: Iterable[Path]) -> list[Path]:
             if hits:
                 break
         else:
-            tried = ", ".join(str(p) for p in places)
+            tried = ", ".join(map(str, places))
             raise ReadError(
                 f"no file {pattern} in {tried}; name the folder of measured spectra with --data-root or XASUITE_DATA"
             )
@@ -274,12 +273,10 @@ def _without_last(entry: Entry, last: bool) -> Entry:
 
 def _rows_begun(stack: Entry) -> int:
     """How many rows of a stacked array hold something: rows may be there before they are measured."""
-    import h5py
-
     with open_hdf5(stack.path) as handle:
         members = members_of(handle[stack.group] if stack.group else handle, stack.path, {})
         n = members[energy_axis(members)].size
-        stacks = [d for d in members.values() if isinstance(d, h5py.Dataset) and _stacked(d, n)]
+        stacks = _stacks(members, n)
         for i in range(stack.rows - 1, -1, -1):
             if any(np.nan_to_num(np.asarray(d[i], float)).any() for d in stacks):
                 return i + 1
@@ -330,17 +327,21 @@ def _visit(group: Any, path: str, file: str, seen: set[int]) -> Iterable[tuple[s
         return
     seen.add(address)
     members = members_of(group, file, {})
-    axis = energy_axis(members)
-    if axis:
+    if axis := energy_axis(members):
         n = members[axis].size
-        stacks = [d for d in members.values() if isinstance(d, h5py.Dataset) and _stacked(d, n)]
-        rows = min((d.shape[0] for d in stacks), default=None)
+        rows = min((d.shape[0] for d in _stacks(members, n)), default=None)
         if rows != 0:  # a stack that has not begun
             yield path, rows or 0
         return
     for name, value in members.items():
         if isinstance(value, h5py.Group):
             yield from _visit(value, f"{path}/{name}" if path else name, file, seen)
+
+
+def _stacks(members: Mapping[str, Any], n: int) -> list[Any]:
+    import h5py
+
+    return [d for d in members.values() if isinstance(d, h5py.Dataset) and _stacked(d, n)]
 
 
 def _stacked(data: Any, n: int) -> bool:
@@ -372,20 +373,17 @@ def rows_of(stack: Entry, rows: Indices) -> StackRows:
     low, high = int(rows.min()), int(rows.max()) + 1
     whole = rows.size == high - low
     # few rows of many are picked in the file; of neighbours, picking afterwards is quicker
-    read, pick = (
-        (rows, slice(None))
-        if high - low > 8 * rows.size
-        else (slice(low, high), slice(None) if whole else rows - low)
-    )
+    few = high - low > 8 * rows.size
+    read = rows if few else slice(low, high)
+    pick = slice(None) if few or whole else rows - low
     channels, scalars = {}, {}
     try:
         with open_hdf5(stack.path) as handle:
             group = handle[stack.group] if stack.group else handle
             members = members_of(group, stack.path, {})
             axis = energy_axis(members)
-            unit = str(nxxas.plain(members[axis].attrs.get("units", ""))).strip().lower()
-            kind = {"ev": "eV", "kev": "keV"}.get(unit, "")
-            energy = clean.to_ev(np.asarray(members[axis][()], float), kind, 0.0, 0.0, [], stack.path)
+            values, kind = np.asarray(members[axis][()], float), axis_kind(members[axis])
+            energy = clean.to_ev(values, kind, 0.0, 0.0, [], stack.path)
             for name, data in members.items():
                 if not isinstance(data, h5py.Dataset) or name == axis:
                     continue

@@ -70,9 +70,7 @@ def clean_names(labels: Sequence[str]) -> list[str]:
         texts = [re.sub(r"_c\d+$", "", t) for t in texts]
     out: dict[str, None] = {}
     for i, text in enumerate(texts):
-        name = re.sub(r"[^0-9A-Za-z]+", "_", text).strip("_")[:MAX_LABEL]
-        if not name:
-            name = f"col{i + 1}"
+        name = re.sub(r"[^0-9A-Za-z]+", "_", text).strip("_")[:MAX_LABEL] or f"col{i + 1}"
         if name[0].isdigit():
             name = f"c{name}"
         if keyword.iskeyword(name) or name in CONSTANTS:
@@ -104,6 +102,15 @@ def generic_names(count: int) -> list[str]:
 def lines_of(text: str) -> list[str]:
     """The lines of a text by the three ends of line that files have; a Latin-1 0x85 is none."""
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def number(value: Any, default: float | None = None) -> float | None:
+    """The finite number that a project wrote, in quotes or not; `default` for anything else."""
+    try:
+        out = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return default
+    return out if np.isfinite(out) else default
 
 
 def leading_number(text: Any) -> float:

@@ -266,9 +266,8 @@ def _write_nexus(target: Path, entries: list[Entry], series: Series | None = Non
             with h5py.File(temporary, "w", track_order=True) as handle:
                 handle.attrs["NX_class"] = "NXroot"
                 for entry in entries:
-                    name = re.sub(r"[^0-9A-Za-z_]+", "_", entry.label.strip()) or "scan"
-                    name = unique("scan" if name == "_" else name, names)
-                    names.append(name)
+                    name = re.sub(r"[^0-9A-Za-z_]+", "_", entry.label.strip())
+                    names.append(name := unique("scan" if name in ("", "_") else name, names))
                     nxxas_writer.write_entry(handle.create_group(name, track_order=True), entry, __version__)
                 handle.attrs["default"] = names[0]
         except (ValueError, RuntimeError) as exc:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from .base import Table
 
 Range = tuple[float, float]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
-
-
-class _Check(_Table):
+class _Check(Table):
     """`spec` names the spec (folder/name, as in fits/) whose result is judged; without that result there is no check."""
 
     spec: str
@@ -60,7 +58,7 @@ class Distance(_Check):
     height: float = 0.0
 
 
-class Sigma2(_Table):
+class Sigma2(Table, allow_inf_nan=True):
     """sigma2 (A^2) of the paths that it fits: by scatterer, length (A) and number of legs; the first rule counts."""
 
     value: float
@@ -69,7 +67,7 @@ class Sigma2(_Table):
     legs: Range = (2, math.inf)
 
 
-class LobeSite(_Table):
+class LobeSite(Table):
     """A lobe: the structure and absorber of its spectrum, and where in R (A) it is looked for.
 
     alone : the scatterer whose own path is looked at: the other paths are subtracted after the reduction, as a perfect
@@ -144,7 +142,7 @@ Check = Annotated[
 ]
 
 
-class Claim(_Table):
+class Claim(Table):
     """A statement of a paper and the checks that test it."""
 
     id: str

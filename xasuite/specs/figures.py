@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from .base import Table
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
-
-
-class SimulatedInput(_Table):
+class SimulatedInput(Table):
     """A spectrum simulated from a structure, or one at each of `times`, e0 (eV) moving by `drift` a unit of time."""
 
     structure: str
@@ -26,7 +24,7 @@ class SimulatedInput(_Table):
     drift: float = 0.0
 
 
-class DrawnLines(_Table):
+class DrawnLines(Table):
     """An edge drawn from lines of stated height, width 1.2 eV: `lines` are [energy (eV), share of the step]."""
 
     element: str
@@ -38,7 +36,7 @@ class DrawnLines(_Table):
     shift: float = 0.0
 
 
-class Figure(_Table):
+class Figure(Table):
     """A kind that `xasuite figure` lists, its inputs, and the options of that kind."""
 
     kind: str

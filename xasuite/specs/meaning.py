@@ -9,7 +9,7 @@ from typing import Any
 
 from ..choices import PATH_VALUES
 from ..errors import ExpressionError, nearest
-from ..expressions import CONSTANTS, FUNCTIONS, PATH_FUNCTIONS, PATH_TOKENS, VALENCE_SUM, parse, term
+from ..expressions import PATH_FUNCTIONS, PATH_TOKENS, RESERVED, Expression, parse, term
 from .mistakes import Mistake
 from .toml import Key
 
@@ -17,8 +17,7 @@ from .toml import Key
 def names_mistakes(raw: Mapping[str, Any]) -> list[Mistake]:
     """Mistakes of names in the tables of a fit's spec; entries of a wrong form are left to the schema."""
     tables = {t: _entries(raw, t) for t in ("data", "path", "shells", "variant", "restraint")}
-    params = raw.get("params", {})
-    params = params if isinstance(params, dict) else {}
+    params = _table(raw, "params")
     found = [m for t, entries in tables.items() if t != "restraint" for m in _twice(t, entries)]
     rows = {str(e.get("label", "")) for _, e in tables["data"]}
     paths = [(t, i, _called(t, i, e), e) for t in ("path", "shells") for i, e in tables[t]]
@@ -35,9 +34,8 @@ def names_mistakes(raw: Mapping[str, Any]) -> list[Mistake]:
         for value in (*PATH_VALUES, "alpha"):
             names = _names(entry.get(value))
             used |= names
-            found += _unknown(
-                (table, i, value), f"{what}: {value}", entry.get(value), names, params, own, rows_have
-            )
+            key, text = (table, i, value), entry.get(value)
+            found += _unknown(key, f"{what}: {value}", text, names, params, own, rows_have)
     labels = None if tables["shells"] else {str(e.get("label", "")) for _, e in tables["path"]}
     for i, entry in tables["restraint"]:
         names = _names(entry.get("that"))
@@ -45,22 +43,15 @@ def names_mistakes(raw: Mapping[str, Any]) -> list[Mistake]:
         plain = {n for n in names if term(n) is None}
         key, what = ("restraint", i, "that"), f"restraint {i + 1}: that"
         found += _unknown(key, what, entry.get("that"), plain, params, everywhere, rows_have)
-        found += [
-            (key, f"{what} = {entry['that']}: {sentence}") for sentence in _no_path(names - plain, labels)
-        ]
+        found += [(key, f"{what} = {entry['that']}: {said}") for said in _no_path(names - plain, labels)]
     found += _of_params(params, params, everywhere, rows_have)
     for p in params.values():
-        used |= _names(_text(p, "expr")) | {
-            n for n in _names(_text(p, "guess")) if not _varied(params.get(n))
-        }
-    found += [
-        (("params", name), f"[params]: {name} is used by no path; use it or remove it")
-        for name in params
-        if name not in used
-    ]
+        starts = {n for n in _names(_text(p, "guess")) if not _varied(params.get(n))}
+        used |= _names(_text(p, "expr")) | starts
+    unused = [name for name in params if name not in used]
+    found += [(("params", n), f"[params]: {n} is used by no path; use it or remove it") for n in unused]
     for i, entry in tables["variant"]:
-        changed = entry.get("params", {})
-        changed = changed if isinstance(changed, dict) else {}
+        changed = _table(entry, "params")
         what = f'variant "{entry.get("label")}": '
         for name in changed:
             if name not in params:
@@ -90,7 +81,7 @@ def _of_params(
         found += [
             (at, f'{what}: {key} = "{text}": {f} belongs to a path; write it in a [[path]]')
             for key, text in (("expr", expr), ("guess", guess))
-            for f in sorted(_calls(text) & PATH_FUNCTIONS)
+            for f in sorted(_parsed(text).calls & PATH_FUNCTIONS)
         ]
     ring = _ring({n: names & params.keys() for n, names in needs.items()})
     return found + [m for m in ring if m[0][1] in asked]
@@ -120,24 +111,15 @@ def _of_variables(
     data: list[tuple[int, dict[str, Any]]], params: Mapping[str, Any], rows_have: Mapping[str, set[str]]
 ) -> list[Mistake]:
     """Variables of data rows that cannot be named so, or that a parameter is named as."""
-    found: list[Mistake] = [
-        (
-            ("params", name),
-            f"[params]: {name} is a variable of the data rows as well; give one of them another name",
-        )
-        for name in params
-        if any(name in have for have in rows_have.values())
-    ]
-    return found + [
-        (
-            ("data", i, "variables"),
-            f'data "{e.get("label", i + 1)}": {name!r} cannot name a variable; use letters, digits and _',
-        )
-        for i, e in data
-        if isinstance(v := e.get("variables"), dict)
-        for name in v
-        if not _can_name(name)
-    ]
+    found: list[Mistake] = []
+    for name in (n for n in params if any(n in have for have in rows_have.values())):
+        said = f"{name} is a variable of the data rows as well; give one of them another name"
+        found.append((("params", name), f"[params]: {said}"))
+    for i, e in data:
+        for name in (n for n in _table(e, "variables") if not _can_name(n)):
+            said = f"{name!r} cannot name a variable; use letters, digits and _"
+            found.append((("data", i, "variables"), f'data "{e.get("label", i + 1)}": {said}'))
+    return found
 
 
 def _no_path(terms: set[str], labels: set[str] | None) -> list[str]:
@@ -152,18 +134,20 @@ def _called(table: str, i: int, entry: Mapping[str, Any]) -> str:
 
 
 def _can_name(name: str) -> bool:
-    taken = {*FUNCTIONS, *CONSTANTS, *PATH_TOKENS, VALENCE_SUM}
-    return bool(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name)) and name not in taken
+    return bool(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name)) and name not in RESERVED
 
 
 def _entries(raw: Mapping[str, Any], table: str) -> list[tuple[int, dict[str, Any]]]:
     """The entries of an array of tables that are tables, numbered."""
-    entries = raw.get(table, [])
-    return (
-        [(i, e) for i, e in enumerate(entries) if isinstance(e, dict)]
-        if isinstance(entries, list | tuple)
-        else []
-    )
+    entries = raw.get(table)
+    each = entries if isinstance(entries, list | tuple) else ()
+    return [(i, e) for i, e in enumerate(each) if isinstance(e, dict)]
+
+
+def _table(raw: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """A table within a table; an empty one where it is none."""
+    found = raw.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def _twice(table: str, entries: list[tuple[int, dict[str, Any]]]) -> Iterator[Mistake]:
@@ -177,31 +161,24 @@ def _twice(table: str, entries: list[tuple[int, dict[str, Any]]]) -> Iterator[Mi
 
 def _names(text: Any) -> set[str]:
     """The names that an expression uses; none where it is none, which the schema says."""
-    try:
-        return set(parse(text).names) if isinstance(text, str) else set()
-    except ExpressionError:
-        return set()
+    return set(_parsed(text).names)
 
 
-def _calls(text: Any) -> frozenset[str]:
-    """The functions that an expression calls."""
+def _parsed(text: Any) -> Expression:
+    """An expression; a number where it is none."""
     try:
-        return parse(text).calls if isinstance(text, str) else frozenset()
+        return parse(text if isinstance(text, str) else 0.0)
     except ExpressionError:
-        return frozenset()
+        return parse(0.0)
 
 
 def _variables(raw: Mapping[str, Any], data: list[tuple[int, dict[str, Any]]]) -> dict[str, set[str]]:
     """The names of the numbers that each row has, by its label; those of a series' rows by ""."""
     series = raw.get("series")
     if isinstance(series, dict):
-        logs = [t for _, t in _entries(series, "log")]
-        found = {str(n) for t in logs if isinstance(c := t.get("columns"), dict) for n in c}
+        found = {str(n) for _, log in _entries(series, "log") for n in _table(log, "columns")}
         return {"": found | set(re.findall(r"\(\?P<(\w+)>", str(series.get("names", "")))) | {"time"}}
-    return {
-        str(e.get("label", "")): set(v) if isinstance(v := e.get("variables"), dict) else set()
-        for _, e in data
-    }
+    return {str(e.get("label", "")): set(_table(e, "variables")) for _, e in data}
 
 
 def _unknown(

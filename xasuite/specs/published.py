@@ -6,10 +6,11 @@ import tomllib
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from ..errors import SpecError, nearest
 from ..references import references_dir
+from .base import Table
 from .claims import Claim
 from .figures import Figure
 from .load import LoadedSpec
@@ -18,11 +19,7 @@ from .studies import Study
 QUANTITIES = ("n", "r", "sigma2", "s02", "rfactor")
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
-
-
-class PublishedPath(_Table):
+class PublishedPath(Table):
     """One printed line: N, R (A), sigma2 (A^2), S02, R factor, with the printed errors."""
 
     row: str
@@ -40,14 +37,14 @@ class PublishedPath(_Table):
     fixed: tuple[str, ...] = ()
 
 
-class Doubt(_Table):
+class Doubt(Table):
     """A printed statement that is itself doubtful, and why."""
 
     row: str
     text: str
 
 
-class PublishedTable(_Table):
+class PublishedTable(Table):
     """A printed table: k range (1/A), k weight by edge, and its lines.
 
     `model` marks truths of models that no paper printed: their cells are scored and shown, and do not decide.
@@ -65,7 +62,7 @@ class PublishedTable(_Table):
         return tuple(c for c in self.cell if c.row == row)
 
 
-class Paper(_Table):
+class Paper(Table):
     """A paper: citation, tables, claims; `specs` are the folders of fits/ that make its tables again."""
 
     paper: str

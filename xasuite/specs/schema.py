@@ -8,18 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from ..choices import (
-    Align,
-    Background,
-    BackgroundKWeight,
-    Edge,
-    KWeight,
-    Method,
-    PathValue,
-    Potentials,
-    Program,
-    Window,
-)  # fmt: skip
+from ..choices import Align, Background, BackgroundKWeight, Edge, KWeight, Method, Potentials, Program, Window
 from ..constants import independent_points
 from ..expressions import parse
 from .base import Listed, NotNegative, Pair, Positive, SpecTable, Table, Text, Texts, Value, merged
@@ -107,24 +96,19 @@ class Data(Table):
     deadtime: DeadTime | None = None
     elements: Elements | None = None
 
+    @property
+    def published_row(self) -> str:
+        """The published row that it is scored against."""
+        return self.published or (self.simulate.row if self.simulate else self.label)
+
     @model_validator(mode="after")
     def _one_origin(self) -> Data:
         self.one_of("file", "files", "simulate", "example")
         if self.elements is not None and self.mu is not None:
             raise ValueError("elements are mu: leave mu out")
         if self.kind == "chi":
-            of_mu = (
-                "files",
-                "simulate",
-                "mu",
-                "reference",
-                "i0",
-                "energy",
-                "units",
-                "e0",
-                "deadtime",
-                "elements",
-            )
+            of_mu = ["files", "simulate", "mu", "reference", "i0", "energy", "units", "e0"]
+            of_mu += ["deadtime", "elements"]
             if wrong := [n for n in of_mu if getattr(self, n) not in (None, ())]:
                 raise ValueError(f'kind = "chi" is chi(k) itself and takes no {", ".join(wrong)}')
         elif self.chi is not None or self.chi_err is not None or self.chi_kweight:
@@ -215,9 +199,8 @@ class Errors(Table):
     """What goes into the errors besides the data's noise (docs/decisions/error_budget.md)."""
 
     shells: bool = True  # the crystal's farther paths, in and out
-    energy_scale: float | None = Field(
-        None, ge=0, lt=0.1
-    )  # relative error of E - E0; left out, that of beamlines
+    # relative error of E - E0; left out, that of beamlines
+    energy_scale: float | None = Field(None, ge=0, lt=0.1)
     # the estimate is the mean over these; left out, the paths' own
     potentials: Annotated[tuple[Potentials, ...], Listed] = ()
 
@@ -268,9 +251,8 @@ class Structure(Table):
     radius: float = Field(6.0, gt=1, le=12)
     program: Program = "feff8l"
     scf: bool = False
-    polarization: tuple[float, ...] = Field(
-        (), max_length=3
-    )  # direction of the electric field, Cartesian axes of the crystal
+    # direction of the electric field, Cartesian axes of the crystal
+    polarization: tuple[float, ...] = Field((), max_length=3)
     data: str = ""
     n: Value | None = None
     s02: Value = 1.0
@@ -289,11 +271,6 @@ class Structure(Table):
                 f"polarization = {list(self.polarization)} is no direction: three numbers, not all 0"
             )
         return self
-
-    def value(self, name: PathValue) -> str | float | None:
-        """The number or expression of one of the path's values."""
-        found: str | float | None = getattr(self, name)
-        return found
 
 
 class Path(Structure):
@@ -400,6 +377,11 @@ class Spec(SpecTable):
     variant: tuple[Variant, ...] = ()
 
     @property
+    def taken_over(self) -> dict[str, Param]:
+        """The parameters that come from another spec's fit."""
+        return {name: p for name, p in self.params.items() if p.from_ is not None}
+
+    @property
     def structures(self) -> tuple[Structure, ...]:
         """Every [[path]] and [[shells]]."""
         return (*self.path, *self.shells)
@@ -416,13 +398,10 @@ class Spec(SpecTable):
 
     def with_variant(self, variant: Variant) -> Spec:
         """The spec as a variant has it. Raises pydantic.ValidationError."""
-        return self.model_copy(
-            update={
-                "params": dict(self.params) | dict(variant.params),
-                "reduce": Reduce.model_validate(merged(self.reduce.tables(), variant.reduce)),
-                "fit": Fit.model_validate(merged(self.fit.tables(), variant.fit)),
-            }
-        )
+        reduce = Reduce.model_validate(merged(self.reduce.tables(), variant.reduce))
+        fit = Fit.model_validate(merged(self.fit.tables(), variant.fit))
+        params = self.params | variant.params
+        return self.model_copy(update={"params": params, "reduce": reduce, "fit": fit})
 
     @classmethod
     def names_mistakes(cls, tables: Mapping[str, Any]) -> list[Mistake]:
@@ -444,23 +423,19 @@ class Spec(SpecTable):
                 "fix some parameters or widen k or r"
             )
             found.append((("fit", "k"), sentence))
-        if any(d.simulate for d in self.data) and self.simulate is None:
-            found.append(
-                (("data", 0), "[[data]] simulates a row, but there is no [simulate] table to say how")
-            )
-        if any(d.simulate for d in self.data) and not self.reproduces:
-            found.append(
-                (("data", 0), '[[data]] simulates a published row, but reproduces = "paper/table" is missing')
-            )
+        if any(d.simulate for d in self.data):
+            lacks = {
+                "simulates a row, but there is no [simulate] table to say how": self.simulate is None,
+                'simulates a published row, but reproduces = "paper/table" is missing': not self.reproduces,
+            }
+            found += [(("data", 0), f"[[data]] {said}") for said, wrong in lacks.items() if wrong]
         for i, variant in enumerate(self.variant):
             for name, kind in (("reduce", Reduce), ("fit", Fit)):
                 tables = merged(getattr(self, name).tables(), getattr(variant, name))
                 try:
                     kind.model_validate(tables)
                 except ValidationError as exc:
-                    said = validation_mistakes(exc, tables, kind)
-                    found += [
-                        (("variant", i, name, *key), f'variant "{variant.label}": {name}: {s}')
-                        for key, s in said
-                    ]
+                    what = f'variant "{variant.label}": {name}'
+                    for key, said in validation_mistakes(exc, tables, kind):
+                        found.append((("variant", i, name, *key), f"{what}: {said}"))
         return found

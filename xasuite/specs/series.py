@@ -91,9 +91,8 @@ class Align(Table):
 
     to: int = Field(1, ge=1)
     use: Literal["reference", "mu"] = "reference"
-    smooth: int = Field(
-        0, ge=0
-    )  # rows over which shifts are smoothed along time (running median); 0 for none
+    # rows over which shifts are smoothed along time (running median); 0 for none
+    smooth: int = Field(0, ge=0)
     max_shift: Positive = 10.0
     fit_range: Pair = (-30.0, 60.0)
 
@@ -199,15 +198,13 @@ class Components(Table):
 class PixelCalibration(Table):
     """Energies of a dispersive series: a foil measured on the same pixels, and the same foil on energies."""
 
-    file: str | None = (
-        None  # the foil on pixels; its first column, or the one called `energy` in a layout, counts them
-    )
+    # the foil on pixels; its first column, or the one called `energy` in a layout, counts them
+    file: str | None = None
     reference: str | None = None  # the foil on energies
     mu: str | None = None  # arithmetic over the columns of `file`; left out, that of [series]
     degree: int = Field(2, ge=1, le=4)
-    coefficients: tuple[
-        float, ...
-    ] = ()  # E = c0 + c1 p + c2 p^2 ..., in eV, where it is known: no foil is read
+    # E = c0 + c1 p + c2 p^2 ..., in eV, where it is known: no foil is read
+    coefficients: tuple[float, ...] = ()
 
     @model_validator(mode="after")
     def _foil_or_polynomial(self) -> PixelCalibration:
@@ -249,9 +246,8 @@ class SeriesTable(Table):
     edge_fraction: tuple[float, ...] = (0.5,)
     chunk: int = Field(DEFAULT_CHUNK, ge=1, le=100_000)
     start: Literal["model", "mean", "previous"] = "model"
-    kmax: Literal["fixed", "noise"] = (
-        "fixed"  # "noise": each row up to its own usable k, in steps of kmax_step
-    )
+    # "noise": each row up to its own usable k, in steps of kmax_step
+    kmax: Literal["fixed", "noise"] = "fixed"
     kmax_step: Positive = 1.0
     seen: NotNegative = 2.0  # standard errors that N must lie from zero for a path to count as seen
     optional: Texts = ()  # amplitudes of shells that may be absent: where one is not seen the fit does without it
@@ -266,11 +262,8 @@ class SeriesTable(Table):
     def mistaken_column(self, known: Iterable[str]) -> str:
         """What is wrong with `against` where the rows have the columns `known` besides their time; "" for nothing."""
         known = ["time", *known]
-        if self.against in known:
-            return ""
-        return (
-            f"against = {self.against!r} is no column that logs or names give{nearest(self.against, known)}"
-        )
+        why = f"against = {self.against!r} is no column that logs or names give{nearest(self.against, known)}"
+        return "" if self.against in known else why
 
     @property
     def named_columns(self) -> list[str]:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from .base import Table
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
-
-
-class MeasuredStandard(_Table):
+class MeasuredStandard(Table):
     """A measured standard: its structure, its file below the data root, and the structures that it must be distinguished from.
 
     `nohole`: metals screen the core hole, oxides do not (docs/decisions/xanes_theory.md). `wanted` is a correlation
@@ -29,7 +27,7 @@ class MeasuredStandard(_Table):
     radius: float = 6.5
 
 
-class StandardsStudy(_Table):
+class StandardsStudy(Table):
     """Measured standards compared with their own structures and with wrong ones."""
 
     kind: Literal["standards"]
@@ -38,7 +36,7 @@ class StandardsStudy(_Table):
     scf_radius: float = 4.0
 
 
-class Bond(_Table):
+class Bond(Table, allow_inf_nan=True):
     """A distance (A) that a fit may change: from the absorber to its `scatterer` atoms nearer than `within`."""
 
     scatterer: str
@@ -46,7 +44,7 @@ class Bond(_Table):
     within: float = math.inf
 
 
-class Grid(_Table):
+class Grid(Table):
     """A candidate of a structure fit: a cluster and the distances that are varied."""
 
     label: str
@@ -54,7 +52,7 @@ class Grid(_Table):
     bond: dict[str, Bond]
 
 
-class StructuresStudy(_Table):
+class StructuresStudy(Table):
     """Structures against the first of them; `structures` maps a name to its label, `theory_error` is R of the theory's own miss."""
 
     kind: Literal["structures"]

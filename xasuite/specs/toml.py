@@ -37,11 +37,8 @@ def read_text(path: str | Path) -> str:
         return contents(path).decode("utf-8").replace("\r\n", "\n")
     except FileNotFoundError:
         folder = path.parent
-        hint = (
-            nearest(path.name, [p.name for p in folder.glob("*.toml")])
-            if folder.is_dir()
-            else f", nor a folder {folder}"
-        )
+        specs = [p.name for p in folder.glob("*.toml")]
+        hint = nearest(path.name, specs) if folder.is_dir() else f", nor a folder {folder}"
         raise SpecError(f"{path}: there is no such spec{hint}") from None
     except UnicodeDecodeError:
         raise SpecError(f"{path} is not UTF-8 text, so it is no spec{_of_data(path)}") from None

@@ -101,16 +101,24 @@ def _group(
     loaded: LoadedSpec, how: Errors, rows: Sequence[Row], fits: Sequence[FitResult], context: Context
 ) -> list[FitResult]:
     """Fits of rows that share energies and paths, or the one fit of rows together."""
-    sets = DataSets.of(fits[0], rows)
-    conditions = Conditions.of(loaded, how, sets, context, exact=all(r.kind == CLOSURE for r in rows))
-    spectra = conditions.spectra([r.norm or r.chi for r in rows])
-    made = budgets(spectra, *conditions.under(spectra.kmax))
+    sets, spectra, under = drawn(loaded, how, rows, fits[0], context)
+    made = budgets(spectra, *under)
     out = []
     for fit, budget in zip(fits, made, strict=True):
         if budget is None:
             _say(loaded, f"{fit.label}: most of its draws end at no minimum; the errors are the fit's own")
         out.append(fit if budget is None else with_budget(fit, budget, _at(spectra, sets)))
     return out
+
+
+def drawn(
+    loaded: LoadedSpec, how: Errors, rows: Sequence[Row], fit: FitResult, context: Context
+) -> tuple[DataSets, Spectra, Under]:
+    """What the budgets of rows are drawn from, `fit` being that of the first or of all together."""
+    sets = DataSets.of(fit, rows)
+    conditions = Conditions.of(loaded, how, sets, context, exact=all(r.kind == CLOSURE for r in rows))
+    spectra = conditions.spectra([r.norm or r.chi for r in rows])
+    return sets, spectra, conditions.under(spectra.kmax)
 
 
 def _temperature(row: Row) -> float | None:
@@ -177,16 +185,13 @@ class Conditions:
         """Raises what fitting the foils raises."""
         foils: dict[str, tuple[Spectra, str]] = {}
         data: list[Normalized | Chi] = []
-        for name, p in loaded.spec.params.items():
-            if p.from_ is not None:
-                result, fit = source_fit(loaded, name, p, context)
-                rows = [result.inputs[d.label] for d in fit.data]
-                data += [r.norm or r.chi for r in rows]
-                own = DataSets.of(fit, rows)
-                foils[name] = (
-                    spectra_of(result.loaded, own, own.model, data[-len(rows) :], how),
-                    p.param or "",
-                )
+        for name, p in loaded.spec.taken_over.items():
+            result, fit = source_fit(loaded, name, p, context)
+            rows = [result.inputs[d.label] for d in fit.data]
+            data += [r.norm or r.chi for r in rows]
+            own = DataSets.of(fit, rows)
+            spectra = spectra_of(result.loaded, own, own.model, data[-len(rows) :], how)
+            foils[name] = spectra, p.param or ""
         model = released(sets.model, len(sets.each))
         return cls(loaded, how, sets, model, foils, data[0] if data else None, exact)
 
@@ -310,16 +315,7 @@ def _source(
         mu=np.concatenate([np.atleast_2d(n.mu) for n in norms]),
         e0=np.concatenate([np.ravel(n.e0) for n in norms]),
         edge_step=np.concatenate([np.ravel(n.edge_step) for n in norms]),
-        settings=Settings(
-            settings.rbkg,
-            settings.bkg_kweight,
-            settings.bkg_k,
-            settings.bkg_dk,
-            settings.bkg_window,
-            settings.clamp,
-            NCLAMP[settings.background],
-            settings.background,
-        ),
+        settings=Settings(**settings.of_background(), nclamp=NCLAMP[settings.background]),
         farther=far,
         overabsorption=None if geometry is None else (geometry, first.element, first.edge),
     )

@@ -134,11 +134,10 @@ def _published(loaded: LoadedSpec) -> list[str]:
     except SpecError as exc:
         return [f"{loaded.at('reproduces')}: {exc}"]
     rows = {c.row for c in table.cell}
-    named = [(e, e.published or (e.simulate.row if e.simulate else e.label)) for e in loaded.spec.data]
     return [
-        f'{loaded.at("data", i)}: data "{entry.label}": {loaded.spec.reproduces} has no row "{name}"{nearest(name, rows)}'
-        for i, (entry, name) in enumerate(named)
-        if name not in rows
+        f'{loaded.at("data", i)}: data "{e.label}": {loaded.spec.reproduces} has no row "{e.published_row}"{nearest(e.published_row, rows)}'
+        for i, e in enumerate(loaded.spec.data)
+        if e.published_row not in rows
     ]
 
 

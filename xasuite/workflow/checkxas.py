@@ -110,46 +110,39 @@ def check_spectrum(spectrum: Spectrum) -> Checked:
 
 def _of_data(spectrum: Spectrum, norm: Normalized) -> Iterator[Finding]:
     energy, e0 = spectrum.energy, float(norm.e0)
-    yield at_least("pre-edge range", e0 - float(energy[0]), PRE_EDGE, "{:.0f} eV")
+    yield graded("pre-edge range", e0 - float(energy[0]), PRE_EDGE, "{:.0f} eV")
     end = math.sqrt(max(float(energy[-1]) - e0, 0.0) / KTOE)
-    yield at_least("end of k", end, END_OF_K, "{:.1f} 1/Å")
+    yield graded("end of k", end, END_OF_K, "{:.1f} 1/Å")
     if spectrum.element and spectrum.edge:
         off = abs(e0 - tabulated_e0(spectrum.element, spectrum.edge))
-        yield at_most("E0 against the table", off, E0_OFF, "{:.1f} eV")
+        yield graded("E0 against the table", off, E0_OFF, "{:.1f} eV")
     half = float(energy[int(np.argmax(norm.norm >= 0.5))])
     points = min(int(np.count_nonzero(np.abs(energy - at) <= EDGE)) for at in (e0, half))
-    yield at_least(f"points within {EDGE:g} eV of the edge", points, EDGE_POINTS, "{:.0f}")
+    yield graded(f"points within {EDGE:g} eV of the edge", points, EDGE_POINTS, "{:.0f}")
     step = float(norm.edge_step)
-    within = STEP_THIN <= step <= STEP_THICK
-    yield Finding(
-        "edge step",
-        "pass" if within else "note",
-        f"{step:.3g}",
-        f"{STEP_THIN:g} to {STEP_THICK:g} in transmission; fluorescence has no unit",
-    )
-    yield at_most("error of the edge step", float(edge_step_error(norm)), STEP_ERROR, "{:.1%}")
+    usual: Outcome = "pass" if STEP_THIN <= step <= STEP_THICK else "note"
+    asked = f"{STEP_THIN:g} to {STEP_THICK:g} in transmission; fluorescence has no unit"
+    yield Finding("edge step", usual, f"{step:.3g}", asked)
+    yield graded("error of the edge step", float(edge_step_error(norm)), STEP_ERROR, "{:.1%}")
     how = normalization_of(norm).settings
     ranges = " and ".join("{:.0f} to {:.0f} eV".format(*how[r]) for r in ("pre_range", "norm_range"))
-    atomic = how["method"] == "atomic"
+    atomic: Outcome = "pass" if how["method"] == "atomic" else "note"
     yield Finding(
-        "normalisation", "pass" if atomic else "note", f"{how['method']}, {ranges}", "lies on the tabulated cross section"
-    )  # fmt: skip
+        "normalisation", atomic, f"{how['method']}, {ranges}", "lies on the tabulated cross section"
+    )
     try:
         flags = find_glitches(spectrum)
     except ReductionError as exc:
         yield Finding("glitches", "fail", str(exc), "0")
     else:
-        found = at_most("glitches", int(flags.sum()), GLITCHES, "{:.0f}")
         at = ", ".join(f"{e:.1f}" for e in energy[flags][:5])
-        yield Finding(
-            found.check, found.outcome, f"{found.found} at {at} eV" if at else found.found, found.limit
-        )
+        yield graded("glitches", int(flags.sum()), GLITCHES, "{:.0f}", f" at {at} eV" if at else "")
     try:
         chi = background(norm)
     except (ReductionError, RangeError) as exc:
         yield Finding("usable k", "fail", str(exc), "chi(k)")
     else:
-        yield at_least("usable k", float(usable_k(chi)), END_OF_K, "{:.1f} 1/Å")
+        yield graded("usable k", float(usable_k(chi)), END_OF_K, "{:.1f} 1/Å")
 
 
 def check_fits(document: Mapping[str, Any]) -> list[Checked]:
@@ -233,35 +226,29 @@ def _of_fit(row: Mapping[str, Any]) -> Iterator[Finding]:
     (low, high), (least, most) = S02_USUAL, S02_POSSIBLE
     for s02 in sorted({p["s02"]["value"] for p in row["paths"]}):
         inside = low <= s02 <= high
-        graded: Outcome = "pass" if inside else "note" if least <= s02 <= most else "fail"
-        yield Finding("S0²", graded, f"{s02:.2f}", f"{low:g} to {high:g}; {least:g} to {most:g} at all")
+        s02_usual: Outcome = "pass" if inside else "note" if least <= s02 <= most else "fail"
+        yield Finding("S0²", s02_usual, f"{s02:.2f}", f"{low:g} to {high:g}; {least:g} to {most:g} at all")
     shift = max((abs(p["e0"]["value"]) for p in row["paths"]), default=0.0)
-    yield at_most("largest E0 shift", shift, E0_SHIFT, "{:.1f} eV")
+    yield graded("largest E0 shift", shift, E0_SHIFT, "{:.1f} eV")
     pairs = {f"{c['a']}, {c['b']}": abs(c["value"]) for c in row["correlations"]}
     worst = max(pairs, key=lambda p: pairs[p], default="")
-    found = at_most("largest correlation", pairs.get(worst, 0.0), CORRELATED, "{:.2f}")
-    yield Finding(found.check, found.outcome, f"{found.found} {worst}".rstrip(), found.limit)
+    yield graded("largest correlation", pairs.get(worst, 0.0), CORRELATED, "{:.2f}", f" {worst}".rstrip())
     without = [n for n, p in row["params"].items() if p["kind"] == "varied" and p["stderr"] is None]
-    yield Finding(
-        "errors stated", "fail" if without else "pass", f"none of {', '.join(without)}" if without else "all", "every variable has one"
-    )  # fmt: skip
-    verdict = row["verdict"]
-    level: Outcome = (
-        "pass" if verdict["level"] == GOOD else "note" if verdict["level"] == DOUBTFUL else "fail"
+    stated = f"none of {', '.join(without)}" if without else "all"
+    yield Finding("errors stated", "fail" if without else "pass", stated, "every variable has one")
+    level, reasons = row["verdict"]["level"], row["verdict"]["reasons"]
+    worth: Outcome = "pass" if level == GOOD else "note" if level == DOUBTFUL else "fail"
+    yield Finding("verdict", worth, "; ".join([level, *reasons]), GOOD)
+
+
+def graded(check: str, value: float, limits: Limits, form: str, more: str = "") -> Finding:
+    """A number that passes to the first limit, is a note to the second, and fails beyond: upwards, or downwards where limits fall."""
+    most = limits[0] < limits[1]
+    passes, noted = (value <= x if most else value >= x for x in limits)
+    outcome: Outcome = "pass" if passes else "note" if noted else "fail"
+    return Finding(
+        check, outcome, form.format(value) + more, limit_text(limits, form, "up to" if most else "from")
     )
-    yield Finding("verdict", level, "; ".join([verdict["level"], *verdict["reasons"]]), GOOD)
-
-
-def at_least(check: str, value: float, limits: Limits, form: str) -> Finding:
-    """A number that passes from the first limit up, is a note from the second, and fails below."""
-    outcome: Outcome = "pass" if value >= limits[0] else "note" if value >= limits[1] else "fail"
-    return Finding(check, outcome, form.format(value), limit_text(limits, form, "from"))
-
-
-def at_most(check: str, value: float, limits: Limits, form: str) -> Finding:
-    """A number that passes up to the first limit, is a note up to the second, and fails above."""
-    outcome: Outcome = "pass" if value <= limits[0] else "note" if value <= limits[1] else "fail"
-    return Finding(check, outcome, form.format(value), limit_text(limits, form, "up to"))
 
 
 def limit_text(limits: Limits, form: str, word: str) -> str:

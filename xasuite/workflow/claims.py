@@ -67,7 +67,7 @@ def check_claim(claim: Claim, results: Results, context: Context | None = None) 
     found: list[Found] = []
     for check in claim.check:
         if check.spec in results:
-            found += _CHECKS[type(check)](check, results, context or Context())
+            found += _CHECKS[f"_{check.kind}"](check, results, context or Context())
     return found
 
 
@@ -124,12 +124,10 @@ def _told_apart(check: kinds.ToldApart, results: Results, context: Context) -> I
         f"; the control, a model of {check.other:g} fitted alike, gives {control} ({off:.1f} standard errors from its "
         f"own {check.other:g}), a difference of {as_printed(gap, error)}"
     )
-    if apart < APART or abs(gap) < APART * error:
-        yield UNDECIDED, number, _label(result)
-    elif off >= APART:
-        yield UNDECIDED, f"{number}: only the difference is evidence", _label(result)
-    else:
-        yield HOLDS, number, _label(result)
+    undecided = apart < APART or abs(gap) < APART * error
+    if not undecided and off >= APART:
+        number += ": only the difference is evidence"
+    yield UNDECIDED if undecided or off >= APART else HOLDS, number, _label(result)
 
 
 def peaks_of(
@@ -205,12 +203,8 @@ def _lobe_growth(check: kinds.LobeGrowth, results: Results, context: Context) ->
 
 def _valence(check: kinds.ValenceClosure, results: Results, context: Context) -> Iterable[Found]:
     """What comes back of simulated edges is what was put in: no evidence, and said so with what measured ones can do."""
-    found = next(
-        p
-        for r in run_valence(fits_dir() / check.valence).results
-        for p in r.predictions
-        if p.name == check.unknown
-    )
+    simulated = run_valence(fits_dir() / check.valence).results
+    found = next(p for r in simulated for p in r.predictions if p.name == check.unknown)
     said = [
         f"arithmetic check: edges simulated with stated shifts give {as_printed(found.value, found.stderr)} back for "
         f"the {check.value:g} that was put in"
@@ -218,15 +212,12 @@ def _valence(check: kinds.ValenceClosure, results: Results, context: Context) ->
     for name in check.measured:
         try:
             with collected():  # of single standards, named by xasuite valence
-                lines = [
-                    r.calibration
-                    for r in run_valence(fits_dir() / name, data_root=context.data_root).results
-                    if r.calibration
-                ]
+                of = run_valence(fits_dir() / name, data_root=context.data_root).results
         except ReadError:
             said.append(f"measured standards ({name}) are not at hand")
             continue
-        left = [x for x in lines[0].left_out if x.inside is not None]
+        line = next(r.calibration for r in of if r.calibration)
+        left = [x for x in line.left_out if x.inside is not None]
         wide = float(np.median([(x.prediction.high - x.prediction.low) / 2 for x in left]))
         inside = sum(bool(x.inside) for x in left)
         said.append(
@@ -240,13 +231,8 @@ def _undecided(check: kinds.Undecided, results: Results, context: Context) -> It
     yield UNDECIDED, check.why, "-"
 
 
-_CHECKS: Mapping[type, Callable[[Any, Results, Context], Iterable[Found]]] = {
-    kinds.Trend: _trend,
-    kinds.ToldApart: _told_apart,
-    kinds.Peaks: _peaks,
-    kinds.Distance: _distance,
-    kinds.LobeOrder: _lobe_order,
-    kinds.LobeGrowth: _lobe_growth,
-    kinds.ValenceClosure: _valence,
-    kinds.Undecided: _undecided,
+# by the kind of check, which names its function
+_CHECKS: Mapping[str, Callable[[Any, Results, Context], Iterable[Found]]] = {
+    test.__name__: test
+    for test in (_trend, _told_apart, _peaks, _distance, _lobe_order, _lobe_growth, _valence, _undecided)
 }

@@ -25,7 +25,7 @@ from ..specs.load import LoadedSpec
 from ..specs.published import PublishedPath, table_of
 from ..specs.schema import Reduce
 from .resolve import Context, reduce_row, resolve_model
-from .simulated import simulate_stack
+from .simulated import how_simulated, simulate_stack
 
 # quantities a published row states, and the batch's names for them
 QUANTITIES = ("n", "r", "sigma2")
@@ -272,7 +272,9 @@ def choices(loaded: LoadedSpec, index: int, context: Context) -> list[Choice]:
         plans.append((f"k {k[0]:g}-{k[1]:g}", spec.reduce, _ranged(base_model, k=k)))
     for dk in (0.5, 2.0, 4.0):
         plans.append((f"dk {dk:g}", spec.reduce, _ranged(base_model, dk=dk)))
-    plans += [(f"potentials {name}", spec.reduce, m) for name, m in _potentials(loaded, context)]
+    how = how_simulated(loaded)
+    for name, program, scf in (("of the truth", how.program, how.scf), ("feff8l", "feff8l", False)):
+        plans.append((f"potentials {name}", spec.reduce, _with_potentials(loaded, context, program, scf)))
     out: list[Choice] = []
     reference: dict[str, float] = {}
     for what, reduction, model in plans:
@@ -300,7 +302,7 @@ def potential_costs(loaded: LoadedSpec, context: Context) -> list[Choice]:
     how = loaded.spec.simulate
     if how is None or all(p.program == how.program and p.scf == how.scf for p in loaded.spec.structures):
         return []
-    models = resolve_model(loaded, context), _potentials(loaded, context)[0][1]
+    models = resolve_model(loaded, context), _with_potentials(loaded, context, how.program, how.scf)
     out = []
     for i, entry in enumerate(loaded.spec.data):
         if entry.simulate is not None:
@@ -315,19 +317,11 @@ def _ranged(model: Model, **changes: object) -> Model:
     return replace(model, range=replace(model.range, **changes))  # type: ignore[arg-type]
 
 
-def _potentials(loaded: LoadedSpec, context: Context) -> list[tuple[str, Model]]:
-    how = loaded.spec.simulate
-    assert how is not None
-    found = []
-    for name, program, scf in (("of the truth", how.program, how.scf), ("feff8l", "feff8l", False)):
-        of = {"program": program, "scf": scf}
-        changed = {
-            name: tuple(p.model_copy(update=of) for p in getattr(loaded.spec, name))
-            for name in ("path", "shells")
-        }
-        other = replace(loaded, spec=loaded.spec.model_copy(update=changed))
-        found.append((name, resolve_model(other, context)))
-    return found
+def _with_potentials(loaded: LoadedSpec, context: Context, program: str, scf: bool) -> Model:
+    spec, of = loaded.spec, {"program": program, "scf": scf}
+    tables = {"path": spec.path, "shells": spec.shells}
+    changed = {name: tuple(t.model_copy(update=of) for t in each) for name, each in tables.items()}
+    return resolve_model(replace(loaded, spec=spec.model_copy(update=changed)), context)
 
 
 @dataclass(frozen=True)
@@ -344,13 +338,9 @@ class Study(Presented):
         rows = []
         for r in self.recoveries:
             q = quantity(r.quantity)
-            numbers = (
-                format(x * 10.0**q.power, "+.3f" if x is r.bias else ".3f")
-                for x in (r.bias, r.spread, r.reported)
-            )
-            rows.append(
-                (r.row, r.path, q.head, r.noise, q.text(r.truth), *numbers, r.coverage, r.failed, r.at_bound)
-            )
+            bias, spread, reported = (x * 10.0**q.power for x in (r.bias, r.spread, r.reported))
+            numbers = q.text(r.truth), f"{bias:+.3f}", f"{spread:.3f}", f"{reported:.3f}"
+            rows.append((r.row, r.path, q.head, r.noise, *numbers, r.coverage, r.failed, r.at_bound))
         columns = (
             "row", "path", "quantity", "epsilon_k", *(Quantity(n) for n in ("truth", "bias", "spread", "own error")),
             Quantity("coverage", form=".2f"), Quantity("failed", form=".0%"), Quantity("at bound", form=".0%"),

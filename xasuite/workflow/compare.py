@@ -13,7 +13,7 @@ from ..errors import SpecError
 from ..exafs.evidence import log_evidence
 from ..exafs.result import FitResult
 from ..records.quantities import Quantity
-from ..records.table import Presented, Table, finite
+from ..records.table import Presented, Table, plain
 from ..specs.load import LoadedSpec, as_loaded
 from ..specs.schema import Spec
 from .fits import Progress, fit_rows, silent
@@ -25,6 +25,8 @@ _SAME = ("k", "kweight", "r", "space", "window", "dk", "dk2", "dr", "rwindow", "
 UNDECIDED = 1.1
 # characters of a spec's title that fit into a table's first column
 LONGEST = 24
+# the numbers of a model, as table and JSON list them
+_NUMBERS = ("n_varys", "n_idp", "chi2", "chi2_reduced", "rfactor", "aic", "bic", "evidence")
 # chance below which the F test takes the smaller model for refuted
 REFUTED = 0.05
 
@@ -59,6 +61,11 @@ class Judged:
         """Schwarz's criterion, N ln(chi-square / N) + k ln N."""
         return self.n_idp * math.log(self.chi2 / self.n_idp) + self.n_varys * math.log(self.n_idp)
 
+    @property
+    def numbers(self) -> dict[str, float]:
+        """Everything but its name."""
+        return {name: getattr(self, name) for name in _NUMBERS}
+
 
 @dataclass(frozen=True)
 class Comparison(Presented):
@@ -78,10 +85,7 @@ class Comparison(Presented):
     def preferred(self) -> dict[str, str]:
         """By criterion the name of the model that it prefers, "" where it decides nothing."""
         first, second = self.models
-        by = {
-            "AIC": second.name if second.aic < first.aic else first.name,
-            "BIC": second.name if second.bic < first.bic else first.name,
-        }
+        by = {c: min(self.models, key=lambda m: m.numbers[c.lower()]).name for c in ("AIC", "BIC")}
         gain = second.evidence - first.evidence
         by["evidence"] = "" if abs(gain) < UNDECIDED else second.name if gain > 0 else first.name
         if self.p is not None:
@@ -91,20 +95,7 @@ class Comparison(Presented):
 
     def summary(self) -> Table:
         """One row per model, and what each criterion says."""
-        rows = [
-            (
-                m.name,
-                m.n_varys,
-                round(m.n_idp, 1),
-                m.chi2,
-                m.chi2_reduced,
-                m.rfactor,
-                m.aic,
-                m.bic,
-                m.evidence,
-            )
-            for m in self.models
-        ]
+        rows = [(m.name, *(m.numbers | {"n_idp": round(m.n_idp, 1)}).values()) for m in self.models]
         first, second = self.models
         better, odds = (second, self.odds) if self.odds >= 1 else (first, 1 / self.odds)
         said = "decides nothing" if not self.preferred["evidence"] else f"prefers {better.name}"
@@ -124,17 +115,11 @@ class Comparison(Presented):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        return {
-            "models": [
-                {
-                    "name": m.name, "n_varys": m.n_varys, "n_idp": finite(m.n_idp), "chi2": finite(m.chi2),
-                    "chi2_reduced": finite(m.chi2_reduced), "rfactor": finite(m.rfactor), "aic": finite(m.aic),
-                    "bic": finite(m.bic), "evidence": finite(m.evidence),
-                }
-                for m in self.models
-            ],
-            "odds": finite(self.odds), "p": finite(self.p), "no_test": self.no_test, "preferred": self.preferred,
-        }  # fmt: skip
+        found = {name: getattr(self, name) for name in ("odds", "p", "no_test", "preferred")}
+        document: dict[str, Any] = plain(
+            {"models": [{"name": m.name} | m.numbers for m in self.models], **found}
+        )
+        return document
 
 
 def compare_specs(
@@ -232,13 +217,12 @@ def _fit(resolved: Resolved) -> tuple[FitResult, ...]:
 def _judged(name: str, resolved: Resolved, fits: tuple[FitResult, ...]) -> Judged:
     rows = {r.label: r.chi for r in resolved.rows}
     epsilon = resolved.loaded.spec.fit.epsilon_k
-    misfit = sum(f.rfactor for f in fits) / len(fits)
     return Judged(
         name=name,
         n_varys=sum(f.n_varys for f in fits),
         n_idp=sum(f.n_idp + len(f.restraints) for f in fits),
         chi2=sum(f.chi2 for f in fits),
-        rfactor=misfit,
+        rfactor=sum(f.rfactor for f in fits) / len(fits),
         evidence=sum(log_evidence(f, [rows[d.label] for d in f.data], epsilon_k=epsilon) for f in fits),
     )
 

@@ -62,9 +62,7 @@ class Source:
                 f"{loaded.path.name}: no [[data]] row is simulated, so there is no truth to compare with"
             )
         foils = {}
-        for name, p in loaded.spec.params.items():
-            if p.from_ is None:
-                continue
+        for name, p in loaded.spec.taken_over.items():
             foil = ancestor(loaded, name, p)
             if foil.spec.data[0].simulate is None:
                 raise SpecError(
@@ -100,10 +98,8 @@ def _simulated(
 
     how = loaded.spec.simulate
     assert how is not None
-    other = replace(
-        loaded,
-        spec=loaded.spec.model_copy(update={"simulate": how.model_copy(update=program_of(potentials))}),
-    )
+    changed = {"simulate": how.model_copy(update=program_of(potentials))}
+    other = replace(loaded, spec=loaded.spec.model_copy(update=changed))
     e0 = rng.uniform(-E0_SPREAD, E0_SPREAD)
     low, high = (math.log(x) for x in SIGMA2_FACTORS)
     shells: dict[str, tuple[float, float, float]] = {}
@@ -120,15 +116,11 @@ def _simulated(
         paths.append(
             replace(path, n=path.n * n, deltar=path.deltar + r, sigma2=path.sigma2 * sigma2, e0=path.e0 + e0)
         )
-    truth = {
-        name: {
-            "n": v["n"] * shells[name][0],
-            "r": v["r"] + shells[name][1],
-            "sigma2": v["sigma2"] * shells[name][2],
-        }
-        for name, v in stated_values(loaded, index).items()
-        if name in shells
-    }
+    truth = {}
+    for name, v in stated_values(loaded, index).items():
+        if name in shells:
+            n, r, sigma2 = shells[name]
+            truth[name] = {"n": v["n"] * n, "r": v["r"] + r, "sigma2": v["sigma2"] * sigma2}
     element, edge = loaded.spec.absorber(index)
     line_of: Any = tuple(float(rng.uniform(*x)) for x in WHITE_LINE)
     made = simulate.spectrum(

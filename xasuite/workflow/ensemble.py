@@ -20,7 +20,7 @@ import numpy as np
 from .. import files
 from ..choices import Potentials
 from ..errors import SpecError
-from ..exafs.budget import Budget, Foil, Spectra, budgets, draws, foil_under, released
+from ..exafs.budget import Budget, Spectra, budgets, released
 from ..exafs.engine import fit_stack
 from ..exafs.engine.result import BatchFit
 from ..exafs.model import Model
@@ -29,7 +29,7 @@ from ..records.quantities import Quantity, quantity
 from ..records.table import Presented, Table, plain
 from ..specs.load import LoadedSpec
 from ..specs.schema import Errors
-from .budgets import DataSets, spectra_of
+from .budgets import Conditions, DataSets, spectra_of
 from .closure import QUANTITIES
 from .drawn import PROGRAMS, Drawn, Source
 from .resolve import Context, reduce_row, reduction_of, resolve_model
@@ -202,8 +202,7 @@ def ensemble(
     source = Source.of(loaded)
     models = Models.of(source, context or Context())
     errors = loaded.spec.errors
-    stated = errors.potentials if isinstance(errors, Errors) else ()
-    among = tuple(potentials) or stated
+    among = tuple(potentials) or (errors.potentials if isinstance(errors, Errors) else ())
     journal = _Journal.of(loaded, seed, (*among, *(["blind"] if blind else [])), folder)
     wanted = [(noise, number) for noise in noises for number in range(truths)]
     say = progress or (lambda word: None)
@@ -211,11 +210,8 @@ def ensemble(
     for done, (noise, number) in enumerate(wanted):
         if (noise, number) in journal.tables:
             continue
-        left = (
-            f", some {(time.monotonic() - start) / made * (len(wanted) - done) / 60:.0f} min left"
-            if made
-            else ""
-        )
+        each = (time.monotonic() - start) / 60 / max(made, 1)
+        left = f", some {each * (len(wanted) - done):.0f} min left" if made else ""
         say(f"{loaded.name}: table {done + 1} of {len(wanted)}, epsilon_k {noise:g}{left}")
         drawn = source.table(number, noise, seed)
         used = tuple(p for p in among if not (blind and p == drawn.potentials))
@@ -293,31 +289,27 @@ def _group(
     model = released(plain_model)
     stack = _stack([drawn.rows[i][0] for i in at])
     norm, chi = reduce_row(stack, reduction_of(loaded), loaded.spec.data[at[0]])
-    sources: dict[str, Spectra] = {}
-    first = None
+    foils: dict[str, tuple[Spectra, str]] = {}
+    norms = []
     for name, (foil, spectrum, param) in drawn.foils.items():
         foil_norm, foil_chi = reduce_row(_stack([spectrum]), reduction_of(foil), foil.spec.data[0])
-        first = foil_norm if first is None else first
+        norms.append(foil_norm)
         sets = DataSets.one(models.foils[name])
-        sources[name] = spectra_of(foil, sets, sets.model, [foil_norm], how)
+        foils[name] = spectra_of(foil, sets, sets.model, [foil_norm], how), param
         own = fit_stack(models.foils[name], foil_chi)
         plain_model = _with_held(plain_model, name, float(own.values[param][0]), float(own.stderr[param][0]))
-    made = spectra_of(loaded, DataSets.one(plain_model), model, [norm], how, first)
-    plan = draws(model.range, len(model.varied), min([made.kmax, *(s.kmax for s in sources.values())]))
-    held = {name: foil_under(s, plan, drawn.foils[name][2]) for name, s in sources.items()}
-    for p in model.params:
-        if p.stderr > 0 and p.name not in held:
-            held[p.name] = Foil(np.full(len(plan), p.value), p.stderr)
+    first = norms[0] if norms else None
+    conditions = Conditions(loaded, how, DataSets.one(plain_model), model, foils, first, exact=True)
+    made = conditions.spectra([norm])
     stated = fit_stack(plain_model, chi)
-    for place, (i, budget) in enumerate(zip(at, budgets(made, plan, held), strict=True)):
+    for place, (i, budget) in enumerate(zip(at, budgets(made, *conditions.under(made.kmax)), strict=True)):
         label = loaded.spec.data[i].label
-        for path, truth in drawn.rows[i][1].items():
-            for q, true in truth.items():
-                if q in QUANTITIES and f"{path}.{q}" in stated.path_values:
-                    for scheme, (value, error) in zip(
-                        SCHEMES, _printed(budget, stated, f"{path}.{q}", place), strict=True
-                    ):
-                        yield Cell(label, path, q, drawn.noise, drawn.number, scheme, true, value, error)
+        truths = ((path, q, true) for path, of in drawn.rows[i][1].items() for q, true in of.items())
+        for path, q, true in truths:
+            if q in QUANTITIES and (key := f"{path}.{q}") in stated.path_values:
+                printed = zip(SCHEMES, _printed(budget, stated, key, place), strict=True)
+                for scheme, (value, error) in printed:
+                    yield Cell(label, path, q, drawn.noise, drawn.number, scheme, true, value, error)
 
 
 def _printed(budget: Budget | None, stated: BatchFit, key: str, place: int) -> Iterator[tuple[float, float]]:
@@ -333,10 +325,8 @@ def _stack(spectra: Sequence[Spectrum]) -> Spectrum:
 
 
 def _with_held(model: Model, name: str, value: float, stderr: float) -> Model:
-    return replace(
-        model,
-        params=tuple(replace(p, value=value, stderr=stderr) if p.name == name else p for p in model.params),
-    )
+    of = (replace(p, value=value, stderr=stderr) if p.name == name else p for p in model.params)
+    return replace(model, params=tuple(of))
 
 
 def _coverage(cells: Sequence[Cell]) -> Iterator[Coverage]:

@@ -135,15 +135,7 @@ def new_spec(
     for row, file in zip(rows, files, strict=True):
         row.data["file"] = beside(str(file), target)
     plan = _plan(
-        rows,
-        crystal,
-        target,
-        absorber,
-        edge,
-        rmax=rmax,
-        radius=RADIUS,
-        foil=foil,
-        amplitude=amplitude or Amplitude(),
+        rows, crystal, target, absorber, edge, amplitude=amplitude or Amplitude(), foil=foil, rmax=rmax
     )
     text = to_toml(plan.tables, plan.comments)
     return Draft(text, parse_spec(text, target), tuple(plan.decisions))
@@ -165,7 +157,7 @@ def _plan(
     *,
     amplitude: Amplitude,
     foil: bool | None,
-    radius: float,
+    radius: float = RADIUS,
     rmax: float | None,
     shells: int | None = None,
     k: tuple[float, float] | None = None,

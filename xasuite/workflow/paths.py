@@ -29,7 +29,7 @@ def path_models(loaded: LoadedSpec, context: Context) -> tuple[PathModel, ...]:
 
 
 def _model(table: Path, feff: FeffPath) -> PathModel:
-    values = {q: parse(v) for q in PATH_VALUES if (v := table.value(q)) is not None}  # type: ignore[arg-type]
+    values = {q: parse(v) for q in PATH_VALUES if (v := getattr(table, q)) is not None}
     return PathModel(table.label, feff, data=table.data, **{"n": parse(feff.degen), **values})
 
 
@@ -60,18 +60,17 @@ def _single(loaded: LoadedSpec, table: Path) -> FeffPath:
     """The path of one atom at a distance."""
     from ..feff import single_path
 
-    element, edge = loaded.spec.absorber_of(table.data)
+    crystal = None if table.made_up else structure(loaded, table)
     return single_path(
-        str(table.scatterer),
-        float(table.distance or 0.0),
-        absorber=table.absorber or element,
-        crystal=None if table.made_up else structure(loaded, table),
-        edge=edge,
-        radius=table.radius,
-        site=table.site,
-        program=table.program,
-        scf=table.scf,
-    )
+        str(table.scatterer), float(table.distance or 0.0), crystal=crystal, radius=table.radius, **_asked(loaded, table)
+    )  # fmt: skip
+
+
+def _asked(loaded: LoadedSpec, table: Structure) -> dict[str, Any]:
+    """What FEFF is asked for by every [[path]] and [[shells]] with a structure."""
+    element, edge = loaded.spec.absorber_of(table.data)
+    own = {key: getattr(table, key) for key in ("site", "program", "scf")}
+    return {"absorber": table.absorber or element, "edge": edge, **own}
 
 
 def shells_paths(loaded: LoadedSpec) -> tuple[tuple[Path, FeffPath], ...]:
@@ -101,17 +100,11 @@ def _kept(loaded: LoadedSpec, table: Shells) -> Iterator[tuple[str, FeffPath]]:
     missing = [n for n in table.without if all(p.index != n for p in every)]
     if missing:
         raise CrystalError(f"without = {list(table.without)}: {every[0].origin} has no path {missing[0]}")
-    kept = sorted(
-        (
-            p
-            for p in every
-            if p.reff <= table.upto
-            and p.relative_amplitude >= table.amplitude
-            and p.nleg <= table.nleg
-            and p.index not in table.without
-        ),
-        key=lambda p: (p.reff, p.index),
+    near = (
+        p for p in every if p.reff <= table.upto and p.nleg <= table.nleg and p.index not in table.without
     )
+    kept = [p for p in near if p.relative_amplitude >= table.amplitude]
+    kept.sort(key=lambda p: (p.reff, p.index))
     if not kept:
         nearest = min(every, key=lambda p: p.reff)
         raise CrystalError(
@@ -127,17 +120,9 @@ def crystal_paths(loaded: LoadedSpec, table: Structure) -> tuple[FeffPath, ...]:
     """All paths of the structure that a [[path]] or [[shells]] names."""
     from ..feff import find_paths
 
-    element, edge = loaded.spec.absorber_of(table.data)
     radius = max(table.radius, table.upto) if isinstance(table, Shells) else table.radius
     return find_paths(
-        structure(loaded, table),
-        absorber=table.absorber or element,
-        edge=edge,
-        radius=radius,
-        site=table.site,
-        program=table.program,
-        scf=table.scf,
-        polarization=table.polarization,
+        structure(loaded, table), radius=radius, polarization=table.polarization, **_asked(loaded, table)
     )
 
 
@@ -159,8 +144,8 @@ def other_paths(
         other = table.model_copy(update=program_of(potentials))
         if other.distance is not None:
             found[label] = _single(loaded, other)
-            continue
-        found[label] = counterpart(own[label], crystal_paths(loaded, other)) or own[label]
+        else:
+            found[label] = counterpart(own[label], crystal_paths(loaded, other)) or own[label]
     return found
 
 
@@ -171,6 +156,11 @@ def program_of(potentials: Potentials) -> dict[str, Any]:
 
 def structure(loaded: LoadedSpec, table: Structure) -> Crystal:
     """The crystal or cluster a table names: in the spec's folder, or among the references."""
-    name = f"amcsd:{table.amcsd}" if table.amcsd is not None else str(table.crystal or table.cluster)
+    named = f"amcsd:{table.amcsd}" if table.amcsd is not None else str(table.crystal or table.cluster)
+    return crystal_of(loaded, named)
+
+
+def crystal_of(loaded: LoadedSpec, name: str) -> Crystal:
+    """A crystal or cluster by its name: in the spec's folder, or among the references."""
     local = loaded.path.parent / name
     return load_crystal(str(local) if local.is_file() else name)

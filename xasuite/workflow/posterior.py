@@ -18,11 +18,11 @@ from ..exafs.sampling import LONG_ENOUGH, sample, space
 from ..records import Array
 from ..records.quantities import Quantity
 from ..records.table import Entry, Presented, Table, finite
-from ..specs.load import LoadedSpec, as_loaded
+from ..specs.load import LoadedSpec, as_loaded, slug
 from ..specs.schema import Errors, Spec
-from .budgets import Conditions, DataSets, Under
+from .budgets import Under, drawn
 from .fits import Progress, Row, fit_rows, silent
-from .resolve import CLOSURE, Context, resolve_spec
+from .resolve import Context, resolve_spec
 
 STEPS = 2000
 # quantities of paths that are shown besides the parameters
@@ -65,13 +65,8 @@ class Posterior(Presented):
         rows = []
         for name in self.names:
             own, other = self.value(name), self.budget[name]
-            rows.append(
-                (
-                    name,
-                    Entry(own.value, own.stderr, plus=own.plus, minus=own.minus),
-                    Entry(other.value, other.stderr),
-                )
-            )
+            posterior = Entry(own.value, own.stderr, plus=own.plus, minus=own.minus)
+            rows.append((name, posterior, Entry(other.value, other.stderr)))
         notes = [
             f"{self.steps} steps, {self.steps / max(self.tau, 1e-9):.0f} autocorrelation times ({self.tau:.0f} steps).",
             "Both hold noise and choices; farther shells, foil, theory and energy scale are parts of the budget alone.",
@@ -85,16 +80,14 @@ class Posterior(Presented):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON: no samples, which are in the chain's file."""
+        values = {n: {"posterior": self.value(n), "budget": self.budget[n]} for n in self.names}
         return {
             "label": self.label,
             "steps": self.steps,
             "autocorrelation": finite(self.tau),
             "long_enough": self.long_enough,
             "file": str(self.file),
-            "quantities": {
-                n: {"posterior": self.value(n).to_dict(), "budget": self.budget[n].to_dict()}
-                for n in self.names
-            },
+            "quantities": {n: {k: v.to_dict() for k, v in both.items()} for n, both in values.items()},
         }
 
 
@@ -154,14 +147,9 @@ def sample_posterior(
     if budget is None:
         raise SpecError(f"{loaded.path.name}: {chosen.label} has no error budget to compare with")
     # a chain is continued where spec, row and data are those it was begun with
-    begun_with = (
-        _FORMAT.encode(),
-        loaded.text.encode(),
-        chosen.label.encode(),
-        np.asarray(chosen.chi.chi).tobytes(),
-    )
-    key = hashlib.sha256(b"\0".join(begun_with)).hexdigest()
-    file = Path(folder) / loaded.name / f"posterior_{_plain(chosen.label)}.h5"
+    begun_with = "\0".join((_FORMAT, loaded.text, chosen.label, "")).encode()
+    key = hashlib.sha256(begun_with + np.asarray(chosen.chi.chi).tobytes()).hexdigest()
+    file = Path(folder) / loaded.name / f"posterior_{slug(chosen.label)}.h5"
     file.parent.mkdir(parents=True, exist_ok=True)
     chain, tau = sample(where, file, key, steps=steps, progress=say)
     names, values = where.values(chain[:: max(1, len(chain) // _KEPT)])
@@ -199,10 +187,8 @@ def _drawn(loaded: LoadedSpec, label: str | None, context: Context) -> tuple[Row
     fits, failed = fit_rows(resolved.model, [row], loaded.spec.fit)
     for error in failed.values():
         raise error
-    sets = DataSets.of(fits[0], [row])
-    conditions = Conditions.of(loaded, how, sets, context, exact=row.kind == CLOSURE)
-    spectra = conditions.spectra([row.norm or row.chi])
-    return row, spectra, conditions.under(spectra.kmax)
+    _, spectra, under = drawn(loaded, how, [row], fits[0], context)
+    return row, spectra, under
 
 
 def _steps(file: Path) -> int:
@@ -210,9 +196,3 @@ def _steps(file: Path) -> int:
 
     with h5py.File(file, "r") as held:
         return int(held["mcmc"].attrs["iteration"])
-
-
-def _plain(label: str) -> str:
-    from ..specs.load import slug
-
-    return slug(label)

@@ -77,26 +77,19 @@ def k_range(rows: Sequence[Measured], foil: Path | None) -> tuple[tuple[float, f
             "measure longer, merge more scans, or use the XANES alone"
         )
     why = (
-        f"the signal stands above the noise to {noise:.1f} 1/A"
-        if noise < shortest.end - MARGIN
-        else f"{shortest.stop} ends it"
+        f"{shortest.stop} ends it"
         if shortest.stop
         else f"the data end at {shortest.end:.1f} 1/A, above the noise throughout"
     )
+    if noise < shortest.end - MARGIN:
+        why = f"the signal stands above the noise to {noise:.1f} 1/A"
     if foil is None:
         return (KMIN, kmax), 2, why
     other = load_spec(foil).spec.fit
     if other.k[1] <= end:
-        return (
-            tuple(other.k),
-            other.kweight[-1],
-            f"as {foil.name} has it: an S02 belongs to its range ({why})",
-        )  # type: ignore[return-value]
-    return (
-        (KMIN, kmax),
-        other.kweight[-1],
-        f"{why}; {foil.name} goes farther, lower its k to this and fit it again",
-    )
+        return other.k, other.kweight[-1], f"as {foil.name} has it: an S02 belongs to its range ({why})"
+    why += f"; {foil.name} goes farther, lower its k to this and fit it again"
+    return (KMIN, kmax), other.kweight[-1], why
 
 
 def r_range(
@@ -107,8 +100,7 @@ def r_range(
     wanted = _magnitude([p for p in paths if p.index in used], k, kweight)
     rest = _magnitude([p for p in paths if p.index not in used], k, kweight)
     r, height = wanted.r, wanted.magnitude
-    near = _peak(chosen[0], k, kweight)
-    far = _peak(chosen[-1], k, kweight)
+    near, far = (_peak(chosen[i], k, kweight) for i in (0, -1))
     above = height >= FADED * height.max()
     start = int(np.argmin(np.abs(r - near)))
     while start > 0 and above[start - 1] and height[start - 1] <= height[start] + 1e-12:

@@ -64,24 +64,13 @@ class Reproduction(Presented):
 
     def to_dict(self) -> dict[str, Any]:
         """Cells, what the data cannot determine, doubts and statements (docs/guide/json.md)."""
-        matched = [plain(asdict(r)) | {"reason": r.reason} for r in self.matched]
-        named: dict[str, Sequence[Any]] = {
-            "cells": self.cells,
-            "claims": self.claims,
-            "potentials": self.potentials,
-        }
-        document: dict[str, Any] = plain(
-            {n: [asdict(x) for x in of] for n, of in named.items()}
-            | {
-                "within": self.within,
-                "outside": self.outside,
-                "cannot_tell": self.cannot_tell,
-                "doubts": self.doubts,
-            }
-            | {"missing": self.missing, "failed": self.failed, "matched": matched}
-            | {"scores": [s.to_dict() for s in self.scores]}
-        )
-        return document
+        document = {n: [asdict(x) for x in getattr(self, n)] for n in ("cells", "claims", "potentials")}
+        told = ("within", "outside", "cannot_tell", "doubts", "missing", "failed")
+        document |= {n: getattr(self, n) for n in told}
+        document["matched"] = [asdict(r) | {"reason": r.reason} for r in self.matched]
+        document["scores"] = [s.to_dict() for s in self.scores]
+        made: dict[str, Any] = plain(document)
+        return made
 
     @property
     def good(self) -> bool:
@@ -222,7 +211,7 @@ def _doubts(spec: LoadedSpec) -> list[str]:
     """What is doubtful in the rows of the published table that a spec uses."""
     if not spec.spec.reproduces:
         return []
-    rows = {d.published or (d.simulate.row if d.simulate else d.label) for d in spec.spec.data}
+    rows = {d.published_row for d in spec.spec.data}
     return [f"{spec.spec.reproduces} {d.row}: {d.text}" for d in table_of(spec).doubt if d.row in rows]
 
 

@@ -138,10 +138,9 @@ def reduction_of(loaded: LoadedSpec) -> Reduce:
     own = loaded.spec.reduce
     if own.model_fields_set & set(NORMALIZATION):
         return own
-    for name, p in loaded.spec.params.items():
-        if p.from_ is not None:
-            foil = reduction_of(ancestor(loaded, name, p))
-            return own.model_copy(update={key: getattr(foil, key) for key in NORMALIZATION})
+    for name, p in loaded.spec.taken_over.items():
+        foil = reduction_of(ancestor(loaded, name, p))
+        return own.model_copy(update={key: getattr(foil, key) for key in NORMALIZATION})
     return own
 
 
@@ -215,13 +214,17 @@ def read_chi_entry(loaded: LoadedSpec, index: int, context: Context) -> Chi:
     from ..io import read_chi
 
     entry, (element, edge) = loaded.spec.data[index], loaded.spec.absorber(index)
+    columns = {"chi": entry.chi, "chi_err": entry.chi_err, "kweight": entry.chi_kweight}
+    return read_chi(_file_of(loaded, index, context), element=element, edge=edge, **columns)
+
+
+def _file_of(loaded: LoadedSpec, index: int, context: Context) -> str:
+    """The one file of a row, an installed package's or its own."""
+    entry = loaded.spec.data[index]
     what = f'data "{entry.label}"'
     if entry.example is not None:
-        name = example_file(entry.example, f"{loaded.at('data', index, 'example')}: {what}")
-    else:
-        name = context.find(loaded, str(entry.file), what, "data", index, "file")
-    columns = {"chi": entry.chi, "chi_err": entry.chi_err, "kweight": entry.chi_kweight}
-    return read_chi(name, element=element, edge=edge, **columns)
+        return example_file(entry.example, f"{loaded.at('data', index, 'example')}: {what}")
+    return context.find(loaded, str(entry.file), what, "data", index, "file")
 
 
 def read_entry(loaded: LoadedSpec, index: int, context: Context) -> Spectrum:
@@ -230,13 +233,10 @@ def read_entry(loaded: LoadedSpec, index: int, context: Context) -> Spectrum:
     from ..io.sources import find_files
 
     entry = loaded.spec.data[index]
-    what = f'data "{entry.label}"'
-    if entry.example is not None:
-        names = [example_file(entry.example, f"{loaded.at('data', index, 'example')}: {what}")]
-    elif entry.file is not None:
-        names = [context.find(loaded, entry.file, what, "data", index, "file")]
-    else:
+    if entry.files:
         names = [str(p) for p in find_files(entry.files, context.places(loaded))]
+    else:
+        names = [_file_of(loaded, index, context)]
     how = {key: getattr(entry, key) for key in ("mu", "reference", "i0", "energy", "units")}
     spectra = [_labelled(_mu(io.read(n, **how), entry), loaded, index) for n in names]
     if len(spectra) == 1:
@@ -408,9 +408,8 @@ def ancestor(loaded: LoadedSpec, name: str, p: Param, trail: tuple[str, ...] = (
         )
     try:
         other = load_spec(path)
-        for n, q in other.spec.params.items():
-            if q.from_ is not None:
-                ancestor(other, n, q, trail)
+        for n, q in other.spec.taken_over.items():
+            ancestor(other, n, q, trail)
     except SpecError as exc:
         raise SpecError([f'{at}: [params]: {name}: from = "{p.from_}": {m}' for m in exc.mistakes]) from None
     for what, wanted, known in (
@@ -449,12 +448,8 @@ def inherited(loaded: LoadedSpec, name: str, p: Param, context: Context, fit: Fi
 
 def _warn_of_ranges(loaded: LoadedSpec, name: str, foil: FitRange, fit: Fit, path: Path) -> None:
     """An amplitude means what its k weight and ranges make it mean: say where the two differ."""
-    differ = []
-    if foil.kweight != fit.kweight:
-        differ.append(f"k weight {list(foil.kweight)} there, {list(fit.kweight)} here")
-    if foil.k != fit.k:
-        differ.append(f"k {list(foil.k)} there, {list(fit.k)} here")
-    if differ:
+    pairs = (("k weight", foil.kweight, fit.kweight), ("k", foil.k, fit.k))
+    if differ := [f"{what} {list(a)} there, {list(b)} here" for what, a, b in pairs if a != b]:
         warn(
             f"{loaded.path.name}: {name} comes from {path.name} with other ranges ({'; '.join(differ)}): "
             "an amplitude does not carry over between them unchanged",
@@ -480,8 +475,7 @@ def _fitted(path: Path, context: Context) -> Fitted:
 def sources(loaded: LoadedSpec, context: Context) -> dict[str, tuple[Verdict, Normalized | None]]:
     """By parameter with `from`: the verdict on the fit that it comes from, and that fit's spectrum."""
     found = {}
-    for name, p in loaded.spec.params.items():
-        if p.from_ is not None:
-            source, fit = source_fit(loaded, name, p, context)
-            found[name] = source.verdicts[fit.label], source.inputs[fit.data[0].label].norm
+    for name, p in loaded.spec.taken_over.items():
+        source, fit = source_fit(loaded, name, p, context)
+        found[name] = source.verdicts[fit.label], source.inputs[fit.data[0].label].norm
     return found

@@ -88,19 +88,13 @@ def score_result(
     """
     cells: list[Cell] = []
     for entry in result.loaded.spec.data:
-        published = entry.published or (entry.simulate.row if entry.simulate else entry.label)
-        fit = next(
-            (
-                r
-                for r in (result.rows if fits is None else fits)
-                if any(d.label == entry.label for d in r.data)
-            ),
-            None,
+        of_row = (
+            f for f in (result.rows if fits is None else fits) for d in f.data if d.label == entry.label
         )
-        if fit is None:
+        if (fit := next(of_row, None)) is None:
             continue
         where = (reference, entry.label, result.kinds[entry.label], result.loaded.name)
-        lines = table.lines(published)
+        lines = table.lines(entry.published_row)
         cells += [c for line in lines for c in _line_cells(fit, line, where)]
         cells += _rfactor_cell(fit, lines, where)
     return tuple(replace(c, counted=not table.model) for c in cells)
@@ -151,10 +145,8 @@ def _rfactor_cell(fit: FitResult, lines: Iterable[PublishedPath], where: Where) 
     reference, row, label, spec = where
     for line in lines:
         if line.rfactor is not None:
-            ours, limit = (
-                next(d.rfactor for d in fit.data if d.label == row),
-                max(2 * line.rfactor, GOOD_RFACTOR),
-            )
+            ours = next(d.rfactor for d in fit.data if d.label == row)
+            limit = max(2 * line.rfactor, GOOD_RFACTOR)
             yield Cell(
                 reference, row, line.path, "rfactor", line.rfactor, None, ours, None, ours <= limit, label, math.nan,
                 f"at most {limit:g}", spec=spec, bound=limit,

@@ -76,19 +76,13 @@ def scoreboard(scores: Sequence[TableScore]) -> Table:
     """One row per table: cells within, the worst one, what one constant row and other settings would score."""
     rows = []
     for s in scores:
-        far = s.worst
-        where = (
-            "-"
-            if far is None
-            else f"{far.difference:+.1f} {quantity(far.quantity).symbol}({far.path}) {far.row}"
-        )
+        where = "-"
+        if far := s.worst:
+            where = f"{far.difference:+.1f} {quantity(far.quantity).symbol}({far.path}) {far.row}"
         scanned = f"{min(s.settings)}-{max(s.settings)} of {s.scored}" if s.settings else "-"
-        name = s.table + (
-            " *" if s.label == MEASURED else " †" if not all(c.counted for c in s.cells) else ""
-        )
-        rows.append(
-            (name, _of(s.within, len(s.cells)), where, _of(*s.constant), scanned, f"{s.seconds:.0f} s")
-        )
+        mark = " *" if s.label == MEASURED else "" if all(c.counted for c in s.cells) else " †"
+        within, constant = _of(s.within, len(s.cells)), _of(*s.constant)
+        rows.append((s.table + mark, within, where, constant, scanned, f"{s.seconds:.0f} s"))
     heads = ("Table", "Within", "Worst, in errors", "One row", "Settings", "Time")
     return Table.of("Published tables made again", [Quantity(h) for h in heads], rows, notes=NOTES)
 
@@ -115,28 +109,10 @@ def worth(scores: Sequence[TableScore]) -> Table:
         agree = _of(pairs.within, pairs.total) + (f", worst {pairs.worst:.1f}" if pairs.total else "")
         median = _of(sorted(s.settings)[len(s.settings) // 2], s.scored) if s.settings else "-"
         used, stated = (f"{low:g} to {high:g}" for low, high in (s.window, s.stated))
-        rows.append(
-            (
-                s.table,
-                s.label,
-                *change,
-                agree,
-                _of(pairs.decided, pairs.total),
-                median,
-                _of(*s.held_out),
-                used,
-                stated,
-            )
-        )
-    heads = (
-        "Differences agree", "seen", "Settings, median", "Held out", "k used (1/A)", "k stated (1/A)",
-    )  # fmt: skip
-    columns = (
-        Quantity("Table"),
-        Quantity("Label"),
-        *(quantity(q) for q in SCORED),
-        *(Quantity(h) for h in heads),
-    )
+        seen, kept = _of(pairs.decided, pairs.total), _of(*s.held_out)
+        rows.append((s.table, s.label, *change, agree, seen, median, kept, used, stated))
+    heads = ("Differences agree", "seen", "Settings, median", "Held out", "k used (1/A)", "k stated (1/A)")
+    columns = [*map(Quantity, ("Table", "Label")), *map(quantity, SCORED), *map(Quantity, heads)]
     return Table.of("What the scores are worth", columns, rows, notes=WORTH_NOTES)
 
 

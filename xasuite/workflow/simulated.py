@@ -16,7 +16,6 @@ import numpy as np
 
 from .. import simulate
 from ..errors import SpecError, nearest
-from ..feff.crystal import load_crystal
 from ..feff.paths import FeffPath
 from ..feff.search import find_paths
 from ..records import Spectrum
@@ -26,6 +25,7 @@ from ..simulate.truth import TruthPath
 from ..specs.closure import Simulate, TruthRest, TruthShell
 from ..specs.load import LoadedSpec, parse_spec
 from ..specs.published import PublishedPath, table_of
+from .paths import crystal_of
 
 
 def simulate_row(loaded: LoadedSpec, index: int) -> Simulated:
@@ -40,7 +40,7 @@ def simulate_row(loaded: LoadedSpec, index: int) -> Simulated:
 def simulate_stack(loaded: LoadedSpec, index: int, *, noise: float, seeds: Sequence[int]) -> Spectrum:
     """The same row many times over: mu (m, n), one seed per row, all at one level of noise (epsilon_k)."""
     clean, e0 = _clean_of(str(loaded.path), loaded.text, index)
-    sigma = float(sigma_mu(noise, clean.energy, e0, _how(loaded).edge_step)) if noise > 0 else 0.0
+    sigma = float(sigma_mu(noise, clean.energy, e0, how_simulated(loaded).edge_step)) if noise > 0 else 0.0
     drawn = np.stack([np.random.default_rng(s).standard_normal(clean.energy.size) for s in seeds])
     return replace(clean, mu=clean.mu + sigma * drawn, mu_err=None)
 
@@ -53,13 +53,14 @@ def _clean_of(name: str, text: str, index: int) -> tuple[Spectrum, float]:
 
 def _made(loaded: LoadedSpec, index: int, **noise: Any) -> Simulated:
     element, edge = loaded.spec.absorber(index)
-    how, label = _how(loaded), loaded.spec.data[index].label
+    how, label = how_simulated(loaded), loaded.spec.data[index].label
     return simulate.spectrum(
         truth_paths(loaded, index), element=element, edge=edge, edge_step=how.edge_step, kmax=how.kmax, label=label, **noise
     )  # fmt: skip
 
 
-def _how(loaded: LoadedSpec) -> Simulate:
+def how_simulated(loaded: LoadedSpec) -> Simulate:
+    """The spec's [simulate]. Raises SpecError where there is none."""
     if loaded.spec.simulate is None:
         raise SpecError(f"{loaded.path.name}: there is no [simulate] table, so nothing to simulate")
     return loaded.spec.simulate
@@ -76,7 +77,7 @@ def truth_paths(loaded: LoadedSpec, index: int) -> tuple[TruthPath, ...]:
 
 def named_truth(loaded: LoadedSpec, index: int) -> list[tuple[str, TruthPath]]:
     """The truth's paths, each with the published path that it stands for ("" for the rest of the cluster)."""
-    how, values = _how(loaded), stated_values(loaded, index)
+    how, values = how_simulated(loaded), stated_values(loaded, index)
     s02 = how.s02 if how.s02 is not None else next(v["s02"] for v in values.values() if v["s02"])
     out: list[tuple[str, TruthPath]] = []
     taken: list[FeffPath] = []
@@ -121,9 +122,8 @@ def _changed(line: PublishedPath, change: Mapping[Any, float]) -> dict[str, floa
 
 
 def _paths(loaded: LoadedSpec, index: int, of: TruthShell | TruthRest) -> tuple[FeffPath, ...]:
-    how, (element, edge) = _how(loaded), loaded.spec.absorber(index)
-    local = loaded.path.parent / of.crystal
-    structure = load_crystal(str(local) if local.is_file() else of.crystal)
+    how, (element, edge) = how_simulated(loaded), loaded.spec.absorber(index)
     return find_paths(
-        structure, absorber=of.absorber or element, edge=edge, radius=how.radius, site=of.site, program=how.program, scf=how.scf
+        crystal_of(loaded, of.crystal), absorber=of.absorber or element, edge=edge, radius=how.radius, site=of.site,
+        program=how.program, scf=how.scf,
     )  # fmt: skip

@@ -33,13 +33,11 @@ def coordination_table(result: SpecResult) -> Table:
             rfactor = _judged(Entry(next(d.rfactor for d in fit.data if d.label == p.data)), cell)
             values = (_judged(p.entry(q), cells.get((p.data, p.label, q))) for q in columns)
             rows.append((p.data, p.label, *values, rfactor, result.kinds[p.data]))
-    return Table.of(
-        result.loaded.spec.title,
+    heads, label = (
         ("sample", "path", *columns, "rfactor", "label"),
-        rows,
-        notes=tuple(footnotes(result)),
-        label=" and ".join(dict.fromkeys(result.kinds.values())),
+        " and ".join(dict.fromkeys(result.kinds.values())),
     )
+    return Table.of(result.loaded.spec.title, heads, rows, notes=tuple(footnotes(result)), label=label)
 
 
 def parts_table(result: SpecResult) -> Table:
@@ -52,17 +50,8 @@ def parts_table(result: SpecResult) -> Table:
             for q in ("n", "r", "sigma2", "s02"):
                 entry = p.entry(q)
                 if entry.parts:
-                    own = [entry.parts.get(part) for part in PARTS]
-                    rows.append(
-                        (
-                            p.data,
-                            p.label,
-                            q,
-                            f"{entry.value:.4g}",
-                            f"{entry.stderr:.2g}",
-                            *(None if v is None else f"{v:.2g}" for v in own),
-                        )
-                    )
+                    own = [f"{entry.parts[part]:.2g}" if part in entry.parts else None for part in PARTS]
+                    rows.append((p.data, p.label, q, f"{entry.value:.4g}", f"{entry.stderr:.2g}", *own))
     columns = ("sample", "path", "quantity", "value", "error", *PARTS)
     return Table.of("What the errors are made of (units of the quantity: Å, Å²)", columns, rows)
 
@@ -87,10 +76,8 @@ def changes_table(result: SpecResult) -> Table | None:
             rows.append((p.data, p.label, *entries))
     if not rows:
         return None
-    columns = [
-        replace(q, symbol=f"Δ{q.symbol}", latex=rf"\Delta {q.latex}")
-        for q in map(quantity, ("n", "r", "sigma2"))
-    ]
+    moved = map(quantity, ("n", "r", "sigma2"))
+    columns = [replace(q, symbol=f"Δ{q.symbol}", latex=rf"\Delta {q.latex}") for q in moved]
     title = f"Changes from {result.rows[0].label}"
     return Table.of(title, ("sample", "path", *columns), rows, notes=(CHANGES,))
 
@@ -178,15 +165,10 @@ def _behind(fit: FitResult) -> list[FittedParameter]:
     def own(name: str) -> str:  # alpha of alpha__0, the copy of one row
         return name if name in names else name.rpartition("__")[0]
 
-    used = [
-        set(re.findall(r"\b[A-Za-z_]\w*", getattr(p, v).text)) for p in fit.model.paths for v in PATH_VALUES
-    ]
-    plain = set().union(*(u for u in used if u <= names))
-    return [
-        p
-        for p in fit.parameters
-        if p.kind == "varied" and any((n := own(p.name)) in u for u in used) and n not in plain
-    ]
+    texts = (getattr(p, v).text for p in fit.model.paths for v in PATH_VALUES)
+    used = [set(re.findall(r"\b[A-Za-z_]\w*", text)) for text in texts]
+    hidden = set().union(*used) - set().union(*(u for u in used if u <= names))
+    return [p for p in fit.parameters if p.kind == "varied" and own(p.name) in hidden]
 
 
 def _origin(origin: str) -> str:

@@ -97,14 +97,8 @@ class ValenceResult(Presented):
     @property
     def kind(self) -> str:
         """Whether the compounds are measured, closure, or both."""
-        simulated = {c.entry.simulate is not None for c in self.compounds}
-        return (
-            "closure"
-            if simulated == {True}
-            else "measured"
-            if simulated == {False}
-            else "measured and closure"
-        )
+        kinds = {"closure" if c.entry.simulate else "measured" for c in self.compounds}
+        return " and ".join(sorted(kinds, reverse=True))
 
     def summary(self) -> Table:
         """Every unknown's valence with its interval, at each fraction of the jump."""
@@ -114,10 +108,8 @@ class ValenceResult(Presented):
             for p in r.predictions:
                 energy = Entry(p.energy, p.energy_err)
                 rows.append((p.name, r.fraction, energy, p.text, p.method, p.scale))
-            if r.calibration:
-                notes += [
-                    f"At {r.fraction:g} of the edge jump: {text}" for text in _line_notes(r, self.loaded)
-                ]
+            for text in _line_notes(r, self.loaded) if r.calibration else ():
+                notes.append(f"At {r.fraction:g} of the edge jump: {text}")
         notes += [f"Data: {'; '.join(self.sources)}."] if self.sources else []
         if self.kind != "measured":
             notes.append(
@@ -158,15 +150,13 @@ def _line_notes(r: AtFraction, loaded: Loaded[ValenceSpec]) -> list[str]:
     ]
     if asked.slope is not None:
         tested = "the standards test it too" if line.dof else "no standard here tests it"
-        notes.append(
-            f"slope stated, {asked.slope[0]:g}({asked.slope[1]:g}) eV ({asked.slope_source}); {tested}."
-        )
+        slope, error = asked.slope
+        notes.append(f"slope stated, {slope:g}({error:g}) eV ({asked.slope_source}); {tested}.")
     known = [x for x in r.calibration.left_out if x.inside is not None]
     if known:
         inside = sum(bool(x.inside) for x in known)
-        notes.append(
-            f"left out one at a time, {inside} of {len(known)} standards lie inside their own interval."
-        )
+        of = f"{inside} of {len(known)} standards"
+        notes.append(f"left out one at a time, {of} lie inside their own interval.")
     return notes
 
 
@@ -265,9 +255,7 @@ def simulated_edge(how: SimulateEdge, element: str, edge: str, label: str) -> Sp
     centre = how.e0 + how.shift
     energy = np.arange(how.e0 - 180.0, how.e0 + 700.0, 0.25)
     x = energy - centre
-    wave = np.where(
-        x > 15, 0.08 * np.sin(2 * np.sqrt(np.clip(0.2625 * x, 0, None)) * 2.0) * np.exp(-x / 200), 0.0
-    )
+    wave = 0.08 * np.sin(2 * np.sqrt(np.clip(0.2625 * x, 0, None)) * 2.0) * np.exp(-x / 200) * (x > 15)
     mu = 0.5 + np.arctan(x / 1.5) / np.pi + how.white_line * np.exp(-(((x - 5) / 3.5) ** 2)) + wave
     noise = np.random.default_rng(how.seed).normal(0.0, how.noise, energy.size) if how.noise else 0.0
     return Spectrum(energy=energy, mu=mu + 0.3 - 2e-4 * x + noise, element=element, edge=edge, label=label)
@@ -280,14 +268,9 @@ def _normalized(loaded: Loaded[ValenceSpec], entry: Measured, spectrum: Spectrum
     if scale.shift:
         spectrum = replace(spectrum, energy=spectrum.energy + scale.shift)
     e0 = reduce.find_e0(spectrum, which="maximum")
-    return reduce.normalize(
-        spectrum,
-        e0=e0,
-        pre_range=entry.pre_range or c.pre_range,
-        norm_range=entry.norm_range or c.norm_range,
-        nnorm=c.nnorm if entry.nnorm is None else entry.nnorm,
-        method="polynomial",
-    )
+    ranges = {key: getattr(entry, key) or getattr(c, key) for key in ("pre_range", "norm_range")}
+    nnorm = c.nnorm if entry.nnorm is None else entry.nnorm
+    return reduce.normalize(spectrum, e0=e0, nnorm=nnorm, method="polynomial", **ranges)
 
 
 def _scale(
@@ -303,12 +286,8 @@ def _scale(
 
     c = loaded.spec.calibration
     if entry.offset is not None:
-        return Scale(
-            entry.offset,
-            entry.offset_err,
-            STATED,
-            f"{entry.offset:+.2f} eV stated: {entry.offset_source}",
-        )
+        said = f"{entry.offset:+.2f} eV stated: {entry.offset_source}"
+        return Scale(entry.offset, entry.offset_err, STATED, said)
     if entry.foil is not None:
         foil = io.read(context.find(loaded, entry.foil, f"foil of {entry.label}", *key, "foil")).mu()
         shift, err = _foil_shift(replace(foil, element=c.element, edge=c.edge), entry.label)
@@ -371,51 +350,27 @@ def _at(loaded: Loaded[ValenceSpec], compounds: tuple[Compound, ...], fraction: 
     if refused:
         warn(refused)
         return AtFraction(fraction, edges, None, (), refused)
-    standards = []
+    standards, unknowns = [], []
     for compound, edge in zip(compounds, edges, strict=True):
-        entry = compound.entry
+        entry, scale = compound.entry, compound.scale
         if isinstance(entry, StandardTable):
-            standards.append(
-                Standard(
-                    name=entry.label,
-                    valence=entry.valence,
-                    valence_err=entry.valence_err,
-                    energy=edge.value,
-                    energy_err=edge.stderr,
-                    element=c.element,
-                    scale=compound.scale.kind,
-                    evidence=compound.scale.evidence,
-                    used=entry.use,
-                    reason=entry.why,
-                )
-            )
+            standards.append(Standard(
+                entry.label, entry.valence, edge.value, edge.stderr, valence_err=entry.valence_err, element=c.element,
+                scale=scale.kind, evidence=scale.evidence, used=entry.use, reason=entry.why,
+            ))  # fmt: skip
+        else:
+            unknowns.append((edge, scale))
     calibration = calibrate_valence(
-        standards,
-        fraction=fraction,
-        degree=c.degree,
-        element=c.element,
-        slope=c.slope,
+        standards, fraction=fraction, degree=c.degree, element=c.element, slope=c.slope,
         leave_out_outliers=c.outliers == "leave out",
-    )
-    predictions = tuple(
-        _predict(calibration, compound, edge, c.level)
-        for compound, edge in zip(compounds, edges, strict=True)
-        if not isinstance(compound.entry, StandardTable)
-    )
+    )  # fmt: skip
+    predictions = tuple(_predict(calibration, edge, scale, c.level) for edge, scale in unknowns)
     return AtFraction(fraction, edges, calibration, predictions)
 
 
-def _predict(calibration: Calibration, compound: Compound, edge: EdgeOf, level: float) -> Prediction:
-    scale = compound.scale
-    p = predict(
-        calibration,
-        edge.value,
-        edge.stderr,
-        name=edge.label,
-        level=level,
-        scale=scale.kind,
-        evidence=scale.evidence,
-    )
+def _predict(calibration: Calibration, edge: EdgeOf, scale: Scale, level: float) -> Prediction:
+    known = {"name": edge.label, "scale": scale.kind, "evidence": scale.evidence}
+    p = predict(calibration, edge.value, edge.stderr, level=level, **known)
     if p.extrapolated:
         low, high = calibration.valence_range
         span = (
@@ -423,9 +378,7 @@ def _predict(calibration: Calibration, compound: Compound, edge: EdgeOf, level: 
             if low < high
             else f"off the standards' only {low:g}"
         )
-        warn(
-            f"{p.name}: valence {p.value:.2f} lies {span}; it is extrapolated",
-        )
+        warn(f"{p.name}: valence {p.value:.2f} lies {span}; it is extrapolated")
     if scale.kind == UNPROVEN:
         warn(f"{p.name}: its energy scale is unproven; {scale.evidence}")
     return p

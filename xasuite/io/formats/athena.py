@@ -15,7 +15,7 @@ import numpy as np
 from ...edges import is_element
 from ...errors import ReadError
 from ...records import Array
-from ..table import Table, lines_of, unique
+from ..table import Table, lines_of, number, unique
 
 _ARRAYS = ("x", "y", "i0", "signal", "stddev")
 _ITEM = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|([^\s,()\[\]{}=>']+)|([\[{])|([\]}])")
@@ -56,19 +56,19 @@ def _perl_records(text: str, name: str) -> list[tuple[str, dict[str, Any]]]:
     records: list[tuple[str, dict[str, Any]]] = []
     current: dict[str, Any] = {}
     tag = ""
-    for number, line in enumerate(lines_of(text), start=1):
+    for at, line in enumerate(lines_of(text), start=1):
         key = line.split(" ", 1)[0] if line else ""
         if key == "$old_group":
             tag = (perl_items(line.split("=", 1)[-1]) or [""])[0]
             current = {}
         elif key == "@args":
-            listed = _inside(line, name, number)
+            listed = _inside(line, name, at)
             items = perl_items(listed)
             current["args"] = dict(zip(items[0::2], items[1::2], strict=False))
             titles = re.match(r"'titles',\s*\[(.*?)\](?:,'|\s*$)", listed[max(listed.find("'titles',"), 0) :])
             current["args"]["titles"] = perl_items(titles.group(1)) if titles else []
         elif key[:1] == "@" and key[1:] in _ARRAYS:
-            current[key[1:]] = _array(_inside(line, name, number), f"{name}:{number}")
+            current[key[1:]] = _array(_inside(line, name, at), f"{name}:{at}")
         elif line.startswith("[record]"):
             records.append((str(tag), current))
             current, tag = {}, ""
@@ -143,29 +143,20 @@ def _json_records(text: str, name: str) -> list[tuple[str, dict[str, Any]]]:
     return records
 
 
-def _number(value: Any) -> float:
-    try:
-        out = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return 0.0
-    return out if np.isfinite(out) else 0.0
-
-
 def _table(tag: str, record: dict[str, Any], taken: set[str]) -> Table:
     args = {str(k): v for k, v in (record.get("args") or {}).items()}
     label = str(args.get("label") or tag).strip()
-    table = Table(names=["energy"], columns=np.empty((1, 0)), format="athena", axis="energy")
-    table.group = unique(label, taken, "#")
-    table.label = label
+    group = unique(label, taken, "#")
+    table = Table(["energy"], np.empty((1, 0)), label, group, format="athena", axis="energy")
     x, y = record.get("x", np.empty(0)), record.get("y", np.empty(0))
     if x.size != y.size or x.size < 2:
         table.refusal = f"damaged: {x.size} energies and {y.size} values of mu"
         return table
     arrays = {"energy": x, "mu": y}
-    for key in ("i0", "signal", "stddev"):
-        if key in record and record[key].size == x.size:
+    for key in [k for k in ("i0", "signal", "stddev") if k in record]:
+        if record[key].size == x.size:
             arrays[key] = record[key]
-        elif key in record:
+        else:
             table.notes.append(f"{key} has {record[key].size} points for {x.size} energies and is left out")
     table.names = list(arrays)
     table.columns = np.array(list(arrays.values()))
@@ -179,15 +170,15 @@ def _table(tag: str, record: dict[str, Any], taken: set[str]) -> Table:
         table.element = table.edge = ""
     if not re.fullmatch(r"K|[LM][1-5]", table.edge):
         table.edge = ""
-    shift = _number(args.get("bkg_eshift"))
+    shift = number(args.get("bkg_eshift")) or 0.0
     table.meta = {
         "athena_tag": tag,
         "athena_eshift": shift,
         "athena_reference": str(args.get("referencegroup") or args.get("reference") or ""),
-        "athena_e0": _number(args.get("bkg_e0")),
+        "athena_e0": number(args.get("bkg_e0"), 0.0),
         "athena_recordtype": kind,
         "athena_source": str(args.get("source", "")),
-        "athena_importance": _number(args.get("importance")),
+        "athena_importance": number(args.get("importance"), 0.0),
         "titles": [str(t) for t in args["titles"]] if isinstance(args.get("titles"), list) else [],
     }
     if str(args.get("is_nor", "0")) == "1":

@@ -91,8 +91,7 @@ def _photon_factory(text: str, name: str) -> Table:
     offsets = _row("Offset", header)[1:]
     table.meta = {"title": title, "offsets": " ".join(offsets), "beamline": header[0].split()[-1]}
     counts = zip(names[3:], offsets[2:], strict=False)
-    dark = [f"{n} {o}" for n, o in counts if leading_number(o.replace(",", "."))]
-    if dark:
+    if dark := [f"{n} {o}" for n, o in counts if leading_number(o.replace(",", "."))]:
         # Counts of PF9A_2022 follow the beam as if they held no dark counts: docs/decisions/reading.md
         table.notes.append(
             f"the header's offsets ({', '.join(dark)} a second) are not subtracted; write them into mu= if the counts hold them"

@@ -6,7 +6,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +39,12 @@ _MEASURED = re.compile(r"enc|readback|rbv|fbk|achieved", re.I)
 
 @dataclass(frozen=True)
 class Visit:
-    """What a walk through a file keeps: its root, the file's name, and the addresses of groups that it has seen."""
+    """What a walk through a file keeps: its root, the file's name, the addresses of groups that it has seen, the tables found."""
 
     root: Any
     file: str
-    seen: set[int]
+    seen: set[int] = field(default_factory=set)
+    tables: list[Table] = field(default_factory=list)
 
 
 def energy_axis(members: Mapping[str, Any]) -> str:
@@ -55,6 +56,12 @@ def energy_axis(members: Mapping[str, Any]) -> str:
         if _ENERGY.match(name) and isinstance(data, h5py.Dataset) and data.ndim == 1 and data.size > 1
     ]  # fmt: skip
     return min(found, key=lambda name: not _MEASURED.search(name), default="")
+
+
+def axis_kind(axis: Any) -> str:
+    """What an axis says that it holds: "eV", "keV" or ""."""
+    unit = str(plain(axis.attrs.get("units", "")))
+    return {"ev": "eV", "kev": "keV"}.get(unit.strip().lower(), "")
 
 
 def parse_hdf5(content: bytes | Path, name: str, only: str = "") -> list[Table]:
@@ -86,12 +93,11 @@ def tables_in(handle: Any, name: str, only: str = "") -> list[Table]:
     A group that is damaged, or keeps its values where they may not be read, is a table with a refusal. Raises ReadError
     when the file holds none, and what h5py raises for a damaged file.
     """
-    visit = Visit(handle, name, set())
-    tables: list[Table] = []
-    if only:
-        _exact(visit, only, tables)
+    tables = _exact(handle, name, only) if only else []
     if not tables:
-        _visit(handle, "", tables, visit)
+        visit = Visit(handle, name)
+        _visit(handle, "", visit)
+        tables = visit.tables
     if not tables:
         raise ReadError(
             f"{name}: not XAFS: no group of this HDF5 file holds an axis named energy with its data"
@@ -99,28 +105,22 @@ def tables_in(handle: Any, name: str, only: str = "") -> list[Table]:
     return tables
 
 
-def _exact(visit: Visit, only: str, tables: list[Table]) -> None:
+def _exact(root: Any, name: str, only: str) -> list[Table]:
     """The group of that name, or the row of a stack that it names, where there is one and it is a single scan."""
     import h5py
 
     above, _, last = only.rpartition("/")
     for path, row in ((only, None), (above, int(last) if last.isdigit() else None)):
-        group = visit.root.get(path) if path else visit.root
+        group = root.get(path) if path else root
         if isinstance(group, h5py.Group) and (path == only or row is not None):
-            _visit(group, path, tables, Visit(visit.root, visit.file, set()), row, _above(group))
-            if [t.group for t in tables] == [only]:
-                return
-            tables.clear()
+            visit = Visit(root, name)
+            _visit(group, path, visit, row, _above(group))
+            if [t.group for t in visit.tables] == [only]:
+                return visit.tables
+    return []
 
 
-def _visit(
-    group: Any,
-    path: str,
-    tables: list[Table],
-    visit: Visit,
-    row: int | None = None,
-    above: Known | None = None,
-) -> None:
+def _visit(group: Any, path: str, visit: Visit, row: int | None = None, above: Known | None = None) -> None:
     """Take up this group when it holds an axis of energies and data, else look into its groups.
 
     With `row` that row of a stack alone is read, and no other group. `above` is the group that holds this one, where
@@ -148,16 +148,16 @@ def _visit(
             found = [Table.refused(path, _why(exc))]
         for table in found:
             table.notes += refused.values()
-        tables.extend(found)
+        visit.tables.extend(found)
         return
     if row is not None:
         return
     if refused and not any(isinstance(m, h5py.Group) for m in members.values()):
-        tables.append(Table.refused(path, next(iter(refused.values()))))
+        visit.tables.append(Table.refused(path, next(iter(refused.values()))))
     inside = [(k, v) for k, v in members.items() if isinstance(v, h5py.Group)]
     above = _as_entry(group) if inside else None
     for key, value in inside:
-        _visit(value, f"{path}/{key}" if path else key, tables, visit, above=above)
+        _visit(value, f"{path}/{key}" if path else key, visit, above=above)
 
 
 def entry_of(group: Any) -> Known:
@@ -271,8 +271,7 @@ def _table(group: Any, entry: Known, path: str, columns: dict[str, Array], axis:
     table.group = path
     table.format = "hdf5"
     table.meta = _attributes(group)
-    unit = str(plain(axis.attrs.get("units", "")))
-    table.axis_kind = {"ev": "eV", "kev": "keV"}.get(unit.strip().lower(), "")
+    table.axis_kind = axis_kind(axis)
     nxxas.describe(table, entry)
     table.label = text(entry, "sample/name") or text(entry, "title") or path.rsplit("/", 1)[-1]
     if table.format == "nxxas":
@@ -328,8 +327,7 @@ def _attributes(group: Any) -> dict[str, Any]:
             value = value.item()
         if isinstance(value, str) and "\n" in value:
             for line in value.splitlines():
-                pair = re.match(r"^[#\s]*([A-Za-z][\w .\-]*?)\s*:\s*(.*)$", line)
-                if pair:
+                if pair := re.match(r"^[#\s]*([A-Za-z][\w .\-]*?)\s*:\s*(.*)$", line):
                     meta.setdefault(pair.group(1), pair.group(2).strip())
         elif isinstance(value, (str, int, float, bool)):
             meta[str(key)] = value

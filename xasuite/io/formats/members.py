@@ -41,12 +41,14 @@ def members_of(group: Any, file: str, refused: dict[str, str]) -> dict[str, Any]
 def _check(data: Any, file: str, name: str) -> None:
     """Raises ReadError for a dataset that lies in other files or is larger than the limit."""
     check_size(data.size * max(8, data.dtype.itemsize), name)
-    for other, _, _ in data.external or ():
+    for other in others_of(data):
         _inside(other, file, name)
-    if data.is_virtual:
-        for source in data.virtual_sources():
-            if source.file_name != ".":
-                _inside(source.file_name, file, name)
+
+
+def others_of(data: Any) -> list[str]:
+    """The other files that a dataset's values lie in."""
+    virtual = {source.file_name for source in data.virtual_sources()} if data.is_virtual else set()
+    return sorted({*virtual, *(other for other, _, _ in data.external or ())} - {"."})
 
 
 def _inside(other: str, file: str, name: str) -> None:

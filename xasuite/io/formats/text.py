@@ -215,8 +215,7 @@ def parse_columns(text: str, name: str) -> Table:
     table = Table(names=names, columns=block.columns, notes=notes, hints=_hints(header))
     table.units = dict(zip(names, units, strict=True)) if units else {}
     # A column of dates or times is NaN throughout and no channel.
-    empty = [i for i in range(count) if not np.isfinite(block.columns[i]).any()]
-    if empty:
+    if empty := [i for i in range(count) if not np.isfinite(block.columns[i]).any()]:
         table.names = [n for i, n in enumerate(names) if i not in empty]
         table.columns = np.delete(block.columns, empty, axis=0)
     header_facts(table, header)
@@ -260,8 +259,7 @@ def header_facts(table: Table, header: list[str]) -> None:
     spacing = re.search(r"(?:d[_ ]?spacing|lattice spacing)\W+([0-9.]+)", whole, re.I)
     if spacing and _FLOAT.fullmatch(spacing.group(1)) and 0.1 < float(spacing.group(1)) < 50:
         table.d_spacing = float(spacing.group(1))
-    title = facts.get("name") or facts.get("sample.name") or facts.get("sample")
-    if title:
+    if title := facts.get("name") or facts.get("sample.name") or facts.get("sample"):
         table.label = title[:80]
 
 

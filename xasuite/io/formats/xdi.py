@@ -121,8 +121,7 @@ def _header(
 
 def _field(body: str, fields: dict[str, str], where: str) -> bool:
     """Take up one Family.key: value; True when the line can only be the line of labels."""
-    found = _FIELD.match(body)
-    if found:
+    if found := _FIELD.match(body):
         family, key, value = found.group(1), found.group(2), found.group(3).strip()
         if not value:
             raise ReadError(f"{where}: {family}.{key} has no value; write one or remove the line")
@@ -253,6 +252,5 @@ def _check_values(table: Table, fields: dict[str, str]) -> None:
             if key == "Sample.temperature" and re.match(r"^(room|rt|cryo)", words[0].lower()):
                 continue
             table.notes.append(f"{key} = {fields[key][:40]!r} is not a number with its unit")
-    missing = [k for k in ("Facility.name", "Beamline.name") if k not in fields]
-    if missing:
+    if missing := [k for k in ("Facility.name", "Beamline.name") if k not in fields]:
         table.notes.append(f"the header has no {', no '.join(missing)}")

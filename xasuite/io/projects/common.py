@@ -9,6 +9,7 @@ import numpy as np
 
 from ...errors import ReadError
 from ...records import Array
+from ..table import number
 
 # Athena's and Artemis's words for the strength of a clamp
 CLAMPS = {"none": 0, "slight": 3, "weak": 6, "medium": 12, "strong": 24, "rigid": 96}
@@ -20,15 +21,6 @@ PATH_KEYS = {
     "sigma2": "sigma2", "sigma^2": "sigma2", "ss2": "sigma2", "third": "third", "3rd": "third", "fourth": "fourth",
     "4th": "fourth", "ei": "ei", "dphase": "dphase",
 }  # fmt: skip
-
-
-def number(value: Any, default: float | None = None) -> float | None:
-    """The finite number that a project wrote, in quotes or not; `default` for anything else."""
-    try:
-        out = float(value)
-    except (TypeError, ValueError):
-        return default
-    return out if np.isfinite(out) else default
 
 
 def ranges(args: Any, **named: tuple[str, str]) -> dict[str, list[float]]:

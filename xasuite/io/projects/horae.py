@@ -33,8 +33,7 @@ def read_apj(archive: zipfile.ZipFile, name: str) -> Project:
     """The project of an old Artemis file. Raises ReadError for a damaged one."""
     members = archive.namelist()
     descriptions = sorted(m for m in members if re.fullmatch(r"fits/[^/]+/description", m))
-    if not descriptions:
-        descriptions = [m for m in members if m == "descriptions/artemis"]
+    descriptions = descriptions or [m for m in members if m == "descriptions/artemis"]
     if not descriptions:
         raise ReadError(f"{name}: the Artemis project holds no fit")
     return Project(name, "Artemis (Horae)", tuple(_fit(archive, member, name) for member in descriptions))

@@ -247,13 +247,8 @@ class _Script:
         }  # fmt: skip
         args: dict[str, Any] = {"bkg_kw": 0, "bkg_pre1": -200, "bkg_pre2": -50, "bkg_nor1": 100, "bkg_nor2": 400,
                                 "bkg_nnorm": 3, "bkg_dk": 0}  # fmt: skip
-        of_fit = {
-            "kweight",
-            "kmin",
-            "kmax",
-            "dk",
-            "dk1",
-        }  # the fit's, of the same names, are not the spline's
+        # the fit's, of the same names, are not the spline's
+        of_fit = {"kweight", "kmin", "kmax", "dk", "dk1"}
         for key, (own, *before) in names.items():
             set_before = [n for n in (own, *before) if n not in of_fit]
             found = self.value(keys[own]) if own in keys else self.number({}, *set_before)

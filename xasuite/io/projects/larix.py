@@ -77,13 +77,8 @@ def _fit(
     )
     if not paths:
         raise ReadError(f"{where}: the session holds no path")
-    return ProjectFit(
-        key,
-        parameters,
-        (_data(group, symbols.get("_feffit_trans", {}), label, where),),
-        paths,
-        number(result.get("rfactor")),
-    )
+    data = _data(group, symbols.get("_feffit_trans", {}), label, where)
+    return ProjectFit(key, parameters, (data,), paths, number(result.get("rfactor")))
 
 
 def _parameter(state: list[Any]) -> ProjectParameter:
@@ -127,10 +122,8 @@ def _feff(p: dict[str, Any], where: str) -> str:
 
 def _feff_dat(d: dict[str, Any], where: str) -> str:
     """A feffNNNN.dat from what Larch read of one: its columns and geometry, in FEFF's layout."""
-    columns = [
-        _array(d.get(c), f"{where}: {c}")
-        for c in ("k", "real_phc", "mag_feff", "pha_feff", "red_fact", "lam", "rep")
-    ]
+    names = ("k", "real_phc", "mag_feff", "pha_feff", "red_fact", "lam", "rep")
+    columns = [_array(d.get(c), f"{where}: {c}") for c in names]
     found = re.search(r"feff(\d{4})\.dat", str(d.get("filename")))
     lines = [
         f" {d.get('title', '')}",
@@ -154,15 +147,10 @@ def _feff_dat(d: dict[str, Any], where: str) -> str:
 
 def _potentials(d: dict[str, Any]) -> list[str]:
     """One line per potential: its number, atomic number, and its muffin-tin and Norman radii in A."""
-    rows = [_items(p) for p in _items(d.get("potentials"))] or [
-        [0, _items(_items(d.get("geom"))[0])[1], 0.0, 0.0]
-    ]
-    return [
-        f" Abs   Z={z} Rmt= {rmt} Rnm= {rnm} {d.get('shell') or 'K'} shell"
-        if number == 0
-        else f" Pot {number} Z={z} Rmt= {rmt} Rnm= {rnm}"
-        for number, z, rmt, rnm in rows
-    ]
+    rows = [_items(p) for p in _items(d.get("potentials"))]
+    rows = rows or [[0, _items(_items(d.get("geom"))[0])[1], 0.0, 0.0]]
+    radii = [(number, f"Z={z} Rmt= {rmt} Rnm= {rnm}") for number, z, rmt, rnm in rows]
+    return [f" Pot {n} {said}" if n else f" Abs   {said} {d.get('shell') or 'K'} shell" for n, said in radii]
 
 
 def _kf(d: dict[str, Any]) -> str:
