@@ -16,6 +16,7 @@ from ..notices import warn
 from ..records import Array, Normalized, Record, Series, Source, Step, axes
 from ..records.base import declared
 from ..records.quantities import Quantity
+from ..records.source import after
 from ..records.table import Entry, Presented, Table
 from .positions import BELOW, crossing, estimator, noise_of, slope_at
 from .ranges import CONVENTIONS, RangeSet, range_set, varied
@@ -162,12 +163,7 @@ def edge_energy(
         method=method,
         fraction=fraction if method == "fraction" else None,
         ranges=sets,
-        element=normalized.element,
-        edge=normalized.edge,
-        label=normalized.label,
-        notes=normalized.notes,
-        source=normalized.source,
-        history=(*normalized.history, Step("edge_energy", settings)),
+        **after(normalized, "edge_energy", settings),
     )
 
 
