@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError, ReductionError
-from ..records import OK, Array, Chi, Series, Spectrum, Step, name_of
+from ..records import OK, Array, Chi, Normalized, Series, Spectrum, Step, name_of
 from ..records.base import declared
 
 EMPTY = "failed"
+Stack = TypeVar("Stack", Series, Spectrum, Normalized, Chi)
 
 
-def block_average(series: Series | Spectrum | Chi, n: int) -> Any:
+def block_average(series: Stack, n: int) -> Stack:
     """The means of n rows each, one after the other; rows left at the end are not used.
 
     Parameters
@@ -52,7 +53,7 @@ def block_average(series: Series | Spectrum | Chi, n: int) -> Any:
     return _averaged(series, n, n, "block_average")
 
 
-def running_average(series: Series | Spectrum | Chi, n: int) -> Any:
+def running_average(series: Stack, n: int) -> Stack:
     """The means of n neighbouring rows, from the first n to the last; neighbours share rows and are not independent.
 
     Parameters
