@@ -34,7 +34,7 @@ FEW = [
 ]
 
 
-@pytest.mark.parametrize(("make", "changes"), FEW, ids=str)
+@pytest.mark.parametrize(("make", "changes"), FEW, ids=lambda v: getattr(v, "__name__", str(v)))
 def test_few_points_stand_for_all_inside_their_box(make, changes) -> None:
     """chi of drawn values, none of them among those that the points were found with, as the objective sees it."""
     model = make(**changes)
@@ -104,7 +104,7 @@ def box(found, m, rng):
     return found.middle + np.where(np.isfinite(found.reach), found.reach, 0.0) * side
 
 
-@pytest.mark.parametrize(("make", "changes"), FEW, ids=str)
+@pytest.mark.parametrize(("make", "changes"), FEW, ids=lambda v: getattr(v, "__name__", str(v)))
 def test_the_bound_holds_inside_the_box_and_is_near(make, changes) -> None:
     """The model on few points against that on all, in standard errors of an R factor of `MISFIT`.
 
