@@ -265,7 +265,13 @@ def _rows(target: Path, opened: Callable[[Path, pa.Schema], Any]) -> Iterator[Ca
 def _parquet(target: Path) -> AbstractContextManager[Callable[[pa.Table], None]]:
     from pyarrow import parquet
 
-    return _rows(target, lambda file, schema: parquet.ParquetWriter(file, schema, compression="zstd"))
+    def opened(file: Path, schema: pa.Schema) -> parquet.ParquetWriter:
+        words = [
+            f.name for f in schema if f.type == pa.string()
+        ]  # a dictionary of numbers that all differ is lost work
+        return parquet.ParquetWriter(file, schema, compression="zstd", use_dictionary=words)
+
+    return _rows(target, opened)
 
 
 @contextmanager

@@ -169,7 +169,7 @@ class Folder:
             "fingerprint": plan.fingerprint, "chunk": chunk, "start": part.start, "end": part.end,
             "content": part.content, "audited": audited,
         }  # fmt: skip
-        self._write(self.part(chunk), encoded(part, facts))
+        self._write(self.part(chunk), *encoded(part, facts))
 
     def keep(self, chunk: int, found: Mapping[str, Any]) -> None:
         """Write what Larch found in a chunk."""
@@ -181,11 +181,11 @@ class Folder:
             return dict(json.loads(self.audit(chunk).read_bytes()))
         return {}
 
-    def _write(self, path: Path, data: bytes) -> None:
+    def _write(self, path: Path, *pieces: bytes | pa.Buffer) -> None:
         if not self.parts.is_dir():
             raise SeriesError(f"{self.parts} was removed while the series was running; run it again")
         with files.replacing(path) as temporary, open(temporary, "wb") as handle:
-            handle.write(data)
+            handle.writelines(pieces)
             handle.flush()
             os.fsync(handle.fileno())
 
@@ -218,8 +218,8 @@ def _contents(plan: Plan) -> Iterator[str]:
     return (content(plan, chunk) for chunk in range(plan.chunks))
 
 
-def encoded(part: Part, facts: Mapping[str, Any]) -> bytes:
-    """A part as bytes."""
+def encoded(part: Part, facts: Mapping[str, Any]) -> tuple[bytes, pa.Buffer]:
+    """A part as bytes: the hash of the rest, and the rest."""
     columns: dict[str, Any] = {
         name: pa.array(v, pa.string() if v.dtype.kind == "O" else pa.float64())
         for name, v in part.columns.items()
@@ -230,8 +230,8 @@ def encoded(part: Part, facts: Mapping[str, Any]) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
-    body = sink.getvalue().to_pybytes()
-    return xxhash.xxh3_128_digest(body) + body
+    body = sink.getvalue()
+    return xxhash.xxh3_128_digest(body), body
 
 
 def decoded(data: bytes, fingerprint: str, chunk: int) -> Part:

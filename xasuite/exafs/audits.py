@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..records import Array, Chi, Series
 from .engine.result import BatchFit
-from .fit import fit_chi
+from .fit import Minimum, Problem, by_larch, make_problem
 from .model import Model
 
 if TYPE_CHECKING:
@@ -113,26 +113,29 @@ def _against_larch(
     model: Model, chi: Chi | Sequence[Chi], epsilon_k: float | None, values: Mapping[str, tuple[float, float]],
     chi2: float, rfactor: float, start: Start = None, errors: bool = True,
 ) -> Difference:  # fmt: skip
-    larch = fit_chi(model, chi, epsilon_k=epsilon_k, start=start, engine="larch")
-    found = _difference(values, rfactor, larch, errors)
+    problem = make_problem(model, [chi] if isinstance(chi, Chi) else list(chi), epsilon_k)
+    larch = by_larch(problem, start)
+    found = _difference(values, rfactor, problem, larch, errors)
     if found.difference > ALLOWED and larch.chi2 > chi2:
         # Larch's own minimum lies higher: is the engine's one of Larch's too?
-        start = {name: value for name, (value, _) in values.items()}
-        larch = fit_chi(model, chi, epsilon_k=epsilon_k, start=start, engine="larch")
-        found = replace(_difference(values, rfactor, larch, errors), elsewhere=True)
+        larch = by_larch(problem, {name: value for name, (value, _) in values.items()})
+        found = replace(_difference(values, rfactor, problem, larch, errors), elsewhere=True)
     return found
 
 
 def _difference(
-    values: Mapping[str, tuple[float, float]], rfactor: float, larch: FitResult, theirs: bool
+    values: Mapping[str, tuple[float, float]], rfactor: float, problem: Problem, larch: Minimum, theirs: bool
 ) -> Difference:
+    others = dict(
+        zip(problem.program.names, zip(larch.x, np.sqrt(np.diag(larch.covar)), strict=True), strict=False)
+    )
     worst, name_of, errors = 0.0, next(iter(values)), 0.0
     for name, (value, own) in values.items():
-        other = larch.parameter(name).value
-        unit = other.parts.get("fit", own) if theirs else own
+        other, its = map(float, others[name])
+        unit = its if theirs and its > 0 else own
         # held at a bound by both: there is no error to measure in
         unit = unit if math.isfinite(unit) else max(abs(value), 1e-3)
-        apart = abs(value - other.value) / unit
+        apart = abs(value - other) / unit
         if not apart <= worst:
             worst, name_of = apart, name
         if math.isfinite(own):

@@ -154,7 +154,7 @@ def fit_chi(
     sets = [chi] if isinstance(chi, Chi) else list(chi)
     problem = make_problem(model, sets, epsilon_k)
     if engine == "larch":
-        found = _by_larch(problem, start)
+        found = by_larch(problem, start)
     else:
         found = _minimum(problem, solve(problem.work, problem.data, problem.weights, start, 1, backend))
     return assemble.fit_result(model, sets, problem, found, engine)
@@ -180,7 +180,7 @@ def _minimum(problem: Problem, solution: kernel_numpy.Solution) -> Minimum:
     )
 
 
-def _by_larch(problem: Problem, start: Mapping[str, float] | None) -> Minimum:
+def by_larch(problem: Problem, start: Mapping[str, float] | None) -> Minimum:
     """Larch's values, covariance and statistics; what follows from the derivatives there is taken from the engine."""
     from .._larch import fitting as larch
 

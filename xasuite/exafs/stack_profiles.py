@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..records import OK, Array, Chi
-from .engine import fit_stack
 from .engine.result import AT_BOUND, BatchFit
 from .engine.spread import everything
+from .engine.stack import minima
 from .profiles import LOWER, SAME, STRAIGHT, Flags, doubtful
 
 # rows of a stack whose correlated parameters are looked at before all are
@@ -84,8 +84,8 @@ class _Search:
             n: float(np.median(fit.x[rows, j])) for j, n in enumerate(fit.names) if j != self.number
         }
         given = None if self.epsilon_k is None else np.full(rows.size, self.epsilon_k)
-        chi, backend = replace(self.chi.take(rows), variables=own), fit.backend
-        again = fit_stack(model, chi, epsilon_k=given, start=start, backend=backend)
+        chi = replace(self.chi.take(rows), variables=own)
+        again = minima(model, chi, given, start, 1, fit.backend)
         risen = (again.chi2 - fit.chi2[rows]) / fit.chi2_reduced[rows]
         return np.asarray(np.where(np.isin(again.status, (OK, AT_BOUND)), risen, np.nan))
 

@@ -69,7 +69,9 @@ def _lead(value: Any, dims: tuple[str, ...]) -> tuple[int, ...]:
         return max((_lead(v, dims) for v in value.values()), key=len, default=())
     if isinstance(value, Rows):
         return value.lead
-    if isinstance(value, tuple) or not isinstance(value, np.ndarray):
+    if isinstance(value, tuple):
+        return (len(value),)
+    if not isinstance(value, np.ndarray):
         return (len(value),) if np.ndim(value) else ()
     return tuple(value.shape[: max(value.ndim - len(dims) + 1, 0)])
 
@@ -203,13 +205,14 @@ class Rows:
 
     def _values(self) -> Iterator[tuple[str, NDArray[Any], tuple[str, ...]]]:
         """Name, array and axes of every array that the record holds, members of mappings by their own name."""
+        all_rows = self._row_dims()
         for name, dims in declared(type(self)).items():
             value = getattr(self, name)
             members = value if isinstance(value, Mapping) else {name: value}
             for member, v in members.items():
                 if isinstance(v, np.ndarray) and v.size:
                     n = len(_lead(v, dims))
-                    rows = self._row_dims()[len(self.lead) - n :] if n else ()
+                    rows = all_rows[len(all_rows) - n :] if n else ()
                     yield member, v, (*rows, *(d for d in dims if d != ROW))
 
     def _sizes(self) -> dict[str, int]:

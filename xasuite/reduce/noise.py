@@ -136,7 +136,8 @@ def envelope(k: Array, chi: Array) -> Array:
     """Modulus (..., nk) of chi's part between 1 and 6 A: the amplitude of its oscillation at each k."""
     inner, outer = _between(k.tobytes())
     analytic = (chi @ inner) @ outer
-    return np.hypot(analytic[..., : k.size], analytic[..., k.size :])
+    real, imaginary = analytic[..., : k.size], analytic[..., k.size :]
+    return np.sqrt(real * real + imaginary * imaginary)  # np.hypot takes five times as long
 
 
 @lru_cache(maxsize=8)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -58,6 +60,40 @@ def fit_stack(
     RangeError, DataError
         As exafs.fit.fit_chi.
     """
+    return _result(minima(model, chi, epsilon_k, start, threads, backend))
+
+
+@dataclass(frozen=True, eq=False)
+class Minima:
+    """Where the fits of a stack ended, before values and errors are read from it."""
+
+    model: Model
+    work: Work
+    goal: objective.Objective
+    solution: Solution
+    size: Array
+    noise: Array
+    status: tuple[str, ...]
+    k: Array
+    backend: Backend
+    given: bool
+    variables: dict[str, Array]
+
+    @property
+    def chi2(self) -> Array:
+        """Chi-square (m,) of every row."""
+        return self.solution.chisq * self.goal.n_idp / self.goal.n_residual
+
+
+def minima(
+    model: Model,
+    chi: Chi | Series,
+    epsilon_k: float | Array | None,
+    start: Start,
+    threads: int,
+    backend: Backend,
+) -> Minima:
+    """The minima of `fit_stack`, which has what is taken and raised."""
     bound_to = sorted({p.data for p in model.paths if p.data})
     if bound_to:
         raise FitError(
@@ -97,7 +133,7 @@ def fit_stack(
         rows, m = np.flatnonzero(good), good.size
         solution, size, noise = _spread(solution, rows, m), spread(size, rows, m), spread(noise, rows, m)
     status = _status(program, solution, good)
-    return _result(model, work, goal, solution, size, noise, status, record.k, backend, given, variables)
+    return Minima(model, work, goal, solution, size, noise, status, record.k, backend, given, variables)
 
 
 def variables_of(model: Model, chi: Chi, m: int) -> dict[str, Array]:
@@ -127,18 +163,15 @@ def _status(program: Program, s: Solution, good: NDArray[np.bool_]) -> tuple[str
     )
 
 
-def _result(
-    model: Model, work: Work, goal: objective.Objective, s: Solution, size: Array, noise: Array,
-    status: tuple[str, ...], k: Array, backend: Backend, given: bool, variables: dict[str, Array],
-) -> BatchFit:  # fmt: skip
-    program = work.program
+def _result(found: Minima) -> BatchFit:
+    """Values and errors of every parameter and path quantity."""
+    model, work, s = found.model, found.work, found.solution
+    program, numbers = work.program, numbers_of(found.variables, len(s.x))
     free = work.points - program.n_varied
     covar = s.covar * (s.chisq / free)[:, None, None]
     errors_of = Spread(program, covar, s.carried)
-    numbers = numbers_of(variables, len(s.x))
     params, paths = everything(program, model, s.x, numbers)
     errors = {name: errors_of.parts(slope) for name, (_, slope) in {**params, **paths}.items()}
-    chi2 = s.chisq * goal.n_idp / goal.n_residual
     ordered = [p.name for p in model.params]
     return BatchFit(
         model=model,
@@ -151,16 +184,16 @@ def _result(
         path_values={n: value for n, (value, _) in paths.items()},
         path_stderr={n: total(*errors[n]) for n in paths},
         path_stderr_fit={n: errors[n][0] for n in paths},
-        chi2=chi2,
-        chi2_reduced=chi2 / free,
-        rfactor=(s.chisq - work.restraints_chisq(s.x, numbers)) / size,
-        n_idp=goal.n_idp,
-        epsilon_k=noise,
-        status=status,
+        chi2=found.chi2,
+        chi2_reduced=found.chi2 / free,
+        rfactor=(s.chisq - work.restraints_chisq(s.x, numbers)) / found.size,
+        n_idp=found.goal.n_idp,
+        epsilon_k=found.noise,
+        status=found.status,
         evaluations=s.evaluations,
         step=s.step,
-        k=k,
-        backend=backend,
-        epsilon_given=noise[:, 0] if given else None,
-        variables=variables,
+        k=found.k,
+        backend=found.backend,
+        epsilon_given=found.noise[:, 0] if found.given else None,
+        variables=found.variables,
     )
