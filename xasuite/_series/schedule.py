@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ReadError, SeriesError
-from ..io.isolated import Helper, helping
+from ..io.isolated import SECONDS, Helper, helping
 from ..io.sources import rows_of
 from ..notices import collected, warn
 from ..threads import one_blas_thread
@@ -27,6 +27,7 @@ from .processes import pool
 from .work import Part, process
 
 ATTEMPTS = 3  # pools that may break before the run gives up
+SECONDS_A_FILE = 0.1  # of the processor, at most on average, for a file of a chunk
 
 Done = tuple[Part, Sample | None]
 
@@ -56,13 +57,18 @@ def run_chunks(
 
 
 def _here(plan: Plan, chunks: Sequence[int], threads: int) -> Iterator[tuple[int, Done]]:
-    with one_blas_thread(), closing(Helper(partial(_taken, plan))) as reader:
+    def by_reader(chunk: int) -> bool:
+        """Not the first of many files: there is nothing to do while they are read, and this process can."""
+        return plan.spectra is None and (chunk != chunks[0] or _stacked(plan, chunk))
+
+    seconds = SECONDS + SECONDS_A_FILE * plan.series.chunk * plan.width
+    with one_blas_thread(), closing(Helper(partial(_taken, plan), seconds)) as reader:
         for i, chunk in enumerate(chunks):
             for following in chunks[i + 1 : i + 2] if i else chunks[:2]:  # taken while this one is fitted
-                if _stacked(plan, following):
+                if by_reader(following):
                     reader.ask(following)
             scans = None
-            if _stacked(plan, chunk):
+            if by_reader(chunk):
                 with suppress(ReadError):  # it died of a file: taken here, one by one, it is said of which
                     scans = reader.get(plan.name, chunk)
             yield chunk, process(plan, chunk, threads, scans)
