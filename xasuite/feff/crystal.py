@@ -271,14 +271,8 @@ def _from_lattice(lattice: Lattice) -> Crystal:
         raise CrystalError(
             f"{lattice.name}: {len(lattice.species)} species but {len(lattice.positions)} positions"
         )
-    cell = Cell.from_parameters(
-        lattice.a,
-        lattice.b or lattice.a,
-        lattice.c or lattice.a,
-        lattice.alpha,
-        lattice.beta,
-        lattice.gamma,
-    )
+    angles = lattice.alpha, lattice.beta, lattice.gamma
+    cell = Cell.from_parameters(lattice.a, lattice.b or lattice.a, lattice.c or lattice.a, *angles)
     try:
         structure = Structure.from_spacegroup(
             lattice.space_group, cell, list(lattice.species), [list(p) for p in lattice.positions]

@@ -49,7 +49,6 @@ class FeffPath:
     red: Array
     lam: Array
     rep: Array
-    edge_kf: float
     text: str
     relative_amplitude: float = 0.0
     origin: str = ""
@@ -125,14 +124,15 @@ def parse_feff_dat(text: str, origin: str = "", relative_amplitude: float = 0.0)
         rule = next(i for i, line in enumerate(lines) if line.strip().startswith("-----"))
         head = "\n".join(lines[: rule + 1])
         nleg, degen, reff, *_ = map(float, lines[rule + 1].split()[:3])
-        kf, index = _number(r"kf=[ \t]*(\S+)", head), int(_number(r"\bPath[ \t]+(\d+)(?!\S)", head))
+        number = re.search(r"\bPath[ \t]+(\d+)(?!\S)", head)
+        index = int(number[1]) if number else 0
         end = rule + 3 + int(nleg)
         legs = []
         for line in lines[rule + 3 : end]:
-            x, y, z, ipot, number, *rest = line.split()
+            x, y, z, ipot, atomic, *rest = line.split()
             # the tag behind it is whatever a program or a person wrote: abs, S.1
-            symbol = element_of(int(number), rest[0] if rest else "")
-            legs.append(Leg(symbol, int(number), int(ipot), (float(x), float(y), float(z))))
+            symbol = element_of(int(atomic), rest[0] if rest else "")
+            legs.append(Leg(symbol, int(atomic), int(ipot), (float(x), float(y), float(z))))
         table = np.array([[float(v) for v in line.split()] for line in lines[end + 1 :] if line.strip()])
     except (StopIteration, ValueError, IndexError) as exc:
         raise FeffError(f"{origin or 'text'} is not a feffNNNN.dat: {str(exc)[:120]}") from None
@@ -141,21 +141,7 @@ def parse_feff_dat(text: str, origin: str = "", relative_amplitude: float = 0.0)
     # the fields of a path are FEFF's columns, in FEFF's order
     k, phc, mag, phase, red, lam, rep = (frozen_array(c) for c in table.T[:7])
     return FeffPath(
-        index,
-        reff,
-        degen,
-        tuple(legs),
-        k,
-        phc,
-        mag,
-        phase,
-        red,
-        lam,
-        rep,
-        kf,
-        text,
-        relative_amplitude,
-        origin,
+        index, reff, degen, tuple(legs), k, phc, mag, phase, red, lam, rep, text, relative_amplitude, origin
     )
 
 
@@ -192,9 +178,3 @@ def read_feff_dat(path: str | Path) -> FeffPath:
     except (OSError, UnicodeDecodeError) as exc:
         raise FeffError(f"{path} cannot be read as a feffNNNN.dat: {exc}") from None
     return parse_feff_dat(text, str(path))
-
-
-def _number(pattern: str, head: str) -> float:
-    """The number of a file's head that a pattern finds, 0 where it has none."""
-    found = re.search(pattern, head)
-    return float(found[1]) if found else 0.0

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._larch import checks
 from ..constants import KTOE
@@ -241,7 +242,7 @@ def deglitch(
 
 def find_glitches(
     spectrum: Spectrum, *, threshold: float = 8.0, protect: tuple[float, float] = (-30.0, 40.0)
-) -> Any:
+) -> NDArray[np.bool_]:
     """Which points (..., n) are glitches, as booleans.
 
     A point is one when it differs from the cubic through its 6 neighbours on either side (the nearest 2 left

@@ -55,13 +55,10 @@ class Geometry:
             )
 
     def absorption(self, energy: Array) -> Array:
-        """Total absorption (n,) at energy (n,) in eV: cm^2/g, or 1/cm with a density. Raises ReductionError."""
+        """Total absorption (n,) at energy (n,) in eV: in cm^2/g, or in 1/cm where the density is given."""
         import xraydb
 
-        try:
-            found = xraydb.material_mu(self.formula, np.asarray(energy, float), density=self.density or 1.0)
-        except (ValueError, KeyError, TypeError):
-            raise ReductionError(f"formula = {self.formula!r} is no chemical formula such as Fe2O3") from None
+        found = xraydb.material_mu(self.formula, np.asarray(energy, float), density=self.density or 1.0)
         return np.asarray(found, float)
 
     def seen(self, element: str, edge: str) -> float:
@@ -86,11 +83,13 @@ class Geometry:
 
 
 def _atoms(formula: str) -> dict[str, float]:
+    """The atoms of a formula by element. Raises ReductionError for what is no formula of tabulated elements."""
     import xraydb
 
     try:
+        xraydb.material_mu(formula, 1e4, density=1.0)  # fails for an element that the tables lack
         return dict(xraydb.chemparse(formula))
-    except ValueError:
+    except (ValueError, LookupError, ArithmeticError):
         raise ReductionError(f"formula = {formula!r} is no chemical formula such as Fe2O3") from None
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .._larch import checks
 from ..errors import DataError
-from ..records import Array, Chi, ComplexArray, Series
+from ..records import Array, Chi, Series
 from .stacks import over_series
 
 R_NOISE = (15.0, 30.0)  # A; no shell is seen there, so what is left is noise
@@ -147,13 +147,14 @@ def _between(k_bytes: bytes) -> tuple[Array, Array]:
     is the product of two narrow matrices (singular values above 1e-12 of the largest), which cost a third of it.
     """
     k = np.frombuffer(k_bytes)
-    weight = np.maximum(k, k[1]) ** KWEIGHT
-    chir, r = _forward(k, np.diag(weight))
+    weight, step, nfft = np.maximum(k, k[1]) ** KWEIGHT, float(k[1] - k[0]), max(NFFT, 2 * k.size)
+    r = np.pi / (step * nfft) * np.arange(nfft)  # that of negative R follows
+    chir = step / np.sqrt(np.pi) * np.fft.fft(np.diag(weight), n=nfft, axis=-1)
     low, high = R_SIGNAL
     # cosine edges 1 A wide, as far as R = 0 allows
     window = np.clip(np.minimum(r - low + 0.5, high + 0.5 - r), 0, 1)
     analytic = np.fft.ifft(chir * np.sin(np.pi / 2 * window) ** 2, axis=-1)[:, : k.size]
-    analytic *= 2 * np.sqrt(np.pi) / (k[1] - k[0]) / weight
+    analytic *= 2 * np.sqrt(np.pi) / step / weight
     left, size, right = np.linalg.svd(np.hstack([analytic.real, analytic.imag]), full_matrices=False)
     kept = size > 1e-12 * size[0]
     return np.ascontiguousarray(left[:, kept] * size[kept]), np.ascontiguousarray(right[kept])
@@ -162,14 +163,6 @@ def _between(k_bytes: bytes) -> tuple[Array, Array]:
 def _weight(k: Array) -> Array:
     """k times a full Hann window: without it the ends of the data would leak into the noise."""
     return k**KWEIGHT * np.sin(np.pi * k / k[-1]) ** 2
-
-
-def _forward(k: Array, values: Array) -> tuple[ComplexArray, Array]:
-    """chi(R) (..., nfft), complex, of weighted values, and its R (nfft,) in A (negative ones wrapped)."""
-    step = float(k[1] - k[0])
-    nfft = max(NFFT, 2 * k.size)
-    r = np.asarray(np.pi / (step * nfft) * np.arange(nfft), float)
-    return step / np.sqrt(np.pi) * np.fft.fft(values, n=nfft, axis=-1), r
 
 
 def _first_lasting(below: NDArray[np.bool_], length: int) -> NDArray[np.intp]:

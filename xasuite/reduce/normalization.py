@@ -245,11 +245,5 @@ def _check_edge(
 def _shown(chosen: list[Ranges], which: NDArray[np.intp]) -> dict[str, Any]:
     """The ranges for the history: one set where all rows share it, one per row otherwise."""
     if len(set(chosen)) == 1:
-        return {
-            "pre_range": chosen[0].pre_range,
-            "norm_range": chosen[0].norm_range,
-            "nnorm": chosen[0].nnorm,
-        }
-    return {
-        name: tuple(getattr(chosen[i], name) for i in which) for name in ("pre_range", "norm_range", "nnorm")
-    }
+        return vars(chosen[0])
+    return {name: tuple(getattr(chosen[i], name) for i in which) for name in vars(chosen[0])}
