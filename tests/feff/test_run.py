@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xasuite._larch.structure import FEFF_ENV, feff_folder
+from xasuite._larch.feff_programs import FEFF_ENV, feff_folder
 from xasuite.errors import CrystalError, FeffError, XasuiteWarning
 from xasuite.feff import (
     cache,
@@ -140,7 +140,7 @@ def test_larch_is_not_imported_to_find_feff() -> None:
     import sys
 
     code = (
-        "import sys; from xasuite._larch.structure import feff_binary; feff_binary('feff6l');"
+        "import sys; from xasuite._larch.feff_programs import feff_binary; feff_binary('feff6l');"
         "assert 'larch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -31,7 +31,7 @@ def plot(
 
     records: list[object] = list(normalized(files, mu=mu, pre_range=pre_range, norm_range=norm_range))
     if kind in ("chi", "chir"):
-        records = [reduce.background(r) for r in records]  # type: ignore[arg-type]
+        records = [reduce.background(r) for r in records]  # type: ignore[call-overload]
     if kind == "chir":
         records = [exafs.fourier(r, k=k, kweight=kweight) for r in records]  # type: ignore[call-overload]
     say_written(style.save(draw(records, kind=kind, kweight=kweight, offset=offset, xlim=xlim), output))
