@@ -65,7 +65,7 @@ def quiet(what: str, error: type[XasuiteError] = ReductionError) -> Iterator[io.
 
     Parameters
     ----------
-    what : the task and the spectrum, which begin the message ("autobk of co_foil").
+    what : the task and the spectrum, which begin the message ("autobk of cu_foil").
     error : the exception that is raised in place of Larch's.
     """
     printed = io.StringIO()

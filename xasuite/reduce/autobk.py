@@ -31,11 +31,18 @@ SPIKE, NEAR = 2.0, 10.0
 _CARRIED = ("element", "edge", "label", "notes", "meta", "source", "edge_step", "energy", "mu")
 
 
+_Ends = tuple[float, float]
+
+
 @overload
-def background(normalized: Normalized, **settings: Any) -> Chi: ...
+def background(normalized: Normalized, *, rbkg: float = ..., kweight: int = ..., e0: float | Array | None = ...,
+    k: _Ends | None = ..., dk: float = ..., window: str = ..., clamp: _Ends = ..., nclamp: int | None = ...,
+    clamp_scale: ClampScale = ..., algorithm: Background = ...) -> Chi: ...  # fmt: skip
 @overload
-def background(normalized: Series, **settings: Any) -> Series: ...
-def background(  # type: ignore[misc]
+def background(normalized: Series, *, rbkg: float = ..., kweight: int = ..., e0: float | Array | None = ...,
+    k: _Ends | None = ..., dk: float = ..., window: str = ..., clamp: _Ends = ..., nclamp: int | None = ...,
+    clamp_scale: ClampScale = ..., algorithm: Background = ...) -> Series: ...  # fmt: skip
+def background(
     normalized: Normalized | Series,
     *,
     rbkg: float = 0.8,
@@ -107,8 +114,7 @@ def background(  # type: ignore[misc]
     points = NCLAMP.get(algorithm, 0) if nclamp is None else nclamp
     settings = Settings(rbkg, kweight, k, dk, window, clamp, points, algorithm)
     if isinstance(normalized, Series):
-        made: Series = over_series(normalized, _background, (e0, settings, clamp_scale), {})
-        return made
+        return over_series(normalized, _background, (e0, settings, clamp_scale), {})
     return _background(normalized, e0, settings, clamp_scale)
 
 
