@@ -53,10 +53,10 @@ def xanes(
     # What is not given is the callee's own default: a study has another than a single spectrum.
     settings |= {k: v for k, v in (("radius", radius), ("sigma2", sigma2)) if v is not None}
     if study is not None:
+        from ..specs.published import study as study_of
         from ..specs.studies import StandardsStudy
-        from ..workflow.structures import load_study
 
-        known = load_study(study)
+        known = study_of(study)
         if isinstance(known, StandardsStudy):
             return studies.run_standards(
                 known, studies.measured_root(data_root), only, settings, json, output

@@ -104,9 +104,10 @@ def _known(kind: str, draw: Any, options: dict[str, Any]) -> None:
 
 def _published(reference: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
     """A figure of references/published; options given win over its own."""
-    from ..workflow.figure_inputs import made, published_figure
+    from ..specs.published import figure as entry_of
+    from ..workflow.figure_inputs import made
 
-    entry = published_figure(reference)
+    entry = entry_of(reference)
     if inputs:
         raise DataError(f"{reference} has its own inputs; for yours: xasuite figure {entry.kind} FILE ...")
     return figure(entry.kind, *map(made, entry.inputs), **{**entry.options, **options})
@@ -145,10 +146,11 @@ def _made(kind: str, inputs: tuple[Any, ...], own: dict[str, Any]) -> tuple[Any,
 
 def _study(one: Any, **settings: Any) -> tuple[Any, dict[str, Any]]:
     """A computed study; the settings are those of theory_xanes."""
+    from ..specs.published import study as study_of
     from ..specs.studies import StructuresStudy
-    from ..workflow.structures import compare_structures, load_study
+    from ..workflow.structures import compare_structures
 
-    study = load_study(one) if isinstance(one, str) else one
+    study = study_of(one) if isinstance(one, str) else one
     return compare_structures(study, **settings) if isinstance(study, StructuresStudy) else study, {}
 
 

@@ -50,14 +50,12 @@ class Source:
     """A spec from which tables are drawn."""
 
     loaded: LoadedSpec
-    at: tuple[int, ...]
     foils: Mapping[str, tuple[LoadedSpec, str]]
 
     @classmethod
     def of(cls, loaded: LoadedSpec) -> Source:
         """Raises SpecError for a spec, or a foil, that is not simulated: it has no truth."""
-        at = tuple(i for i, d in enumerate(loaded.spec.data) if d.simulate is not None)
-        if not at:
+        if not loaded.spec.simulated:
             raise SpecError(
                 f"{loaded.path.name}: no [[data]] row is simulated, so there is no truth to compare with"
             )
@@ -70,7 +68,7 @@ class Source:
                     "an ensemble needs a foil of known truth: take a simulated one, or give the value"
                 )
             foils[name] = (foil, p.param or "")
-        return cls(loaded, at, foils)
+        return cls(loaded, foils)
 
     def table(self, number: int, noise: float, seed: int) -> Drawn:
         """The table of that number. Programs take turns, and every second pair of tables has white lines."""
@@ -79,7 +77,8 @@ class Source:
         named = zlib.crc32(self.loaded.name.encode())  # specs of one seed have truths of their own
         rng = np.random.default_rng([seed, named, number, round(noise * 1e6)])
         rows = {
-            i: _simulated(self.loaded, i, program, white, rng, noise, R_SPREAD, N_SPREAD) for i in self.at
+            i: _simulated(self.loaded, i, program, white, rng, noise, R_SPREAD, N_SPREAD)
+            for i in self.loaded.spec.simulated
         }
         foils = {
             name: (foil, _simulated(foil, 0, program, white, rng, FOIL_NOISE, FOIL_R_SPREAD, 0.0)[0], param)

@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from ..specs.schema import Errors
 from .budgets import Conditions, DataSets, spectra_of
 from .closure import QUANTITIES
 from .drawn import PROGRAMS, Drawn, Source
+from .fits import Progress, silent
 from .resolve import Context, reduce_row, reduction_of, resolve_model
 
 NOISES = (3e-4, 2e-3)
@@ -157,7 +158,7 @@ def ensemble(
     potentials: Sequence[Potentials] = (),
     blind: bool = False,
     folder: Path | None = None,
-    progress: Callable[[str], None] | None = None,
+    progress: Progress = silent,
 ) -> Ensemble:
     """Fit every simulated row of a spec with `truths` drawn truths at each noise.
 
@@ -205,14 +206,13 @@ def ensemble(
     among = tuple(potentials) or (errors.potentials if isinstance(errors, Errors) else ())
     journal = _Journal.of(loaded, seed, (*among, *(["blind"] if blind else [])), folder)
     wanted = [(noise, number) for noise in noises for number in range(truths)]
-    say = progress or (lambda word: None)
     start, made = time.monotonic(), 0
     for done, (noise, number) in enumerate(wanted):
         if (noise, number) in journal.tables:
             continue
         each = (time.monotonic() - start) / 60 / max(made, 1)
         left = f", some {each * (len(wanted) - done):.0f} min left" if made else ""
-        say(f"{loaded.name}: table {done + 1} of {len(wanted)}, epsilon_k {noise:g}{left}")
+        progress(f"{loaded.name}: table {done + 1} of {len(wanted)}, epsilon_k {noise:g}{left}")
         drawn = source.table(number, noise, seed)
         used = tuple(p for p in among if not (blind and p == drawn.potentials))
         journal.add(noise, number, tuple(fitted(drawn, loaded, models, used)))

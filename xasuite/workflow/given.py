@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from ..choices import NCLAMP
 from ..errors import DataError, SpecError
-from ..records import Chi, Scan, Spectrum, Step
+from ..records import Chi, Scan, Source, Spectrum, Step
 from ..specs.load import slug
 from ..specs.schema import BACKGROUND
 
@@ -66,12 +66,8 @@ def inputs(
 
 def _of_scan(scan: Scan, name: str, mu: str | None) -> Input:
     file, _, group = name.partition("::")
-    where = (
-        f"{scan.source.path or file}::{group or scan.source.group}"
-        if group or scan.source.group
-        else str(scan.source.path or file)
-    )
-    data = {"label": group or Path(file).name.split(".")[0], "file": where}
+    where = Source(path=scan.source.path or file, group=group or scan.source.group)
+    data = {"label": group or Path(file).name.split(".")[0], "file": str(where)}
     return Input(data | ({"mu": mu} if mu else {}), scan.mu())
 
 
@@ -92,9 +88,8 @@ def _of_record(record: Scan | Spectrum | Chi, mu: str | None) -> Input:
     data: dict[str, Any] = {"label": " ".join(record.label.split()) or "data"}
     held = bool(others) or not source.path or not Path(source.path).exists()
     if not held:
-        data["file"] = f"{Path(source.path).resolve()}" + (f"::{source.group}" if source.group else "")
-        data["mu"] = str(made_of["expr"]) if "expr" in made_of else None
-    data = {k: v for k, v in data.items() if v is not None}
+        data["file"] = str(replace(source, path=str(Path(source.path).resolve())))
+        data |= {"mu": str(made_of["expr"])} if "expr" in made_of else {}
     settings: dict[str, Any] = {}
     if "normalize" in steps:
         settings |= _normalized(steps["normalize"])

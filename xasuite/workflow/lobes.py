@@ -18,7 +18,7 @@ from ..exafs.wavelet_transform import Lobe, wavelet
 from ..exafs.wavelet_transform.lobes import maxima, spread, track
 from ..notices import collected
 from ..records import Array, Chi, Wavelet
-from ..specs.claims import LobeGrowth, LobeOrder, LobeSite, Sigma2
+from ..specs.claims import LobeGrowth, LobeOrder, LobeSite
 from ..specs.load import LoadedSpec
 
 if TYPE_CHECKING:
@@ -121,13 +121,9 @@ def site_paths(check: LobeOrder, site: LobeSite) -> tuple[TruthPath, ...]:
 def _sigma2(check: LobeOrder, site: LobeSite, path: Any) -> float:
     if site.sigma2 is not None:
         return site.sigma2
-
-    def fits(rule: Sigma2) -> bool:
-        scatterer = not rule.scatterer or path.scatterers == (rule.scatterer,)
-        return scatterer and path.reff < rule.within and rule.legs[0] <= path.nleg <= rule.legs[1]
-
     for rule in check.sigma2:
-        if fits(rule):
+        scatterer = not rule.scatterer or path.scatterers == (rule.scatterer,)
+        if scatterer and path.reff < rule.within and rule.legs[0] <= path.nleg <= rule.legs[1]:
             return rule.value
     raise SpecError(
         f"{site.name}: no rule of sigma2 fits the path {'-'.join(path.scatterers)}; add one without conditions"

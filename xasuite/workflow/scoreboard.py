@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from ..exafs.result import FitResult
 from ..records.quantities import Quantity, quantity
 from ..records.table import Table
 from ..specs.published import PublishedTable, table_of
+from .fits import Progress
 from .resolve import MEASURED, Context
 from .run import SpecResult
 from .score import (
@@ -147,7 +148,7 @@ class Scorer:
             self._seconds[reference, label] = self._seconds.get((reference, label), 0.0) + seconds
         return cells
 
-    def scores(self, progress: Callable[..., Any]) -> Iterator[TableScore]:
+    def scores(self, progress: Progress) -> Iterator[TableScore]:
         """The score of each table, in the order of the specs."""
         for (reference, label), results in self._found.items():
             begun = time.perf_counter()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ReadError, SpecError, TheoryError, nearest
+from ..errors import ReadError, TheoryError, nearest
 from ..notices import collected
 from ..specs.studies import Grid, MeasuredStandard, StandardsStudy, StructuresStudy
 
@@ -27,17 +27,6 @@ if TYPE_CHECKING:
     from ..theory.xanes import TheoryXanes
 
 Said = Callable[[str, int, int], None]
-
-
-def load_study(reference: str) -> StandardsStudy | StructuresStudy:
-    """The study that PAPER/NAME names. Raises SpecError naming those there are."""
-    from ..specs.published import paper
-
-    name, _, key = reference.partition("/")
-    known = paper(name).study
-    if key not in known:
-        raise SpecError(f'--study "{reference}": {name} has no such study{nearest(key, known)}')
-    return known[key]
 
 
 @dataclass(frozen=True)
