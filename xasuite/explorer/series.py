@@ -32,7 +32,7 @@ from ..errors import SeriesError
 from ..records import OK
 from ..report.plots.column import quantity_of, undetermined
 from ..report.plots.series import transform
-from ..report.plots.style import COLORS, DATA, FIT
+from ..report.plots.style import COLORS, DATA, FIT, thinned
 from .plots import blank, grid, small
 
 MOST = 400  # rows of the heat map, and points of its horizontal axis
@@ -108,7 +108,7 @@ class SeriesPage:
     def _draw_map(self) -> None:
         run = self.run
         assert run is not None
-        rows = np.unique(np.linspace(0, len(run) - 1, min(len(run), MOST)).round().astype(int))
+        rows = thinned(len(run), MOST)
         try:
             x, y = _curves(run, self.what.active, rows)
         except SeriesError as exc:
