@@ -51,7 +51,7 @@ class Place:
     @classmethod
     def of(cls, file: str, path: str, group: Any) -> Place:
         """The place of a group that was opened by its path."""
-        return cls(file, path, group, _as_entry(group.parent) if group.name != "/" else None)
+        return cls(file, path, group, _as_entry(group.parent, file) if group.name != "/" else None)
 
     @cached_property
     def members(self) -> dict[str, Any]:
@@ -62,7 +62,11 @@ class Place:
     def entry(self) -> Known:
         """The entry that describes this group: itself, or the NXentry above a group of plain data."""
         plain_data = self.above is not None and plain(self.group.attrs.get("NX_class", "")) == "NXdata"
-        return self.above if self.above is not None and plain_data else Known(self.group)
+        return (
+            self.above
+            if self.above is not None and plain_data
+            else Known(self.group, self.file, self.refused, self.members)
+        )
 
 
 def walk(place: Place, seen: set[int] | None = None) -> Iterator[Place]:
@@ -84,13 +88,13 @@ def walk(place: Place, seen: set[int] | None = None) -> Iterator[Place]:
     seen.add(address)
     yield place
     inside = [(k, v) for k, v in place.members.items() if isinstance(v, h5py.Group)]
-    above = _as_entry(place.group) if inside else None
+    above = _as_entry(place.group, place.file) if inside else None
     for key, group in inside:
         yield from walk(Place(place.file, f"{place.path}/{key}".lstrip("/"), group, above), seen)
 
 
-def _as_entry(group: Any) -> Known | None:
-    return Known(group) if plain(group.attrs.get("NX_class", "")) == "NXentry" else None
+def _as_entry(group: Any, file: str) -> Known | None:
+    return Known(group, file, {}) if plain(group.attrs.get("NX_class", "")) == "NXentry" else None
 
 
 def energy_axis(members: Mapping[str, Any]) -> str:
@@ -177,8 +181,9 @@ def _scans(place: Place, row: int | None = None) -> list[Table]:
             found = _tables(place, axis, datasets, row)
         except _DAMAGED as exc:
             found = [Table.refused(place.path, _why(exc))]
+        reasons = {**(place.above.refused if place.above is not None else {}), **place.refused}
         for table in found:
-            table.notes += place.refused.values()
+            table.notes += reasons.values()
     elif row is None and any(isinstance(m, h5py.Group) for m in members.values()):
         return []
     elif row is None and place.refused:
@@ -257,7 +262,7 @@ def _by_shape(place: Place, axis: str, datasets: dict[str, Any]) -> tuple[dict[s
     return columns, stacks
 
 
-def row_values(entry: Any, one_a_row: Callable[[Any], bool]) -> dict[str, Any]:
+def row_values(entry: Mapping[str, Any], one_a_row: Callable[[Any], bool]) -> dict[str, Any]:
     """Datasets (m,) of a stack, one value a row: what NXdata has along its rows, and the sample's temperature."""
     import h5py
 
