@@ -13,7 +13,9 @@ KWeight = Literal[0, 1, 2, 3, 4]
 BackgroundKWeight = Literal[0, 1, 2, 3]
 Background = Literal["autobk", "ifeffit"]
 Method = Literal["polynomial", "atomic", "mback"]
+Units = Literal["eV", "keV", "angle"]
 Align = Literal["auto", "reference", "mu", "none"]
+ShellQuantity = Literal["n", "r", "sigma2"]
 PathValue = Literal["n", "s02", "e0", "deltar", "sigma2", "third", "fourth", "ei", "dphase"]
 
 WINDOWS: tuple[str, ...] = get_args(Window)

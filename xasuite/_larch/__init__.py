@@ -65,7 +65,7 @@ def quiet(what: str, error: type[XasuiteError] = ReductionError) -> Iterator[io.
 
     Parameters
     ----------
-    what : the job and the spectrum, the start of the message ("autobk of co_foil").
+    what : the job and the spectrum, the start of the message ("autobk of cu_foil").
     error : the exception raised in place of Larch's own.
     """
     printed = io.StringIO()

@@ -16,8 +16,8 @@ def mback_norm(
     z: int,
     edge: str,
     e0: float,
-    pre: tuple[float, float],
-    norm: tuple[float, float],
+    pre_range: tuple[float, float],
+    norm_range: tuple[float, float],
     nnorm: int,
     what: str = "spectrum",
 ) -> dict[str, Array]:
@@ -26,7 +26,8 @@ def mback_norm(
     Returns edge_step (from the scaled f''), pre_edge, post_edge, norm (n,) of one spectrum whose arrays were
     checked; ranges in eV from e0. Raises ReductionError.
     """
-    ranges = {"pre1": pre[0], "pre2": pre[1], "norm1": norm[0], "norm2": norm[1], "nnorm": nnorm}
+    (pre1, pre2), (norm1, norm2) = pre_range, norm_range
+    ranges = {"pre1": pre1, "pre2": pre2, "norm1": norm1, "norm2": norm2, "nnorm": nnorm}
     group = larch("larch").Group(energy=energy.copy(), mu=mu.copy())
     with quiet(f"MBACK of {what}"):
         larch().pre_edge(group, e0=e0, **ranges)

@@ -16,7 +16,7 @@ HEIGHT = 760  # of the page in a notebook's cell, px
 SUFFIXES = (".dat", ".txt", ".xdi", ".xmu", ".prj", ".h5", ".nxs", ".hdf5", ".csv")
 
 
-def explore(what: Any, *, save_as: str | Path | None = None, port: int = 0) -> Any:
+def explore(what: Any, *, save_as: str | Path | None = None, port: int = 0) -> None:
     """Open the page on scans, a spec or a series: in a notebook it is shown in the cell.
 
     Parameters

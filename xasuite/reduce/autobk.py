@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,17 @@ SPIKE, NEAR = 2.0, 10.0  # looked for within so many eV of E0
 _CARRIED = ("element", "edge", "label", "notes", "meta", "source", "edge_step", "energy", "mu")
 
 
+_Ends = tuple[float, float]
+
+
+@overload
+def background(normalized: Normalized, *, rbkg: float = ..., kweight: int = ..., e0: float | Array | None = ...,
+    k: _Ends | None = ..., dk: float = ..., window: str = ..., clamp: _Ends = ..., nclamp: int | None = ...,
+    clamp_scale: ClampScale = ..., algorithm: Background = ...) -> Chi: ...  # fmt: skip
+@overload
+def background(normalized: Series, *, rbkg: float = ..., kweight: int = ..., e0: float | Array | None = ...,
+    k: _Ends | None = ..., dk: float = ..., window: str = ..., clamp: _Ends = ..., nclamp: int | None = ...,
+    clamp_scale: ClampScale = ..., algorithm: Background = ...) -> Series: ...  # fmt: skip
 def background(
     normalized: Normalized | Series,
     *,
@@ -44,7 +55,7 @@ def background(
     nclamp: int | None = None,
     clamp_scale: ClampScale = "edge_step",
     algorithm: Background = "autobk",
-) -> Any:
+) -> Chi | Series:
     """chi(k) and the background mu0(E), the spline that leaves least in |chi(R)| below rbkg.
 
     05 1/A, chi (..., nk), bkg (..., n), and epsilon_k (...), the noise by the usual estimate

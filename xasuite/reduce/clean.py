@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._larch import checks
 from ..constants import KTOE
@@ -241,7 +242,7 @@ def deglitch(
 
 def find_glitches(
     spectrum: Spectrum, *, threshold: float = 8.0, protect: tuple[float, float] = (-30.0, 40.0)
-) -> Any:
+) -> NDArray[np.bool_]:
     """Which points (..., n) are glitches, as booleans.
 
     A point is one when it differs from the cubic through its 6 neighbours on either side (the nearest 2 left
@@ -286,7 +287,9 @@ def find_glitches(
     return found.reshape(mu.shape)
 
 
-def _glitches(energy: Array, mu: Array, predict: csr_array, free: Any, threshold: float) -> Any:
+def _glitches(
+    energy: Array, mu: Array, predict: csr_array, free: NDArray[np.bool_], threshold: float
+) -> NDArray[np.bool_]:
     work, flags = mu.copy(), np.zeros(mu.size, bool)
     least = LEAST_GLITCH * np.ptp(mu)
     for _ in range(MAX_PASSES):
@@ -322,7 +325,9 @@ def _predictor(energy: Array) -> csr_array:
     return csr_array((weights.ravel(), near.ravel(), np.arange(n + 1) * width), shape=(n, n))
 
 
-def _named(energy: Array, at: Sequence[float | tuple[float, float]], width: float, what: str) -> Any:
+def _named(
+    energy: Array, at: Sequence[float | tuple[float, float]], width: float, what: str
+) -> NDArray[np.bool_]:
     flags = np.zeros(energy.size, bool)
     for item in at:
         low, high = (
@@ -341,7 +346,7 @@ def _named(energy: Array, at: Sequence[float | tuple[float, float]], width: floa
     return flags
 
 
-def _bridge(energy: Array, values: Array, flags: Any) -> Array:
+def _bridge(energy: Array, values: Array, flags: NDArray[np.bool_]) -> Array:
     """Values with the flagged points on the line between the nearest others."""
     rows, marks = values.reshape(-1, energy.size), flags.reshape(-1, energy.size)
     out = rows.copy()

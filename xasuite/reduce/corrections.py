@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -94,7 +94,11 @@ def _atoms(formula: str) -> dict[str, float]:
         raise ReductionError(f"formula = {formula!r} is no chemical formula such as Fe2O3") from None
 
 
-def correct_overabsorption(data: Normalized | Chi, geometry: Geometry) -> Any:
+@overload
+def correct_overabsorption(data: Normalized, geometry: Geometry) -> Spectrum: ...
+@overload
+def correct_overabsorption(data: Chi, geometry: Geometry) -> Chi: ...
+def correct_overabsorption(data: Normalized | Chi, geometry: Geometry) -> Spectrum | Chi:
     """Correct a fluorescence spectrum or chi(k) for over-absorption.
 
     Parameters

@@ -93,8 +93,8 @@ def atomic_ranges(
     energy: Array,
     e0: float,
     shape: EdgeShape,
-    pre: Range | None = None,
-    norm: Range | None = None,
+    pre_range: Range | None = None,
+    norm_range: Range | None = None,
     what: str = "spectrum",
 ) -> Ranges:
     """Where the rule is fitted on `energy` (n,) in eV: pre-edge, post-edge from where its weight begins to rise.
@@ -102,15 +102,15 @@ def atomic_ranges(
     Raises RangeError, saying what the scan lacks.
     """
     span = (max(energy[0] - e0, shape.span[0]), min(energy[-1] - e0, shape.span[1]))
-    pre = (max(_PRE[0], span[0]), _PRE[1]) if pre is None else cut(pre, span, "pre_range", what)
+    pre = (max(_PRE[0], span[0]), _PRE[1]) if pre_range is None else cut(pre_range, span, "pre_range", what)
     start = _RAMP[0] if span[1] >= SHORT else min(20.0, span[1] / 4)
-    norm = (start, span[1]) if norm is None else cut(norm, span, "norm_range", what)
-    if norm[1] < LEAST_END or pre[1] - pre[0] < LEAST_PRE:
+    post = (start, span[1]) if norm_range is None else cut(norm_range, span, "norm_range", what)
+    if post[1] < LEAST_END or pre[1] - pre[0] < LEAST_PRE:
         raise RangeError(
             f"{what}: an edge step by tabulated cross sections needs a pre-edge from {_PRE[1] - LEAST_PRE:g} eV and a "
             f"post-edge to {LEAST_END:g} eV; there are ({span[0]:.0f}, {span[1]:.0f}) eV from E0 {e0:g}"
         )
-    return holding(energy, e0, Ranges(pre, norm, 1 if norm[1] < SHORT else 2), what)
+    return holding(energy, e0, Ranges(pre, post, 1 if post[1] < SHORT else 2), what)
 
 
 def atomic_lines(energy: Array, mu: Array, e0: float, r: Ranges, shape: EdgeShape) -> dict[str, Array]:

@@ -149,8 +149,8 @@ def _mback(spectrum: Spectrum, mu: Array, e0s: Array, chosen: list[Ranges]) -> d
     energy, z, rows = spectrum.energy, _atomic_number(spectrum), []
     for row, e0, r in zip(mu, e0s, chosen, strict=True):
         out = mback_norm(
-            energy, row, z=z, edge=spectrum.edge or "K", e0=float(e0), pre=r.pre_range, norm=r.norm_range, nnorm=r.nnorm,
-            what=name_of(spectrum),
+            energy, row, z=z, edge=spectrum.edge or "K", e0=float(e0), pre_range=r.pre_range,
+            norm_range=r.norm_range, nnorm=r.nnorm, what=name_of(spectrum),
         )  # fmt: skip
         rows.append(out | {"flat": _flatten(energy, float(e0), out)})
     return {n: np.stack([r[n] for r in rows]) for n in ("edge_step", "pre_edge", "post_edge", "norm", "flat")}

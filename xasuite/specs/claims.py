@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from ..choices import ShellQuantity
 from .base import Table
 
 Range = tuple[float, float]
@@ -25,7 +26,7 @@ class Trend(_Check):
     path: str
     start: str
     end: str
-    quantity: Literal["n", "r", "sigma2"] = "r"
+    quantity: ShellQuantity = "r"
 
 
 class ToldApart(_Check):
@@ -35,7 +36,7 @@ class ToldApart(_Check):
     path: str
     other: float
     control: str
-    quantity: Literal["n", "r", "sigma2"] = "n"
+    quantity: ShellQuantity = "n"
 
 
 class Peaks(_Check):

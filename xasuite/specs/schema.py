@@ -8,7 +8,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from ..choices import Align, Background, BackgroundKWeight, Edge, KWeight, Method, Potentials, Program, Window
+from ..choices import (
+    Align,
+    Background,
+    BackgroundKWeight,
+    Edge,
+    KWeight,
+    Method,
+    Potentials,
+    Program,
+    Units,
+    Window,
+)
 from ..constants import independent_points
 from ..expressions import parse
 from .base import Listed, NotNegative, Pair, Positive, SpecTable, Table, Text, Texts, Value, merged
@@ -79,7 +90,7 @@ class Data(Table):
     reference: str | None = None
     i0: str | None = None  # columns that no name tells: `xasuite show FILE` lists them
     energy: str | None = None
-    units: Literal["eV", "keV", "angle"] | None = None
+    units: Units | None = None
     e0: float | None = None  # overrides [reduce] e0 for this row
     element: str | None = None  # overrides [sample] for this row: two edges of one bond fitted together
     edge: Edge | None = None

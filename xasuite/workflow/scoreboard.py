@@ -36,7 +36,7 @@ class TableScore:
     settings : cells whose value under each of 30 other sensible settings is within the errors that the spec's own
         result prints, of `scored`; held_out : cells within with the
         settings chosen on one half of the rows and scored on the other, of how many (empty for one row).
-    window : the k (1/A) that the fits use, tapers included.
+    used : the k (1/A) that the fits use, tapers included; stated : the k range that the paper states.
     """
 
     table: str
@@ -47,7 +47,7 @@ class TableScore:
     differences: Differences
     settings: tuple[int, ...] = ()
     held_out: tuple[int, int] = (0, 0)
-    window: tuple[float, float] = (0.0, 0.0)
+    used: tuple[float, float] = (0.0, 0.0)
     stated: tuple[float, float] = (0.0, 0.0)
     seconds: float = 0.0
 
@@ -108,7 +108,7 @@ def worth(scores: Sequence[TableScore]) -> Table:
         pairs = s.differences
         agree = _of(pairs.within, pairs.total) + (f", worst {pairs.worst:.1f}" if pairs.total else "")
         median = _of(sorted(s.settings)[len(s.settings) // 2], s.scored) if s.settings else "-"
-        used, stated = (f"{low:g} to {high:g}" for low, high in (s.window, s.stated))
+        used, stated = (f"{low:g} to {high:g}" for low, high in (s.used, s.stated))
         seen, kept = _of(pairs.decided, pairs.total), _of(*s.held_out)
         rows.append((s.table, s.label, *change, agree, seen, median, kept, used, stated))
     heads = ("Differences agree", "seen", "Settings, median", "Held out", "k used (1/A)", "k stated (1/A)")
@@ -176,7 +176,7 @@ class Scorer:
             differences=score_differences(cells, fits),
             settings=tuple(sum(c.within for c in of) for of in scanned),
             held_out=held_out([[c for c in cells if c.ours_err], *scanned]) if scanned else (0, 0),
-            window=(min(w[0] for w in windows), max(w[1] for w in windows)),
+            used=(min(w[0] for w in windows), max(w[1] for w in windows)),
             stated=table.k,
             seconds=seconds + time.perf_counter() - begun,
         )
