@@ -62,7 +62,6 @@ def fit_result(model: Model, sets: Sequence[Chi], problem: Problem, found: Minim
         correlations=correlations,
         n_idp=problem.work.n_idp,
         n_varys=problem.program.n_varied + problem.work.n_background,
-        n_data=sum(g.n_residual for g in problem.goals),
         step=found.step,
         engine=engine,
         warnings=tuple(_warnings(parameters, correlations, found)),

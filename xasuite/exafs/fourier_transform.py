@@ -17,22 +17,7 @@ import numpy as np
 from ..errors import DataError, RangeError
 from ..records import Array, Chi, ComplexArray, Series, Transform, sealed
 from ..records.source import after
-from ..reduce.window import WINDOWS, ft_window, window_name
-
-__all__ = [
-    "NFFT",
-    "WINDOWS",
-    "back_fourier",
-    "check_k",
-    "filtered",
-    "forward",
-    "backward",
-    "fourier",
-    "ft_window",
-    "k_window",
-    "r_window",
-    "window_name",
-]
+from ..reduce.window import ft_window, window_name
 
 NFFT = 2048
 # Rows transformed back at once: bounds the memory of a long series to about 70 MB beyond its result.

@@ -9,7 +9,6 @@ from typing import Any
 
 from ..choices import PATH_VALUES
 from ..constants import independent_points
-from ..errors import FitError
 from ..expressions import Expression, parse, term
 from ..feff.paths import FeffPath
 from .tokens import bound
@@ -162,10 +161,3 @@ class Model:
         used |= frozenset().union(*(p.expr.names for p in self.params if p.expr is not None))
         used |= {n for r in self.restraints for n in r.that.names if term(n) is None}
         return tuple(sorted(used - {p.name for p in self.params}))
-
-    def param(self, name: str) -> Parameter:
-        """The parameter of that name. Raises FitError when there is none."""
-        for p in self.params:
-            if p.name == name:
-                return p
-        raise FitError(f"no parameter {name!r}; there are {', '.join(p.name for p in self.params)}")

@@ -216,7 +216,6 @@ class FitResult(Presented):
     correlations: Mapping[tuple[str, str], float]
     n_idp: float
     n_varys: int
-    n_data: int
     nfev: int
     chi2: float
     chi2_reduced: float

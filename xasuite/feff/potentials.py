@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .._larch.structure import feff_binary
+from .._larch.feff_programs import feff_binary
 from ..constants import ELEMENTS
 from ..errors import FeffError, TheoryError
 from ..records import Array, ComplexArray, frozen_array

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from .._larch.structure import feff_binary
+from .._larch.feff_programs import feff_binary
 from ..errors import FeffError
 from . import cache
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from ..exafs.result import FitResult
 from ..records.quantities import Quantity, quantity
 from ..records.table import Table
 from ..specs.published import PublishedTable, table_of
+from .fits import Progress
 from .resolve import MEASURED, Context
 from .run import SpecResult
 from .score import (
@@ -31,11 +32,12 @@ from .settings import Refits, settings
 class TableScore:
     """The score of one published table, and what it is worth.
 
-    constant : cells of N, R, sigma2 and S02 that the best single row for all spectra scores, and of how many.
-    noticed : smallest change of a cell that the score would have seen in 95 of 100 cases, by quantity.
-    settings : cells whose value under each of 30 other sensible settings is within the errors that the spec's own
-        result prints, of `scored`; held_out : cells within with the
-        settings chosen on one half of the rows and scored on the other, of how many (empty for one row).
+    constant : cells of N, R, sigma2 and S02 that one and the same row for all spectra would score, and of how many.
+    noticed : smallest change of a cell that the score would have noticed in 95 of 100 cases, by quantity.
+    settings : for each of 30 other sensible settings, how many of the `scored` cells are within the errors that the spec's
+        own result prints.
+    held_out : cells within, and of how many, where the settings are chosen on one half of the rows and scored on the other;
+        (0, 0) for one row.
     used : the k (1/A) that the fits use, tapers included; stated : the k range that the paper states.
     """
 
@@ -147,7 +149,7 @@ class Scorer:
             self._seconds[reference, label] = self._seconds.get((reference, label), 0.0) + seconds
         return cells
 
-    def scores(self, progress: Callable[..., Any]) -> Iterator[TableScore]:
+    def scores(self, progress: Progress) -> Iterator[TableScore]:
         """The score of each table, in the order of the specs."""
         for (reference, label), results in self._found.items():
             begun = time.perf_counter()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +24,6 @@ from ..model import Model
 from . import forms
 from .forms import FirstOrder, Smooth, Trend
 from .rows import Kept, RowsChi2
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # a fit of the whole series ends when no linked parameter moves by more than this part of its standard error
 _SETTLED, _ITERATIONS = 1e-3, 30
@@ -77,16 +74,6 @@ class Timeline:
     used: NDArray[np.bool_]
     converged: bool
     notes: tuple[str, ...] = field(default=())
-
-    def table(self) -> pd.DataFrame:
-        """One row per spectrum: time, values and standard errors."""
-        import pandas as pd
-
-        columns: dict[str, Any] = {"time": self.time}
-        for name in self.names:
-            columns[name], columns[f"{name}_err"] = self.values[name], self.stderr[name]
-        columns["used"] = self.used
-        return pd.DataFrame(columns)
 
 
 def fit_timeline(
@@ -258,7 +245,6 @@ class _Joint:
     def _system(self, normal: Array, pull: Array, theta: Array) -> tuple[Array, Array, Any]:
         hessian, vector = self._bare(normal, pull, theta)
         for trend, part, _ in self.placed:
-            hessian[part, part] += trend.penalty()
             vector[part] -= trend.penalty() @ theta[part]
 
         def loose(moved: Array) -> Array:
@@ -268,14 +254,21 @@ class _Joint:
             b = pull[:, self.loose] - np.einsum("mlg,mg->ml", a[:, :, self.linked], moved)
             return np.linalg.solve(a[:, :, self.loose], b[..., None])[..., 0]
 
-        return hessian, vector, loose
+        return self._penalised(hessian), vector, loose
+
+    def _penalised(self, hessian: Array) -> Array:
+        """The information matrix of the data with the trends' penalties added."""
+        out = hessian.copy()
+        for trend, part, _ in self.placed:
+            out[part, part] += trend.penalty()
+        return out
 
     def _timeline(self, theta: Array, x: Array, converged: bool) -> Timeline:
         normal, pull, total = self.rows.information(x, self.scale)
-        hessian, _, _ = self._system(normal, pull, theta)
-        covar = np.linalg.inv(hessian)
+        bare, _ = self._bare(normal, pull, theta)
+        covar = np.linalg.inv(self._penalised(bare))
         # pooled chi-square: each row lost its loose parameters, and the trends are shared by all rows
-        freedom = covar @ self._bare(normal, pull, theta)[0]
+        freedom = covar @ bare
         n_free = len(x) * (self.rows.free + self.rows.nv - len(self.loose)) - float(np.trace(freedom))
         scale = total / n_free
         values, stderr = self._along(theta, x, normal, np.asarray(covar * scale, float), scale)

@@ -12,7 +12,8 @@ import numpy as np
 from ...errors import DataError, RangeError
 from ...records import Array, Chi, Series, Wavelet
 from ...records.source import after
-from ..fourier_transform import NFFT, check_k, k_window, window_name
+from ...reduce.window import window_name
+from ..fourier_transform import NFFT, check_k, k_window
 from .bank import Kernel, build
 from .cauchy import Cauchy
 from .morlet import Morlet
