@@ -1,4 +1,4 @@
-"""What an error is made of: noise, choices, farther shells, the foil's, theory and energy scale."""
+"""Error budgets: the parts of an error, from noise, choices, farther shells, the foil, theory and energy scale."""
 
 from .along import Carried, carry
 from .apply import with_budget
