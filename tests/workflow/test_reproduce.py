@@ -158,7 +158,7 @@ def test_the_scoreboard_fits_a_terminal(tmp_path: Path, capsys: pytest.CaptureFi
     assert any("ccro/S9" in x and "7 of 7" in x and x.rstrip().endswith(" s") for x in lines)
     assert any("printed +-3.2" in x for x in lines)
     page = (out / "reproduce.html").read_text(encoding="utf-8")
-    for held in ("What the scores are worth", "Every cell", "What potentials cost", "printed +-3.2"):
+    for held in ("What the scores are worth", "Every cell", "Effect of potentials", "printed +-3.2"):
         assert held in page, held
 
 

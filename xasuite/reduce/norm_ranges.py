@@ -77,7 +77,7 @@ def cut(pair: Range, span: Range, name: str, what: str) -> Range:
     used = (max(pair[0], low), min(pair[1], high))
     if used[1] <= used[0]:
         raise RangeError(
-            f"{what}: {name} = ({pair[0]:g}, {pair[1]:g}) eV lies outside the scan, ({low:.1f}, {high:.1f}) eV"
+            f"{what}: {name} = ({pair[0]:g}, {pair[1]:g}) eV lies outside the scan, ({low:.1f}, {high:.1f}) eV from E0; give a range within it"
         )
     if used != pair:
         warn(

@@ -88,7 +88,7 @@ class Data(Table):
     simulate: SimulateRow | None = None
     mu: str | None = None
     reference: str | None = None
-    i0: str | None = None  # columns that no name tells: `xasuite show FILE` lists them
+    i0: str | None = None  # columns that cannot be found by their names: `xasuite show FILE` lists them
     energy: str | None = None
     units: Units | None = None
     e0: float | None = None  # overrides [reduce] e0 for this row

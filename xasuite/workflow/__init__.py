@@ -1,4 +1,4 @@
-"""What is done with a spec: resolved, run, checked, scored, studied by closure."""
+"""What is done with a spec: it is resolved, run, checked, scored, and studied by closure."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Statements of a paper tested by general checks: a verdict and the number behind it.
+"""Statements of a paper tested by general checks; each gives a verdict and the number that decides.
 
-A check is a [[claim.check]] table of references/published (spec/claims.py) and is judged on the results of the specs
-that it names. A verdict says "holds" or "fails" where the evidence lies two standard errors off, "not decided" else.
+A check is a [[claim.check]] table of references/published (specs/claims.py), tested on the results of the specs that it
+names. The verdict is "holds" or "fails" where the evidence is two standard errors or more, else "not decided".
 """
 
 from __future__ import annotations
@@ -202,7 +202,7 @@ def _lobe_growth(check: kinds.LobeGrowth, results: Results, context: Context) ->
 
 
 def _valence(check: kinds.ValenceClosure, results: Results, context: Context) -> Iterable[Found]:
-    """What comes back of simulated edges is what was put in: no evidence, and said so with what measured ones can do."""
+    """Simulated edges give back what was put in, which is no evidence; what measured standards can determine is added."""
     simulated = run_valence(fits_dir() / check.valence).results
     found = next(p for r in simulated for p in r.predictions if p.name == check.unknown)
     said = [

@@ -1,7 +1,7 @@
-"""Closure: what the pipeline does to a known truth, over many noise seeds and over the analyst's choices.
+"""The closure study: how well a known truth comes back, for many noise seeds and for other choices of the analyst.
 
-All through the batched engine, from mu(E): a stack of spectra that differ in noise alone is normalised, its
-background removed and its chi(k) fitted as a spec says.
+A stack of simulated mu(E) that differ only in their noise is normalised, its background removed and its chi(k) fitted as a
+spec says, all in one batch.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _NOISE_SEEDS = 24
 
 @dataclass(frozen=True)
 class Recovery:
-    """How one parameter of one row comes back over many seeds.
+    """How well one quantity of one row is found again, over many seeds.
 
     bias = mean - truth; spread = standard deviation between seeds; reported = mean standard error of the fits
     (their own, without inherited parts); coverage = share of seeds whose value +- its error holds the truth (ideal
@@ -82,7 +82,7 @@ class Recovery:
 
 @dataclass(frozen=True)
 class Choice:
-    """What the analyst could have chosen instead, and where N (R, sigma2) then ends."""
+    """Another choice of the analyst, the N, R and sigma2 that it gives, and the change of N."""
 
     what: str
     row: str
@@ -102,13 +102,13 @@ def fit_seeds(
     seeds: Sequence[int],
     reduction: Reduce | None = None,
 ) -> BatchFit:
-    """A row simulated with each seed and fitted blind. Raises what simulation, reduction and fit raise."""
+    """Simulate a row with each seed and fit it without knowledge of the truth. Raises what simulation, reduction and fit raise."""
     spectrum = simulate_stack(loaded, index, noise=noise, seeds=tuple(seeds))
     settings = reduction or loaded.spec.reduce
     if settings.e0 is None:  # found once, on the clean spectrum: E0 moves by less than a point with noise
         settings = settings.model_copy(update={"e0": _clean_e0(loaded, index)})
     with collected():
-        # noise beyond any measurement is tried too; what it does is in the numbers of the study
+        # very large noise is tried too; its warnings are left out, its effect is in the study's numbers
         _, chi = reduce_row(spectrum, settings, loaded.spec.data[index])
     return fit_stack(model.of(loaded.spec.data[index].label), chi)
 
@@ -191,7 +191,7 @@ def noise_reaching(loaded: LoadedSpec, index: int, model: Model, key: str, error
 
 
 def matching_noise(loaded: LoadedSpec, index: int, model: Model) -> float | None:
-    """epsilon_k at which the fit's own error of N of the row's first shell (the foil's share left out) is the published.
+    """epsilon_k at which the fit's own error of N of the row's first shell, without the foil's part, is the published one.
 
     None where the row has no published error of N, or where no noise reaches it.
     """
@@ -211,9 +211,9 @@ def matched(loaded: LoadedSpec, context: Context | None = None, *, seeds: int = 
 
 
 def incompatible(found: Sequence[Recovery]) -> list[str]:
-    """Printed errors that cannot belong together under white noise, with the numbers that show it.
+    """Printed errors that white noise of one size cannot cause together, with the numbers that show it.
 
-    In brackets stands the epsilon_k at which the fit's own error of N is the printed one.
+    The number in brackets is the epsilon_k at which the fit's own error of N is the printed one.
     """
     lines = []
     for row in dict.fromkeys(r.row for r in found):
@@ -237,7 +237,7 @@ def incompatible(found: Sequence[Recovery]) -> list[str]:
 
 
 def choices(loaded: LoadedSpec, index: int, context: Context) -> list[Choice]:
-    """Where N ends when the analyst chooses otherwise: noise-free, so that each shift is the choice's own."""
+    """The N that other choices of the analyst give, without noise, so that only the choice moves it."""
     spec = loaded.spec
     base_model = resolve_model(loaded, context)
     plans: list[tuple[str, Reduce, Model]] = [("as the spec says", spec.reduce, base_model)]
@@ -279,7 +279,7 @@ def _noise_free(
 
 
 def potential_costs(loaded: LoadedSpec, context: Context) -> list[Choice]:
-    """What the fit's potentials cost against the truth's, without noise: n_shift is N with the fit's minus N with the truth's."""
+    """What the fit's potentials change against the truth's, without noise: n_shift is N with the fit's minus N with the truth's."""
     how = loaded.spec.simulate
     if how is None or all(p.program == how.program and p.scf == how.scf for p in loaded.spec.structures):
         return []

@@ -1,7 +1,7 @@
-"""How often printed errors hold the truth: rows of a spec's published table with drawn truths, fitted blind.
+"""How often the truth lies within the printed errors: rows of a spec's published table with random truths, fitted blind.
 
-Each truth is a whole table: every simulated row of the spec and a foil of its own (`drawn`). Its potentials are feff6l's
-or feff8l's self-consistent ones, never those of the fit (docs/decisions/error_budget.md).
+Each truth is a whole table: every simulated row of the spec and its own foil (`drawn`). Its potentials are feff6l's or
+feff8l's self-consistent ones, never those of the fit (docs/decisions/error_budget.md).
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ def ensemble(
     folder : Path, optional
         Where each finished table is kept (ensemble.jsonl), so that the same call continues where it stopped.
     progress : callable, optional
-        Told what is being done.
+        Called with a sentence on each step.
 
     Returns
     -------

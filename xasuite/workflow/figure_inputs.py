@@ -1,4 +1,4 @@
-"""What a [figure.NAME] table of references/published draws, made: simulated spectra, claims, studies."""
+"""The inputs of the figures of references/published, made from their descriptions: simulated spectra, claims, studies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of data fitted with a model: the step that a spec's main fit, its variants and the fit of its foil share."""
+"""Fits of data rows with a model: the step that a spec's main fit, its variants and the fit of its foil share."""
 
 from __future__ import annotations
 

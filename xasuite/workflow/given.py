@@ -1,4 +1,4 @@
-"""Data given in Python, files and records, as rows of a spec: [[data]], the [reduce] that made them, the spectrum."""
+"""Files and records given in Python as rows of a spec: [[data]], the [reduce] that made them, the spectrum."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..records import Chi, Scan, Source, Spectrum, Step
 from ..specs.load import slug
 from ..specs.schema import BACKGROUND
 
-# Steps that a spec repeats from the file; a record with others is held in memory, and written to the spec's folder
+# Steps that a spec can repeat from the file. A record with other steps is kept in memory, and saved beside the spec
 REPEATED = {"mu", "normalize", "background"}
 LAST = "correct_overabsorption"  # of chi(k), after all others
 Given = str | Path | Scan | Spectrum | Chi

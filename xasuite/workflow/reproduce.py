@@ -1,4 +1,4 @@
-"""Reproducing published tables: specs run and scored, folders of specs taken together."""
+"""Reproduction of published tables: specs are run and scored, alone or by folders."""
 
 from __future__ import annotations
 
@@ -30,7 +30,12 @@ Source = str | Path | Spec | LoadedSpec
 
 @dataclass(frozen=True, eq=False)
 class Reproduction(Presented):
-    """Specs run and compared with what they reproduce: cells, what the data cannot tell, doubts, failures."""
+    """Results of specs, compared with the published tables.
+
+    `cells` are the published numbers with ours; `cannot_tell` is what the data cannot determine; `doubts` are about what is
+    printed; `missing` and `failed` hold reasons by spec or row. `matched` are closure fits at the noise of the printed errors,
+    `potentials` what other potentials change, `scores` the score of each table.
+    """
 
     results: tuple[SpecResult, ...]
     cells: tuple[Cell, ...]
@@ -79,7 +84,7 @@ class Reproduction(Presented):
 
 
 def find_specs(targets: Sequence[str | Path]) -> list[Path]:
-    """The spec files of folders and files; those that make the shipped papers' tables again when nothing is named.
+    """The spec files among files and in folders; where nothing is named, those that reproduce the shipped papers' tables.
 
     Raises SpecError when a target is absent or a folder holds no spec.
     """
@@ -97,7 +102,7 @@ def find_specs(targets: Sequence[str | Path]) -> list[Path]:
 
 
 def loaded_specs(given: Source | Sequence[Source]) -> list[LoadedSpec]:
-    """What a caller names, files, folders of them or specs made in Python, as loaded specs. Raises SpecError."""
+    """Files, folders of specs or specs made in Python, as loaded specs. Raises SpecError."""
     each = [given] if isinstance(given, str | Path | Spec | Loaded) else given
     if not each:
         return [load_spec(path) for path in find_specs(())]
@@ -225,7 +230,7 @@ def cannot_tell(result: SpecResult) -> list[str]:
 
 
 def contradictions(result: SpecResult) -> list[str]:
-    """Where the numbers that a variant holds as printed do not go with the others that are printed."""
+    """Where printed values contradict each other: a variant holds some of them, and its fit differs from the others."""
     lines = []
     for variant in result.loaded.spec.variant:
         for fit in result.variants.get(variant.label, ()):

@@ -1,4 +1,4 @@
-"""Running a spec: every row fitted, and its variants, with hashes and versions."""
+"""Running a spec: every row is fitted, and its variants; hashes and versions say what made the result."""
 
 from __future__ import annotations
 
@@ -113,13 +113,13 @@ def fit(
     progress : callable, optional
         Called with a word on each step, rows done and rows in all.
     **keywords
-        Those of `xasuite.spec`: ``crystal="CoO", shells=2, k=(3, 12), r=(1, 3.2), s02=foil``. What is fitted is the
-        spec that it makes, which is the result's `spec`.
+        Arguments of `xasuite.spec`: ``crystal="CoO", shells=2, k=(3, 12), r=(1, 3.2), s02=foil``. The spec that it makes is
+        fitted, and is the result's `spec`.
 
     Returns
     -------
     SpecResult
-        A FitResult for each row, with variants, warnings and what made it.
+        A FitResult for each row, with variants, warnings and provenance.
 
     Raises
     ------
@@ -239,7 +239,7 @@ def _inherited(resolved: Resolved, context: Context) -> dict[str, Verdict]:
 def _variants(
     resolved: Resolved, context: Context, say: Progress
 ) -> Iterator[tuple[str, tuple[FitResult, ...]]]:
-    """The fits of every variant, made as the main one is; what fails is warned of."""
+    """The fits of every variant, made like the main fit; a failure becomes a warning."""
     loaded = resolved.loaded
     at = {d.label: i for i, d in enumerate(loaded.spec.data)}
     for i, variant in enumerate(loaded.spec.variant):

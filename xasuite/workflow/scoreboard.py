@@ -32,11 +32,12 @@ from .settings import Refits, settings
 class TableScore:
     """The score of one published table, and what it is worth.
 
-    constant : cells of N, R, sigma2 and S02 that the best single row for all spectra scores, and of how many.
-    noticed : smallest change of a cell that the score would have seen in 95 of 100 cases, by quantity.
-    settings : cells whose value under each of 30 other sensible settings is within the errors that the spec's own
-        result prints, of `scored`; held_out : cells within with the
-        settings chosen on one half of the rows and scored on the other, of how many (empty for one row).
+    constant : cells of N, R, sigma2 and S02 that one and the same row for all spectra would score, and of how many.
+    noticed : smallest change of a cell that the score would have noticed in 95 of 100 cases, by quantity.
+    settings : for each of 30 other sensible settings, how many of the `scored` cells are within the errors that the spec's
+        own result prints.
+    held_out : cells within, and of how many, where the settings are chosen on one half of the rows and scored on the other;
+        (0, 0) for one row.
     used : the k (1/A) that the fits use, tapers included; stated : the k range that the paper states.
     """
 

@@ -1,7 +1,7 @@
-"""Computed XANES judged: measured standards against right and wrong structures, and structures against each other.
+"""Tests of computed XANES: measured standards against right and wrong structures, and structures against each other.
 
-A study is a [study.NAME] table of references/published. In one of standards, shift and scale alone are fitted, and R
-of the right structure is printed with that of the bare atom and of wrong structures. Label: **theory**.
+A study is a [study.NAME] table of references/published. In a study of standards only shift and scale are fitted; R of the
+right structure is printed with R of the bare atom and of wrong structures. Label: **theory**.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Said = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class StructureStudy:
-    """Spectra of candidate structures and how far each lies from the first, with the noise that would hide it."""
+    """Spectra of candidate structures, how far each lies from the first, and the noise that would hide the difference."""
 
     study: StructuresStudy
     spectra: tuple[TheoryXanes, ...]
@@ -53,7 +53,7 @@ class StructureStudy:
 def compare_structures(
     study: StructuresStudy, *, gauss: float = 1.0, progress: Said | None = None, **settings: Any
 ) -> StructureStudy:
-    """The computed edges of a study's structures and at what noise the first is distinguished from the others.
+    """Compute the spectra of a study's structures, and the noise up to which the first is distinguished from the others.
 
     Parameters
     ----------

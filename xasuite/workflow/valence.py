@@ -1,4 +1,4 @@
-"""Running a valence spec: read, put on a proven energy scale, edge energies, calibration, unknowns."""
+"""Running a valence spec: scans are read and put on an energy scale; edge energies, calibration, valences of unknowns."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FOIL_ERR = 0.1  # eV, least error of a foil's first inflection: repeated scans o
 
 @dataclass(frozen=True)
 class Scale:
-    """What is added to a scan's energies, its error (eV), and what it rests on."""
+    """What is added to a scan's energies with its error (eV), and the evidence for it."""
 
     shift: float
     stderr: float
@@ -47,7 +47,7 @@ class Compound:
 
 @dataclass(frozen=True)
 class EdgeOf:
-    """A compound's edge energy: mean of its scans, and where its error comes from (all eV)."""
+    """A compound's edge energy, the mean of its scans, and the parts of its error (all eV)."""
 
     label: str
     value: float
@@ -77,7 +77,7 @@ class AtFraction:
 
 @dataclass(frozen=True)
 class ValenceResult(Presented):
-    """Everything a valence spec gives: compounds on their scale and a calibration a fraction."""
+    """Everything a valence spec gives: compounds on their energy scale, and a calibration for each fraction."""
 
     loaded: Loaded[ValenceSpec]
     compounds: tuple[Compound, ...]
@@ -141,7 +141,7 @@ _FRACTION = Quantity("fraction", "Of the jump", form="g")
 
 
 def _line_notes(r: AtFraction, loaded: Loaded[ValenceSpec]) -> list[str]:
-    """The calibration line in words: slope, scatter, how often a standard left out is met."""
+    """The calibration line in words: slope, scatter, and how many standards lie in their interval when they are left out."""
     assert r.calibration is not None
     line, asked = r.calibration.line, loaded.spec.calibration
     notes = [
