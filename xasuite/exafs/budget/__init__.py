@@ -3,7 +3,7 @@
 from .along import Carried, carry
 from .apply import with_budget
 from .draws import Draw, draws
-from .floors import released
+from .model_changes import released
 from .record import PARTS, Budget, combined, joined
 from .spectra import Absorption, Farther, GivenChi, Source, Spectra, k_end
 from .stack import Foil, budgets, foil_under

@@ -144,7 +144,7 @@ class Spectra:
     others: tuple[tuple[FeffPath, ...], ...] = ()
 
     def __post_init__(self) -> None:
-        # restraints hold for the values of a path, not for the changed values of `floors`
+        # restraints hold for the values of a path, not for the changed values of `model_changes`
         object.__setattr__(self, "model", with_bound(self.model))
         object.__setattr__(self, "owner", self.owner or (0,) * len(self.model.paths))
         object.__setattr__(self, "temperatures", self.temperatures or (ROOM,) * len(self.sources))

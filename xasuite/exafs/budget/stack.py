@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...records import Array
 from .draws import Draw
 from .fits import Case, Fitted, Fitter, Ready, Reduced
-from .floors import ANHARMONIC, Change, changeable, changed_names, changes, levelled, levels, own_share
+from .model_changes import ANHARMONIC, Change, changeable, changed_names, changes, levelled, levels, own_share
 from .record import Budget
 from .spectra import Farther, Spectra
 
