@@ -1,4 +1,4 @@
-"""Names that a spec's keys and the functions' arguments take: one list each, for the schema and for the code."""
+"""The names that keys of a spec and arguments of functions accept: one list each, for the schema and for the code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ KWeight = Literal[0, 1, 2, 3, 4]
 BackgroundKWeight = Literal[0, 1, 2, 3]
 Background = Literal["autobk", "ifeffit"]
 Method = Literal["polynomial", "atomic", "mback"]
+Units = Literal["eV", "keV", "angle"]
 Align = Literal["auto", "reference", "mu", "none"]
+ShellQuantity = Literal["n", "r", "sigma2"]
 PathValue = Literal["n", "s02", "e0", "deltar", "sigma2", "third", "fourth", "ei", "dphase"]
 
 WINDOWS: tuple[str, ...] = get_args(Window)

@@ -16,17 +16,18 @@ def mback_norm(
     z: int,
     edge: str,
     e0: float,
-    pre: tuple[float, float],
-    norm: tuple[float, float],
+    pre_range: tuple[float, float],
+    norm_range: tuple[float, float],
     nnorm: int,
     what: str = "spectrum",
 ) -> dict[str, Array]:
-    """Normalisation by a match to the tabulated f'' (MBACK; Weng, Waldo and Penner-Hahn 2005, Larch's form).
+    """Normalisation by a match to the tabulated f'' (MBACK; Weng, Waldo and Penner-Hahn 2005, in Larch's form).
 
-    Returns edge_step (from the scaled f''), pre_edge, post_edge, norm (n,) of one spectrum whose arrays were
-    checked; ranges in eV from e0. Raises ReductionError.
+    Gives edge_step (from the scaled f''), pre_edge, post_edge and norm (n,) of one spectrum whose arrays were
+    checked. Ranges are in eV from e0. Raises ReductionError.
     """
-    ranges = {"pre1": pre[0], "pre2": pre[1], "norm1": norm[0], "norm2": norm[1], "nnorm": nnorm}
+    (pre1, pre2), (norm1, norm2) = pre_range, norm_range
+    ranges = {"pre1": pre1, "pre2": pre2, "norm1": norm1, "norm2": norm2, "nnorm": nnorm}
     group = larch("larch").Group(energy=energy.copy(), mu=mu.copy())
     with quiet(f"MBACK of {what}"):
         larch().pre_edge(group, e0=e0, **ranges)
@@ -35,6 +36,6 @@ def mback_norm(
     for name, value in out.items():
         if not np.isfinite(value).all():
             raise ReductionError(
-                f"MBACK of {what} gave {name} that is not finite; look at the spectrum near its ends"
+                f"MBACK of {what} gave a {name} that is not finite; check the spectrum near its ends"
             )
     return out

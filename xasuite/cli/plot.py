@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -29,9 +30,9 @@ def plot(
     from ..report import plot as draw
     from ..report.plots import style
 
-    records: list[object] = list(normalized(files, mu=mu, pre_range=pre_range, norm_range=norm_range))
+    records: list[Any] = list(normalized(files, mu=mu, pre_range=pre_range, norm_range=norm_range))
     if kind in ("chi", "chir"):
-        records = [reduce.background(r) for r in records]  # type: ignore[arg-type]
+        records = [reduce.background(r) for r in records]
     if kind == "chir":
-        records = [exafs.fourier(r, k=k, kweight=kweight) for r in records]  # type: ignore[call-overload]
+        records = [exafs.fourier(r, k=k, kweight=kweight) for r in records]
     say_written(style.save(draw(records, kind=kind, kweight=kweight, offset=offset, xlim=xlim), output))

@@ -1,4 +1,4 @@
-"""What ``xasuite xanes`` does besides one spectrum: radius study, studies of published structures, input of other programs."""
+"""The studies of ``xasuite xanes``: convergence with the radius, published structures; input of other programs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _say(sentences: Sequence[str], limits: Sequence[str]) -> None:
 
 
 def save(output: Path, columns: Any, figure: Figure, form: str | None = None) -> None:
-    """Write columns (CSV), where there are some, and a figure beside them; the figure's files on stderr."""
+    """Write columns, if any, as CSV, and a figure of the same name; the figure's files are named on stderr."""
     from ..files import replacing
     from ..report.plots import style
 
@@ -43,7 +43,7 @@ def save(output: Path, columns: Any, figure: Figure, form: str | None = None) ->
 
 
 def print_notes(theory: TheoryXanes) -> None:
-    """The notes and limits that go with every computed spectrum."""
+    """Print the notes and limits of a computed spectrum."""
     _say([f"note: {note}" for note in theory.notes], theory.limits)
 
 
@@ -55,7 +55,7 @@ def progress(quiet: bool) -> AbstractContextManager[Callable[[str, int, int], No
 
 
 def run_converge(structure: str, absorber: str, settings: Settings, json: bool) -> None:
-    """When does the spectrum stop changing with the radius?"""
+    """The study of convergence with the radius: from where on the spectrum no longer changes."""
     from ..theory.xanes import converge
 
     most = settings.pop("radius", 7.0)
@@ -84,7 +84,7 @@ def measured_root(data_root: Path | None) -> Path:
 def run_standards(
     study: StandardsStudy, root: Path, only: list[str], settings: Settings, json: bool, output: Path | None
 ) -> None:
-    """Measured standards against theory."""
+    """A table of measured standards against theory."""
     from ..workflow.structures import theory_table
 
     with progress(json) as said:
@@ -104,7 +104,7 @@ def run_standards(
 
 
 def run_structures(study: StructuresStudy, settings: Settings, json: bool, output: Path | None) -> None:
-    """Structures against each other."""
+    """A table of computed structures against each other."""
     from ..workflow.structures import compare_structures
 
     with progress(json) as said:
@@ -154,7 +154,7 @@ def fit_structures(
 
 
 def write_input(structure: str, absorber: str, program: str, settings: Settings, output: Path | None) -> None:
-    """Input of a program that others have."""
+    """Write the input of FEFF9, FEFF10 or FDMNES."""
     from ..theory.external import write_fdmnes, write_feff
 
     target = output or Path("feff.inp" if program.startswith("feff") else "job.inp")

@@ -28,7 +28,7 @@ def read(
     i0: str | None = None,
     energy: str | None = None,
     units: str | None = None,
-) -> Any:
+) -> Scan | list[Scan]:
     """One scan of a file: XDI, an Athena project, columns of text, NXxas or plain HDF5, gzipped or not.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Where pre-edge and post-edge are fitted: ranges in eV from E0, as given or as Larch chooses them."""
+"""The ranges in which pre-edge and post-edge are fitted, in eV from E0, as given or as Larch chooses them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LEAST_POINTS = 3
 
 @dataclass(frozen=True)
 class Ranges:
-    """Where the lines are fitted, in eV from E0, and the order of the post-edge polynomial."""
+    """Ranges of the pre-edge and post-edge fits in eV from E0, and the order of the post-edge polynomial."""
 
     pre_range: Range
     norm_range: Range
@@ -28,34 +28,34 @@ class Ranges:
 def ranges(
     energy: Array,
     e0: float,
-    pre: Range | None = None,
-    norm: Range | None = None,
+    pre_range: Range | None = None,
+    norm_range: Range | None = None,
     nnorm: int | None = None,
     what: str = "spectrum",
 ) -> Ranges:
-    """The ranges that will be used: those asked for, cut to the data, and Larch's rules for the rest.
+    """The ranges that are used: the given ones, cut to the data; those left out as Larch chooses them.
 
-    Larch: pre from the second point (rounded to 5 eV) to half of that; norm from the smaller of 25 eV and a
-    fifteenth of the data above E0 to their end. Raises RangeError when a range holds fewer than three points.
+    Larch's pre-edge runs from the second point (rounded to 5 eV) to half of that distance from E0; its post-edge from the smaller of
+    25 eV and a fifteenth of the data above E0 to the end of the data. Raises RangeError when a range holds fewer than three points.
     """
     low, high = energy[0] - e0, energy[-1] - e0
-    if pre is None:
+    if pre_range is None:
         digits = 5.0 if np.argmin(np.abs(energy - e0)) > 20 else 2.0
         start = digits * round((energy[1] - e0) / digits)
-        pre = (max(start, low), 0.5 * max(start, low))
+        pre_range = (max(start, low), 0.5 * max(start, low))
     else:
-        pre = cut(pre, (low, high), "pre_range", what)
-    if norm is None:
+        pre_range = cut(pre_range, (low, high), "pre_range", what)
+    if norm_range is None:
         end = min(5.0 * round(high / 5.0), high)
-        norm = (min(25, 5.0 * round(end / 15.0), end - 2), end)
+        norm_range = (min(25, 5.0 * round(end / 15.0), end - 2), end)
     else:
-        norm = cut(norm, (low, high), "norm_range", what)
+        norm_range = cut(norm_range, (low, high), "norm_range", what)
     if nnorm is None:
-        span = norm[1] - norm[0]
-        nnorm = 0 if span < 30 else 1 if span < 300 else 2
+        length = norm_range[1] - norm_range[0]
+        nnorm = 0 if length < 30 else 1 if length < 300 else 2
     elif not (isinstance(nnorm, (int, np.integer)) and 0 <= nnorm <= MAX_NNORM):
         raise RangeError(f"{what}: nnorm = {nnorm!r} is not a whole number from 0 to {MAX_NNORM}")
-    return holding(energy, e0, Ranges(pre, norm, int(nnorm)), what)
+    return holding(energy, e0, Ranges(pre_range, norm_range, int(nnorm)), what)
 
 
 def holding(energy: Array, e0: float, r: Ranges, what: str) -> Ranges:
@@ -72,12 +72,12 @@ def holding(energy: Array, e0: float, r: Ranges, what: str) -> Ranges:
 
 
 def cut(pair: Range, span: Range, name: str, what: str) -> Range:
-    """A range cut to the data, with a warning: the recorded range is the one used. Raises RangeError."""
+    """A range cut to the data, with a warning. Raises RangeError where the range lies outside the data."""
     pair, (low, high) = checks.ordered(pair, name, what, "eV"), span
     used = (max(pair[0], low), min(pair[1], high))
     if used[1] <= used[0]:
         raise RangeError(
-            f"{what}: {name} = ({pair[0]:g}, {pair[1]:g}) eV lies outside the scan, ({low:.1f}, {high:.1f}) eV"
+            f"{what}: {name} = ({pair[0]:g}, {pair[1]:g}) eV lies outside the scan, ({low:.1f}, {high:.1f}) eV from E0; give a range within it"
         )
     if used != pair:
         warn(

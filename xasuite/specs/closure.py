@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
-from ..choices import Program
+from ..choices import Program, ShellQuantity
 from .base import NotNegative, Positive, Table
 
 
@@ -17,8 +15,8 @@ class SimulateRow(Table):
     noise: NotNegative = 3e-4  # epsilon_k, white in mu
     seed: int = 0
     counts: Positive | None = None  # Poisson from counts in place of white noise
-    # a truth moved away from the published row, path by path, to see that the scoring notices
-    change: dict[str, dict[Literal["n", "r", "sigma2"], float]] = Field(default_factory=dict)
+    # true values that differ from the published row, by path: a test that the scoring notices them
+    change: dict[str, dict[ShellQuantity, float]] = Field(default_factory=dict)
 
 
 class TruthShell(Table):

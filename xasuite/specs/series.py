@@ -25,13 +25,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
+from ..choices import Units
 from ..errors import nearest
 from .base import NotNegative, Pair, Positive, Table, Texts
 from .mistakes import Mistake
 from .schema import Data, Spec
 
 Unit = Literal["s", "min", "h"]
-Units = Literal["eV", "keV", "angle"]
 SECONDS: dict[str, float] = {"s": 1.0, "min": 60.0, "h": 3600.0}
 DEFAULT_CHUNK = 2000
 _STACK = re.compile(r"\.(h5|hdf5?|nxs)\b|^https?://", re.I)
@@ -227,7 +227,7 @@ class SeriesTable(Table):
     order: Literal["natural", "time"] = "natural"
     mu: str | None = None
     reference: str | None = None
-    i0: str | None = None  # columns that no name tells: `xasuite show FILE` lists them
+    i0: str | None = None  # columns that cannot be found by their names: `xasuite show FILE` lists them
     energy: str | None = None
     units: Units | None = None
     source: str = ""
