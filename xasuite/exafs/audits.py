@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ..records import Chi, Series
@@ -83,36 +84,22 @@ def _against_larch(
     larch = by_larch(problem, start)
     found = _difference(values, rfactor, problem, larch, errors)
     if found.difference > ALLOWED and larch.chi2 > chi2:
-<<<<<<< HEAD
-        # Larch's own minimum lies higher: is the engine's one of Larch's too?
-        larch = by_larch(problem, {name: value for name, (value, _) in values.items()})
-        found = replace(_difference(values, rfactor, problem, larch, errors), elsewhere=True)
-=======
         # Larch stopped at a higher minimum: is the engine's minimum one of Larch's, too?
-        start = {name: value for name, (value, _) in values.items()}
-        larch = fit_chi(model, chi, epsilon_k=epsilon_k, start=start, engine="larch")
-        found = _difference(values, rfactor, larch, errors)
->>>>>>> main
+        larch = by_larch(problem, {name: value for name, (value, _) in values.items()})
+        found = _difference(values, rfactor, problem, larch, errors)
     return found
 
 
 def _difference(
     values: Mapping[str, tuple[float, float]], rfactor: float, problem: Problem, larch: Minimum, theirs: bool
 ) -> Difference:
-    others = dict(
-        zip(problem.program.names, zip(larch.x, np.sqrt(np.diag(larch.covar)), strict=True), strict=False)
-    )
+    others = zip(larch.x.tolist(), np.sqrt(np.diag(larch.covar)).tolist(), strict=True)
+    by_name = dict(zip(problem.program.names, others, strict=False))  # the varied are the first
     worst, name_of, errors = 0.0, next(iter(values)), 0.0
     for name, (value, own) in values.items():
-<<<<<<< HEAD
-        other, its = map(float, others[name])
+        other, its = by_name[name]
         unit = its if theirs and its > 0 else own
-        # held at a bound by both: there is no error to measure in
-=======
-        other = larch.parameter(name).value
-        unit = other.parts.get("fit", own) if theirs else own
         # both are at a bound: there is no standard error
->>>>>>> main
         unit = unit if math.isfinite(unit) else max(abs(value), 1e-3)
         apart = abs(value - other) / unit
         if not apart <= worst:

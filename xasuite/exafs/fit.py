@@ -181,13 +181,8 @@ def _minimum(problem: Problem, solution: kernel_numpy.Solution) -> Minimum:
     )
 
 
-<<<<<<< HEAD
 def by_larch(problem: Problem, start: Mapping[str, float] | None) -> Minimum:
-    """Larch's values, covariance and statistics; what follows from the derivatives there is taken from the engine."""
-=======
-def _by_larch(problem: Problem, start: Mapping[str, float] | None) -> Minimum:
     """The minimum by Larch: its values, covariance and statistics; derivatives at these values are computed here."""
->>>>>>> main
     from .._larch import fitting as larch
 
     per_set = problem.per_set
