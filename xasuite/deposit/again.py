@@ -1,4 +1,4 @@
-"""A deposition run again from its own files, and each of its numbers compared with what it states."""
+"""`reproduce_bundle`: a deposition run again from its own files, and each number compared with the stated one."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _TABLES = ("table", "changes_table", "variants_table")
 
 @dataclass(frozen=True)
 class Number:
-    """A printed number of a deposition and the one made again; `difference` in standard errors, nan where there are none."""
+    """A printed number of a deposition and the one made again; `difference` in standard errors, nan where it has no error."""
 
     spec: str
     row: str
@@ -49,8 +49,8 @@ class Number:
 class Remade(Presented):
     """A deposition made again: every number with the stated one, and the scores of published tables.
 
-    `feff_again` counts the runs of FEFF that were made here because the deposition holds none of their input; `versions` names
-    what is of another version here.
+    `feff_again` counts the runs of FEFF whose input the deposition does not hold, so that they were made here. `versions` names
+    the packages that have another version here.
     """
 
     name: str
@@ -133,12 +133,12 @@ def reproduce_bundle(
     Returns
     -------
     Remade
-        Every number, equal or not: printed alike, or within 0.01 standard errors, as its error is.
+        Every number, and whether it is equal: printed alike, or value and error within 0.01 standard errors.
 
     Raises
     ------
     ReadError
-        An archive that is damaged, changed or no deposition.
+        The archive is damaged, was changed, or is no deposition.
 
     Examples
     --------
@@ -219,7 +219,7 @@ def remake(
 
 
 def _versions(stated: Mapping[str, Any], made: Mapping[str, Any]) -> Iterator[str]:
-    """What was of another version when the deposition was made."""
+    """A sentence for each package whose version differs from that of the deposition."""
     for name, here in made.get("provenance", {}).get("versions", {}).items():
         there = stated["provenance"]["versions"].get(name)
         if there != here:
@@ -266,7 +266,7 @@ def compared(spec: str, stated: Mapping[str, Any], made: Mapping[str, Any]) -> I
 
 
 def _named(table: Table) -> Iterator[tuple[tuple[str, int], tuple[Any, ...]]]:
-    """Every row with its texts, and which of the rows with the same texts it is."""
+    """Every row with its label (its texts), and a running number among rows of the same label."""
     seen: dict[str, int] = {}
     for row in table.rows:
         label = " ".join(c for c in row if isinstance(c, str) and c)

@@ -1,4 +1,4 @@
-"""A result with everything it was made of, in one archive that is run once before it is written."""
+"""`bundle`: a result with everything that it was made from, in one archive. The specs are run from the copies before it is written."""
 
 from __future__ import annotations
 
@@ -38,9 +38,10 @@ Source = str | Path | Spec | LoadedSpec | SpecResult | SeriesRun
 
 @dataclass(frozen=True)
 class Bundle(Presented):
-    """A deposition that was written: its file, the specs in it, how many files and numbers, and what it does not say.
+    """The deposition that `bundle` wrote: its file, its specs, and how many files and numbers it holds.
 
-    `compared` of the numbers were compared with the results that were named, and are equal. `unlicensed` are the measured rows without a licence, `absent` the rows whose data were not there.
+    `compared` numbers were compared with the results that the user named, and are equal. `unlicensed` are the measured rows
+    without a licence, `absent` the rows whose data were not found.
     """
 
     path: Path
@@ -53,7 +54,7 @@ class Bundle(Presented):
     authors: tuple[str, ...]
 
     def summary(self) -> Table:
-        """What the archive holds, and below it what is missing."""
+        """What the archive holds; notes say what is missing."""
         rows = [
             ("file", str(self.path)),
             ("size", f"{self.path.stat().st_size / 1e6:.1f} MB, {self.files} files"),
@@ -111,16 +112,16 @@ def bundle(
     Returns
     -------
     Bundle
-        What was written, and what it does not say.
+        What was written, and which licences, authors and data are missing.
 
     Raises
     ------
     ReadError, SpecError
-        A file, spec or result that is not there or was changed since.
+        A file, spec or result is missing, or was changed after the fit.
     FitError
-        A number that the copies do not give.
+        A number of the result that a run on the copies does not give.
     WriteError
-        A place that cannot be written, or no package rocrate.
+        The archive cannot be written, or the package rocrate is not installed.
 
     Examples
     --------
@@ -177,7 +178,7 @@ def bundle(
 def _sources(
     given: Source | Sequence[Source], temporary: Path
 ) -> Iterator[tuple[Loaded[Any], dict[str, Any] | None]]:
-    """Every spec that is named, with the document of its result where that is what was named."""
+    """Every spec that the user named; with the numbers of its result where a result was named, else with None."""
     for one in [given] if isinstance(given, str | Path | Spec | Loaded | SpecResult | SeriesRun) else given:
         if isinstance(one, str | Path | SeriesRun):
             yield from _of_path(one.path if isinstance(one, SeriesRun) else Path(one))

@@ -204,11 +204,13 @@ def rows(
     states none.
     """
     spec, read = loaded.spec, document.get("provenance", {}).get("data", {})
-    entries: Sequence[Any] = spec.data
+    entries: Sequence[Any]
     if isinstance(spec, SeriesSpec):
         entries = [spec.series]
     elif isinstance(spec, ValenceSpec):
         entries = [*spec.standard, *spec.unknown]
+    else:
+        entries = spec.data
     for entry in entries:
         label = getattr(entry, "label", loaded.path.stem)
         if f"{loaded.name} {label}" in absent:
