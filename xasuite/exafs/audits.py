@@ -1,4 +1,4 @@
-"""Fits repeated by Larch, single ones and a sample of a batch's rows, and how far apart the two are."""
+"""Comparison with Larch: single fits and a sample of the rows of a series are fitted again by Larch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .model import Model
 if TYPE_CHECKING:
     from .result import FitResult
 
-# largest difference in standard errors that passes; at tight tolerance 1e-4 is usual
+# largest difference in standard errors that is accepted; with a tight tolerance 1e-4 is usual
 ALLOWED = 0.01
 Start = Mapping[str, float] | None
 
@@ -67,8 +67,8 @@ def audit_fit(fit: FitResult, chi: Chi | Sequence[Chi], *, epsilon_k: float | No
     Parameters
     ----------
     fit : FitResult
-        What fit_chi gave.
-    chi, epsilon_k : what it took.
+        The result of fit_chi.
+    chi, epsilon_k : the arguments of that fit.
     """
     varied = [p for p in fit.parameters if p.kind == "varied"]
     values = {p.name: (p.value.value, p.value.parts.get("fit", math.nan)) for p in varied}
@@ -96,7 +96,7 @@ def _difference(
     for name, (value, own) in values.items():
         other = larch.parameter(name).value
         unit = other.parts.get("fit", own) if theirs else own
-        # held at a bound by both: there is no error to measure in
+        # both are at a bound: there is no standard error
         unit = unit if math.isfinite(unit) else max(abs(value), 1e-3)
         apart = abs(value - other.value) / unit
         if not apart <= worst:

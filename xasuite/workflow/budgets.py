@@ -26,7 +26,7 @@ from ..exafs.budget import (
     released,
     with_budget,
 )
-from ..exafs.budget.floors import ENERGY_SCALE
+from ..exafs.budget.model_changes import ENERGY_SCALE
 from ..exafs.budget.record import EDGE_STEP
 from ..exafs.fit import make_problem, on_grid
 from ..exafs.model import Model

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -38,7 +38,6 @@ class Row:
     chi: Chi
     norm: Normalized | None
     origin: str
-    truth: Any = None
 
     @property
     def spectrum(self) -> Normalized:

@@ -153,7 +153,7 @@ def resolve_row(loaded: LoadedSpec, index: int, settings: Reduce, context: Conte
     norm, chi = reduce_row(read.spectrum, settings, entry)
     check_edge(loaded, index, norm)
     chi = replace(chi, label=entry.label, variables=variables_of(loaded, index, read.spectrum.meta))
-    return Row(entry.label, read.kind, chi, norm, read.origin, read.truth)
+    return Row(entry.label, read.kind, chi, norm, read.origin)
 
 
 def check_edge(loaded: LoadedSpec, index: int, norm: Normalized) -> None:
@@ -169,7 +169,6 @@ class ReadRow:
     spectrum: Spectrum
     kind: str
     origin: str
-    truth: Any = None
 
 
 def read_row(loaded: LoadedSpec, index: int, context: Context) -> ReadRow:
@@ -178,8 +177,7 @@ def read_row(loaded: LoadedSpec, index: int, context: Context) -> ReadRow:
     if entry.simulate is not None:
         from .simulated import simulate_row
 
-        simulated = simulate_row(loaded, index)
-        return ReadRow(simulated.spectrum, CLOSURE, "simulated", simulated.truth)
+        return ReadRow(simulate_row(loaded, index).spectrum, CLOSURE, "simulated")
     held = loaded.spec.held.get(entry.label)
     spectrum = read_entry(loaded, index, context) if held is None else _labelled(held.spectrum, loaded, index)
     kind = CLOSURE if "simulated" in spectrum.notes else MEASURED

@@ -135,8 +135,7 @@ class Scorer:
 
     context: Context
     scan: bool = True
-    _found: dict[tuple[str, str], list[SpecResult]] = field(default_factory=dict)
-    _seconds: dict[tuple[str, str], float] = field(default_factory=dict)
+    _found: dict[tuple[str, str], list[tuple[SpecResult, float]]] = field(default_factory=dict)
 
     def add(self, result: SpecResult, seconds: float = 0.0) -> tuple[Cell, ...]:
         """The cells of a spec that reproduces a table; `seconds` it took."""
@@ -145,20 +144,17 @@ class Scorer:
             return ()
         cells = score_result(result, table_of(result.loaded), reference)
         for label in dict.fromkeys(c.label for c in cells):
-            self._found.setdefault((reference, label), []).append(result)
-            self._seconds[reference, label] = self._seconds.get((reference, label), 0.0) + seconds
+            self._found.setdefault((reference, label), []).append((result, seconds))
         return cells
 
     def scores(self, progress: Progress) -> Iterator[TableScore]:
         """The score of each table, in the order of the specs."""
-        for (reference, label), results in self._found.items():
-            begun = time.perf_counter()
+        for (reference, label), found in self._found.items():
+            begun = time.perf_counter() - sum(seconds for _, seconds in found)
             progress(f"{reference}: {len(settings())} other settings")
-            yield self._score(reference, label, results, self._seconds[reference, label], begun)
+            yield self._score(reference, label, [result for result, _ in found], begun)
 
-    def _score(
-        self, reference: str, label: str, results: Sequence[SpecResult], seconds: float, begun: float
-    ) -> TableScore:
+    def _score(self, reference: str, label: str, results: Sequence[SpecResult], begun: float) -> TableScore:
         table = table_of(results[0].loaded)
         cells = _cells(results, table, reference, label, [r.rows for r in results])
         fits = {(r.loaded.name, d.label): f for r in results for f in r.rows for d in f.data}
@@ -180,7 +176,7 @@ class Scorer:
             held_out=held_out([[c for c in cells if c.ours_err], *scanned]) if scanned else (0, 0),
             used=(min(w[0] for w in windows), max(w[1] for w in windows)),
             stated=table.k,
-            seconds=seconds + time.perf_counter() - begun,
+            seconds=time.perf_counter() - begun,
         )
 
 

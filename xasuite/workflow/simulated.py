@@ -1,8 +1,8 @@
 """Closure spectra of a spec: made from the published row, with other potentials and the whole cluster.
 
-No inverse crime: the truth holds every path of the cluster to [simulate] radius, its potentials are those of
-[simulate] program and scf, and the published shells carry the published N, R and sigma2. The fit sees the
-noisy mu(E) and nothing else; the truth is a record of its own.
+The truth is not made by the model that is fitted: it holds every path of the cluster up to [simulate] radius, with the
+potentials of [simulate] program and scf; the published shells have the published N, R and sigma2. The fit sees only the
+noisy mu(E); the truth is a record of its own.
 """
 
 from __future__ import annotations
