@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xasuite.exafs.audits import Audit, compare
+from xasuite.exafs.audits import Difference, compare
 from xasuite.exafs.engine import fit_stack
 from xasuite.exafs.model import FitRange, Model, Parameter, PathModel
 from xasuite.expressions import parse
@@ -82,7 +82,7 @@ def model(foil: Foil, ranges: FitRange) -> Model:
     )  # fmt: skip
 
 
-def cases(root: Path, *, every: int = 1) -> Iterator[tuple[str, Audit]]:
+def cases(root: Path, *, every: int = 1) -> Iterator[tuple[str, list[Difference]]]:
     """Each comparison with its name; `every` n-th of them, for a quick look."""
     wanted = list(
         product(range(len(WINDOWS)), range(len(KWEIGHTS)), range(len(SPACES)), range(len(K_RANGES)))

@@ -10,6 +10,7 @@ import importlib
 from typing import Any
 
 from . import hooks
+from .lazy import by_module, loader
 from .version import __version__
 
 # the public names by the room that they are in; behind a colon stands what one is called there
@@ -34,7 +35,7 @@ _PLACES = {
     "explorer.notebook": "explore",
     "report": "plot",
 }
-_PUBLIC = {name: f"xasuite.{place}" for place, names in _PLACES.items() for name in names.split()}
+_PUBLIC = by_module(**_PLACES)
 
 # Rooms whose functions are called by their full name: xs.simulate.spectrum, xs.xanes.edge_energy.
 _ROOMS = (
@@ -71,15 +72,11 @@ def _plot(record: Any, **options: Any) -> Any:
 hooks.provide(mimebundle=_mimebundle, plot=_plot)
 
 
+_load = loader(__name__, _PUBLIC)
+
+
 def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        module, _, other = _PUBLIC[name].partition(":")
-        value = getattr(importlib.import_module(module), other or name)
-        globals()[name] = value
-        return value
-    if name in _ROOMS:
-        return importlib.import_module(f"xasuite.{name}")
-    raise AttributeError(f"module 'xasuite' has no attribute {name!r}")
+    return importlib.import_module(f"xasuite.{name}") if name in _ROOMS else _load(name)
 
 
 def __dir__() -> list[str]:

@@ -19,7 +19,7 @@ def main() -> None:
 
 
 def _ended_at_once(number: int, _: Any) -> None:
-    """Nothing was begun, so nothing has to be kept."""
+    """End at once: nothing has begun that has to be saved."""
     os.write(2, b"xasuite: interrupted\n")
     os._exit(128 + number)
 

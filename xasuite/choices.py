@@ -1,4 +1,4 @@
-"""Names that a spec's keys and the functions' arguments take: one list each, for the schema and for the code."""
+"""The names that keys of a spec and arguments of functions accept: one list each, for the schema and for the code."""
 
 from __future__ import annotations
 

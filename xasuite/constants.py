@@ -13,7 +13,7 @@ _M_E = 9.1093837139e-31  # kg, CODATA 2022; that of 2018 is 1.4e-9 smaller
 KTOE: float = 1e20 * _HBAR**2 / (2 * _M_E * _E)
 ETOK: float = 1 / KTOE  # 1/(eV A^2)
 
-# what is taken for the temperature of a sample of which nothing says it, K
+# the temperature of a sample where none is given, K
 ROOM: float = 300.0
 
 # Symbols of the elements in order of Z. xraydb has them too, but takes a second to import.

@@ -21,20 +21,20 @@ from .choices import PATH_VALUES
 from .errors import ExpressionError
 
 CONSTANTS = {"pi": math.pi}
-# by name what numpy and uncertainties call it
+# the name in an expression, and that in numpy and uncertainties
 FUNCTIONS: dict[str, str] = {
     "sqrt": "sqrt", "exp": "exp", "ln": "log", "log": "log", "log10": "log10", "sin": "sin", "cos": "cos", "tan": "tan",
     "asin": "asin", "acos": "acos", "atan": "atan", "atan2": "atan2", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh",
     "abs": "abs", "min": "min", "max": "max", "einstein": "einstein", "debye": "debye",
 }  # fmt: skip
 ARITY = {"min": 2, "max": 2, "atan2": 2, "einstein": 2, "debye": 2}
-# what means something for a path only (exafs.tokens puts it in)
+# names that have a value for each path, which exafs.tokens inserts
 PATH_TOKENS = frozenset({"reff", "degen", "nleg"})
 PATH_FUNCTIONS = frozenset({"einstein", "debye"})
-# what a restraint may name of the paths: r("Co-O"), valence_sum(3, "Co-O"); exafs.restraints puts them in
+# values of paths that a restraint may use: r("Co-O"), valence_sum(3, "Co-O"); exafs.restraints inserts them
 VALENCE_SUM = "valence_sum"
 PATH_TERMS = frozenset({*PATH_VALUES, "r", VALENCE_SUM})
-# what no parameter and no variable can be called
+# names that no parameter and no variable can have
 RESERVED = frozenset({*FUNCTIONS, *CONSTANTS, *PATH_TOKENS, VALENCE_SUM})
 _BINARY = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Pow: "pow"}
 _OPERATORS: Mapping[str, Any] = {

@@ -1,7 +1,7 @@
 """How records and results show and plot themselves.
 
-Reports lie above the records, so no record imports them. The package's front fills these two functions in
-when it is imported, and `Shown` (records) calls them.
+Records cannot import report/, which is built on them. `xasuite/__init__.py` provides the two functions, and `Shown`
+(records) calls them.
 """
 
 from __future__ import annotations

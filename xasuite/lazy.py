@@ -14,15 +14,17 @@ def by_module(**names: str) -> dict[str, str]:
 
 
 def loader(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
-    """The ``__getattr__`` of a package: name -> the module of the package that holds it; ``dir`` lists the names.
+    """The ``__getattr__`` of a package, from its public names and the module of each; ``dir`` lists the names.
 
-    A module must not have the name of its own function: importing it would hide the function.
+    "module:other" where the module calls it `other`. A module must not have the name of its own function: importing it would
+    hide the function.
     """
 
     def load(name: str) -> Any:
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(importlib.import_module("." + modules[name].lstrip("."), package), name)
+        module, _, own = modules[name].partition(":")
+        value = getattr(importlib.import_module("." + module.lstrip("."), package), own or name)
         setattr(sys.modules[package], name, value)
         return value
 

@@ -43,7 +43,7 @@ def collected() -> Iterator[list[str]]:
 def silenced() -> Iterator[None]:
     """Other libraries' warnings ignored inside. One thread at a time, so that the filters are restored as they were.
 
-    Whoever redirects sys.stdout as well does it inside this.
+    Code that redirects sys.stdout does so inside this block.
     """
     with _PROCESS, warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""Where the project's own crystals, clusters, published tables and specs lie.
+"""Where the shipped crystals, clusters, published tables and specs are.
 
 In a checkout they are the folders references/ and fits/ next to the package; in a wheel they are inside it.
 """

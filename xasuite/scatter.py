@@ -1,4 +1,4 @@
-"""The noise of points from medians, which a spike or an oscillation does not raise, and a jump against its noise."""
+"""Noise of points from medians, which spikes and oscillations do not raise; the size of a jump and its error."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _cubic_and_jump(x_bytes: bytes, width: float) -> tuple[Floats, Floats]:
 
 @np.errstate(all="ignore")
 def jump_at(x: Floats, values: Floats, width: float = WIDTH) -> tuple[float, float, float]:
-    """The jump at x = 0 (eV) of values (n,) beside a cubic, it over its standard error, and what the fit leaves (rms)."""
+    """The jump of values (n,) at x = 0 (eV) besides a cubic, its ratio to its standard error, and the rms residual."""
     basis, inverse = _cubic_and_jump(np.asarray(x, float).tobytes(), width)
     found = inverse @ values
     noise = float(np.sqrt(((values - basis @ found) ** 2).sum() / (x.size - CURVES - 1)))

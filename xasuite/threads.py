@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-# what tells BLAS how many threads to take, read when it is loaded
+# environment variables that set the number of threads of BLAS, read when it is loaded
 _SETTINGS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 _lock = threading.Lock()
 _inside = 0

@@ -11,7 +11,7 @@ import pytest
 from xasuite import reduce
 from xasuite.constants import ETOK
 from xasuite.exafs.budget import Absorption, GivenChi, Spectra
-from xasuite.exafs.budget.floors import changeable, changes
+from xasuite.exafs.budget.model_changes import changeable, changes
 from xasuite.exafs.model import FitRange, Model, Parameter, PathModel
 from xasuite.exafs.result import FitResult
 from xasuite.expressions import parse

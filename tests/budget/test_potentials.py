@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from xasuite.errors import SpecError
-from xasuite.exafs.budget.floors import own_share
+from xasuite.exafs.budget.model_changes import own_share
 from xasuite.exafs.budget.record import difference
 from xasuite.references import fits_dir
 from xasuite.specs.load import parse_spec

@@ -10,7 +10,7 @@ from scipy import constants
 from scipy.integrate import quad
 from scipy.special import sici
 
-from xasuite.exafs.budget.floors import expansion
+from xasuite.exafs.budget.model_changes import expansion
 from xasuite.feff import find_paths
 from xasuite.references import fits_dir
 from xasuite.specs.load import LoadedSpec, parse_spec

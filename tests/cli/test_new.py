@@ -13,7 +13,7 @@ from xasuite import io
 from xasuite.cli import main
 from xasuite.errors import CrystalError, DataError, XasuiteWarning
 from xasuite.workflow.new import new_spec
-from xasuite.workflow.ranges import Measured, k_range, matter, r_range
+from xasuite.workflow.ranges import Measured, k_range, r_range, shells_to_fit
 
 TRUE_S02, TRUE_SIGMA2 = 0.77, 6.5e-3  # Table S4a's Co foil
 TRUE_N, TRUE_R = 5.8, 1.971  # Table S4b's Co-O
@@ -135,7 +135,7 @@ def test_measured_foil(data_root: Path, tmp_path: Path, capsys: pytest.CaptureFi
 def test_bcc_has_two_shells_that_overlap() -> None:
     from xasuite import feff
 
-    chosen = matter(feff.find_paths("Fe", absorber="Fe"))
+    chosen = shells_to_fit(feff.find_paths("Fe", absorber="Fe"))
     assert [(s.element, s.n) for s in chosen] == [("Fe", 8), ("Fe", 6)]
 
 
@@ -143,7 +143,7 @@ def test_r_range_ends_where_farther_shells_begin() -> None:
     from xasuite import feff
 
     paths = feff.find_paths("CoO", absorber="Co")
-    (low, high), why = r_range(matter(paths), paths, (3.0, 12.0), 2)
+    (low, high), why = r_range(shells_to_fit(paths), paths, (3.0, 12.0), 2)
     # Co-O at 2.13 A peaks near 1.6, Co-Co at 3.02 A near 2.6: the range holds the first alone
     assert low < 1.5
     assert 1.8 < high < 2.4

@@ -88,6 +88,9 @@ def test_scans_of_one_name_are_told_apart(data_root: Path, capsys: pytest.Captur
         (["--method", "middle"], "choose one of fraction, inflection, whiteline, integral"),
         (["--pre-range=-50,-150"], "runs backwards; write the lower end first"),
         (["--norm-range", "50"], "is no range; write it as LOW,HIGH"),
+        (["--norm-range=-50,200"], "begins 50 eV below E0; give a range above it"),
+        (["--pre-range=-50,20"], "ends 20 eV above E0; give a range below it"),
+        (["--norm-range", "5000,9000"], "eV from E0; give a range within it"),
     ],
 )
 def test_edge_mistakes(

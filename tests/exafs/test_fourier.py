@@ -11,16 +11,15 @@ import pytest
 
 from xasuite.errors import DataError, RangeError
 from xasuite.exafs.fourier_transform import (
-    WINDOWS,
     back_fourier,
     backward,
     filtered,
     forward,
     fourier,
-    ft_window,
     k_window,
 )
 from xasuite.records import Chi, Series
+from xasuite.reduce.window import WINDOWS, ft_window
 
 K = 0.05 * np.arange(281)
 

@@ -104,7 +104,7 @@ def test_a_background_that_spikes_at_e0_is_said(foil: Callable[[str], Spectrum])
     """Large rbkg and k^3 leave the spline free at k = 0 (Larch's autobk has the same minimum): chi(k) is off by 20 %."""
     n = xs.normalize(foil("Cu_foil_QAS.dat"))
     with pytest.warns(
-        XasuiteWarning, match=r"background runs \d+ edge steps away from mu next to E0: rbkg = 1.98"
+        XasuiteWarning, match=r"background differs from mu by \d+ edge steps next to E0: rbkg = 1.98"
     ):
         spiked = xs.background(n, rbkg=1.98)
     assert spiked.bkg.min() < -100

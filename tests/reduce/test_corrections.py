@@ -106,6 +106,8 @@ def test_mistakes_are_said() -> None:
         correct_overabsorption(made, Geometry("Fe2O3"))
     with pytest.raises(ReductionError, match="formula = 'Xy3' is no chemical formula"):
         correct_overabsorption(made, Geometry("Xy3"))
+    with pytest.raises(ReductionError, match="formula = 'CuEs' is no chemical formula"):
+        correct_overabsorption(made, Geometry("CuEs"))
     with pytest.raises(ReductionError, match="angle_in = 0 is not above 0"):
         Geometry("Cu", angle_in=0)
     with pytest.raises(ReductionError, match=r"needs thickness \(um\) and density"):

@@ -337,7 +337,9 @@ def test_chi_keeps_its_noise_and_refusals_say_what_is_wrong() -> None:
     assert made.epsilon_k == pytest.approx([0.01])
     assert made.variables["T"] == pytest.approx([1.5])
     for n in (1, 5):
-        with pytest.raises(ReductionError, match=rf"n = {n} rows a mean; .* has 4, give 2 to 4"):
+        with pytest.raises(
+            ReductionError, match=rf"n = {n} rows per mean is not possible; .* has 4 rows, give n from 2 to 4"
+        ):
             xs.running_average(chi, n)
     with pytest.raises(DataError, match="is not a stack of rows"):
         xs.block_average(chi.take(0), 2)

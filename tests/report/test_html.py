@@ -145,7 +145,7 @@ def test_what_a_reader_has_to_know_is_there(report: Path, folder: Path) -> None:
         "Read this first", "Coordination table", "publ.", "Quality of the fit", "Reduced chi-square (χ²/ν) compares",
         "Verdict", "Parameters", "fitted", "held with its error from", "Error: noise", "Error: choices",
         "Correlations of 0.5 and more", "Methods, to be pasted", "fitted in R space, not corrected for phase",
-        "Hanning window with dk =", "Parameters along the series", "What became of the spectra", "The spec",
+        "Hanning window with dk =", "Parameters along the series", "Spectra by status", "The spec",
         "R(Co-O) (Å)", "Time (min)",
     ],
 )  # fmt: skip

@@ -296,6 +296,49 @@ def test_another_file_of_the_machine(hdf5, tmp_path_factory, way: str) -> None:
     assert [e.group for e in sources.find_entries([path]).entries][-1] == "honest"
 
 
+@pytest.mark.parametrize("way", ["group", "name", "soft", "storage"])
+def test_an_entry_says_nothing_of_another_file(tmp_path_factory, hdf5, way: str) -> None:
+    """Nor does a text, a group or a link further down than the scan's own arrays."""
+    other = tmp_path_factory.mktemp("private") / "other.h5"
+    with h5py.File(other, "w") as f:
+        f["sample/name"] = "SECRET"
+    other.with_name("plain").write_bytes(b"SECRET")
+
+    def fill(f):
+        f["scan/energy"], f["scan/mu"] = E, MU
+        scan = f["scan"]
+        if way == "group":
+            scan["sample"] = h5py.ExternalLink(str(other), "sample")
+        elif way == "name":
+            scan.create_group("sample")["name"] = h5py.ExternalLink(str(other), "sample/name")
+        elif way == "soft":
+            scan["away"] = h5py.ExternalLink(str(other), "/")
+            scan["sample"] = h5py.SoftLink("/scan/away/sample")
+        else:
+            held = [(str(other.with_name("plain")), 0, 6)]
+            scan.create_group("sample").create_dataset("name", (1,), "S6", external=held)
+
+    path = hdf5(fill)
+    for name in (path, f"{path}::scan"):
+        scan = io.read(name)
+        assert "SECRET" not in f"{scan.label} {scan.meta}"
+        assert any("outside the folder of this one: it is not opened" in n for n in scan.notes)
+
+
+def test_links_within_a_file_and_its_folder_are_followed(hdf5) -> None:
+    def fill(f):
+        f["facts/name"] = "a foil"
+        f["scan/energy"], f["scan/mu"] = E, MU
+        f["scan/sample"] = h5py.SoftLink("/facts")
+
+    path = hdf5(fill)
+    with h5py.File(Path(path).with_name("master.h5"), "w") as f:
+        f["linked"] = h5py.ExternalLink(Path(path).name, "scan")
+    assert [io.read(name).label for name in (path, f"{Path(path).with_name('master.h5')}::linked")] == [
+        "a foil"
+    ] * 2
+
+
 def test_a_ring_of_hard_links_is_listed_once(hdf5) -> None:
     """Also where a series looks for its scans, and to the same depth as where they are read."""
 

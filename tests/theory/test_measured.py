@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from xasuite.specs.published import study
 from xasuite.theory import compare, rank, theory_xanes
-from xasuite.workflow.structures import computed, load_study, measured, theory_table
+from xasuite.workflow.structures import computed, measured, theory_table
 from xasuite.workflow.structures import standard as of_study
 
-STUDY = load_study("standards/measured")
+STUDY = study("standards/measured")
 
 
 def standard(name: str):  # type: ignore[no-untyped-def]

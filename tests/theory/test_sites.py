@@ -12,12 +12,13 @@ import pytest
 
 from xasuite.errors import SpecError, TheoryError
 from xasuite.records import Normalized
+from xasuite.specs.published import study
 from xasuite.specs.studies import Bond
 from xasuite.theory import fit_structure, theory_xanes
-from xasuite.workflow.structures import compare_structures, load_study, moved_cluster, study_grids
+from xasuite.workflow.structures import compare_structures, moved_cluster, study_grids
 
 QUICK = {"radius": 3.3, "scf": False}
-STUDY = load_study("comn/sites_co")
+STUDY = study("comn/sites_co")
 LOW, SINGLE = STUDY.grid
 
 
@@ -74,7 +75,7 @@ def test_a_cluster_is_moved_as_said() -> None:
     with pytest.raises(TheoryError, match="no Mn within"):
         moved_cluster(other, "Co", r_metal=2.4)
     with pytest.raises(SpecError, match="did you mean"):
-        load_study("comn/site_co")
+        study("comn/site_co")
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -106,7 +106,7 @@ def test_a_path_that_larch_cannot_read_is_one_sentence() -> None:
     model = Model((Parameter("a", 0.9),), (path,), FitRange((3, 12), (1.5, 3)))
     k = 0.05 * np.arange(281)
     with pytest.raises(
-        FitError, match=r"Larch cannot read FEFF's file of path .*Cu-Cu: .*; look at its first lines"
+        FitError, match=r"Larch cannot read FEFF's file of path .*Cu-Cu: .*; check its first lines"
     ):
         fit_chi(model, xs.Chi(k=k, chi=np.sin(5 * k), e0=8979.0, edge_step=1.0), engine="larch")
 

@@ -12,7 +12,7 @@ from xasuite.exafs.result import FitResult
 from xasuite.references import fits_dir
 from xasuite.specs import load_spec, parse_spec
 from xasuite.specs.load import LoadedSpec
-from xasuite.specs.published import paper, table
+from xasuite.specs.published import PublishedTable, paper
 from xasuite.workflow import run_spec
 from xasuite.workflow.claims import check_claims
 from xasuite.workflow.reproduce import reproduce_specs
@@ -22,6 +22,11 @@ from xasuite.workflow.score import score_result
 TOLERANCE_SAME = {"n": 0.5, "r": 0.012, "sigma2": 1.5e-3, "s02": 0.05}
 TOLERANCE_OTHER = {"n": 0.8, "r": 0.02, "sigma2": 1.5e-3, "s02": 0.10}
 TABLES = ("s4b_co", "s4b_ru", "s7_co", "s8_ru", "s9_co", "s9_ru")
+
+
+def table(reference: str) -> PublishedTable:
+    name, _, key = reference.partition("/")
+    return paper(name).table[key]
 
 
 def spec(name: str, **changes: str) -> LoadedSpec:
@@ -153,7 +158,7 @@ def test_the_scoreboard_fits_a_terminal(tmp_path: Path, capsys: pytest.CaptureFi
     assert any("ccro/S9" in x and "7 of 7" in x and x.rstrip().endswith(" s") for x in lines)
     assert any("printed +-3.2" in x for x in lines)
     page = (out / "reproduce.html").read_text(encoding="utf-8")
-    for held in ("What the scores are worth", "Every cell", "What potentials cost", "printed +-3.2"):
+    for held in ("What the scores are worth", "Every cell", "Effect of potentials", "printed +-3.2"):
         assert held in page, held
 
 

@@ -1,8 +1,8 @@
-"""The only folder that imports larch, on first use.
+"""The only folder that imports Larch.
 
 Larch takes seconds to import, prints to standard output, warns, and returns None where it fails. `larch(name)`
-imports a module of it on first use; `quiet()` keeps its printing and warnings away from the user, and turns
-what it raises into an exception of this package; `heeding_interrupts()` keeps Ctrl-C from being caught inside.
+imports one of its modules on first use. `quiet()` hides what Larch prints and its warnings, and turns its exceptions
+into those of this package. `heeding_interrupts()` makes Ctrl-C work where Larch would catch it.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from ..notices import silenced
 
 
 def larch(module: str = "larch.xafs") -> Any:
-    """A module of Larch, imported on first use and in silence. Raises ImportError when it is not installed."""
+    """A module of Larch, imported without its output. Raises ImportError when Larch is not installed."""
     with heeding_interrupts(), silenced(), contextlib.redirect_stdout(io.StringIO()):
         return importlib.import_module(module)
 
 
 @contextlib.contextmanager
 def heeding_interrupts() -> Iterator[None]:
-    """Ctrl-C inside ends what runs inside, also where Larch catches it.
+    """Ctrl-C stops the code in this block, also where Larch catches the interrupt.
 
-    Larch's bare excepts and asteval, which evaluates its expressions, catch KeyboardInterrupt as well: some go on as
-    if nothing had been, some raise an AttributeError of their own. An interrupt that came is raised on the way out.
+    Bare excepts in Larch, and asteval, which evaluates its expressions, also catch KeyboardInterrupt: some continue, some
+    raise an AttributeError. Here an interrupt that came is raised again at the end of the block.
     In other threads, and where a program has its own handler, nothing is changed.
     """
     default = signal.default_int_handler
@@ -61,12 +61,12 @@ def heeding_interrupts() -> Iterator[None]:
 
 @contextlib.contextmanager
 def quiet(what: str, error: type[XasuiteError] = ReductionError) -> Iterator[io.StringIO]:
-    """Run Larch inside: what it prints goes to the buffer given, what it raises becomes `error`.
+    """Run Larch in this block: its output goes to the buffer that is yielded, its exceptions become `error`.
 
     Parameters
     ----------
-    what : the job and the spectrum, the start of the message ("autobk of cu_foil").
-    error : the exception raised in place of Larch's own.
+    what : the task and the spectrum, which begin the message ("autobk of cu_foil").
+    error : the exception that is raised in place of Larch's.
     """
     printed = io.StringIO()
     try:

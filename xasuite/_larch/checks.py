@@ -1,4 +1,4 @@
-"""What Larch never checks: arrays that look like a spectrum, and ranges that lie inside it."""
+"""Checks that Larch does not make: whether arrays form a spectrum, and whether ranges lie within it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ..errors import DataError, RangeError
 from ..records import Array
 
 MIN_POINTS = 10
-# The K edge of boron lies at 188 eV: an axis that ends below that is no hard or soft X-ray scan in eV.
+# The K edge of boron lies at 188 eV: an energy axis that ends below KEV_BELOW is in keV.
 KEV_BELOW = 150.0
 
 
 def spectrum_arrays(energy: ArrayLike, mu: ArrayLike, what: str = "spectrum") -> tuple[Array, Array]:
-    """Energy (n,) and mu (..., n) as float arrays after every check that Larch leaves out.
+    """Energy (n,) and mu (..., n) as float arrays, checked.
 
-    Raises DataError for wrong shapes, too few points, NaN or inf, keV, and energies not strictly ascending.
+    Raises DataError for wrong shapes, too few points, NaN or inf, keV, and energies that are not strictly ascending.
     """
     e, m = axis(energy, "energy", what), np.asarray(mu, float)
     if m.shape[-1:] != e.shape:
@@ -53,7 +53,7 @@ def axis(values: ArrayLike, name: str, what: str) -> Array:
 
 
 def finite(values: Array, name: str, what: str) -> None:
-    """Raises DataError when an array holds NaN or inf, naming how many and the first."""
+    """Raises DataError when an array holds NaN or inf; the message says how many and where the first is."""
     with np.errstate(invalid="ignore", over="ignore"):
         if np.isfinite(values.sum()):  # one pass, and nothing written
             return

@@ -1,8 +1,8 @@
-"""Larch's feffit: parameters, paths and arrays in, numbers out, no silent failure.
+"""Fits by Larch's feffit, without its silent failures.
 
-What is guarded here, and why, is listed in docs/notes/larch_silent_failures.md: every path gets a file and
-a label of its own, every data set its own hash, and a given epsilon_k is corrected by sqrt(2). Ranges, names and
-unused variables are checked before, by exafs.fit.
+docs/notes/larch_silent_failures.md lists what is prevented here and why: every path gets its own file and
+label, every data set its own hash, and a given epsilon_k is corrected by sqrt(2). Ranges, names and
+unused variables have been checked by exafs.fit.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ DataSet = tuple[Array, Array, Sequence["PathModel"]]
 
 @dataclass(frozen=True)
 class LarchFit:
-    """What feffit gives: values of all parameters, and of the varied ones the scaled covariance (None where it has none)."""
+    """The result of feffit: values of all parameters, the scaled covariance of the varied ones (None if there is none), statistics."""
 
     values: dict[str, float]
     covar: Array | None
@@ -53,7 +53,7 @@ class LarchFit:
 
 
 def python_text(expression: Expression) -> str:
-    """The expression as text for asteval, whose names for ln, min and max differ from ours."""
+    """The expression as text for asteval, which has other names for ln, min, max and others."""
     stack: list[str] = []
     for op, argument in expression.program:
         if op == "const":
@@ -77,7 +77,7 @@ def python_text(expression: Expression) -> str:
 
 @contextlib.contextmanager
 def _encoded_stdout() -> Iterator[None]:
-    """feffit asks sys.stdout for its encoding and fails where there is none."""
+    """A sys.stdout with an encoding: feffit asks for it and fails where there is none."""
     if getattr(sys.stdout, "encoding", None):
         yield
         return
@@ -96,11 +96,11 @@ def fit(
     noise: Sequence[Sequence[Any] | None],
     restraints: Sequence[Restraint] = (),
 ) -> LarchFit:
-    """Run feffit over one or several data sets at once, each k (nk,) in 1/A, chi (nk,) and its paths.
+    """One fit by feffit of one or several data sets, each with k (nk,) in 1/A, chi (nk,) and its paths.
 
-    `noise` of each set: epsilon_k for each k weight, a number or (nk,) in k space; None to have it estimated. Larch has no
-    restraints: each is put in as one more element of the residual, an expression that Larch evaluates, with the weight of one
-    independent point, and the statistics are taken from the residual.
+    `noise` has for each set epsilon_k for each k weight, a number or (nk,) in k space, or None to have it estimated. Larch has no
+    restraints: each is added as one more element of the residual, an expression that Larch evaluates, with the weight of one
+    independent point; the statistics are then computed from the residual.
 
     Raises FitError where Larch returns nothing.
     """
@@ -144,7 +144,7 @@ def fit(
 
 
 def _restrained(dataset: Any, restraints: Sequence[Restraint]) -> Any:
-    """The residual of a data set with those of the restraints after it."""
+    """The residual function of a data set with the restraints appended."""
     own = dataset._residual
 
     def residual(params: Any, data_only: bool = False, **more: Any) -> Array:
@@ -161,7 +161,7 @@ def _restrained(dataset: Any, restraints: Sequence[Restraint]) -> Any:
 
 
 def _restrained_statistics(result: Any, n_restraints: int) -> tuple[Array | None, float, float, float]:
-    """Covariance, chi-square, reduced, R of feffit with restraints: each one more independent point, none part of R."""
+    """Covariance, chi-square, reduced chi-square and R factor with restraints: each counts as an independent point, none in R."""
     details = result.fit_details
     residual = np.asarray(details.residual)
     n_data = residual.size - n_restraints
@@ -175,12 +175,12 @@ def _restrained_statistics(result: Any, n_restraints: int) -> tuple[Array | None
 
 
 def path_value(expression: Expression) -> float | str:
-    """A path's value for Larch, which parses text again at every evaluation and takes a number as it is."""
+    """A value of a path for Larch: a number where it is constant, because Larch parses text at every evaluation."""
     return float(expression({})) if expression.is_constant else python_text(expression)
 
 
 def _quarter_turn(text: str) -> str:
-    """A feff.dat's text with pi / 2 added to the central atom's phase, its second column."""
+    """The text of a feff.dat with pi / 2 added to the phase of the central atom, its second column."""
     head, rule, table = text.partition("real[p]@#")
     first, *rows = table.splitlines()
     turned = []
@@ -191,9 +191,10 @@ def _quarter_turn(text: str) -> str:
 
 
 def waves(p: PathModel) -> list[tuple[str, str, dict[str, Any]]]:
-    """A path as Larch's: for each of its paths a name, the text of its feff.dat and the values that Larch takes.
+    """The paths of Larch that make up one path: name, text of the feff.dat and values of each.
 
-    Larch has no dphase: exp(i dphase) is the path times its cosine and the path a quarter of a turn on times its sine.
+    It is one path, or two for a dphase, which Larch does not have: exp(i dphase) is the path times cos(dphase) plus the path
+    shifted in phase by pi / 2 times sin(dphase).
     """
     given = {q: path_value(getattr(p, q)) for q in ("e0", "deltar", "sigma2", "third", "fourth", "ei")}
     amplitude = f"({python_text(p.n)})*({python_text(p.s02)})"
@@ -206,19 +207,19 @@ def waves(p: PathModel) -> list[tuple[str, str, dict[str, Any]]]:
 
 
 def _feffpath(file: Path, path: str, **values: Any) -> Any:
-    """Larch's path of a file. Raises FitError where Larch's reader does not get through it."""
+    """Larch's path of a file. Raises FitError where Larch cannot read it."""
     from larch.xafs import feffpath
 
     try:
         return feffpath(str(file), **values)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as exc:
         raise FitError(
-            f"Larch cannot read FEFF's file of path {path}: {exc}; look at its first lines"
+            f"Larch cannot read FEFF's file of path {path}: {exc}; check its first lines"
         ) from None
 
 
 def transform_settings(r: FitRange) -> dict[str, Any]:
-    """The ranges of a fit as Larch's feffit_transform takes them."""
+    """The ranges of a fit as arguments of Larch's feffit_transform."""
     weights = list(r.kweight) if len(r.kweight) > 1 else r.kweight[0]
     return {
         "kmin": r.k[0], "kmax": r.k[1], "kweight": weights, "dk": r.dk, "dk2": r.dk if r.dk2 is None else r.dk2,
@@ -246,20 +247,20 @@ def data_set(data: DataSet, ranges: FitRange, noise: Sequence[Any] | None, numbe
     return made
 
 
-DATA_SET = data_set  # a process that audits keeps them (repeats.py)
+DATA_SET = data_set  # replaced by one that keeps data sets in a process that audits (repeats.py)
 
 
 def give_noise(made: Any, noise: Sequence[Any] | None, ranges: FitRange) -> None:
-    """One epsilon_k a k weight for a data set; None leaves it to Larch's estimate."""
+    """Gives a data set one epsilon_k per k weight; None leaves it to Larch's estimate."""
     if noise is not None:
         made.data.epsilon_k = 1.0  # so that set_epsilon_k is called
         made.set_epsilon_k = lambda _: _state_noise(made, noise, ranges)
 
 
 def _state_noise(made: Any, noise: Sequence[Any], ranges: FitRange) -> None:
-    """What set_epsilon_k does, for one epsilon_k a k weight.
+    """Sets the noise as Larch's set_epsilon_k does, for one epsilon_k per k weight.
 
-    It makes epsilon_R smaller than estimate_noise does by sqrt(2) (docs/decisions/noise.md), which is put right here.
+    Larch's function gives an epsilon_R smaller by sqrt(2) than its estimate_noise (docs/decisions/noise.md); here this is corrected.
     """
     low, high = ranges.k
     in_k, in_r = [], []

@@ -21,10 +21,10 @@ def mback_norm(
     nnorm: int,
     what: str = "spectrum",
 ) -> dict[str, Array]:
-    """Normalisation by a match to the tabulated f'' (MBACK; Weng, Waldo and Penner-Hahn 2005, Larch's form).
+    """Normalisation by a match to the tabulated f'' (MBACK; Weng, Waldo and Penner-Hahn 2005, in Larch's form).
 
-    Returns edge_step (from the scaled f''), pre_edge, post_edge, norm (n,) of one spectrum whose arrays were
-    checked; ranges in eV from e0. Raises ReductionError.
+    Gives edge_step (from the scaled f''), pre_edge, post_edge and norm (n,) of one spectrum whose arrays were
+    checked. Ranges are in eV from e0. Raises ReductionError.
     """
     (pre1, pre2), (norm1, norm2) = pre_range, norm_range
     ranges = {"pre1": pre1, "pre2": pre2, "norm1": norm1, "norm2": norm2, "nnorm": nnorm}
@@ -36,6 +36,6 @@ def mback_norm(
     for name, value in out.items():
         if not np.isfinite(value).all():
             raise ReductionError(
-                f"MBACK of {what} gave {name} that is not finite; look at the spectrum near its ends"
+                f"MBACK of {what} gave a {name} that is not finite; check the spectrum near its ends"
             )
     return out

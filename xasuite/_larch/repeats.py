@@ -1,8 +1,8 @@
-"""Many fits by Larch one after another, in a process that does nothing else: what each would make anew and equal is kept.
+"""Many fits by Larch in a process that does nothing else: objects that are equal in every fit are made once and kept.
 
-Larch's feffit, its EXAFS equation, splines, transforms and residual, lmfit's Minimizer and MINPACK's numerical derivatives
-do the fit as ever. Left out is what has no part in the values (docs/decisions/series_audit.md): a test holds that they are
-equal to the last bit.
+The fit itself is unchanged: Larch's feffit, its EXAFS equation, splines, transforms and residual, lmfit's Minimizer and MINPACK's
+numerical derivatives. Steps that do not affect the values are left out (docs/decisions/series_audit.md); a test holds that the
+values are equal to the last bit.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from ..exafs.model import FitRange
 
 TOLERANCE = 1e-8  # moves no value by more than 1e-5 standard errors
-_SETS = 8  # data sets that are kept: models of one k range each
+_SETS = 8  # data sets that are kept
 
 
 def begin() -> None:
-    """Load Larch and make this process ready: from now on its fits have no standard errors and end at a lower tolerance."""
+    """Load Larch and prepare this process: from now on fits by Larch have no standard errors and a larger tolerance."""
     from asteval.astutils import Procedure
     from larch.xafs import feffit
     from lmfit.minimizer import Minimizer
@@ -35,9 +35,9 @@ def begin() -> None:
     module.propagate_uncertainties = lambda *args, **options: None
     Minimizer._calculate_uncertainties_correlations = lambda self: None
     module.FeffitDataSet.save_outputs = lambda self, **options: None  # chi(R) for plots
-    # sigma2_debye and others, which no expression of ours names, are parsed for every fit
+    # Larch parses sigma2_debye and others for every fit, but no expression uses them
     module.add_sigma2funcs = feffdat.add_sigma2funcs = lambda params: None
-    # lmfit copies its parameters, and with them these, which no fit changes
+    # lmfit copies its parameters and with them these objects, which no fit changes
     feffdat.FeffDatFile.__deepcopy__ = Procedure.__deepcopy__ = lambda self, memo: self
     feffdat.FeffPathGroup.create_path_params = _once(feffdat.FeffPathGroup.create_path_params)
     fitting.TOLERANCE = TOLERANCE
@@ -45,7 +45,7 @@ def begin() -> None:
 
 
 def _once(create: Any) -> Any:
-    """A path's parameters made once in a set of parameters; feffit defines them again, the same, for every residual."""
+    """A create_path_params that defines a path's parameters once; feffit would define them again for every residual."""
 
     def create_path_params(path: Any, params: Any = None, dataset: Any = None) -> None:
         path.dataset = dataset or path.dataset
@@ -58,7 +58,7 @@ def _once(create: Any) -> Any:
 
 
 class _Kept:
-    """Data sets by their paths and ranges: of the next fit with the same ones only the data and their noise are new."""
+    """Data sets by their paths and ranges; the next fit with the same ones only replaces the data and their noise."""
 
     def __init__(self) -> None:
         self._sets: dict[Any, Any] = {}

@@ -1,4 +1,4 @@
-"""A fit as a script for Larch: text only, nothing of Larch is imported here."""
+"""A fit as the text of a Python script for Larch. Larch itself is not imported here."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def state_noise(dataset, noise, kmin, kmax, kweights):
 
 @dataclass(frozen=True)
 class ScriptSet:
-    """A data set of a script: how its chi(k) is made, its paths as (label, file, values), its noise as text where it is known."""
+    """A data set of a script: the call that makes its chi(k), its paths as (label, file, values), its noise as text ("" if unknown)."""
 
     data: str
     paths: Sequence[tuple[str, str, Mapping[str, Any]]]
@@ -94,7 +94,7 @@ class ScriptFit:
 
 
 def script(head: Mapping[str, str], fits: Sequence[ScriptFit]) -> str:
-    """The text of a script that runs every fit and prints feffit's reports; its results are in `results` by name."""
+    """The text of a script that runs every fit, prints the reports of feffit and keeps the results in `results` by name."""
     out = [HEAD.format(**head)]
     out += [RESTRAIN] if any(f.restraints for f in fits) else []
     out += [NOISE] if any(s.noise for f in fits for s in f.sets) else []
@@ -147,5 +147,5 @@ def _param(p: Any) -> str:
 
 
 def _path(label: str, file: str, values: Mapping[str, Any]) -> str:
-    told = {q: v for q, v in values.items() if v != 0.0}
-    return f"feffpath(str(HERE / {file!r}), {_keywords({'label': label, **told})})"
+    used = {q: v for q, v in values.items() if v != 0.0}
+    return f"feffpath(str(HERE / {file!r}), {_keywords({'label': label, **used})})"

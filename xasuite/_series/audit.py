@@ -129,8 +129,8 @@ def refit(sample: Sample) -> dict[str, Any]:
     found = []
     for rows, chi, fit in sample.batches:
         made = compare(fit.model, chi, fit, np.arange(len(rows)), start=sample.start, errors=False)
-        for row, away, name in zip(rows, made.difference, made.parameter, strict=True):
-            found.append({"row": int(row), "difference": float(away), "parameter": name})
+        for row, one in zip(rows, made, strict=True):
+            found.append({"row": int(row), "difference": one.difference, "parameter": one.parameter})
     return {"rows": sorted(found, key=lambda r: r["row"]), "fraction": sample.fraction}
 
 

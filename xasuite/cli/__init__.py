@@ -47,7 +47,7 @@ _FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO)
 _NUMBERS = {"int": "a whole number", "float": "a number"}  # by the first word of pydantic's kind of mistake
 _LIMITS = {"ge": "of at least", "le": "of at most", "gt": "above", "lt": "below"}
 
-# What people type who come from other programs, and what does it here
+# Commands that users of other programs type, and what to use here
 ELSEWHERE = {
     "draw": "xasuite plot, or xasuite figure",
     "view": "xasuite explore, or xasuite show FILE",
@@ -113,7 +113,7 @@ def _root(
 
 
 def _register(first: str) -> None:
-    """Make the command that a line begins with; all of them where it begins with none, for help and for hints."""
+    """Register the command that a line begins with, or all of them where it begins with none, for help and hints."""
     app.registered_commands.clear()
     for name in (first,) if first in COMMANDS else COMMANDS:
         app.command(name)(_with_quiet(getattr(importlib.import_module(f"{__name__}.{name}"), name)))
@@ -127,7 +127,7 @@ def _show_warning(message: Warning | str, category: type[Warning], *_: Any) -> N
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command line; a user's mistake is one line on stderr and exit code 1."""
-    # importing makes many objects and hardly any garbage: looking for it at every 700th costs a tenth of a start
+    # imports make many objects and little garbage: collecting at every 700th object costs a tenth of the start
     gc.set_threshold(50_000, 20, 20)
     one_blas_thread_from_start()
     # pydantic looks for plugins in the metadata of every installed package
@@ -140,17 +140,17 @@ def main(argv: list[str] | None = None) -> None:
         if stream is None:  # the shell closed it (>&-)
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
         elif isinstance(stream, io.TextIOWrapper):
-            # a locale of C has no Å, which a JSON document must keep; a file's name may be no text
+            # the C locale has no Å, which a JSON document must keep; a file name may not be valid text
             lacking = "ascii" in codecs.lookup(stream.encoding).name
             stream.reconfigure(encoding="utf-8" if lacking else stream.encoding, errors="backslashreplace")
     with insistent() as ended:
-        code = _heard(argv)
+        code = _run_to_reader(argv)
         ended.set()
     sys.exit(code)
 
 
-def _heard(argv: list[str] | None) -> int:
-    """The exit code of a command line; without a word UNREAD where the reader of its output has gone."""
+def _run_to_reader(argv: list[str] | None) -> int:
+    """The exit code of a command line; UNREAD, without a message, where the reader of its output has ended."""
     try:
         code = _run(argv)
         sys.stdout.flush()
@@ -159,7 +159,7 @@ def _heard(argv: list[str] | None) -> int:
     except SystemExit as exc:  # click ends so on a broken pipe
         if not isinstance(exc.__context__, BrokenPipeError):
             raise
-    except OSError as exc:  # what writes files raises errors of its own: this is the output itself
+    except OSError as exc:  # files are written with errors of their own: this is standard output
         if os.environ.get("XASUITE_DEBUG") or exc.errno not in _FULL:
             raise
         _nowhere(sys.__stdout__)
@@ -171,7 +171,7 @@ def _heard(argv: list[str] | None) -> int:
 
 
 def _nowhere(*streams: TextIO | None) -> None:
-    """What is left in the buffers goes nowhere, or the interpreter complains of it when it ends."""
+    """Send what is left in the buffers to os.devnull; the interpreter would fail to write it at its end."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in streams:
         if stream is not None:
@@ -179,7 +179,7 @@ def _nowhere(*streams: TextIO | None) -> None:
 
 
 def _run(argv: list[str] | None) -> int:
-    """The exit code of a command line. A batch system's SIGTERM ends it as Ctrl-C does, with SIGTERM's code."""
+    """The exit code of a command line. SIGTERM (of a batch system) ends it as Ctrl-C does, with exit code 143."""
     terminated: list[int] = []
 
     def terminate(number: int, _: Any) -> None:
@@ -208,7 +208,7 @@ def _run(argv: list[str] | None) -> int:
     except _CLICK_ERROR as exc:
         return _mistake(_sentence(exc))
     except (KeyboardInterrupt, RuntimeError) as exc:
-        # Abort is a RuntimeError; Python 3.11 makes one of what comes while a class is made, as in an import
+        # Abort is a RuntimeError; Python 3.11 turns an exception raised while a class is made into one
         if not any(isinstance(e, (typer.Abort, KeyboardInterrupt)) for e in (exc, exc.__cause__)):
             raise
         word = "terminated" if terminated else "interrupted"
@@ -226,7 +226,7 @@ def _mistake(sentence: str) -> int:
 
 
 def _refused(exc: Any) -> str | None:
-    """A value that is of another type than its option takes: pydantic, which typer asks, speaks of its own classes."""
+    """The sentence for a value of the wrong type, for which pydantic's message names its own classes; else None."""
     found: list[dict[str, Any]] = getattr(exc.__cause__, "errors", list)()
     if not found or exc.param is None:
         return None
@@ -239,7 +239,7 @@ def _refused(exc: Any) -> str | None:
 
 
 def _sentence(exc: Any) -> str:
-    """What click has to say, and of a command that is none the one that was meant."""
+    """The message of a click error; for an unknown command with the one that was probably meant."""
     found = re.search(r"No such command '([^']*)'", exc.format_message())
     if found is None:
         sentence = str(exc.format_message())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from ..errors import RangeError
 from .common import JSON, Interval, ranged
 
 if TYPE_CHECKING:
@@ -37,12 +38,22 @@ def normalized(
     pre_range: Interval | None = None,
     norm_range: Interval | None = None,
 ) -> list[Normalized]:
-    """Every scan of the files named (a file's groups all, or "file::group"), normalised, no two of one label.
+    """Every scan of the files named (all groups of a file, or "file::group"), normalised, each with its own label.
 
-    Scans with the same name are distinguished by their files.
+    The label of scans of one name holds the name of their file.
+
+    Raises RangeError for a pre-edge range that ends above E0 and a post-edge range that begins below it.
     """
     from .. import io, reduce
 
+    if pre_range is not None and pre_range.high > 0:
+        raise RangeError(
+            f"--pre-range ends {pre_range.high:g} eV above E0; give a range below it, as in -150,-50"
+        )
+    if norm_range is not None and norm_range.low < 0:
+        raise RangeError(
+            f"--norm-range begins {-norm_range.low:g} eV below E0; give a range above it, as in 50,400"
+        )
     records, stems = [], []
     for name in [file for pattern in names for file in io.expanded(pattern)]:
         scans = [io.read(name, mu=mu)] if "::" in name else io.read_all(name, mu=mu)
@@ -62,9 +73,9 @@ def normalized(
 def kept(
     out: Path | None, name: str, result: Presented | Table, figure: Callable[..., Figure] | None = None
 ) -> Sequence[Path]:
-    """Write a table (CSV) and a figure into a folder, when there is one; the paths written.
+    """Write a table (CSV) and a figure into the folder `out`; gives the paths written, none where `out` is None.
 
-    The figure is the result's own, or what `figure` draws.
+    The figure is what `figure` draws, by default that of the result.
     """
     if out is None:
         return ()

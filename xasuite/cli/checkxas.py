@@ -28,7 +28,7 @@ def checkxas(
     edge: str | None = ABSORPTION_EDGE,
     json: bool = JSON,
 ) -> None:
-    """Check data, fits or a series as a referee does: pass, note or fail with numbers. Exit code 2 where one fails."""
+    """Check data, fits or a series as a referee does: pass, note or fail, with numbers. Exit code 2 where a check fails."""
     from .. import io
     from ..errors import ReadError
     from ..workflow.checkxas import check_spectrum

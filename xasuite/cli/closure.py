@@ -1,4 +1,4 @@
-"""``xasuite closure``: what the pipeline does to a known truth, over noise seeds and over the analyst's choices."""
+"""``xasuite closure``: simulated spectra of known truth fitted blind, over noise seeds and choices of the analysis."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ def closure(
     ensemble: bool = typer.Option(
         False,
         "--ensemble",
-        help="Draw truths about the published rows, fit them blind, and print how often the errors hold the truth, all specs together. "
-        "The same command continues where it stopped.",
+        help="Draw true values around the published rows, fit them blind, and print how often the errors cover the truth, "
+        "for all specs together. The same command continues where it stopped.",
     ),
     truths: int = typer.Option(32, min=2, help="Drawn truths at each of two noise levels, with --ensemble."),
     seed: int = typer.Option(1, min=0, help="Seed of the drawn truths, with --ensemble."),
     potentials: list[str] = typer.Option(
         [],
-        help="Fit with the mean over these: feff6l, feff8l, 'feff8l scf'; once for each, with --ensemble. Left out, the spec's.",
+        help="With --ensemble: potentials that a fit is averaged over, feff6l, feff8l, 'feff8l scf'; repeat for each.",
     ),
     blind: bool = typer.Option(
-        False, "--blind", help="Leave a truth's own potentials out of its fit's, with --ensemble."
+        False, "--blind", help="With --ensemble: fit without the potentials that the truth was made with."
     ),
     output: Path = OUTPUT,
     json: bool = JSON,
@@ -69,11 +69,11 @@ def closure(
 
 
 def _potentials(given: list[str]) -> tuple[Potentials, ...]:
-    """Those of the command line. Raises SpecError naming what there is."""
+    """The potentials given with --potentials. Raises SpecError for an unknown name."""
     from ..choices import POTENTIALS
     from ..errors import SpecError, nearest
 
     for name in given:
         if name not in POTENTIALS:
-            raise SpecError(f'--potentials "{name}" are none that FEFF makes here{nearest(name, POTENTIALS)}')
+            raise SpecError(f'--potentials "{name}" is not a kind of potentials{nearest(name, POTENTIALS)}')
     return tuple(p for p in POTENTIALS if p in given)

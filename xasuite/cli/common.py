@@ -1,4 +1,4 @@
-"""What several commands share: options, ranges, progress, and the one way in which results are printed."""
+"""What several commands share: options, ranges, progress, and the printing of results."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 DATA_ROOT = typer.Option(None, "--data-root", help="Folder in which the specs' data files are looked for.")
 JSON = typer.Option(False, "--json", help="Print one JSON document and nothing else on standard output.")
-I0 = typer.Option(None, "--i0", help="Column of the incident intensity, where no name says so.")
-ENERGY = typer.Option(None, "--energy", help="Column of the energies, where no name says so.")
+I0 = typer.Option(None, "--i0", help="Column of the incident intensity, where its name does not show it.")
+ENERGY = typer.Option(None, "--energy", help="Column of the energies, where its name does not show it.")
 UNITS = typer.Option(None, "--units", help="What --energy holds: eV, keV or angle (degrees).")
 ELEMENT = typer.Option(None, "--element", help="Element symbol, where the file does not say.")
 ABSORPTION_EDGE = typer.Option(None, "--edge", help="K, L3, ...")
 
 
 def _no_file(folder: Path | None) -> Path | None:
-    """A folder to write to, before hours are spent on what goes into it. Raises typer.BadParameter."""
+    """The output folder. Raises typer.BadParameter for a file, before a long run begins."""
     if folder is not None and folder.is_file():
         raise typer.BadParameter(f"{folder} is a file: results cannot be written to it; name a folder")
     return folder
@@ -63,7 +63,7 @@ def ranged(default: Any, *names: str, help: str) -> Any:
 
 @contextmanager
 def spinner(quiet: bool) -> Iterator[Callable[..., None]]:
-    """A line of progress on stderr that says what is being done; nothing when quiet or not a terminal."""
+    """A line on stderr that says what is being done; nothing when quiet or not a terminal."""
     from rich.console import Console
 
     console = Console(stderr=True)
@@ -84,7 +84,7 @@ def print_json(document: Any) -> None:
 
 
 def console() -> Console:
-    """A rich console on standard output, as wide as its reader's, or 160 columns into a pipe; silent with --quiet."""
+    """A rich console on standard output, as wide as the terminal, or 160 columns into a pipe; silent with --quiet."""
     from rich.console import Console
 
     quiet = bool(os.environ.get(QUIET))

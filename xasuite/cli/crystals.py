@@ -51,7 +51,7 @@ def crystals(
 
 
 def _show(shipped: Sequence[Shipped], found: Sequence[Entry], most: int) -> None:
-    """Both lists on the terminal."""
+    """Print both lists, and a hint how to go on."""
     if shipped:
         rows = [(c.name, c.title, c.source.split(";")[0]) for c in shipped]
         print_table("Shipped", ("crystal", "what", "source"), rows)

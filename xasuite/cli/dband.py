@@ -61,7 +61,7 @@ def _columns(file: Path) -> tuple[Array, Array]:
 def _fermi(
     binding: Array, intensity: Array, fermi: float | None, fit_range: Interval | None
 ) -> tuple[float | FermiEdge, str]:
-    """The Fermi level as given, fitted, or taken to be zero, and a line that says which. Raises RangeError."""
+    """The Fermi level, given, fitted or zero, and a line that says which. Raises RangeError."""
     from ..records.quantities import as_printed
     from ..xanes import fermi_level
 

@@ -50,7 +50,7 @@ def edge(
 
 
 def side_by_side(tables: list[Table]) -> Table:
-    """Edge energies at several fractions as one table, one row per spectrum; the parts of each error name its energy."""
+    """Edge energies at several fractions as one table, one row per spectrum; columns of error parts name their E(f)."""
     from dataclasses import replace
 
     if len(tables) == 1:

@@ -25,15 +25,16 @@ def fit(
     output: Path = OUTPUT,
     json: bool = JSON,
     figures: bool = typer.Option(True, help="Make the figures."),
-    parts: bool = typer.Option(False, "--parts", help="Print what every error is made of."),
+    parts: bool = typer.Option(False, "--parts", help="Print the parts of every error."),
     audit: bool | None = typer.Option(
-        None, help="Repeat the fits by Larch; left out, once for each spec, data and versions."
+        None,
+        help="Repeat the fits with Larch; left out, once for each combination of spec, data and versions.",
     ),
 ) -> None:
     """Fit specs and write results/<spec>/: result.json, tables, curves, the methods' text, figures.
 
     A spec that cannot be fitted does not stop the others; all that failed are named at the end, with exit code 1. Exit
-    code 2 where Larch, asked to repeat a fit, does not find the same, 3 where a row is not a fit.
+    code 2 where Larch does not confirm a fit that it repeats, 3 where the verdict on a row is "not a fit".
     """
     from ..errors import FitError, SpecError, XasuiteError
     from ..specs import load_spec
@@ -84,7 +85,7 @@ def fit(
 def _kept(
     result: SpecResult, output: Path, *, figures: bool, audit: bool | None, silent: bool, progress: Any
 ) -> SpecResult:
-    """The result with Larch's audit, its files written. What this imports takes seconds: the table is on the screen by now."""
+    """Write the files of a result and give it with Larch's audit. The imports take seconds: the table is shown before."""
     from ..report.results import write_results
     from ..workflow import audit_spec
 
@@ -100,7 +101,7 @@ def _kept(
 
 
 def print_result(result: SpecResult) -> None:
-    """The table, its footnotes and its warnings on a terminal, and the same data fitted in other ways."""
+    """Print the table, the verdicts, the warnings, and the table of the variants."""
     from ..workflow.summary import changes_table, variants_table
 
     show(result.summary())

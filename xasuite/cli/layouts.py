@@ -1,4 +1,4 @@
-"""`xasuite layouts`: what the user has written down about the columns of a beamline's files, and where."""
+"""`xasuite layouts`: the user's own descriptions of the columns of beamline files."""
 
 from __future__ import annotations
 

@@ -19,10 +19,10 @@ def merge(
     ),
     align: str = typer.Option(
         "auto",
-        help="reference, mu, auto (the reference where all have one), or none: by what the scans are aligned to the first.",
+        help="Spectrum by which scans are aligned to the first: reference, mu, auto (the reference where all have one) or none.",
     ),
     mu: str | None = MU,
-    reference: str | None = typer.Option(None, help="The same for the reference foil."),
+    reference: str | None = typer.Option(None, help="Expression of channels for mu of the reference foil."),
     label: str = typer.Option("", help="Name of the merged spectrum; left out, the number of scans."),
     json: bool = JSON,
 ) -> None:

@@ -1,4 +1,4 @@
-"""``xasuite modulation``: what of a series follows a periodic stimulus (phase-sensitive detection)."""
+"""``xasuite modulation``: the part of a series that follows a periodic stimulus (phase-sensitive detection)."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ def modulation(
     start: float | None = typer.Option(
         None, help="Time at which a period starts, s; left out, that of the first scan."
     ),
-    skip: int = typer.Option(0, help="Periods at the beginning that are left out."),
-    drift: str = typer.Option("run", help="Straight line taken off: run (one), period (one in each), none."),
+    skip: int = typer.Option(0, help="Number of periods at the beginning that are left out."),
+    drift: str = typer.Option("run", help="Linear drift removed: run (one), period (one in each), none."),
     fit_range: Interval | None = ranged(
         None, "--range", help="Part that is used: eV (not from E0), or 1/Å for chi, as in --range 3,12."
     ),
-    every: float | None = typer.Option(None, help="Seconds from scan to scan, where the inputs are scans."),
+    every: float | None = typer.Option(None, help="For scans: seconds from one to the next."),
     time: str | None = typer.Option(
-        None, help="Field of the scans' headers, or dataset of a stack, that holds their time, of scans."
+        None, help="For scans: field of the headers, or dataset of a stack, that holds their time."
     ),
     form: str = typer.Option(
         "",
         "--format",
-        help="Format of that field where it is a date, as in %Y-%m-%d %H:%M:%S; left out, seconds.",
+        help="Format of the field of --time where it is a date, as in %Y-%m-%d %H:%M:%S; left out, it holds seconds.",
     ),
     mu: str | None = MU,
     pre_range: Interval | None = PRE,
@@ -73,7 +73,7 @@ def _numbers(text: str) -> list[int]:
 
 
 def _of_run(target: str, kind: str) -> Series | None:
-    """The rows of a finished series, None where the name is of something else."""
+    """The rows of a finished series; None where `target` is something else."""
     from .._series import open_run
 
     if not (Path(target).is_dir() or Path(target).suffix == ".h5"):
@@ -90,7 +90,7 @@ def _of_run(target: str, kind: str) -> Series | None:
 def _times(
     inputs: list[str], records: list[Any], every: float | None, time: str | None, form: str
 ) -> list[float]:
-    """The time of each scan in s. Raises DataError where nothing says it."""
+    """The time of each scan in s. Raises DataError where neither --every nor --time gives it."""
     from ..io.logs import seconds_of
 
     if (every is None) == (time is None):
@@ -109,7 +109,7 @@ def _times(
 
 
 def _in_stacks(inputs: list[str], time: str) -> list[float]:
-    """The values that stacked HDF5 arrays hold, one per row, under a name; none where there is no such stack."""
+    """The values (one per row) of the dataset `time` of stacks in HDF5; empty where there is no such stack."""
     import numpy as np
 
     from ..io.sources import STACK, find_scans, read_stack

@@ -74,7 +74,7 @@ def new(
 
 
 def _refuse_names(inputs: list[str], output: Path, force: bool) -> None:
-    """What cannot be read or written, before anything is asked for or run. Raises SpecError, WriteError."""
+    """Refuse inputs and outputs that cannot be used, before a question or a run. Raises SpecError, WriteError."""
     from ..errors import SpecError, WriteError
 
     for name in inputs:
@@ -89,7 +89,7 @@ def _refuse_names(inputs: list[str], output: Path, force: bool) -> None:
 
 
 def _refuse_amplitude(foil: bool | None, s02: float | None, s02_err: float, s02_from: Path | None) -> None:
-    """What cannot be meant. Raises SpecError."""
+    """Refuse amplitude options that contradict each other or are no amplitude. Raises SpecError."""
     from ..errors import SpecError
 
     if foil and (s02 is not None or s02_from is not None):

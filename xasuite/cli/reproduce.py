@@ -73,7 +73,7 @@ def reproduce(
 
 
 def _deposition(path: str, unpack: Path | None, output: Path, *, json: bool, figures: bool) -> NoReturn:
-    """A deposition made again: its tables, then how many numbers are the stated ones."""
+    """Run a deposition again: its tables, then how many numbers equal the stated ones."""
     from ..deposit import reproduce_bundle
     from ..report.results import write_results
 
@@ -103,7 +103,7 @@ def print_scores(done: Reproduction) -> None:
 
 
 def print_lines(done: Reproduction, whole: bool) -> None:
-    """Doubtful published statements, data that are not there and failures, a line each; cut at WIDTH unless `whole`."""
+    """Doubtful published values, missing data and failures, a line each; cut at WIDTH unless `whole`."""
     missing = [f"{k}: {v}" for k, v in done.missing.items()]
     if missing and not whole:
         missing = [f"{len(missing)} spectra: {', '.join(done.missing)}"]

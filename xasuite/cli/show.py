@@ -23,7 +23,7 @@ def show(
         ..., help="XDI, Athena project, text columns or HDF5, gzipped or not; FILE::GROUP for one group."
     ),
     mu: str | None = MU,
-    reference: str = typer.Option(None, help="The same for the reference foil."),
+    reference: str = typer.Option(None, help="Expression of channels for mu of the reference foil."),
     i0: str = I0,
     energy: str = ENERGY,
     units: str = UNITS,
@@ -57,7 +57,7 @@ def _group(scan: Scan) -> dict[str, Any]:
 
 
 def _table(scans: list[Scan]) -> Table:
-    """One row per group; channels once where all have the same; every note once, with the rows it is true of."""
+    """One row per group; channels once where all groups have the same; every note once, with the rows it holds for."""
     from ..records.quantities import Quantity
     from ..records.table import Table
 
@@ -107,13 +107,13 @@ def _channels(scan: Scan) -> str:
 
 
 def _short(expression: str) -> str:
-    """A long sum by its first and last terms."""
+    """An expression; a long sum as its first and last terms."""
     terms = expression.split(" + ")
     return f"{terms[0]} + ... + {terms[-1]}" if len(terms) > 4 else expression
 
 
 def summary(scan: Scan) -> str:
-    """One line: roughly how large the edge step is and where, how far the scan goes and how finely."""
+    """One line: approximate edge step and edge energy, end of the scan in k, smallest step."""
     import numpy as np
 
     from ..constants import KTOE

@@ -22,7 +22,7 @@ def watch(
         help="Folder in which scans appear, an HDF5 file that grows (file.h5::groups), or the address of a Tiled catalogue."
     ),
     spec: Path = typer.Argument(
-        help="Spec of a series; of its files the names are used (*.txt), not the folder."
+        help="Spec of a series; only the pattern of its file names (*.txt) is used, not their folder."
     ),
     data_root: Path | None = DATA_ROOT,
     output: Path = OUTPUT,
@@ -62,7 +62,7 @@ def watch(
 
 
 def _draw(file: Path) -> None:
-    """The figures of a series beside its file."""
+    """Write the figures of a series into the folder of its file."""
     from .._series.record import open_run
     from ..report.plots.series import write_figures
 
@@ -71,7 +71,7 @@ def _draw(file: Path) -> None:
 
 @contextmanager
 def _page(watcher: Watch, port: int) -> Iterator[None]:
-    """The page of the running series, for as long as it is watched."""
+    """Serve the page of the running series while it is watched."""
     try:
         from ..explorer.series import SeriesPage
         from ..explorer.server import serving

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def wavelet(
     inputs: list[str] = typer.Argument(help="Scans (FILE or FILE::GROUP) and fit specs (.toml)."),
     kind: str = typer.Option("morlet", help="morlet or cauchy."),
-    k: Interval = ranged("3,12", "--k", help="k range in 1/Å; a spec's own unless given."),
-    kweight: float = typer.Option(2.0, help="Power of k; a spec's own unless given."),
+    k: Interval = ranged("3,12", "--k", help="k range in 1/Å; unless given, that of a spec."),
+    kweight: float = typer.Option(2.0, help="k weight; unless given, that of a spec."),
     dk: float = typer.Option(1.0, help="Taper of the window, 1/A."),
     window: str = typer.Option("hanning", help="Window on k."),
     r: Interval = ranged("0.5,4", "--r", help="R range in Å, not corrected for phase."),
@@ -28,7 +28,7 @@ def wavelet(
     noise: float | None = typer.Option(None, help="epsilon_k for the errors; left out, from the data."),
     resamples: int = typer.Option(200, min=0, help="Noisy copies for the errors."),
     seed: int = typer.Option(0, help="Seed of the noise."),
-    threshold: float = typer.Option(0.2, help="Lobes below this share of the highest are left out."),
+    threshold: float = typer.Option(0.2, help="Least height of a lobe, as a share of the highest."),
     e0: float | None = typer.Option(None, help="Edge energy of scans in eV; found if left out."),
     rbkg: float = typer.Option(1.0, help="Background of scans: rbkg in A."),
     bkg_kweight: int = typer.Option(3, help="Background of scans: k weight."),
@@ -77,7 +77,7 @@ def wavelet(
 
 
 def _stated(ctx: typer.Context | None, name: str) -> bool:
-    """Whether an option was given on the command line: then it wins over a spec's own."""
+    """Whether an option was given on the command line, which replaces the value of a spec."""
     source = ctx.get_parameter_source(name) if ctx is not None else None
     return source is not None and source.name == "COMMANDLINE"
 
@@ -111,7 +111,7 @@ def spec_chis(name: str, data_root: Path | None, paths: bool) -> tuple[list[Chi]
     chis = []
     for fit in workflow.run_spec(loaded, context, variants=False).rows:
         for data in fit.data:
-            # Of the data for all of them: a fit and its paths are as certain as what they were fitted to
+            # fit and paths get the noise of the data that they were fitted to
             noise = noise_of(data.k, data.data)
             curves = {"data": data.data, "fit": data.fit, **data.paths}
             chis += [
@@ -125,7 +125,7 @@ def spec_chis(name: str, data_root: Path | None, paths: bool) -> tuple[list[Chi]
 def draw(
     maps: list[tuple[Chi, dict[str, Any]]], lobes: list[Lobes], *, each: bool, ridges: bool, difference: bool
 ) -> Any:
-    """The figure: maps on one scale, or two and their difference. Raises DataError unless those are two."""
+    """The figure: maps on one scale, or two maps and their difference. Raises DataError for a difference of other than two."""
     from ..errors import DataError
     from ..exafs.wavelet_transform import ridge, wavelet
     from ..report.plots.wavelet import plot_difference, plot_wavelets

@@ -34,13 +34,13 @@ def xanes(
     fit: list[str] = typer.Option([], help="Also fitted: gauss, lorentz, stretch; may be repeated."),
     gauss: float = typer.Option(2.0, help="Gaussian sigma of the monochromator, eV."),
     converge: bool = typer.Option(
-        False, "--converge", help="Radius study: when does the spectrum stop changing?"
+        False, "--converge", help="Study from which radius on the spectrum no longer changes."
     ),
     study: str | None = typer.Option(
         None,
-        help="PAPER/NAME in references/published: standards/measured; with --compare a fit of its structures.",
+        help="Study of references/published, as in standards/measured; with --compare its structures are fitted.",
     ),
-    only: list[str] = typer.Option([], help="With --study of standards: these; may be repeated."),
+    only: list[str] = typer.Option([], help="With --study of standards: one of them; may be repeated."),
     write: str | None = typer.Option(None, help="Write input for feff9, feff10 or fdmnes to -o and stop."),
     data_root: Path | None = DATA_ROOT,
     json: bool = JSON,
@@ -50,13 +50,13 @@ def xanes(
     from ..errors import TheoryError
 
     settings: studies.Settings = {"lmax": lmax, "scf": scf}
-    # What is not given is the callee's own default: a study has another than a single spectrum.
+    # an option that is not given is left to the study, which may have another default than a single spectrum
     settings |= {k: v for k, v in (("radius", radius), ("sigma2", sigma2)) if v is not None}
     if study is not None:
+        from ..specs.published import study as study_of
         from ..specs.studies import StandardsStudy
-        from ..workflow.structures import load_study
 
-        known = load_study(study)
+        known = study_of(study)
         if isinstance(known, StandardsStudy):
             return studies.run_standards(
                 known, studies.measured_root(data_root), only, settings, json, output
@@ -88,7 +88,7 @@ def _spectra(
 
 
 def _computed(theory: TheoryXanes, gauss: float, json: bool, output: Path | None) -> None:
-    """One spectrum by itself: where its peaks are, its table and figure."""
+    """One spectrum without a measurement: its peaks, table and figure."""
     peaks = theory.peaks(gauss=gauss)
     if json:
         first = {n: getattr(theory, n) for n in ("label", "absorber", "atoms", "radius", "sites")}
@@ -102,17 +102,14 @@ def _computed(theory: TheoryXanes, gauss: float, json: bool, output: Path | None
         )
         say(f"peaks (eV from the Fermi level, Gaussian {gauss:g} eV): " + " ".join(f"{p:.1f}" for p in peaks))
         studies.print_notes(theory)
-    if output is not None:
-        from ..report.plots.theory import plot_theory
-
-        columns = {"energy_eV": theory.energy, "mu": theory.mu, "bare_atom": theory.atom}
-        studies.save(output, columns, plot_theory(theory), "%.6f")
+    columns = {"energy_eV": theory.energy, "mu": theory.mu, "bare_atom": theory.atom}
+    studies.save(output, columns, theory, "%.6f")
 
 
 def _compared(
     found: list[TheoryXanes], measured: str, fit: list[str], gauss: float, json: bool, output: Path | None
 ) -> None:
-    """The spectra of the structure and of wrong ones against a measurement, the best first."""
+    """The spectra of the structure and of the --wrong ones against a measurement, the best first."""
     from ..io import read
     from ..reduce import normalize
     from ..theory.comparison import rank
@@ -123,12 +120,9 @@ def _compared(
         print_json({"kind": "theory", "ranked": [_document(r) for r in ranked], "limits": own.limits})
     else:
         _print_ranked(ranked, own)
-    if output is not None:
-        from ..report.plots.theory import plot_comparison
-
-        c = next(r.comparison for r in ranked if r.comparison.label == own.label)
-        columns = {"energy_eV": c.energy, "measured": c.data, "theory": c.model, "bare_atom": c.atom}
-        studies.save(output, columns, plot_comparison(c), "%.6f")
+    c = next(r.comparison for r in ranked if r.comparison.label == own.label)
+    columns = {"energy_eV": c.energy, "measured": c.data, "theory": c.model, "bare_atom": c.atom}
+    studies.save(output, columns, c, "%.6f")
 
 
 def _print_ranked(ranked: tuple[Ranked, ...], own: TheoryXanes) -> None:

@@ -1,4 +1,4 @@
-"""What ``xasuite xanes`` does besides one spectrum: radius study, studies of published structures, input of other programs."""
+"""The studies of ``xasuite xanes``: convergence with the radius, published structures; input of other programs."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ import typer
 from .common import print_json, print_table, say
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from ..specs.studies import StandardsStudy, StructuresStudy
     from ..theory.xanes import TheoryXanes
 
@@ -28,22 +26,25 @@ def _say(sentences: Sequence[str], limits: Sequence[str]) -> None:
     say("limits: " + "; ".join(limits))
 
 
-def save(output: Path, columns: Any, figure: Figure, form: str | None = None) -> None:
-    """Write columns (CSV), where there are some, and a figure beside them; the figure's files on stderr."""
+def save(output: Path | None, columns: Any, record: Any, form: str | None = None) -> None:
+    """Write columns, if any, as CSV and the figure of a record, if an output is given; name its files on stderr."""
+    if output is None:
+        return
     from ..files import replacing
     from ..report.plots import style
+    from ..report.plots.dispatch import plot
 
     if columns is not None:
         import pandas as pd
 
         with replacing(output.with_suffix(".csv")) as temporary:
             pd.DataFrame(columns).to_csv(temporary, index=False, float_format=form)
-    for path in style.save(figure, output):
+    for path in style.save(plot(record), output):
         typer.echo(str(path), err=True)
 
 
 def print_notes(theory: TheoryXanes) -> None:
-    """The notes and limits that go with every computed spectrum."""
+    """Print the notes and limits of a computed spectrum."""
     _say([f"note: {note}" for note in theory.notes], theory.limits)
 
 
@@ -55,7 +56,7 @@ def progress(quiet: bool) -> AbstractContextManager[Callable[[str, int, int], No
 
 
 def run_converge(structure: str, absorber: str, settings: Settings, json: bool) -> None:
-    """When does the spectrum stop changing with the radius?"""
+    """The study of convergence with the radius: from where on the spectrum no longer changes."""
     from ..theory.xanes import converge
 
     most = settings.pop("radius", 7.0)
@@ -84,7 +85,7 @@ def measured_root(data_root: Path | None) -> Path:
 def run_standards(
     study: StandardsStudy, root: Path, only: list[str], settings: Settings, json: bool, output: Path | None
 ) -> None:
-    """Measured standards against theory."""
+    """A table of measured standards against theory."""
     from ..workflow.structures import theory_table
 
     with progress(json) as said:
@@ -97,14 +98,11 @@ def run_standards(
         shown = frame.drop(columns=["wanted correlation", "scale"])
         print_table("theory against measured standards", tuple(shown.columns), shown.itertuples(index=False))
         _say(table.sentences, table.limits)
-    if output is not None:
-        from ..report.plots.theory import plot_standards
-
-        save(output, frame, plot_standards([r.comparison for r in table.rows]))
+    save(output, frame, table)
 
 
 def run_structures(study: StructuresStudy, settings: Settings, json: bool, output: Path | None) -> None:
-    """Structures against each other."""
+    """A table of computed structures against each other."""
     from ..workflow.structures import compare_structures
 
     with progress(json) as said:
@@ -120,10 +118,7 @@ def run_structures(study: StructuresStudy, settings: Settings, json: bool, outpu
     else:
         print_table("theory against theory", header, rows)
         _say(done.verdict, done.limits)
-    if output is not None:
-        from ..report.plots.theory import plot_structures
-
-        save(output, None, plot_structures(done))
+    save(output, None, done)
 
 
 def fit_structures(
@@ -147,14 +142,11 @@ def fit_structures(
         for m in fit.models:
             say(f"{m.label}: probability {m.probability:.3f}, R {m.rfactor:.5f}")
         _say(fit.sentences, fit.limits)
-    if output is not None:
-        from ..report.plots.theory import plot_structure_fit
-
-        save(output, None, plot_structure_fit(fit))
+    save(output, None, fit)
 
 
 def write_input(structure: str, absorber: str, program: str, settings: Settings, output: Path | None) -> None:
-    """Input of a program that others have."""
+    """Write the input of FEFF9, FEFF10 or FDMNES."""
     from ..theory.external import write_fdmnes, write_feff
 
     target = output or Path("feff.inp" if program.startswith("feff") else "job.inp")

@@ -1,4 +1,4 @@
-"""From a minimum to the frozen records of a fit: parameters with their state, paths, curves, warnings."""
+"""The records of a fit from its minimum: parameters with their state, paths, curves, warnings."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from .result import (
 if TYPE_CHECKING:
     from .fit import Minimum, Problem
 
-# a bound is reached when the value lies within this share of the standard error, or of the bound's own size
+# a parameter is at its bound if it is nearer to it than this share of its standard error (or 1e-8 of the bound)
 _AT_BOUND = 1e-3
 
 
 def fit_result(model: Model, sets: Sequence[Chi], problem: Problem, found: Minimum, engine: str) -> FitResult:
-    """A minimum as a FitResult: errors of everything follow from the covariance and the inherited errors."""
+    """The FitResult of a minimum; all errors follow from its covariance and from inherited errors."""
     spread = Spread(problem.program, found.covar[None], found.response[None])
     params, quantities = everything(problem.program, problem.model, found.x[None])
     carried = problem.program.names[problem.program.n_varied :]
@@ -62,7 +62,6 @@ def fit_result(model: Model, sets: Sequence[Chi], problem: Problem, found: Minim
         correlations=correlations,
         n_idp=problem.work.n_idp,
         n_varys=problem.program.n_varied + problem.work.n_background,
-        n_data=sum(g.n_residual for g in problem.goals),
         step=found.step,
         engine=engine,
         warnings=tuple(_warnings(parameters, correlations, found)),
@@ -72,7 +71,7 @@ def fit_result(model: Model, sets: Sequence[Chi], problem: Problem, found: Minim
 
 
 def statistics(found: Any) -> dict[str, Any]:
-    """What a fit, whoever made it, says of itself."""
+    """The statistics of a minimum, or of a fit by Larch, by their names in FitResult."""
     return {n: getattr(found, n) for n in ("chi2", "chi2_reduced", "rfactor", "nfev", "success", "message")}
 
 
@@ -87,7 +86,7 @@ def _restraints(
 
 
 def _parameter(p: Parameter, value: Value) -> FittedParameter:
-    """A parameter after the fit, with what makes its error doubtful."""
+    """A parameter after the fit, with its state."""
     kind = (
         "expression" if p.expr is not None else "varied" if p.vary else "inherited" if p.stderr else "fixed"
     )
@@ -183,7 +182,7 @@ def _correlations(names: Sequence[str], covar: Array) -> dict[tuple[str, str], f
 def _warnings(
     parameters: Sequence[FittedParameter], correlations: Mapping[tuple[str, str], float], found: Minimum
 ) -> list[str]:
-    """What a reader must know before using the numbers, one sentence each."""
+    """Warnings about the results, one sentence each."""
     said = []
     for p in parameters:
         if p.state in {"at min", "at max"}:

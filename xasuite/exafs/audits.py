@@ -1,4 +1,4 @@
-"""Fits repeated by Larch, single ones and a sample of a batch's rows, and how far apart the two are."""
+"""Comparison with Larch: single fits and a sample of the rows of a series are fitted again by Larch."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from ..records import Array, Chi, Series
+from ..records import Chi, Series
 from .engine.result import BatchFit
 from .fit import fit_chi
 from .model import Model
@@ -18,52 +17,23 @@ from .model import Model
 if TYPE_CHECKING:
     from .result import FitResult
 
-# largest difference in standard errors that passes; at tight tolerance 1e-4 is usual
+# largest difference in standard errors that is accepted; with a tight tolerance 1e-4 is usual
 ALLOWED = 0.01
 Start = Mapping[str, float] | None
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How far a fit lies from Larch's of the same data.
+    """The difference between a fit and Larch's fit of the same data.
 
-    `difference` is the largest of a varied parameter in its standard errors, `parameter` its name; `stderr` (of the
-    errors) and `rfactor` are relative. `elsewhere`: Larch, from the model's start, stopped at a higher minimum, and was
-    started again from the fit's.
+    `difference` is the largest difference of a varied parameter, in its standard errors, and `parameter` the name of that
+    parameter. `stderr` and `rfactor` are the relative differences of the standard errors and of the R factor.
     """
 
     difference: float
     parameter: str
     stderr: float
     rfactor: float
-    elsewhere: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class Audit:
-    """Rows `rows` (n,) fitted again by Larch.
-
-    `difference` (n,) is the largest difference of a varied parameter in its standard errors, `parameter` its name;
-    `stderr_difference`, `rfactor_difference` (n,) are relative. `elsewhere` marks rows where Larch, from the model's
-    start, stopped at a higher minimum, and was started again from the engine's.
-    """
-
-    rows: NDArray[np.int64]
-    difference: Array
-    parameter: tuple[str, ...]
-    stderr_difference: Array
-    rfactor_difference: Array
-    elsewhere: NDArray[np.bool_]
-
-    @property
-    def worst(self) -> float:
-        """The largest difference in standard errors (0 when no row could be audited)."""
-        return float(np.max(self.difference, initial=0.0))
-
-    @property
-    def passed(self) -> bool:
-        """Whether every audited row agrees."""
-        return bool((self.difference <= ALLOWED).all())
 
 
 def compare(
@@ -74,8 +44,11 @@ def compare(
     *,
     start: Start = None,
     errors: bool = True,
-) -> Audit:
-    """The audit of chosen rows. Larch begins at `start`, else at the model's values; without `errors` the unit is the engine's."""
+) -> list[Difference]:
+    """Chosen rows of a series, each fitted again by Larch, from `start` or else from the model's values.
+
+    Without `errors` the unit of the differences is the engine's standard error, else Larch's.
+    """
     record: Chi = chi.data if isinstance(chi, Series) else chi
     found = []
     for row in map(int, rows):
@@ -85,14 +58,7 @@ def compare(
         values = {n: (float(fit.values[n][row]), float(fit.stderr_fit[n][row])) for n in fit.names}
         chi2, rfactor = float(fit.chi2[row]), float(fit.rfactor[row])
         found.append(_against_larch(model, one, epsilon, values, chi2, rfactor, start, errors))
-    return Audit(
-        rows=np.asarray(rows, np.int64),
-        difference=np.array([f.difference for f in found]),
-        parameter=tuple(f.parameter for f in found),
-        stderr_difference=np.array([f.stderr for f in found]),
-        rfactor_difference=np.array([f.rfactor for f in found]),
-        elsewhere=np.array([f.elsewhere for f in found], bool),
-    )
+    return found
 
 
 def audit_fit(fit: FitResult, chi: Chi | Sequence[Chi], *, epsilon_k: float | None = None) -> Difference:
@@ -101,8 +67,8 @@ def audit_fit(fit: FitResult, chi: Chi | Sequence[Chi], *, epsilon_k: float | No
     Parameters
     ----------
     fit : FitResult
-        What fit_chi gave.
-    chi, epsilon_k : what it took.
+        The result of fit_chi.
+    chi, epsilon_k : the arguments of that fit.
     """
     varied = [p for p in fit.parameters if p.kind == "varied"]
     values = {p.name: (p.value.value, p.value.parts.get("fit", math.nan)) for p in varied}
@@ -116,10 +82,10 @@ def _against_larch(
     larch = fit_chi(model, chi, epsilon_k=epsilon_k, start=start, engine="larch")
     found = _difference(values, rfactor, larch, errors)
     if found.difference > ALLOWED and larch.chi2 > chi2:
-        # Larch's own minimum lies higher: is the engine's one of Larch's too?
+        # Larch stopped at a higher minimum: is the engine's minimum one of Larch's, too?
         start = {name: value for name, (value, _) in values.items()}
         larch = fit_chi(model, chi, epsilon_k=epsilon_k, start=start, engine="larch")
-        found = replace(_difference(values, rfactor, larch, errors), elsewhere=True)
+        found = _difference(values, rfactor, larch, errors)
     return found
 
 
@@ -130,7 +96,7 @@ def _difference(
     for name, (value, own) in values.items():
         other = larch.parameter(name).value
         unit = other.parts.get("fit", own) if theirs else own
-        # held at a bound by both: there is no error to measure in
+        # both are at a bound: there is no standard error
         unit = unit if math.isfinite(unit) else max(abs(value), 1e-3)
         apart = abs(value - other.value) / unit
         if not apart <= worst:

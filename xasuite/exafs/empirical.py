@@ -1,4 +1,4 @@
-"""A scattering path made of a measured spectrum whose shell is known: an empirical standard."""
+"""Empirical standards: scattering paths made from a measured spectrum with a known shell."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from ..feff.paths import FeffPath, parse_feff_dat
 from ..records import Chi
 from .fourier_transform import filtered, fourier, k_window
 
-_FAR = 1e6  # A; the mean free path is part of a measured amplitude
-_KMAX = 20.0  # 1/A, as far as FEFF's tables go
-_SEEN = 0.5  # of the k window: below it amplitude and phase are held
+_FAR = 1e6  # A, the mean free path that is written: its effect is part of the measured amplitude
+_KMAX = 20.0  # 1/A, the end of FEFF's tables
+_SEEN = 0.5  # where the k window is below this, amplitude and phase are constant
 _HEAD = """ {title}
  Abs   Z={za:2d} Rmt= 1.000 Rnm= 1.000 {edge} shell
  Pot 1 Z={zs:2d} Rmt= 1.000 Rnm= 1.000
@@ -41,46 +41,46 @@ def empirical_standard(
     dr: float = 0.0,
     window: str = "hanning",
 ) -> FeffPath:
-    """The path of a shell whose neighbours are known, its amplitude and phase taken from the measured chi(k).
+    """A scattering path with amplitude and phase from the measured chi(k) of a standard with a known shell.
 
-    The shell is filtered out of chi(R); A sin(2 k R + phi) of what is left is written as FEFF writes a path. In a fit
-    of it sigma2, e0 and s02 are those against the standard: 0, 0 and 1 for the standard itself. Errors of the standard's
-    N and R are not in the fit's.
+    The shell is isolated by a Fourier filter, and its A sin(2 k R + phi) is written in the form of a FEFF path. In a fit
+    with this path sigma2, e0 and s02 are relative to the standard: 0, 0 and 1 for the standard itself. Errors of N and R of
+    the standard are not included in the errors of the fit.
 
     Parameters
     ----------
     chi : Chi
-        Of the standard, its E0 chosen as in the samples.
+        chi(k) of the standard, with E0 chosen as for the samples.
     scatterer : str
         Element of the neighbours.
     n : float
-        How many they are, known from elsewhere.
+        Known number of neighbours.
     distance : float
-        How far away, A, known from elsewhere.
+        Known distance of the neighbours, A.
     r : tuple of float
-        The shell in chi(R), A, not corrected for phase.
+        Range of the shell in chi(R), A, not corrected for phase.
     k : tuple of float
-        Range of the transform in 1/A; the fit's has to lie inside. Towards its ends amplitude and phase are held.
+        Range of the transform in 1/A; the range of the fit must lie inside. Near its ends amplitude and phase are constant.
     kweight : int
-        Of the transform.
+        k weight of the transform.
     dk : float
-        Taper of the window in k, 1/A.
+        Width of the tapers in k, 1/A.
     dr : float
-        Taper of the window in R, A.
+        Width of the tapers in R, A.
     window : str
         Kind of both windows.
 
     Returns
     -------
     FeffPath
-        Its `text` is a feffNNNN.dat: written to a file, ``feff = "..."`` of a [[path]] names it.
+        Its `text` has the form of a feffNNNN.dat. Write it to a file and name that file by ``feff = "..."`` in a [[path]].
 
     Raises
     ------
     DataError
-        An unknown element, N or distance below 0, or nothing in the range of R.
+        An unknown element, N or distance not above 0, or no signal in the range of R.
     RangeError
-        k or r is empty or outside of the data.
+        k or r is empty or outside the data.
 
     Examples
     --------
@@ -102,7 +102,7 @@ def empirical_standard(
     if not np.abs(wave).max() > 0:
         raise DataError(f"{chi.label or 'chi'}: nothing lies at R = {r[0]:g} to {r[1]:g} A")
     q = chi.k[at]
-    # the positive half of R keeps exp(i (2 k R + phi)) of sin(2 k R + phi), turned back by a quarter
+    # the part at positive R of sin(2 k R + phi) is exp(i (2 k R + phi)), with a phase lower by pi / 2
     turn = np.unwrap(np.angle(wave)) + np.pi / 2
     turn += 2 * np.pi * np.rint((2 * q[0] * distance - turn[0]) / (2 * np.pi))
     phase = turn - 2 * q * distance

@@ -1,7 +1,7 @@
-"""The EXAFS equation of FEFF's paths, with its derivatives: the one that every fit and simulation here uses.
+"""The EXAFS equation for paths of FEFF, with its derivatives. All fits and simulations use it.
 
-FEFF's tables (amplitude, phase, real part of p, mean free path) are interpolated by cubic splines without knots at the second
-and the last but one point (not-a-knot), as in Larch; beyond the table the outermost cubic is continued.
+FEFF's tables (amplitude, phase, real part of p, mean free path) are interpolated by cubic splines with not-a-knot ends, as in Larch;
+outside the table the outermost cubic is continued.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from ..errors import FitError
 from ..feff.paths import FeffPath
 from ..records import Array, ComplexArray
 
-# what chi of a path depends on, in the order of every array of them; the first is n times s02
+# the quantities on which chi of a path depends, in the order of all arrays of them; the first is n times s02
 VALUES = ("amplitude", "e0", "deltar", "sigma2", "third", "fourth", "ei", "dphase")
 N_VALUES = len(VALUES)
-# |k^2 - e0| below this is raised to it: q stands in a denominator
+# smaller values of |k^2 - e0| are raised to this, because q is in a denominator
 SMALL_ENERGY = 1e-6
 COLUMNS = ("amp", "pha", "rep", "lam")
-# greatest width in 1/A of the cells that lead from q to its cubic; FEFF's own steps are 0.05 or more
+# largest width in 1/A of the cells by which the cubic at q is found; FEFF's steps are 0.05 or more
 CELL = 0.05
 
 
@@ -37,8 +37,8 @@ AnyArray = TypeVar("AnyArray", Array, ComplexArray)
 class PathTables:
     """Cubics of all paths: `coef` (np, npiece, 4 columns, 4 powers) about `left` (np, npiece).
 
-    Column order is `COLUMNS`; `left` ends in inf. q falls into cell number q / `width` (np,), which holds one knot at
-    most; `cell` (np, ncell) is the cubic at its lower end. `reff` (np,).
+    The order of columns is `COLUMNS`; `left` is padded with inf. q lies in cell number q / `width` (np,), which contains at most one
+    knot; `cell` (np, ncell) is the number of the cubic at the lower end of each cell. `reff` (np,) is in A.
     """
 
     coef: Array
@@ -54,7 +54,7 @@ def build_tables(paths: Sequence[FeffPath]) -> PathTables:
     most = max(len(left) for left, _ in pieces) + 1
     left = np.full((len(pieces), most), np.inf)
     coef = np.zeros((len(pieces), most, len(COLUMNS), 4))
-    # a hair below the smallest step, so that rounding cannot put two knots into a cell
+    # slightly below the smallest step, so that with rounding no cell contains two knots
     width = np.array([min(CELL, 0.999 * float(np.diff(x).min())) for x, _ in pieces])
     cells = max(int(np.ceil(x[-1] / w)) for (x, _), w in zip(pieces, width, strict=True)) + 2
     cell = np.zeros((len(pieces), cells), np.int64)
@@ -75,11 +75,11 @@ def _cubics(path: FeffPath) -> tuple[Array, Array]:
 
 
 def lookup(tables: PathTables, path: int, q: Array) -> tuple[Array, Array]:
-    """Values and derivatives by q of the four columns, each (4, ...), at q of any shape."""
+    """Values of the four columns and their derivatives by q, each (4, ...), at q of any shape."""
     left = tables.left[path]
     at = np.clip(np.searchsorted(left[np.isfinite(left)], q, side="right") - 1, 0, None)
     x = q - left[at]
-    # an array for each power of the columns: numpy takes three times as long for arrays with a stride
+    # one contiguous array per power: numpy is three times slower for arrays with a stride
     powers = np.ascontiguousarray(tables.coef[path].transpose(2, 1, 0))
     c0, c1, c2, c3 = powers.reshape(16, -1).take(at, axis=1).reshape(4, 4, *q.shape)
     return c0 + x * (c1 + x * (c2 + x * c3)), c1 + x * (2 * c2 + 3 * x * c3)
@@ -94,28 +94,28 @@ def path_wave(
 
     chi = n s02 amp / (q (R + d)^2) exp(-2 R Im p - 2 p^2 (s2 - p^2 c4 / 3) + i (2 q R + pha + f + 2 p (d - 2 s2 / R - 2 p^2 c3 / 3)))
 
-    with f = dphase, as FEFF, Ifeffit and Larch have it (Newville 2001, J. Synchrotron Rad. 8, 322).
+    with f = dphase, as in FEFF, Ifeffit and Larch (Newville 2001, J. Synchrotron Rad. 8, 322).
 
     Parameters
     ----------
-    tables, path : the tables of several paths and which of them.
+    tables, path : the tables of several paths, and the number of the path.
     k : (nk,) in 1/A, without 0.
     values : (m, 8) in the order of `VALUES`: n s02; e0 in eV; deltar, sigma2, third, fourth in A, A^2, A^3, A^4; ei in eV;
         dphase in rad.
-    uses : by which of the values the derivatives are wanted; none when left out.
+    uses : for each of the values, whether its derivative is needed; by default none is.
 
     Returns
     -------
-    chi, and a list with a derivative for each value that is used, in their order.
+    chi, and a list of the derivatives by the values in `uses`, in their order.
     """
     a, e0, d, s2, c3, c4, ei, phase = (values[:, j, None] for j in range(N_VALUES))
     r = tables.reff[path]
-    # one e0 for all rows is looked up once
+    # if all rows have the same e0 the tables are looked up once
     energy = k**2 - (e0[:1] if (e0 == e0[0]).all() else e0) * ETOK
     energy = np.where(np.abs(energy) < SMALL_ENERGY, SMALL_ENERGY, energy)
     q = np.sign(energy) * np.sqrt(np.abs(energy))
     (amp, pha, u, lam), (amp1, pha1, u1, lam1) = lookup(tables, path, q)
-    # p = u + iv and its slope by q; in real numbers, as numpy takes several times as long for complex ones
+    # p = u + iv and its derivative by q; in real numbers, because numpy is several times slower for complex ones
     v, v1 = 1 / lam, -lam1 / lam**2
     if ei.any():
         before = u + 1j * v
@@ -134,12 +134,12 @@ def path_wave(
     z, z_i = amp * cos, amp * sin
     slopes: list[Array] = []
     for j in np.flatnonzero([*uses]):
-        # the derivative is z f, of which the imaginary part is wanted
+        # the derivative is z f; its imaginary part is needed
         if j == 0:
             slopes.append(z_i)
             continue
         if j in (1, 6):
-            # of the exponent by p, but for R Im p: -4 p (s2 - 2 p^2 c4 / 3) + 2i (d - 2 s2 / R - 2 p^2 c3)
+            # derivative of the exponent by p, without R Im p: -4 p (s2 - 2 p^2 c4 / 3) + 2i (d - 2 s2 / R - 2 p^2 c3)
             damp, damp_i = s2 - x * (2 / 3 * c4), -y * (2 / 3 * c4)
             far, far_i = shift - x * (2 * c3), -y * (2 * c3)
             by, by_i = -4 * (u * damp - v * damp_i) - 2 * far_i, -4 * (u * damp_i + v * damp) + 2 * far
@@ -156,7 +156,7 @@ def path_wave(
         else:
             f, f_i = np.zeros(1), np.ones(1)
         slope = z * f_i + z_i * f
-        if j == 1:  # by q, of amplitude, 1 / q and phase too; q falls with e0
+        if j == 1:  # the derivatives of amplitude, 1 / q and phase by q are added; q decreases with e0
             slope = (slope + sin * (amp1 - amp / q) + z * (2 * r + pha1)) * (-ETOK / (2 * np.abs(q)))
         slopes.append(a * slope)
     return a * (z + 1j * z_i), slopes
@@ -180,11 +180,11 @@ def path_chi(
     Parameters
     ----------
     feff : FeffPath
-        Its own degeneracy is not used, `n` is.
+        The path; `n` is used instead of its degeneracy.
     k : (nk,)
-        In 1/A; 0 is allowed only as the first of at least three points: chi there is extrapolated.
+        In 1/A; 0 is allowed only as the first of at least three points, and chi there is extrapolated.
     n, s02, e0, deltar, sigma2, third, fourth, ei, dphase : float or (...)
-        Amplitude; eV; A; A^2, A^3, A^4; eV; rad.
+        n and s02 without unit; e0 in eV; deltar in A; sigma2, third, fourth in A^2, A^3, A^4; ei in eV; dphase in rad.
 
     Returns
     -------
@@ -193,7 +193,7 @@ def path_chi(
     Raises
     ------
     FitError
-        When R + deltar is not positive.
+        R + deltar is not positive.
     """
     k = np.asarray(k, float)
     amplitude = np.asarray(n, float) * np.asarray(s02, float)
@@ -207,7 +207,7 @@ def path_chi(
 
 
 def at_zero(k: Array, chi: AnyArray) -> AnyArray:
-    """chi (..., nk) with the line through the next two points in place of its value at k = 0, as Larch has it."""
+    """chi (..., nk) with its value at k = 0 extrapolated linearly from the next two points, as in Larch."""
     if k.size > 2 and k[0] == 0:
         chi[..., 0] = 2 * chi[..., 1] - chi[..., 2]
     return chi

@@ -1,6 +1,6 @@
-"""The evidence for a model: the probability of the data under it, averaged over what its parameters could have been.
+"""The evidence of a model: the probability of the data given the model, averaged over the prior of its parameters.
 
-By sequential Monte Carlo, for noise that is at least what was estimated (docs/decisions/comparison.md).
+It is computed by sequential Monte Carlo, for noise of at least the estimated size (docs/decisions/comparison.md).
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ from .result import FitResult
 # 5 eV, 0.1 A, 0.005 A^2, 5e-4 A^3, 5e-5 A^4, 2 eV, 0.5 rad
 WIDTHS = np.array([0.5, 5.0, 0.1, 0.005, 5e-4, 5e-5, 2.0, 0.5])
 RELATIVE_WIDTH = 1 / np.sqrt(3)
-# factors by which the noise may exceed what was estimated, evenly in their logarithm
+# factors by which the noise may exceed its estimate, in equal steps of the logarithm
 _SCALES = np.exp(np.linspace(0.0, np.log(1e3), 241))
-# points that are moved from the first guess of the posterior to the posterior, and moves of each on every step of the way
+# number of points, and number of moves of each point in every step from the first guess to the posterior
 _POINTS, _MOVES = 1024, 6
-# share of the points that a step of the way leaves effective
+# smallest share of effective points after a step
 _EFFECTIVE = 0.5
-# of the first guess: how much wider than Laplace's normal, and degrees of freedom of its tails
+# width of the first guess relative to Laplace's approximation, and degrees of freedom of its tails (Student's t)
 _WIDER, _TAILS = 1.5, 5.0
 _SEED = 11
 
 
 @dataclass(frozen=True, eq=False)
 class Prior:
-    """Where each varied parameter (nv,) may lie before the data: its middle and standard deviation."""
+    """The prior of the varied parameters: middle and standard deviation (nv,) of normal distributions."""
 
     middle: Array
     width: Array
 
 
 def prior_of(program: Program) -> Prior:
-    """The prior of a model's parameters, from their bounds, or from what they do to the paths at the start.
+    """The prior of a model's parameters, from their bounds or from their effect on the paths at the start.
 
-    Two finite bounds a and b give the mean and standard deviation of an even distribution between them. Else the middle is the
-    starting value, and the width is the one that moves no path value by more than `WIDTHS`.
+    Two finite bounds give the mean and standard deviation of a uniform distribution between them. Otherwise the middle is the
+    starting value, and the width is the largest that changes no value of a path by more than `WIDTHS`.
     """
     nv = program.n_varied
     x = start_values(program)
@@ -61,12 +61,12 @@ def prior_of(program: Program) -> Prior:
     both = np.isfinite(program.lower) & np.isfinite(program.upper)
     middle[both] = (program.lower[both] + program.upper[both]) / 2
     width[both] = (program.upper[both] - program.lower[both]) / np.sqrt(12)
-    # a parameter of restraints alone moves no path
+    # a parameter that occurs only in restraints changes no path
     return Prior(middle, np.where(np.isfinite(width), width, np.maximum(np.abs(middle), 1.0)))
 
 
 def chi_square(work: Work, data: Array, weights: Array, x: Array) -> tuple[float, Array, Array]:
-    """chi-square at x (nv + nc,), scaled to the independent points, half its downward slope (nv,) and its information (nv, nv)."""
+    """chi-square at x (nv + nc,), scaled to independent points, half its negative gradient (nv,) and its information matrix (nv, nv)."""
     nv = work.program.n_varied
     model, jacobian, *_ = evaluate(work, x[None])
     observed, w = work.observed(data, weights)
@@ -76,14 +76,14 @@ def chi_square(work: Work, data: Array, weights: Array, x: Array) -> tuple[float
 
 
 def log_evidence(fit: FitResult, chi: Chi | Sequence[Chi], *, epsilon_k: float | None = None) -> float:
-    """The natural logarithm of the evidence of one fit, up to a constant that models of the same data share.
+    """The natural logarithm of the evidence of one fit, up to a constant that is the same for all models of the same data.
 
     Parameters
     ----------
     fit : FitResult
-        What fit_chi gave; inherited parameters are held.
+        The result of fit_chi; inherited parameters are fixed.
     chi, epsilon_k :
-        What it took.
+        The arguments of that fit.
 
     Returns
     -------
@@ -98,9 +98,9 @@ def log_evidence(fit: FitResult, chi: Chi | Sequence[Chi], *, epsilon_k: float |
 
 
 def _most_probable(problem: Problem, prior: Prior, values: dict[str, float]) -> Array:
-    """Where chi-square and prior together are lowest (nv + nc,), sought from the fit's minimum and from the prior's middle.
+    """The most probable parameters (nv + nc,), searched from the minimum of the fit and from the middle of the prior.
 
-    The noise is that of the fit's misfit, or what was estimated where that is more.
+    The noise is the estimated one, or that of the misfit if this is larger.
     """
     program, work = problem.program, problem.work
     names = program.names[: program.n_varied]
@@ -121,10 +121,10 @@ def _most_probable(problem: Problem, prior: Prior, values: dict[str, float]) -> 
 
 
 def evidence_of(problem: Problem, values: dict[str, float]) -> float:
-    """The same of a problem at its minimum.
+    """The logarithm of the evidence of a problem with the parameters `values` at its minimum.
 
-    Sequential Monte Carlo (Del Moral, Doucet and Jasra 2006, J. R. Stat. Soc. B 68, 411) from a guess, half Laplace's normal
-    about the most probable point and half the prior, to the posterior: no shape of the posterior is assumed.
+    Sequential Monte Carlo (Del Moral, Doucet and Jasra 2006, J. R. Stat. Soc. B 68, 411) leads from a first guess, half Laplace's
+    approximation about the most probable point and half the prior, to the posterior. No shape of the posterior is assumed.
     """
     rng = np.random.default_rng(_SEED)
     prior = prior_of(problem.program)
@@ -155,7 +155,7 @@ def evidence_of(problem: Problem, values: dict[str, float]) -> float:
 
 
 def _next(ratio: Array, left: float) -> float:
-    """How far to go on, at most `left`, so that enough of the points stay effective."""
+    """The next step, at most `left`, after which enough of the points are effective."""
 
     def effective(step: float) -> float:
         w = np.exp(step * (ratio - ratio.max()))
@@ -172,14 +172,14 @@ def _next(ratio: Array, left: float) -> float:
 
 @dataclass(frozen=True, eq=False)
 class _Target:
-    """The logarithm of prior times likelihood at points (m, nv), averaged over the size of the noise."""
+    """The logarithm of prior times likelihood at points (m, nv), averaged over the scale of the noise."""
 
     problem: Problem
     prior: Prior
     carried: Array
 
     def log_prior(self, x: Array) -> Array:
-        """Gaussian, cut at the bounds."""
+        """The logarithm of the prior (m,): normal distributions, cut at the bounds."""
         program, prior = self.problem.program, self.prior
         low, high = ((edge - prior.middle) / prior.width for edge in (program.lower, program.upper))
         each = -0.5 * ((x - prior.middle) / prior.width) ** 2 - np.log(prior.width * np.sqrt(2 * np.pi))
@@ -213,7 +213,7 @@ def _seen(work: Work, x: Array, data: Array, weights: Array) -> tuple[Array, Arr
 
 @dataclass(frozen=True, eq=False)
 class _Guess:
-    """Half the prior, half Laplace's normal with wider tails: middle (nv,), the root (nv, nv) of its covariance."""
+    """The first guess: half the prior, half Laplace's approximation with wider tails; middle (nv,), root (nv, nv) of its covariance."""
 
     middle: Array
     root: Array
@@ -229,7 +229,7 @@ class _Guess:
         return cls(x[:nv], _WIDER * np.linalg.cholesky(covar), np.sqrt(np.diag(covar)))
 
     def draw(self, rng: np.random.Generator, count: int, target: _Target) -> Array:
-        """Points (count, nv), the first half of the normal, the others of the prior inside its bounds."""
+        """Random points (count, nv), half of them from Laplace's approximation, the others from the prior within its bounds."""
         nv, program, prior = len(self.middle), target.problem.program, target.prior
         half = count // 2
         tails = np.sqrt(_TAILS / rng.chisquare(_TAILS, size=(half, 1)))
@@ -239,7 +239,7 @@ class _Guess:
         return np.vstack([near, far])
 
     def __call__(self, x: Array, target: _Target) -> Array:
-        """The logarithm of the density at points (m, nv)."""
+        """The logarithm of the density of the guess at points (m, nv)."""
         nv = len(self.middle)
         z2 = (np.linalg.solve(self.root, (x - self.middle).T) ** 2).sum(axis=0)
         near = (

@@ -1,7 +1,7 @@
-"""Fits of one chi(k), or of several together, by the engine or by Larch.
+"""Fits of one chi(k), or of several together, by the engine of this package or by Larch.
 
-The objective, N_idp, R factor and the scaling of errors are feffit's (docs/decisions/). Parameters taken over from another
-fit (a foil's s02) are held; how everything moves with them follows from the derivatives at the minimum.
+The objective, N_idp, R factor and the scaling of errors are those of feffit (docs/decisions/). Parameters taken over from another
+fit (s02 of a foil) are fixed; their errors are propagated by the derivatives at the minimum.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .restraints import bound
 from .result import FitResult
 
 Engine = Literal["xasuite", "larch"]
-# step of feffit's k grid, 1/A: data on another grid are interpolated to it, as feffit does
+# step of feffit's k grid in 1/A; data on another grid are interpolated to it, as in feffit
 K_STEP = 0.05
 _MIN_POINTS = 10
 ESTIMATED = "estimated from chi(R) at 15-30 A, per k weight"
@@ -38,10 +38,11 @@ ESTIMATED = "estimated from chi(R) at 15-30 A, per k weight"
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """One or several data sets with their parameters and paths, as the minimiser takes them.
+    """The problem of a fit, in the form that the minimiser needs: one or several data sets with parameters and paths.
 
-    `model` holds the copies of `each` parameters, and the paths of all sets with "set/path" as label; `goals`, `noise`
-    (n weights,), where it is from, what Larch is given, and `chi` (nk,) on `k` (nk,) are one a set; `data` (1, nr) and `weights` (1, n weights of all sets).
+    `model` has the copies of `each` parameters, and the paths of all sets with labels "set/path"; `owner` is the set of each path.
+    One per set are: `goals` (objectives), `k` and `chi` (nk,), `noise` (n weights,), `noise_from` (its origin in words) and `larch_noise`
+    (the noise for Larch). `data` (1, nr) and `weights` (1, n weights) are those of all sets together.
     """
 
     model: Model
@@ -60,18 +61,18 @@ class Problem:
 
     @property
     def per_set(self) -> list[tuple[Array, Array, list[PathModel]]]:
-        """k (nk,), chi (nk,) and the paths of each data set, as feffit takes them."""
+        """k (nk,), chi (nk,) and the paths of each data set, for feffit."""
         return [
             (k, chi, [p for p, owner in zip(self.model.paths, self.owner, strict=True) if owner == i])
             for i, (k, chi) in enumerate(zip(self.k, self.chi, strict=True))
         ]
 
     def size(self, x: Array) -> float:
-        """The weighted sum of squares of the data, less the background refined at the varied x (nv,) where there is one."""
+        """The weighted sum of squares of the data, without the background refined at the varied x (nv,), if there is one."""
         return sum(self.size_of(i, x) for i in range(len(self.goals)))
 
     def size_of(self, i: int, x: Array) -> float:
-        """The same of one data set."""
+        """The same sum of one data set."""
         plain = self.goals[i].plain or self.goals[i]
         bare = plain.reduce(self.chi[i][None])[0]
         if plain.spline is not None:
@@ -84,7 +85,7 @@ class Problem:
         return self.weights[0, first : first + self.goals[i].n_weights]
 
     def background(self, i: int, x: Array) -> Array:
-        """The background's coefficients of one data set at the varied x (nv,)."""
+        """The coefficients of the background of one data set at the varied x (nv,)."""
         plain = self.goals[i].plain or self.goals[i]
         values, _ = run(self.program, full(self.program, x[None]))
         model = np.zeros(plain.k.size)
@@ -97,7 +98,7 @@ class Problem:
 
 @dataclass(frozen=True, eq=False)
 class Minimum:
-    """Where a minimiser ended: varied x (nv,), their scaled covariance (nv, nv), dx/d(carried) (nv, nc), and statistics."""
+    """The end point of a minimiser: varied x (nv,), their scaled covariance (nv, nv), dx/d(carried) (nv, nc), and statistics."""
 
     x: Array
     covar: Array
@@ -125,20 +126,20 @@ def fit_chi(
     Parameters
     ----------
     model : Model
-        Parameters, paths and ranges. With several data sets a path with `data` belongs to that one only, and
-        a parameter with `each`, or whose expression names a variable of the sets, becomes one per data set, named
-        name__0, name__1 ... A name that is no parameter is one of the `variables` of each chi(k), such as T.
+        Parameters, paths and ranges. With several data sets, a path with `data` belongs to that set only. A parameter
+        with `each`, or with an expression of variables, becomes one parameter per set, named name__0, name__1 ... A name
+        that is not a parameter is one of the `variables` of each chi(k), such as T.
     chi : Chi or sequence of Chi
         chi (nk,) on k in 1/A; several are fitted together.
     epsilon_k : float, optional
-        Standard deviation of chi(k); left out, it is that of the data (`chi_err`), else estimated from |chi(R)| at 15-30 A.
+        Standard deviation of chi(k); by default that of the data (`chi_err`), else it is estimated from |chi(R)| at 15-30 A.
     start : mapping, optional
-        Starting values by parameter name in place of the model's.
+        Starting values by parameter name; by default those of the model.
     engine : "xasuite" or "larch"
-        Whose minimiser; "larch" is feffit at a tolerance of 1e-12.
+        The minimiser: that of this package, or Larch's feffit with a tolerance of 1e-12.
     backend : "numpy" or "numba"
-        Of this package's engine: "numba" is forty times quicker once it is loaded, which takes half a second, and half
-        a minute the first time on a machine. They agree to rounding.
+        Code of this package's minimiser. "numba" is forty times faster, but loading it takes half a second, and half
+        a minute the first time on a machine. The results agree to rounding.
 
     Returns
     -------
@@ -181,7 +182,7 @@ def _minimum(problem: Problem, solution: kernel_numpy.Solution) -> Minimum:
 
 
 def _by_larch(problem: Problem, start: Mapping[str, float] | None) -> Minimum:
-    """Larch's values, covariance and statistics; what follows from the derivatives there is taken from the engine."""
+    """The minimum by Larch: its values, covariance and statistics; derivatives at these values are computed here."""
     from .._larch import fitting as larch
 
     per_set = problem.per_set
@@ -200,7 +201,7 @@ def _by_larch(problem: Problem, start: Mapping[str, float] | None) -> Minimum:
 
 
 def make_problem(model: Model, sets: Sequence[Chi], epsilon_k: float | None) -> Problem:
-    """What `fit_chi` minimises; it raises the same."""
+    """The problem that `fit_chi` minimises. Raises as `fit_chi`."""
     labels = _labels(sets)
     params, per_set, restraints = _expand(model, labels, _variables(model, sets, labels))
     grids = [on_grid(c, label) for c, label in zip(sets, labels, strict=True)]
@@ -260,7 +261,7 @@ def _labels(sets: Sequence[Chi]) -> list[str]:
 
 
 def on_grid(chi: Chi, label: str) -> tuple[Array, Array]:
-    """k (nk,) from 0 in steps of `K_STEP` and chi on it, linearly interpolated where the data's grid is another."""
+    """k (nk,) from 0 in steps of `K_STEP` and chi on it, interpolated linearly if the data are on another grid."""
     if chi.chi.ndim != 1:
         raise FitError(f"{label}: fit_chi takes single spectra; a stack goes to exafs.engine.fit_stack")
     if chi.k.size != chi.chi.size or chi.k.size < _MIN_POINTS:
@@ -279,7 +280,7 @@ Numbers = Mapping[str, float]
 
 
 def _variables(model: Model, sets: Sequence[Chi], labels: Sequence[str]) -> list[Numbers]:
-    """What each data set has for the names that are no parameters. Raises FitError where it lacks one."""
+    """The numbers of each data set for names that are not parameters. Raises FitError if one is missing."""
     out: list[Numbers] = []
     for chi, label in zip(sets, labels, strict=True):
         missing = [n for n in model.of(label).open_names if n not in chi.variables]
@@ -298,7 +299,7 @@ def _variables(model: Model, sets: Sequence[Chi], labels: Sequence[str]) -> list
 def _expand(
     model: Model, labels: Sequence[str], numbers: Sequence[Numbers]
 ) -> tuple[list[Parameter], list[list[PathModel]], tuple[Restraint, ...]]:
-    """One copy a data set of each parameter marked `each`, and of what depends on it or on the set's variables, restraints too."""
+    """Parameters, paths of each set and restraints, with one copy per set of `each` parameters and of all that depends on these or on variables."""
     if len(labels) == 1:
         own = model.of(labels[0]).given(numbers[0])
         return list(own.params), [list(own.paths)], _restraints(own, [own.paths], set(), [{}])
@@ -325,9 +326,9 @@ def _restraints(
     each: Collection[str],
     numbers: Sequence[Numbers],
 ) -> tuple[Restraint, ...]:
-    """The restraints on each data set's own paths and parameters; one that comes out alike for several stands once.
+    """The restraints for the paths and parameters of each data set; equal ones are counted once.
 
-    A path that belongs to another data set is taken from there.
+    A path that belongs to another data set only is taken from that set.
     """
     made: dict[Any, Restraint] = {}
     for restraint in model.restraints:
@@ -344,7 +345,7 @@ def _restraints(
 
 
 def renamed(expression: Expression, names: Mapping[str, str]) -> Expression:
-    """The expression with some of its names replaced."""
+    """The expression with new names for some of its parameters."""
     program = tuple((op, names.get(a, a) if op == "name" else a) for op, a in expression.program)
     text = re.sub(r"[A-Za-z_]\w*", lambda word: names.get(word[0], word[0]), expression.text)
     return Expression(text, frozenset(names.get(n, n) for n in expression.names), program)

@@ -17,39 +17,24 @@ import numpy as np
 from ..errors import DataError, RangeError
 from ..records import Array, Chi, ComplexArray, Series, Transform, sealed
 from ..records.source import after
-from ..reduce.window import WINDOWS, ft_window, window_name
-
-__all__ = [
-    "NFFT",
-    "WINDOWS",
-    "back_fourier",
-    "check_k",
-    "filtered",
-    "forward",
-    "backward",
-    "fourier",
-    "ft_window",
-    "k_window",
-    "r_window",
-    "window_name",
-]
+from ..reduce.window import ft_window, window_name
 
 NFFT = 2048
-# Rows transformed back at once: bounds the memory of a long series to about 70 MB beyond its result.
+# Rows that are transformed back together: this limits the additional memory of a long series to about 70 MB.
 _CHUNK = 4096
-# Rows from which a matrix product takes the FFT's place, and rows multiplied at once.
+# Number of rows from which a matrix product is used instead of the FFT, and rows that are multiplied together.
 _MANY, _ROWS = 16, 512
-# Rows from which the product is worth taking apart, and the part of the largest singular value that is kept.
+# Number of rows from which the matrix is factorised, and the smallest singular value that is kept, relative to the largest.
 _VERY_MANY, _RANK = 2000, 1e-15
-# A range's end may pass the last point by this part of a step (k grids carry rounding errors).
+# The end of a range may exceed the last point by this part of a step (k grids have rounding errors).
 _SLACK = 1e-3
 
 
 def check_k(chi: Chi, k: tuple[float, float]) -> float:
-    """The step of chi's k grid, once the grid and the range `k` are known to be usable.
+    """The step of the k grid, after checks of the grid and of the range `k`.
 
-    Raises DataError when the grid does not run from 0 in equal steps or a single chi is not finite,
-    RangeError when `k` is empty or passes the data.
+    Raises DataError if the grid does not run from 0 in equal steps or a single chi is not finite,
+    RangeError if `k` is empty or exceeds the data.
     """
     grid, name = chi.k, chi.label or str(chi.source) or "chi"
     if grid.ndim != 1 or grid.size < 4 or chi.chi.shape[-1] != grid.size:
@@ -79,7 +64,7 @@ def check_k(chi: Chi, k: tuple[float, float]) -> float:
 def k_window(
     grid: Array, k: tuple[float, float], *, dk: float = 1.0, dk2: float | None = None, window: str = "hanning"
 ) -> Array:
-    """The window (nk,) on a k grid from 0; a taper may run past the last point, and is then cut there."""
+    """The window (nk,) on a k grid from 0; a taper that exceeds the last point is cut there."""
     step = float(grid[1] - grid[0])
     top = max(float(grid[-1]), k[1] + (dk if dk2 is None else dk2))
     longer = step * np.arange(int(1.01 + top / step), dtype=float)
@@ -89,9 +74,9 @@ def k_window(
 def forward(
     chik: Array, kstep: float, *, nfft: int = NFFT, nr: int | None = None, window: Array | None = None
 ) -> ComplexArray:
-    """chi(R) (..., nr) of weighted chi (..., nk) times the window (nk,): the sum of this module's first lines.
+    """chi(R) (..., nr) of weighted chi (..., nk) times the window (nk,), by the sum at the top of this module.
 
-    `nr` keeps the first points only (nfft // 2 at most). Without a window, chi is windowed already.
+    Only the first `nr` points are kept (at most nfft // 2). Without a window, chi must already be windowed.
     """
     flat = chik.reshape(-1, chik.shape[-1])
     if window is None:
@@ -103,12 +88,12 @@ def forward(
 def _weighted(
     flat: Array, kstep: float, nfft: int, nr: int | None, window: Array, weight: Array | None = None
 ) -> tuple[Array, ComplexArray]:
-    """chi (m, nk) times `weight` (nk,), itself where there is none, and `forward` of that."""
+    """chi (m, nk) times `weight` (nk,), if given, and the transform of that by `forward`."""
     m, nr = len(flat), nfft // 2 if nr is None else min(nr, nfft // 2)
     out, chik = np.empty((m, nr), complex), flat if weight is None else np.empty_like(flat)
     used, scale = np.flatnonzero(window), kstep / np.sqrt(np.pi)
     first, last = (int(used[0]), int(used[-1]) + 1) if used.size else (0, 0)
-    # few of the FFT's points are wanted: a product with their columns is sooner done
+    # if only few points of the FFT are needed, a matrix product is faster
     product = m >= _MANY and nr <= nfft // 4
     if product:
         factors = _turns(first, last, nfft, nr, m >= _VERY_MANY)
@@ -131,10 +116,10 @@ def _weighted(
 
 @lru_cache(maxsize=8)
 def _turns(first: int, last: int, nfft: int, nr: int, narrow: bool) -> tuple[Array, ...]:
-    """Real and imaginary parts (nk, 2 nr), side by side, of exp(-2 pi i j l / nfft), j from `first` to below `last`.
+    """Real and imaginary parts (nk, 2 nr), side by side, of exp(-2 pi i j l / nfft), for j from `first` to below `last`.
 
-    With `narrow` two matrices whose product it is, to rounding: chi(R) up to rmax has no more than about 2 dk rmax / pi
-    independent values.
+    With `narrow` it is given as two matrices whose product it is, to rounding: chi(R) up to rmax has no more than about
+    2 dk rmax / pi independent values.
     """
     circle = np.exp(-2j * np.pi / nfft * np.arange(nfft))
     turns = circle[np.outer(np.arange(first, last), np.arange(nr)) % nfft].view(float)
@@ -152,7 +137,7 @@ def backward(chir: ComplexArray, kstep: float, *, nfft: int = NFFT, nk: int | No
     out = np.empty((flat.shape[0], nk), complex)
     for i in range(0, flat.shape[0], _CHUNK):
         out[i : i + _CHUNK] = np.fft.ifft(flat[i : i + _CHUNK], nfft, axis=-1)[:, :nk]
-    # chi(R) holds positive R alone: twice the half of the spectrum, times the inverse of forward's factor.
+    # chi(R) has only positive R: twice this half of the spectrum, times the inverse of the factor in `forward`
     out *= 2 * np.sqrt(np.pi) / kstep
     return out.reshape(*chir.shape[:-1], nk)
 
@@ -181,31 +166,32 @@ def fourier(
     chi : Chi or Series
         Chi with chi (..., nk) on k from 0 in equal steps, or a Series of it.
     k : tuple of float
-        range in 1/A: the middles of the window's tapers.
+        Range in 1/A: the middles of the tapers of the window.
     kweight : float
-        power of k that chi is multiplied with.
+        Power of k by which chi is multiplied.
     window : str
-        see `ft_window`.
+        Kind of window: hanning, kaiser, parzen, welch, gaussian or sine.
     dk : float
-        see `ft_window`.
+        Width in 1/A of the taper at the lower end. For "kaiser" it is the parameter of the Bessel function, for
+        "gaussian" the standard deviation.
     dk2 : float, optional
-        see `ft_window`.
+        Width in 1/A of the taper at the upper end; by default `dk`.
     rmax : float
-        R is kept up to here, A.
+        Largest R that is kept, A.
     nfft : int
-        points of the FFT; sets the step in R, not the resolution.
+        Number of points of the FFT; it sets the step in R, not the resolution.
 
     Returns
     -------
     Transform or Series
-        Transform with chir (..., nr) in A^-(kweight + 1), or a Series of it. Rows that hold NaN give NaN.
+        Transform with chir (..., nr) in A^-(kweight + 1), or a Series of it. Rows with NaN give NaN.
 
     Raises
     ------
     RangeError
-        When `k` is empty or passes the data.
+        `k` is empty or exceeds the data.
     DataError
-        For a k grid that is not even.
+        k does not run from 0 in equal steps, or chi has more points than the FFT.
 
     Examples
     --------
@@ -240,7 +226,7 @@ def fourier(
 def r_window(
     transform: Transform, r: tuple[float, float], *, dr: float = 0.0, window: str = "hanning"
 ) -> Array:
-    """The window (nr,) on the transform's R axis. Raises RangeError when `r` is empty or passes it."""
+    """The window (nr,) on the R axis of a transform. Raises RangeError if `r` is empty or exceeds that axis."""
     if not 0 <= r[0] < r[1]:
         raise RangeError(f"the R range {r[0]:g} to {r[1]:g} A is empty or below 0; give (lower, upper)")
     rstep = float(transform.r[1] - transform.r[0])
@@ -254,7 +240,7 @@ def r_window(
 
 
 def _nfft(transform: Transform) -> int:
-    """The FFT's length, which the two steps carry: dR dk = pi / nfft."""
+    """The length of the FFT, from the two steps: dR dk = pi / nfft."""
     steps = (transform.r[1] - transform.r[0]) * (transform.k[1] - transform.k[0])
     return int(np.rint(np.pi / steps))
 
@@ -262,9 +248,9 @@ def _nfft(transform: Transform) -> int:
 def filtered(
     transform: Transform, *, r: tuple[float, float], dr: float = 0.0, window: str = "hanning"
 ) -> ComplexArray:
-    """Complex chi(q) (..., nk) on the transform's k: amplitude and phase of what lies within `r`.
+    """Complex chi(q) (..., nk) on the k grid of the transform, from chi(R) within `r`.
 
-    Larch's ``chiq``; its real part compares with the k-weighted, windowed chi(k). Raises RangeError.
+    It is Larch's ``chiq``; its real part corresponds to the k-weighted, windowed chi(k). Raises RangeError.
     """
     kstep = float(transform.k[1] - transform.k[0])
     win = r_window(transform, r, dr=dr, window=window)
@@ -282,30 +268,30 @@ def back_fourier(
 def back_fourier(
     transform: Transform | Series, *, r: tuple[float, float], dr: float = 0.0, window: str = "hanning"
 ) -> Chi | Series:
-    """The part of chi(k) whose |chi(R)| lies within `r`: the Fourier-filtered chi.
+    """The Fourier-filtered chi(k): the part of chi(k) that comes from chi(R) within `r`.
 
     Parameters
     ----------
     transform : Transform or Series
         Transform, or a Series of it.
     r : tuple of float
-        range in A (not corrected for phase): the middles of the window's tapers.
+        Range in A (not corrected for phase): the middles of the tapers of the window.
     dr : float
-        taper in A and kind, see `ft_window`.
+        Width of the tapers in A.
     window : str
-        taper in A and kind, see `ft_window`.
+        Kind of window, as for `fourier`.
 
     Returns
     -------
     Chi or Series
-        Chi on the transform's k grid. The k weight is divided out again (chi(0) is 0), the k window is not:
-        `k**kweight * chi` is the real part of Larch's ``chiq``. `meta["kweight"]` holds the weight. e0 and
-        edge_step are not known to a Transform and are NaN.
+        Chi on the k grid of the transform. The k weight is divided out (chi(0) is 0), the window in k is not:
+        `k**kweight * chi` is the real part of Larch's ``chiq``. `meta["kweight"]` is the weight. e0 and
+        edge_step are NaN, because a Transform does not have them.
 
     Raises
     ------
     RangeError
-        When `r` is empty or passes the transform's rmax.
+        `r` is empty or exceeds rmax of the transform.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What is fitted: parameters, paths whose values are expressions of them, and the ranges."""
+"""The model of a fit: parameters, paths whose values are expressions of parameters, and ranges."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 
 from ..choices import PATH_VALUES
 from ..constants import independent_points
-from ..errors import FitError
 from ..expressions import Expression, parse, term
 from ..feff.paths import FeffPath
 from .tokens import bound
@@ -19,8 +18,8 @@ from .tokens import bound
 class Parameter:
     """One parameter: varied (`expr` None, `vary` True), fixed, or an expression of others.
 
-    `stderr` is the standard error of a value taken over from another fit (a foil's S02); it is carried
-    into the errors of the result. `each` makes one copy a data row in a fit of several rows together.
+    `stderr` is the standard error of a value taken over from another fit (S02 of a foil); it is propagated
+    to the errors of the result. With `each` a fit of several data sets has one copy of the parameter per set.
     """
 
     name: str
@@ -38,8 +37,9 @@ class Parameter:
 class PathModel:
     """One path of the model: FEFF's path and an expression for each of its values.
 
-    `n` replaces FEFF's degeneracy; deltar in A, sigma2 and third, fourth cumulants in A^2, A^3, A^4, e0 in
-    eV, ei (imaginary part added to the energy) in eV, dphase (added to the phase) in rad. `data` names the only data row the path belongs to ("" for all).
+    `n` replaces FEFF's degeneracy. deltar is in A, sigma2 and the third and fourth cumulants in A^2, A^3, A^4, e0 in
+    eV, ei (imaginary part added to the energy) in eV, dphase (added to the phase) in rad. `data` is the label of the only data set
+    that has the path ("" for all).
     """
 
     label: str
@@ -60,21 +60,21 @@ class PathModel:
             object.__setattr__(self, value, bound(getattr(self, value), self.feff))
 
     def given(self, numbers: Mapping[str, float]) -> PathModel:
-        """The path with numbers in the place of some of the names in its expressions."""
+        """The path with numbers instead of some names in its expressions."""
         values: dict[str, Any] = {v: getattr(self, v).given(numbers) for v in PATH_VALUES}
         return replace(self, **values)
 
     @property
     def names(self) -> frozenset[str]:
-        """Every parameter, and every variable of the data rows, that the path uses."""
+        """The parameters and the variables of data sets that the path uses."""
         return frozenset().union(*(getattr(self, v).names for v in PATH_VALUES))
 
 
 @dataclass(frozen=True)
 class FitRange:
-    """Where the fit looks: k in 1/A and R in A (not corrected for phase), k weights, windows.
+    """The range of a fit: k in 1/A and R in A (not corrected for phase), k weights, space, windows.
 
-    With `background` a spline for what lies below r[0] is refined with the fit, which then looks from R = 0 to r[1].
+    With `background` a spline for the part below r[0] is refined in the fit, which then uses R from 0 to r[1].
     """
 
     k: tuple[float, float]
@@ -90,16 +90,16 @@ class FitRange:
 
     @property
     def n_idp(self) -> float:
-        """Independent points, 1 + 2 dk dR / pi (Stern 1993; docs/decisions/n_idp.md); from R = 0 where the background is refined."""
+        """Number of independent points, 1 + 2 dk dR / pi (Stern 1993; docs/decisions/n_idp.md); with `background` dR begins at 0."""
         return independent_points(self.k, (0.0, self.r[1]) if self.background else self.r)
 
 
 @dataclass(frozen=True)
 class Restraint:
-    """Something known besides the data: `that` is `value`, within a standard deviation of `within`.
+    """A restraint: the expression `that` is known to be `value` with a standard deviation of `within`.
 
-    ((that - value) / within)^2 is added to chi-square (docs/decisions/restraints.md). `that` is an expression of
-    parameters and of values of paths, r("Co-O"), valence_sum; `note` says what was put in for them.
+    ((that - value) / within)^2 is added to chi-square (docs/decisions/restraints.md). `that` may contain
+    parameters, values of paths such as r("Co-O"), and valence_sum; `note` names the bond-valence parameters that were used.
     """
 
     that: Expression
@@ -109,7 +109,7 @@ class Restraint:
 
     @property
     def labels(self) -> frozenset[str]:
-        """The paths that are named."""
+        """The labels of the paths in the expression."""
         found = (term(name) for name in self.that.names)
         return frozenset(a for t in found if t is not None for a in t[1] if isinstance(a, str))
 
@@ -119,7 +119,7 @@ class Restraint:
 
 @dataclass(frozen=True)
 class Model:
-    """Parameters, paths, ranges and restraints; what a spec resolves to and both fitters take."""
+    """Parameters, paths, ranges and restraints: the input of a fit, which a spec is resolved to."""
 
     params: tuple[Parameter, ...]
     paths: tuple[PathModel, ...]
@@ -128,24 +128,24 @@ class Model:
 
     @property
     def varied(self) -> tuple[Parameter, ...]:
-        """The parameters that the fit moves."""
+        """The parameters that the fit varies."""
         return tuple(p for p in self.params if p.vary and p.expr is None)
 
     def of(self, label: str, variables: Mapping[str, Any] | None = None) -> Model:
-        """The model of one data row alone: without the paths that belong to another, the row's `variables` put in."""
+        """The model of one data set: without paths of other sets, and with the numbers of its `variables`."""
         own = self.with_paths(p for p in self.paths if p.data in ("", label))
         known = {p.name for p in self.params}
         numbers = {n: float(v) for n, v in (variables or {}).items() if n not in known}
         return own.given(numbers) if numbers else own
 
     def with_paths(self, paths: Iterable[PathModel]) -> Model:
-        """The model with other paths; a restraint on a path that is not among them is left out."""
+        """The model with other paths, and without restraints on paths that are not among them."""
         kept = tuple(paths)
         labels = {p.label for p in kept}
         return replace(self, paths=kept, restraints=tuple(r for r in self.restraints if r.labels <= labels))
 
     def given(self, numbers: Mapping[str, float]) -> Model:
-        """The model with numbers in the place of names that are no parameters."""
+        """The model with numbers instead of names that are not parameters."""
         return replace(
             self,
             params=tuple(
@@ -157,15 +157,8 @@ class Model:
 
     @property
     def open_names(self) -> tuple[str, ...]:
-        """Names in expressions that are no parameters: variables of the data rows, such as T."""
+        """Names in expressions that are not parameters: variables of the data sets, such as T."""
         used = frozenset().union(*(p.names for p in self.paths))
         used |= frozenset().union(*(p.expr.names for p in self.params if p.expr is not None))
         used |= {n for r in self.restraints for n in r.that.names if term(n) is None}
         return tuple(sorted(used - {p.name for p in self.params}))
-
-    def param(self, name: str) -> Parameter:
-        """The parameter of that name. Raises FitError when there is none."""
-        for p in self.params:
-            if p.name == name:
-                return p
-        raise FitError(f"no parameter {name!r}; there are {', '.join(p.name for p in self.params)}")

@@ -1,4 +1,4 @@
-"""Restraints of a model as expressions of its parameters alone: values of paths and bond-valence sums put in."""
+"""Restraints as expressions of parameters only: values of paths and bond-valence sums are filled in."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..references import references_dir
 from .model import Model, PathModel, Restraint
 
 Codes = tuple[tuple[str, Any], ...]
-# a valence between two listed ones takes the parameters of the nearer
+# largest difference between a valence and the listed one whose parameters are used
 _NEAREST = 0.5
 
 
@@ -50,7 +50,7 @@ def bond_valences() -> tuple[BondValence, ...]:
 
 
 def bond_valence(cation: str, valence: float, anion: str) -> BondValence:
-    """The parameters for a cation whose valence is nearest to `valence`. Raises FitError where there are none."""
+    """The parameters of the cation with the valence nearest to `valence`. Raises FitError if there are none."""
     pair = [p for p in bond_valences() if p.cation == cation and p.anion == anion]
     known = sorted((p for p in pair if p.valence is not None), key=lambda p: abs((p.valence or 0) - valence))
     if known and abs((known[0].valence or 0) - valence) <= _NEAREST:
@@ -67,7 +67,7 @@ def bond_valence(cation: str, valence: float, anion: str) -> BondValence:
 
 
 def bond_strength(path: FeffPath) -> float | None:
-    """The valence of one bond of a path's structure, with the mean r0 of the pair's valences; None where the pair has no parameters."""
+    """The valence of the bond of a path at its length in the structure, with r0 and b averaged over valences; None without parameters."""
     pair = [p for p in bond_valences() if (p.cation, p.anion) == (path.absorber, path.scatterers[0])]
     if not pair or path.nleg != 2:
         return None
@@ -78,9 +78,9 @@ def bond_strength(path: FeffPath) -> float | None:
 def bound(
     restraint: Restraint, paths: Sequence[PathModel], names: Mapping[str, str] | None = None
 ) -> Restraint:
-    """The restraint as an expression of parameters, of which `names` gives some another name.
+    """The restraint as an expression of parameters; `names` are new names for some of them.
 
-    Raises FitError for a path that is not there and a bond without parameters.
+    Raises FitError for an unknown path or a bond without bond-valence parameters.
     """
     codes: list[tuple[str, Any]] = []
     notes: list[str] = []
@@ -99,7 +99,7 @@ def bound(
 
 
 def with_bound(model: Model) -> Model:
-    """The model with its restraints as expressions of its parameters: changes of its paths then leave them alone."""
+    """The model with its restraints as expressions of its parameters, so that later changes of its paths do not affect them."""
     return replace(model, restraints=tuple(bound(r, model.paths) for r in model.restraints))
 
 
@@ -111,7 +111,7 @@ def _path(restraint: Restraint, label: str, paths: Sequence[PathModel]) -> PathM
 
 
 def _value(restraint: Restraint, quantity: str, path: PathModel) -> Codes:
-    """The codes of n, sigma2 ... or r of a path."""
+    """The operations that compute n, sigma2 ... or r of a path."""
     if quantity in PATH_VALUES:
         expression: Expression = getattr(path, quantity)
         return expression.program
@@ -121,7 +121,7 @@ def _value(restraint: Restraint, quantity: str, path: PathModel) -> Codes:
 def _valence_sum(
     restraint: Restraint, given: Sequence[Any], paths: Sequence[PathModel], notes: list[str]
 ) -> Codes:
-    """The codes of sum n exp((r0 - r) / b) over paths, those of all anions where none is named."""
+    """The operations that compute the sum of n exp((r0 - r) / b) over the named paths, or over all paths to anions."""
     valence = given[0] if given and not isinstance(given[0], str) else restraint.value
     labels = [a for a in given if isinstance(a, str)]
     chosen = [_path(restraint, label, paths) for label in labels] or list(_to_anions(paths))

@@ -1,4 +1,4 @@
-"""What a fit gives: values with errors and their origin, statistics, curves; frozen like every record."""
+"""The result of a fit: values with errors and their parts, statistics, curves."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ SELDOM = ("third", "fourth", "ei", "dphase")  # in a table where one of them is 
 
 @dataclass(frozen=True)
 class Value:
-    """A value with its standard error (nan where there is none) and the parts that the error is made of.
+    """A value with its standard error (nan if there is none) and the parts of that error.
 
-    `stderr` is the total; `parts` are named standard errors that add in quadrature to it: "fit" for the fit's own
-    (from its covariance), the name of an inherited parameter (a foil's "s02") for what that parameter's own error
-    causes here, or the parts of an error budget. A part that could not be found is left out. `plus` and `minus` are the
-    errors upwards and downwards where they differ from `stderr` (exafs.profiles), else nan.
+    `stderr` is the total. `parts` are named standard errors that add in quadrature to it: "fit" is the error from the
+    covariance of the fit, the name of an inherited parameter ("s02" of a foil) the contribution of that parameter's
+    error; with an error budget they are its parts. An unknown part is left out. `plus` and `minus` are the
+    errors upwards and downwards if they differ from `stderr` (exafs.profiles), else nan.
     """
 
     value: float
@@ -45,19 +45,19 @@ class Value:
 
     @classmethod
     def of(cls, value: float, parts: Mapping[str, float]) -> Value:
-        """The value whose error is the quadrature sum of its parts (nan where no part is finite and positive)."""
+        """The value with an error that is the quadrature sum of its parts (nan if no part is positive)."""
         kept = {name: float(part) for name, part in parts.items() if part > 0}
         return cls(value, math.hypot(*kept.values()) if kept else math.nan, kept)
 
     @property
     def ufloat(self) -> Variable:
-        """The value as an uncertainties.ufloat (error nan where there is none)."""
+        """The value as an uncertainties.ufloat (with error nan if there is none)."""
         from uncertainties import ufloat
 
         return ufloat(self.value, self.stderr)
 
     def to_dict(self) -> dict[str, Any]:
-        """Value and standard error (None where there is none), and the parts of the error where there are several."""
+        """Value, standard error (None if there is none), and the parts of the error."""
         return self.entry().to_dict()
 
     def entry(self, held: bool = False, state: str = "") -> Entry:
@@ -73,9 +73,9 @@ class Value:
 
 @dataclass(frozen=True)
 class FittedParameter:
-    """One parameter after the fit; `state` is "" or what makes its error doubtful.
+    """One parameter after the fit; `state` is "" or says why its error is doubtful.
 
-    states: "at min", "at max" (there is no error), "not moved" (the start was returned), "no error".
+    States are "at min" and "at max" (there is no error), "not moved" (the value is still the start) and "no error".
     `kind` is varied, fixed, inherited or expression.
     """
 
@@ -94,7 +94,7 @@ class FittedParameter:
         return self.value.entry(self.kind in ("fixed", "inherited"), self.state)
 
     def to_dict(self) -> dict[str, Any]:
-        """Value, error and how it was treated."""
+        """Value, error, kind, state and bounds."""
         return self.value.to_dict() | {
             "vary": self.kind == "varied", "kind": self.kind, "state": self.state, "min": finite(self.min),
             "max": finite(self.max), "expr": self.expr, "origin": self.origin,
@@ -132,9 +132,9 @@ class FittedPath:
 
 @dataclass(frozen=True)
 class FittedRestraint:
-    """A restraint after the fit: the expression, what it is known to be and how well, and what the fit found.
+    """A restraint after the fit: the expression, its known value and standard deviation, and the value of the fit.
 
-    `note` says which bond-valence parameters were put in. `chi2` is what it adds to the fit's chi-square.
+    `note` names the bond-valence parameters that were used. `chi2` is its contribution to chi-square.
     """
 
     that: str
@@ -162,10 +162,10 @@ class FittedRestraint:
 
 @dataclass(frozen=True, eq=False)
 class FittedData:
-    """One data set of a fit: curves on k (nk,) in 1/A and its own statistics.
+    """One data set of a fit: curves on k (nk,) in 1/A and statistics of this set.
 
-    `epsilon_k`, `epsilon_r` have one entry a k weight; `noise` says how they were made. `background` (nk,) is the one that
-    was refined with the fit, and part of `fit`.
+    `epsilon_k` and `epsilon_r` have one entry per k weight; `noise` says where they come from. `background` (nk,) is the one
+    refined in the fit, if any; it is included in `fit`.
     """
 
     label: str
@@ -188,7 +188,7 @@ class FittedData:
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Statistics, noise and every step of the reduction with its settings."""
+        """Statistics, noise, and every step of the reduction with its settings."""
         return {
             "label": self.label, "rfactor": finite(self.rfactor), "n_idp": finite(self.n_idp),
             "epsilon_k": [finite(e) for e in self.epsilon_k], "epsilon_r": [finite(e) for e in self.epsilon_r],
@@ -199,12 +199,12 @@ class FittedData:
 
 @dataclass(frozen=True, eq=False)
 class FitResult(Presented):
-    """The result of one fit, of one data set or of several together.
+    """The result of a fit of one data set or of several together.
 
-    `covar` (n, n) is the covariance of all n `parameters` in their order, inherited errors included. `step` certifies the
-    minimum: the length, in standard errors, of the Gauss-Newton step at it. `engine` says who fitted, "xasuite" or "larch". With a
-    `budget` values, errors and `covar` are the budget's; `stated` is the fit at the stated settings, which curves and
-    statistics belong to.
+    `covar` (n, n) is the covariance of all n `parameters` in their order, including inherited errors. `step` shows that it is a
+    minimum: the length of the Gauss-Newton step there, in standard errors. `engine` is "xasuite" or "larch". With a
+    `budget`, values, errors and `covar` are those of the budget; `stated` is then the fit with the stated settings, to which curves
+    and statistics belong.
     """
 
     label: str
@@ -216,7 +216,6 @@ class FitResult(Presented):
     correlations: Mapping[tuple[str, str], float]
     n_idp: float
     n_varys: int
-    n_data: int
     nfev: int
     chi2: float
     chi2_reduced: float
@@ -232,9 +231,9 @@ class FitResult(Presented):
 
     @cached_property
     def params(self) -> dict[str, Any]:
-        """Every parameter as a ufloat, correlated: what is computed from several of them has the right error.
+        """Every parameter as a correlated ufloat, so that a quantity computed from several of them has the right error.
 
-        A fixed parameter is exact; one without an error (at a bound, undetermined) has nan.
+        A fixed parameter is exact; a parameter without an error (at a bound, undetermined) has nan.
         """
         from uncertainties import correlated_values, ufloat
 
@@ -262,7 +261,7 @@ class FitResult(Presented):
 
     @property
     def status(self) -> str:
-        """ "ok", or in one word what makes the result doubtful."""
+        """ "ok", or the reason why the result is doubtful: "failed", "undetermined" or "at bound"."""
         if not self.success:
             return "failed"
         states = {p.state for p in self.parameters if p.state}

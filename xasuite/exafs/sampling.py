@@ -1,8 +1,8 @@
-"""The posterior of one row's parameters: noise and an analyst's choices together, sampled with emcee.
+"""The posterior of the parameters of one fit, including noise and the analyst's choices, sampled with emcee.
 
-The choices are the draws of the error budget (background, ranges, k weight, dk), each as probable as the others. Within a draw
-the likelihood is exp(-chi-square / 2) with the noise as estimated, times the prior of exafs.evidence and the bounds. In k and q
-space, where chi-square does not count in units of the noise, its curvature is adjusted to the covariance that the noise has.
+The choices are the draws of the error budget (background, ranges, k weight, dk), all with the same probability. Within a draw
+the likelihood is exp(-chi-square / 2) with the estimated noise, times the prior of exafs.evidence and the bounds. In k and q
+space chi-square is not in units of the noise; there its curvature is adjusted to the covariance by noise.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from .engine.spread import everything
 from .evidence import Prior, chi_square, prior_of
 
 WALKERS_A_DIMENSION = 4
-# first steps that are thrown away, as a share
+# share of the steps at the beginning that is discarded
 BURN = 0.25
-# a chain shorter than this many autocorrelation times is too short for its widths
+# a chain shorter than this many autocorrelation times does not determine the widths
 LONG_ENOUGH = 50
 _BLOCK = 50
 _SEED = 7
@@ -36,11 +36,11 @@ _SEED = 7
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """One draw ready to be sampled: its problem, its minimum x (nv,), the scale (nv, nv) of its errors, the inherited values (nc,).
+    """One draw: its problem, its minimum x (nv,), the scale (nv, nv) of its errors, the inherited values `carried` (nc,).
 
-    `counted` (nv, nv) is the scale of chi-square's own curvature, that of the errors in R space. In k and q chi-square is taken
-    as far away in its units as the parameters are in those of their errors (M. Ribatet, D. Cooley, A. C. Davison, Statistica
-    Sinica 22, 813 (2012): curvature adjustment).
+    `counted` (nv, nv) is the scale from the curvature of chi-square. In R space the two scales are equal. In k and q space chi-square
+    is evaluated at a point as many scales `counted` from the minimum as the parameters are scales `scale` from it (M. Ribatet,
+    D. Cooley, A. C. Davison, Statistica Sinica 22, 813 (2012): curvature adjustment).
     """
 
     problem: Ready
@@ -53,9 +53,9 @@ class Target:
 
 @dataclass(frozen=True, eq=False)
 class Space:
-    """What is sampled: a number that says which draw, a standard deviation's worth z (nv,) of each parameter, and of each inherited one.
+    """The coordinates that are sampled: the number of the draw, then each varied and each inherited parameter in standard deviations.
 
-    In these coordinates every draw's posterior is nearly a unit normal about 0, so that walkers pass from draw to draw.
+    In these coordinates the posterior of every draw is nearly a standard normal distribution, so that walkers can change the draw.
     """
 
     targets: tuple[Target, ...]
@@ -64,11 +64,11 @@ class Space:
 
     @property
     def size(self) -> int:
-        """Dimensions: the draw, the varied and the inherited parameters."""
+        """The number of dimensions: the draw, the varied and the inherited parameters."""
         return 1 + self.prior.middle.size + self.errors.size
 
     def point(self, u: Array) -> tuple[Target, Array] | None:
-        """The draw and the parameters (nv + nc,) of coordinates u; None outside of the draws and the bounds."""
+        """The draw and the parameters (nv + nc,) at coordinates u; None outside the draws or the bounds."""
         if not 0 <= u[0] < len(self.targets):
             return None
         nv = self.prior.middle.size
@@ -111,7 +111,7 @@ class Space:
 
 
 def _chi2(problem: Ready, prior: Prior, x: Array) -> tuple[float, Array, Array]:
-    """chi-square with the prior's at x (nv + nc,), half its downward slope, its information."""
+    """chi-square including the prior at x (nv + nc,), half its negative gradient, its information matrix."""
     nv = prior.middle.size
     chi2, pull, information = chi_square(problem.work, problem.data, problem.weights, x)
     off = (x[:nv] - prior.middle) / prior.width
@@ -119,7 +119,7 @@ def _chi2(problem: Ready, prior: Prior, x: Array) -> tuple[float, Array, Array]:
 
 
 def space(spectra: Spectra, draws: Sequence[Draw], held: Mapping[str, Foil]) -> Space:
-    """The space of one row's posterior. Raises FitError where fewer than half of the draws end at a minimum."""
+    """The space in which a posterior is sampled. Raises FitError if fewer than half of the draws end at a minimum."""
     prior: Prior | None = None
     targets = []
     errors: Array = np.zeros(0)
@@ -135,7 +135,7 @@ def space(spectra: Spectra, draws: Sequence[Draw], held: Mapping[str, Foil]) -> 
         x = np.concatenate([solution.x[0], carried])
         chi2, pull, information = _chi2(problem, prior, x)
         covar = np.linalg.inv(information)
-        # from the minimum of chi-square to that of chi-square and prior, and the volume of the normal about it
+        # a Newton step from the minimum of chi-square to that including the prior, and the offset that gives all draws equal weight
         middle = np.clip(solution.x[0] + covar @ pull, program.lower, program.upper)
         offset = 0.5 * (chi2 - float(pull @ covar @ pull))
         counted = scale = np.linalg.cholesky(covar)
@@ -151,18 +151,20 @@ def space(spectra: Spectra, draws: Sequence[Draw], held: Mapping[str, Foil]) -> 
 def sample(
     where: Space, file: Path, key: str, *, steps: int, progress: Callable[[str, int, int], object]
 ) -> tuple[Array, Array]:
-    """Walk until the chain in `file` has `steps` steps; a chain of the same key is continued.
+    """Sample until the chain in `file` has `steps` steps; a chain with the same key is continued.
 
     Parameters
     ----------
     where : Space
+        The space that is sampled.
     file : Path
-        HDF5; written to after every block of steps, so that what was done is kept when the run is stopped.
+        HDF5 file of the chain; it is written after every block of steps, so that a stopped run can be continued.
     key : str
-        What the chain belongs to; a chain of another key is begun anew.
+        Identifies the problem; a file with another key is replaced.
     steps : int
+        Number of steps of the whole chain.
     progress : callable
-        Called with a word, steps done and steps in all.
+        Called with a word, the number of steps done, and the number of all steps.
 
     Returns
     -------
@@ -174,7 +176,7 @@ def sample(
     Raises
     ------
     XasuiteError
-        Where emcee is not installed.
+        emcee is not installed.
     """
     try:
         import emcee
@@ -195,7 +197,7 @@ def sample(
         backend.reset(walkers, where.size)
         with h5py.File(file, "a") as held:
             held.attrs["key"] = key
-    # stretches, and steps along differences of walkers, which pass narrow places better
+    # stretch moves, and moves along differences of walkers, which work better in narrow regions
     moves = [(emcee.moves.StretchMove(), 0.5), (emcee.moves.DEMove(), 0.5)]
     sampler = emcee.EnsembleSampler(walkers, where.size, where.log_probability, backend=backend, moves=moves)
     done = int(backend.iteration)

@@ -1,4 +1,4 @@
-"""Asymmetric errors of a stack's rows: the profiles of exafs.profiles, all rows that need them at once."""
+"""Asymmetric errors of the rows of a stack, by the profiles of exafs.profiles, for all rows that need them together."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .engine.result import AT_BOUND, BatchFit
 from .engine.spread import everything
 from .profiles import LOWER, SAME, STRAIGHT, Flags, doubtful
 
-# rows of a stack whose correlated parameters are looked at before all are
+# of rows with strongly correlated parameters so many are tested first; the others only if one of these is not a parabola
 _LOOKED_AT = 8
-# an end lies where chi-square has risen to this part of one standard error's rise
+# an end of the interval is found if the rise of chi-square differs from that of one standard error by less than this share
 _FOUND = 0.04
 _STEPS = 6
-# how much farther or nearer the next value may lie
+# largest factor between successive trial distances
 _LONGEST = 3.0
 
 Rows = NDArray[np.intp]
@@ -27,19 +27,19 @@ Ends = dict[str, tuple[Array, Array]]
 
 
 def stack_ends(fit: BatchFit, chi: Chi, epsilon_k: float | None = None) -> Ends:
-    """The errors downwards and upwards (m,) of the fit's own part, NaN where the standard error serves.
+    """The errors downwards and upwards (m,) of the fit, NaN where the standard error is good enough.
 
     Parameters
     ----------
     fit : BatchFit
-        What fit_stack gave.
+        The result of fit_stack.
     chi, epsilon_k :
-        What it took.
+        The arguments of that fit.
 
     Returns
     -------
     dict
-        By the names of varied parameters and the keys of path quantities ("Co-O.n") that depend on one of them alone.
+        Errors by names of varied parameters, and by keys of path quantities ("Co-O.n") that depend on one of them only.
     """
     program, sigma = fit.program, np.sqrt(np.einsum("mii->mi", fit.covar))
     near, strong = doubtful(program, fit.x, fit.covar)
@@ -58,14 +58,14 @@ def stack_ends(fit: BatchFit, chi: Chi, epsilon_k: float | None = None) -> Ends:
 
 
 def _scale(sigma: Array) -> Array:
-    """The standard errors (m,), of a parameter that is held at its bound that of the other rows."""
+    """The standard errors (m,); where a parameter is at its bound, the median of the other rows."""
     known = sigma[np.isfinite(sigma)]
     return np.where(np.isfinite(sigma), sigma, np.median(known) if known.size else 0.0)
 
 
 @dataclass(frozen=True, eq=False)
 class _Search:
-    """One parameter of a stack's rows, each held at a value of its own with the others fitted; `sigma` (m,) are its errors."""
+    """The profile of one parameter: it is fixed at a value of each row, and the others are fitted. `sigma` (m,) are its errors."""
 
     fit: BatchFit
     chi: Chi
@@ -76,7 +76,7 @@ class _Search:
     upper: float
 
     def heights(self, rows: Rows, away: Array) -> Array:
-        """How far chi-square has risen (n,), over one standard error's rise, with the parameter `away` (n,) from its minimum."""
+        """The rise of chi-square (n,) relative to that of one standard error, with the parameter `away` (n,) from its minimum."""
         fit, name = self.fit, self.fit.names[self.number]
         model = replace(fit.model, params=tuple(p for p in fit.model.params if p.name != name))
         own = {n: v[rows] for n, v in fit.variables.items()} | {name: fit.x[rows, self.number] + away}
@@ -90,20 +90,20 @@ class _Search:
         return np.asarray(np.where(np.isin(again.status, (OK, AT_BOUND)), risen, np.nan))
 
     def room(self, rows: Rows, side: int) -> Array:
-        """How far (n,) the bound lies on one side."""
+        """The distance (n,) to the bound on one side."""
         x = self.fit.x[rows, self.number]
         return np.asarray(np.maximum(self.upper - x if side > 0 else x - self.lower, 0.0))
 
     def straight(self, rows: Rows) -> Flags:
-        """Rows (n,) whose chi-square is a parabola's one standard error away on both sides, within the bounds."""
+        """Rows (n,) whose chi-square follows a parabola one standard error away on both sides, within the bounds."""
         sigma = self.sigma[rows]
-        # both sides in one stack: few rows cost what a call costs
+        # both sides in one stack: for few rows the time is that of one call
         off = np.abs(self.heights(np.tile(rows, 2), np.concatenate([-sigma, sigma])) - 1.0)
         within = np.concatenate([self.room(rows, side) > sigma for side in (-1, 1)])
         return np.asarray(((off < STRAIGHT) & within).reshape(2, -1).all(axis=0))
 
     def ends(self, rows: Rows) -> tuple[Array, Array]:
-        """Errors downwards and upwards (m,); NaN where they are the standard error, or none are found."""
+        """Errors downwards and upwards (m,); NaN where they equal the standard error or are not found."""
         sides = [self._end(rows, side) for side in (-1, 1)]
         sigma = self.sigma[rows]
         held = ~np.isfinite(np.einsum("mii->mi", self.fit.covar)[rows, self.number])
@@ -114,7 +114,7 @@ class _Search:
         return out[0], out[1]
 
     def _end(self, rows: Rows, side: int) -> Array:
-        """How far (n,) one end lies away: by the root of the height, or at the bound."""
+        """The distance (n,) to one end of the interval, or to the bound; steps scale with the root of the rise."""
         room = self.room(rows, side)
         away = np.minimum(self.sigma[rows], room)
         out = np.where(room > 0, np.nan, 0.0)
@@ -127,7 +127,7 @@ class _Search:
                 (away[left] >= room[left]) & (height < 1) & (height > -LOWER)
             )
             out[left[done]] = away[left[done]]
-            # no value, or a lower minimum on the way
+            # no value, or a lower minimum was found
             go_on = ~done & (height > -LOWER)
             left, height = left[go_on], height[go_on]
             factor = np.clip(1 / np.sqrt(np.maximum(height, 1e-6)), 1 / _LONGEST, _LONGEST)
@@ -138,7 +138,7 @@ class _Search:
 def _named(
     fit: BatchFit, found: Mapping[int, tuple[Array, Array]]
 ) -> Iterator[tuple[str, tuple[Array, Array]]]:
-    """The ends of parameters, and those of path quantities that depend on one of them alone."""
+    """The errors of parameters, and of path quantities that depend on one of them only."""
     if not found:
         return
     program, numbers = fit.program, fit.numbers

@@ -1,6 +1,6 @@
-"""What an expression of a path may name besides parameters: reff, degen, nleg, einstein(T, theta), debye(T, theta).
+"""Names of a path's own values in its expressions: reff, degen, nleg, einstein(T, theta), debye(T, theta).
 
-They are put in as numbers and arithmetic when a path is made, so that every fitter sees parameters and operations alone.
+They are replaced by numbers and arithmetic when a path is made, so that a fit only has parameters and operations.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ Codes = tuple[tuple[str, Any], ...]
 
 
 def bound(expression: Expression, path: FeffPath) -> Expression:
-    """The expression with the path's own values in it.
+    """The expression with the path's own values filled in.
 
-    Raises FeffError where the path's text lacks what the Debye model needs.
+    Raises FeffError if the path's text does not have what the Debye model needs.
     """
     if not expression.names & PATH_TOKENS and not expression.calls & PATH_FUNCTIONS:
         return expression

@@ -1,7 +1,7 @@
-"""The interactive page, in a browser and in a notebook, on the same records and functions; what is done there is a spec.
+"""The interactive page in a browser or a notebook, made of the same records and functions; its settings are a spec.
 
-Bokeh draws and serves it: one Python code serves both places, it needs no network beyond this machine, and of the kept
-libraries it was the quickest from a moved slider to new curves (docs/decisions/explore.md).
+Bokeh draws and serves it: one Python code for browser and notebook, no network beyond this machine, and the shortest
+time from a moved slider to new curves among maintained libraries (docs/decisions/explore.md).
 """
 
 from __future__ import annotations

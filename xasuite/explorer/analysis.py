@@ -1,4 +1,4 @@
-"""From the text of a spec to what the page draws, each step made again only when its own settings change."""
+"""From the text of a spec to the curves of the page; a step is computed again only when its settings change."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """What there is to draw for one data row; a step that failed is None and its sentence stands in `problems`."""
+    """Everything computed for one data row; a step that failed is None and its message is in `problems`."""
 
     loaded: LoadedSpec
     row: int = 0
@@ -47,15 +47,15 @@ class View:
 
 @dataclass
 class Analysis:
-    """The steps of one page, with the last result of each."""
+    """The steps of one page, each with its last result and the settings that gave it."""
 
     context: Context
     _kept: dict[str, tuple[Hashable, Any]] = field(default_factory=dict)
 
     def view(self, loaded: LoadedSpec, row: int = 0, *, fit: bool = False) -> View:
-        """Everything that the spec gives for a data row: with `fit`, the fit of its paths as well.
+        """Compute a data row as the spec says; with `fit`, fit its paths as well.
 
-        A step that fails ends the chain, and its sentence is shown in place of a traceback.
+        A step that fails is the last; its message goes to `problems`.
         """
         found: dict[str, Any] = {}
         problems: tuple[str, ...] = ()
@@ -105,14 +105,14 @@ class Analysis:
 
 
 def transform(chi: Chi, ranges: Fit) -> Transform:
-    """chi(R) as the fit sees it: its k range, window and highest k weight."""
+    """chi(R) with the k range, window and highest k weight of the fit."""
     return fourier(chi, k=ranges.k, kweight=max(ranges.kweight), window=ranges.window, dk=ranges.dk, rmax=8.0)
 
 
 def load_draft(text: str, path: Path) -> LoadedSpec:
-    """The spec of a text, also before its first path is chosen (a file that is fitted needs one).
+    """The spec of a text, which unlike the spec of a fit need not have a path yet.
 
-    Raises SpecError with every mistake, pydantic's for a draft's single tables included.
+    Raises SpecError with every mistake, and pydantic's ValidationError for the tables of a spec without paths.
     """
     tables = tomllib.loads(text)
     if tables.get("path") or tables.get("shells"):

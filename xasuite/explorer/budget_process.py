@@ -1,4 +1,4 @@
-"""The fit with its error budget, by another process, so that the sliders keep working meanwhile."""
+"""The fit with its error budget in a process of its own, so that the sliders keep working meanwhile."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..workflow.verdict import Verdict
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What `xasuite fit` gives for a spec: a fit and a verdict a row; or the sentence why there is none."""
+    """The result of `xasuite fit` for the spec `text`: fits, verdicts by row label, or the `problem` in one sentence."""
 
     text: str
     fits: tuple[FitResult, ...] = ()
@@ -35,7 +35,7 @@ class Outcome:
 
 
 def outcome(text: str, path: Path) -> Outcome:
-    """The result of the spec of a text, as `xasuite fit` makes it."""
+    """The result of the spec in `text`, as `xasuite fit` gives it."""
     try:
         result = run_spec(parse_spec(text, path), variants=False)
         return Outcome(text, result.rows, dict(result.verdicts), result.warnings)
@@ -44,7 +44,7 @@ def outcome(text: str, path: Path) -> Outcome:
 
 
 class Budgets:
-    """One process that makes outcomes; a newer request ends an older one that is still running."""
+    """A process that fits with the error budget; a new request ends one that is still running."""
 
     def __init__(self) -> None:
         self._process: Any = None
@@ -53,7 +53,7 @@ class Budgets:
         self._lock = threading.Lock()
 
     def ask(self, text: str, path: Path, done: Callable[[Outcome], None]) -> None:
-        """Make the outcome of a spec; `done` gets it in another thread."""
+        """Start the fit of a spec; `done` is called with its outcome in another thread."""
         with self._lock:
             if self._busy:
                 self.end()
@@ -65,7 +65,7 @@ class Budgets:
         threading.Thread(target=self._wait, args=(pipe, text, done), daemon=True).start()
 
     def cancel(self) -> None:
-        """Give up what is being made, so that it does not slow down a reader who goes on."""
+        """End the fit that is running, so that it does not slow down the page."""
         with self._lock:
             if self._busy:
                 self.end()
@@ -102,7 +102,7 @@ class Budgets:
 
 
 def _work(pipe: Connection) -> None:
-    """What the process does: one outcome after another, until the page is gone."""
+    """The loop of the process: one outcome after another, until the page is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The step "Data": which scan is shown, how its mu is made, drawings of all, merging, replaced points."""
+"""The step "Data": choice of the scan, expression of mu, drawings of all scans, merging, deglitching."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class DataPanel:
         ]  # fmt: skip
 
     def turn(self, by: int) -> None:
-        """Another page of drawings."""
+        """Show another page of drawings, `by` pages further."""
         self.page = min(max(self.page + by, 0), pages(self.scans) - 1)
         self.thumbnails.text = thumbnails(self.scans, self.page)
 
@@ -74,7 +74,7 @@ class DataPanel:
         self.removed.text = f"replaced: {', '.join(f'{e:g}' for e in points)} eV" if points else ""
 
     def take_file(self, name: str) -> None:
-        """Show another scan; the spec's settings stay, its E0 is found anew."""
+        """Show another scan; the settings of the spec stay, but E0 is determined again."""
         with self.session.saying_mistakes():
             scan = io.read(name)
             tables = self.session.tables
@@ -117,7 +117,7 @@ class DataPanel:
         self.session.put(tables)
 
     def _tapped(self, event: Tap) -> None:
-        """Replace the point next to a click by its neighbours' line; a click on a replaced one gives it back."""
+        """Replace the point nearest to a click by interpolation; a click on a replaced point restores it."""
         spectrum = self.session.view.spectrum
         if not self.deglitch.active or spectrum is None or event.x is None:
             return

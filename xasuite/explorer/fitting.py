@@ -14,17 +14,17 @@ from ..workflow.verdict import verdict_of
 from . import structure
 from .analysis import View
 from .budget_process import Budgets, Outcome, outcome
-from .outcome import table
 from .plots import grid
+from .result_table import table
 from .session import Session, button
 
 PARAMETER_COLUMNS = ("name", "kind", "value", "min", "max")
 KINDS = ("guess", "value", "expr")
-PAUSE = 1000  # ms without a change after which the error budget is made
+PAUSE = 1000  # ms without a change after which the error budget is computed
 
 
 class StructurePanel:
-    """Search of crystals, their paths, and which of them are fitted."""
+    """The step "Structure": search of crystals, their paths, and the choice of those that are fitted."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -70,14 +70,14 @@ class StructurePanel:
 
 
 class FitPanel:
-    """Parameters, what is fitted, and the result."""
+    """The step "Fit": R range, k weights, parameters, and the result."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self.budgets = Budgets()
         self.result: Outcome | None = None
         self._pause: Any = None
-        self._asked = ""  # the spec whose result is being made
+        self._asked = ""  # the spec that is being fitted with its error budget
         live = Toggle(label="Fit while changing", active=True, button_type="light", name="live")
         self.live = session.bound(live, "active", self._live)
         self.r = RangeSlider(title="R range of the fit (\u212b)", start=0, end=6, value=(1, 3), step=0.05, name="r")  # fmt: skip
@@ -110,7 +110,7 @@ class FitPanel:
         self.session.refresh()
 
     def fit_now(self) -> None:
-        """The fit with its error budget; in a browser another process makes it."""
+        """Fit with the error budget; for a page in a browser in another process."""
         self.session.refresh(fit=True)
         self._ask()
 
@@ -127,7 +127,7 @@ class FitPanel:
             self.budgets.ask(text, path, lambda found: self.session.schedule(partial(self._made, found)))
 
     def _made(self, found: Outcome) -> None:
-        """Show a result, unless the spec has changed since it was asked for."""
+        """Show a result, unless the spec has changed since it was requested."""
         if found.text != self.session.history.text:
             return
         self.result = found
@@ -155,7 +155,7 @@ class FitPanel:
             self._pause = document.add_timeout_callback(self._ask, PAUSE)
 
     def _hold(self, view: View) -> None:
-        """Begin the pause anew, and give up a result that is being made for another spec."""
+        """Restart the pause, and end a fit that runs for another spec."""
         if self._pause is not None:
             self.table.document.remove_timeout_callback(self._pause)
             self._pause = None
@@ -163,7 +163,7 @@ class FitPanel:
             self.budgets.cancel()
 
     def _show(self, view: View) -> None:
-        """The table with the error budget where it belongs to the present spec, else with the fit's own errors."""
+        """Show the table: with the error budget where it belongs to the present spec, else with the errors of the fit."""
         made = self.result if self.result is not None and self.result.text == view.loaded.text else None
         full = None if made is None else made.of_row(view.loaded.spec.data[view.row].label)
         if full is not None and made is not None and made.verdicts is not None:
@@ -192,7 +192,7 @@ class FitPanel:
 
 
 def _errors(fit: Any, *, asked: bool, pending: bool = False) -> str:
-    """Which errors a table shows."""
+    """The sentence that says which errors a table shows."""
     if fit.budget is not None:
         return "Errors and values with the error budget; hold the pointer over a value for its parts."
     if asked and pending:

@@ -23,14 +23,14 @@ class History:
         self.future.clear()
 
     def undo(self) -> str:
-        """The text before; the present one where there is none."""
+        """Go back to the text before, if any; gives the present text."""
         if self.past:
             self.future.append(self.text)
             self.text = self.past.pop()
         return self.text
 
     def redo(self) -> str:
-        """The text that was undone last."""
+        """Go forward to the text undone last, if any; gives the present text."""
         if self.future:
             self.past.append(self.text)
             self.text = self.future.pop()

@@ -1,4 +1,4 @@
-"""Opening the page: in a notebook, and what a browser is served."""
+"""Opening the page in a notebook, and the choice of the page for files, a spec or a series."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def explore(what: Any, *, save_as: str | Path | None = None, port: int = 0) -> N
 
 
 def page_maker(what: Any, save_as: str | Path | None = None) -> Callable[[Any], None]:
-    """A function that puts a fresh page into a Bokeh document. Raises ReadError and SpecError as `explore` does."""
+    """A function that puts a new page into a Bokeh document. Raises ReadError and SpecError as `explore` does."""
     try:
         from .page import Page, first_text
     except ModuleNotFoundError as exc:
@@ -76,7 +76,7 @@ def page_maker(what: Any, save_as: str | Path | None = None) -> Callable[[Any], 
     if not scans and not spec:
         raise ReadError("there is nothing to show: name data files, a folder of them or a spec")
     if spec:
-        load_draft(read_text(spec), spec)  # its mistakes are raised here, not shown in the browser
+        load_draft(read_text(spec), spec)  # raises its mistakes here, before a browser opens
     else:
         first_text(scans)
 
@@ -87,7 +87,7 @@ def page_maker(what: Any, save_as: str | Path | None = None) -> Callable[[Any], 
 
 
 def series_results(what: Any) -> Path | None:
-    """series.h5 of the results, or of the series' spec, that was named; None for anything else. Raises ReadError."""
+    """The series.h5 of results or of a spec of a series; None for anything else. Raises ReadError."""
     if not isinstance(what, str | Path):
         if not (isinstance(what, Sequence) and len(what) == 1 and isinstance(what[0], str | Path)):
             return None
@@ -109,7 +109,7 @@ def series_results(what: Any) -> Path | None:
 
 
 def inputs(what: Any) -> tuple[tuple[Path, ...], Path | None]:
-    """Data files and the spec among what was named. Raises ReadError."""
+    """The data files and the spec (or None) that `what` names. Raises ReadError."""
     source = getattr(what, "source", None)
     if source is not None:
         what = source.path

@@ -1,4 +1,4 @@
-"""The page: controls on the left, plots on the right, the spec's text next to them. Each click is a change of the spec."""
+"""The page: controls and the text of the spec on the left, plots on the right. Every control changes the spec."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from .session import Session, button
 
 WINDOWS = ["hanning", "parzen", "welch", "gaussian", "sine", "kaiser"]
 DIGITS = 4  # of a slider's value in the spec
-LOOK = 2000  # ms between two looks at the spec on disk
+LOOK = 2000  # ms between two checks of the spec on disk
 KEYS = """
 if (window.xasuite_keys) return;
 window.xasuite_keys = true;
@@ -53,14 +53,14 @@ document.addEventListener('keydown', (event) => {
 
 
 class Page:
-    """One reader's page: his spec, what it gives, and the widgets that show both.
+    """The page of one user: the spec, its results, and the widgets that show both.
 
     Parameters
     ----------
     scans : sequence of Path
         Data files, the first of which is shown.
     text : str
-        The spec to begin with; "" for a new one.
+        The spec at the start; "" for a new one.
     target : Path
         Where the spec is saved; relative file names count from its folder.
     """
@@ -76,7 +76,7 @@ class Page:
         self.structure = StructurePanel(session)
         self.fit = FitPanel(session)
         self._spec_controls()
-        # what FEFF must calculate first would keep a browser waiting for its page
+        # without the fit at first: a browser would wait for its page while FEFF runs
         session.live = False
         session.refresh()
         session.live = True
@@ -112,7 +112,7 @@ class Page:
                 box.on_change(side, session.on(partial(self._dragged, box, key)))
 
     def _bind(self, widget: Any, table: str, key: str) -> None:
-        """A slider that changes one key while it moves; the whole move is one step of undo."""
+        """Let a slider change one key of the spec while it moves; the whole move is one step of undo."""
 
         def moved(value: Any) -> None:
             merge, self._moving = self._moving, True
@@ -123,7 +123,7 @@ class Page:
         widget.on_change("value_throttled", self.settled)
 
     def settled(self, attr: str, old: Any, new: Any) -> None:
-        """The end of a slider's move: the next change is a step of its own."""
+        """Called at the end of a slider's move: the next change is a new step of undo."""
         self._moving = False
 
     def _dragged(self, box: Any, key: str, new: float) -> None:
@@ -131,7 +131,7 @@ class Page:
         self.session.later(lambda: self.session.change("fit", key, [round(low, 2), round(high, 2)]))
 
     def _follow(self, view: View) -> None:
-        """Sliders at the spec's values."""
+        """Set the sliders to the values of the spec."""
         spec, norm = view.loaded.spec, view.norm
         if norm is not None:
             e0 = float(norm.e0)
@@ -192,21 +192,21 @@ class Page:
         actions[said]()
 
     def as_python(self) -> None:
-        """The spec as a program, in place of its text, to be copied."""
+        """Show a Python program with the spec in place of its text, to be copied."""
         text = self.session.history.text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
         self.toml.value = (
             f'import xasuite as xs\n\nresult = xs.fit(xs.spec(text="""\n{text}"""))\nprint(result.table())\n'
         )
 
     def write_pdf(self) -> None:
-        """The four plots, in the ranges that are shown, beside the spec."""
+        """Write the four plots, in the ranges that are shown, as a PDF next to the spec."""
         target = self.session.target.with_suffix(".pdf")
         with self.session.saying_mistakes():
             write_pdf(self.session.view, self.plots, target)
             self.session.say(f"written: {target}")
 
     def _look(self) -> None:
-        """Say that another program changed the spec, again where another message has taken its place."""
+        """Report that another program changed the spec; repeated where another message has replaced it."""
         changed = self.session.changed_on_disk
         if changed and "changed on disk" not in self.session.message.text:
             said = "was changed on disk: take it, or go on here; Save asks before it overwrites"
@@ -216,7 +216,7 @@ class Page:
     # ------------------------------------------------------------------------------------------------- layout
 
     def show(self, document: Any) -> None:
-        """Put the page into a document; what needs FEFF follows when the browser has it."""
+        """Put the page into a document; the fit, which may need FEFF, follows when the browser shows the page."""
         document.add_root(self.layout())
         document.js_on_event(DocumentReady, CustomJS(args={"box": self.keys}, code=KEYS))
         if document.session_context is None:
@@ -254,7 +254,7 @@ class Page:
 
 
 def first_text(scans: Sequence[Path]) -> str:
-    """The spec of the first scan that can be read. Raises the error of the last when none can."""
+    """The spec of the first scan that can be read. Raises the error of the last scan when none can."""
     error: XasuiteError | None = None
     for path in scans:
         try:
@@ -268,13 +268,13 @@ def first_text(scans: Sequence[Path]) -> str:
 
 
 def _put(slider: Any, value: Any) -> None:
-    """A slider at a value, unless it is there but for rounding: an echo would throw back a reader who has moved on."""
+    """Set a slider, unless the value differs by rounding only: that would undo a move made in the meantime."""
     if not np.allclose(slider.value, value, rtol=0, atol=10.0**-DIGITS):
         slider.value = value
 
 
 def _stack(*widgets: Any) -> Any:
-    """Controls one below the other, as wide as their tab."""
+    """Controls below each other, as wide as their tab."""
     for widget in widgets:
         widget.sizing_mode = "stretch_width"
     return column(*widgets, sizing_mode="stretch_width")

@@ -12,7 +12,7 @@ from .plots import Plots
 
 
 def write_pdf(view: View, plots: Plots, target: Path) -> None:
-    """Draw what the page shows, in the ranges that it shows. Raises WriteError."""
+    """Write the curves that the page shows, in the ranges shown, to a PDF. Raises WriteError."""
     with style.style() as plt:
         figure, axes = plt.subplots(2, 2, figsize=(style.DOUBLE, 4.6), layout="constrained")
         sources = (("mu", "bkg"), ("norm",), ("k",), ("r",))

@@ -1,4 +1,4 @@
-"""The four plots of the page. Data go in as columns; the axes keep a reader's zoom over an update."""
+"""The four plots of the page. Data are set as columns; an update keeps the user's zoom."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from bokeh.plotting import figure
 from ..report.plots.style import COLORS, DATA, FIT
 from .analysis import View, transform
 
-LINES, POST, *PATHS = COLORS  # those of the papers' figures
+LINES, POST, *PATHS = COLORS  # as in the figures for papers
 
-
-# what a legend calls a column, where it is not the column's name
+# names in the legend that differ from those of the columns
 LABELS = {"mu": "data", "pre": "pre-edge", "post": "post-edge", "bkg": "background"}
 KWEIGHTED = ("χ(k)", "k χ(k)", "k² χ(k)", "k³ χ(k)", "k⁴ χ(k)")
 
@@ -51,7 +50,7 @@ class Plots:
             f.name = f"plot-{name}"
             for legend in f.legend:
                 small(legend)
-        # inside, it would lie over the end of the k range, which is dragged; the axis says what the title would
+        # the legend is outside: inside it would cover the handle of the k range; the axis label replaces the title
         self.k.title.visible = False
         self.k.legend[0].orientation, self.k.legend[0].margin = "horizontal", 0
         self.k.add_layout(self.k.legend[0], "above")
@@ -62,7 +61,7 @@ class Plots:
         return self.mu, self.norm, self.k, self.r
 
     def _lines(self, f: Any, name: str, **colors: str) -> None:
-        """Lines of the columns named, each in its colour."""
+        """Add one line for each column, in the colour given."""
         source = ColumnDataSource({"x": [], **{column: [] for column in colors}}, name=f"{name}-data")
         drawn = []
         for column, color in colors.items():
@@ -73,7 +72,7 @@ class Plots:
         self.sources[name], self.lines[name] = source, drawn
 
     def _put(self, name: str, data: dict[str, Any]) -> None:
-        """New columns for a plot; what has not changed is not sent."""
+        """Set the columns of a plot; unchanged ones are not sent to the browser."""
         source = self.sources[name]
         changed = {c: v for c, v in data.items() if not _same(source.data[c], v)}
         if len(changed) == 1 and np.size(data["x"]) == np.size(source.data["x"]):
@@ -83,7 +82,7 @@ class Plots:
             source.data = data
 
     def show(self, view: View) -> None:
-        """Draw a view. A step that failed leaves its plot empty, so that nothing old stands for something new."""
+        """Draw a view. The plot of a step that failed is emptied, so that it shows no old curves."""
         self._mu(view)
         self._k(view)
         self._r(view)
@@ -150,7 +149,7 @@ def _same(held: Any, new: Any) -> bool:
 
 
 def fit_transforms(view: View) -> dict[str, Any]:
-    """|chi(R)| of the fit ("fit") and of each path, on the data's R."""
+    """|chi(R)| of the fit (under "fit") and of each path (under its label), on the R grid of the data."""
     assert view.fit is not None
     assert view.chi is not None
     d = view.fit.data[0]
@@ -162,7 +161,7 @@ def fit_transforms(view: View) -> dict[str, Any]:
 
 
 def blank(title: str, x: str, y: str, height: int) -> Any:
-    """An empty figure that keeps a reader's zoom; its tools are seen when the pointer is on it."""
+    """An empty figure that keeps the user's zoom and shows its tools when the pointer is on it."""
     made = figure(
         title=title, x_axis_label=x, y_axis_label=y, height=height, sizing_mode="stretch_width",
         tools="pan,wheel_zoom,box_zoom,reset,save", active_scroll="wheel_zoom", output_backend="canvas",
@@ -175,7 +174,7 @@ def blank(title: str, x: str, y: str, height: int) -> Any:
 
 
 def grid(source: ColumnDataSource, columns: Iterable[str], widths: Any = None, **settings: Any) -> DataTable:
-    """A table of a source's columns, as wide as its place."""
+    """A table of some columns of a source, as wide as the layout allows."""
     own = {} if widths is None else widths
     heads = [TableColumn(field=c, title=c, **({"width": own[c]} if c in own else {})) for c in columns]
     return DataTable(
@@ -190,7 +189,7 @@ def _box(f: Any, name: str) -> BoxAnnotation:
 
 
 def small(legend: Legend) -> None:
-    """Small print, and a click on a name hides its line."""
+    """Make a legend small, with names that hide their line when clicked."""
     legend.label_text_font_size = "8pt"
     legend.glyph_height = legend.glyph_width = 12
     legend.padding = legend.spacing = 2

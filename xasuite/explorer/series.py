@@ -1,4 +1,4 @@
-"""The page of a series: heat map, one row at a time, parameters along it, rows that were passed over with their reasons.
+"""The page of a series: map of all rows, one row at a time, parameters, and rows that were not fitted with the reason.
 
 The same page follows a folder that is watched (`xasuite watch --serve`).
 """
@@ -32,25 +32,25 @@ from ..errors import SeriesError
 from ..records import OK
 from ..report.plots.column import quantity_of, undetermined
 from ..report.plots.series import transform
-from ..report.plots.style import COLORS, DATA, FIT
+from ..report.plots.style import COLORS, DATA, FIT, thinned
 from .plots import blank, grid, small
 
-MOST = 400  # rows of the heat map, and points of its horizontal axis
-LOOK = 1000  # ms between two looks at a running series
+MOST = 400  # most rows of the map, and points along its horizontal axis
+LOOK = 1000  # ms between two updates of a running series
 XANES, CHIR = 0, 1
-FIRST = {"n": 0, "r": 1}  # quantities that are shown first
+FIRST = {"n": 0, "r": 1}  # order of the quantities that are shown at first
 BAD = ("row", "label", "status", "reason")
 
 
 class SeriesPage:
-    """One reader's page of a series.
+    """The page of a series for one user.
 
     Parameters
     ----------
     path : Path
-        The results (series.h5), which need not be there yet while a folder is watched.
+        The results (series.h5); while a folder is watched the file need not exist yet.
     watcher : Watch, optional
-        The watch that writes them.
+        The running `xasuite watch` that writes them.
     """
 
     def __init__(self, path: Path, watcher: Watch | None = None) -> None:
@@ -65,7 +65,7 @@ class SeriesPage:
     # ---------------------------------------------------------------------------------------------- what is shown
 
     def look(self) -> None:
-        """Show what was written since the last look, and how the watch goes."""
+        """Show what was written since the last call, and the state of the watch."""
         if self.watcher is not None:
             self.status.text = _status(self.watcher)
         written = self.path.stat().st_mtime_ns if self.path.exists() else None
@@ -75,7 +75,7 @@ class SeriesPage:
         self.update(open_run(self.path))
 
     def update(self, run: SeriesRun) -> None:
-        """Show a run; a reader who looks at the last row sees the new last row."""
+        """Show a run; where the last row was shown, the new last row is."""
         at_end = self.run is None or self.row.value >= len(self.run)
         first, self.run = self.run is None, run
         self._quiet = True
@@ -108,7 +108,7 @@ class SeriesPage:
     def _draw_map(self) -> None:
         run = self.run
         assert run is not None
-        rows = np.unique(np.linspace(0, len(run) - 1, min(len(run), MOST)).round().astype(int))
+        rows = thinned(len(run), MOST)
         try:
             x, y = _curves(run, self.what.active, rows)
         except SeriesError as exc:
@@ -164,7 +164,7 @@ class SeriesPage:
             self.say(f"{said}; {exc}")
 
     def say(self, text: str) -> None:
-        """The line over the plots; markup in it is shown as text."""
+        """Show a line of text, escaped, above the plots."""
         self.message.text = f'<div role="status" style="font-size:13px">{escape(text)}</div>'
 
     # --------------------------------------------------------------------------------------------------- widgets
@@ -238,7 +238,7 @@ class SeriesPage:
     # ---------------------------------------------------------------------------------------------------- layout
 
     def show(self, document: Any) -> None:
-        """Put the page into a document; while a folder is watched it refreshes itself."""
+        """Put the page into a document; while a folder is watched it is updated."""
         document.add_root(self.layout())
         if self.watcher is not None and document.session_context is not None:
             document.add_periodic_callback(self.look, LOOK)
@@ -275,7 +275,7 @@ def _curves(run: SeriesRun, what: int, rows: Any) -> tuple[Any, Any]:
 
 
 def _status(watcher: Watch) -> str:
-    """How a watch goes, as HTML with names as text."""
+    """The state of a watch as HTML, with names escaped."""
     lines = [f"watching {watcher.folder}: {watcher.scans} scans, {watcher.rows} rows"]
     if watcher.rows:
         lines.append(f"last: {watcher.last()}")

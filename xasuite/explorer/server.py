@@ -1,4 +1,4 @@
-"""The page's server: loopback only, a port and a token of its own, ended by Ctrl-C."""
+"""The server of the page: on this machine only (loopback), with a token in its address, ended by Ctrl-C."""
 
 from __future__ import annotations
 
@@ -26,14 +26,16 @@ HOST = "127.0.0.1"
 def serve(
     make: Callable[[Any], None], *, port: int = 0, title: str = "xasuite explore"
 ) -> tuple[Server, str]:
-    """Start serving; gives the server (call `run_until_shutdown`) and the address with its token.
+    """Start a server; gives it (call its `run_until_shutdown`) and the address with the token.
 
     Parameters
     ----------
     make : callable
         Puts a new page into a document; called for each tab that is opened.
     port : int
-        0 takes a free one.
+        Port on this machine; 0 takes a free one.
+    title : str
+        Title of the tab.
 
     Raises
     ------
@@ -61,7 +63,7 @@ def serve(
 
 @contextmanager
 def serving(make: Callable[[Any], None], *, port: int = 0, title: str) -> Iterator[str]:
-    """Serve in a thread of its own, for as long as the context lasts; gives the address."""
+    """Serve in a thread of its own while the context lasts; gives the address."""
     started: Future[tuple[Server, str]] = Future()
 
     def run() -> None:
@@ -84,14 +86,14 @@ def serving(make: Callable[[Any], None], *, port: int = 0, title: str) -> Iterat
 
 
 def _free_port() -> int:
-    """A port that is free now; Bokeh wants to know it before it starts, for its check of origins."""
+    """A free port; Bokeh needs it before it starts, for its check of origins."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
 
 
 class _Refused(RequestHandler):
-    """What a request without the token gets."""
+    """The answer to a request without the token."""
 
     def get(self) -> None:
         self.set_status(403)
@@ -100,7 +102,7 @@ class _Refused(RequestHandler):
 
 
 class _Token(AuthProvider):
-    """Lets in who brings the token in the address, and remembers him by a cookie."""
+    """Accepts requests with the token in their address, or in the cookie that is set then."""
 
     login_url, login_handler = "/refused", _Refused
     get_user_async = get_login_url = logout_url = logout_handler = None
@@ -110,7 +112,7 @@ class _Token(AuthProvider):
         super().__init__()
 
     def get_user(self, handler: Any) -> str | None:
-        """Who sends a request, None where it lacks the token."""
+        """The name of the user of a request; None where it lacks the token."""
         given = handler.get_argument("token", "") or handler.get_cookie("xasuite-token", "")
         if not secrets.compare_digest(str(given), self._token):
             return None

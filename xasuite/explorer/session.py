@@ -1,4 +1,4 @@
-"""One reader's work: the text of his spec, what it gives, and what is called when either changes."""
+"""The session of one user: the text of the spec, its results, and the callbacks of a change."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from ..workflow.resolve import Context
 from .analysis import Analysis, View, load_draft
 from .history import History
 
-# What is written beside the curves follows when they rest for so many ms, and while they move once in so many: text makes
-# a browser lay its page out again, which would hold up the curves
+# Text and tables are updated when the curves have not changed for REST ms, and at least every AT_LEAST ms: a browser lays
+# the page out again after a change of text, which would delay the curves
 REST, AT_LEAST = 200, 500
 
 
 class Session:
-    """The spec of one page and the view that it gives.
+    """The spec of one page and the view computed from it.
 
     Parameters
     ----------
     text : str
-        The spec to begin with.
+        The spec at the start.
     target : Path
         Where the spec is saved; relative file names count from its folder.
     """
@@ -46,29 +46,29 @@ class Session:
         self.row = 0
         self.live = True
         self.quiet = False
-        self.drawing: list[Callable[[View], None]] = []  # called at once
-        self.telling: list[Callable[[View], None]] = []  # called when the curves are on their way
+        self.drawing: list[Callable[[View], None]] = []  # called at once: curves
+        self.telling: list[Callable[[View], None]] = []  # called after a pause: text and tables
         self.message = Div(sizing_mode="stretch_width", name="message")
         self._document: tomlkit.TOMLDocument | None = None
-        self._of = ""  # the text that the document gives
+        self._of = ""  # the text of the document
         self._pending: Callable[[], None] | None = None
         self._resting: Any = None
-        self._since = 0.0  # when the first change came that nothing was written about yet
+        self._since = 0.0  # time of the first change since the last update of text
         self._seen = _changed(target)
 
     # ------------------------------------------------------------------------------------------------ changes
 
     @property
     def tables(self) -> dict[str, Any]:
-        """The spec's tables, to be changed and given to `put`."""
+        """A copy of the spec's tables, to be changed and passed to `put`."""
         return tomllib.loads(self.history.text)
 
     def put(self, tables: dict[str, Any]) -> None:
-        """Make changed tables the spec and draw what they give."""
+        """Make changed tables the spec, compute and draw."""
         self.put_text(to_toml(tables))
 
     def put_text(self, text: str, *, merge: bool = False, fit: bool = False) -> bool:
-        """Make a text the spec, if it is one; a mistake is shown and nothing is changed."""
+        """Make a text the spec and give True; with a mistake in it, show the mistake, change nothing and give False."""
         try:
             loaded = load_draft(text, self.target)
         except (XasuiteError, ValidationError, tomllib.TOMLDecodeError, KeyError) as exc:
@@ -80,11 +80,11 @@ class Session:
         return True
 
     def change(self, table: str, key: str, value: Any, *, merge: bool = False) -> None:
-        """Set one key of a table (None takes it out); comments and order of the text stay."""
+        """Set one key of a table (None removes it); comments and order of the text stay."""
         self.edit(lambda d: _set(d.setdefault(table, tomlkit.table()), key, value), merge=merge)
 
     def change_data(self, key: str, value: Any) -> None:
-        """Set one key of the [[data]] table that is shown (None takes it out)."""
+        """Set one key of the [[data]] table that is shown (None removes it)."""
         self.edit(lambda d: _set(d["data"][self.row], key, value))
 
     def edit(self, action: Callable[[Any], None], *, merge: bool = False) -> None:
@@ -109,7 +109,7 @@ class Session:
         self.refresh()
 
     def refresh(self, loaded: LoadedSpec | None = None, *, fit: bool = False) -> None:
-        """Compute and draw the present spec; what is written beside the curves follows a moment later."""
+        """Compute and draw the present spec; text and tables follow a moment later."""
         loaded = loaded or load_draft(self.history.text, self.target)
         self.row = min(self.row, len(loaded.spec.data) - 1)
         self.view = self.analysis.view(loaded, self.row, fit=fit or self.live)
@@ -120,7 +120,7 @@ class Session:
 
     @contextmanager
     def following(self) -> Iterator[None]:
-        """Widgets that are set meanwhile do not change the spec."""
+        """While this lasts, setting a widget does not change the spec."""
         before, self.quiet = self.quiet, True
         try:
             yield
@@ -151,7 +151,7 @@ class Session:
     # ---------------------------------------------------------------------------------------------- callbacks
 
     def on(self, action: Callable[[Any], Any]) -> Callable[[str, Any, Any], None]:
-        """A callback of a widget that its own following of the spec does not set off."""
+        """A callback for changes made by the user, not by `following`."""
 
         def changed(attr: str, old: Any, new: Any) -> None:
             if not self.quiet and old != new:
@@ -160,12 +160,12 @@ class Session:
         return changed
 
     def bound(self, widget: Any, attr: str, action: Callable[[Any], Any]) -> Any:
-        """A widget whose reader's changes of `attr` are given to an action."""
+        """Call `action` with the new value when the user changes `attr` of a widget; gives the widget."""
         widget.on_change(attr, self.on(action))
         return widget
 
     def later(self, action: Callable[[], None]) -> None:
-        """Run an action at the next tick; of several that came meanwhile, the last (a moving slider)."""
+        """Run an action at the next tick; of several (a moving slider) only the last."""
         waiting = self._pending is not None
         self._pending = action
         if not waiting:
@@ -177,7 +177,7 @@ class Session:
             action()
 
     def schedule(self, action: Callable[[], None]) -> None:
-        """Run an action at the document's next tick, from whatever thread; at once where no browser shows the page."""
+        """Run an action at the document's next tick, from any thread; at once where no browser shows the page."""
         document = self.message.document
         if document is None:
             action()
@@ -185,7 +185,7 @@ class Session:
             document.add_next_tick_callback(action)
 
     def after_saying(self, text: str, action: Callable[[], None]) -> None:
-        """Say what is being done, then do it: for what takes seconds (FEFF)."""
+        """Show a message, then run an action that takes seconds (FEFF)."""
         self.say(text)
         document = self.message.document
         if document is None:
@@ -197,14 +197,14 @@ class Session:
 
     @contextmanager
     def saying_mistakes(self) -> Iterator[None]:
-        """A mistake within ends it and is shown in place of a traceback."""
+        """Show a XasuiteError raised inside as a message."""
         try:
             yield
         except XasuiteError as exc:
             self.say(str(exc), bad=True)
 
     def say(self, text: str, *, bad: bool = False) -> None:
-        """One line under the plots; markup in it is shown as text."""
+        """Show a line of text, escaped, below the plots; red where `bad`."""
         color = "#b00020" if bad else "#444444"
         self.message.text = f'<div role="status" style="color:{color};font-size:12px">{escape(text)}</div>'
 
@@ -213,7 +213,7 @@ class Session:
         return " | ".join([*self.view.warnings, *notes][:3])
 
     def save(self) -> None:
-        """Write the spec; one that changed on disk since it was read is not overwritten by the first click."""
+        """Write the spec; a file that changed on disk since it was read is overwritten at the second click only."""
         now = _changed(self.target)
         if now != self._seen:
             self._seen = now
@@ -224,7 +224,7 @@ class Session:
         self.say(f"written: {self.target}; xasuite fit {self.target.name} gives the same numbers")
 
     def reload(self) -> None:
-        """Take the spec as it is on disk; undo gives back what was here."""
+        """Replace the spec by the file on disk; undo restores it."""
         try:
             text = self.target.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as exc:
@@ -240,7 +240,7 @@ class Session:
 
 
 def button(label: str, action: Callable[[], Any], **settings: Any) -> Button:
-    """A button that does something."""
+    """A button that calls `action` when it is clicked."""
     made = Button(label=label, **settings)
     made.on_click(action)
     return made

@@ -1,4 +1,4 @@
-"""Crystals found, their paths as rows of a table, and the paths that were ticked as tables of a spec."""
+"""Search of crystals, their scattering paths as rows of a table, and the ticked paths as tables of a spec."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from ..errors import CrystalError
 from ..feff.paths import FeffPath
 
 COLUMNS = ("path", "atoms", "N", "R", "legs", "amplitude")
-# ranges that a first fit of any shell may need; the fit says when a value stands at one
+# first guesses and limits for a fit of any shell; the fit reports a value at a limit
 STARTS = {"s02": {"guess": 0.9, "min": 0.0}, "enot": {"guess": 0.0}}
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A path that may be ticked: the crystal it is of, and FEFF's result."""
+    """A path that can be ticked: its crystal and FEFF's result."""
 
     crystal: str
     path: FeffPath
 
 
 def crystals(text: str) -> list[tuple[str, str]]:
-    """Names for a spec and what they are, of the crystals that match a text or of the file that it names."""
+    """Name for the spec and description of every crystal that matches `text`, or of the file that it names."""
     if Path(text).suffix.lower() in (".cif", ".xyz"):
         return [(text, Path(text).name)]
     found = [(c.name, f"{c.name}: {c.title}") for c in feff.shipped_crystals(text)]
@@ -46,7 +46,7 @@ def paths(crystal: str, absorber: str, edge: str) -> list[Choice]:
 
 
 def columns(found: list[Choice]) -> dict[str, list[Any]]:
-    """The table of paths; the bar says how strong a path is against the strongest."""
+    """The columns of the table of paths; the bar shows the amplitude relative to the strongest path."""
     return {
         "path": [c.path.index for c in found],
         "atoms": ["-".join(c.path.scatterers) for c in found],
@@ -58,7 +58,7 @@ def columns(found: list[Choice]) -> dict[str, list[Any]]:
 
 
 def with_paths(tables: dict[str, Any], chosen: list[Choice]) -> dict[str, Any]:
-    """The spec with these paths fitted: N held at the crystal's, R and sigma2 of each its own, one S02 and E0."""
+    """The spec with these paths: N fixed as in the crystal, R and sigma2 fitted for each, one S02 and E0 for all."""
     params: dict[str, Any] = {name: dict(start) for name, start in STARTS.items()}
     out = []
     for i, c in enumerate(chosen, 1):

@@ -1,4 +1,4 @@
-"""Small drawings of scans, one page of them after another."""
+"""Small drawings of scans, in pages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST = 40  # drawings on one page
 
 
 def thumbnails(scans: Sequence[Path], page: int = 0) -> str:
-    """mu of each scan of a page of 40, or the sentence why it cannot be read; names are shown as text."""
+    """HTML with mu of each scan of one page of 40, or the reason why it cannot be read; names are escaped."""
     out = []
     for path in scans[page * MOST : (page + 1) * MOST]:
         try:
@@ -30,7 +30,7 @@ def thumbnails(scans: Sequence[Path], page: int = 0) -> str:
 
 
 def pages(scans: Sequence[Path]) -> int:
-    """How many pages the drawings take."""
+    """Number of pages of drawings."""
     return max(1, -(-len(scans) // MOST))
 
 

@@ -1,4 +1,4 @@
-"""Structures and FEFF: crystal -> scattering paths, kept in a cache."""
+"""Structures and FEFF: from a crystal to scattering paths, which are kept in a cache."""
 
 from __future__ import annotations
 

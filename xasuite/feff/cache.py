@@ -1,7 +1,7 @@
-"""Results of long computations, kept by content: the name of the file is the hash of everything that it was made from.
+"""A cache for results of long computations: the name of an entry is the hash of everything that it was made from.
 
-An entry is one file, put in place by a rename: readers see a whole entry or none, and two processes that compute the same entry
-write the same bytes. It begins with the hash of the rest, so that a damaged one is known for what it is and made again.
+An entry is one file, put in place by a rename: a reader sees the whole entry or none, and two processes that compute the same entry
+write the same bytes. The file begins with the hash of the rest, so that a damaged entry is detected and made again.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from ..notices import warn
 
 CACHE_ENV = "XASUITE_CACHE"
 
-# Part of every key: a change of what is kept in an entry must not find old entries.
+# Part of every key. It is raised when the contents of entries change, so that old entries are not found.
 _LAYOUT = "2"
-# The folder that takes the place of one that cannot be written, for the rest of the process.
+# The temporary folder that is used for the rest of the process if the cache folder cannot be written.
 _instead: list[Path] = []
-# The folder that `using` names
+# The folder given to `using`
 _USED: ContextVar[Path | None] = ContextVar("cache folder", default=None)
 
 
 @contextmanager
 def using(folder: Path) -> Iterator[None]:
-    """Another folder as the cache within the block, in this thread: nothing of the user's cache is read or written."""
+    """Use another folder as the cache within the block, in this thread; the user's cache is neither read nor written."""
     token = _USED.set(folder)
     try:
         yield
@@ -44,7 +44,7 @@ def using(folder: Path) -> Iterator[None]:
 
 
 def cache_dir() -> Path:
-    """The cache folder: that of XASUITE_CACHE, else the user's (platformdirs); a temporary one where neither can be written."""
+    """The cache folder: that of XASUITE_CACHE, else the user's (platformdirs); a temporary one if it cannot be written."""
     if (used := _USED.get()) is not None:
         return used
     if _instead:
@@ -63,13 +63,13 @@ def _hash_of(path: str, size: int, mtime_ns: int) -> str:
 
 
 def binary_hash(path: Path) -> str:
-    """Hash of a program's bytes, computed once for each size and time of change."""
+    """The hash of a program's file, computed again only when its size or time of change differs."""
     stat = path.stat()
     return _hash_of(str(path), stat.st_size, stat.st_mtime_ns)
 
 
 def key(inputs: Mapping[str, str], programs: Iterable[Path] = (), extra: str = "") -> str:
-    """The name of a result: hash of every input file, of every program's bytes, and of `extra`."""
+    """The key of a result: the hash of all input files, of the files of all programs, and of `extra`."""
     digest = hashlib.sha256(f"{_LAYOUT}\0{extra}\0".encode())
     for name in sorted(inputs):
         digest.update(f"{name}\0{inputs[name]}\0".encode())
@@ -79,12 +79,12 @@ def key(inputs: Mapping[str, str], programs: Iterable[Path] = (), extra: str = "
 
 
 def entry(name: str, folder: str = "feff") -> Path:
-    """Where the entry of that key lies, or would lie."""
+    """The file of the entry with that key; it need not exist."""
     return cache_dir() / folder / name[:2] / f"{name}.kept"
 
 
 def load(name: str, folder: str = "feff") -> dict[str, bytes] | None:
-    """The files of an entry by name, or None when there is none, or none that is whole."""
+    """The files of an entry by name; None if there is no entry or it is damaged."""
     try:
         held = entry(name, folder).read_bytes()
     except OSError:
@@ -97,7 +97,7 @@ def load(name: str, folder: str = "feff") -> dict[str, bytes] | None:
 
 
 def store(name: str, contents: Mapping[str, bytes], folder: str = "feff") -> Path:
-    """Keep files under a key. Warns where the cache cannot be written, and keeps them for this process only."""
+    """Keep files under a key. If the cache cannot be written, it warns and keeps them for this process only."""
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
         for item in sorted(contents):
@@ -108,7 +108,7 @@ def store(name: str, contents: Mapping[str, bytes], folder: str = "feff") -> Pat
 
 
 def write(path: Path, content: bytes) -> Path:
-    """Write a file of the cache; where that fails, in a temporary folder in its place. Raises WriteError."""
+    """Write a file of the cache, or into a temporary folder if that fails. Raises WriteError if both fail."""
     try:
         with files.replacing(path) as temporary:
             temporary.write_bytes(content)

@@ -22,20 +22,20 @@ from ..records.table import plain
 from ..version import installed
 from . import cache, occupancy
 
-# How far (A) an atom may be off a symmetry position and still count as equivalent.
+# Largest distance (A) of an atom from a symmetry position at which it still counts as equivalent.
 _SYMPREC = 0.01
-# Fields of a Crystal that its file alone decides, and the part of the cache that keeps them.
+# Fields of a Crystal that depend only on its file, and the folder of the cache that keeps them.
 _KEPT = ("symbols", "xyz", "lattice", "site", "labels", "space_group", "notes")
 _ROOM = "crystals"
-# What a third-party parser throws at text that is no CIF.
+# Exceptions of third-party parsers for text that is not a CIF.
 _PARSER_ERRORS = (ValueError, LookupError, AssertionError, TypeError, AttributeError, ArithmeticError)
 
 
 @dataclass(frozen=True)
 class Lattice:
-    """A crystal by its space group, cell (A, degrees) and one position of each site (fractional).
+    """A crystal given by space group, cell (A, degrees) and one position of each site (fractional).
 
-    Missing b, c are equal to a and missing angles 90 degrees.
+    Without b or c they are equal to a.
     """
 
     space_group: str | int
@@ -52,10 +52,10 @@ class Lattice:
 
 @dataclass(frozen=True, eq=False)
 class Crystal:
-    """Atoms of one cell, or of a cluster (`lattice` None): symbols (n,) and positions xyz (n, 3) in A.
+    """Atoms of one cell, or of a cluster (`lattice` is None): symbols (n,) and positions xyz (n, 3) in A.
 
-    `site` (n,) numbers the inequivalent sites from 1, `labels` names them (Co1, O2); `notes` says how partial
-    occupancies were resolved.
+    `site` (n,) is the number of each atom's inequivalent site, from 1; `labels` are the names of the sites (Co1, O2). `notes` say
+    how partial occupancies were resolved.
     """
 
     name: str
@@ -84,18 +84,18 @@ class Crystal:
         return "".join(f"{e}{n if (n := self.symbols.count(e)) > 1 else ''}" for e in self.elements)
 
     def sites(self, element: str = "") -> tuple[tuple[int, str, str, int], ...]:
-        """Every inequivalent site as (number, label, element, atoms in the cell); of one element if given."""
+        """The inequivalent sites as (number, label, element, atoms in the cell), all or those of one element."""
         first = ((n, label, self.symbols[self.site.index(n)]) for n, label in enumerate(self.labels, 1))
         return tuple((n, label, e, self.site.count(n)) for n, label, e in first if element in ("", e))
 
     def around(self, atom: int, radius: float) -> tuple[Array, tuple[int, ...]]:
-        """Atoms within `radius` A of an atom, nearest first: positions (m, 3) from it, and atom numbers (m,).
+        """Atoms within `radius` A of an atom, nearest first: positions (m, 3) relative to it, and atom numbers (m,).
 
-        The atom itself comes first.
+        The atom itself is the first one.
         """
         offsets = np.zeros((1, 3))
         if self.lattice is not None:
-            # The distance between lattice planes says how many cells reach the radius.
+            # The distance between lattice planes gives the number of cells within the radius.
             spacing = 1 / np.linalg.norm(np.linalg.inv(self.lattice), axis=0)
             reach = np.ceil(radius / spacing).astype(int) + 1
             cells = np.array(list(np.ndindex(*(2 * reach + 1)))) - reach
@@ -105,7 +105,7 @@ class Crystal:
         far = np.linalg.norm(where, axis=1)
         near = np.flatnonzero(far <= radius)
         where = np.round(where[near], 6) + 0.0
-        # Rounded keys keep the order of equal distances the same on every machine.
+        # Rounding makes the order of equal distances the same on every machine.
         order = np.lexsort((where[:, 2], where[:, 1], where[:, 0], np.round(far[near], 4)))
         return where[order], tuple(int(i) for i in which[near][order])
 
@@ -129,12 +129,12 @@ def available() -> tuple[str, ...]:
 
 
 def load_crystal(crystal: str | Path | Lattice | Crystal) -> Crystal:
-    """The structure of that name or file.
+    """The structure with that name, or from that file.
 
     Parameters
     ----------
     crystal : str or Path or Lattice or Crystal
-        a shipped name (Co_hcp), a CIF or xyz file, ``amcsd:11296``, or a Lattice.
+        A shipped name (Co_hcp), a CIF or xyz file, ``amcsd:11296``, or a Lattice.
 
     Returns
     -------
@@ -144,7 +144,7 @@ def load_crystal(crystal: str | Path | Lattice | Crystal) -> Crystal:
     Raises
     ------
     CrystalError
-        Absent (with the nearest names), unreadable, or atoms that overlap.
+        The structure does not exist (the message has the nearest names) or cannot be read.
 
     Examples
     --------
@@ -207,7 +207,7 @@ def _amcsd(number: str) -> str:
 
 
 def _from_cif(text: str, name: str, source: Source) -> Crystal:
-    """The crystal of a CIF, parsed once by each version of pymatgen and spglib: importing them takes a second."""
+    """The crystal of a CIF, parsed once for each version of pymatgen and spglib and then cached: importing them takes a second."""
     versions = " ".join(installed(package) for package in ("pymatgen", "spglib"))
     key = cache.key({"crystal.cif": text}, extra=f"crystal {versions}")
     kept = cache.load(key, _ROOM)
@@ -226,7 +226,7 @@ def _parsed_cif(text: str, name: str, source: Source) -> Crystal:
     _check_numbers(text, source)
     try:
         with silenced():
-            # Occupancies of mixed sites written as separate atoms may sum to 1 only within rounding.
+            # Occupancies of mixed sites that are written as separate atoms may sum to 1 only within rounding.
             parser = CifParser.from_str(text, occupancy_tolerance=1.05, site_tolerance=1e-3)
             structures = parser.parse_structures(primitive=False, on_error="ignore")
     except _PARSER_ERRORS as exc:
@@ -238,11 +238,11 @@ def _parsed_cif(text: str, name: str, source: Source) -> Crystal:
     return _from_structure(structures[0], name, source)
 
 
-MOST_SITES = 2000  # of a cell: the parser takes the square of their time, 15 s for 3000
+MOST_SITES = 2000  # in a cell; the time of the parser grows with their square, 15 s for 3000
 
 
 def _check_numbers(text: str, source: Source) -> None:
-    """Raises CrystalError for a cell or a position that is no number: the parser's C code ends the process on some."""
+    """Raises CrystalError for a cell or position that is not a number: some of these make the parser's C code end the process."""
     for key, value in re.findall(r"^[ \t]*(_cell_(?:length|angle)_\w+)[ \t]+(\S+)", text, re.M):
         number = re.fullmatch(r"\+?(\d+\.?\d*(?:[eE][-+]?\d{1,3})?|\.\d+)(\(\d+\))?", value)
         if not number or not 1e-2 < float(number[1]) < 1e4:
@@ -271,14 +271,8 @@ def _from_lattice(lattice: Lattice) -> Crystal:
         raise CrystalError(
             f"{lattice.name}: {len(lattice.species)} species but {len(lattice.positions)} positions"
         )
-    cell = Cell.from_parameters(
-        lattice.a,
-        lattice.b or lattice.a,
-        lattice.c or lattice.a,
-        lattice.alpha,
-        lattice.beta,
-        lattice.gamma,
-    )
+    angles = lattice.alpha, lattice.beta, lattice.gamma
+    cell = Cell.from_parameters(lattice.a, lattice.b or lattice.a, lattice.c or lattice.a, *angles)
     try:
         structure = Structure.from_spacegroup(
             lattice.space_group, cell, list(lattice.species), [list(p) for p in lattice.positions]
@@ -301,7 +295,7 @@ def _from_structure(structure: Any, name: str, source: Source) -> Crystal:
 
 
 def _order(structure: Any, name: str) -> tuple[Any, tuple[str, ...]]:
-    """The structure with one whole atom on each position, and how that was done."""
+    """The structure with one whole atom on each position, and notes on how mixed sites were resolved."""
     from pymatgen.core import Structure
 
     if structure.is_ordered and all(hasattr(site, "specie") for site in structure):
@@ -344,7 +338,7 @@ def _symbol(specie: Any, name: str) -> str:
 
 
 def _equivalent(structure: Any, name: str) -> tuple[tuple[int, ...], str]:
-    """Number of the inequivalent site for each atom, in the order of the atoms, and the space group."""
+    """The number of each atom's inequivalent site, from 1 in the order of the atoms, and the space group."""
     from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
     try:
@@ -383,7 +377,7 @@ def _from_xyz(text: str, name: str, source: Source) -> Crystal:
         raise CrystalError(f"{source}: its first line says {count} atoms, {len(atoms)} follow (symbol x y z)")
     xyz = np.array([position for _, position in atoms])
     if not np.isfinite(xyz).all():
-        raise CrystalError(f"{source}: the place of an atom is no number")
+        raise CrystalError(f"{source}: the position of an atom is not a finite number")
     symbols = tuple(_symbol(symbol, name) for symbol, _ in atoms)
     numbers = tuple(range(1, count + 1))
     notes = (lines[1].strip(),) if lines[1].strip() else ()

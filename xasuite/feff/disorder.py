@@ -1,7 +1,7 @@
-"""sigma2 of a path from one temperature: the Einstein and the correlated Debye model.
+"""sigma2 of a path at a temperature, by the Einstein and the correlated Debye model.
 
-Both are sums of a / (theta tanh(w theta / 2 T)) with numbers a, w of the path alone, so that expressions of a fit
-carry their derivatives.
+Both are sums of a / (theta tanh(w theta / 2 T)), in which a and w depend only on the path, so that expressions of a fit
+have derivatives by theta and T.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ Terms = tuple[tuple[float, float], ...]
 
 @lru_cache(maxsize=4096)
 def einstein_terms(path: FeffPath) -> Terms:
-    """(a, w) of the Einstein model, sigma2 = hbar^2 / (2 k_B mu theta) coth(theta / 2 T), 1/mu the sum of 1/m of the atoms."""
+    """(a, w) of the Einstein model, sigma2 = hbar^2 / (2 k_B mu theta) coth(theta / 2 T); 1/mu is the sum of 1/m of the path's atoms."""
     return ((EINSTEIN * sum(1 / atomic_mass(leg.symbol) for leg in path.legs), 1.0),)
 
 
 @lru_cache(maxsize=4096)
 def debye_terms(path: FeffPath) -> Terms:
-    """(a, w) of the correlated Debye model (Sevillano, Meuth and Rehr 1979, Phys. Rev. B 20, 4908), as FEFF has it.
+    """(a, w) of the correlated Debye model (Sevillano, Meuth and Rehr 1979, Phys. Rev. B 20, 4908), as in FEFF.
 
     Correlations C_ij = 3 hbar^2 / (2 k_B theta sqrt(m_i m_j)) int_0^1 sin(w k_D r) / (k_D r) coth(w theta / 2 T) dw
-    of every pair of atoms, k_D from FEFF's mean Norman radius. Raises FeffError where the path's text lacks it.
+    of every pair of atoms, with k_D from FEFF's mean Norman radius. Raises FeffError if the path's text does not have it.
     """
     radius = _norman_radius(path)
     at = np.array([leg.xyz for leg in path.legs])
@@ -44,7 +44,7 @@ def debye_terms(path: FeffPath) -> Terms:
     w, weight = _nodes()
     x = _WAVE * np.linalg.norm(at[:, None] - at, axis=-1) / radius
     correlation = (_DEBYE / np.sqrt(mass[:, None] * mass))[..., None] * w * np.sinc(w * x[..., None] / np.pi)
-    # a leg is the way from one atom to the next
+    # a leg leads from one atom to the next
     start, end = np.arange(len(at)), np.roll(np.arange(len(at)), -1)
     legs = at[start] - at[end]
     legs /= np.linalg.norm(legs, axis=1)[:, None]
@@ -56,7 +56,7 @@ def debye_terms(path: FeffPath) -> Terms:
 
 @lru_cache(maxsize=1)
 def _nodes() -> tuple[Array, Array]:
-    """Points and weights of Gauss and Legendre's integral from 0 to 1."""
+    """Points and weights of Gauss-Legendre integration from 0 to 1."""
     nodes, weight = np.polynomial.legendre.leggauss(_NODES)
     return 0.5 * (nodes + 1), 0.5 * weight
 
@@ -79,4 +79,6 @@ def _norman_radius(path: FeffPath) -> float:
     for line in path.text.splitlines():
         if "rnrmav" in line:
             return float(line.split()[3])
-    raise FeffError(f"{path.origin or 'path'}: its feff.dat has no Norman radius, so no Debye model")
+    raise FeffError(
+        f"{path.origin or 'path'}: its feff.dat has no Norman radius, which the Debye model needs"
+    )

@@ -1,4 +1,4 @@
-"""feff.inp written from a structure: who absorbs, on which site, and what lies around it."""
+"""feff.inp from a structure: the absorber, its site, and the atoms around it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ..notices import warn
 from ..records import Array
 from .crystal import Crystal
 
-# FEFF's numbers of the core holes, as its HOLE card wants them.
+# FEFF's numbers of the core holes, for its HOLE card.
 HOLES = {"K": 1, "L1": 2, "L2": 3, "L3": 4, "M1": 5, "M2": 6, "M3": 7, "M4": 8, "M5": 9}
-# Atoms are written this far (A) beyond the longest path, so that potentials at the rim see their neighbours.
+# Atoms are written up to this distance (A) beyond the longest path, so that the outer atoms have neighbours, too.
 _RIM = 2.0
-_WIDEST = 40.0  # A; 1000 atoms, the most that FEFF takes, fill half of it in the thinnest crystal
-# Nearer than this (A) two atoms overlap: no bond but those of hydrogen is shorter.
+_WIDEST = 40.0  # A; in the least dense crystal the 1000 atoms that FEFF takes reach half of it
+# Atoms nearer than this (A) overlap; the first value is for pairs with hydrogen.
 _TOO_CLOSE = {True: 0.5, False: 0.9}
 # FEFF's own limits, found by running it.
 _MOST_ATOMS = {"feff6l": 500, "feff8l": 1000}
@@ -26,13 +26,13 @@ _MOST_POTENTIALS = 7
 _MAX_LEGS = 4
 _FEFF8 = ("S02 1.0", "CONTROL 1 1 1 1 1 1", "PRINT 1 0 0 0 0 3", "EXCHANGE 0 0.0 0.0")
 _SCF_RADIUS = 4.0
-# Elements that sit between metal sites: an absorber that the crystal lacks is not put on theirs unasked.
+# Anions and other light elements: an absorber that is not in the crystal is not put on their sites without being asked to.
 _LIGANDS = frozenset(["H", "C", "N", "O", "F", "Si", "P", "S", "Cl", "As", "Se", "Br", "Te", "I"])
 
 
 @dataclass(frozen=True, eq=False)
 class Cluster:
-    """Atoms around an absorber: symbols (m,), xyz (m, 3) in A from the absorber, which comes first."""
+    """Atoms around an absorber: symbols (m,) and positions xyz (m, 3) in A relative to the absorber, which is the first atom."""
 
     crystal: str
     site: str
@@ -48,12 +48,12 @@ class Cluster:
 
     @property
     def potentials(self) -> tuple[tuple[int, str], ...]:
-        """FEFF's unique potentials: 0 the absorber, then one per element, nearest first."""
+        """FEFF's unique potentials: 0 for the absorber, then one per element, the nearest first."""
         return tuple(enumerate([self.absorber, *dict.fromkeys(self.symbols[1:])]))
 
     @property
     def title(self) -> str:
-        """One line that names what this is."""
+        """One line: crystal, absorber and site."""
         return f"{self.crystal} {self.absorber} on site {self.site}"
 
 
@@ -65,7 +65,7 @@ def make_cluster(
     site: int | str | None = None,
     substitute: Mapping[str, str] | None = None,
 ) -> Cluster:
-    """The atoms within `radius` A of the absorbing site, `absorber` put on it.
+    """The atoms within `radius` A of the absorbing site, with `absorber` on that site.
 
     Parameters
     ----------
@@ -74,17 +74,17 @@ def make_cluster(
     absorber : str
         The absorbing element.
     radius : float
-        Half the longest path, A.
+        Radius of the cluster, A.
     site : int or str, optional
-        number (from 1) or label (Co2) of an inequivalent site, or an element: the first site of it. Left out:
-        the first site of `absorber`; if the crystal has none, the only metal's site.
+        Number (from 1) or label (Co2) of an inequivalent site, or an element for its first site. By default
+        the first site of `absorber`, or, if the crystal has none, the site of the only metal.
     substitute : Mapping str, str, optional
-        element or site label -> the element that takes its place, on every such atom.
+        The element that replaces an element or the atoms of a site label.
 
     Returns
     -------
     Cluster
-        Positions (n, 3) in A with the absorber at the origin, ordered by distance.
+        Positions (m, 3) in A with the absorber at the origin, ordered by distance.
 
     Raises
     ------
@@ -129,12 +129,12 @@ def feff_inp(
     scf: bool = False,
     polarization: Sequence[float] = (),
 ) -> str:
-    """The text of feff.inp: FEFF8's cards, or FEFF6's for feff6l.
+    """The text of feff.inp, with the cards of FEFF8, or of FEFF6 for feff6l.
 
     Parameters
     ----------
     cluster : Cluster
-        Atoms about the absorber.
+        Atoms around the absorber.
     edge : str
         The edge, as "K" or "L3".
     radius : float
@@ -144,17 +144,17 @@ def feff_inp(
     scf : bool
         Self-consistent potentials (feff8l only, minutes).
     polarization : sequence of three numbers, optional
-        The direction of the electric field (FEFF's card POLARIZATION); left out, the mean over all directions.
+        Direction of the electric field (FEFF's card POLARIZATION); by default the mean over all directions.
 
     Returns
     -------
     str
-        A whole input file, which `run_feff` takes.
+        A complete input file for `run_feff`.
 
     Raises
     ------
     FeffError
-        For an edge FEFF does not know, SCF with feff6l, or more atoms than FEFF takes.
+        An edge that FEFF does not know, SCF with feff6l, or more atoms than FEFF takes.
 
     Examples
     --------
@@ -180,7 +180,7 @@ def feff_inp(
         cards = [f"EDGE {edge}", *_FEFF8, f"RPATH {radius:.4f}", "EXAFS 20"]
     cards.append(f"NLEG {_MAX_LEGS}")
     if scf:
-        # l_scf 1 is FEFF's choice for a molecule; 30 iterations at 0.2 converge for oxides too.
+        # l_scf = 1 is FEFF's setting for a molecule; 30 iterations with a mixing of 0.2 converge for oxides, too.
         cards.append(f"SCF {_SCF_RADIUS} {0 if cluster.periodic else 1} 30 0.2")
     if polarization:
         cards.append("POLARIZATION " + " ".join(f"{x:.6f}" for x in polarization))
@@ -190,7 +190,7 @@ def feff_inp(
 
 
 def rim(radius: float) -> float:
-    """How far (A) atoms are written for paths up to `radius`."""
+    """The radius (A) of the cluster that is written for paths up to `radius`."""
     return radius + _RIM
 
 
@@ -264,7 +264,7 @@ def _sites_text(crystal: Crystal) -> str:
 def _check_overlap(name: str, symbols: tuple[str, ...], xyz: Array) -> None:
     order = np.argsort(xyz[:, 0])
     for shift in range(1, len(xyz)):
-        # atoms sorted by x: as soon as no pair `shift` apart is near in x, none farther apart is
+        # atoms are sorted by x: if no pair with this shift is near in x, no pair with a larger shift is
         apart = xyz[order[shift:]] - xyz[order[:-shift]]
         if apart[:, 0].min() >= _TOO_CLOSE[False]:
             break

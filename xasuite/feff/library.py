@@ -1,4 +1,4 @@
-"""Crystals to choose from: those shipped, and the American Mineralogist database (AMCSD) as larixite brings it."""
+"""Search for crystals: shipped ones, and those of the American Mineralogist database (AMCSD) in larixite."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from .. import references
 from ..errors import CrystalError
 
-# Two compositions are the same formula when every atomic fraction agrees to this; a site of 2 % vacancies still is.
+# Two compositions are the same formula if all atomic fractions agree within this; 2 % of vacancies on a site are allowed.
 _SAME_FRACTION = 0.01
 _TERM = re.compile(r"([A-Z][a-z]?)(\d*\.?\d*)")
 
@@ -34,7 +34,7 @@ class Entry:
     reference : str
         Journal, volume, first page and year.
     note : str
-        What the title says of temperature, pressure or sample, "" if nothing.
+        Temperature, pressure or sample as given in the title, or "".
     """
 
     number: int
@@ -48,7 +48,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Shipped:
-    """A crystal that comes with the package: its name for ``load_crystal``, what it is, and its source."""
+    """A crystal that comes with the package: its name for ``load_crystal``, its title and its source."""
 
     name: str
     title: str
@@ -56,7 +56,7 @@ class Shipped:
 
 
 def shipped_crystals(text: str = "") -> tuple[Shipped, ...]:
-    """Shipped crystals whose name, formula, elements or title match; all of them without a text.
+    """Shipped crystals whose name, formula, elements or title match `text`; all of them for an empty text.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def shipped_crystals(text: str = "") -> tuple[Shipped, ...]:
 
 
 def search_crystals(text: str) -> tuple[Entry, ...]:
-    """Structures by mineral name, formula, elements, space group or number.
+    """Structures of the database by mineral name, formula, elements, space group or number.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def search_crystals(text: str) -> tuple[Entry, ...]:
     Raises
     ------
     CrystalError
-        When nothing is found.
+        Nothing is found.
 
     Examples
     --------
@@ -155,7 +155,7 @@ def _plain(space_group: str) -> str:
 
 
 def _composition(formula: str) -> dict[str, float]:
-    """Atomic fractions of a formula, brackets multiplied out; {} for text that is no formula."""
+    """Atomic fractions of a formula, with brackets multiplied out; {} for text that is not a formula."""
     text = formula.replace(" ", "")
     inner = re.compile(r"\(([^()]*)\)(\d*\.?\d*)")
     while bracket := inner.search(text):
@@ -181,7 +181,7 @@ def _terms(part: str) -> Iterator[tuple[str, float]]:
 
 @lru_cache(maxsize=1)
 def _rows() -> list[Entry]:
-    """Every structure, from the database file itself: opening it through its own package takes seconds."""
+    """Every structure, read directly from the database file: its own package takes seconds to open it."""
     import importlib.util
     import sqlite3
 

@@ -1,8 +1,8 @@
-"""Mixed and partly filled sites made into one ordered cell, because FEFF takes only whole atoms.
+"""An ordered cell from mixed and partly occupied sites, because FEFF takes only whole atoms.
 
-The atoms of one crystallographic site are given to its species in proportion to the occupancies, in the
-arrangement that puts like atoms farthest apart (the least sum of d^-6 over like pairs, images included):
-a half Co, half Ru perovskite becomes the rock-salt order. See docs/decisions/occupancy.md.
+The positions of a crystallographic site are given to its elements in proportion to the occupancies, in the
+arrangement with equal atoms as far apart as possible (smallest sum of d^-6 over equal pairs, periodic images included):
+a perovskite with half Co and half Ru gets rock-salt order. See docs/decisions/occupancy.md.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import numpy as np
 from ..records import Array
 
 VACANCY = ""
-# More arrangements than this are not tried one by one; a greedy choice is made instead.
+# If there are more arrangements than this, positions are chosen one by one (greedy) instead of trying all.
 _MOST_ARRANGEMENTS = 5000
 
 
 def share(occupancies: dict[str, float], n: int) -> dict[str, int]:
-    """How many of n positions each species gets: largest remainders, the rest is vacant."""
+    """The number of n positions that each element gets, by the method of largest remainders; the rest is vacant."""
     wanted = dict(occupancies)
     filled = sum(wanted.values())
     if filled < 1 - 1e-6:
@@ -37,9 +37,9 @@ def share(occupancies: dict[str, float], n: int) -> dict[str, int]:
 
 
 def arrange(xyz: Array, lattice: Array, counts: dict[str, int]) -> tuple[str, ...]:
-    """The species of each of the positions xyz (n, 3) in A: like atoms as far apart as possible.
+    """The element on each of the positions xyz (n, 3) in A, with equal atoms as far apart as possible.
 
-    Ties are broken by the order of the positions, so that the result is always the same.
+    Of equal arrangements the first in the order of the positions is taken, so that the result is always the same.
     """
     names = sorted(counts, key=lambda s: (-counts[s], s))
     n = sum(counts.values())
@@ -56,7 +56,7 @@ def arrange(xyz: Array, lattice: Array, counts: dict[str, int]) -> tuple[str, ..
 
 
 def _closeness(xyz: Array, lattice: Array) -> Array:
-    """Sum over images of d^-6 for every pair (n, n), the atom itself left out."""
+    """The sum of d^-6 over periodic images for every pair (n, n), without the atom itself."""
     shifts = np.array(list(itertools.product(range(-2, 3), repeat=3))) @ lattice
     d2 = ((xyz[:, None, None, :] - xyz[None, :, None, :] - shifts) ** 2).sum(-1)
     with np.errstate(divide="ignore"):
@@ -64,7 +64,7 @@ def _closeness(xyz: Array, lattice: Array) -> Array:
 
 
 def _spread(closeness: Array, free: Sequence[int], m: int) -> tuple[int, ...]:
-    """Which m of the free positions lie farthest from each other, and the others from each other."""
+    """The m of the free positions for which the chosen ones, and also the others, are farthest from each other."""
     if math.comb(len(free), m) > _MOST_ARRANGEMENTS:
         chosen: list[int] = []
         for _ in range(m):

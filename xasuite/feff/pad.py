@@ -1,7 +1,7 @@
-"""FEFF's packed text numbers: eight printable characters a real number, base 90.
+"""FEFF's packed numbers (PAD files): eight printable characters per real number, in base 90.
 
-The first character holds the power of ten, the second the sign (odd is positive) and the leading digit, the
-other six the rest of the mantissa. A line of reals begins with ``!``, a line of complex pairs with ``$``.
+The first character is the power of ten, the second the sign (odd is positive) and the leading digit, the
+other six are the rest of the mantissa. A line of real numbers begins with ``!``, a line of complex numbers with ``$``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..errors import FeffError
 from ..records import Array
 
-WIDTH = 8  # characters a number
+WIDTH = 8  # characters per number
 BASE = 90
 _ZERO = 37  # character code of the digit 0
 _EXPONENT = 82  # character code of 10^0 with a mantissa between 0.1 and 1
@@ -20,9 +20,9 @@ REAL, COMPLEX = "!", "$"
 
 
 def decode(text: str) -> Array:
-    """The numbers (n,) of a run of packed characters (no line marks).
+    """The numbers (n,) in a text of packed characters without line marks.
 
-    Raises FeffError when the length is no multiple of eight or a character is outside base 90.
+    Raises FeffError if the length is not a multiple of eight or a character is outside base 90.
     """
     codes = np.frombuffer(text.encode("latin-1"), np.uint8).astype(int)
     if codes.size % WIDTH:
@@ -38,7 +38,7 @@ def decode(text: str) -> Array:
 
 
 class PadReader:
-    """Reads a PAD file's lines in order: plain words, runs of reals, runs of complex numbers."""
+    """Reader of a PAD file, line by line: words, real numbers, complex numbers."""
 
     def __init__(self, text: str, origin: str) -> None:
         self.lines = text.splitlines()

@@ -1,6 +1,6 @@
 """FEFF's scattering paths: feffNNNN.dat as frozen records.
 
-The columns are those of FEFF's documentation: k, central atom's phase shift (real[2*phc]), effective
+The columns are those of FEFF's documentation: k, phase shift of the central atom (real[2*phc]), effective
 amplitude (mag[feff]), effective phase (phase[feff]), reduction factor, mean free path, real[p].
 """
 
@@ -30,12 +30,12 @@ class Leg:
 
 @dataclass(frozen=True, eq=False)
 class FeffPath:
-    """One path: geometry and the arrays (nk,) of its feff.dat, plus the file's text and hash.
+    """One path: its geometry, the arrays (nk,) of its feff.dat, and the text of that file.
 
-    reff in A, k and rep in 1/A, lam in A; `pha` is FEFF's phase plus the central atom's, `amp` the effective
-    amplitude times the reduction factor. `index` is FEFF's own path number, `degen` its degeneracy;
-    `relative_amplitude` in % of the strongest path of its run, 0 where that is not known. `shell` holds atoms and
-    mean distance (A) of the split shell that the path stands for, else it stands for itself.
+    reff in A, k and rep in 1/A, lam in A. `pha` is the effective phase plus that of the central atom, `amp` the effective
+    amplitude times the reduction factor. `index` is FEFF's number of the path, `degen` its degeneracy.
+    `relative_amplitude` is in % of the strongest path of its run, 0 if unknown. If the path represents a split shell, `shell` is
+    the number of atoms and the mean distance (A) of that shell, else None.
     """
 
     index: int
@@ -49,7 +49,6 @@ class FeffPath:
     red: Array
     lam: Array
     rep: Array
-    edge_kf: float
     text: str
     relative_amplitude: float = 0.0
     origin: str = ""
@@ -57,7 +56,7 @@ class FeffPath:
 
     @property
     def crystal(self) -> tuple[float, float]:
-        """The structure's own number of atoms and distance (A) for what this path stands for; NaN atoms where none says it."""
+        """Number of atoms and distance (A) in the structure of the path, or of the shell it represents; NaN atoms if unknown."""
         return self.shell or (self.degen, self.reff)
 
     @property
@@ -92,16 +91,16 @@ class FeffPath:
 
 
 def parse_feff_dat(text: str, origin: str = "", relative_amplitude: float = 0.0) -> FeffPath:
-    """The path of a feffNNNN.dat's text.
+    """The path in the text of a feffNNNN.dat.
 
     Parameters
     ----------
     text : str
-        The text.
+        Text of the file.
     origin : str
-        Named in messages.
+        Name of the file or structure, used in messages.
     relative_amplitude : float
-        In % of the strongest path.
+        Amplitude in % of the strongest path of its run.
 
     Returns
     -------
@@ -111,7 +110,7 @@ def parse_feff_dat(text: str, origin: str = "", relative_amplitude: float = 0.0)
     Raises
     ------
     FeffError
-        Naming `origin` when it is not one.
+        The text is not a feffNNNN.dat.
 
     Examples
     --------
@@ -125,14 +124,15 @@ def parse_feff_dat(text: str, origin: str = "", relative_amplitude: float = 0.0)
         rule = next(i for i, line in enumerate(lines) if line.strip().startswith("-----"))
         head = "\n".join(lines[: rule + 1])
         nleg, degen, reff, *_ = map(float, lines[rule + 1].split()[:3])
-        kf, index = _number(r"kf=[ \t]*(\S+)", head), int(_number(r"\bPath[ \t]+(\d+)(?!\S)", head))
+        number = re.search(r"\bPath[ \t]+(\d+)(?!\S)", head)
+        index = int(number[1]) if number else 0
         end = rule + 3 + int(nleg)
         legs = []
         for line in lines[rule + 3 : end]:
-            x, y, z, ipot, number, *rest = line.split()
-            # the tag behind it is whatever a program or a person wrote: abs, S.1
-            symbol = element_of(int(number), rest[0] if rest else "")
-            legs.append(Leg(symbol, int(number), int(ipot), (float(x), float(y), float(z))))
+            x, y, z, ipot, atomic, *rest = line.split()
+            # the tag after it can be any text: abs, S.1
+            symbol = element_of(int(atomic), rest[0] if rest else "")
+            legs.append(Leg(symbol, int(atomic), int(ipot), (float(x), float(y), float(z))))
         table = np.array([[float(v) for v in line.split()] for line in lines[end + 1 :] if line.strip()])
     except (StopIteration, ValueError, IndexError) as exc:
         raise FeffError(f"{origin or 'text'} is not a feffNNNN.dat: {str(exc)[:120]}") from None
@@ -141,26 +141,12 @@ def parse_feff_dat(text: str, origin: str = "", relative_amplitude: float = 0.0)
     # the fields of a path are FEFF's columns, in FEFF's order
     k, phc, mag, phase, red, lam, rep = (frozen_array(c) for c in table.T[:7])
     return FeffPath(
-        index,
-        reff,
-        degen,
-        tuple(legs),
-        k,
-        phc,
-        mag,
-        phase,
-        red,
-        lam,
-        rep,
-        kf,
-        text,
-        relative_amplitude,
-        origin,
+        index, reff, degen, tuple(legs), k, phc, mag, phase, red, lam, rep, text, relative_amplitude, origin
     )
 
 
 def read_feff_dat(path: str | Path) -> FeffPath:
-    """The path of a feffNNNN.dat on disk.
+    """The path in a file feffNNNN.dat.
 
     Parameters
     ----------
@@ -170,12 +156,12 @@ def read_feff_dat(path: str | Path) -> FeffPath:
     Returns
     -------
     FeffPath
-        As from `parse_feff_dat`; its source is the file.
+        As from `parse_feff_dat`; `origin` is the name of the file.
 
     Raises
     ------
     FeffError
-        FEFF failed, with its own words.
+        The file cannot be read or is not a feffNNNN.dat.
 
     Examples
     --------
@@ -192,9 +178,3 @@ def read_feff_dat(path: str | Path) -> FeffPath:
     except (OSError, UnicodeDecodeError) as exc:
         raise FeffError(f"{path} cannot be read as a feffNNNN.dat: {exc}") from None
     return parse_feff_dat(text, str(path))
-
-
-def _number(pattern: str, head: str) -> float:
-    """The number of a file's head that a pattern finds, 0 where it has none."""
-    found = re.search(pattern, head)
-    return float(found[1]) if found else 0.0

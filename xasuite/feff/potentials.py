@@ -1,8 +1,8 @@
 """Muffin-tin potentials and scattering phases of a cluster from feff8l, for full multiple scattering.
 
-rdinp and pot give the potentials, self-consistent unless that is turned off; xsph gives phase shifts and
-dipole matrix elements on a mesh for the edge region. rdinp has no XANES card, so the mesh is asked for by
-four values of xsph.json. Both runs are kept in the cache by their input. See docs/decisions/xanes_theory.md.
+The programs rdinp and pot give the potentials, self-consistent unless this is turned off; xsph gives phase shifts and
+dipole matrix elements on an energy mesh for the edge region. rdinp has no XANES card, so the mesh is set by
+four values of xsph.json. Both runs are kept in the cache. See docs/decisions/xanes_theory.md.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .._larch.structure import feff_binary
+from .._larch.feff_programs import feff_binary
 from ..constants import ELEMENTS
 from ..errors import FeffError, TheoryError
 from ..records import Array, ComplexArray, frozen_array
@@ -26,25 +26,25 @@ from .run import FeffRun, run_feff
 
 HARTREE = 27.211386245988  # eV, CODATA 2018
 BOHR = 0.529177210903  # A, CODATA 2018
-# FEFF has atomic data up to this element; beyond it ends without a word or with nonsense.
+# FEFF has atomic data up to this element; for heavier ones it ends without a message or gives wrong results.
 HEAVIEST = 92
 SCF_RADIUS = 4.0  # A; 3.1 to 5 give the same R within 5 % (docs/decisions/xanes_theory.md)
 SCF_ITERATIONS = 30
-SCF_MIXING = (0.2, 0.05)  # share of the new density; the second where the first overshoots
+SCF_MIXING = (0.2, 0.05)  # share of the new density; the second is used if the first does not converge
 SCF_TIMEOUT = 1800.0  # s
-# Between the last two iterations the Fermi energy may move this much (eV) and still count as converged.
+# Largest change of the Fermi energy (eV) between the last two iterations that counts as converged.
 _SCF_TOLERANCE = 0.05
-# Attempts that are known to fail are not run again; a time limit or a missing program is no such attempt.
+# Attempts that failed are kept and not run again, except for a time limit or a missing program.
 _FAILED_ROOM, _CRASHED = "scf", "ended with code"
 _POT_FILES = ("pot.pad", "geom.json", "global.json", "xsph.json")
 _XSPH_FILES = ("phase.pad", "xsect.json")
-# ispec 1 is the edge mesh: k to xkmax (1/A) in steps of xkstep, vixan (eV) the step below the edge.
+# ispec = 1 is the mesh for the edge: k up to xkmax (1/A) in steps of xkstep; vixan (eV) is the step below the edge.
 _MESH = {"ispec": 1, "xkmax": 5.0, "xkstep": 0.05, "vixan": 0.5}
 
 
 @dataclass(frozen=True, eq=False)
 class Phases:
-    """What scattering theory needs of a cluster, in atomic units (Hartree, Bohr) unless said otherwise.
+    """Potentials and phases of a cluster, in atomic units (Hartree, Bohr) unless stated otherwise.
 
     xyz (n, 3) in A with the absorber first and ipot (n,) its potentials; energy (ne,) complex mesh and
     reference (ne,) the complex muffin-tin zero; shifts (npot, ne, lmax + 1); dipole (2, ne) the matrix
@@ -97,16 +97,17 @@ def compute_phases(
     scf_radius: float = SCF_RADIUS,
     timeout: float = SCF_TIMEOUT,
 ) -> Phases:
-    """Potentials and phases of a cluster, from the cache when they were computed before.
+    """Potentials and phases of a cluster, from the cache if they were computed before.
 
     Parameters
     ----------
-    cluster: from make_cluster.
-    edge: K (the only one that the theory serves).
-    scf: self-consistent potentials (6-100 s, once); off takes overlapped free atoms (0.3 s).
-    nohole: without the core hole (serves metals; the hole serves oxides).
-    mesh: values of xsph.json in place of the edge mesh; ``{}`` gives FEFF's own EXAFS mesh.
-    scf_radius: A, of the cluster in which the density is made self-consistent.
+    cluster: a cluster from `make_cluster`.
+    edge: "K", the only edge that the theory treats.
+    scf: self-consistent potentials (6-100 s, once), else overlapped free atoms (0.3 s).
+    nohole: without the core hole (better for metals; with the hole is better for oxides).
+    mesh: values of xsph.json that replace the edge mesh; ``{}`` gives FEFF's EXAFS mesh.
+    scf_radius: radius in A of the cluster in which the density is made self-consistent.
+    timeout: time limit in s of each run of FEFF.
 
     Raises TheoryError (edge, element, SCF that does not converge), FeffError, CrystalError.
     """
@@ -163,7 +164,7 @@ def _self_consistent(
             pot = _run_pot(text, timeout, label)
             notes = _scf_notes(pot.log, label)
         except (FeffError, TheoryError) as exc:
-            # Too strong a mixing overshoots until the density is nonsense, and pot then crashes.
+            # With too strong a mixing the density oscillates more and more, until pot crashes.
             failed = exc
             if isinstance(exc, TheoryError) or _CRASHED in str(exc):
                 cache.store(name, {"why.txt": str(exc).encode()}, _FAILED_ROOM)
@@ -178,14 +179,14 @@ def _self_consistent(
 
 
 def _input(cluster: Cluster, edge: str, scf_card: str, nohole: bool) -> str:
-    """feff.inp with the cards that paths do not need."""
+    """feff.inp with the additional cards for XANES."""
     text = inp.feff_inp(cluster, edge=edge, radius=5.0)
     cards = [card for card in (scf_card, "NOHOLE" if nohole else "", "POTENTIALS\n") if card]
     return text.replace("POTENTIALS\n", "\n".join(cards), 1)
 
 
 def _scf_notes(log: str, label: str) -> tuple[str, ...]:
-    """What pot says of its convergence. Raises TheoryError when it ran out of iterations still moving."""
+    """Notes on the convergence from the log of pot. Raises TheoryError if the iterations ended before it converged."""
     counted = re.findall(r"SCF ITERATION NUMBER\s+(\d+)\s+OUT OF\s+(\d+)", log)
     levels = [float(v) for v in re.findall(r"mu_new=\s*([-\d.]+)", log)]
     if not counted or not levels:
@@ -203,7 +204,7 @@ def _scf_notes(log: str, label: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, eq=False)
 class PhaseFile:
-    """phase.pad as written: complex mesh and reference (ne,), shifts (npot, ne, lmax + 1), rkk (8, ne)."""
+    """The contents of phase.pad: complex mesh and reference (ne,), shifts (npot, ne, lmax + 1), rkk (8, ne)."""
 
     energy: ComplexArray
     reference: ComplexArray
@@ -216,9 +217,9 @@ class PhaseFile:
 def parse_phase_pad(text: str, origin: str = "phase.pad") -> PhaseFile:
     """The mesh, phase shifts and matrix elements of a phase.pad's text. Raises FeffError.
 
-    Header: nsp, ne, ne1, ne3, nph, ihole, ik0, npad, ... ; then Norman radius, Fermi level and edge (real);
-    mesh; reference of each spin; for every potential lmax and the shifts of l = -lmax ... lmax at each energy
-    (the two signs are the two couplings to spin, equal here but for rounding); eight rows of rkk.
+    The file holds a header (nsp, ne, ne1, ne3, nph, ihole, ik0, npad, ...); Norman radius, Fermi level and edge (real);
+    the mesh; the reference of each spin; for every potential lmax and the shifts of l = -lmax ... lmax at each energy
+    (the two signs are the two couplings to spin, equal here except for rounding); eight rows of rkk.
     """
     reader = PadReader(text, origin)
     try:

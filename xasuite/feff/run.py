@@ -1,7 +1,7 @@
-"""FEFF run in a temporary folder of its own, under a time limit, its output kept.
+"""Runs of FEFF in a temporary folder with a time limit; the results are kept in the cache.
 
-feff8l is six programs in a row, feff6l is one. FEFF ends with code 0 when it gives up, so each program's
-success is seen from the file it has to leave.
+feff8l is a sequence of six programs, feff6l is one program. FEFF ends with code 0 also when it gives up, so the
+success of a program is judged by the file that it must write.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from .._larch.structure import feff_binary
+from .._larch.feff_programs import feff_binary
 from ..errors import FeffError
 from . import cache
 
-# Each program of a run with the file that proves that it worked.
+# The programs of a run, each with the file that it must write.
 PROGRAMS: dict[str, tuple[tuple[str, str], ...]] = {
     "feff8l": (
         ("feff8l_rdinp", "geom.json"),
@@ -39,11 +39,11 @@ PROGRAMS: dict[str, tuple[tuple[str, str], ...]] = {
 KEPT = ("feff[0-9][0-9][0-9][0-9].dat", "files.dat", "paths.dat")
 LOG = "log.txt"
 TIMEOUT = 300.0
-# FEFF prints some 10 kB a run; one that prints more bytes than this will not end by itself.
+# FEFF prints about 10 kB per run; a program that prints more bytes than this is stopped.
 MOST_PRINTED = 20_000_000
 _MOST_KEPT = 200_000
 
-# What `recorded` gathers: the input and the run, by key
+# The runs collected by `recorded`: input and run, by key
 _RECORD: ContextVar[dict[str, tuple[str, FeffRun]] | None] = ContextVar("FEFF runs", default=None)
 
 _SAYS = ("error", "fatal", "stop", "too many", "cannot", "can't", "bad ", "invalid", "not found", "unable")
@@ -51,7 +51,7 @@ _SAYS = ("error", "fatal", "stop", "too many", "cannot", "can't", "bad ", "inval
 
 @dataclass(frozen=True, eq=False)
 class FeffRun:
-    """A finished run: its key in the cache, kept files by name, FEFF's own output, and whether it was kept."""
+    """A finished run: its key in the cache, kept files by name, FEFF's output, and whether it came from the cache."""
 
     key: str
     program: str
@@ -69,22 +69,22 @@ def run_feff(
     timeout: float = TIMEOUT,
     label: str = "",
 ) -> FeffRun:
-    """FEFF's output for an input, from the cache when the same input was run by the same programs.
+    """FEFF's output for an input, from the cache if the same programs have run the same input before.
 
     Parameters
     ----------
     inputs : str or Mapping str, str
-        the text of feff.inp, or files by name.
+        The text of feff.inp, or several input files by name.
     program : str
         feff8l or feff6l (see PROGRAMS).
     steps : sequence of tuple str, str, optional
-        other programs than PROGRAMS[program], each with the file that it has to leave.
+        Programs to run instead of PROGRAMS[program], each with the file that it must write.
     keep : sequence of str
-        patterns of the files that are kept.
+        Patterns of the names of files that are kept.
     timeout : float
-        s, for all programs together.
+        Time limit in s for all programs together.
     label : str
-        what the run is for, used in messages.
+        Purpose of the run, used in messages.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def run_feff(
     Raises
     ------
     FeffError
-        Program missing, time limit, or FEFF's failure with its own words.
+        A program is missing, the time limit was reached, or FEFF failed (the message has FEFF's words).
 
     Examples
     --------
@@ -127,7 +127,7 @@ def run_feff(
 
 
 def steps_of(program: str) -> tuple[tuple[str, str], ...]:
-    """Each program of feff8l or feff6l with the file that it has to leave. Raises FeffError for another name."""
+    """The programs of feff8l or feff6l, each with the file that it must write. Raises FeffError for another name."""
     if program not in PROGRAMS:
         raise FeffError(f"no FEFF program {program!r}; there are {', '.join(PROGRAMS)}")
     return PROGRAMS[program]
@@ -135,7 +135,7 @@ def steps_of(program: str) -> tuple[tuple[str, str], ...]:
 
 @contextlib.contextmanager
 def recorded() -> Iterator[dict[str, tuple[str, FeffRun]]]:
-    """Every run for scattering paths that is asked for within the block, in this thread: feff.inp and the run, by its key."""
+    """Collects all runs for scattering paths within the block, in this thread: feff.inp and the run, by its key."""
     found: dict[str, tuple[str, FeffRun]] = {}
     token = _RECORD.set(found)
     try:
@@ -145,7 +145,7 @@ def recorded() -> Iterator[dict[str, tuple[str, FeffRun]]]:
 
 
 def adopt(inp: str, program: str, kept: Mapping[str, bytes]) -> None:
-    """Put a run of another machine into the cache, where `run_feff` finds it for the same feff.inp. Raises FeffError without the program."""
+    """Put a run of another machine into the cache, where `run_feff` finds it. Raises FeffError if the program is missing."""
     name = _key({"feff.inp": inp}, program, [feff_binary(n) for n, _ in PROGRAMS[program]], KEPT)
     cache.store(name, {**kept, LOG: b"", "feff.inp": inp.encode()})
 
@@ -162,7 +162,7 @@ def _execute(
     label: str,
     key: str,
 ) -> str:
-    """Run the programs in order in `folder`; the log of all. Raises FeffError."""
+    """Run the programs in their order in `folder`; gives the log of all. Raises FeffError."""
     log = ""
     deadline = time.monotonic() + timeout
     for (step, proof), binary in zip(chain, binaries, strict=True):
@@ -180,7 +180,7 @@ def _execute(
 
 
 def _one_program(folder: Path, binary: Path, deadline: float, label: str) -> tuple[str, int | None]:
-    """What a program printed, and its code: None where it was stopped at the deadline."""
+    """The output of a program and its exit code; None if it was stopped at the deadline."""
     printed = folder / ".printed"
     with printed.open("wb") as out:
         try:
@@ -212,7 +212,7 @@ def _one_program(folder: Path, binary: Path, deadline: float, label: str) -> tup
 
 @functools.cache
 def _tied() -> tuple[str, ...]:
-    """What a program is started with so that the kernel ends it when this process is killed: Linux, by util-linux' setpriv."""
+    """The command before a program that makes Linux end it when this process is killed (setpriv of util-linux); else ()."""
     found = shutil.which("setpriv") if sys.platform == "linux" else None
     start = (found or "", "--pdeathsig", "KILL", "--")
     # BusyBox's setpriv, and those before 2019, do not know the option
@@ -221,7 +221,7 @@ def _tied() -> tuple[str, ...]:
 
 
 def _words(said: str) -> str:
-    """FEFF's own explanation: the lines with an error message, else the last ones."""
+    """FEFF's explanation: the lines with an error message, else the last lines."""
     lines = [" ".join(line.split()) for line in said.splitlines() if line.strip()]
     lines = [line for line in lines if not line.startswith("Note: The following floating-point")]
     complaints = [line for line in lines if any(word in line.lower() for word in _SAYS)]

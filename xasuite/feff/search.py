@@ -1,4 +1,4 @@
-"""Scattering paths of a structure, and picking one of them."""
+"""Scattering paths of a structure, shells, and the choice of one path."""
 
 from __future__ import annotations
 
@@ -41,31 +41,38 @@ def find_paths(
     Parameters
     ----------
     crystal : str or Path or Lattice or Crystal
-        what load_crystal takes.
+        A structure as for `load_crystal`.
     absorber : str
-        element; put on the absorbing site if the crystal has another there.
+        Absorbing element; it replaces the element on the absorbing site if that is another one.
     edge : str
         The edge, as "K" or "L3".
     radius : float
-        half the longest path, A.
+        Half the length of the longest path, A.
     site : int or str, optional
-        number, label or element of the absorbing site (see make_cluster).
+        Number, label or element of the absorbing site (see `make_cluster`).
     substitute : Mapping str, str, optional
-        element or site label -> element in its place, on every such atom.
+        The element that replaces an element or the atoms of a site label.
     program : str
         feff8l or feff6l.
     scf : bool
-        self-consistent potentials (feff8l only, minutes).
+        Self-consistent potentials (feff8l only, takes minutes).
     polarization : sequence of three numbers, optional
-        The direction of the electric field in the crystal's Cartesian axes, for a single crystal; left out, the mean over all
-        directions. The paths of one distance are then those of each angle to it.
+        Direction of the electric field in the Cartesian axes of a single crystal; by default the mean over all
+        directions. With it, paths of one length differ by their angle to the field.
     timeout : float, optional
-        s; by default 300, with scf 1200.
+        Time limit in s; by default 300, with scf 1200.
 
     Returns
     -------
     tuple of FeffPath
-        Each path with `relative_amplitude` in % of the strongest. Raises CrystalError, FeffError.
+        The paths; `relative_amplitude` is in % of the strongest.
+
+    Raises
+    ------
+    CrystalError
+        An unusable structure, site, radius or polarization.
+    FeffError
+        FEFF failed, or found no path.
 
     Examples
     --------
@@ -94,13 +101,13 @@ def find_paths(
     return found
 
 
-# The same run gives the same records: what is worked out for a path once (its splines) then serves every use.
+# The same run gives the same records, so that what is computed for a path (its splines) is computed once.
 _PARSED: OrderedDict[tuple[str, str], tuple[FeffPath, ...]] = OrderedDict()
 _MOST_PARSED = 32
 
 
 def _paths_of(run: FeffRun, origin: str) -> tuple[FeffPath, ...]:
-    """The paths of a run, parsed once for as long as it is among the last used."""
+    """The paths of a run; the last `_MOST_PARSED` runs are kept."""
     key = (run.key, origin)
     if key not in _PARSED:
         amplitudes = _amplitudes(run.files["files.dat"].decode())
@@ -130,7 +137,7 @@ def _amplitudes(text: str) -> dict[str, float]:
 
 @dataclass(frozen=True, eq=False)
 class Shell:
-    """Single-scattering paths of one element at nearly one distance; `number` counts from 1, nearest first."""
+    """Single-scattering paths of one element at nearly the same distance; `number` counts the shells from 1, nearest first."""
 
     element: str
     number: int
@@ -148,27 +155,27 @@ class Shell:
 
     @property
     def path(self) -> FeffPath:
-        """The path nearest to the mean distance (the shorter one of two as near): it stands for the shell."""
+        """The path that represents the shell: the one nearest to the mean distance (the shorter of two equally near)."""
         nearest = min(self.paths, key=lambda p: (round(abs(p.reff - self.reff), 3), p.reff))
         return replace(nearest, shell=(self.n, self.reff)) if len(self.paths) > 1 else nearest
 
 
 def shells(paths: Sequence[FeffPath], scatterer: str, *, within: float = SHELL_GAP) -> tuple[Shell, ...]:
-    """The shells of an element: a gap above `within` A starts a new one; 0 makes each distance its own.
+    """The shells of an element: a gap of more than `within` starts a new shell.
 
     Parameters
     ----------
     paths : sequence of FeffPath
-        Of `find_paths`.
+        Paths from `find_paths`.
     scatterer : str
         The scattering element.
     within : float
-        Distances closer than this (A) are one shell.
+        Largest gap in A within a shell; with 0 every distance is a shell.
 
     Returns
     -------
     tuple of Shell
-        By distance; each holds its paths, mean distance in A and number of atoms.
+        The shells by distance, each with its paths, mean distance in A and number of atoms.
 
     Examples
     --------
@@ -196,35 +203,35 @@ def select(
     path: int | None = None,
     within: float = SHELL_GAP,
 ) -> FeffPath:
-    """One path: by FEFF's own number (`path`), by the atoms that it passes, or the one that stands for a shell of an element.
+    """One path: by FEFF's number (`path`), by the atoms along it (`legs`), or the one that represents a shell of an element.
 
-    `shell` counts the element's shells from the absorber; a split shell (2+2+2 oxygen of a distorted
-    perovskite, hcp's 6+6) is one unless `within` is 0 or the path is named by its number.
+    A split shell (2+2+2 oxygen atoms of a distorted perovskite, 6+6 atoms in hcp) counts as one shell unless `within` is 0
+    or the path is given by its number.
 
     Parameters
     ----------
     paths : sequence of FeffPath
-        Of `find_paths`.
+        Paths from `find_paths`.
     scatterer : str, optional
         The scattering element.
     legs : sequence of str
-        The atoms that the path passes, in its order or the other way round: ("O", "Co") for absorber-O-Co-absorber.
+        The atoms along the path, in either direction: ("O", "Co") for absorber-O-Co-absorber.
     shell : int
-        Which shell of the element, from the absorber; with `legs` which of the paths, the shortest first.
+        Number of the element's shell, counted from the absorber; with `legs` the number of the path, the shortest first.
     path : int, optional
-        The file.
+        FEFF's number of the path.
     within : float
-        Distances closer than this (A) are one shell.
+        Largest gap in A within a shell.
 
     Returns
     -------
     FeffPath
-        The path as FEFF wrote it; its degeneracy is the crystal's.
+        The path as FEFF wrote it; its degeneracy is that of the crystal.
 
     Raises
     ------
     CrystalError
-        Naming what there is.
+        There is no such path; the message lists those that exist.
 
     Examples
     --------
@@ -253,7 +260,7 @@ def select(
 
 
 def _counted(number: int, found: Sequence[Shell | FeffPath], none: str) -> int:
-    """The index of what is number `number` from 1. Raises CrystalError with what there is."""
+    """The index of item number `number`, counted from 1. Raises CrystalError with a list of the items."""
     if not 1 <= number <= len(found):
         listed = ", ".join(f"{i}: {one.reff:.3f} A" for i, one in enumerate(found, 1))
         raise CrystalError(f"{none}; there are {listed}")
@@ -261,10 +268,10 @@ def _counted(number: int, found: Sequence[Shell | FeffPath], none: str) -> int:
 
 
 def counterpart(path: FeffPath, paths: Sequence[FeffPath]) -> FeffPath | None:
-    """The path of another run of FEFF through the same atoms; None where that run left it out as too weak.
+    """The path of another run of FEFF along the same atoms; None if that run left it out as too weak.
 
-    Each run numbers paths, and picks one of those that symmetry makes alike, in its own way: a path is known by its elements and
-    by all distances between its atoms, either way round: the nearest one within 0.02 A.
+    Each run numbers the paths, and chooses among equivalent ones, in its own way. Paths are therefore compared by their elements and
+    by all distances between their atoms, in both directions; the nearest one within 0.02 A is taken.
     """
     symbols, apart = _ways(path)[0]
     near = [p for p in paths if p.nleg == path.nleg and abs(p.reff - path.reff) < _ALIKE]
@@ -274,7 +281,7 @@ def counterpart(path: FeffPath, paths: Sequence[FeffPath]) -> FeffPath | None:
 
 
 def _ways(path: FeffPath) -> list[tuple[tuple[str, ...], Array]]:
-    """Elements (nleg,) and distances in A (nleg, nleg) of a path's atoms from the absorber on, both ways round."""
+    """Elements (nleg,) and distances in A (nleg, nleg) of a path's atoms, the absorber first, in both directions."""
     legs = [path.legs, (path.legs[0], *path.legs[:0:-1])]
     where = [np.array([leg.xyz for leg in way]) for way in legs]
     return [
@@ -284,7 +291,7 @@ def _ways(path: FeffPath) -> list[tuple[tuple[str, ...], Array]]:
 
 
 def _along(paths: Sequence[FeffPath], legs: list[str], number: int, origin: str) -> FeffPath:
-    """The path number `number` (from 1, by length) that passes these atoms."""
+    """Path number `number` (from 1, by length) along these atoms."""
     found = sorted(
         (p for p in paths if [s.strip() for s in p.scatterers] in (legs, legs[::-1])),
         key=lambda p: (p.reff, p.index),

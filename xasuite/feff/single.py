@@ -1,4 +1,4 @@
-"""Single scattering at a distance that no structure has, by FEFF's own list of paths."""
+"""Single-scattering paths at any distance, by a list of paths given to FEFF."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .inp import feff_inp, make_cluster, rim
 from .paths import FeffPath, parse_feff_dat
 from .run import run_feff, steps_of
 
-# FEFF's flag that has it take a list of paths in place of searching for one
+# the CONTROL card as `feff_inp` writes it, and the one with which FEFF reads a list of paths instead of searching them
 _CONTROL = {
     "feff8l": ("CONTROL 1 1 1 1 1 1", "CONTROL 1 1 1 0 1 1"),
     "feff6l": ("CONTROL 1 1 1 1", "CONTROL 1 0 1 1"),
@@ -26,7 +26,7 @@ Atoms = tuple[tuple[float, float, float, int, str], ...]
 
 @dataclass(frozen=True)
 class Listed:
-    """A path for FEFF's list: atoms after the absorber as (x, y, z in A, potential, tag), half length (A), degeneracy, legs."""
+    """A path for FEFF's list: atoms after the absorber as (x, y, z in A, potential, tag), half length (A), degeneracy, number of legs."""
 
     atoms: Atoms
     reff: float
@@ -35,7 +35,7 @@ class Listed:
 
 
 def paths_dat(paths: Iterable[Listed]) -> str:
-    """FEFF's list of paths, paths.dat; the absorber comes last in each."""
+    """The text of FEFF's list of paths, paths.dat; the absorber is the last atom of each path."""
     lines = [" paths of a list", " " + "-" * 71]
     for i, p in enumerate(paths, 1):
         lines.append(f"{i:6d}{p.nleg:5d}{p.degen:8.3f}  index, nleg, degeneracy, r={p.reff:8.4f}")
@@ -57,42 +57,42 @@ def single_path(
     program: str = "feff8l",
     scf: bool = False,
 ) -> FeffPath:
-    """The single scattering path of one atom at any distance.
+    """The single-scattering path of one atom at any distance.
 
     Parameters
     ----------
     scatterer : str
-        Its element.
+        Element of the scattering atom.
     distance : float
-        From the absorber, A.
+        Its distance from the absorber, A.
     absorber : str
         The absorbing element.
     crystal : Crystal, optional
-        The structure whose potentials are taken (Artemis's SSPath); it has to have the scatterer. Left out, absorber and
-        scatterer alternate in rock salt with `distance` between neighbours (Artemis's quick first shell), which holds for a
-        first shell only: at the distance of a farther one the atoms of rock salt come out too large.
+        The structure whose potentials are used (Artemis's SSPath); it must contain the scatterer. By default a rock-salt
+        structure of absorber and scatterer with `distance` between neighbours (Artemis's quick first shell). This is valid for a
+        first shell only: at larger distances the atoms in the rock salt become too large.
     edge : str
         The edge, as "K" or "L3".
     radius : float
-        Of the crystal about the absorber, A, as for `find_paths`.
+        Radius in A as for `find_paths`.
     site : int or str, optional
         Number, label or element of the absorbing site.
     program : str
         feff8l or feff6l.
     scf : bool
-        Self-consistent potentials (feff8l only, minutes).
+        Self-consistent potentials (feff8l only, takes minutes).
 
     Returns
     -------
     FeffPath
-        Of degeneracy 1.
+        The path, with degeneracy 1.
 
     Raises
     ------
     CrystalError
-        The crystal has no such scatterer, or the atoms would overlap.
+        The crystal has no such scatterer, or atoms would overlap.
     FeffError
-        FEFF failed, with its own words.
+        FEFF failed; the message has FEFF's words.
 
     Examples
     --------
@@ -122,7 +122,7 @@ def single_path(
         raise FeffError(f"{cluster.title}: FEFF made no path to {scatterer} at {distance:g} A")
     origin = f"{cluster.title}, {edge} edge, {program}{' SCF' if scf else ''}, {scatterer} at {distance:g} A"
     made = parse_feff_dat(run.files["feff0001.dat"].decode(), origin, 100.0)
-    return replace(made, shell=(math.nan, distance))  # no structure says how many atoms are there
+    return replace(made, shell=(math.nan, distance))  # the number of atoms is not known
 
 
 def _rock_salt(absorber: str, scatterer: str, distance: float) -> Crystal:

@@ -20,8 +20,7 @@ from ..records import Array, Scan, Source
 from . import clean
 from .axis import Asked
 from .formats import nxxas
-from .formats.hdf5 import MAX_DEPTH, axis_kind, energy_axis, entry_of, row_values, tables_in
-from .formats.members import members_of
+from .formats.hdf5 import Place, axis_kind, energy_axis, row_values, tables_in, walk
 from .isolated import helped, isolated
 from .limits import GZIP, HDF5
 from .table import as_text
@@ -35,10 +34,10 @@ Indices = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Entry:
-    """One scan: its file (or group, or row of a stacked array), and what identifies it without reading it.
+    """One scan: its file (or group, or row of a stacked array), with what identifies it before it is read.
 
-    A stacked array is one entry with `rows` scans and row -1; `mtime` is the file's time of change in ns. A file that is
-    `growing` may be changed behind the rows that were whole when it was listed.
+    A stacked array is one entry with `rows` scans and row -1; `mtime` is the file's time of change in ns. A `growing` file may
+    get more rows after those that were complete when it was listed.
     """
 
     path: str
@@ -59,7 +58,7 @@ class Entry:
 
     @property
     def key(self) -> str:
-        """Identity within a series: a name that does not hold the folder, and the size of the file."""
+        """Identity within a series: names without the folder, and the size of the file."""
         return f"{Path(self.path).name}::{self.group}::{self.rows}::{'' if self.growing else self.size}"
 
     def check(self) -> None:
@@ -265,22 +264,26 @@ def whole_now(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
 
 
 def _without_last(entry: Entry, last: bool) -> Entry:
-    """An entry with the rows that are whole; a group has none where it is the last."""
+    """An entry with its complete rows; a group that is the last has none."""
     if entry.kind != STACK:
         return replace(entry, rows=int(not last))
     return replace(entry, rows=max(isolated(entry.path, lambda: _rows_begun(entry)) - 1, 0))
 
 
 def _rows_begun(stack: Entry) -> int:
-    """How many rows of a stacked array hold something: rows may be there before they are measured."""
+    """How many rows of a stacked array hold data: rows may be allocated before they are measured."""
     with open_hdf5(stack.path) as handle:
-        members = members_of(handle[stack.group] if stack.group else handle, stack.path, {})
+        members = _place(stack, handle).members
         n = members[energy_axis(members)].size
         stacks = _stacks(members, n)
         for i in range(stack.rows - 1, -1, -1):
             if any(np.nan_to_num(np.asarray(d[i], float)).any() for d in stacks):
                 return i + 1
     return 0
+
+
+def _place(stack: Entry, handle: Any) -> Place:
+    return Place.of(stack.path, stack.group, handle[stack.group] if stack.group else handle)
 
 
 def open_hdf5(path: str | Path) -> Any:
@@ -296,12 +299,12 @@ def open_hdf5(path: str | Path) -> Any:
 def _hdf5_entries(file: Entry) -> list[Entry]:
     def work() -> tuple[list[tuple[str, int]], bool]:
         with open_hdf5(file.path) as handle:
-            return list(_visit(handle, "", file.path, set())), bool(handle.swmr_mode)
+            return list(_groups(handle, file.path)), bool(handle.swmr_mode)
 
     try:
         found, growing = isolated(file.path, work)
     except (OSError, RuntimeError, KeyError, ReadError):
-        # its row will say what is wrong with it, unless another program keeps it for itself now
+        # the error is raised when its row is read, unless another program has locked the file now
         return [replace(file, growing=isolated(file.path, lambda: _locked(file.path)))]
     file = replace(file, growing=growing)
     out = [replace(file, kind=STACK if n else GROUP, group=group, rows=n or 1) for group, n in found]
@@ -318,24 +321,15 @@ def _locked(path: str) -> bool:
     return False
 
 
-def _visit(group: Any, path: str, file: str, seen: set[int]) -> Iterable[tuple[str, int]]:
-    """(group, rows of its stacked arrays or 0) of every group with an energy axis; each once, whatever its links are."""
-    import h5py
-
-    address = h5py.h5o.get_info(group.id).addr
-    if address in seen or path.count("/") > MAX_DEPTH:
-        return
-    seen.add(address)
-    members = members_of(group, file, {})
-    if axis := energy_axis(members):
-        n = members[axis].size
-        rows = min((d.shape[0] for d in _stacks(members, n)), default=None)
-        if rows != 0:  # a stack that has not begun
-            yield path, rows or 0
-        return
-    for name, value in members.items():
-        if isinstance(value, h5py.Group):
-            yield from _visit(value, f"{path}/{name}" if path else name, file, seen)
+def _groups(handle: Any, file: str) -> Iterator[tuple[str, int]]:
+    """(path, rows of its stacked arrays or 0) of every group with an energy axis."""
+    for place in walk(Place(file, "", handle)):
+        if axis := energy_axis(place.members):
+            stacks = _stacks(place.members, place.members[axis].size)
+            rows = min((d.shape[0] for d in stacks), default=None)
+            if rows != 0:  # a stack that has not begun
+                yield place.path, rows or 0
+            place.members.clear()
 
 
 def _stacks(members: Mapping[str, Any], n: int) -> list[Any]:
@@ -379,9 +373,8 @@ def rows_of(stack: Entry, rows: Indices) -> StackRows:
     channels, scalars = {}, {}
     try:
         with open_hdf5(stack.path) as handle:
-            group = handle[stack.group] if stack.group else handle
-            members = members_of(group, stack.path, {})
-            axis = energy_axis(members)
+            place = _place(stack, handle)
+            members, axis = place.members, energy_axis(place.members)
             values, kind = np.asarray(members[axis][()], float), axis_kind(members[axis])
             energy = clean.to_ev(values, kind, 0.0, 0.0, [], stack.path)
             for name, data in members.items():
@@ -391,11 +384,10 @@ def rows_of(stack: Entry, rows: Indices) -> StackRows:
                     channels[name] = np.asarray(data[read], float)[pick]
                 elif stack.one_a_row(data, energy.size) and data.dtype.kind in "fiu":
                     scalars[name] = np.asarray(data[read], float)[pick]
-            entry = entry_of(group)
-            for name, data in nxxas.detectors(entry, energy.size).items():
+            for name, data in nxxas.detectors(place.entry, energy.size).items():
                 if data.ndim == 2 and (data.shape[0] == stack.rows or stack.growing):
                     channels[name] = np.asarray(data[read], float)[pick]
-            for name, data in row_values(entry, lambda d: stack.one_a_row(d, energy.size)).items():
+            for name, data in row_values(place.entry, lambda d: stack.one_a_row(d, energy.size)).items():
                 scalars.setdefault(name, np.asarray(data[read], float)[pick])
     except (OSError, KeyError, RuntimeError, ValueError) as exc:
         raise ReadError(f"{stack.path} is a damaged HDF5 file: {str(exc)[:120]}") from None
@@ -443,7 +435,7 @@ def read_scans(entries: Sequence[Entry], asked: Asked | None = None) -> list[Sca
 
 @lru_cache(maxsize=16)
 def _read_one(entry: Entry, asked: Asked) -> Scan | XasuiteError:
-    """A file's scan; the last few are remembered, so that what a plan or a running average saw is not opened again."""
+    """A file's scan. The last 16 are kept, so that a file that a plan or a running average has read is not opened again."""
     from .reader import read_as
 
     try:
@@ -457,14 +449,14 @@ def _read_one(entry: Entry, asked: Asked) -> Scan | XasuiteError:
 
 @lru_cache(maxsize=2)
 def _members_of(file: Entry, asked: Asked) -> dict[str, Scan]:
-    """Every scan of an Athena project: its text is one whole, so it is read as one."""
+    """Every scan of an Athena project, by group: its text cannot be read in parts."""
     from .reader import read_all
 
     return {s.source.group: s for s in read_all(file.path, **asked.named)}
 
 
 def _read_groups(path: str, entries: Sequence[Entry], asked: Asked) -> dict[Entry, Scan | XasuiteError]:
-    """Groups of an HDF5 file, these and no others."""
+    """The scans of these groups of an HDF5 file, opened once."""
 
     def work() -> dict[Entry, Scan | XasuiteError]:
         with open_hdf5(path) as source:

@@ -1,8 +1,8 @@
 """The records that data flow through: Scan -> Spectrum -> Normalized -> Chi -> Transform, Wavelet.
 
-Every record is frozen and its arrays are read-only. A record may carry leading axes: `mu` has shape
-(..., n), and `Series` is such a stack together with a table (one row per spectrum) and a status per row.
-Each field declares its axes (`base`), so that rows, joining and tables are the same for all records.
+Every record is frozen and its arrays are read-only. A record may have leading axes: `mu` has shape
+(..., n). A `Series` is such a stack with a table (one row per spectrum) and a status of each row.
+Each field declares its axes (see `base`), so that taking rows, joining and tables are the same for all records.
 Units: eV, 1/A, A, A^2, s.
 """
 

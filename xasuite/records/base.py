@@ -1,7 +1,7 @@
-"""What all records share: each array field declares its axes, and rows, joining and tables follow from that.
+"""The base of all records: each array field declares its axes; taking rows, joining and tables follow from that.
 
-A field is declared as ``mu: Array = field(metadata=axes("row", "energy"))``. "row" stands for any axes before the
-sampled ones and must come first; a field without them in a stack (one reference for all rows) is shared by the rows.
+A field is declared as ``mu: Array = field(metadata=axes("row", "energy"))``. "row" stands for all axes before the
+sampled ones and must come first. A field of a stack that has no row axis (one reference for all rows) is shared by all rows.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ROW = "row"
 
 
 def frozen_array(values: ArrayLike, dtype: Any = float) -> NDArray[Any]:
-    """A read-only array of `values`; a copy unless the input is read-only already."""
+    """A read-only array of `values`; it is a copy unless the input is read-only."""
     out = np.asarray(values, dtype=dtype)
     if out.flags.writeable:
         out = out.copy()
@@ -38,13 +38,13 @@ def frozen_array(values: ArrayLike, dtype: Any = float) -> NDArray[Any]:
 
 
 def sealed(values: NDArray[Any]) -> NDArray[Any]:
-    """The array itself made read-only, so that a record takes it without a copy."""
+    """The array itself, made read-only, so that a record does not copy it."""
     values.flags.writeable = False
     return values
 
 
 def axes(*dims: str, dtype: type = float) -> Mapping[str, Any]:
-    """Metadata of a dataclass field that holds an array, a mapping of arrays, or one row per value, with these axes."""
+    """Metadata that declares the axes of a dataclass field: an array, a mapping of arrays, or a tuple with one value per row."""
     if ROW in dims[1:]:
         raise TypeError(f"{dims}: rows come first")
     return {"dims": dims, "dtype": dtype}
@@ -54,7 +54,7 @@ _DECLARED: dict[type, Mapping[str, tuple[str, ...]]] = {}
 
 
 def declared(kind: type) -> Mapping[str, tuple[str, ...]]:
-    """The axes of each field that declares some, in the order of the fields."""
+    """The axes of each field that declares them, in the order of the fields."""
     known = _DECLARED.get(kind)
     if known is None:
         known = _DECLARED[kind] = {f.name: f.metadata["dims"] for f in fields(kind) if "dims" in f.metadata}
@@ -62,7 +62,7 @@ def declared(kind: type) -> Mapping[str, tuple[str, ...]]:
 
 
 def _lead(value: Any, dims: tuple[str, ...]) -> tuple[int, ...]:
-    """The shape of a value's rows; () where it has none or is shared by them."""
+    """The shape of the row axes of a value; () if it has none or is shared by all rows."""
     if value is None or dims[:1] != (ROW,):
         return ()
     if isinstance(value, Mapping):
@@ -75,7 +75,7 @@ def _lead(value: Any, dims: tuple[str, ...]) -> tuple[int, ...]:
 
 
 class Rows:
-    """Fields with declared axes: how many rows there are, some of them, and their tables."""
+    """Base of dataclasses whose fields declare axes: number of rows, selection of rows, tables."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -93,16 +93,16 @@ class Rows:
         return bool(self.lead)
 
     def take(self, rows: Any) -> Self:
-        """Some rows: an index (or a tuple of them, one an axis) for one, a slice, mask or indices for several.
+        """One row (by an index, or a tuple with one index per row axis), or several (by a slice, mask or indices).
 
-        What all rows share stays as it is.
+        Fields that all rows share do not change.
         """
         if not self.lead:
             raise DataError(f"{name_of(self)} is a single record and has no rows to take")
         at = np.asarray(rows) if isinstance(rows, list) else rows
         everything = isinstance(at, np.ndarray) and at.dtype.kind == "i" and at.shape == self.lead
         if everything and np.array_equal(at, np.arange(at.size)):
-            return self  # in their order: nothing is copied
+            return self  # all rows in their order: no copy is needed
         return self._with_rows(lambda a: a[at], lambda r: r.take(at), lambda table: table.iloc[at])
 
     def _with_rows(
@@ -111,7 +111,7 @@ class Rows:
         record: Callable[[Any], Any],
         table: Callable[[Any], Any],
     ) -> Self:
-        """The record with its rows changed: arrays and tuples by one function, records in it and tables by others."""
+        """The record with a function applied to the rows of its arrays and tuples, and others to those of inner records and tables."""
 
         def made(value: Any, dims: tuple[str, ...]) -> Any:
             if not _lead(value, dims):
@@ -127,7 +127,7 @@ class Rows:
         return _replaced(self, {n: made(getattr(self, n), d) for n, d in declared(type(self)).items()})
 
     def rows(self) -> Iterator[Self]:
-        """Every row as a single record, in C order, named by its label and index; itself where there are none."""
+        """Every row as a single record, in C order, labelled by label and index; a single record gives itself."""
         lead = self.lead
         if not lead:
             yield self
@@ -138,7 +138,7 @@ class Rows:
             )
 
     def map(self, function: Callable[[Self], Any]) -> Any:
-        """function(row) of every row, rows in front: a record where it gives records, else an array."""
+        """function(row) of every row: a stacked record if the function gives records, else an array with rows first."""
         if not self.lead:
             made = function(self)
             return made if isinstance(made, Rows) else np.asarray(made)
@@ -151,7 +151,7 @@ class Rows:
         return np.stack(values).reshape(self.lead + values[0].shape)
 
     def spread(self, rows: NDArray[np.intp], m: int) -> Self:
-        """The record with m rows: its own at `rows`, and NaN (or "") in the others."""
+        """The record with m rows: its own rows at `rows`, NaN (or "") in the others."""
         if len(rows) == m:
             return self
         return self._with_rows(
@@ -165,7 +165,7 @@ class Rows:
 
         Parameters
         ----------
-        of : a field; the table is along its axes. Left out, the first field that has rows and is sampled.
+        of : name of a field; the table has its axes. By default the first sampled field.
 
         Complex fields give complex columns. Raises DataError for a field without axes.
         """
@@ -202,7 +202,7 @@ class Rows:
         return (ROW,) if n == 1 else tuple(f"{ROW}_{i}" for i in range(n))
 
     def _values(self) -> Iterator[tuple[str, NDArray[Any], tuple[str, ...]]]:
-        """Name, array and axes of every array that the record holds, members of mappings by their own name."""
+        """Name, array and axes of every array in the record; members of mappings have their own names."""
         for name, dims in declared(type(self)).items():
             value = getattr(self, name)
             members = value if isinstance(value, Mapping) else {name: value}
@@ -239,7 +239,7 @@ class Rows:
         return held[chosen]
 
     def __repr__(self) -> str:
-        """One short line: what it is, its name, its axes with their ends, and which arrays it holds."""
+        """One short line: type, label, axes with their ends, and the names of the arrays."""
         kind, label = type(self).__name__, getattr(self, "label", "")
         edge = " ".join(x for x in (getattr(self, "element", ""), getattr(self, "edge", "")) if x)
         ends, held = [], []
@@ -259,22 +259,22 @@ R = TypeVar("R", bound=Rows)
 
 
 def _replaced(record: R, changed: Mapping[str, Any]) -> R:
-    """The record with some fields changed; those that it does not have are left out."""
+    """The record with some fields changed; names that are no field of it are ignored."""
     assert is_dataclass(record)
     known = {f.name for f in fields(record)}
     for value in changed.values():
         if isinstance(value, np.ndarray) and value.base is None and issubclass(type(record), Record):
-            value.flags.writeable = False  # made here, for this record: it needs no copy
+            value.flags.writeable = False  # a new array, used by this record only: no copy is needed
     return replace(record, **{n: v for n, v in changed.items() if n in known})
 
 
 def name_of(record: Any) -> str:
-    """What messages call a record: its label, its file, or the kind of thing it is."""
+    """The name of a record in messages: its label, else its source, else its type."""
     return getattr(record, "label", "") or str(getattr(record, "source", "")) or type(record).__name__.lower()
 
 
 def spread(values: NDArray[Any], rows: NDArray[np.intp], m: int) -> NDArray[Any]:
-    """An array (m, ...) with `values` at `rows` and NaN (of words, "") elsewhere."""
+    """An array (m, ...) with `values` at `rows` and NaN elsewhere ("" for text)."""
     if len(rows) == m:
         return values
     words = values.dtype == object
@@ -284,7 +284,7 @@ def spread(values: NDArray[Any], rows: NDArray[np.intp], m: int) -> NDArray[Any]
 
 
 def same_axes(a: Rows, b: Rows) -> bool:
-    """Whether two records lie on the same energies, k and R: every axis that both have, point by point."""
+    """Whether two records have the same energies, k and R: every axis that both have agrees point by point."""
     mine = {n: v for n, v, own in a._values() if own == (n,)}
     return all(
         v.shape == mine[n].shape and np.allclose(v, mine[n], rtol=0, atol=1e-9)
@@ -296,8 +296,8 @@ def same_axes(a: Rows, b: Rows) -> bool:
 def concat(records: Sequence[R]) -> R:
     """The rows of several records as one, in their order; a single record counts as one row.
 
-    Facts that are not arrays are the first record's; a field that one of them lacks is left out (of a mapping, NaN).
-    Raises DataError for no record, other types or other axes.
+    Fields that are not arrays are taken from the first record. A field that is None in one record becomes None; a missing member
+    of a mapping becomes NaN. Raises DataError for an empty list, different types or different axes.
     """
     if not records:
         raise DataError("there is no record to join")
@@ -354,7 +354,7 @@ def concat(records: Sequence[R]) -> R:
 
 
 class Shown:
-    """What Jupyter shows as a small table and figure in place of its repr."""
+    """Base of everything that Jupyter shows as a small table and figure."""
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return dict(hooks.call("mimebundle", self))
@@ -363,13 +363,13 @@ class Shown:
         return self._repr_mimebundle_()["text/html"]
 
     def plot(self, *args: Any, **options: Any) -> Figure:
-        """The figure of the record: `xasuite.plot` of it, which has the options (``kind="norm"``, ``ax=ax``)."""
+        """The figure of the record by `xasuite.plot`, with its options (``kind="norm"``, ``ax=ax``)."""
         figure: Figure = hooks.call("plot", self, *args, **options)
         return figure
 
 
 class Record(Rows, Shown):
-    """A frozen dataclass whose arrays are read-only and agree along their axes."""
+    """Base of frozen dataclasses whose arrays are read-only and have equal lengths along each axis."""
 
     def __post_init__(self) -> None:
         for f in fields(self):  # type: ignore[arg-type]

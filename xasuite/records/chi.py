@@ -1,4 +1,4 @@
-"""EXAFS: chi(k) with the background that it was made with."""
+"""EXAFS: chi(k) and its background."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from .source import Source, Step
 class Chi(Record):
     """EXAFS chi (..., nk) on k (nk,) in 1/A from 0 in equal steps; `bkg` (..., n) on energy (n,).
 
-    `epsilon_k` (...) is the standard deviation of chi(k) where it was estimated, `chi_err` (..., nk) that of each point
-    where it is known; e0 and edge_step (...) are those that chi was made with. `variables` are numbers of the rows (...)
-    that the expressions of a fit may name, such as T.
+    `epsilon_k` (...) is the standard deviation of chi(k) if it was estimated, `chi_err` (..., nk) that of each point
+    if it is known. e0 and edge_step (...) were used to make chi. `variables` are numbers (...), one per row, that the
+    expressions of a fit may use, such as the temperature T.
     """
 
     k: Array = field(metadata=axes("k"))

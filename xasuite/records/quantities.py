@@ -1,6 +1,6 @@
-"""The quantities that tables, figures and files hold: one entry each says how it is called, written and rounded.
+"""The quantities of tables, figures and files: one entry each gives name, symbol, unit and rounding.
 
-A new quantity is added here and nowhere else; terminal, notebook, HTML, LaTeX, Word, CSV and JSON read it from here.
+A new quantity is added here only; terminal, notebook, HTML, LaTeX, Word, CSV and JSON use this list.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ ERRORS = ("parentheses", "plus-minus")
 
 @dataclass(frozen=True)
 class Quantity:
-    """What one column of a table holds.
+    """The quantity in one column of a table.
 
     Parameters
     ----------
     name : key in JSON, CSV and Python; the standard error has the key ``name + "_err"``.
-    symbol : how it is printed, in Unicode ("σ²").
-    unit : unit of the stored value; printed in brackets behind the symbol.
-    latex : the symbol in LaTeX's math mode; empty where the symbol is plain text.
-    power : the printed value is the stored one times ten to this power ("σ² (10⁻³ Å²)" has 3).
-    form : format of a value without an error; four significant digits where it is empty.
-    words : the quantity in words, for captions and notes.
-    of : what it belongs to, "Co-O" in N(Co-O).
-    once : printed in the first row of each sample only.
+    symbol : symbol in Unicode, for print ("σ²").
+    unit : unit of the stored value; printed in brackets after the symbol.
+    latex : symbol in LaTeX's math mode; empty if the symbol is plain text.
+    power : the printed value is the stored value times ten to this power ("σ² (10⁻³ Å²)" has 3).
+    form : format of a value without an error; if empty, four significant digits.
+    words : name in words, for captions and notes.
+    of : the path or component that it belongs to, "Co-O" in N(Co-O).
+    once : printed only in the first row of each sample.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Quantity:
 
     @property
     def key(self) -> str:
-        """The column's name in data: n(Co-O)."""
+        """The name of the column in data: n(Co-O)."""
         return self.name + (f"({self.of})" if self.of else "")
 
     @property
@@ -54,16 +54,16 @@ class Quantity:
 
     @property
     def title(self) -> str:
-        """The symbol with what it belongs to: N(Co-O)."""
+        """The symbol with its path or component: N(Co-O)."""
         return (self.symbol or self.name) + (f"({self.of})" if self.of else "")
 
     @property
     def head(self) -> str:
-        """The column's head: symbol and unit, R (Å)."""
+        """The heading of the column, symbol and unit: R (Å)."""
         return self.title + (f" ({self.shown_unit})" if self.shown_unit else "")
 
     def text(self, value: float, stderr: float = math.nan, errors: str = ERRORS[0]) -> str:
-        """A stored value as printed, with its error where there is one.
+        """A stored value as it is printed, with its error if there is one.
 
         Examples
         --------
@@ -85,7 +85,7 @@ _USUAL = ((1e-3, 1e4), (1e-8, 1e4))
 
 
 def _shorthand(value: float, stderr: float) -> str:
-    """2.495(6) for sizes that need no exponent, else "": what uncertainties prints, whose import is a tenth of a start."""
+    """2.495(6) for values without an exponent, else "". As the package uncertainties prints it, whose import takes a tenth of a start."""
     if stderr > abs(value) or not all(
         low <= abs(x) < high for x, (low, high) in zip((value, stderr), _USUAL, strict=True)
     ):
@@ -101,9 +101,9 @@ _SUPERSCRIPT = str.maketrans("0123456789-+", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺"
 
 
 def as_printed(value: float, stderr: float, errors: str = ERRORS[0]) -> str:
-    """A value with its error as papers print it: 2.495(6) or, "plus-minus", 2.495 ± 0.006; bare where there is none.
+    """A value with its error as in papers: 2.495(6) or, with "plus-minus", 2.495 ± 0.006; the value alone if there is no error.
 
-    The error has one digit, two where its first is 1 or 2. Raises WriteError for another kind of `errors`.
+    The error has one digit, or two if its first digit is 1 or 2. Raises WriteError for another kind of `errors`.
 
     Examples
     --------
@@ -139,18 +139,18 @@ def as_printed(value: float, stderr: float, errors: str = ERRORS[0]) -> str:
 
 
 def _decimals(error: float) -> int:
-    """Decimals that show an error with one digit, two where its first is 1 or 2."""
+    """The number of decimals that shows an error with one digit, or two if its first digit is 1 or 2."""
     digits = 1 if f"{error:.1e}"[0] >= "3" and f"{error:.0e}"[0] != "1" else 2
     return digits - 1 - int(f"{error:.{digits - 1}e}".split("e")[1])
 
 
 def rounded(error: float, sign: str = "") -> str:
-    """An error alone with the digits that are printed of one: rounded(-3.61, "+") is -4."""
+    """An error alone, rounded as errors are printed: rounded(-3.61, "+") is -4."""
     return f"{error:{sign}.{max(0, _decimals(abs(error)))}f}"
 
 
 def with_ends(value: float, plus: float, minus: float) -> str:
-    """A value with different errors upwards and downwards; as any other where the two are the same in print.
+    """A value with its errors upwards and downwards; printed as one error if the two are equal in print.
 
     Examples
     --------
@@ -201,7 +201,7 @@ QUANTITIES: dict[str, Quantity] = {
         Quantity("p_value", "p", latex="p", form=".3g"),
         # along a series
         Quantity("time", "Time", "s"),
-        # plain words
+        # text
         Quantity("sample", "Sample", once=True),
         *(
             Quantity(n, n.capitalize())
@@ -218,5 +218,5 @@ QUANTITIES: dict[str, Quantity] = {
 
 
 def quantity(name: str) -> Quantity:
-    """The quantity of that name; one that prints its own name where the registry has none."""
+    """The quantity of that name; for an unknown name a quantity that prints the name."""
     return QUANTITIES.get(name) or Quantity(name)

@@ -14,7 +14,7 @@ from .base import Array, Record, axes
 from .source import Source, Step
 from .spectrum import Spectrum
 
-# Names that beamlines use for one and the same channel.
+# Names of the same channel at different beamlines.
 CHANNEL_FAMILIES = (
     ("i0", "io", "izero", "mon"),
     ("it", "itrans", "i1"),
@@ -26,7 +26,7 @@ CHANNEL_FAMILIES = (
 
 
 def channel_named(name: str, channels: Iterable[str]) -> str:
-    """The channel meant by `name`: itself, in other letter case, or another name of the same family; "" if none."""
+    """The channel meant by `name`: the same name, in other letter case, or another name of the same family; "" if none."""
     pool = list(channels)
     if name in pool:
         return name
@@ -40,8 +40,8 @@ def channel_named(name: str, channels: Iterable[str]) -> str:
 class Scan(Record):
     """One scan as measured: energy (n,) in eV, ascending, and named channels (n,) each.
 
-    `mu_expr`, `reference_expr` say how this file's channels give mu and the reference's mu; `notes` says
-    everything that was changed when the file was read.
+    `mu_expr` and `reference_expr` are the expressions of channels for mu and for mu of the reference. `notes` lists
+    every change that was made when the file was read.
     """
 
     energy: Array = field(metadata=axes("energy"))
@@ -74,9 +74,9 @@ class Scan(Record):
         return np.broadcast_to(np.asarray(values, float), self.energy.shape)
 
     def mu(self, expr: str | None = None) -> Spectrum:
-        """The absorption mu(E) as a Spectrum, from `expr` or the file's own definition.
+        """The absorption mu(E) as a Spectrum, from `expr` or else from `mu_expr`.
 
-        Points where mu is not finite are dropped and noted. Raises ChannelError, DataError.
+        Points where mu is not finite are dropped, with a note. Raises ChannelError, DataError.
         """
         used = expr or self.mu_expr
         mu = self.channel(used)

@@ -22,8 +22,8 @@ OK = "ok"
 class Series(Record):
     """Spectra stacked on one grid: any record whose arrays have one leading axis of m rows.
 
-    `table` is a DataFrame of m rows (label, time in s, whatever was measured with it); `status` (m,) is
-    "ok" or a short word for what is wrong with a row, `reason` (m,) the sentence.
+    `table` is a DataFrame of m rows (label, time in s, other quantities measured with the spectra). `status` (m,) is
+    "ok" or one word for what is wrong with a row, `reason` (m,) a sentence about it.
     """
 
     data: Any = field(metadata=axes("row"))
@@ -41,7 +41,7 @@ class Series(Record):
         return np.array([s == OK for s in self.status], bool)
 
     def row(self, i: int) -> Any:
-        """Row i as a single record (its arrays without the leading axis), with the label that the table gives it."""
+        """Row i as a single record (arrays without the leading axis), with its label from the table."""
         named = str(self.table["label"].iloc[i]) if "label" in self.table else f"{self.label}[{i}]"
         return replace(self.data.take(int(i)), label=named)
 
@@ -50,12 +50,12 @@ class Series(Record):
         return (self.row(i) for i in range(len(self)))
 
     def map(self, function: Callable[[Any], Any]) -> Any:
-        """function(row) of every row: a Series with the same table where it gives records, else an array."""
+        """function(row) of every row: a Series with the same table if the function gives records, else an array."""
         made = super().map(function)
         return replace(self, data=made) if isinstance(made, Rows) else made
 
     def to_dataframe(self, of: str = "") -> pd.DataFrame:
-        """The table with status, reason and each row's numbers (E0, edge step); with `of` the data's points.
+        """The table with status, reason and the numbers of each row (E0, edge step); with `of` the points of that field.
 
         Raises DataError as `Record.to_dataframe` does.
         """
@@ -67,12 +67,12 @@ class Series(Record):
         return self.table.assign(**numbers, status=list(self.status), reason=list(self.reason))
 
     def to_xarray(self) -> xr.Dataset:
-        """The data's Dataset with the columns of the table along its rows. Raises DataError without xarray."""
+        """The Dataset of `data` with the columns of the table along "row". Raises DataError if xarray is not installed."""
         table = self.to_dataframe()
         data: Rows = self.data
         made = data.to_xarray()
         return made.assign({str(n): (ROW, table[n].to_numpy()) for n in table if n not in made})
 
     def __repr__(self) -> str:
-        """One short line: how many rows of what."""
+        """One short line: label, number of rows, and the record that they form."""
         return f"Series({self.label!r}: {len(self)} rows, {np.count_nonzero(self.ok)} ok, of {self.data!r})"

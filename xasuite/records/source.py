@@ -1,4 +1,4 @@
-"""Where a record came from and how it was made."""
+"""The origin of a record and the steps that made it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Source:
-    """Where a record came from: file, group within the file, and the hash of the file's bytes."""
+    """The origin of a record: file, group within the file, hash of the file's bytes, and format."""
 
     path: str = ""
     group: str = ""
@@ -22,14 +22,14 @@ class Source:
 
 
 def after(record: Any, name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What a record that a step makes of another takes over from it: its facts, and its history with the step."""
+    """The fields that a new record takes over from the `record` it is made of, and the history with the new step."""
     kept = {fact: getattr(record, fact) for fact in ("label", "element", "edge", "notes", "source")}
     return kept | {"history": (*record.history, Step(name, settings))}
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the analysis: the function's name and every setting it ran with."""
+    """One step of the analysis: name of the function and all its settings."""
 
     name: str
     settings: Mapping[str, Any]

@@ -14,7 +14,7 @@ from .source import Source, Step
 
 @dataclass(frozen=True, eq=False)
 class Spectrum(Record):
-    """Absorption mu (..., n) on energy (n,) in eV; `reference` is the mu of a reference foil, if measured.
+    """Absorption mu (..., n) on energy (n,) in eV; `reference` is mu of a reference foil, if it was measured.
 
     `mu_err` (..., n) is the standard deviation of mu where it is known (merged scans, simulated noise).
     """

@@ -1,4 +1,4 @@
-"""The one form in which results are presented: what `summary()` of a result gives and every output renders."""
+"""Tables of results: `summary()` of every result gives a `Table`, which all outputs render."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Entry:
-    """One number of a table with its error (nan for none) and what a reader must know of it.
+    """One number of a table with its error (nan if there is none) and its state.
 
-    `held` marks a value that was not fitted, `state` says what makes an error doubtful ("at max"), `published` is the
-    number that the value is compared with, `within` whether it agrees (None where that was not judged), `parts` what the
-    error is made of. `plus` and `minus` are the errors upwards and downwards where they differ, else nan.
+    `held` marks a value that was not fitted. `state` says why an error is doubtful ("at max"). `published` is the
+    number that the value is compared with, `within` says whether the two agree (None: not compared). `parts` are the parts of
+    the error. `plus` and `minus` are the errors upwards and downwards if they differ, else nan.
     """
 
     value: float
@@ -41,7 +41,7 @@ class Entry:
         scale = 10.0**of.power
         ends = self.plus * scale, self.minus * scale
         if self.state.startswith("at ") and not self.held:
-            # a bound is a round number, which the fit's last step misses by 1e-10 or so
+            # a bound is a round number; the fit ends within about 1e-10 of it
             way = ends[0] if self.state == "at min" else -ends[1]
             reach = f" {rounded(way, '+')}" if math.isfinite(way) and way else ""
             return f"{round(self.value * scale, 4):g}{reach} ({self.state})"
@@ -50,7 +50,7 @@ class Entry:
         return of.text(self.value, self.stderr, errors) + ("*" if self.held else "")
 
     def published_text(self, of: Quantity) -> str:
-        """The published number with its error as it was printed, empty where there is none."""
+        """The published number with its error as printed, "" if there is none."""
         scale = 10.0**of.power
         if not math.isfinite(self.published):
             return ""
@@ -58,7 +58,7 @@ class Entry:
         return f"{self.published * scale:g}{error}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Value and error, and of the rest what is set."""
+        """Value and error, and the other fields if they are set."""
         out: dict[str, Any] = {"value": finite(self.value), "stderr": finite(self.stderr)}
         if math.isfinite(self.plus):
             out |= {"plus": finite(self.plus), "minus": finite(self.minus)}
@@ -75,7 +75,7 @@ class Entry:
 
 
 class Presented(Shown):
-    """A result that presents itself: `summary` is what a reader is shown, `to_dict` plain data for JSON."""
+    """Base of results: `summary` gives a table for readers, `to_dict` plain data for JSON."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -83,7 +83,7 @@ class Presented(Shown):
             cls.__repr__ = Presented.__repr__  # type: ignore[method-assign]
 
     def __repr__(self) -> str:
-        """One short line: names, numbers, the shapes of arrays and how many of the rest."""
+        """One short line: text, numbers, shapes of arrays, and the number of items of other fields."""
         held = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
         return (
             f"{type(self).__name__}({', '.join(short for n, v in held.items() if (short := _short(n, v)))})"
@@ -102,12 +102,12 @@ class Presented(Shown):
         return self.summary().to_dataframe()
 
     def to_xarray(self) -> xr.Dataset:
-        """The same as an xarray Dataset. Raises DataError when xarray is not installed."""
+        """The rows of `summary` as an xarray Dataset. Raises DataError when xarray is not installed."""
         return self.summary().to_xarray()
 
 
 def _short(name: str, value: Any) -> str:
-    """A field in few characters, "" for what is empty or has no short form."""
+    """A short text for a field, "" if it is empty or has no short form."""
     if isinstance(value, str):
         return f"{name}={value!r}" if 0 < len(value) <= 60 else ""
     if isinstance(value, bool | int):
@@ -127,7 +127,7 @@ def finite(value: float | None) -> float | None:
 
 
 def plain(value: Any) -> Any:
-    """Values for JSON: None where a number is not finite, Python's own lists and numbers in place of numpy's."""
+    """A value for JSON: numbers that are not finite become None, numpy's arrays and numbers become Python's."""
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, Mapping):
@@ -155,16 +155,16 @@ Content = str | float | int | Entry | None
 
 @dataclass(frozen=True, eq=False)
 class Table(Shown):
-    """A result as presented: title, facts (name and text), columns with rows, notes.
+    """A table of results: title, facts (name and text), columns with rows, notes.
 
     Parameters
     ----------
-    title : a line.
-    columns : what each column holds.
-    rows : one cell per column; text, a number, an Entry, or None for an empty cell.
+    title : one line.
+    columns : the quantity of each column.
+    rows : one cell per column: text, a number, an Entry, or None for an empty cell.
     notes : sentences below the table.
     facts : statistics above the table, as (name, text).
-    label : "measured", "closure" or "theory"; empty where it does not matter.
+    label : "measured", "closure" or "theory", or empty.
     """
 
     title: str
@@ -175,7 +175,7 @@ class Table(Shown):
     label: str = ""
 
     def __post_init__(self) -> None:
-        """Every text is one line without control characters, whatever a file's label held."""
+        """Makes every text one line without control characters: a label may come from a file."""
         object.__setattr__(self, "title", one_line(self.title))
         object.__setattr__(self, "notes", tuple(map(one_line, self.notes)))
         object.__setattr__(self, "facts", tuple((one_line(n), one_line(v)) for n, v in self.facts))
@@ -184,7 +184,7 @@ class Table(Shown):
 
     @classmethod
     def of(cls, title: str, columns: Iterable[object], rows: Iterable[Sequence[Any]], **more: Any) -> Table:
-        """A table whose columns are named: "r" is looked up among the quantities.
+        """A table with columns given by name: "r" is looked up among the quantities.
 
         Examples
         --------
@@ -209,13 +209,15 @@ class Table(Shown):
 
     @property
     def header(self) -> tuple[str, ...]:
-        """The columns' heads."""
+        """The headings of the columns."""
         return tuple(c.head for c in self.columns)
 
     def cells(self, errors: str = ERRORS[0]) -> tuple[tuple[str, ...], ...]:
         """Every row as text; `errors` is "parentheses" for 5.8(6), "plus-minus" for 5.8 ± 0.6."""
         names = [c.name for c in self.columns]
-        upto = names.index("sample") + 1 if "sample" in names else 0  # what names a row's sample
+        upto = (
+            names.index("sample") + 1 if "sample" in names else 0
+        )  # the first columns, which identify the sample of a row
         out: list[tuple[str, ...]] = []
         above: tuple[Content, ...] = ()
         for row in self.rows:
@@ -226,12 +228,12 @@ class Table(Shown):
         return tuple(out)
 
     def numeric(self) -> tuple[bool, ...]:
-        """Of each column whether it holds numbers."""
+        """For each column, whether it holds numbers."""
         filled = [[row[i] for row in self.rows if row[i] is not None] for i in range(len(self.columns))]
         return tuple(bool(of) and not any(isinstance(c, str) for c in of) for of in filled)
 
     def with_published(self) -> Table:
-        """The table with a column of published values behind each column that has some."""
+        """The table with a column of published values after each column that has any."""
         columns: list[Quantity] = []
         rows: list[list[Content]] = [[] for _ in self.rows]
         for i, c in enumerate(self.columns):
@@ -243,7 +245,7 @@ class Table(Shown):
         return replace(self, columns=tuple(columns), rows=tuple(map(tuple, rows)))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON (docs/guide/json.md): a row is an object, its keys are the columns' names."""
+        """Plain data for JSON (docs/guide/json.md): each row is an object whose keys are the names of the columns."""
         names = [c.key for c in self.columns]
         return {
             "title": self.title,
@@ -276,7 +278,7 @@ class Table(Shown):
         )
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One column per quantity, ``r``, its error, ``r_err``, and the error's parts, ``r_err_noise``; units in ``attrs``."""
+        """Columns for each quantity ``r``, its error ``r_err`` and the parts of the error ``r_err_noise``; units in ``attrs``."""
         import pandas as pd
 
         out: dict[str, list[Any]] = {}
@@ -345,7 +347,7 @@ def _numbers(values: pd.Series[Any]) -> bool:
 
 
 def joined(tables: Sequence[Table]) -> Table:
-    """The rows of tables with the same columns one below the other, notes once, under the first one's title."""
+    """One table of the rows of several tables with the same columns; equal notes appear once, the title is the first one's."""
     notes = dict.fromkeys(n for t in tables for n in t.notes)
     return replace(tables[0], rows=tuple(r for t in tables for r in t.rows), notes=tuple(notes))
 

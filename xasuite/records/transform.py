@@ -14,7 +14,7 @@ from .source import Source, Step
 class Transform(Record):
     """Fourier transform chir (..., nr), complex, on r (nr,) in A (not corrected for phase).
 
-    |chi(R)| has the unit A^-(kweight + 1). `window` (nk,) is the window on k, `chik` the k-weighted chi.
+    |chi(R)| has the unit A^-(kweight + 1). `window` (nk,) is the window in k, `chik` (..., nk) the k-weighted chi.
     """
 
     r: Array = field(metadata=axes("r"))
@@ -38,7 +38,7 @@ class Transform(Record):
 
 @dataclass(frozen=True, eq=False)
 class Wavelet(Record):
-    """Wavelet transform wt (..., nr, nk), complex, on r (nr,) in A and k (nk,) in 1/A."""
+    """Wavelet transform wt (..., nr, nk), complex, on r (nr,) in A and k (nk,) in 1/A; `chik` (..., nk) is the weighted, windowed chi."""
 
     k: Array = field(metadata=axes("k"))
     r: Array = field(metadata=axes("r"))

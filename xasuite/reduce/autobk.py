@@ -23,11 +23,11 @@ from .window import WINDOWS
 
 ClampScale = Literal["edge_step", "mu"]
 _PACKED = 64
-# rows clamped at once, and rows of which all points are worked on: what they touch stays in the processor's cache
+# rows clamped together, and rows whose points are processed together: small enough for the processor's cache
 _ROWS, _BLOCK = 1024, 64
 MIN_K = 3.0  # 1/A; below this there is no EXAFS
-# edge steps between mu and its background: an edge's own shape makes less than 1.3
-SPIKE, NEAR = 2.0, 10.0  # looked for within so many eV of E0
+# A background that differs from mu by more edge steps than SPIKE within NEAR eV of E0 is wrong: the edge itself makes less than 1.3
+SPIKE, NEAR = 2.0, 10.0
 _CARRIED = ("element", "edge", "label", "notes", "meta", "source", "edge_step", "energy", "mu")
 
 
@@ -56,52 +56,52 @@ def background(
     clamp_scale: ClampScale = "edge_step",
     algorithm: Background = "autobk",
 ) -> Chi | Series:
-    """chi(k) and the background mu0(E), the spline that leaves least in |chi(R)| below rbkg.
+    """chi(k) and the background mu0(E): the spline that makes |chi(R)| below rbkg smallest.
 
-    05 1/A, chi (..., nk), bkg (..., n), and epsilon_k (...), the noise by the usual estimate
-    (docs/decisions/noise.md). Newville et al. 1993, Phys. Rev. B 47, 14126.
+    The method is that of Newville et al. 1993, Phys. Rev. B 47, 14126.
 
     Parameters
     ----------
     normalized : Normalized or Series
-        what `normalize` gives, mu (..., n); or a Series of it.
+        The result of `normalize`, with mu (..., n), or a Series of it.
     rbkg : float
-        A, the R below which chi(R) is taken for background.
+        Distance in A below which chi(R) counts as background.
     kweight : int
-        power of k in the transform that is made small; 3 with rbkg 0.8 keeps N
+        Power of k in the transform that is made small. 3 with rbkg = 0.8 A does not change N
         (docs/decisions/background.md).
     e0 : float or array, optional
-        eV, origin of k, one number or one per row; left out, the normalisation's.
+        Origin of k in eV, one number or one per row; by default the E0 of the normalisation.
     k : tuple of float, optional
-        range in 1/A of the spline and the transform; left out, from 0 to the end of the data.
+        Range in 1/A of the spline and of the transform; by default from 0 to the end of the data.
     dk : float
-        the transform's window.
+        Width in 1/A of the tapers of the transform's window.
     window : str
-        the transform's window.
+        Kind of the transform's window.
     clamp : tuple of float
-        how strongly chi is drawn to 0 at its low and high end.
+        Strength with which chi is pulled to 0 at its low end and at its high end.
     nclamp : int, optional
-        over how many points chi is drawn to 0 at either end; left out, 3, and 5 in Ifeffit's way.
+        Number of points at each end that are pulled to 0; by default 3, and 5 for "ifeffit".
     clamp_scale : str
         "edge_step" divides mu by the edge step first, so that the clamp's strength does not depend on the
-        sample's thickness; "mu" is Larch's own behaviour.
+        sample's thickness; "mu" is the behaviour of Larch.
     algorithm : str
-        "autobk" as Larch has it; "ifeffit" the spline of Ifeffit, for projects of its time
+        "autobk" is Larch's algorithm; "ifeffit" is the spline of Ifeffit, for projects made with it
         (docs/guide/coming_from.md).
 
     Returns
     -------
-    object
-        Chi: k (nk,) from 0 in steps of 0.
+    Chi or Series
+        k (nk,) from 0 in steps of 0.05 1/A, chi (..., nk), bkg (..., n), and the noise epsilon_k (...)
+        (docs/decisions/noise.md); or a Series of it.
 
     Raises
     ------
     DataError
         Data that are not finite, not ascending, or of the wrong shape.
     RangeError
-        K beyond the data, E0 outside the scan.
+        k beyond the data, E0 outside the scan, or a setting out of bounds.
     ReductionError
-        No edge, or mu upside down.
+        A spectrum that is not normalised, or too few points for the spline.
 
     Examples
     --------
@@ -153,14 +153,14 @@ def _background(
 
 
 def _warn_of_spikes(away: Array, steps: Array, settings: Settings, what: str) -> None:
-    """Warns where the background lies `away` (m, points next to E0) from mu by more than an edge does."""
+    """Warns where the background differs from mu by more than an edge can; `away` (m, n) is the difference near E0."""
     away = np.abs(away).max(axis=1, initial=0.0) / steps
     wild = np.flatnonzero(away > SPIKE)
     if wild.size:
         warn(
-            f"{what}: the background runs {away.max():.0f} edge steps away from mu next to E0"
+            f"{what}: the background differs from mu by {away.max():.0f} edge steps next to E0"
             f"{f' in {wild.size} of {away.size} spectra' if away.size > 1 else ''}: rbkg = {settings.rbkg:g} with kweight = "
-            f"{settings.kweight} leaves it undetermined there, and chi(k) is off; lower rbkg or kweight",
+            f"{settings.kweight} leaves it undetermined there, and chi(k) is wrong; lower rbkg or kweight",
         )
 
 
@@ -190,10 +190,11 @@ def _k_range(energy: Array, e0s: Array, settings: Settings, what: str) -> tuple[
 def remove(
     energy: Array, mu: Array, e0s: Array, scale: Array, settings: Settings, steps: Array | None = None
 ) -> tuple[Array, Array, Array]:
-    """k (nk,), chi (m, nk), and the background (m, n) of mu (m, n) with E0 (m,), clamped in units of mu / scale (m,).
+    """k (nk,), chi (m, nk) and the background (m, n) of mu (m, n) with E0 (m,).
 
-    chi is in units of mu / steps (m,), or of mu / scale where there are none. The minimum that Larch's autobk seeks, by linear algebra: with E0 fixed it is linear in mu but for one number a
-    spectrum, the clamp's strength. Rows of one E0 share their matrices (docs/decisions/engine_reduction.md).
+    This is the minimum that Larch's autobk searches, found by linear algebra: for a fixed E0 the background is linear in mu except for
+    one number per spectrum, the strength of the clamp. The clamp acts on mu / scale (m,). chi is mu / steps (m,) less its background;
+    without `steps` it is divided by `scale`. Rows with the same E0 share their matrices (docs/decisions/engine_reduction.md).
     """
     assert settings.k is not None
     if settings.algorithm == "ifeffit":
@@ -211,6 +212,7 @@ def remove(
 
 
 def _groups(e0s: Array) -> Iterator[tuple[float, NDArray[np.intp]]]:
+    """Each E0 with the rows that have it."""
     values, which = np.unique(e0s, return_inverse=True)
     order = np.argsort(which, kind="stable")
     edges = np.searchsorted(which[order], np.arange(len(values) + 1))
@@ -219,7 +221,7 @@ def _groups(e0s: Array) -> Iterator[tuple[float, NDArray[np.intp]]]:
 
 
 def _parts(at: NDArray[np.intp]) -> Iterator[Any]:
-    """Chunks of rows, as slices where the rows follow each other: slices are not copied."""
+    """Chunks of rows; a slice where the rows follow each other, because numpy does not copy a slice."""
     together = at[-1] - at[0] + 1 == len(at)
     for i in range(0, len(at), _ROWS):
         part = at[i : i + _ROWS]
@@ -232,7 +234,7 @@ def _remove(
     """Fill chi, in units of mu / steps, and bkg of the rows `at`; scale and steps are (m, 1)."""
     first, end = spline.points
     blocks = [slice(i, i + _BLOCK) for i in range(0, len(mu), _BLOCK)]
-    # many rows pay for the packing
+    # the packed matrices take time to make, which is saved again for many rows
     seen, own = spline.packed if len(mu) >= _PACKED else (spline.seen, spline.inside)
     out = np.empty((len(mu), seen.shape[1]))
     for rows in blocks:

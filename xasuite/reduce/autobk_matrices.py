@@ -1,4 +1,4 @@
-"""AUTOBK on one energy grid with one E0, as matrices: what does not depend on mu is made once and kept.
+"""AUTOBK on one energy grid with one E0, as matrices. They do not depend on mu: they are made once and kept.
 
 Knots, window and ranges are chosen as Larch's autobk chooses them (docs/decisions/engine_reduction.md).
 """
@@ -40,7 +40,7 @@ def nearest(energy: Array, value: float) -> int:
 
 @dataclass(frozen=True)
 class Settings:
-    """What autobk is asked for, as `background` explains it; k is None before the data are known."""
+    """The settings of autobk, as `background` explains them; `k` is None until the data are known."""
 
     rbkg: float
     kweight: int
@@ -56,11 +56,11 @@ class Settings:
 class SplineMatrices:
     """autobk on one grid with one E0: everything that does not depend on mu.
 
-    `to_chi` interpolates mu's points `points` to k, as blocks (part of k, part of the points, weights between them);
-    `low_r` (nk, 2 nR) gives chi(R) below rbkg, `clamp_of` (nk, nc) the clamped points, `seen` (np, 2 nR + nc) both straight
-    from mu. In the coordinates y of the spline (its coefficients turned and scaled) chi(R) has unit columns `inside`
-    (2 nR, ns) and the clamp is diagonal: `stiff` (ns,) its squared sizes, `clamp_rows` (nc, ns) the clamped points
-    themselves. `chi_of` (ns, nk) and `bkg_of` (ns, np) lead back.
+    `points` are the first point and the end of mu's points that the spline covers, np in number. `to_chi` interpolates them to k, in blocks (part
+    of k, part of the points, weights between them). `low_r` (nk, 2 nR) gives chi(R) below rbkg from chi(k), `clamp_of` (nk, nc) the
+    clamped points, and `seen` (np, 2 nR + nc) gives both directly from mu. The coefficients of the spline are rotated and scaled to
+    coordinates y, in which chi(R) has orthonormal columns `inside` (2 nR, ns) and the clamp is diagonal: `stiff` (ns,) are its squared
+    singular values, `clamp_rows` (nc, ns) the clamped points. `chi_of` (ns, nk) and `bkg_of` (ns, np) give chi(k) and the background of y.
     """
 
     k: Array
@@ -77,9 +77,9 @@ class SplineMatrices:
 
     @cached_property
     def packed(self) -> tuple[Array, Array]:
-        """`seen` and `inside` in fewer coordinates (np, n + nc) and (n, ns), in which chi(R) is as long: R below rbkg holds little.
+        """`seen` (np, n + nc) and `inside` (n, ns) with n < 2 nR coordinates of chi(R), which has few independent values below rbkg.
 
-        Directions below 3e-8 of the largest are left out: the clamp's strength knows of their square alone.
+        Directions below 3e-8 of the largest are left out: only their squares enter the strength of the clamp.
         """
         size2, axes = np.linalg.eigh(self.low_r.T @ self.low_r)
         kept = axes[:, size2 > 1e-15 * size2[-1]]
@@ -88,12 +88,12 @@ class SplineMatrices:
 
 
 def clamped(spline: SplineMatrices, a: Array, ends: Array, outside: Array, n: int) -> Array:
-    """Spline coordinates (m, ns) at the minimum of |chi(R)|^2 + s^2 |ends|^2 with s = 0.1 + 10 mean(out^2).
+    """Spline coordinates y (m, ns) at the minimum of |chi(R)|^2 + s^2 |ends|^2, with s = 0.1 + 10 mean(out^2).
 
     Where the gradient is zero, (1 + lam D) y = a + lam b with lam = s^2 / (1 + 20 s |ends|^2 / n): one unknown
-    a row, found by iteration, and by a search along lam where that does not converge (strong clamps).
+    per row. It is found by iteration, or by a search along lam where the iteration does not converge (strong clamps).
     """
-    # the clamped points draw as many coordinates as they are; rows last, so that numpy's loops are long
+    # the clamp acts on no more coordinates than there are clamped points; rows come last, so that numpy's loops are long
     moving = spline.stiff > 0
     free, stiff, rows = a.T[moving], spline.stiff[moving, None], spline.clamp_rows[:, moving]
     ends = np.ascontiguousarray(ends.T)
@@ -122,7 +122,7 @@ def clamped(spline: SplineMatrices, a: Array, ends: Array, outside: Array, n: in
 
 
 def _searched(at: Callable[[Array], tuple[Array, Array, Array]], lam: Array) -> Array:
-    """The lam of the lowest objective along a grid, refined by golden sections."""
+    """The lam with the lowest objective: from a grid, then by golden-section search."""
     grid = np.geomspace(1e-6, 1e6, 241)
     values = np.stack([at(np.full_like(lam, g))[2] for g in grid])
     best = np.clip(values.argmin(axis=0), 1, len(grid) - 2)
@@ -191,7 +191,7 @@ def spline_matrices(energy_bytes: bytes, e0: float, settings: Settings) -> Splin
 
 
 def _from_mu(to_chi: tuple[tuple[slice, slice, Array], ...], n: int, taken: Array) -> Array:
-    """What a matrix (nk, n) takes of chi, taken straight from mu's `n` points."""
+    """The product of chi(k) with the matrix `taken` (nk, j), as a matrix (n, j) that acts on the `n` points of mu."""
     out = np.zeros((n, taken.shape[1]))
     for k_part, points, weight in to_chi:
         out[points] += weight @ taken[k_part]
@@ -200,9 +200,9 @@ def _from_mu(to_chi: tuple[tuple[slice, slice, Array], ...], n: int, taken: Arra
 
 @lru_cache(maxsize=4)
 def _to_k(inside: bytes, size: int) -> tuple[tuple[slice, slice, Array], ...]:
-    """The interpolation (nk, np) of points to k in `KSTEP`, in blocks of rows, transposed, each with the points that weigh in it.
+    """The interpolation of points to k in steps of `KSTEP`: blocks of rows, transposed, each with the points that it needs.
 
-    It is the same whatever rbkg, window or clamp is.
+    It does not depend on rbkg, window or clamp.
     """
     points = np.frombuffer(inside)
     first, weight = weights(points, KSTEP * np.arange(size, dtype=float))

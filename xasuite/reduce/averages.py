@@ -1,4 +1,4 @@
-"""Rows of a series averaged: blocks of n, or a mean that runs along."""
+"""Averages of the rows of a series: over blocks of n rows, or running."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ Stack = TypeVar("Stack", Series, Spectrum, Normalized, Chi)
 
 
 def block_average(series: Stack, n: int) -> Stack:
-    """The means of n rows each, one after the other; rows left at the end are not used.
+    """The means of successive blocks of n rows; rows left over at the end are not used.
 
     Parameters
     ----------
     series : Series or Spectrum or Chi
-        A Series, or a stack (m, ...), of Spectrum, Normalized or Chi. Of a Series the ok rows of each block are averaged,
-        and the numbers of its table with them; a block without one is marked.
+        A Series or a stack (m, ...) of Spectrum, Normalized or Chi. In a Series only the ok rows of each block are
+        averaged, together with the numbers of its table; a block without an ok row is marked as failed.
     n : int
-        Rows a block, 2 or more.
+        Rows per block, 2 or more.
 
     Returns
     -------
     Series or Spectrum or Chi
-        What was given, with m // n rows. Errors (mu_err, chi_err, epsilon_k, columns NAME_err) are those of independent
-        rows, the root of the sum of squares over the number averaged. Where mu_err or chi_err is not known it is the
-        scatter of the rows over the root of their number, which holds what changes within a block.
+        The same type as given, with m // n rows. Errors (mu_err, chi_err, epsilon_k, columns NAME_err) are propagated for
+        independent rows: the root of the sum of squares over the number of rows averaged. Where mu_err or chi_err is not known,
+        it is the scatter of the rows over the root of their number, which includes real changes within a block.
 
     Raises
     ------
@@ -54,19 +54,19 @@ def block_average(series: Stack, n: int) -> Stack:
 
 
 def running_average(series: Stack, n: int) -> Stack:
-    """The means of n neighbouring rows, from the first n to the last; neighbours share rows and are not independent.
+    """The running mean over n neighbouring rows. Neighbouring means share rows and are not independent.
 
     Parameters
     ----------
     series : Series or Spectrum or Chi
         As for `block_average`.
     n : int
-        Rows a mean, 2 or more.
+        Rows per mean, 2 or more.
 
     Returns
     -------
     Series or Spectrum or Chi
-        What was given, with m - n + 1 rows and errors as `block_average` gives them.
+        The same type as given, with m - n + 1 rows; errors as in `block_average`.
 
     Raises
     ------
@@ -93,7 +93,9 @@ def _averaged(series: Any, n: int, step: int, word: str) -> Any:
         raise DataError(f"{word}: {name_of(data)} is not a stack of rows (m, n)")
     m = data.lead[0]
     if not 2 <= n <= m:
-        raise ReductionError(f"{word}: n = {n} rows a mean; {name_of(data)} has {m}, give 2 to {m}")
+        raise ReductionError(
+            f"{word}: n = {n} rows per mean is not possible; {name_of(data)} has {m} rows, give n from 2 to {m}"
+        )
     good = series.ok if isinstance(series, Series) else np.ones(m, bool)
     made = replace(data, **_fields(data, good, n, step), history=(*data.history, Step(word, {"n": n})))
     return _series(series, made, good, n, step) if isinstance(series, Series) else made
@@ -124,7 +126,7 @@ def _sum(values: Array, n: int, step: int) -> Array:
 
 
 def _mean(values: Array, good: NDArray[np.bool_], n: int, step: int, error: bool = False) -> Array:
-    """Means (m', ...) over the good rows of each window, NaN where there is none; of errors, those of the means."""
+    """Means (m', ...) over the good rows of each window, NaN where there is none; with `error` the errors of the means."""
     shape = (-1,) + (1,) * (values.ndim - 1)
     used = np.where(good.reshape(shape), values, 0.0)
     count = _sum(good.astype(float), n, step).reshape(shape)
@@ -142,7 +144,7 @@ def _scatter(values: Array, good: NDArray[np.bool_], n: int, step: int) -> Array
 
 
 def _series(series: Series, made: Any, good: NDArray[np.bool_], n: int, step: int) -> Series:
-    """The Series of the means: numbers of the table averaged, words those of the first row, labels from the first to the last."""
+    """The Series of the means. In its table numbers are averaged, text is that of the first row, labels name first and last row."""
     import pandas as pd
 
     first = np.arange(0, len(series) - n + 1, step)

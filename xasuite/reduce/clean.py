@@ -1,4 +1,4 @@
-"""Repeated energies averaged, glitches replaced, scans put on a pre-edge/XANES/EXAFS grid."""
+"""Averages of repeated energies, removal of glitches, and rebinning to a pre-edge/XANES/EXAFS grid."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from .stacks import changed, checked, interpolable, takes_series
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-# The rule for glitches: each point against the cubic through its neighbours, in units of the local scatter. The points on
-# each side that make the prediction span 0.3 1/A, less than half an oscillation of any shell
+# The rule for glitches compares each point with the cubic through its neighbours, in units of the local scatter. The neighbours on
+# each side span 0.3 1/A, less than half an oscillation of any shell
 NEIGHBOURS = 6
-LEFT_OUT = 2  # of them nearest to the point, so that a glitch of up to 5 points does not predict itself
+LEFT_OUT = 2  # the nearest of them are not used, so that a glitch of up to 5 points does not predict itself
 MAX_PASSES = 50
-LEAST_GLITCH = 0.002  # of the range of mu: what is smaller does no harm
+LEAST_GLITCH = 0.002  # as a share of the range of mu; a smaller glitch does no harm
 
 
 @takes_series
 def average_repeats(spectrum: Spectrum, *, within: float = 1e-6) -> Spectrum:
-    """The spectrum in ascending energy, with points of one energy averaged.
+    """The spectrum in ascending energy, with the points at equal energies averaged.
 
-    mu_err of an average of m points is the root of the sum of squares over m.
+    mu_err of an average of m points is the root of the sum of their squares, over m.
 
     Parameters
     ----------
     spectrum : Spectrum
         mu (..., n); energies may repeat and be in any order.
     within : float
-        eV; neighbours closer than this are one energy.
+        Neighbours closer than this, in eV, count as one energy.
 
     Returns
     -------
@@ -86,26 +86,26 @@ def rebin(
 ) -> Spectrum:
     """The spectrum on a grid of three regions: pre-edge, XANES, and EXAFS in constant steps of k.
 
-    Every point goes into the bin of its nearest grid energy; a bin's mean belongs to the mean of its
-    energies, and a cubic spline through these brings it to the grid: no point is lost, no slope turned into a
-    shift. mu_err goes along (root of the sum of squares over the count).
+    Every point goes into the bin of the nearest grid energy. Each bin gives a mean of mu at the mean of its
+    energies, and a cubic spline through these means gives mu on the grid. So every point is used, and a slope
+    within a bin does not shift the energy. mu_err is propagated (root of the sum of squares over the count).
 
     Parameters
     ----------
     spectrum : Spectrum
-        mu (..., n); repeated energies are averaged on the way.
+        mu (..., n); repeated energies are averaged first.
     e0 : float, optional
-        eV; left out, found (for a stack, the median of its rows: they share one grid).
+        Edge energy in eV; by default it is found (for a stack, the median of its rows, which share one grid).
     pre_step : float
-        eV; xanes_step left out is e0/25000 cut to a multiple of 0.05.
+        Step of the pre-edge region, eV.
     xanes : tuple of float
-        eV from e0, where the XANES region starts and ends.
+        Start and end of the XANES region, eV from e0.
     xanes_step : float, optional
-        eV; xanes_step left out is e0/25000 cut to a multiple of 0.05.
+        Step of the XANES region, eV; by default e0/25000 rounded down to a multiple of 0.05.
     kstep : float
-        1/A above it.
+        Step of the EXAFS region, 1/A.
     energy : array, optional
-        a grid (m,) in eV to use instead; it must lie within the data.
+        A grid (m,) in eV to use instead; it must lie within the data.
 
     Returns
     -------
@@ -183,21 +183,20 @@ def deglitch(
 ) -> Spectrum:
     """The spectrum with glitches replaced by the straight line between their neighbours.
 
-    Each replaced point is named in the notes.
+    The notes name the replaced points.
 
     Parameters
     ----------
     spectrum : Spectrum
-        mu (..., n); the axis stays as it is, named points are replaced in every row of a stack.
+        mu (..., n). The energies do not change; points named by `at` are replaced in every row of a stack.
     at : sequence of float or tuple of float, optional
-        the glitches in eV: energies (points within `width` are replaced; the nearest if none is) or ranges
-        (low, high). Left out, they are found in each row.
+        The glitches in eV: single energies or ranges (low, high). By default glitches are found in each row.
     width : float
-        eV.
+        All points within `width` (eV) of a single energy are replaced, or the nearest point if there is none.
     threshold : float
-        the rule of `find_glitches`.
+        As in `find_glitches`.
     protect : tuple of float
-        the rule of `find_glitches`.
+        As in `find_glitches`.
 
     Returns
     -------
@@ -209,7 +208,7 @@ def deglitch(
     DataError
         Data that are not finite, not ascending, or of the wrong shape.
     RangeError
-        For an energy outside the scan.
+        An energy outside the scan.
 
     Examples
     --------
@@ -245,18 +244,19 @@ def find_glitches(
 ) -> NDArray[np.bool_]:
     """Which points (..., n) are glitches, as booleans.
 
-    A point is one when it differs from the cubic through its 6 neighbours on either side (the nearest 2 left
-    out) by more than `threshold` times the local scatter of such differences (1.4826 times their median
-    absolute deviation over 61 points) and by more than 0.2 % of the range of mu. The largest is removed first, and the rest is tested again without it. Points from `protect` (eV about E0) are never called glitches.
+    A point is a glitch if it differs from the cubic through its 6 neighbours on either side (without the nearest 2)
+    by more than `threshold` times the local scatter of such differences (1.4826 times their median absolute
+    deviation over 61 points), and by more than 0.2 % of the range of mu. The largest glitch is removed first, then all
+    points are tested again.
 
     Parameters
     ----------
     spectrum : Spectrum
         mu (..., n) on energy (n,) in eV.
     threshold : float
-        In local scatters.
+        Smallest difference that counts, in units of the local scatter.
     protect : tuple of float
-        eV about E0 that are never called glitches.
+        Range in eV about E0 in which no point is called a glitch.
 
     Returns
     -------
@@ -294,7 +294,7 @@ def _glitches(
     least = LEAST_GLITCH * np.ptp(mu)
     for _ in range(MAX_PASSES):
         difference = work - predict @ work
-        # protected points count in the scatter: next to the edge its curvature is real, and the rule careful
+        # protected points count in the scatter: the curvature of the edge raises it, so that the rule is careful next to the edge
         score = np.abs(difference) / local_scatter(difference)
         score[~free | flags | (np.abs(difference) < least)] = 0
         worst = int(np.argmax(score))
@@ -318,7 +318,7 @@ def _predictor(energy: Array) -> csr_array:
     used = (away > LEFT_OUT) & (away <= NEIGHBOURS)
     x = energy[near] - energy[:, None]
     x = x / np.abs(np.where(used, x, 0)).max(axis=1, keepdims=True)
-    # near the ends the neighbours are all on one side: a line extrapolates with less harm than a cubic
+    # near the ends all neighbours are on one side: there a line extrapolates better than a cubic
     whole = used.sum(axis=1) == 2 * (NEIGHBOURS - LEFT_OUT)
     powers = np.where(whole[:, None, None] | (np.arange(4) < 2), x[..., None] ** np.arange(4), 0.0)
     weights = np.linalg.pinv(powers * used[..., None])[:, 0]
@@ -372,12 +372,12 @@ def _averaged(spectrum: Spectrum, order: Any, starts: Any, count: Any) -> dict[s
 
 
 def _binned(spectrum: Spectrum, grid: Array) -> dict[str, Array | None]:
-    """mu, mu_err and reference as means of bins, brought from the bins' mean energies to the grid."""
+    """mu, mu_err and reference: means of bins, interpolated from the bins' mean energies to the grid."""
     from scipy.interpolate import make_interp_spline
 
     energy = spectrum.energy
     edges = 0.5 * (grid[1:] + grid[:-1])
-    # what lies outside the grid by more than half a step belongs to no bin
+    # points outside the grid by more than half a step belong to no bin
     inside = (energy >= 1.5 * grid[0] - 0.5 * grid[1]) & (energy <= 1.5 * grid[-1] - 0.5 * grid[-2])
     used = np.flatnonzero(inside)
     bins = np.searchsorted(edges, energy[used], side="right")
@@ -386,7 +386,7 @@ def _binned(spectrum: Spectrum, grid: Array) -> dict[str, Array | None]:
     centre = np.add.reduceat(energy[used], starts) / count
     if centre.size < 4:
         raise RangeError(f"{name_of(spectrum)}: the grid holds points of the scan in {centre.size} bins only")
-    # a grid wider than the bins' centres by less than a step: the scan's own end points carry it
+    # where the grid reaches a little beyond the centres of the bins, the end points of the scan are added
     means = _averaged(spectrum, used, starts, count)
     out: dict[str, Array | None] = {"reference": None}
     for name in interpolable(spectrum):

@@ -1,7 +1,7 @@
-"""Corrections of fluorescence: over-absorption in a thick sample, a detector's dead time, elements merged by weight.
+"""Corrections of fluorescence data: over-absorption, dead time of the detector, weighted mean of its elements.
 
-Each says in a note what it did, and leaves in its Step what it adds to the relative error of an amplitude
-(`amplitude_err`; `correction_error` sums them). docs/decisions/fluorescence.md.
+Each correction adds a note and keeps the relative error that it adds to an amplitude (`amplitude_err` in its Step;
+`correction_error` gives their sum). See docs/decisions/fluorescence.md.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ LINES: Mapping[str, str] = {"K": "Ka", "L3": "La", "L2": "Lb1", "L1": "Lb3"}
 EDGE_SIDE = 10.0  # eV below and above the edge where Fluo takes the cross sections
 CROSS_SECTION_ERR = 0.03  # of a ratio of tabulated absorptions away from edges (Elam, Ravel and Sieber 2002)
 ANGLE_ERR = 1.0  # degrees, of each angle
-DEAD_TIME_ERR = 0.1  # of a detector's dead time
+DEAD_TIME_ERR = 0.1  # relative error of a detector's dead time
 _NEWTON = 30
 _DEAD = float(np.exp(-1.0))  # largest rate times dead time that a paralysable detector shows
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """A sample and the geometry of the measurement: formula, angles of beam and detector to its surface (degrees).
+    """A sample and the geometry of its measurement: chemical formula, and the angles (degrees) of beam and detector to its surface.
 
-    thickness in micrometre and density in g/cm^3; left out, the sample absorbs the whole beam.
+    `thickness` is in micrometre, `density` in g/cm^3. Without them the sample is so thick that it absorbs the whole beam.
     """
 
     formula: str
@@ -55,17 +55,14 @@ class Geometry:
             )
 
     def absorption(self, energy: Array) -> Array:
-        """Total absorption (n,) at energy (n,) in eV: cm^2/g, or 1/cm with a density. Raises ReductionError."""
+        """Total absorption (n,) at energy (n,) in eV: in cm^2/g, or in 1/cm where the density is given."""
         import xraydb
 
-        try:
-            found = xraydb.material_mu(self.formula, np.asarray(energy, float), density=self.density or 1.0)
-        except (ValueError, KeyError, TypeError):
-            raise ReductionError(f"formula = {self.formula!r} is no chemical formula such as Fe2O3") from None
+        found = xraydb.material_mu(self.formula, np.asarray(energy, float), density=self.density or 1.0)
         return np.asarray(found, float)
 
     def seen(self, element: str, edge: str) -> float:
-        """Absorption of the fluorescence on its way out, for each unit of the beam's way in."""
+        """Absorption of the fluorescence on its way out, per unit length of the beam's way in."""
         import xraydb
 
         line = xraydb.xray_line(element, LINES[edge]).energy
@@ -73,7 +70,7 @@ class Geometry:
         return float(ratio * self.absorption(np.array([line]))[0])
 
     def own(self, element: str, edge: str, energy: Array) -> Array:
-        """The part of `absorption` that the absorber's edge makes (n,), above the edge."""
+        """The part (n,) of `absorption` that comes from the absorber's edge, above that edge."""
         import xraydb
 
         counts = _atoms(self.formula)
@@ -86,11 +83,13 @@ class Geometry:
 
 
 def _atoms(formula: str) -> dict[str, float]:
+    """The atoms of a formula by element. Raises ReductionError for what is no formula of tabulated elements."""
     import xraydb
 
     try:
+        xraydb.material_mu(formula, 1e4, density=1.0)  # fails for an element that the tables lack
         return dict(xraydb.chemparse(formula))
-    except ValueError:
+    except (ValueError, LookupError, ArithmeticError):
         raise ReductionError(f"formula = {formula!r} is no chemical formula such as Fe2O3") from None
 
 
@@ -104,21 +103,21 @@ def correct_overabsorption(data: Normalized | Chi, geometry: Geometry) -> Spectr
     Parameters
     ----------
     data : Normalized or Chi
-        Of a Normalized the XANES is corrected, for an infinitely thick sample (Haskel's FLUO, as Larch's
-        fluo_corr); of a Chi the amplitude, for a sample of any thickness (Booth and Bridges 2005).
+        For a Normalized the XANES is corrected, for an infinitely thick sample (Haskel's FLUO, as in Larch's
+        fluo_corr). For a Chi the amplitude is corrected, for a sample of any thickness (Booth and Bridges 2005).
     geometry : Geometry
         Composition, angles and thickness.
 
     Returns
     -------
     Spectrum or Chi
-        A Spectrum has to be normalised again. The last Step holds the factor on a small chi 100 eV above the
-        edge and its relative error, `amplitude_err`; a note says both.
+        A Spectrum must be normalised again. The last Step holds the factor for a small chi 100 eV above the
+        edge and its relative error `amplitude_err`; a note says both.
 
     Raises
     ------
     ReductionError
-        Element not in the formula, a thin sample for a XANES, an edge without a fluorescence line.
+        Absorber not in the formula, a thin sample for XANES, or an edge without a fluorescence line.
 
     Examples
     --------
@@ -156,7 +155,7 @@ def correct_overabsorption(data: Normalized | Chi, geometry: Geometry) -> Spectr
 
 
 def _fluo(data: Normalized, geometry: Geometry, element: str, edge: str) -> Array:
-    """mu (..., n) with the part of the self-absorption that the edge makes taken off."""
+    """mu (..., n) corrected for the self-absorption that comes from the edge."""
     e0 = edge_shape(element, edge).e0
     below, above = geometry.absorption(np.array([e0 - EDGE_SIDE, e0 + EDGE_SIDE]))
     alpha = (geometry.seen(element, edge) + below) / (above - below)
@@ -180,7 +179,7 @@ class _Signal:
         return cls(geometry.own(element, edge, energy), both, way)
 
     def relative(self, chi: Array) -> tuple[Array, Array]:
-        """What chi looks like (..., n), and the slope of it."""
+        """The chi (..., n) that fluorescence shows for the true `chi`, and its derivative by the true one."""
         here = self.all + self.own * chi
         lost = np.exp(-here * self.way) if np.isfinite(self.way) else np.zeros_like(here)
         whole = (1 - (np.exp(-self.all * self.way) if np.isfinite(self.way) else 0.0)) / self.all
@@ -193,10 +192,10 @@ class _Signal:
 
 
 def _booth(data: Chi, geometry: Geometry, element: str, edge: str) -> Array:
-    """The chi (..., nk) whose fluorescence is the measured one, by Newton's method."""
+    """The true chi (..., nk) that gives the measured fluorescence, by Newton's method."""
     signal = _Signal.of(geometry, element, edge, edge_shape(element, edge).e0 + KTOE * data.k**2)
     chi = np.array(data.chi)
-    with np.errstate(all="ignore"):  # where there is no such chi the steps run away
+    with np.errstate(all="ignore"):  # the steps diverge where no such chi exists
         for _ in range(_NEWTON):
             seen, slope = signal.relative(chi)
             step = (data.chi - seen) / slope
@@ -210,18 +209,18 @@ def _booth(data: Chi, geometry: Geometry, element: str, edge: str) -> Array:
 
 
 def amplitude_factor(k: Array, geometry: Geometry, element: str, edge: str) -> Array:
-    """What a small chi is multiplied by at k (nk,) in 1/A to be without over-absorption (Booth and Bridges 2005)."""
+    """The factor at k (nk,) in 1/A that corrects a small chi for over-absorption (Booth and Bridges 2005)."""
     signal = _Signal.of(geometry, element, edge, edge_shape(element, edge).e0 + KTOE * k**2)
     return np.asarray(1 / signal.relative(np.zeros_like(k))[1])
 
 
 def amplitude_error(geometry: Geometry, element: str, edge: str) -> float:
-    """The relative standard error of that factor, from angles and tables."""
+    """The relative standard error of `amplitude_factor`, from the errors of angles and of tabulated absorption."""
     return _factor(geometry, element, edge)[1]
 
 
 def _factor(geometry: Geometry, element: str, edge: str) -> tuple[float, float]:
-    """What a small chi 100 eV above the edge is multiplied by, and its relative error from angles and tables."""
+    """The factor for a small chi 100 eV above the edge, and its relative error from angles and tabulated absorption."""
     energy = np.array([edge_shape(element, edge).e0 + 100.0])
 
     def of(g: Geometry, scale: float = 1.0) -> float:
@@ -240,35 +239,33 @@ def _factor(geometry: Geometry, element: str, edge: str) -> tuple[float, float]:
 def correct_deadtime(
     scan: Scan, channels: Sequence[str], *, rates: Sequence[str], tau: float, model: str = "paralysable"
 ) -> Scan:
-    """A scan whose fluorescence channels are what a detector without dead time would have counted.
+    """The scan with fluorescence channels as a detector without dead time would have counted them.
 
     Parameters
     ----------
     scan : Scan
         Counts (n,) by channel.
     channels : sequence of str
-        Names of the counts that are corrected.
+        Names of the channels that are corrected.
     rates : sequence of str
-        Names of the channels with the input count rate as measured (1/s), one for each of `channels`, or one
-        for all.
+        Names of the channels with the measured input count rate (1/s): one for each of `channels`, or one for all.
     tau : float
         Dead time, s.
     model : str
-        "paralysable", measured = true exp(-true tau); or "nonparalysable", true = measured / (1 - measured
-        tau).
+        "paralysable": measured = true exp(-true tau); "nonparalysable": true = measured / (1 - measured tau).
 
     Returns
     -------
     Scan
-        With a note, and `amplitude_err`: what 10 % of the dead time change between the smallest and the largest
-        factor of the scan.
+        The corrected scan. `meta["deadtime_err"]` is the relative error of an amplitude: the effect of 10 % of the dead
+        time on the ratio of the largest to the smallest factor of the scan.
 
     Raises
     ------
     ChannelError
         No such channel.
     ReductionError
-        A rate that no detector with this dead time shows.
+        A rate that a detector with this dead time cannot show.
 
     Examples
     --------
@@ -301,7 +298,7 @@ def correct_deadtime(
 
 
 def _live(busy: Array, model: str, what: str) -> Array:
-    """True over measured rate (n,) where measured rate times dead time is `busy`."""
+    """The true rate over the measured rate (n,); `busy` (n,) is the measured rate times the dead time."""
     if model not in ("paralysable", "nonparalysable"):
         raise ReductionError(f"model = {model!r} is not one of paralysable, nonparalysable")
     limit = _DEAD if model == "paralysable" else 1.0
@@ -321,7 +318,7 @@ def _live(busy: Array, model: str, what: str) -> Array:
 def merge_elements(
     scan: Scan, channels: Sequence[str], *, i0: str = "i0", weights: Sequence[float] | None = None
 ) -> Spectrum:
-    """The elements of a fluorescence detector as one spectrum: their normalised mu averaged by weight.
+    """One spectrum from the elements of a fluorescence detector: the weighted mean of their normalised mu.
 
     Parameters
     ----------
@@ -332,13 +329,13 @@ def merge_elements(
     i0 : str
         The channel that each is divided by.
     weights : sequence of float, optional
-        One a channel; left out, the inverse variance of each element's normalised mu (its third differences
-        above the edge), so that an element counts by its edge over its noise and not by its counts.
+        One weight per channel; by default the inverse variance of each element's normalised mu (from third
+        differences above the edge), so that the weight follows the ratio of edge step to noise and not the counts.
 
     Returns
     -------
     Spectrum
-        mu (n,) is normalised; mu_err is the standard deviation of the mean by the elements' scatter (`merge`).
+        mu (n,) is normalised; mu_err is the standard deviation of the mean, from the scatter of the elements (see `merge`).
 
     Raises
     ------
@@ -370,12 +367,12 @@ def merge_elements(
 
 
 def correction_error(data: Spectrum | Chi) -> float:
-    """The relative standard error that the corrections of a record's history add to its amplitudes.
+    """The relative standard error that the corrections of a record add to its amplitudes.
 
     Parameters
     ----------
     data : Spectrum or Chi
-        A record whose history is looked at.
+        A record with its history.
 
     Returns
     -------

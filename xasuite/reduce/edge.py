@@ -1,4 +1,4 @@
-"""Where the edge is: E0, all significant inflections, and the tabulated energy."""
+"""The position of the edge: E0, all significant inflections, and the tabulated energy."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from .steepest import steepest
 
 Which = Literal["auto", "maximum", "first"]
 
-# Smoothing of the derivative (standard deviation of a Gaussian): E/30000, some seventh of the core hole's width.
-# More draws Ru's first inflection towards the second, by 0.5 eV at E/20000.
+# Smoothing of the derivative (standard deviation of a Gaussian): E/30000, about a seventh of the core-hole width.
+# Stronger smoothing shifts the first inflection of Ru towards the second, by 0.5 eV at E/20000.
 SMOOTH_RATIO = 30000.0
 SMOOTH_MIN = 0.5  # eV
-# An inflection counts when the derivative there is this share of its maximum, and when it stands out by that
-# share and by three standard deviations of the derivative
+# An inflection counts if its derivative is at least SIGNIFICANT of the largest one, and if its prominence is at least PROMINENCE of the
+# largest derivative and PROMINENCE_NOISE standard deviations of the derivative
 SIGNIFICANT = 0.6
 PROMINENCE = 0.015
 PROMINENCE_NOISE = 3.0
 SEPARATE = 3.0  # eV; closer maxima are one, split by noise
-# A metal's K edge: a second inflection so far above the first (Ru 8-10 eV, 3d metals 8-12 eV), the absorption
-# rising between them (before a pre-edge peak it falls again), the first near the tabulated energy
+# The K edge of a metal has a second inflection this far above the first (Ru 8-10 eV, 3d metals 8-12 eV); the absorption rises
+# between them (after a pre-edge peak it would fall), and the first lies near the tabulated energy
 DOUBLE = (5.0, 15.0)  # eV
 RISING = -0.05  # of the largest derivative
-NEAR_TABLE = 8.0  # eV; scales drift by 4-6 eV, an oxide's edge lies 10 eV higher
-_WIDTH_RATIO = 4300.0  # an energy over a core hole's width where the element is not known
-_ROWS = 256  # whose derivatives are held at once
-SAME = 1.0  # eV; within this Larch's choice and ours are the same inflection
+NEAR_TABLE = 8.0  # eV; energy scales are off by up to 4-6 eV, the edge of an oxide lies 10 eV higher
+_WIDTH_RATIO = 4300.0  # edge energy over core-hole width, for an unknown element
+_ROWS = 256  # rows whose derivatives are in memory at once
+SAME = 1.0  # eV; two choices closer than this are the same inflection
 
 
 @dataclass(frozen=True)
@@ -53,19 +53,19 @@ def tabulated_e0(element: str, edge: str = "K") -> float:
     Parameters
     ----------
     element : str
-        Element of the absorber; left out, from the header or from where mu jumps.
+        Symbol of the element.
     edge : str
         The edge, as "K" or "L3".
 
     Returns
     -------
     float
-        In eV.
+        Edge energy in eV.
 
     Raises
     ------
     ReductionError
-        For no such edge.
+        The table has no such edge.
 
     Examples
     --------
@@ -83,21 +83,21 @@ def tabulated_e0(element: str, edge: str = "K") -> float:
 def find_e0(spectrum: Spectrum, *, which: Which = "auto") -> Array:
     """E0 (...) in eV of each spectrum.
 
-    Tabulated energies are first inflections (Kraft et al. 1996; Bearden and Burr 1967): docs/decisions/e0.md.
+    The tabulated energies are those of first inflections (Kraft et al. 1996; Bearden and Burr 1967): docs/decisions/e0.md.
 
     Parameters
     ----------
     spectrum : Spectrum
         mu (..., n) on energy (n,) in eV.
     which : str
-        "maximum", the maximum of the smoothed derivative as Larch finds it; "first", the first significant
-        inflection; "auto", the first for a metal (element known, two inflections 5-15 eV apart with mu rising
-        between, the first within 8 eV of the tabulated energy), the maximum for all else.
+        "maximum": the maximum of the smoothed derivative, as Larch finds it. "first": the first significant
+        inflection. "auto": the first inflection for a metal (known element, two inflections 5-15 eV apart, mu rising
+        between them, the first within 8 eV of the tabulated energy), else the maximum.
 
     Returns
     -------
     array
-        Shape (...), the rows of the stack; a single spectrum gives a number. NaN is never returned.
+        Shape (...), one E0 per row of a stack; never NaN.
 
     Raises
     ------
@@ -134,16 +134,17 @@ def find_e0(spectrum: Spectrum, *, which: Which = "auto") -> Array:
 def inflections(
     spectrum: Spectrum, *, significant: float = 0.15, width: float | None = None
 ) -> tuple[Inflection, ...] | tuple[tuple[Inflection, ...], ...]:
-    """Every significant inflection of the edge region, ascending; a tuple a row for a stack.
+    """Every significant inflection of the edge region, ascending; for a stack one tuple per row.
 
     Parameters
     ----------
     spectrum : Spectrum
         mu (..., n) on energy (n,) in eV.
     significant : float
-        smallest derivative that counts, as a share of the largest.
+        Smallest derivative that counts, as a share of the largest.
     width : float, optional
-        standard deviation (eV) of the Gaussian that smooths; E0/30000 but at least 0.5 and the step.
+        Standard deviation in eV of the Gaussian that smooths the derivative; by default E0/30000, but at least
+        0.5 eV and at least the step of the scan.
 
     Returns
     -------
@@ -194,7 +195,7 @@ def _maxima(spectrum: Spectrum) -> Array:
 
 
 def _nearer(spectrum: Spectrum, found: Array, e0: float) -> NDArray[np.bool_]:
-    """Which of the energies found (m,) are not farther from the tabulated one than `e0`; all where none is known."""
+    """Which of the energies found (m,) are as near to the tabulated energy as `e0` or nearer; all, where none is tabulated."""
     known = tabulated(spectrum.element, spectrum.edge) if spectrum.element and spectrum.edge else None
     return np.asarray(np.abs(found - known) <= abs(e0 - known)) if known else np.ones(found.size, bool)
 
@@ -205,12 +206,12 @@ def _coarse_edge(spectrum: Spectrum, first: int, chosen: Array, out: Array, coun
     rows = f" (and {count - 1} other rows)" if count > 1 else ""
     return (
         f"{_row_name(spectrum, first)}{rows}: the points across the edge are {step:.3g} eV apart; the steepest one, at "
-        f"{chosen[first]:.1f} eV, is not on the main rise, and E0 = {out[first]:.1f} eV is taken, within half a step; give e0"
+        f"{chosen[first]:.1f} eV, is not on the main rise, so E0 = {out[first]:.1f} eV is used, known to half a step; give e0"
     )
 
 
 def _row_name(spectrum: Spectrum, i: int) -> str:
-    """What messages call row i of a stack, counted through all its axes; a single spectrum has its own name."""
+    """The name of row i in messages: label and index for a stack, the spectrum's own name otherwise."""
     lead = spectrum.lead
     if not lead:
         return name_of(spectrum)
@@ -219,7 +220,7 @@ def _row_name(spectrum: Spectrum, i: int) -> str:
 
 
 def _chosen(spectrum: Spectrum, maximum: float, slopes: _Slopes, i: int, which: Which) -> float:
-    """The first inflection of row i where it is asked for or the edge is a metal's, else the maximum."""
+    """E0 of row i: the first inflection if `which` is "first" or the edge is that of a metal, else the maximum."""
     found = _inflections(slopes, i, SIGNIFICANT)
     if not found:
         return maximum
@@ -246,9 +247,9 @@ def _metal(spectrum: Spectrum, found: tuple[Inflection, ...], grid: Array, deriv
 
 @dataclass(frozen=True, eq=False)
 class _Slopes:
-    """The smoothed derivative (m, n) of rows on a fine grid (n,) eV, its largest value made 1.
+    """The smoothed derivative (m, n) of rows on a fine grid (n,) in eV, scaled so that its largest value is 1.
 
-    `prominence` (m,) is what a maximum must stand out by, `fine` the grid's step in eV.
+    `prominence` (m,) is the smallest prominence of a maximum that counts, `fine` the step of the grid in eV.
     """
 
     grid: Array
@@ -275,7 +276,7 @@ def _slopes(energy: Array, mu: Array, near: float, width: float | None, names: l
 
 
 def _inflections(slopes: _Slopes, i: int, significant: float) -> tuple[Inflection, ...]:
-    """Maxima of the derivative of row i that are high enough and stand out, ascending."""
+    """The maxima of the derivative of row i that are high and prominent enough, ascending."""
     derivative = slopes.derivative[i]
     rises = np.diff(derivative) > 0
     tops = np.flatnonzero(rises[:-1] & ~rises[1:]) + 1
@@ -292,7 +293,7 @@ def _inflections(slopes: _Slopes, i: int, significant: float) -> tuple[Inflectio
 
 
 def _prominence(y: Array, i: int) -> float:
-    """How far y falls from a maximum towards the next higher point, on the side where that is less."""
+    """The prominence of the maximum at i: how far y falls before it reaches a higher value, on the side where that is less."""
     higher = np.flatnonzero(y > y[i])
     before, after = higher[higher < i], higher[higher > i]
     low = y[(before[-1] if before.size else 0) : i + 1].min()
@@ -301,7 +302,7 @@ def _prominence(y: Array, i: int) -> float:
 
 
 def _gaussian_slope(y: Array, sigma: float) -> Array:
-    """The derivative by the index of rows y (m, n) folded with a Gaussian; ends go on as they are."""
+    """The derivative by the index of rows y (m, n) convolved with a Gaussian; beyond the ends y is constant."""
     reach = int(4 * sigma + 0.5)
     x = np.arange(-reach, reach + 1)
     weight = np.exp(-0.5 * (x / sigma) ** 2)
@@ -313,7 +314,7 @@ def _gaussian_slope(y: Array, sigma: float) -> Array:
 def _slope_noise(mu: Array, step: float, sigma: float) -> Array:
     """Standard deviation (m,) of the smoothed derivative, from that of mu (m, n).
 
-    A Gaussian's derivative passes sigma_mu^2 step / (4 sqrt(pi) sigma^3) of it.
+    Convolution with a Gaussian's derivative gives the variance sigma_mu^2 step / (4 sqrt(pi) sigma^3).
     """
     return np.asarray(point_noise(mu) * np.sqrt(step / (4 * np.sqrt(np.pi) * sigma**3)))
 

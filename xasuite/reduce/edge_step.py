@@ -1,7 +1,7 @@
-"""The edge step from the tabulated absorption of the free atom, and how well an edge step is known.
+"""The edge step from the tabulated absorption of the free atom, and the error of an edge step.
 
-A polynomial through the post-edge is free to bend below the edge, so its step moves with the range that it is
-fitted in. Here the element's tabulated cross section gives the shape of the jump, and one least squares gives its
+A polynomial fitted to the post-edge is not constrained at the edge, so the step depends on the range of the fit.
+Here the tabulated cross section of the element gives the shape of the jump, and one least-squares fit gives its
 height (docs/decisions/edge_step.md).
 """
 
@@ -17,32 +17,33 @@ from ..errors import RangeError, ReductionError
 from ..records import Array, Normalized, Step
 from .norm_ranges import Range, Ranges, cut, holding
 
-# eV from the edge. The shape of the jump is a parabola of ln(cross section) over ln(energy) within these
+# Energies in eV from the edge. Within the first three the shape of the jump is a parabola of ln(cross section) over ln(energy)
 _TABLE_BELOW, _TABLE_ABOVE, _TABLE_GAP = 600.0, 2000.0, 25.0
 _PRE = (-200.0, -30.0)
-_RAMP = (30.0, 130.0)  # over which the weight rises: the near-edge structure is not the free atom's
-_NEXT_EDGE = 30.0  # kept off the element's next edge
-SHORT = 300.0  # scans that end nearer hold no curvature: degree 1 and a nearer ramp
-LEAST_END, LEAST_PRE = 50.0, 20.0  # eV of post-edge and pre-edge below which the rule was not shown to hold
-MISFIT = 0.015  # of the step: the pre-edge lies so far off its curve that the shape is another one
-USUAL_MISFIT = 0.005  # of foils and oxides in transmission, on which the errors below were found
+_RAMP = (30.0, 130.0)  # where the weight rises from 0 to 1: near-edge structure is not that of the free atom
+_NEXT_EDGE = 30.0  # distance to the element's next edge that is not used
+SHORT = 300.0  # a scan that ends below this shows no curvature: degree 1, and a ramp nearer to the edge
+LEAST_END, LEAST_PRE = 50.0, 20.0  # shortest post-edge and pre-edge for which the method was tested
+MISFIT = 0.015  # as a share of the step; a larger misfit of the pre-edge means that the tabulated shape does not hold
+USUAL_MISFIT = 0.005  # of foils and oxides in transmission, from which the errors below were determined
 
-# Standard error of an edge step, as a share of it, by where the post-edge ends (eV above E0): of the step itself,
-# and of the ratio of two steps made alike (docs/decisions/edge_step.md)
+# Relative standard error of an edge step, by the end of the post-edge (eV above E0): of the step itself, and of the ratio of
+# two steps found in the same way (docs/decisions/edge_step.md)
 _ENDS = (50.0, 60.0, 80.0, 100.0, 150.0, 200.0, 300.0, 500.0, 800.0, 1200.0)
 _ATOMIC = (0.050, 0.036, 0.027, 0.024, 0.014, 0.013, 0.011, 0.010, 0.011, 0.013)
 _ATOMIC_RATIO = (0.050, 0.036, 0.027, 0.024, 0.014, 0.013, 0.011, 0.009, 0.010, 0.010)
 _DEFAULT_RANGES = (0.15, 0.11, 0.08, 0.055, 0.036, 0.034, 0.032, 0.030, 0.021, 0.013)
 _MBACK = (0.12, 0.09, 0.07, 0.067, 0.055, 0.055, 0.050, 0.050, 0.026, 0.013)
-GIVEN_RANGES, GIVEN_RANGES_RATIO = 0.04, 0.025  # of polynomials over ranges of the user's own
+GIVEN_RANGES, GIVEN_RANGES_RATIO = 0.04, 0.025  # of polynomials over ranges that the user gave
 
 
 @dataclass(frozen=True)
 class EdgeShape:
-    """The tabulated absorption around an edge over its jump: energies in eV, logarithms of polynomials in ln(E).
+    """The tabulated absorption around an edge, divided by its jump; logarithms are polynomials in ln(E / e0).
 
-    `lower` is the lower shells' power law (slope, constant), `jump` the edge's own part (two coefficients of
-    ln(E / e0), none constant), `width` the core hole's, `span` the eV from the edge to the element's next edges.
+    `lower` is the power law of the shells with lower energy (slope, constant), `jump` the part of the edge itself (coefficients of
+    the square and of the first power). `width` is the core-hole width in eV, `span` the range in eV from the edge that is free of
+    the element's other edges.
     """
 
     e0: float
@@ -52,12 +53,12 @@ class EdgeShape:
     jump: tuple[float, float]
 
     def parts(self, x: Array) -> tuple[Array, Array]:
-        """The edge's own absorption and the lower shells' at x (n,) in eV from the edge, both over the jump."""
+        """Absorption of the edge itself and of the lower shells at x (n,) in eV from the edge, both divided by the jump."""
         log = np.log(np.maximum(self.e0 + x, 1.0) / self.e0)
         return np.exp((self.jump[0] * log + self.jump[1]) * log), np.exp(self.lower[0] * log + self.lower[1])
 
     def rise(self, x: Array) -> Array:
-        """The edge's own absorption with the core hole's arctangent."""
+        """Absorption of the edge itself, broadened by the core hole (an arctangent)."""
         return self.parts(x)[0] * (0.5 + np.arctan(2 * x / self.width) / np.pi)
 
 
@@ -97,9 +98,9 @@ def atomic_ranges(
     norm_range: Range | None = None,
     what: str = "spectrum",
 ) -> Ranges:
-    """Where the rule is fitted on `energy` (n,) in eV: pre-edge, post-edge from where its weight begins to rise.
+    """The ranges in which `atomic_lines` fits on `energy` (n,) in eV; the weight rises from the start of the post-edge range.
 
-    Raises RangeError, saying what the scan lacks.
+    Raises RangeError where the scan is too short, and says what is missing.
     """
     span = (max(energy[0] - e0, shape.span[0]), min(energy[-1] - e0, shape.span[1]))
     pre = (max(_PRE[0], span[0]), _PRE[1]) if pre_range is None else cut(pre_range, span, "pre_range", what)
@@ -114,10 +115,10 @@ def atomic_ranges(
 
 
 def atomic_lines(energy: Array, mu: Array, e0: float, r: Ranges, shape: EdgeShape) -> dict[str, Array]:
-    """Edge step (m,) and lines (m, n) of mu (m, n): a least squares of the free atom's shape and a polynomial.
+    """Edge step (m,) and lines (m, n) of mu (m, n), by least squares of the free atom's shape and a polynomial.
 
-    mu = step (rise + lower shells) + a + b x + c x^2, x = E - E0; pre- and post-edge have equal weight, spread over
-    the energy that they span.
+    mu = step (rise + lower shells) + a + b x + c x^2, x = E - E0. Pre-edge and post-edge have the same total weight, spread
+    evenly over energy.
     """
     x = energy - e0
     first, last = r.norm_range
@@ -145,9 +146,9 @@ def atomic_lines(energy: Array, mu: Array, e0: float, r: Ranges, shape: EdgeShap
 
 
 def misfit(energy: Array, norm: Array, e0: float, r: Ranges, shape: EdgeShape) -> Array:
-    """How far the pre-edge lies off the rule's curve (m,), as a share of the step, its noise taken off.
+    """The misfit (m,) of the pre-edge as a share of the step, corrected for noise.
 
-    The root mean square over the pre-edge range of the straight line through what is left of norm (m, n) there.
+    A straight line is fitted to the residual of norm (m, n) in the pre-edge range; the misfit is its root mean square there.
     """
     x = energy - e0
     at = (x >= r.pre_range[0]) & (x <= r.pre_range[1])
@@ -161,25 +162,25 @@ def misfit(energy: Array, norm: Array, e0: float, r: Ranges, shape: EdgeShape) -
 
 
 def edge_step_error(normalized: Normalized, foil: Normalized | None = None) -> Array:
-    """The standard error of the edge step as a share of it, from how it was found and where the scan ends.
+    """The relative standard error of the edge step, from the method of normalisation and the end of the scan.
 
     Parameters
     ----------
     normalized : Normalized
-        What `normalize` gave; one spectrum or a stack.
+        The result of `normalize`, one spectrum or a stack.
     foil : Normalized, optional
-        A foil whose S02 the sample's N is divided by: the error is then that of the ratio of the two steps. What
-        is common to both cancels only where both were normalised by one method.
+        The foil that gives the S02 of the sample's fit: the error is then that of the ratio of the two steps. Errors common
+        to both cancel only if both were normalised by the same method.
 
     Returns
     -------
     array
-        Relative errors (...), the rows of the stack: 0.01 is one per cent. The noise of the spectrum is not in them.
+        Relative errors (...), one per row; 0.01 is one per cent. They do not include the noise of the spectrum.
 
     Raises
     ------
     ReductionError
-        A spectrum that `normalize` did not make.
+        A spectrum that was not normalised by `normalize`.
 
     Examples
     --------
@@ -217,7 +218,7 @@ def _errors(data: Normalized) -> tuple[str, bool, Array, Array]:
 
 
 def normalization_of(data: Normalized) -> Step:
-    """The Step of the history that holds how a spectrum was normalised. Raises ReductionError."""
+    """The Step of the history that says how a spectrum was normalised. Raises ReductionError if there is none."""
     found = [step for step in data.history if step.name == "normalize"]
     if not found:
         raise ReductionError(f"{data.label or 'spectrum'}: its history does not say how it was normalised")

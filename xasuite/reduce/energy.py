@@ -1,4 +1,4 @@
-"""The energy axis: shift, calibrate to the tabulated edge, align by a reference foil."""
+"""The energy axis: shift it, calibrate it to the tabulated edge energy, align it by a reference foil."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from .stacks import changed, checked, interpolable, over_series, per_row, plain,
 
 Use = Literal["auto", "reference", "mu"]
 
-SUSPICIOUS_SHIFT = 15.0  # eV; a scale may be off by some, more is another edge or another element
-ALIKE = 0.9  # share of the signal's variance that a shifted copy must explain
+SUSPICIOUS_SHIFT = 15.0  # eV; a larger shift probably means another edge or another element
+ALIKE = 0.9  # share of the signal's variance that the shifted spectrum must explain
 COARSE_STEP = 0.5  # eV
 MIN_ALIGN_POINTS = 12
 
 
 @dataclass(frozen=True, eq=False)
 class Alignment:
-    """A spectrum brought to another's energy scale: the shift (...) in eV that was added, its standard error.
+    """A spectrum aligned to the energy scale of another, with the shift (...) in eV that was added and its standard error.
 
-    `used` is "reference" or "mu": what was compared. A Series gives a Series, and NaN for rows without a shift.
+    `used` says what was compared: "reference" or "mu". For a Series `spectrum` is a Series; rows that failed have NaN.
     """
 
     spectrum: Any
@@ -46,10 +46,10 @@ def shift(spectrum: Spectrum, by: float | Array) -> Spectrum:
     Parameters
     ----------
     spectrum : Spectrum
-        mu (..., n); what a Normalized holds beyond a Spectrum is dropped, as E0 moved.
+        mu (..., n). A Normalized becomes a Spectrum, because its E0 is no longer valid.
     by : float or array
-        eV, one number, or one per row (...): rows of a stack then go by cubic interpolation onto the axis they
-        share, cut to the energies that all of them cover.
+        Shift in eV, one number or one per row (...). Rows with different shifts are interpolated (cubic) to one
+        axis, limited to the energies that all rows cover.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def shift(spectrum: Spectrum, by: float | Array) -> Spectrum:
     Raises
     ------
     DataError
-        For shifts that are not finite or not one per row.
+        Shifts that are not finite, or not one per row.
 
     Examples
     --------
@@ -84,26 +84,26 @@ def calibrate(
     tabulated: float | None = None,
     use: Use = "auto",
 ) -> Spectrum:
-    """The spectrum on the scale on which its foil's E0 has the tabulated value.
+    """The spectrum shifted so that the E0 of its foil has the tabulated value.
 
-    docs/decisions/e0.md.
+    See docs/decisions/e0.md.
 
     Parameters
     ----------
     spectrum : Spectrum
-        a foil, or a sample measured together with one (`reference`).
+        A foil, or a sample measured together with one (`reference`).
     e0 : float or array, optional
-        eV, the foil's E0 on the measured scale, one number or one per row; left out, the first significant
-        inflection to a fraction of a point (for Ru the first of two, 8-10 eV apart).
+        E0 of the foil on the measured scale in eV, one number or one per row; by default the first significant
+        inflection, interpolated between points (for Ru the first of two, 8-10 eV apart).
     tabulated : float, optional
-        eV; left out, xraydb's for the spectrum's element and edge.
+        Tabulated energy in eV; by default that of xraydb for the element and edge of the spectrum.
     use : str
-        the foil's signal: "reference", "mu", or "auto", the reference where there is one.
+        Signal of the foil: "reference", "mu", or "auto" (the reference if there is one, else mu).
 
     Returns
     -------
     Spectrum
-        Shifted by the tabulated E0 less the foil's; the shift is in its history.
+        Shifted by the tabulated E0 minus the measured one; the shift is in the history.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def calibrate(
     Warns
     -----
     XasuiteWarning
-        When the shift exceeds 15 ev.
+        When the shift exceeds 15 eV.
 
     Examples
     --------
@@ -153,28 +153,28 @@ def align(
     fit_range: tuple[float, float] = (-30.0, 60.0),
     max_shift: float = 20.0,
 ) -> Alignment:
-    """The spectrum on the energy scale of `to`, by the shift that lays one foil's edge on the other's.
+    """The spectrum shifted to the energy scale of `to`, so that the edges of the two foils coincide.
 
-    Least squares of y_to(E) = a + b E + s y(E - shift); the standard error is that of the fit, widened by the
-    residual's correlation from point to point. docs/decisions/alignment.md.
+    y_to(E) = a + b E + s y(E - shift) is fitted by least squares. The standard error of the shift takes the
+    correlation of the residual from point to point into account. See docs/decisions/alignment.md.
 
     Parameters
     ----------
     spectrum : Spectrum or Series
-        mu (..., n), each row aligned by itself; or a Series (the Alignment's spectrum is then a Series).
+        mu (..., n), each row aligned by itself; or a Series (`spectrum` of the Alignment is then a Series).
     to : Spectrum
-        the single spectrum whose scale is kept.
+        The single spectrum whose energy scale is kept.
     use : str
-        what is compared: "reference" (the foils' channels), "mu", or "auto", the references if both have one.
+        What is compared: "reference", "mu", or "auto" (the references if both have one, else mu).
     fit_range : tuple of float
-        eV about the E0 of `to` in which the two are compared.
+        Range in eV about the E0 of `to` in which the two are compared.
     max_shift : float
-        eV; the largest shift looked for.
+        Largest shift in eV that is tried.
 
     Returns
     -------
     Alignment
-        The moved spectrum, the shift (...) in eV, its standard error, and which signal was compared.
+        The shifted spectrum, the shift (...) in eV, its standard error, and the signal that was compared.
 
     Raises
     ------
@@ -183,8 +183,7 @@ def align(
     RangeError
         A range outside the data.
     ReductionError
-        When no shift within max_shift makes the two alike (another element, a dead channel): nothing is set
-        to zero in silence.
+        No shift within max_shift makes the two agree (another element, a dead channel).
 
     Examples
     --------
@@ -213,7 +212,7 @@ def align(
 def _aligned(
     spectrum: Spectrum, to: Spectrum, use: Use, fit_range: tuple[float, float], max_shift: float
 ) -> Spectrum:
-    """The spectrum moved, its shifts and their errors in the last Step."""
+    """The shifted spectrum; the shifts and their errors are in its last Step."""
     if use == "auto":
         use = "reference" if spectrum.reference is not None and to.reference is not None else "mu"
     foils, used = _signal_of(spectrum, use)
@@ -228,7 +227,7 @@ def _aligned(
 
 
 def _signal_of(spectrum: Spectrum, use: Use) -> tuple[Spectrum, str]:
-    """A Spectrum whose mu is what the energy scale is read from. Raises ReductionError when there is none."""
+    """A Spectrum whose mu is the signal that defines the energy scale. Raises ReductionError when there is none."""
     if use not in ("auto", "reference", "mu"):
         raise ReductionError(f"use = {use!r} is not one of auto, reference, mu")
     if use == "mu" or (use == "auto" and spectrum.reference is None):
@@ -254,7 +253,7 @@ def _first_inflection(foil: Spectrum) -> float:
 
 
 def _shift_rows(spectrum: Spectrum, by: Array) -> dict[str, Any]:
-    """Rows moved by different amounts, on the shared axis cut to what all cover."""
+    """Rows shifted by different amounts, on one axis limited to the energies that all rows cover."""
     from scipy.interpolate import make_interp_spline
 
     energy, n = spectrum.energy, spectrum.energy.size
@@ -326,7 +325,7 @@ def _fit_shift(
 
 
 def _correlation(residual: Array) -> float:
-    """Integrated correlation time of the residual, at least 1: by how much fewer points count (Sokal 1997)."""
+    """Integrated correlation time of the residual, at least 1: the factor by which fewer points are independent (Sokal 1997)."""
     r = residual - residual.mean()
     full = np.correlate(r, r, "full")[r.size - 1 :]
     if full[0] == 0:

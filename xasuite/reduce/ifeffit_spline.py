@@ -1,9 +1,9 @@
-"""The background of Ifeffit's `spline` command, which Larch's autobk is not equal to.
+"""The background of Ifeffit's `spline` command, which differs from Larch's autobk.
 
-What differs from autobk (docs/guide/coming_from.md has the figures): the spline is one in energy with knots in equal steps of k, its
-ends are loose; the data are put on the k grid by averaging where they are dense; the window's taper is not cut at k = 0; the
-clamps hold points of the data and weigh one percent of chi(R) each. Newville et al. 1993, Phys. Rev. B 47, 14126, and the
-published source of Ifeffit 1.2.11, whose numbers it repeats (tests/reduce/test_ifeffit_spline.py).
+The differences (figures in docs/guide/coming_from.md): the spline is a function of energy with knots in equal steps of k and free
+ends; data that are denser than the k grid are averaged; the taper of the window is not cut at k = 0; the clamps act on points of the
+data, each with a weight of one percent of chi(R). Sources: Newville et al. 1993, Phys. Rev. B 47, 14126, and the published source of
+Ifeffit 1.2.11, whose numbers are reproduced (tests/reduce/test_ifeffit_spline.py).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _PASSES = 30
 
 @dataclass(frozen=True, eq=False)
 class IfeffitMatrices:
-    """The spline on one grid with one E0: chi(R) of mu and of the spline, the spline, what is clamped, and mu to k.
+    """Ifeffit's spline on one grid with one E0, as matrices.
 
     `inside` (n,) are the points of the spline; `low_r` (2 nR, n) gives chi(R) below rbkg; `basis` (n, ns) the B-splines;
     `ends` the clamped points with `weights`; `to_k` (nk, n) puts a function of energy on `k` (nk,).
@@ -60,7 +60,7 @@ def remove_ifeffit(
 
 
 def _background(made: IfeffitMatrices, mu: Array, step: float) -> Array:
-    """The spline (n,) of least |chi(R)|^2 below rbkg with the clamps, whose strength steps up with what is left of chi(R)."""
+    """The spline (n,) with the smallest |chi(R)|^2 below rbkg and clamps; their strength grows in steps with the rest of chi(R)."""
     wanted, have = made.low_r @ np.where(made.inside, mu, 0.0) / step, made.low_r @ made.basis / step
     ends, rows = made.basis[made.ends] * made.weights[:, None] / step, mu[made.ends] * made.weights / step
     strength = 1
@@ -78,7 +78,7 @@ def _background(made: IfeffitMatrices, mu: Array, step: float) -> Array:
 
 @lru_cache(maxsize=64)
 def ifeffit_matrices(energy_bytes: bytes, e0: float, settings: Settings) -> IfeffitMatrices:
-    """The matrices of one grid and E0. Raises ReductionError for too few points, RangeError for a window it does not have."""
+    """The matrices of one grid and E0. Raises ReductionError for too few points, DataError for an unknown window."""
     assert settings.k is not None
     energy = np.frombuffer(energy_bytes)
     first = nearest(energy, e0 + settings.k[0] ** 2 / ETOK)
@@ -118,7 +118,7 @@ def ifeffit_matrices(energy_bytes: bytes, e0: float, settings: Settings) -> Ifef
 
 
 def _knots(energy: Array, e0: float, low: float, kmin: float, kmax: float, n_knots: int) -> Array:
-    """The knots in eV: at data points nearest to equal steps of k, the ends all but fourfold."""
+    """The knots in eV, in equal steps of k; at both ends four knots nearly coincide."""
     low_e = float(energy[nearest(energy, e0 + kmin**2 / ETOK)])
     high_e = float(energy[nearest(energy, e0 + kmax**2 / ETOK)]) + 1.0
     start, stop = np.sqrt(ETOK * max(low_e - e0, 0.0)), np.sqrt(ETOK * (high_e - e0))
@@ -129,7 +129,7 @@ def _knots(energy: Array, e0: float, low: float, kmin: float, kmax: float, n_kno
 
 
 def _basis(energy: Array, knots: Array, n_knots: int) -> Array:
-    """The B-splines (n, ns), each over its own knots alone, so that between the first of them they do not add up to one."""
+    """The B-splines (n, ns), each on its own knots only: near the ends their sum is less than one, as in Ifeffit."""
     from scipy.interpolate import BSpline
 
     more = np.arange(1, ORDER)
@@ -139,7 +139,7 @@ def _basis(energy: Array, knots: Array, n_knots: int) -> Array:
 
 
 def _window(k: Array, low: float, high: float, settings: Settings) -> Array:
-    """Ifeffit's window: tapers end where they are set, between points of k and below k = 0."""
+    """Ifeffit's window: the tapers end exactly where they are set, also between points of k and below k = 0."""
     half, kind = settings.dk / 2, window_name(settings.window)[:3]
     if half == 0:
         return ((k >= low) & (k <= high)).astype(float)
@@ -159,8 +159,11 @@ def _window(k: Array, low: float, high: float, settings: Settings) -> Array:
 
 
 def gridded(x: Array, count: int) -> Array:
-    """The matrix (count, n) that puts a function of x (n,) on 0, 0.05, ...: the mean of two or more points of a step, else
-    the mean of the parabolas through the next three on either side."""
+    """The matrix (count, n) that brings a function of x (n,) to the grid 0, 0.05, ...
+
+    Where a step of the grid holds two or more points it takes their mean, else the mean of the two parabolas through the three nearest
+    points on either side.
+    """
     out, upper = np.zeros((count, x.size)), -2
     for i in range(count):
         at = KSTEP * i
@@ -178,7 +181,7 @@ def _below(x: Array, value: float) -> int:
 
 
 def _parabolas(row: Array, x: Array, at: float) -> None:
-    """Fill a row of weights: the value at `at`, linear near the ends of x."""
+    """Fill a row with the weights of an interpolation at `at`; it is linear near the ends of x."""
     p = _below(x, at)
     if not 3 <= p - 1 <= x.size - 7:
         t = (at - x[p]) / (x[p + 1] - x[p])

@@ -1,4 +1,4 @@
-"""Pre-edge lines and post-edge polynomials of many spectra at once: the linear least squares of Larch's pre_edge.
+"""Pre-edge lines and post-edge polynomials of many spectra at once, by the least squares of Larch's pre_edge.
 
 Rows whose fits use the same points share their matrices (docs/decisions/engine_reduction.md).
 """
@@ -16,7 +16,7 @@ from .autobk_matrices import at_or_below, nearest
 from .norm_ranges import Ranges
 
 MIN_STEP = 1e-12
-# rows worked on at once: what they touch stays in the processor's cache
+# rows processed together: small enough for the processor's cache
 CHUNK = 128
 
 
@@ -35,7 +35,7 @@ def polynomial_lines(
         below, take_below = _powers(energy, fit.pre, fit.npre)
         above, take_above = _powers(energy, fit.post, fit.nnorm)
         both, level = np.vstack([below, above]), above[:, fit.at_e0, None]
-        # of the pre-edge line what the polynomial above it takes
+        # the part of the pre-edge line that the post-edge polynomial takes up
         taken, bend = below[:, slice(*fit.post)] @ take_above.T, (above - level)[:, fit.at_e0 :]
         for i in range(0, len(rows), CHUNK):
             part = rows[i : i + CHUNK]
@@ -73,7 +73,7 @@ class _Windows:
 
 
 def _fit_windows(energy: Array, e0: float, ranges: Ranges) -> _Windows:
-    """Larch's choice of points, with its fallbacks for ranges of few points."""
+    """The points that Larch would fit, with its fallbacks for ranges with few points."""
     n, pre, norm, nnorm = energy.size, ranges.pre_range, ranges.norm_range, ranges.nnorm
     p1, p2 = at_or_below(energy, pre[0] + e0), nearest(energy, pre[1] + e0)
     npre = 1

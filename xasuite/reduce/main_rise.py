@@ -1,8 +1,8 @@
-"""Whether E0 lies on the main rise of mu where the edge is sampled coarsely, and where it is if not.
+"""A check of E0 where the edge is sampled coarsely: is E0 on the main rise of mu, and where is that rise if not?
 
-The steepest point must have neighbours that are steep as well. Three such points span two steps: where a step is more than half
-of the core hole's width, the edge may not hold them, and noise or structure in a denser part of the scan is taken. Means of mu over even windows of
-energy do not depend on how the points lie.
+`steepest` requires three steep points in a row, which span two steps. If a step is more than half of the core-hole width, the edge
+may not hold three points, and noise or structure in a denser part of the scan is found instead. Here means of mu over windows of
+equal width in energy are compared, which do not depend on the spacing of the points.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import numpy as np
 
 from ..records import Array
 
-WINDOW = 10.0  # eV; mu's mean over so much above an energy, less that below: an edge's rise as a triangle
-ON_IT = 0.5  # E0 is on the main rise where its own rise is this share of the largest
-NEAR = 30.0  # eV about E0 in which coarse steps call for the check
-_STEP = 1.0  # eV of the grid on which the main rise is looked for
-_FINE = 0.1  # eV of the grid on which the steepest place of a coarse edge is looked for
+WINDOW = 10.0  # eV; the rise at an energy is the mean of mu over WINDOW above it minus the mean over WINDOW below it
+ON_IT = 0.5  # E0 is on the main rise if the rise there is at least this share of the largest
+NEAR = 30.0  # eV about E0; coarse steps in this range require the check
+_STEP = 1.0  # eV; grid on which the main rise is searched
+_FINE = 0.1  # eV; grid on which the steepest point of a coarse edge is searched
 
 
 def coarse(energy: Array, e0: float, width: float) -> bool:
@@ -25,7 +25,7 @@ def coarse(energy: Array, e0: float, width: float) -> bool:
 
 
 def off_the_rise(energy: Array, mu: Array, e0: float, width: float) -> Array:
-    """E0 (m,) of rows mu (m, n) on energy (n,): `e0`, or where the main rise is when that is coarse and `e0` not on it."""
+    """E0 (m,) of rows mu (m, n) on energy (n,): the main rise if it is coarsely sampled and `e0` is not on it, else `e0`."""
     out = np.full(len(mu), e0)
     centers = np.arange(energy[0] + WINDOW, energy[-1] - WINDOW, _STEP)
     if not centers.size:
@@ -42,7 +42,7 @@ def off_the_rise(energy: Array, mu: Array, e0: float, width: float) -> Array:
 
 
 def _rise(energy: Array, mu: Array, centers: Array) -> Array:
-    """The mean of rows mu (m, n) over WINDOW above each center (c,), less that below: (m, c)."""
+    """The mean of rows mu (m, n) over WINDOW above each center (c,) minus the mean over WINDOW below it: (m, c)."""
     pieces = 0.5 * (mu[:, 1:] + mu[:, :-1]) * np.diff(energy)
     total = np.concatenate([np.zeros((len(mu), 1)), np.cumsum(pieces, axis=1)], axis=1)
 
@@ -55,7 +55,7 @@ def _rise(energy: Array, mu: Array, centers: Array) -> Array:
 
 
 def _steepest(energy: Array, mu: Array, main: float, step: float) -> float:
-    """Where mu (n,) rises most over one `step`, within WINDOW of the main rise, eV."""
+    """The energy in eV, within WINDOW of the main rise, about which mu (n,) rises most over one `step`."""
     grid = np.arange(main - WINDOW, main + WINDOW, _FINE)
     rise = np.interp(grid + step / 2, energy, mu) - np.interp(grid - step / 2, energy, mu)
     return float(grid[int(np.argmax(rise))])

@@ -17,7 +17,7 @@ from .energy import align as align_to
 from .stacks import checked
 
 On = Literal["mu", "norm"]
-UNALIGNED = 0.5  # eV between the E0 of scans: more smears the edge
+UNALIGNED = 0.5  # eV; a larger spread of E0 broadens the edge of the merged scan
 
 
 def merge(
@@ -31,43 +31,43 @@ def merge(
 ) -> Spectrum:
     """The weighted mean of scans, with its standard deviation in mu_err (n,).
 
-    mu_err is the standard deviation of the mean: scatter of the scans about it (weighted, N - 1) over the
-    root of the effective number (sum w)^2 / sum w^2; both are in the last Step. The scans' own mu_err gives
-    the weights and nothing else: the scatter holds it. 5 eV.
+    mu_err is the standard deviation of the mean: the weighted scatter of the scans about it (N - 1), over the root
+    of the effective number of scans (sum w)^2 / sum w^2, which is in the last Step. A mu_err of the scans is used
+    for weights only, because the scatter already contains it.
 
     Parameters
     ----------
     spectra : sequence of Spectrum or Scan or Spectrum or Series
-        two or more spectra or scans, a stack (..., n) or a Series (its ok rows).
+        Two or more spectra or scans, a stack (..., n), or a Series (its ok rows).
     align : str
-        "reference", "mu" or "auto" put the scans on the energy scale of the first before (as `align`); "none"
-        takes their energies as they are.
+        "reference", "mu" or "auto" first align the scans to the energy scale of the first one (see `align`);
+        "none" uses their energies as they are.
     weights : sequence of float or str, optional
-        one number a scan; "mu_err" for the inverse variance of each point; left out, all equal.
+        One number per scan, or "mu_err" for the inverse variance of each point; by default all are equal.
     energy : array, optional
-        common grid (m,) in eV within all scans; left out, the first scan's energies that all scans cover.
-        Scans on other energies come to it by cubic interpolation.
+        Common grid (m,) in eV within all scans; by default the energies of the first scan that all scans cover.
+        Scans on other energies are interpolated (cubic).
     on : str
         "mu", or "norm" for scans of different thickness or gain (Normalized only).
     label : str
-        of the result.
+        Label of the result.
 
     Returns
     -------
     Spectrum
-        On the energies of the first scan; a note gives scans and weights.
+        On the common grid; a note names the merged scans, the last Step holds the weights.
 
     Raises
     ------
     DataError
         Data that are not finite, not ascending, or of the wrong shape.
     ReductionError
-        No edge, or mu upside down.
+        Fewer than two scans, scans of different edges, unusable weights, or no edge.
 
     Warns
     -----
     XasuiteWarning
-        When e0 of the scans differ by more than 0.
+        When the E0 of the scans differ by more than 0.5 eV.
 
     Examples
     --------
@@ -93,7 +93,7 @@ def merge(
     w = w / w.sum(axis=0)
     mean = (w * values).sum(axis=0)
     effective = 1 / (w**2).sum(axis=0)
-    # with weights w the mean square about the weighted mean underestimates by 1 - sum w^2
+    # the weighted mean square about the weighted mean is too small by the factor 1 - sum w^2
     scatter2 = (w * (values - mean) ** 2).sum(axis=0) / (1 - (w**2).sum(axis=0))
     _warn_unaligned(scans)
     settings = {

@@ -31,25 +31,28 @@ DRIFTS = {
     "period": "a straight line of its own in each period",
     "none": "none",
 }
-ROOM = 1.5  # spaces between rows that the first and the last row of a period may lie inside its ends
-UNEVEN = 5.0  # times the error of evenly spaced rows: beyond, the rows do not determine a harmonic
-SEEN = 0.01  # a phase is given where noise alone would show such an amplitude less often
-STRONGEST, APART = 8, 0.02  # points of the printed table, and how far they lie apart as a share of the axis
+ROOM = 1.5  # a period is complete if its first and last row are at most this many row spacings from its ends
+UNEVEN = 5.0  # rows do not determine a harmonic if its error is more than this many times that of evenly spaced rows
+SEEN = 0.01  # largest p value with which a phase is given
+STRONGEST, APART = (
+    8,
+    0.02,
+)  # number of points in the printed table, and their smallest distance as a share of the axis
 
 
 @dataclass(frozen=True, eq=False)
 class Modulation(Record, Presented):
     """The response of a series to a periodic stimulus: amplitude and phase at each energy or k, and the demodulated curves.
 
-    `x` (n,) is what `axis` says: "energy" in eV, "k" in 1/A, or "change" (known changes, their names in `names`).
-    `harmonic` (h,) are the multiples of the stimulus' frequency. `response` (h, n) is amplitude exp(i phase): its real part
-    goes with the sine that starts with the period, its imaginary part with the cosine; `periods` (h, p, n) holds that of
-    each period. `amplitude` (h, n) is corrected for the noise that adds to it. `phase` (h, n) in degrees: 0 in step with
-    that sine, negative for a delay; its error is NaN where noise alone may make the amplitude (`p_value` (h, n) above
-    0.01). `demodulated` (h, a, n) are the curves against `angle` (a,) in degrees. Errors are standard errors; `t95` makes
-    95 % intervals of them. `mean` (n,) is the mean over the periods, `drift_rate` (n,) the slope that was taken off, per s.
-    `excess` is the scatter between periods over what the rows' scatter within them gives: above 1 where periods differ,
-    below where harmonics that were not fitted scatter the rows.
+    `axis` says what `x` (n,) is: "energy" in eV, "k" in 1/A, or "change" (known changes, with their names in `names`).
+    `harmonic` (h,) are multiples of the frequency of the stimulus. `response` (h, n) is amplitude exp(i phase): its real part
+    is the coefficient of a sine that starts with the period, its imaginary part that of the cosine; `periods` (h, p, n) is the same
+    for each period. `amplitude` (h, n) is corrected for the bias by noise. `phase` (h, n) is in degrees, 0 in phase with
+    that sine, negative for a delay. Its error is NaN where noise alone can explain the amplitude (`p_value` (h, n) above
+    0.01). `demodulated` (h, a, n) are the curves at the angles `angle` (a,) in degrees. Errors are standard errors; a 95 %
+    interval reaches `t95` of them to each side. `mean` (n,) is the mean over the periods, `drift_rate` (n,) the slope per s that was subtracted.
+    `excess` is the scatter between periods over the scatter expected from the rows within them: above 1 if periods differ,
+    below 1 if harmonics that were not fitted add to the scatter of the rows.
     """
 
     axis: str
@@ -91,12 +94,12 @@ class Modulation(Record, Presented):
 
     @property
     def delay(self) -> Array:
-        """How long the response lags behind the sine, (h, n) in s, from 0 to the period of the harmonic."""
+        """The delay (h, n) in s of the response behind the sine, from 0 to the period of the harmonic."""
         turn = self.period / self.harmonic[:, None]
         return np.asarray((-self.phase / 360.0 * turn) % turn)
 
     def summary(self) -> Table:
-        """The strongest points of each harmonic with amplitude, phase and delay, and how they were found."""
+        """The strongest points of each harmonic with amplitude, phase and delay, and the facts of the analysis."""
         return _table(self, [(j, i) for j in range(self.harmonic.size) for i in self._strongest(j)])
 
     def points(self) -> Table:
@@ -104,7 +107,7 @@ class Modulation(Record, Presented):
         return _table(self, list(np.ndindex(self.amplitude.shape)))
 
     def _strongest(self, j: int) -> list[int]:
-        """Points of harmonic j with the largest amplitudes that are not noise, no two of one peak, in their order."""
+        """The points of harmonic j with the largest significant amplitudes, at most one per peak, in the order of the axis."""
         if self.axis == "change":
             return list(range(self.x.size))
         chosen: list[int] = []
@@ -169,52 +172,52 @@ def phase_sensitive(
     onto: Mapping[str, Array] | None = None,
     fit_range: tuple[float, float] | None = None,
 ) -> Modulation:
-    """The part of a series that follows a periodic stimulus: phase-sensitive detection, period by period.
+    """The response of a series to a periodic stimulus, by phase-sensitive detection in each period.
 
     In each complete period y(t) = a + b t + sum over m of A_m sin(m w t + phi_m), w = 2 pi / period, is fitted by least
-    squares at every energy or k. For rows spaced evenly over the period that is the demodulation of Baurecht and
-    Fringeli, (2 / T) times the integral over T of y(t) sin(m w t + theta) dt = A_m cos(phi_m - theta). The means over
-    the periods are given; their errors come from the scatter between the periods. docs/decisions/modulation.md.
+    squares at every energy or k. For evenly spaced rows this equals the demodulation of Baurecht and
+    Fringeli, (2 / T) times the integral over T of y(t) sin(m w t + theta) dt = A_m cos(phi_m - theta). The results are means
+    over the periods; their errors come from the scatter between periods. See docs/decisions/modulation.md.
 
     Parameters
     ----------
     series : Series or Spectrum or Chi
         Rows with times: a Series with a column time in its table (its ok rows), or a stack (m, n) with `time`.
     period : float
-        Of the stimulus, s.
+        Period of the stimulus, s.
     time : array, shape (m,), optional
-        Times of the rows in s; left out, the column time of the Series.
+        Times of the rows in s; by default the column time of the Series.
     harmonics : sequence of int
-        Multiples of the stimulus' frequency that are fitted together.
+        Multiples of the stimulus frequency that are fitted together.
     start : float, optional
-        Time at which a period starts, s: where phases count from. Left out, the first row's.
+        Time in s at which a period starts and the phase is 0; by default the time of the first row.
     skip : int
-        Complete periods at the beginning that are left out, until the system repeats itself.
+        Number of complete periods at the beginning that are not used, until the system is periodic.
     drift : str
-        The straight line taken off: "run" one through all periods, "period" one in each (which costs a factor 1.6 in
-        the error of the sine), "none".
+        The straight line that is subtracted: "run" one through all periods, "period" one in each period (this makes
+        the error of the sine 1.6 times larger), "none".
     array : str
-        "norm", "flat" or "mu" of a Normalized; left out, norm. A Spectrum has mu, a Chi chi.
+        Of a Normalized "norm" (the default), "flat" or "mu"; of a Spectrum "mu"; of a Chi "chi".
     angles : array, optional
-        Demodulation angles in degrees; left out, 0 to 345 in steps of 15.
+        Demodulation angles in degrees; by default 0 to 345 in steps of 15.
     onto : mapping, optional
-        Known changes (n,) by name, such as the difference of two standards or the derivative of chi by N: every row is
-        first described by them (least squares), and amplitude and phase are those of each change. This sums the
+        Known changes (n,) by name, such as the difference of two standards or the derivative of chi by N. Every row is
+        first fitted by them (least squares); amplitude and phase are those of each change. This adds up the
         signal of all points.
     fit_range : tuple of float, optional
-        Part of the axis that is used, eV (absolute) or 1/A.
+        The part of the axis that is used, in eV (absolute) or 1/A.
 
     Returns
     -------
     Modulation
-        Amplitude, phase, and the curves demodulated at each angle, with standard errors.
+        Amplitude, phase and demodulated curves, with standard errors.
 
     Raises
     ------
     DataError
         Rows without times, or arrays of other lengths.
     ReductionError
-        Fewer than two complete periods, too few rows a period for a harmonic, or times that do not determine it.
+        Fewer than two complete periods, too few rows per period for a harmonic, or times that do not determine it.
 
     References
     ----------
@@ -263,7 +266,7 @@ def _checked(period: float, harmonics: Sequence[int], drift: str, skip: int) -> 
 
 
 def _arrays(data: Any) -> tuple[str, ...]:
-    """What of a record can be demodulated, the usual one first."""
+    """The arrays of a record that can be demodulated, the default first."""
     if isinstance(data, Chi):
         return ("chi",)
     return ("norm", "flat", "mu") if isinstance(data, Normalized) else ("mu",)
@@ -336,7 +339,7 @@ def _onto(
 
 @dataclass(frozen=True, eq=False)
 class _Design:
-    """The complete periods of a series: which rows, and the least squares of each."""
+    """The complete periods of a series: the rows of each and its least-squares solution."""
 
     t: Array  # s from the mean of the rows
     phase: Array  # of the stimulus, rad
@@ -353,7 +356,7 @@ class _Design:
     ) -> _Design:  # fmt: skip
         """The periods that can be used. Raises ReductionError when they are fewer than two."""
         gap = float(np.median(np.diff(t)))
-        room = min(ROOM * gap, 0.4 * period)  # three rows a period lie a third of it apart
+        room = min(ROOM * gap, 0.4 * period)  # with three rows per period they are a third of it apart
         first = int(np.ceil((t[0] - room - start) / period - 1e-9)) + skip
         end = int(np.floor((t[-1] + room - start) / period + 1e-9))
         if end - first < 2:
@@ -403,7 +406,7 @@ class _Design:
         }  # fmt: skip
 
     def _without_drift(self, y: Array, used: Any) -> tuple[Array, Array, float]:
-        """Values without the run's slope, that slope a second (n,), and its variance for a noise of 1 a row."""
+        """Values without the slope of the run, that slope per second (n,), and its variance for rows with noise of 1."""
         if self.drift != "run":
             return y, np.zeros(y.shape[1]), 0.0
         x = columns(self.phase[used], self.harmonics, True)
@@ -415,7 +418,7 @@ class _Design:
     def _harmonic(
         self, j: int, fits: list[Array], leaks: list[Array], slope_var: float, theta: Array
     ) -> dict[str, Any]:
-        """One harmonic: noise of 1 a row gives the covariance `shape` (2, 2) of the mean; the scatter gives the noise."""
+        """The results of harmonic j. `shape` (2, 2) is the covariance of the mean for noise of 1; the scatter gives the noise."""
         from scipy.special import fdtrc
 
         at = slice(1 + (self.drift == "period") + 2 * j, 3 + (self.drift == "period") + 2 * j)
@@ -444,9 +447,9 @@ class _Design:
         }  # fmt: skip
 
     def _within(self, y: Array, fits: list[Array]) -> Array:
-        """The variance of a row about the fit of its period (n,); 0 where no row is left over.
+        """The variance (n,) of a row about the fit of its period; 0 where no degree of freedom is left.
 
-        Over two degrees of freedom less than there are: the mean of the ratio to it is then 1 for noise alone.
+        The sum of squares is divided by two less than the degrees of freedom, so that the mean ratio to it is 1 for noise alone.
         """
         squares, free = np.zeros(y.shape[1]), 0
         for at, f in zip(self.rows, fits, strict=True):
@@ -457,7 +460,7 @@ class _Design:
 
 
 def columns(phase: Array, harmonics: Sequence[int], slope: bool) -> Array:
-    """The design (rows, columns) of the least squares: 1, the time where a slope is fitted, sine and cosine a harmonic."""
+    """The design matrix (rows, columns): 1, the time if a slope is fitted, then sine and cosine of each harmonic."""
     parts = [np.ones(phase.size)]
     parts += [phase - phase.sum() / max(phase.size, 1)] if slope else []
     parts += [f(h * phase) for h in harmonics for f in (np.sin, np.cos)]
@@ -475,7 +478,7 @@ def _fault(x: Array, n: int, harmonics: tuple[int, ...]) -> str:
     top = harmonics[-1]
     if n <= 2 * top or n < x.shape[1]:
         need = max(2 * top + 1, x.shape[1])
-        return f"harmonic {top} needs {need} or more, with fewer it passes for another one; take faster scans or lower harmonics"
+        return f"harmonic {top} needs {need} or more, with fewer it cannot be told from another harmonic; take faster scans or lower harmonics"
     if np.linalg.matrix_rank(x) == x.shape[1]:
         own = slice(x.shape[1] - 2 * len(harmonics), None)
         covariance = np.linalg.inv(x.T @ x)[own, own]
@@ -483,5 +486,5 @@ def _fault(x: Array, n: int, harmonics: tuple[int, ...]) -> str:
             return ""
     return (
         "their times lie so unevenly in the period that they do not determine "
-        f"harmonic{'s' if len(harmonics) > 1 else ''} {', '.join(map(str, harmonics))}; look at the period and at the rows that are missing"
+        f"harmonic{'s' if len(harmonics) > 1 else ''} {', '.join(map(str, harmonics))}; check the period and the missing rows"
     )

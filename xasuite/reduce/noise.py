@@ -1,4 +1,4 @@
-"""The noise of chi(k), and the k where the signal falls below it."""
+"""The noise of chi(k), and the k from which the signal is below the noise."""
 
 from __future__ import annotations
 
@@ -9,39 +9,38 @@ from numpy.typing import NDArray
 
 from .._larch import checks
 from ..errors import DataError
-from ..records import Array, Chi, ComplexArray, Series
+from ..records import Array, Chi, Series
 from .stacks import over_series
 
-R_NOISE = (15.0, 30.0)  # A; no shell is seen there, so what is left is noise
-R_SIGNAL = (1.0, 6.0)  # A; where shells are
+R_NOISE = (15.0, 30.0)  # A; no shell contributes there, only noise
+R_SIGNAL = (1.0, 6.0)  # A; where shells contribute
 NFFT = 2048
 KWEIGHT = 1
-_ROWS = 64  # worked on at once: what they touch stays in the processor's cache
-# Judged from here on: below, the background's and the edge's remains are in the way
-K_FIRST = 4.0  # 1/A
-# The signal has fallen for good when its envelope stays below the noise over this length: beats have nodes
+_ROWS = 64  # rows processed together: small enough for the processor's cache
+K_FIRST = 4.0  # 1/A; below, rests of the edge and of the background disturb the comparison
+# The signal is lost if its envelope is below the noise over this length; a node between beating shells is shorter
 LASTING = 1.0  # 1/A
 
 
 def noise_of(k: Array, chi: Array) -> Array:
     """Standard deviation epsilon_k (...) of chi (..., nk) on k (nk,) in 1/A.
 
-    The root mean square of the real and imaginary parts of chi(R) between 15 and 30 A, where no shell is
-    seen, over what unit white noise gives there through the same weight and window (Newville, Boyanov and
-    Sayers 1999, J. Synchrotron Rad. 6, 264). White noise of standard deviation s gives epsilon_k = s:
+    This is the root mean square of the real and imaginary parts of chi(R) between 15 and 30 A, where no shell
+    contributes, divided by the value that white noise of 1 has there with the same k weight and window (Newville,
+    Boyanov and Sayers 1999, J. Synchrotron Rad. 6, 264). White noise of standard deviation s gives epsilon_k = s:
     docs/decisions/noise.md.
 
     Parameters
     ----------
     k : array
-        Range in 1/A.
+        k (nk,) in 1/A, ascending.
     chi : array
-        chi(k) (..., nk).
+        chi(k) (..., nk), not weighted.
 
     Returns
     -------
     array
-        Shape (...), the rows of chi, for the k weight of `kweight`.
+        epsilon_k (...), one value per row of chi.
 
     Raises
     ------
@@ -62,7 +61,7 @@ def noise_of(k: Array, chi: Array) -> Array:
     rows, half, weight = np.reshape(chi, (-1, k.size)), k.size // 2, _weight(k)
     size2 = np.empty(len(rows))
     for i in range(0, len(rows), _ROWS):
-        # |chi(R)| does not see where k begins: about the middle the sums and differences of mirrored points count by themselves
+        # |chi(R)| does not depend on the origin of k: about the middle of k, sums and differences of mirrored points separate
         weighted = rows[i : i + _ROWS] * weight
         front, back = weighted[:, : k.size - half], weighted[:, : half - 1 : -1]
         sums, differences = (front + back) @ even, (front[:, :half] - back[:, :half]) @ odd
@@ -73,10 +72,10 @@ def noise_of(k: Array, chi: Array) -> Array:
 
 @lru_cache(maxsize=8)
 def _high_r(k_bytes: bytes) -> tuple[Array, Array, float]:
-    """Two matrices for the sums and the differences of mirrored weighted chi(k), and what unit white noise gives.
+    """Two matrices for the sums and the differences of mirrored weighted chi(k), and the result for white noise of 1.
 
-    The squares of both products add up to those of the transform at R of 15 to 30 A, pi/(2 kmax) apart: closer points in R
-    hold nothing new, that is the resolution of data that end at kmax. Singular values below 1e-12 of the largest are left out.
+    The squares of both products add up to |chi(R)|^2 at R from 15 to 30 A in steps of pi/(2 kmax), the resolution of data that end
+    at kmax: closer points are not independent. Singular values below 1e-12 of the largest are left out.
     """
     k = np.frombuffer(k_bytes)
     half, phase = k.size // 2, 2 * np.outer(k - k[-1] / 2, np.arange(*R_NOISE, np.pi / (2 * k[-1])))
@@ -93,10 +92,10 @@ def _high_r(k_bytes: bytes) -> tuple[Array, Array, float]:
 
 
 def usable_k(chi: Chi | Series) -> Array:
-    """The k (...) in 1/A from which the signal lies below the noise; the end of the data where it never does.
+    """The k (...) in 1/A from which the signal is below the noise; the end of the data where it never is.
 
-    The envelope of chi(k) is the modulus of its transform back from 1 to 6 A, the noise `noise_of`'s over the
-    whole of R; the signal has fallen when the envelope stays below epsilon_k for 1 1/A or to the end.
+    The envelope of chi(k) is the modulus of its part between 1 and 6 A (Fourier filter). The signal is lost where
+    the envelope is below the noise epsilon_k (see `noise_of`) over 1 1/A, or to the end of the data.
 
     Parameters
     ----------
@@ -106,7 +105,7 @@ def usable_k(chi: Chi | Series) -> Array:
     Returns
     -------
     array
-        Shape (...), the rows of chi.
+        k (...) in 1/A, one value per row of chi.
 
     Raises
     ------
@@ -133,7 +132,7 @@ def usable_k(chi: Chi | Series) -> Array:
 
 
 def envelope(k: Array, chi: Array) -> Array:
-    """Modulus (..., nk) of chi's part between 1 and 6 A: the amplitude of its oscillation at each k."""
+    """The modulus (..., nk) of the part of chi between 1 and 6 A: the amplitude of its oscillation at each k."""
     inner, outer = _between(k.tobytes())
     analytic = (chi @ inner) @ outer
     return np.hypot(analytic[..., : k.size], analytic[..., k.size :])
@@ -141,35 +140,28 @@ def envelope(k: Array, chi: Array) -> Array:
 
 @lru_cache(maxsize=8)
 def _between(k_bytes: bytes) -> tuple[Array, Array]:
-    """Matrices (nk, n) and (n, 2 nk) from chi to the real and imaginary part of its analytic signal from 1 to 6 A.
+    """Matrices (nk, n) and (n, 2 nk) from chi to the real and imaginary part of its analytic signal between 1 and 6 A.
 
-    Transform, window and transform back are one linear map. What lies between 1 and 6 A has few independent points: the map
-    is the product of two narrow matrices (singular values above 1e-12 of the largest), which cost a third of it.
+    Transform, window and back transform are one linear map. The part between 1 and 6 A has few independent points, so the map is
+    the product of two narrow matrices (singular values above 1e-12 of the largest), which takes a third of the time.
     """
     k = np.frombuffer(k_bytes)
-    weight = np.maximum(k, k[1]) ** KWEIGHT
-    chir, r = _forward(k, np.diag(weight))
+    weight, step, nfft = np.maximum(k, k[1]) ** KWEIGHT, float(k[1] - k[0]), max(NFFT, 2 * k.size)
+    r = np.pi / (step * nfft) * np.arange(nfft)  # that of negative R follows
+    chir = step / np.sqrt(np.pi) * np.fft.fft(np.diag(weight), n=nfft, axis=-1)
     low, high = R_SIGNAL
     # cosine edges 1 A wide, as far as R = 0 allows
     window = np.clip(np.minimum(r - low + 0.5, high + 0.5 - r), 0, 1)
     analytic = np.fft.ifft(chir * np.sin(np.pi / 2 * window) ** 2, axis=-1)[:, : k.size]
-    analytic *= 2 * np.sqrt(np.pi) / (k[1] - k[0]) / weight
+    analytic *= 2 * np.sqrt(np.pi) / step / weight
     left, size, right = np.linalg.svd(np.hstack([analytic.real, analytic.imag]), full_matrices=False)
     kept = size > 1e-12 * size[0]
     return np.ascontiguousarray(left[:, kept] * size[kept]), np.ascontiguousarray(right[kept])
 
 
 def _weight(k: Array) -> Array:
-    """k times a full Hann window: without it the ends of the data would leak into the noise."""
+    """k times a Hann window over the whole range: without it the ends of the data would add to the noise."""
     return k**KWEIGHT * np.sin(np.pi * k / k[-1]) ** 2
-
-
-def _forward(k: Array, values: Array) -> tuple[ComplexArray, Array]:
-    """chi(R) (..., nfft), complex, of weighted values, and its R (nfft,) in A (negative ones wrapped)."""
-    step = float(k[1] - k[0])
-    nfft = max(NFFT, 2 * k.size)
-    r = np.asarray(np.pi / (step * nfft) * np.arange(nfft), float)
-    return step / np.sqrt(np.pi) * np.fft.fft(values, n=nfft, axis=-1), r
 
 
 def _first_lasting(below: NDArray[np.bool_], length: int) -> NDArray[np.intp]:

@@ -1,4 +1,4 @@
-"""Where pre-edge and post-edge are fitted: ranges in eV from E0, as given or as Larch chooses them."""
+"""The ranges in which pre-edge and post-edge are fitted, in eV from E0, as given or as Larch chooses them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LEAST_POINTS = 3
 
 @dataclass(frozen=True)
 class Ranges:
-    """Where the lines are fitted, in eV from E0, and the order of the post-edge polynomial."""
+    """Ranges of the pre-edge and post-edge fits in eV from E0, and the order of the post-edge polynomial."""
 
     pre_range: Range
     norm_range: Range
@@ -33,10 +33,10 @@ def ranges(
     nnorm: int | None = None,
     what: str = "spectrum",
 ) -> Ranges:
-    """The ranges that will be used: those asked for, cut to the data, and Larch's rules for the rest.
+    """The ranges that are used: the given ones, cut to the data; those left out as Larch chooses them.
 
-    Larch: pre_range from the second point (rounded to 5 eV) to half of that; norm_range from the smaller of 25 eV and a
-    fifteenth of the data above E0 to their end. Raises RangeError when a range holds fewer than three points.
+    Larch's pre-edge runs from the second point (rounded to 5 eV) to half of that distance from E0; its post-edge from the smaller of
+    25 eV and a fifteenth of the data above E0 to the end of the data. Raises RangeError when a range holds fewer than three points.
     """
     low, high = energy[0] - e0, energy[-1] - e0
     if pre_range is None:
@@ -72,12 +72,12 @@ def holding(energy: Array, e0: float, r: Ranges, what: str) -> Ranges:
 
 
 def cut(pair: Range, span: Range, name: str, what: str) -> Range:
-    """A range cut to the data, with a warning: the recorded range is the one used. Raises RangeError."""
+    """A range cut to the data, with a warning. Raises RangeError where the range lies outside the data."""
     pair, (low, high) = checks.ordered(pair, name, what, "eV"), span
     used = (max(pair[0], low), min(pair[1], high))
     if used[1] <= used[0]:
         raise RangeError(
-            f"{what}: {name} = ({pair[0]:g}, {pair[1]:g}) eV lies outside the scan, ({low:.1f}, {high:.1f}) eV"
+            f"{what}: {name} = ({pair[0]:g}, {pair[1]:g}) eV lies outside the scan, ({low:.1f}, {high:.1f}) eV from E0; give a range within it"
         )
     if used != pair:
         warn(

@@ -17,9 +17,9 @@ from .lines import polynomial_lines
 from .norm_ranges import Range, Ranges, ranges
 from .stacks import checked, per_row, plain, recast, takes_series
 
-# An edge smaller than this many standard deviations of the pre-edge about its line is no edge
+# An edge step below this many standard deviations of the pre-edge about its line is not an edge
 EDGE_ABOVE_NOISE = 3.0
-_ROWS = 512  # looked at together
+_ROWS = 512  # rows processed together
 
 
 @takes_series
@@ -34,42 +34,42 @@ def normalize(
 ) -> Normalized:
     """A spectrum with E0, edge step, pre- and post-edge lines, normalised and flattened mu.
 
-    norm = (mu - pre_edge) / edge_step; flat is norm with the post-edge's slope and curvature taken off above
-    E0. `edge_step_error` says how well the step is known. docs/decisions/normalisation.md, edge_step.md.
+    norm = (mu - pre_edge) / edge_step; flat is norm without the slope and curvature of the post-edge above E0.
+    `edge_step_error` gives the error of the step. See docs/decisions/normalisation.md and edge_step.md.
 
     Parameters
     ----------
     spectrum : Spectrum
         mu (..., n) on energy (n,) in eV.
     e0 : float or array, optional
-        eV, one number or one per row (...); found by `find_e0` when left out.
+        E0 in eV, one number or one per row (...); by default that of `find_e0`.
     pre_range : tuple of float, optional
-        range in eV from e0 of the pre-edge or of the post-edge; left out, as the method chooses it from the
-        range of the data. The ranges used are in the last Step of the history.
+        Range of the pre-edge in eV from e0; by default the method chooses it. The range that was used is in the
+        last Step of the history.
     norm_range : tuple of float, optional
-        range in eV from e0 of the pre-edge or of the post-edge; left out, as the method chooses it from the
-        range of the data. The ranges used are in the last Step of the history.
+        Range of the post-edge in eV from e0; by default the method chooses it. The range that was used is in the
+        last Step of the history.
     nnorm : int, optional
-        order of the post-edge polynomial (0-5); left out 2, or 1 for a range below 300 eV, 0 below 30 eV.
+        Order of the post-edge polynomial (0-5); by default 2, or 1 for a range below 300 eV, 0 below 30 eV.
     method : str, optional
-        "atomic", the step from the shape of the tabulated cross section (element needed), which depends least on
-        where the scan ends; "polynomial", with Larch's ranges where none are given; "mback", from a match to the
-        tabulated f'' (Weng et al. 2005). Left out, "polynomial" where a range or nnorm is given, else "atomic",
-        else, with a note that says why, "polynomial".
+        "atomic": the step from the shape of the tabulated cross section (needs the element), which depends least on
+        the end of the scan. "polynomial": Larch's method, with Larch's ranges unless they are given. "mback": a
+        match to the tabulated f'' (Weng et al. 2005). By default "polynomial" if a range or nnorm is given, else
+        "atomic"; where that is not possible, "polynomial" with a note that says why.
 
     Returns
     -------
     Normalized
-        edge_step (...) and e0 (...) by row; norm and flat (..., n) are 1 far above the edge.
+        edge_step (...) and e0 (...), one per row; norm and flat (..., n) are 1 far above the edge.
 
     Raises
     ------
     DataError
         Data that are not finite, not ascending, or of the wrong shape.
     RangeError
-        E0 outside the scan, empty ranges.
+        E0 outside the scan, or empty ranges.
     ReductionError
-        No edge, mu upside down.
+        No edge, or mu upside down.
 
     Examples
     --------
@@ -124,10 +124,10 @@ def normalize(
 
 
 def atomic_or_not(spectrum: Spectrum, e0: Array | float) -> tuple[Method, str]:
-    """The method that a spectrum, or a stack as one, is normalised by where none is asked for, and why not "atomic".
+    """The default method of normalisation for a spectrum, or for a whole stack, and the reason if it is not "atomic".
 
-    It is "polynomial" without a known edge, without enough of a scan, and where the pre-edge (of half of a stack) lies off
-    the tabulated curve.
+    It is "polynomial" for an unknown edge, for a scan that is too short, and where the pre-edge (the median of a stack) does not
+    follow the tabulated curve.
     """
     energy, mu = spectrum.energy, spectrum.mu.reshape(-1, spectrum.energy.size)
     e0s = np.broadcast_to(e0, spectrum.lead).ravel()
@@ -157,7 +157,7 @@ def _mback(spectrum: Spectrum, mu: Array, e0s: Array, chosen: list[Ranges]) -> d
 
 
 def _flatten(energy: Array, e0: float, out: dict[str, Array]) -> Array:
-    """norm less the post-edge's departure from its own value at E0, above E0 (as Larch's pre_edge does)."""
+    """norm, above E0 minus the difference between the post-edge and its value at E0 (as Larch's pre_edge does)."""
     at = int(np.argmin(np.abs(energy - e0)))
     departure = (out["post_edge"] - out["pre_edge"]) / out["edge_step"]
     return np.where(np.arange(energy.size) < at, out["norm"], out["norm"] - departure + departure[at])
@@ -186,7 +186,7 @@ def shape_of(spectrum: Spectrum) -> EdgeShape:
 def _atomic(
     energy: Array, mu: Array, e0s: Array, per_e0: dict[float, Ranges], shape: EdgeShape
 ) -> dict[str, Array]:
-    """Rows of one E0 share their matrices; those of all rows together are filled in."""
+    """The lines (m, n), edge_step and misfit (m,) of the atomic method; rows with one E0 share their matrices."""
     out: dict[str, Array] = {name: np.empty(mu.shape) for name in ("pre_edge", "post_edge", "norm", "flat")}
     out |= {"edge_step": np.empty(len(mu)), "misfit": np.empty(len(mu))}
     for e0, r in per_e0.items():
@@ -214,7 +214,7 @@ def _check_edge(
     here = here - (flat_e0 - energy[here - 1] <= energy[here] - flat_e0)  # the nearest point
     if len(chosen) == 1:
         low, high = low[:1], high[:1]  # one for all rows
-    # of all pre-edges only the points that any of them holds
+    # only the points that belong to the pre-edge of any row
     below = slice(*np.searchsorted(energy, [low.min(), high.max() + 1e-9]))
     for i in range(0, steps.size, _ROWS):
         at = slice(i, i + _ROWS)
@@ -223,7 +223,7 @@ def _check_edge(
         off = np.where(inside, rows[at, below] - pres[at, below], 0.0)
         count = inside.sum(axis=1)
         noise[at] = np.sqrt(np.maximum((off**2).sum(axis=1) / count - (off.sum(axis=1) / count) ** 2, 0.0))
-    # the step itself may have lost its sign
+    # the step itself may be an absolute value without a sign
     each = np.arange(steps.size)
     gap = posts[each, here] - pres[each, here]
     bad = np.flatnonzero(~(gap > 0) | (steps < EDGE_ABOVE_NOISE * noise))
@@ -243,13 +243,7 @@ def _check_edge(
 
 
 def _shown(chosen: list[Ranges], which: NDArray[np.intp]) -> dict[str, Any]:
-    """The ranges for the history: one set where all rows share it, one per row otherwise."""
+    """The ranges for the history: one set if all rows share it, else one per row."""
     if len(set(chosen)) == 1:
-        return {
-            "pre_range": chosen[0].pre_range,
-            "norm_range": chosen[0].norm_range,
-            "nnorm": chosen[0].nnorm,
-        }
-    return {
-        name: tuple(getattr(chosen[i], name) for i in which) for name in ("pre_range", "norm_range", "nnorm")
-    }
+        return vars(chosen[0])
+    return {name: tuple(getattr(chosen[i], name) for i in which) for name in vars(chosen[0])}

@@ -1,4 +1,4 @@
-"""Edges of other elements within a scan: an impurity's jump looks like EXAFS to all that follows."""
+"""Edges of other elements within a scan: the jump of an impurity would be analysed as EXAFS."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ..edges import tabulated
 from ..records import Normalized
 from ..scatter import CURVES, HEAVIER, SHIFTS, WITHIN, jump_at
 
-# A jump is one above this share of the edge step and so many standard errors. On 130 scans of elements from Al to Au
-# only true ones pass (iron in manganese oxides, chromium beyond vanadium)
+# Least size of a jump, as a share of the edge step and in its standard errors. In 130 scans of elements from Al to Au only
+# true edges pass (iron in manganese oxides, chromium above vanadium)
 LEAST, SURE = 0.004, 10.0
 
 
@@ -30,14 +30,14 @@ class OtherEdge:
 
 
 def other_edges(data: Normalized) -> tuple[OtherEdge, ...]:
-    """K edges of the next heavier elements that a normalised spectrum (n,) shows, by energy; none where its own is not K.
+    """K edges of the next heavier elements in a normalised spectrum (n,) of a K edge, by energy; () for other edges.
 
     At each tabulated energy a cubic is fitted with and without an arctangent.
 
     Parameters
     ----------
     data : Normalized
-        A record whose history is looked at.
+        A single normalised spectrum with its element.
 
     Returns
     -------

@@ -10,25 +10,25 @@ import numpy as np
 from ..errors import DataError
 from ..records import Array, Spectrum
 
-# eV a pixel that are tried, either way round; dispersive spectrometers have 0.1 to 2
+# eV per pixel that are tried, with both signs; dispersive spectrometers have 0.1 to 2
 _DISPERSION = np.geomspace(0.03, 6.0, 90)
-_OFFSETS = np.arange(-15.0, 16.0, 3.0)  # eV: the steepest point may be another one of the edge
+_OFFSETS = np.arange(-15.0, 16.0, 3.0)  # eV: the steepest point of the two spectra may differ
 _STARTS = 8
 _INSIDE = 0.5  # share of the pixels that the reference must cover
-# what may be left of the foil's structure after the best fit, as a share: above it the two are not one foil
+# largest share of the foil's structure that the best fit may leave unexplained; above it the foils are different
 ALIKE = 0.2
 _WINDOWS = 12  # parts of the spectrum whose shifts against the reference give the rms error
-_CERTAIN = 2.0  # eV: a part whose shift is less certain has no structure to tell by
+_CERTAIN = 2.0  # eV: a part whose shift has a larger error has too little structure and is not used
 
 
 @dataclass(frozen=True, eq=False)
 class PixelCalibration:
-    """E(pixel) in eV as a polynomial, the constant first; how well it holds.
+    """E(pixel) in eV as a polynomial with `coefficients`, the constant first, and its error.
 
-    `rms` in eV is the root mean square over the pixels: what the noise leaves open (the fit's covariance), and in quadrature
-    the shifts of `windows` parts of the foil against the reference, weighted by their certainty, with the polynomial's freedom
-    taken out (NaN where there are no more parts than coefficients). The reference's own scale is not in it. `left` is the share of the foil's structure that the
-    fit does not explain.
+    `rms` in eV is the root mean square error over the pixels. Two parts add in quadrature: the error by noise (covariance of the fit),
+    and the shifts of `windows` parts of the spectrum against the reference, weighted by their inverse variance and corrected for the
+    number of coefficients (NaN if there are no more parts than coefficients). The error of the reference's energy scale is not
+    included. `left` is the share of the foil's structure that the fit does not explain.
     """
 
     coefficients: tuple[float, ...]
@@ -49,21 +49,21 @@ class PixelCalibration:
 
 
 def calibrate_pixels(pixel: Array, mu: Array, reference: Spectrum, degree: int = 2) -> PixelCalibration:
-    """The polynomial from pixel to energy that lays a foil's spectrum on that of the same foil with energies.
+    """The polynomial from pixel to energy, from a foil measured on pixels and the same foil measured on energies.
 
-    mu on pixels is taken as a factor times the reference's mu at E(pixel) and a straight line in the pixel. Slopes of
-    either sign are tried from the foil's edge on; the best are refined by least squares.
+    mu on pixels is fitted by a factor times the reference's mu at E(pixel) plus a straight line in the pixel. Slopes of
+    both signs are tried, starting at the edge of the foil; the best ones are refined by least squares.
 
     Parameters
     ----------
     pixel : array, shape (n,)
         Pixels, ascending.
     mu : array, shape (n,)
-        The foil's absorption on them.
+        Absorption of the foil at these pixels.
     reference : Spectrum
         The same foil on energies.
     degree : int
-        Of the polynomial.
+        Degree of the polynomial.
 
     Returns
     -------
@@ -73,7 +73,7 @@ def calibrate_pixels(pixel: Array, mu: Array, reference: Spectrum, degree: int =
     Raises
     ------
     DataError
-        The two are not spectra of one foil, or cover too little in common.
+        The two are not spectra of the same foil, or they have too small a range in common.
 
     Examples
     --------
@@ -145,7 +145,7 @@ class _Match:
         return out + self.structure
 
     def left(self, coefficients: Array) -> float:
-        """The share of the foil's structure that is left; infinite where the factor is negative or too little is covered."""
+        """The unexplained share of the foil's structure; infinite if the factor is negative or too few pixels are covered."""
         here = self.inside(coefficients)
         step = np.diff(np.polynomial.polynomial.polyval(self.x, coefficients))
         if here.mean() <= _INSIDE or not (np.all(step > 0) or np.all(step < 0)):
@@ -154,7 +154,7 @@ class _Match:
         return float(np.std(rest)) / max(self.structure, 1e-300) if line[0] > 0 else np.inf
 
     def shifts(self, coefficients: Array) -> tuple[Array, Array]:
-        """By how much (eV) the parts of the spectrum that have structure lie off the reference, and their weights."""
+        """The shifts in eV of the parts of the spectrum with enough structure against the reference, and their weights."""
         here = np.flatnonzero(self.inside(coefficients))
         rest, line = self._fitted(coefficients, here)
         at = np.polynomial.polynomial.polyval(self.x[here], coefficients)

@@ -1,4 +1,4 @@
-"""The effect of background removal on chi(k) itself: the spline follows a part of every shell."""
+"""The effect of the background removal on chi(k): the spline also follows a part of every shell."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from .autobk_matrices import CLAMP_BASE, Settings, spline_matrices
 
 
 def background_response(energy: Array, e0: float, settings: Settings) -> Array:
-    """The matrix T (nk, nk) with chi @ T the chi(k) that `background` gives for a chi(k) on top of a background that the spline can follow.
+    """The matrix T (nk, nk) of the background removal: for a true chi(k), `background` gives chi @ T.
 
-    With E0 fixed autobk is a linear least squares but for the strength of its clamp, which is taken at its least. A model
-    fitted through T is compared with the data after the same removal, whatever rbkg and k weight it had
-    (docs/decisions/error_budget.md).
+    This holds for a background that the spline can follow. For a fixed E0 autobk is a linear least-squares problem except for the
+    strength of its clamp, for which the smallest value is used. With T a model is compared with the data after the same background
+    removal, for any rbkg and k weight (docs/decisions/error_budget.md).
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ def background_response(energy: Array, e0: float, settings: Settings) -> Array:
     e0 : float
         Origin of k, eV.
     settings : Settings
-        What autobk was asked for; k must be set.
+        Settings of autobk; `k` must be set.
 
     Returns
     -------

@@ -1,6 +1,6 @@
-"""Functions of one stack applied to a Series, and what the reduction functions share.
+"""Application of a function of one stack to a Series, and helpers of the reduction functions.
 
-Rows of a Series that cannot be analysed are marked, the others are reduced.
+Rows of a Series that cannot be analysed are marked; the other rows are reduced.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PROBES = 5
 
 
 def takes_series(function: F) -> F:
-    """Let a function of one spectrum take a Series too: its ok rows go through, its table and status stay.
+    """Decorator: a function of a Spectrum then also takes a Series, whose ok rows it is applied to.
 
     A row that fails is marked and does not stop the others (`over_series`).
     """
@@ -48,10 +48,10 @@ def takes_series(function: F) -> F:
 def over_series(
     series: Series, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    """function(data, ...) of the series' ok rows, spread over all rows again; a Series, or an array (m, ...).
+    """function(data, ...) applied to the ok rows of a series; a Series, or an array (m, ...), of all its rows.
 
-    Rows that raise are marked "failed" with the sentence as their reason and hold NaN, as do rows that were not ok
-    before. Arguments with one value per row are cut along. Raises what the function raises when no row works.
+    Rows for which the function raises are marked "failed", with the message as their reason, and hold NaN; so do rows that were
+    not ok before. Arguments with one value per row are cut to the same rows. If no row works, the function's exception is raised.
     """
     m, ok = len(series), np.flatnonzero(series.ok)
     if not ok.size:
@@ -83,7 +83,7 @@ def over_series(
 def _isolate(
     run: Callable[[NDArray[np.intp]], Any], ok: NDArray[np.intp], error: XasuiteError
 ) -> dict[int, XasuiteError]:
-    """Which rows raise, and what; by halving, so that one bad row of m costs log m runs."""
+    """The rows that raise, with their exceptions; found by bisection, so that one bad row of m costs log m runs."""
     failed: dict[int, XasuiteError] = {}
 
     def search(at: NDArray[np.intp]) -> None:
@@ -96,7 +96,7 @@ def _isolate(
                 search(at[: at.size // 2])
                 search(at[at.size // 2 :])
 
-    # a wrong setting fails everywhere: no need to try every row to find that out
+    # a wrong setting fails for every row: a few rows are enough to find that out
     probes = ok[np.unique(np.linspace(0, ok.size - 1, PROBES).astype(int))]
     for i in probes:
         search(np.array([i]))
@@ -113,7 +113,7 @@ def checked(spectrum: Spectrum) -> tuple[Array, Array]:
 
 
 def interpolable(spectrum: Spectrum) -> dict[str, Array]:
-    """mu, mu_err and reference, those that are there and finite; a broken reference is left out with a warning."""
+    """The arrays mu, mu_err and reference that exist; a reference that is not finite is left out with a warning."""
     out = {"mu": spectrum.mu}
     if spectrum.mu_err is not None:
         out["mu_err"] = spectrum.mu_err
@@ -140,13 +140,13 @@ def per_row(value: Any, lead: tuple[int, ...], name: str, what: str) -> Array:
 
 
 def plain(value: Any) -> Any:
-    """Numbers for a Step's settings: a float where there is one or all are one, a tuple for different rows."""
+    """Numbers for the settings of a Step: one float if all are equal, else a tuple."""
     v = np.ravel(np.asarray(value, float))
     return float(v[0]) if v.size == 1 or np.ptp(v) == 0 else tuple(float(x) for x in v)
 
 
 def changed(spectrum: Spectrum, step: Step, note: str = "", **values: Any) -> Spectrum:
-    """The Spectrum with new fields, and with the step and the note (if there is one) that say what was done."""
+    """The Spectrum with new fields, the step in its history, and the note (if there is one)."""
     notes = (*spectrum.notes, note) if note else spectrum.notes
     return recast(Spectrum, spectrum, **values, notes=notes, history=(*spectrum.history, step))
 

@@ -1,7 +1,7 @@
 """The steepest point of an edge as Larch's find_e0 chooses it, for many rows on one grid by linear algebra.
 
-The derivative is taken twice: as it is, to see where the edge is, then smoothed by a Lorentzian about there. The
-second, slow step is linear in mu, and the same for all rows that the first step puts at one point: a matrix each.
+The derivative is used twice: first unsmoothed for a first guess, then smoothed by a Lorentzian in the neighbourhood of that guess.
+The second step takes most of the time. It is linear in mu, so that all rows with the same first guess share one matrix.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from ..errors import ReductionError
 from ..records import Array
 
-_CLOSE = 0.0005  # eV; points that lie closer are taken for that far apart
-_LEAST = 14  # points below which no neighbourhood of an edge is left
-# of the derivative's range: a point that high, between two others, may be the edge; and for few points
+_CLOSE = 0.0005  # eV; smaller steps are raised to this
+_LEAST = 14  # smallest number of points in a scan
+# share of the range of the derivative above which a point with two such neighbours may be the edge; the second for up to _FEW points
 _HIGH, _HIGH_OF_FEW, _FEW = 0.60, 0.30, 20
-_ABOUT = 75  # points to either side of the first guess
-_EARLY = 0.05  # of the points: a first guess before that is a glitch
-_PAD = 5  # steps that the smoothed axis reaches beyond the data
-_FINE = 50  # points of the smoothed axis for one of the data, at most
+_ABOUT = 75  # points on each side of the first guess that are smoothed
+_EARLY = 0.05  # a first guess within this share of the points is a glitch
+_PAD = 5  # steps by which the smoothed axis extends beyond the data
+_FINE = 50  # most points of the smoothed axis per point of the data
 
 
 def steepest(energy: Array, mu: Array, what: str = "spectrum") -> NDArray[np.intp]:
@@ -46,7 +46,7 @@ def _derivative(energy: Array, mu: Array) -> Array:
 
 
 def _about(energy: Array, guess: int) -> tuple[slice, float]:
-    """The points about a first guess that are looked at again, and the width (eV) that they are smoothed by."""
+    """The points about a first guess that are smoothed, and the width in eV of the smoothing."""
     n, e1 = energy.size, float(energy[guess])
     start, stop = max(3, guess - _ABOUT), min(guess + _ABOUT, n - 3)
     if guess < _EARLY * n:
@@ -56,9 +56,9 @@ def _about(energy: Array, guess: int) -> tuple[slice, float]:
 
 
 def _usual_step(energy: Array) -> float:
-    """The mean of the ten smallest steps (eV), the very smallest hundredth and the grid's ends left out."""
+    """The mean in eV of the ten smallest steps, without the smallest hundredth and the ends of the grid."""
     skip = int(0.01 * energy.size)
-    if skip == 0:  # too few for that: as wide as smoothing gets
+    if skip == 0:  # too few points: the largest width is used
         return np.inf
     steps = np.sort(np.diff(energy[:-1][skip:-skip]))
     return float(steps[skip : skip + 10].mean())
@@ -88,8 +88,8 @@ def _highest(slope: Array) -> NDArray[np.intp]:
 def _smoothing(energy: Array, width: float) -> Array:
     """The matrix (n, n) that smooths values on `energy` by a Lorentzian of half width `width` (eV), as Larch does.
 
-    Values go by straight lines onto even steps of `width`, are mirrored at both ends, folded with the Lorentzian, and
-    come back by straight lines.
+    Values are interpolated linearly to even steps of `width`, mirrored at both ends, convolved with the Lorentzian, and interpolated
+    linearly back.
     """
     low, high = (
         width * int((energy[0] - _PAD * width) / width),
@@ -102,7 +102,7 @@ def _smoothing(energy: Array, width: float) -> Array:
     folded = (1 - part) * _lorentzian(at, n) + part * _lorentzian(at + 1, n)
     left = np.clip(np.searchsorted(energy, even, side="right") - 1, 0, energy.size - 2)
     share = np.clip((even - energy[left]) / (energy[left + 1] - energy[left]), 0.0, 1.0)
-    # each even point takes from the two energies around it; those between the same two follow each other
+    # each even point depends on the two energies around it; points between the same two energies are contiguous
     first, starts = np.unique(left, return_index=True)
     out = np.zeros((energy.size, energy.size))
     out[:, first] += np.add.reduceat(folded * (1 - share), starts, axis=1)
@@ -111,7 +111,7 @@ def _smoothing(energy: Array, width: float) -> Array:
 
 
 def _lorentzian(at: NDArray[np.intp], n: int) -> Array:
-    """Rows `at` of the folding with a Lorentzian of half width one over n even points mirrored at both ends."""
+    """Rows `at` of the convolution matrix with a Lorentzian of half width 1 over n even points, mirrored at both ends."""
     weight = 1 / (1.0 + np.arange(-n, n, dtype=float) ** 2)
     weight /= weight.sum()
     j, v = at[:, None], np.arange(n)[None, :]

@@ -1,4 +1,4 @@
-"""Windows of Fourier transforms, with tapers that end on points of the grid as in Ifeffit and Larch."""
+"""Windows of Fourier transforms; their tapers end on points of the grid, as in Ifeffit and Larch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def window_name(name: str) -> str:
 def ft_window(
     x: Array, limits: tuple[float, float], *, dx: float = 1.0, dx2: float | None = None, kind: str = "hanning"
 ) -> Array:
-    """The window (n,) that is 1 inside `limits` and tapers over `dx` around each end.
+    """The window (n,): 1 inside `limits`, with a taper of width `dx` about each end.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def ft_window(
     -------
     (n,) values between 0 and 1. Ends of the tapers lie on points of x, as in Ifeffit and Larch.
 
-    Raises DataError for an unknown window, RangeError for limits that are empty.
+    Raises DataError for an unknown window, RangeError for empty limits.
     """
     nam = window_name(kind)[:3]
     xmin, xmax = float(limits[0]), float(limits[1])

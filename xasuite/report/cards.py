@@ -1,4 +1,4 @@
-"""The main facts of each kind of record as a table. A result is not among them: it has `summary`."""
+"""The main facts of each kind of record as a table. Results have a method `summary` instead."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _settings(record: Any, step: str) -> dict[str, Any]:
 
 
 def _one(values: Any, form: str) -> str:
-    """A number, or the span of those of a stack."""
+    """A number, or the lowest and the highest of a stack."""
     values = np.asarray(values, float)
     if values.ndim == 0:
         return format(float(values), form)
@@ -74,7 +74,7 @@ def _pair(value: Any) -> str:
 
 
 def scan(record: Scan) -> Table:
-    """Channels, range and how mu is made of them."""
+    """Channels, energy range and the expression of mu."""
     channels = ", ".join(list(record.channels)[:8]) + (", …" if len(record.channels) > 8 else "")
     facts = [*_source(record), _energies(record.energy), ("channels", channels), ("mu", record.mu_expr)]
     if record.reference_expr:
@@ -83,7 +83,7 @@ def scan(record: Scan) -> Table:
 
 
 def spectrum(record: Spectrum) -> Table:
-    """Range and what was done to it."""
+    """Energy range, rows, reference and steps of processing."""
     steps = " > ".join(s.name for s in record.history)
     facts = [*_source(record), _energies(record.energy)]
     if record.stacked:
@@ -96,7 +96,7 @@ def spectrum(record: Spectrum) -> Table:
 
 
 def normalized(record: Normalized) -> Table:
-    """E0, edge step and the ranges they were found with."""
+    """E0, edge step, and the ranges of the pre-edge and post-edge lines."""
     used = _settings(record, "normalize")
     facts = [
         ("E0", f"{_one(record.e0, '.2f')} eV"),
@@ -129,7 +129,7 @@ def transform(record: Transform) -> Table:
     if used:
         facts.append(("window", f"{used.get('window')}, dk {used.get('dk')}"))
     if record.magnitude.ndim == 1:
-        above = np.flatnonzero(record.r > 1.0)  # below 1 A is what the background left
+        above = np.flatnonzero(record.r > 1.0)  # below lies what the background removal left
         top = above[int(np.argmax(record.magnitude[above]))]
         facts.append(
             ("highest", f"{record.magnitude[top]:.3g} at R = {record.r[top]:.2f} Å, not corrected for phase")
@@ -151,7 +151,7 @@ def wavelet(record: Wavelet) -> Table:
 
 
 def series(record: Series) -> Table:
-    """How many rows can be used, and the table's first."""
+    """Number of rows by status, and the first rows of the table."""
     counts = Counter(record.status)
     facts = (
         ("rows", str(len(record))),
@@ -164,7 +164,7 @@ def series(record: Series) -> Table:
 
 
 def simulated(record: Simulated) -> Table:
-    """What was put in, with the spectrum that was made."""
+    """The true values of a simulated spectrum."""
     truth = record.truth
     rows = tuple(
         (
@@ -183,7 +183,7 @@ def simulated(record: Simulated) -> Table:
 
 
 def theory(record: TheoryXanes) -> Table:
-    """What was computed, and what it leaves out."""
+    """Settings of a computed spectrum, and the limits of the theory."""
     facts = (
         ("atoms", f"{record.atoms} within {record.radius:g} Å"),
         ("angular momentum", f"to {record.lmax}"),
@@ -195,7 +195,7 @@ def theory(record: TheoryXanes) -> Table:
 
 
 def anything(record: Any) -> Table:
-    """A record without a card of its own: its arrays and their shapes; no figure, as there may be none."""
+    """A record of any other kind: names and shapes of its arrays."""
     facts = tuple(
         (f.name, " x ".join(map(str, value.shape)) or f"{float(value):.6g}")
         for f in fields(record)

@@ -1,4 +1,4 @@
-"""The bias study on disk: tables, JSON and a figure."""
+"""Files of a closure study: tables, JSON and a figure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def write_closure(done: Study, folder: str | Path, *, figures: bool = True) -> l
 
 @style()
 def plot_choices(done: Study) -> Figure:
-    """How far N moves with each choice: one dot per row of the table, the mean a bar, one panel per path."""
+    """Change of N with each choice of the analysis, one panel per path: a mark for each row, a bar for the mean."""
     paths = list(dict.fromkeys(c.path for c in done.choices))
     what = list(dict.fromkeys(c.what for c in done.choices))
     width = COLUMN * (1.1 + 0.75 * (len(paths) - 1))
@@ -49,7 +49,7 @@ def plot_choices(done: Study) -> Figure:
     return figure
 
 
-_CLIP = 3.0  # what moves N by more is drawn at the edge: it is off by a shell
+_CLIP = 3.0  # larger changes of N are drawn at the edge of the panel
 
 
 def _clipped(shift: float) -> float:

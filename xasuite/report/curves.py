@@ -1,4 +1,4 @@
-"""The curves of a result on disk: curves.h5 in the folder of result.json, a group for each data row."""
+"""The curves of a result: curves.h5 next to result.json, one group for each data row."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAMES = ("energy", "norm", "mu", "pre_edge", "post_edge", "bkg", "k", "chi", "fi
 
 @dataclass(frozen=True, eq=False)
 class Curves:
-    """One data row: norm, mu, pre-edge, post-edge, bkg (n,) on energy (n,) in eV; chi, fit and every path's chi (nk,) on k in 1/A."""
+    """Curves of one data row: norm, mu, its lines and bkg (n,) on energy in eV; chi, fit and paths (nk,) on k in 1/A."""
 
     label: str
     energy: Array
@@ -41,29 +41,19 @@ def save_curves(result: SpecResult, target: str | Path) -> Path:
     import h5py
 
     with files.replacing(target) as temporary, h5py.File(temporary, "w") as handle:
-        at = 0
-        for fit in result.rows:
-            for data in fit.data:
-                row = result.inputs[data.label]
-                group = handle.create_group(f"{at:04d}")
-                group.attrs["label"] = data.label
-                norm = row.spectrum
-                none = np.full(norm.energy.shape, np.nan)
-                lines = {n: getattr(norm, n) for n in ("norm", "mu", "pre_edge", "post_edge")} | {
-                    "bkg": row.chi.bkg
-                }
-                held = {
-                    "energy": norm.energy, "k": data.k, "chi": data.data, "fit": data.fit,
-                    **{n: none if v is None else v for n, v in lines.items()},
-                }  # fmt: skip
-                for name, values in held.items():
-                    kept = "f8" if name in ("energy", "k") else "f4"
-                    group.create_dataset(name, data=np.asarray(values), dtype=kept)
-                for name, values in data.paths.items():
-                    group.require_group("paths").create_dataset(
-                        name.replace("/", "\N{DIVISION SLASH}"), data=np.asarray(values), dtype="f4"
-                    )
-                at += 1
+        for at, data in enumerate(data for fit in result.rows for data in fit.data):
+            row = result.inputs[data.label]
+            group = handle.create_group(f"{at:04d}")
+            group.attrs["label"] = data.label
+            curves = {n: getattr(row.spectrum, n) for n in ("energy", "norm", "mu", "pre_edge", "post_edge")}
+            curves |= {"bkg": row.chi.bkg, "k": data.k, "chi": data.data, "fit": data.fit}
+            unknown = np.full(row.spectrum.energy.shape, np.nan)
+            for name, values in curves.items():
+                kept = "f8" if name in ("energy", "k") else "f4"
+                group.create_dataset(name, data=unknown if values is None else values, dtype=kept)
+            for name, values in data.paths.items():
+                path = f"paths/{name.replace('/', chr(0x2215))}"  # "/" would make a group of its own
+                group.create_dataset(path, data=values, dtype="f4")
     return Path(target)
 
 

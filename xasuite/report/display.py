@@ -23,9 +23,9 @@ _SMALL = "font-size:85%;color:#555"
 
 
 def html(record: Any) -> str:
-    """The record's table as HTML with its figure inside; what ``_repr_html_`` of every record gives.
+    """The record's table and figure as HTML; ``_repr_html_`` of every record gives this.
 
-    A figure that cannot be drawn is replaced by the sentence that says why: a figure that fails must not stop a notebook.
+    A figure that cannot be drawn is replaced by a sentence that says why, so that the notebook goes on.
     Raises DataError for a type that has no table.
     """
     shown = presented(record)
@@ -70,7 +70,7 @@ def _figure(record: Any, shown: Table) -> str:
 
 
 def slim(png: bytes) -> bytes:
-    """The same picture with a palette of 128 colours: a third of the bytes, no difference to be seen in a line figure."""
+    """The same picture with a palette of 128 colours: a third of the bytes, and line figures look the same."""
     from PIL import Image
 
     out = io.BytesIO()

@@ -1,4 +1,4 @@
-"""figure(kind, inputs): figures from specs, data files, results, series and records; figure("PAPER/NAME"): a paper's."""
+"""figure(kind, inputs) draws specs, data files, results, series and records; figure("PAPER/NAME") a published figure."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ KINDS: dict[str, Kind] = {
         "wavelet:plot_wavelets", "claim", "wavelet maps of a published claim's structures, PAPER/CLAIM"
     ),
     "growth": Kind(
-        "wavelet:plot_film", "claim", "a lobe that a published claim says to grow in, PAPER/CLAIM"
+        "wavelet:plot_film", "claim", "wavelet maps of a lobe that grows by a published claim, PAPER/CLAIM"
     ),
     "structures": Kind("theory:plot_structures", "study", "computed XANES of structures, PAPER/STUDY"),
     "valence": Kind(
@@ -54,21 +54,21 @@ def figure(kind: str, /, *inputs: Any, **options: Any) -> Figure:
     Parameters
     ----------
     kind : str
-        one of KINDS, or PAPER/NAME of a figure of references/published, which brings its inputs and options.
+        One of KINDS, or PAPER/NAME for a figure of references/published, which has its own inputs and options.
     *inputs
-        specs (.toml), data files, folders of results, series.h5, or records.
+        Specs (.toml), data files, folders of results, series.h5, or records.
     **options
-        rows=, data_root= (see `samples`), and those of the kind's own function.
+        rows and data_root (see `samples`), and the options of the function that draws this kind.
 
     Returns
     -------
     matplotlib.figure.Figure
-        In the style of the suite, at its column width.
+        In the style of the package, one or two columns of a journal wide.
 
     Raises
     ------
     DataError
-        For an unknown kind or no input.
+        For an unknown kind or option, or no input.
     SpecError
         For an unknown published figure.
 
@@ -94,7 +94,7 @@ def figure(kind: str, /, *inputs: Any, **options: Any) -> Figure:
 
 
 def _known(kind: str, draw: Any, options: dict[str, Any]) -> None:
-    """Raises DataError for an option that neither the drawing nor what makes its input takes."""
+    """Raises DataError for an option that neither the drawing nor the reading of its input takes."""
     own = [n for n, p in list(inspect.signature(draw).parameters.items())[1:] if p.kind is not p.VAR_KEYWORD]
     known = [*own, *_OF_INPUT[KINDS[kind].takes]]
     for name in options:
@@ -103,16 +103,17 @@ def _known(kind: str, draw: Any, options: dict[str, Any]) -> None:
 
 
 def _published(reference: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    """A figure of references/published; options given win over its own."""
-    from ..workflow.figure_inputs import made, published_figure
+    """A figure of references/published; `options` replace its own."""
+    from ..specs.published import figure as entry_of
+    from ..workflow.figure_inputs import made
 
-    entry = published_figure(reference)
+    entry = entry_of(reference)
     if inputs:
         raise DataError(f"{reference} has its own inputs; for yours: xasuite figure {entry.kind} FILE ...")
     return figure(entry.kind, *map(made, entry.inputs), **{**entry.options, **options})
 
 
-# options that are taken out before the drawing, by what a figure is of
+# Options for reading the input, which the drawing does not get, by what a figure takes
 _OF_INPUT: dict[str, tuple[str, ...]] = {
     "samples": ("rows", "data_root"), "fits": ("rows", "data_root"), "spectra": (), "run": (), "claim": (),
     "study": ("scf", "radius", "sigma2"), "valence": ("data_root", "fraction"),
@@ -120,7 +121,7 @@ _OF_INPUT: dict[str, tuple[str, ...]] = {
 
 
 def _made(kind: str, inputs: tuple[Any, ...], own: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """What is drawn, made of the inputs, and the options of the drawing that follow from them."""
+    """The object to draw, made from the inputs, and options of the drawing that follow from it."""
     takes = KINDS[kind].takes
     if takes == "spectra":
         return inputs, {}
@@ -145,10 +146,11 @@ def _made(kind: str, inputs: tuple[Any, ...], own: dict[str, Any]) -> tuple[Any,
 
 def _study(one: Any, **settings: Any) -> tuple[Any, dict[str, Any]]:
     """A computed study; the settings are those of theory_xanes."""
+    from ..specs.published import study as study_of
     from ..specs.studies import StructuresStudy
-    from ..workflow.structures import compare_structures, load_study
+    from ..workflow.structures import compare_structures
 
-    study = load_study(one) if isinstance(one, str) else one
+    study = study_of(one) if isinstance(one, str) else one
     return compare_structures(study, **settings) if isinstance(study, StructuresStudy) else study, {}
 
 
@@ -165,18 +167,18 @@ def _valence(one: Any, data_root: Any = None, fraction: float | None = None) -> 
 def save_figure(
     made: Figure, stem: str | Path, formats: tuple[str, ...] = FORMATS, *, width: float | None = None
 ) -> list[Path]:
-    """Write a figure as stem.pdf, stem.svg, stem.png; `width` in inches scales it to another column.
+    """Write a figure as stem.pdf, stem.svg and stem.png.
 
     Parameters
     ----------
-    made : object
-        Of `figure`.
+    made : matplotlib Figure
+        As `figure` gives it.
     stem : str or Path
         Path without suffix; with one of the formats' suffixes that file alone is written.
     formats : tuple of str
         Of pdf, svg, png.
     width : float, optional
-        Width in inches.
+        Width in inches to which the figure is scaled.
 
     Returns
     -------

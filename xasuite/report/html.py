@@ -37,18 +37,18 @@ def write_report(
     Parameters
     ----------
     inputs : sequence of str or Path
-        folders of results (of fit, reproduce, series), result.json or series.h5 files.
+        Folders of results (of fit, reproduce, series), result.json or series.h5 files.
     target : str or Path
         The file to write.
     title : str
-        by default the first analysis' own.
+        By default that of the only result, or the number of results.
     errors : str
-        "parentheses" or "plus-minus".
+        "parentheses" for 5.8(6), or "plus-minus" for 5.8 ± 0.6.
 
     Returns
     -------
     Path
-        the path.
+        The file written.
 
     Raises
     ------
@@ -74,7 +74,10 @@ def write_report(
 
 
 def write_tables(inputs: Sequence[str | Path], target: str | Path, *, errors: str = ERRORS[0]) -> list[Path]:
-    """Write the table of every input in the format of the name; several get a number. Raises WriteError."""
+    """Write the main table of every input in the format of the suffix; several files are numbered.
+
+    Raises ReadError, WriteError.
+    """
     found = [replace(s.tables[0], title=s.title) for s in map(section_of, find_inputs(inputs))]
     target = Path(target)
     if len(found) == 1:
@@ -84,7 +87,7 @@ def write_tables(inputs: Sequence[str | Path], target: str | Path, *, errors: st
 
 
 def section_of(path: Path) -> Section:
-    """The section of one file. Raises ReadError when it is neither."""
+    """The section of a result.json or a series.h5. Raises ReadError for any other file."""
     if path.suffix in (".h5", ".hdf5"):
         return series_section(path)
     if path.suffix == ".json":
@@ -93,7 +96,7 @@ def section_of(path: Path) -> Section:
 
 
 def _shown(table: Table, errors: str) -> dict[str, Any]:
-    """What the template draws of a table: heads and cells, each with its class, and whether a cell is outside."""
+    """A table for the template: heads and cells with their CSS classes, and whether any cell is marked outside."""
     kinds = ["number" if n else "" for n in table.numeric()]
     wrong = [[isinstance(c, Entry) and c.within is False for c in row] for row in table.rows]
     rows = []
@@ -104,7 +107,7 @@ def _shown(table: Table, errors: str) -> dict[str, Any]:
 
 
 def render(sections: Sequence[Section], title: str, errors: str = ERRORS[0]) -> str:
-    """The page's text."""
+    """The HTML of the page."""
     import jinja2
 
     source = resources.files(__package__) / TEMPLATES

@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-# What the parts of an error are, in words (Value.parts); any other name is an inherited parameter's
+# The parts of an error (Value.parts) in words; any other name is that of an inherited parameter
 PARTS = {
     "noise": "the noise of the data",
     "choices": "the spread over normalisation, background, ranges and k weights",
@@ -22,15 +22,15 @@ SPACES = {"r": "R", "k": "k", "q": "back-transformed k"}
 
 
 def methods(document: Mapping[str, Any]) -> str:
-    """The paragraph for the document of a result: reduction, ranges, potentials, errors, software.
+    """The methods paragraph of a result (the content of result.json): reduction, ranges, potentials, errors, software.
 
-    Ranges that differ between rows are given as the lowest to the highest.
+    A setting that differs between rows is given as its lowest to its highest value.
     """
     return " ".join(s for s in (_reduction(document), _background(document), _fit(document), _model(document), _errors(document)) if s)  # fmt: skip
 
 
 def bibtex(document: Mapping[str, Any]) -> str:
-    """BibTeX of what the paragraph rests on."""
+    """BibTeX of what the methods paragraph cites."""
     known = (resources.files(__package__) / "templates" / "cited.bib").read_text(encoding="utf-8")
     entries = (f"@{e.strip()}" for e in ("\n" + known).split("\n@")[1:])
     cited = _cited(document)
@@ -55,7 +55,7 @@ def _paths(document: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _potentials(document: Mapping[str, Any]) -> list[str]:
-    """Over which the values are means."""
+    """The potentials that the values are averaged over; none where one calculation was used."""
     errors = tomllib.loads(document["spec_text"] or "").get("errors", {})
     named = errors.get("potentials", []) if isinstance(errors, dict) else []
     return [named] if isinstance(named, str) else named
@@ -127,7 +127,7 @@ def _fit(document: Mapping[str, Any]) -> str:
 
 
 def _structure(path: Mapping[str, Any]) -> str:
-    """What FEFF was given for a path; "" for a file of FEFF, which does not say it."""
+    """The structure that FEFF calculated a path from; "" for a given file of FEFF, which does not name it."""
     if number := path.get("amcsd"):
         return f"AMCSD {number}"
     if name := path.get("crystal") or path.get("cluster"):

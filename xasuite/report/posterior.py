@@ -1,4 +1,4 @@
-"""A posterior on disk: its numbers and the corner plot."""
+"""Files of a sampled posterior: its numbers as JSON, and the corner plot."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def write_posterior(found: Posterior, *, figures: bool = True) -> list[Path]:
 
 
 def plot_posterior(found: Posterior) -> Figure:
-    """The corner plot of the varied parameters: every pair's samples, the budget's values as lines.
+    """The corner plot: samples of every pair of varied parameters, values of the error budget as lines.
 
     Raises XasuiteError where the package corner is not installed.
     """

@@ -1,4 +1,4 @@
-"""The page of a reproduction: scores, what they are worth, statements, doubts, then every spec's own report."""
+"""The page of a reproduction: scores, statements of the papers, doubtful values, then the report of every spec."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def verdicts(done: Reproduction) -> str:
 
 
 def tables(done: Reproduction) -> Iterator[Table]:
-    """The scoreboard and everything behind it."""
+    """The scoreboard, then the tables with its details."""
     yield scoreboard(done.scores)
     yield worth(done.scores)
     yield cells_table("Every cell", done.cells)
@@ -65,13 +65,13 @@ def tables(done: Reproduction) -> Iterator[Table]:
     if done.potentials:
         signed = [Quantity(q.name, q.symbol, q.unit, power=q.power, form="+.4f" if n == "r" else "+.2f") for n in ("n", "r", "sigma2") for q in (QUANTITIES[n],)]  # fmt: skip
         rows = [(c.row, c.path, c.n_shift, c.r, c.sigma2) for c in done.potentials]
-        title = "What potentials cost: fit with feff8l minus fit with the truth's, without noise"
+        title = "Effect of potentials: fit with feff8l minus fit with those of the truth, without noise"
         yield Table.of(title, ("row", "path", *signed), rows, label="closure")
     yield Table.of("What the data cannot determine", [Quantity("Row and reason")], [(x,) for x in done.cannot_tell])  # fmt: skip
 
 
 def _matched(done: Reproduction) -> Table:
-    """Closure at the noise that gives N its published error."""
+    """Closure at the noise for which the error of N equals the published one."""
     rows = []
     for r in done.matched:
         q = quantity(r.quantity)

@@ -1,4 +1,4 @@
-"""Results on disk: results/<spec>/ with result.json, curves.h5, table.csv/.md/.tex/.docx, methods.md, fit.png/.pdf."""
+"""Files of a result: results/<spec>/ with result.json, curves.h5, table.csv/.md/.tex/.docx, methods.md, fit.png/.pdf."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def write_results(
     figures: bool = True,
     progress: Callable[[str], None] | None = None,
 ) -> list[Path]:
-    """Write results/<spec>/: result.json, curves.h5, tables, the methods' text, one figure per row; the paths written.
+    """Write results/<spec>/: result.json, curves.h5, tables, methods paragraph, one figure per row.
 
-    Raises WriteError when the folder cannot be made or written.
+    Returns the paths written. Raises WriteError when the folder cannot be made or written.
     """
     target = Path(folder) / result.loaded.name
     document = result.to_dict()

@@ -11,21 +11,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import DataError
+from ..exafs.fourier_transform import fourier
 from ..exafs.model import FitRange
 from ..exafs.result import FittedData
-from ..records import Array, Chi, Normalized, Series, Spectrum
+from ..records import Array, Chi, Normalized, Series, Spectrum, Transform
 
 if TYPE_CHECKING:
     from ..specs.schema import Fit
     from ..workflow.resolve import Context
 
-# Where nothing says what k range to take: the end is the data's, at most this (1/A)
+# k range where no fit gives one, 1/A; data that end earlier end the range
 KMIN, KMAX = 3.0, 12.0
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """A spectrum for a figure: normalised, chi(k), and its fit where there is one, with the fit's ranges."""
+    """A spectrum for a figure: normalised mu, chi(k), the fit's ranges, and the fit where there is one."""
 
     label: str
     kind: str
@@ -35,7 +36,7 @@ class Sample:
     fit: FittedData | None = None
 
     def weight(self, kweight: int | None) -> int:
-        """A k weight, the fit's last where none is given."""
+        """`kweight`, or the last k weight of the fit where it is None."""
         return self.range.kweight[-1] if kweight is None else kweight
 
 
@@ -56,8 +57,9 @@ def samples(
     Parameters
     ----------
     inputs : names of files and folders; Scan, Spectrum or Normalized records, stacks and Series of them.
-    fit : whether the samples must be fitted: specs are run, what has no fit is an error.
-    rows : labels to keep, in this order; all where left out.
+    fit : True for figures of fits: specs are fitted, and a sample without a fit is an error.
+    rows : labels to keep, in this order; by default all.
+    data_root : folder of the data files that specs name.
 
     Raises DataError, and what reading, reducing and fitting raise.
     """
@@ -119,11 +121,11 @@ def _spec(path: Path, fit: bool, context: Context) -> Iterator[Sample]:
     from ..workflow.run import run_spec
 
     if not path.exists() and (fits_dir().parent / path).exists():
-        path = fits_dir().parent / path  # fits/... of this project, from wherever one is
+        path = fits_dir().parent / path  # fits/... of this project, whatever the working folder is
     loaded = load_spec(path)
     span = fit_ranges(loaded.spec.fit)
     if not fit:
-        # rows alone: the model, and the foils that its parameters come from, do not matter here
+        # rows alone: the model, and the foils that its parameters come from, are not needed
         for i in range(len(loaded.spec.data)):
             row = resolve_row(loaded, i, loaded.spec.reduce, context)
             yield Sample(row.label, row.kind, row.spectrum, row.chi, span)
@@ -164,7 +166,22 @@ def _record(spectrum: Spectrum) -> Sample:
     return Sample(spectrum.label, kind, norm, replace(chi, label=spectrum.label), span)
 
 
+def chi_record(k: Array, chi: Array, label: str = "") -> Chi:
+    """chi (..., nk) on k (nk,) as a record to be transformed, which needs neither E0 nor edge step; NaN becomes 0."""
+    zero = np.zeros(np.shape(chi)[:-1])
+    return Chi(k=k, chi=np.nan_to_num(chi), e0=zero, edge_step=zero + 1, label=label)
+
+
+def transformed(
+    k: Array, chi: Array, ranges: FitRange, *, kweight: float | None = None, label: str = ""
+) -> Transform:
+    """chi(R) of chi (..., nk) with the k range, window and (unless given) last k weight of a fit."""
+    weight = ranges.kweight[-1] if kweight is None else kweight
+    record = chi_record(k, chi, label)
+    return fourier(record, k=ranges.k, kweight=weight, window=ranges.window, dk=ranges.dk)
+
+
 def on_k(found: Sequence[Sample]) -> tuple[Array, Array]:
-    """k (nk,) that all samples reach, and their chi (m, nk) on it."""
+    """The k grid (nk,) that all samples cover, and chi (m, nk) on it."""
     n = min(s.chi.k.size for s in found)
     return found[0].chi.k[:n], np.stack([s.chi.chi[:n] for s in found])

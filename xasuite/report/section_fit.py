@@ -25,11 +25,11 @@ from .samples import fit_ranges
 from .sections import CLOSURE_NOTE, GOOD_RFACTOR, Section
 from .viewer import Stack, Trend, padded, together
 
-SAID_CORRELATION = 0.5  # |r| from which a correlation stands in the report's table
+LISTED_CORRELATION = 0.5  # smallest |r| in the table of correlations
 CHI2_NOTE = (
     "Reduced chi-square (χ²/ν) compares the misfit with the noise of the data; 1 would be a misfit of noise alone. For good EXAFS it "
     "is often 10 to 100, because the theory and the background, not the noise, limit the fit. Compare it between fits of the "
-    "same data, not between samples. R factor: the share of the signal that the fit leaves; below 0.02 the field calls a fit good."
+    "same data, not between samples. R factor: the share of the signal that the fit does not explain; below 0.02 a fit is usually called good."
 )
 HOW = {"varied": "fitted", "fixed": "fixed in the spec", "expression": "computed"}
 
@@ -61,7 +61,7 @@ def result_section(path: Path) -> Section:
 
 
 def read_result(path: Path) -> dict[str, Any]:
-    """The document of a result.json. Raises ReadError when it is none of this version."""
+    """The content of a result.json. Raises ReadError when it is not a result of this version."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as exc:
@@ -83,7 +83,7 @@ def _facts(document: Mapping[str, Any], good: list[dict[str, Any]]) -> tuple[tup
 
 
 def ranges_in_words(fit: FitRange) -> tuple[tuple[str, str], ...]:
-    """The ranges of a fit and its choices, as a paper states them."""
+    """The k and R ranges of a fit with its k weights and window, as a paper states them."""
     weights = ", ".join(map(str, fit.kweight))
     window = f"{WINDOWS.get(fit.window, fit.window)} window with dk = {fit.dk:g} 1/Å"
     where = f"fitted in {SPACES[fit.space]} space, not corrected for phase"
@@ -122,7 +122,7 @@ def _quality(good: list[dict[str, Any]]) -> Table:
 
 
 def _parameters(document: Mapping[str, Any], good: list[dict[str, Any]]) -> Table:
-    """Every parameter of every row: value, how it was treated, its limits, and what its error is made of."""
+    """Every parameter of every row: value, fitted or fixed, limits, and the parts of its error."""
     names = shown_names(tomllib.loads(document["spec_text"])) if document["spec_text"] else {}
     parts = list(dict.fromkeys(n for r in good for p in r["params"].values() for n in p.get("parts", {})))
     parts = parts if len(parts) > 1 else []
@@ -133,8 +133,8 @@ def _parameters(document: Mapping[str, Any], good: list[dict[str, Any]]) -> Tabl
             inherited = p["kind"] == "inherited" and p["origin"] != "given"
             origin = f"from {Path(p['origin']).name}" if inherited else p["expr"]
             state = f" ({p['state']})" if p["state"] else ""
-            numbers: dict[str, Any] = {n: _float(p.get(n)) for n in ("value", "stderr", "plus", "minus")}
-            value = Entry(**numbers).text(q) + state
+            numbers = {n: p[n] for n in ("value", "stderr", "plus", "minus") if p.get(n) is not None}
+            value = Entry(**{"value": math.nan} | numbers).text(q) + state
             made = (_part(p.get("parts", {}).get(n), q) for n in parts)
             how = " ".join(x for x in (HOW.get(p["kind"], "held with its error"), origin) if x)
             meaning = q.title if q.symbol else ""
@@ -162,22 +162,18 @@ def _correlations(good: list[dict[str, Any]]) -> Iterator[Table]:
     """The pairs of strongly correlated parameters, strongest first."""
     rows = []
     for r in good:
-        strong = [c for c in r["correlations"] if abs(c["value"] or 0) >= SAID_CORRELATION]
+        strong = [c for c in r["correlations"] if abs(c["value"] or 0) >= LISTED_CORRELATION]
         for c in sorted(strong, key=lambda c: -abs(c["value"])):
             mark = "strong" if abs(c["value"]) >= STRONG_CORRELATION else ""
             rows.append((r["label"], f"{c['a']}, {c['b']}", c["value"], mark))
     if rows:
         value = Quantity("correlation", "Correlation", form="+.2f")
         columns = ("sample", Quantity("pair", "Parameters"), value, Quantity("mark", " "))
-        yield Table.of(f"Correlations of {SAID_CORRELATION:g} and more", columns, rows)
-
-
-def _float(value: float | None) -> float:
-    return math.nan if value is None else float(value)
+        yield Table.of(f"Correlations of {LISTED_CORRELATION:g} and more", columns, rows)
 
 
 def _audit(good: list[dict[str, Any]], table: Table) -> tuple[str, ...]:
-    """How the noise was found, and the comparison with published values."""
+    """How the noise was estimated, and how many published values the fit agrees with."""
     judged = [c.within for row in table.rows for c in row if isinstance(c, Entry) and c.within is not None]
     said = [f"Noise: {n}." for n in sorted({d["noise"] for r in good for d in r["data"] if d["noise"]})]
     if judged:
@@ -228,7 +224,7 @@ def _result_stack(path: Path, document: Mapping[str, Any], good: list[dict[str, 
 
 
 def _result_trends(document: Mapping[str, Any], labels: tuple[str, ...]) -> tuple[Trend, ...]:
-    """N, R and sigma2 of every path that the fit moves, along the rows."""
+    """N, R and sigma2 of every path, row by row; those that are held fixed are left out."""
     held: dict[tuple[str, str], dict[str, Entry]] = {}
     table = Table.from_dict(document["table"])
     at = {c.name: i for i, c in enumerate(table.columns)}

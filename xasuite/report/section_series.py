@@ -1,4 +1,4 @@
-"""What a report says of a series: its table thinned, how many spectra have each status, audit, the slider's curves."""
+"""The section of a report about a series: thinned table, spectra by status, audit, and curves for the slider."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SHOWN_ROWS = 24
 
 
 def series_section(path: Path) -> Section:
-    """The section of a series: its table thinned, status counts, audit, and the slider's curves."""
+    """The section of a series.h5. Raises SeriesError when it cannot be read."""
     from .._series.record import open_run
 
     run = open_run(path)
@@ -78,7 +78,7 @@ def _warnings(run: SeriesRun) -> tuple[str, ...]:
 
 def _status_table(run: SeriesRun) -> Table:
     counts = run.table["status"].value_counts()
-    return Table.of("What became of the spectra", ("status", Quantity("n", "Spectra")), counts.items())
+    return Table.of("Spectra by status", ("status", Quantity("n", "Spectra")), counts.items())
 
 
 def _provenance(run: SeriesRun) -> Iterator[tuple[str, str]]:
@@ -120,7 +120,7 @@ def _stack(run: SeriesRun, spec: Mapping[str, Any]) -> Stack | None:
 
 
 def _trends(run: SeriesRun, spec: Mapping[str, Any]) -> Iterator[Trend]:
-    """Varied parameters (a distance as R, not its change), the edge's energy, then what was logged."""
+    """Varied parameters (distances as R, not as deltar), the edge energy, then logged quantities."""
     table = run.table
     for name, (column, q) in varied_columns(run, spec).items():
         yield _trend(run, column, q, name)

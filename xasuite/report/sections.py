@@ -1,4 +1,4 @@
-"""A section of a report, which files make one, and what sections of fits and of series have in common."""
+"""One section of the report, the search for result files, and what sections of fits and of series share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..errors import ReadError
 from ..records.table import Table
 from .viewer import Stack
 
-GOOD_RFACTOR = 0.02  # below, the field calls a fit good
+GOOD_RFACTOR = 0.02  # fits below are usually called good
 CLOSURE_NOTE = (
     "Closure: these spectra were simulated from published numbers and fitted blind. They show what the data and "
     "ranges can determine; they say nothing about the sample."
@@ -19,7 +19,7 @@ CLOSURE_NOTE = (
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """One input of a report: the first of `tables` is what it is about, `details` are those behind it."""
+    """The section of one result: `tables` holds its main table first, `details` the tables shown further down."""
 
     title: str
     kind: str
@@ -35,9 +35,9 @@ class Section:
 
 
 def find_inputs(paths: Sequence[str | Path]) -> list[Path]:
-    """result.json and series.h5 files of what was named: files, result folders, or folders of such folders.
+    """The files named in `paths`, and the result.json and series.h5 files of the folders named, at any depth.
 
-    Raises ReadError when a name holds none.
+    Raises ReadError when a path does not exist or a folder holds no results.
     """
     found: list[Path] = []
     for name in paths:

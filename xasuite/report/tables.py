@@ -31,7 +31,7 @@ _ENDS = re.compile(r"(-?[\d.]+) \+([\d.]+) -([\d.]+)(\*?)")
 
 
 def runs(text: str) -> Iterator[tuple[str, str]]:
-    """A text's parts as (plain text, "", "super" or "sub"): σ² gives (σ, "") and (2, "super")."""
+    """A text as pairs of plain text and "", "super" or "sub": σ² gives (σ, "") and (2, "super")."""
     at = 0
     for found in _RUNS.finditer(text):
         if found.start() > at:
@@ -43,7 +43,7 @@ def runs(text: str) -> Iterator[tuple[str, str]]:
 
 
 def to_csv(table: Table) -> str:
-    """Numbers and errors in columns of their own; text that a spreadsheet would run as a formula is quoted."""
+    """The table as CSV, errors in columns of their own; text that a spreadsheet would run as a formula is quoted."""
     frame = table.to_dataframe()
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -81,7 +81,7 @@ def tex_escape(text: str) -> str:
 
 
 def to_latex(table: Table, errors: str = ERRORS[0]) -> str:
-    r"""A table environment for \usepackage{booktabs,graphicx,siunitx}: S columns; one wider than the page is made to fit it."""
+    r"""A table environment for \usepackage{booktabs,graphicx,siunitx}, scaled down where it is wider than the page."""
     cells = table.cells(errors)
     numeric = [
         any(_NUMBER.fullmatch(row[i]) for row in cells) and all(_aligned(row[i]) for row in cells)
@@ -122,7 +122,7 @@ def to_latex(table: Table, errors: str = ERRORS[0]) -> str:
 
 
 def _tex_note(text: str) -> str:
-    """A footnote with its units and symbols as the heads have them."""
+    """A footnote with units and symbols written as in the column heads."""
     out = re.sub(r" 1/\\AA\{\}", r"\\,\\AA{}$^{-1}$", tex_escape(text))
     return re.sub(r"\bsigma2\b", r"$\\sigma^2$", out)
 
@@ -141,16 +141,12 @@ def _tex_unit(unit: str) -> str:
 
 def _aligned(text: str) -> bool:
     """Whether a cell may stand in a column of numbers: a number, nothing, or "30 (at max)"."""
-    return (
-        text in ("", "-")
-        or text.endswith(" max)")
-        or text.endswith(" min)")
-        or bool(_ENDS.fullmatch(text) or _NUMBER.fullmatch(text))
-    )
+    words = text in ("", "-") or text.endswith((" max)", " min)"))
+    return words or bool(_ENDS.fullmatch(text) or _NUMBER.fullmatch(text))
 
 
 def _tex_number(text: str) -> str:
-    """A cell of an S column: what is no number in braces."""
+    """A cell of an S column; text is put in braces."""
     if ends := _ENDS.fullmatch(text):
         value, plus, minus, star = ends.groups()
         return f"{{${value}^{{+{plus}}}_{{-{minus}}}${star}}}"
@@ -179,7 +175,7 @@ def _tex_text(text: str, column: int) -> str:
 
 
 def to_docx(table: Table, target: str | Path, errors: str = ERRORS[0]) -> Path:
-    """Write the table as a Word document: caption, ruled as journals do, notes below. Raises WriteError."""
+    """Write the table as a Word document: caption, three horizontal rules, notes below. Raises WriteError."""
     import docx
     from docx.enum.section import WD_ORIENT
     from docx.enum.style import WD_STYLE_TYPE
@@ -242,12 +238,12 @@ def _element(parent: Any, name: str, **attributes: str) -> Any:
 
 
 def _field(paragraph: Any, code: str, shown: str) -> None:
-    """A field that Word counts: the number of a table."""
+    """A field that Word updates (the number of a table), with the text shown until then."""
     _element(paragraph._p, "w:fldSimple", instr=code).append(paragraph.add_run(shown)._r)
 
 
 def write_table(table: Table, target: str | Path, errors: str = ERRORS[0]) -> Path:
-    """Write a table in the format of the name: .csv, .md, .tex, .docx. Raises WriteError."""
+    """Write a table in the format of the suffix: .csv, .md, .tex, .docx. Raises WriteError for another one."""
     target = Path(target)
     kind = target.suffix.lstrip(".").lower()
     if kind == "docx":

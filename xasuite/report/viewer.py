@@ -1,7 +1,7 @@
-"""What the interactive figures of a report hold: stacks of curves in two bytes a point, parameters with errors.
+"""The data of the report's interactive figures: stacks of curves in two bytes per point, parameters with errors.
 
-A stack (m, n) is kept as int16 between its own extremes, 1/65534 of its span apart; the map of a wavelet as bytes.
-The last code means "no value" (a row that was not fitted).
+A stack (m, n) is stored as 16-bit integers between its minimum and its maximum, the map of a wavelet as bytes.
+The highest code means "no value" (a row that was not fitted).
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..exafs.model import FitRange
-from ..records import Array, Chi
+from ..records import Array
+from .plots.style import thinned
+from .samples import chi_record, transformed
 
 RMAX = 6.0  # A
 MAP_R = (0.8, 5.0)  # A, of the wavelet's map
@@ -30,13 +32,13 @@ _TOP16, _TOP8 = 65534, 254
 
 @dataclass(frozen=True, eq=False)
 class Trend:
-    """One parameter along the rows: values and errors (m,), its name and unit, and rows it is undetermined in."""
+    """One parameter along the rows: values and errors (m,); `lost` (m,) marks rows whose data do not determine it."""
 
     name: str
     unit: str
     values: Array
     errors: Array
-    lost: Any = None
+    lost: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +67,7 @@ class Stack:
 
 
 def packed(values: Array, bits: int = 16) -> dict[str, Any]:
-    """A stack (m, n) as base64 of `bits` a point, with the numbers that give it back: low + code * step."""
+    """A stack (m, n) as base64 codes of 16 or 8 bits per point; a value is low + code * step."""
     finite = np.isfinite(values)
     low = float(values[finite].min()) if finite.any() else 0.0
     high = float(values[finite].max()) if finite.any() else 1.0
@@ -79,7 +81,7 @@ def packed(values: Array, bits: int = 16) -> dict[str, Any]:
 
 
 def unpacked(held: Mapping[str, Any]) -> Array:
-    """The stack that `packed` packed, NaN where there is no value."""
+    """The stack (m, n) behind the result of `packed`, NaN where there is no value."""
     codes = np.frombuffer(base64.b64decode(held["data"]), "<u2" if held["bits"] == 16 else "u1")
     top = _TOP16 if held["bits"] == 16 else _TOP8
     values = held["low"] + codes.astype(float) * held["step"]
@@ -87,7 +89,7 @@ def unpacked(held: Mapping[str, Any]) -> Array:
 
 
 def payload(stack: Stack) -> dict[str, Any]:
-    """A viewer's figures as what JSON can hold."""
+    """The content of one viewer as a document for JSON."""
     shown = thinned(len(stack), MOST_ROWS)
     weight, ends = stack.range.kweight[-1], stack.range.k
     inside = (stack.k >= 0.5) & (stack.k <= min(ends[1] + 2, stack.k[-1]))
@@ -126,11 +128,6 @@ def payload(stack: Stack) -> dict[str, Any]:
     }
 
 
-def thinned(m: int, most: int) -> NDArray[np.intp]:
-    """At most `most` of m rows, evenly, the first and the last among them."""
-    return np.unique(np.linspace(0, m - 1, min(m, most)).round().astype(int))
-
-
 def _numbers(values: Any, digits: int) -> list[float | None]:
     """Values for JSON with so many digits, null where they are not finite."""
     return [None if not math.isfinite(v) else float(f"{v:.{digits}g}") for v in np.asarray(values, float)]
@@ -144,24 +141,21 @@ def _trends(stack: Stack) -> dict[str, Any]:
     at = thinned(len(stack), MOST_POINTS)
     out = []
     for t in stack.trends:
-        lost = np.zeros(at.size, bool) if t.lost is None else np.asarray(t.lost, bool)[at]
+        lost = np.zeros(at.size, bool) if t.lost is None else t.lost[at]
         out.append({"name": t.name, "unit": t.unit, **_values(t, at), "lost": lost.tolist()})
     return {"x": _numbers(stack.x[at], 6), "of": out}
 
 
 def _chir(stack: Stack, chi: Array) -> tuple[Array, Array]:
-    """r (n,) and |chi(R)| (m, n) with the fit's own range, weight and window; NaN where chi is."""
-    from ..exafs.fourier_transform import fourier
-
-    fit = stack.range
-    made = fourier(_record(stack, chi), k=fit.k, kweight=fit.kweight[-1], window=fit.window, dk=fit.dk)
+    """r (n,) and |chi(R)| (m, n) with the k range, k weight and window of the fit; NaN where chi is NaN."""
+    made = transformed(stack.k, chi, stack.range)
     inside = made.r <= RMAX
     height = np.where(np.any(np.isfinite(chi), axis=1)[:, None], made.magnitude, np.nan)
     return made.r[inside], height[:, inside]
 
 
 def _map(stack: Stack, chi: Array) -> tuple[Array, Array, Array]:
-    """k, r and |W| (m, nr, nk) of the data's Morlet wavelets on a coarse grid."""
+    """k, r and |W| (m, nr, nk) of the data's Morlet transform, on a coarse grid."""
     from ..exafs.wavelet_transform import iter_wavelet
 
     fit, last = stack.range, stack.k.size - 1
@@ -170,18 +164,13 @@ def _map(stack: Stack, chi: Array) -> tuple[Array, Array, Array]:
     height = np.empty((len(chi), MAP_SIZE[0], picked.size))
     r: Array = np.linspace(*MAP_R, MAP_SIZE[0])
     settings: dict[str, Any] = {"k": fit.k, "kweight": fit.kweight[-1], "r": MAP_R, "nr": MAP_SIZE[0]}
-    # normalised by energy, from which the page's unit follows: 1/A to the k weight and a half
-    made = iter_wavelet(_record(stack, chi), kind="morlet", scaling="energy", **settings)
+    # the page states the unit of this scaling, A^-(kweight + 1/2)
+    made = iter_wavelet(chi_record(stack.k, chi), kind="morlet", scaling="energy", **settings)
     for rows, wavelet in made:
         height[rows] = wavelet.magnitude[..., picked]
         r = wavelet.r
     height[np.flatnonzero(~np.isfinite(chi).any(axis=1))] = np.nan
     return stack.k[picked], r, height
-
-
-def _record(stack: Stack, chi: Array) -> Chi:
-    flat = np.zeros(len(chi))
-    return Chi(k=stack.k, chi=np.nan_to_num(chi), e0=flat, edge_step=flat + 1, label="report")
 
 
 def _xanes(stack: Stack, shown: NDArray[np.intp]) -> tuple[Array, Array]:
@@ -194,7 +183,7 @@ def _xanes(stack: Stack, shown: NDArray[np.intp]) -> tuple[Array, Array]:
 
 
 def _lines(stack: Stack, shown: NDArray[np.intp]) -> dict[str, Any] | None:
-    """mu with the lines that normalise it and the background, over the whole scan; None where they were not kept."""
+    """mu, pre-edge and post-edge lines and background over the whole scan; None where they are not stored."""
     if not stack.lines:
         return None
     at = thinned(stack.energy.size, 2 * MOST_ENERGIES)
@@ -203,7 +192,7 @@ def _lines(stack: Stack, shown: NDArray[np.intp]) -> dict[str, Any] | None:
 
 
 def _half(energy: Array, norm: Array) -> float:
-    """Where the first good row's norm passes 0.5."""
+    """Energy at which norm of the first good row reaches 0.5."""
     good = np.flatnonzero(np.isfinite(norm).all(axis=1))
     if not good.size or not energy.size:
         return float(energy.mean()) if energy.size else 0.0
@@ -211,7 +200,7 @@ def _half(energy: Array, norm: Array) -> float:
 
 
 def together(energies: Sequence[Array], norms: Sequence[Array]) -> tuple[Array, Array]:
-    """Spectra of different grids on the first one's, NaN outside their own ends and where there is none."""
+    """Spectra interpolated onto the grid of the first; NaN outside the range of each, and for an empty one."""
     grid = next((e for e in energies if e.size), energies[0])
     rows = [
         np.interp(grid, e, y, left=np.nan, right=np.nan) if e.size else np.full(grid.size, np.nan)
@@ -221,7 +210,7 @@ def together(energies: Sequence[Array], norms: Sequence[Array]) -> tuple[Array, 
 
 
 def padded(curves: Sequence[Array]) -> Array:
-    """Rows of different length on k in equal steps from 0, NaN past their end."""
+    """Curves of different length as one stack (m, n), NaN after the end of each."""
     out = np.full((len(curves), max(c.size for c in curves)), np.nan)
     for row, curve in zip(out, curves, strict=True):
         row[: curve.size] = curve

@@ -1,6 +1,6 @@
-"""Spectra of known truth: mu(E) from FEFF paths, with everything that stands between it and the fit.
+"""Spectra of known truth: mu(E) from FEFF paths with background, edge, resolution and noise.
 
-The truth is kept in a record of its own (Simulated.truth) and never in the spectrum: nothing that reduces or fits can read it.
+The truth is in a record of its own (Simulated.truth), not in the spectrum: reduction and fit cannot read it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The parts of a spectrum other than chi: the scan's energies, the atom's absorption, the edge's width."""
+"""The parts of a spectrum other than chi: energies of the scan, absorption of the atom, shape of the edge."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PRE = ((-200.0, -30.0, 10.0), (-30.0, -15.0, 1.0), (-15.0, 20.0, 0.25), (20.0, 
 _K_STEP = 0.05
 # Energies over which tabulated absorption is described by a power law, as fractions of the edge's energy.
 _BELOW, _ABOVE = (0.85, 0.985), (1.015, 1.2)
-# The edge profile is tabulated this many widths to both sides, beyond which the Lorentzian's own tail is used.
+# The edge profile is tabulated to this many widths on both sides; beyond, the Lorentzian alone is used.
 _PROFILE_WIDTHS = 60.0
 _PROFILE_POINTS = 100
 
@@ -29,17 +29,17 @@ class Setup:
     """The sample and the beamline of a simulated spectrum.
 
     atomic: the table that gives the atom's absorption above the edge (xraydb), or "flat".
-    core_hole: full width of the edge's Lorentzian, eV; None takes the tabulated width, 0 none. chi is not broadened by
-        it: FEFF's mean free path holds the core hole already.
+    core_hole: full width of the edge's Lorentzian, eV; None for the tabulated width, 0 for none. chi is not broadened
+        by it: FEFF's mean free path includes the core hole.
     resolution: standard deviation of the monochromator's Gaussian, eV, over edge and chi.
     white_line: (height in edge steps, position from E0 in eV, full width in eV) of a peak, or None.
-    offset, slope: what else absorbs, in edge steps and edge steps per eV from E0.
+    offset, slope: other absorption, in edge steps and edge steps per eV from E0.
     relative_to: "step" adds chi times the edge step that `normalize` finds, so that the pipeline gives chi back;
         "atomic" has mu0 (1 + chi) with the falling mu0(E) of the atom (docs/decisions/simulated_chi.md).
-    normalization: what `normalize` is called with to find that step (pre, norm, nnorm).
-    onset: k in 1/A over which chi sets in: at lower k FEFF's sum of paths is not valid, and the edge is modelled.
-    glitches: how many single points are off by 2 to 20 % of the edge step, at random.
-    drift: how far the recorded energy lies above the true one, eV, () or (m,).
+    normalization: settings of `normalize` that finds that step (pre_range, norm_range, nnorm).
+    onset: range of k in 1/A in which chi rises from zero: FEFF's sum of paths is not valid at lower k.
+    glitches: number of random points that are off by 2 to 20 % of the edge step.
+    drift: recorded energy less the true one, eV, () or (m,).
     """
 
     atomic: Literal["elam", "chantler", "flat"] = "elam"
@@ -163,7 +163,7 @@ def _voigt_integral(half: float, sigma: float) -> tuple[Array, Array]:
 
 
 def _atomic(element: str, edge: str, table: str, energy: Array) -> Array:
-    """mu of this edge's own electrons over its value at the edge: the table's power law above, less that below."""
+    """mu of the electrons of this edge over its value at the edge: power law of the table above it less that below."""
     below, above, e0 = _power_laws(element, edge, table)
 
     def own(e: Array | float) -> Array:

@@ -1,4 +1,4 @@
-"""A whole cluster as truth: shells with given values, and all other paths with estimated ones."""
+"""The paths of a whole cluster as truth: shells with given values, all other paths with estimated ones."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def shell(
     third: float = 0.0,
     fourth: float = 0.0,
 ) -> tuple[TruthPath, ...]:
-    """A shell of `n` atoms at mean distance `r` with mean square spread `sigma2`, on a structure's own paths.
+    """A shell of `n` atoms at mean distance `r` with mean square spread `sigma2`, from the paths of a structure.
 
     Parameters
     ----------
@@ -46,10 +46,10 @@ def shell(
     sigma2 : float
         Mean square spread of the whole shell, A^2.
     number : int
-        Which of the structure's distances of that element comes first.
+        Number, from 1, of the first distance of that element in the structure.
     distances : int
-        How many successive distances share the atoms in proportion to the structure's. Their splitting is kept, and its variance taken off
-        each one's sigma2.
+        Number of successive distances among which the atoms are divided as in the structure. Their splitting is kept, and its variance
+        subtracted from sigma2 of each.
     s02 : float
         Amplitude reduction factor.
     e0 : float
@@ -118,7 +118,7 @@ def rest(
     paths : sequence of FeffPath
         Paths of the structure.
     but : collection of FeffPath
-        Paths left out (those a shell stands for).
+        Paths to leave out, such as those of a shell.
     beyond : float
         Only paths of reff above this, A.
     scale : float
@@ -130,7 +130,7 @@ def rest(
     temperature : float
         K.
     theta : float, optional
-        Debye temperature in K; left out, the element's where all atoms of a path are one, else 500.
+        Debye temperature in K; by default that of the element for paths of one element, else 500.
 
     Returns
     -------

@@ -22,9 +22,9 @@ _BLOCK = 1000
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """What went into a simulated spectrum: paths, e0 and edge step () or (m,), noise, and chi (..., nk) on k (nk,).
+    """The truth of a simulated spectrum: paths, e0 and edge step () or (m,), noise, and chi (..., nk) on k (nk,).
 
-    `sigma_mu` is the standard deviation of mu for white noise, `glitches` the indices of the bad points of each row.
+    `sigma_mu` is the standard deviation of white noise in mu, `glitches` the indices of the bad points of each row.
     """
 
     paths: tuple[TruthPath, ...]
@@ -42,7 +42,7 @@ class Truth:
 
 @dataclass(frozen=True, eq=False)
 class Simulated(Shown):
-    """A spectrum, or a Series of them, and apart from it the truth."""
+    """A Spectrum or a Series of spectra, and its truth."""
 
     spectrum: Any
     truth: Truth
@@ -72,19 +72,19 @@ def spectrum(
     element, edge : str
         The absorber.
     noise : float, optional
-        epsilon_k, the standard deviation of chi(k), of Gaussian noise that is white in mu.
+        Gaussian noise that is white in mu, by its standard deviation epsilon_k in chi(k).
     counts : float, optional
-        Photons before the sample at each energy, for Poisson noise; one of noise and counts, or neither.
+        Photons before the sample at each energy, for Poisson noise instead of `noise`.
     seed : int
-        Of noise and glitches; the same seed gives the same spectrum.
+        Seed of noise and glitches; the same seed gives the same spectrum.
     e0 : float, optional
-        k = 0, in eV; left out, the tabulated edge.
+        Energy of k = 0 in eV; by default the tabulated edge.
     edge_step : float
-        As `normalize` finds it.
+        Edge step that `normalize` finds.
     kmax : float
         End of the scan, 1/A.
     energy : array, shape (n,), optional
-        Energies in eV; left out, a usual scan to `kmax`.
+        Energies in eV; by default `scan_grid` to `kmax`.
     setup : Setup, optional
         Sample and beamline.
     label : str
@@ -93,7 +93,7 @@ def spectrum(
     Returns
     -------
     Simulated
-        Its spectrum is a Spectrum whose mu_err is the noise that was put in; its truth says what went in.
+        Its spectrum is a Spectrum whose mu_err is the noise; its truth holds the values it was made from.
 
     Raises
     ------
@@ -140,13 +140,13 @@ def series(
     element, edge : str
         The absorber.
     rows : int, optional
-        m, where nothing else says it.
+        m, where no other value has rows.
     table : mapping, optional
         Columns (m,) of the series' table (time in s, ...).
     noise, counts : float or array, shape (m,), optional
         As for `spectrum`.
     seed : int or sequence of int
-        Row i has seed + i, or one seed per row. Row i equals `spectrum` of its values and seed.
+        Row i has seed + i, or the i-th of several seeds, and equals `spectrum` with its values and seed.
     e0, edge_step : float or array, shape (m,)
         As for `spectrum`.
     kmax : float
@@ -214,7 +214,7 @@ def _make(
     setup: Setup | None,
     label: str,
 ) -> Simulated:
-    """A stack: clean mu (m, n), then noise and glitches row by row from each row's own seed."""
+    """A stack (m, n): mu without noise, then noise and glitches of each row from its own seed."""
     setup = setup or Setup()
     paths = tuple(paths)
     if noise is not None and counts is not None:
@@ -276,7 +276,7 @@ def _check_grid(grid: Array, e0: Array) -> None:
 def _clean(
     paths: tuple[TruthPath, ...], grid: Array, e0: Array, step: Array, element: str, edge: str, setup: Setup
 ) -> Array:
-    """mu (m, n) without noise, made in blocks of rows that fit the cache and the memory."""
+    """mu (m, n) without noise, computed in blocks of rows to limit memory."""
     drift = np.broadcast_to(setup.drift, e0.shape)
     made = []
     for i in range(0, e0.size, _BLOCK):

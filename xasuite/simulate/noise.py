@@ -11,11 +11,11 @@ from ..errors import DataError
 from ..records import Array
 from ..reduce.noise import noise_of
 
-# Glitches are off by this share of the edge step.
+# Size of glitches as a share of the edge step, least and largest.
 _GLITCH = (0.02, 0.2)
-# The step of k that background gives chi on, 1/A.
+# Step in k of the chi(k) that `background` gives, 1/A.
 KSTEP = 0.05
-# Draws behind the conversion from mu to chi: its own uncertainty is then well below 1 %.
+# Noise spectra from which the ratio of noise in chi to noise in mu is found, to well below 1 %.
 _DRAWS = 400
 
 
@@ -66,7 +66,7 @@ def counted(mu: Array, counts: Array | float, generators: list[np.random.Generat
 def glitches(
     shape: tuple[int, int], edge_step: Array, n: int, generators: list[np.random.Generator]
 ) -> tuple[Array, tuple[tuple[int, ...], ...]]:
-    """What to add to mu (m, n) for n single bad points per row, and which points they are."""
+    """The offsets (m, n) to add to mu for n single bad points per row, and the indices of these points."""
     out = np.zeros(shape)
     where = []
     for row, (step, g) in enumerate(zip(edge_step, generators, strict=True)):

@@ -15,9 +15,9 @@ from ..feff.paths import FeffPath
 from ..records import Array, frozen_array
 
 VALUES = ("n", "s02", "e0", "deltar", "sigma2", "third", "fourth")
-# The monochromator's Gaussian over chi(E), by Gauss-Hermite: chi is smooth on the scale of an eV.
+# Points of the Gauss-Hermite integration of chi(E) over the monochromator's Gaussian.
 _NODES = 7
-# 1/A; a path of R = 6 A turns by 0.06 rad from one point of the table to the next.
+# Step of the table of chi(k), 1/A: the phase of a path of R = 6 A changes by 0.06 rad per step.
 _TABLE_STEP = 0.005
 
 
@@ -93,9 +93,9 @@ def chi_of_energy(
     resolution: float,
     onset: tuple[float, float],
 ) -> Array:
-    """chi at energies `above` (n,) the edge in eV, setting in over `onset` (1/A), broadened by the monochromator.
+    """chi at energies `above` (n,) the edge in eV, rising from zero over `onset` (1/A), broadened by the monochromator.
 
-    `shift` () or (m,) moves the edge itself, eV; `resolution` is the standard deviation of the Gaussian, eV.
+    `shift` () or (m,) is that of the edge, eV; `resolution` is the standard deviation of the Gaussian, eV.
     """
     if resolution <= 0:
         return _chi_at(paths, above, shift, onset)
@@ -120,7 +120,7 @@ def _chi_at(
     if moved.ndim == 0:
         total = chi_of_k(paths, k)
     else:
-        # What no row changes is one function of the energy above the edge, whatever the edge: tabulated once.
+        # paths that are equal in all rows are one function of the energy above the edge, tabulated once
         changing = [p for p in paths if rows_of([p]) is not None]
         total = _tabulated(fixed, k, onset[0]) + chi_of_k(changing, np.sqrt(above[on] / KTOE), moved)
     x = np.clip((k - onset[0]) / (onset[1] - onset[0]), 0.0, 1.0)
@@ -129,7 +129,7 @@ def _chi_at(
 
 
 def _tabulated(paths: Sequence[TruthPath], k: Array, start: float) -> Array:
-    """chi of paths without rows at k of any shape, by a cubic spline fine enough for 1e-7 of its size."""
+    """chi of paths without rows, at k of any shape, by a cubic spline with an error of 1e-7 of its size."""
     from scipy.interpolate import make_interp_spline
 
     grid = np.arange(0.5 * start, float(k.max()) + 2 * _TABLE_STEP, _TABLE_STEP)

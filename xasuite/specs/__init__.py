@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from ..lazy import loader
+from ..lazy import by_module, loader
 
-_PUBLIC = {
-    "Spec": "schema",
-    "SeriesSpec": "series",
-    "ValenceSpec": "valence",
-    "Loaded": "load",
-    "load_spec": "load",
-    "parse_spec": "load",
-}
+_PUBLIC = by_module(
+    schema="Spec", series="SeriesSpec", valence="ValenceSpec", load="Loaded load_spec parse_spec"
+)
 
 __all__ = list(_PUBLIC)
 

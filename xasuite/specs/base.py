@@ -60,7 +60,7 @@ class SpecTable(Table):
 
     @classmethod
     def names_mistakes(cls, tables: Mapping[str, Any]) -> list[Mistake]:
-        """Mistakes that are seen in plain tables of whatever form."""
+        """Mistakes of names, which are found in plain tables that the schema has not checked yet."""
         return []
 
     def mistakes(self) -> list[Mistake]:

@@ -1,4 +1,4 @@
-"""Statements of a paper as data: the [[claim.check]] tables of references/published, one model a kind of check."""
+"""Statements of a paper as data: the [[claim.check]] tables of references/published, a class for each kind of check."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Distance(_Check):
 
 
 class Sigma2(Table, allow_inf_nan=True):
-    """sigma2 (A^2) of the paths that it fits: by scatterer, length (A) and number of legs; the first rule counts."""
+    """A rule for sigma2 (A^2) of paths, by scatterer, length (A) and number of legs; the first rule that matches counts."""
 
     value: float
     scatterer: str = ""
@@ -103,7 +103,7 @@ class LobeOrder(_Check):
 class LobeGrowth(_Check):
     """A lobe grows in while a sample turns from one simulated row into another, in a straight line over `hours`.
 
-    spec, row : the sample at the end; before : spec and row of the start. `r`, `lobe_k` : where the lobe is looked for.
+    spec, row : the sample at the end; before : spec and row of the start. `r`, `k` : where the lobe is looked for.
     """
 
     kind: Literal["lobe_growth"]
@@ -118,9 +118,10 @@ class LobeGrowth(_Check):
 
 
 class ValenceClosure(_Check):
-    """An unknown's valence read off simulated edges: the arithmetic alone. `measured` are specs of measured standards.
+    """An unknown's valence from simulated edges, which tests the arithmetic only.
 
-    valence, measured : valence specs below fits/. What measured standards can determine is printed with the check.
+    valence, measured : valence specs below fits/, of simulated and of measured standards. What measured standards can
+    determine is printed with the check.
     """
 
     kind: Literal["valence"]

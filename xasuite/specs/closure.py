@@ -15,7 +15,7 @@ class SimulateRow(Table):
     noise: NotNegative = 3e-4  # epsilon_k, white in mu
     seed: int = 0
     counts: Positive | None = None  # Poisson from counts in place of white noise
-    # a truth moved away from the published row, path by path, to see that the scoring notices
+    # true values that differ from the published row, by path: a test that the scoring notices them
     change: dict[str, dict[ShellQuantity, float]] = Field(default_factory=dict)
 
 

@@ -10,7 +10,7 @@ from .base import Table
 
 
 class SimulatedInput(Table):
-    """A spectrum simulated from a structure, or one at each of `times`, e0 (eV) moving by `drift` a unit of time."""
+    """A spectrum simulated from a structure, or one for each of `times`; e0 (eV) then moves by `drift` per unit of time."""
 
     structure: str
     absorber: str
@@ -37,7 +37,7 @@ class DrawnLines(Table):
 
 
 class Figure(Table):
-    """A kind that `xasuite figure` lists, its inputs, and the options of that kind."""
+    """A figure of a paper: a kind that `xasuite figure` lists, its inputs, and its options."""
 
     kind: str
     text: str

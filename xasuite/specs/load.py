@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .valence import ValenceSpec
 
 LARGEST = 200_000  # characters; the largest of fits/ has 10 000
-# of a text that is LONG so many mistakes are said: for the line of each the text is parsed some ten times
+# of a LONG text only so many mistakes are listed: to find the line of each, the text is parsed some ten times
 LONG, MOST_MISTAKES = 20_000, 20
 
 S = TypeVar("S", "Spec", "SeriesSpec", "ValenceSpec")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import Field, ValidationError
 
@@ -14,9 +16,9 @@ from .base import Table
 from .claims import Claim
 from .figures import Figure
 from .load import LoadedSpec
-from .studies import Study
+from .studies import StandardsStudy, StructuresStudy, Study
 
-QUANTITIES = ("n", "r", "sigma2", "s02", "rfactor")
+T = TypeVar("T")
 
 
 class PublishedPath(Table):
@@ -109,21 +111,25 @@ def paper_of(loaded: LoadedSpec) -> Paper:
 
 def table_of(loaded: LoadedSpec) -> PublishedTable:
     """The table that a spec's `reproduces = "PAPER/TABLE"` names. Raises SpecError."""
-    return _entry(paper_of(loaded), loaded.spec.reproduces)
+    return _named(paper_of(loaded).table, "table", loaded.spec.reproduces, "reproduces = ")
 
 
-def table(reference: str, folder: Path | None = None) -> PublishedTable:
-    """The table that ``"PAPER/TABLE"`` names. Raises SpecError."""
-    return _entry(paper(reference.partition("/")[0], folder), reference)
+def study(reference: str) -> StandardsStudy | StructuresStudy:
+    """The study that ``"PAPER/STUDY"`` names. Raises SpecError."""
+    return _named(paper(reference.partition("/")[0]).study, "study", reference, "--study ")
 
 
-def _entry(found: Paper, reference: str) -> PublishedTable:
-    key = reference.partition("/")[2]
-    if key not in found.table:
-        raise SpecError(
-            f'reproduces = "{reference}": {found.paper} has no table "{key}"{nearest(key, found.table)}'
-        )
-    return found.table[key]
+def figure(reference: str) -> Figure:
+    """The figure that ``"PAPER/FIGURE"`` names. Raises SpecError."""
+    return _named(paper(reference.partition("/")[0]).figure, "figure", reference, "figure ")
+
+
+def _named(entries: Mapping[str, T], kind: str, reference: str, key: str) -> T:
+    """The entry that a reference names; `key` is what the message of a mistake begins with."""
+    name, _, entry = reference.partition("/")
+    if entry not in entries:
+        raise SpecError(f'{key}"{reference}": {name} has no {kind} "{entry}"{nearest(entry, entries)}')
+    return entries[entry]
 
 
 def papers() -> dict[str, Paper]:

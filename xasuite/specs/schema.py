@@ -88,7 +88,7 @@ class Data(Table):
     simulate: SimulateRow | None = None
     mu: str | None = None
     reference: str | None = None
-    i0: str | None = None  # columns that no name tells: `xasuite show FILE` lists them
+    i0: str | None = None  # columns that cannot be found by their names: `xasuite show FILE` lists them
     energy: str | None = None
     units: Units | None = None
     e0: float | None = None  # overrides [reduce] e0 for this row
@@ -397,6 +397,11 @@ class Spec(SpecTable):
         """Every [[path]] and [[shells]]."""
         return (*self.path, *self.shells)
 
+    @property
+    def simulated(self) -> tuple[int, ...]:
+        """Which data rows are simulated, by their number from 0."""
+        return tuple(i for i, d in enumerate(self.data) if d.simulate is not None)
+
     def absorber(self, index: int) -> tuple[str, str]:
         """Element and edge of a data row: its own, else [sample]'s."""
         entry = self.data[index] if index < len(self.data) else None
@@ -434,7 +439,7 @@ class Spec(SpecTable):
                 "fix some parameters or widen k or r"
             )
             found.append((("fit", "k"), sentence))
-        if any(d.simulate for d in self.data):
+        if self.simulated:
             lacks = {
                 "simulates a row, but there is no [simulate] table to say how": self.simulate is None,
                 'simulates a published row, but reproduces = "paper/table" is missing': not self.reproduces,

@@ -227,7 +227,7 @@ class SeriesTable(Table):
     order: Literal["natural", "time"] = "natural"
     mu: str | None = None
     reference: str | None = None
-    i0: str | None = None  # columns that no name tells: `xasuite show FILE` lists them
+    i0: str | None = None  # columns that cannot be found by their names: `xasuite show FILE` lists them
     energy: str | None = None
     units: Units | None = None
     source: str = ""

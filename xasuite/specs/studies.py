@@ -53,7 +53,7 @@ class Grid(Table):
 
 
 class StructuresStudy(Table):
-    """Structures against the first of them; `structures` maps a name to its label, `theory_error` is R of the theory's own miss."""
+    """Structures against the first of them; `structures` maps a name to its label, `theory_error` is R between theory and measured spectra."""
 
     kind: Literal["structures"]
     absorber: str

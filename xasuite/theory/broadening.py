@@ -1,9 +1,9 @@
-"""From the contour to a spectrum: the Fermi cut with the core hole's width in closed form, then the optics.
+"""From complex energies to a spectrum: the Fermi cut with the core hole's width in closed form, then broadening.
 
 mu(w) = (1/pi) integral from E_F of f(E) y / ((w - E)^2 + y^2) dE, f analytic above the real axis. The path
 goes from E_F up to E_F + i y and on along the mesh; f is linear between points and each piece is integrated
-against the two poles in closed form. The constant f(w + i y) is taken out first and gives
-1/2 + arctan((w - E_F) / y) / pi, so that the pole that lies on the mesh does no harm.
+against the two poles in closed form. The constant f(w + i y) is subtracted first and gives
+1/2 + arctan((w - E_F) / y) / pi, so that the pole on the mesh causes no singularity.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def fermi_cut(
         value = rest[..., :-1] - slope * a
         total += sign * (slope * (z2 - z1) + value * log).sum(-1)
         tail = path[-1] - pole
-        # Beyond the mesh f stays what it was; both poles together converge.
+        # Beyond the mesh f is constant; the terms of both poles together converge.
         with np.errstate(divide="ignore", invalid="ignore"):
             end = np.where(np.abs(tail) < 1e-9 * y, 0.0, np.log(tail))
         total -= sign * rest[..., -1] * end
@@ -108,7 +108,7 @@ def broaden(energy: Array, mu: Array, *, gauss: float = 0.0, lorentz: float = 0.
     Returns
     -------
     array, shape (..., n)
-        Broadened; outside the grid mu is taken to stay what it is at the ends.
+        Broadened; outside the grid mu is taken to be constant.
 
     Examples
     --------

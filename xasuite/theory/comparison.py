@@ -1,8 +1,8 @@
-"""A computed XANES compared with a measured one: what was fitted, how well they agree, and how well wrong structures do.
+"""A computed XANES compared with a measured one: fitted values, agreement, and the agreement of wrong structures.
 
-R = sum (data - model)^2 / sum data^2 on equal steps of energy. R alone is misleading: every comparison carries the R
-of the bare atom (no neighbours at all) fitted with the same freedom, and `rank` sets candidates side by side
-with the difference that noise, and this theory's own error, could make.
+R = sum (data - model)^2 / sum data^2 on equal steps of energy. R alone is misleading: every comparison also has the R
+of the bare atom (no neighbours) fitted with the same free parameters, and `rank` compares candidates with
+the difference that noise and the error of the theory can make.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ SHIFTS = (-20.0, 20.0)  # eV
 _LIMITS_OF = {"gauss": (0.2, 6.0), "lorentz": (0.0, 0.5), "stretch": (0.9, 1.15)}
 FREE = ("shift", "scale", "gauss", "lorentz", "stretch")
 _HELD: Mapping[str, float | None] = {"gauss": 0.0, "lorentz": 0.0, "stretch": 1.0, "shift": None}
-# Two structures are distinguished when the better one's R is smaller by this factor (docs/decisions/xanes_theory.md):
-# the theory's own error of one structure is of the size of its R.
+# Two structures are distinguished when their R differ by this factor (docs/decisions/xanes_theory.md): the error of the
+# theory is of the size of R.
 EXCLUDED = 2.0
 
 
@@ -34,8 +34,8 @@ EXCLUDED = 2.0
 class Comparison(Record):
     """One theory fitted to one measurement, on energy (n,) in eV from the measured E0.
 
-    `values` and `stderr` hold shift (eV), scale, gauss (eV), lorentz (eV/eV) and stretch; what was not
-    `fitted` has no error. rfactor, rfactor_atom (bare atom, same freedom), correlation of data and model.
+    `values` and `stderr` hold shift (eV), scale, gauss (eV), lorentz (eV/eV) and stretch; those that are not in
+    `fitted` have no error. `atom` is the bare atom fitted with the same free parameters, with R `rfactor_atom`.
     """
 
     label: str
@@ -96,14 +96,14 @@ def compare(
     stretch: float = 1.0,
     shift: float | None = None,
 ) -> Comparison:
-    """A computed XANES fitted to a measured one by the few numbers that theory does not predict.
+    """A computed XANES fitted to a measured one by shift, scale and other numbers that theory does not predict.
 
     Parameters
     ----------
     theory : TheoryXanes
         The computed spectrum.
     measured : Spectrum or Normalized
-        Normalised here by defaults where it is not.
+        A Spectrum is normalised with the default settings.
     fit_range : tuple of float
         eV from the measured E0.
     free : sequence of str
@@ -115,12 +115,12 @@ def compare(
     stretch : float
         Factor on the theory's energies, where not fitted.
     shift : float, optional
-        eV, held: where the theory's Fermi level lies from the measured E0.
+        Fermi level of the theory less the measured E0 in eV, fixed; left out, it is fitted.
 
     Returns
     -------
     Comparison
-        Fitted values, R, the bare atom's R with the same freedom, and the correlation.
+        Fitted values, R, the R of the bare atom, and the correlation.
 
     Raises
     ------
@@ -219,10 +219,10 @@ def _misfit(grid: Array, curve: Array, at: Array, data: Array) -> float:
 
 @dataclass(frozen=True)
 class Ranked:
-    """A candidate's place: its comparison, R over the best one's, and the difference noise could make.
+    """A candidate in a ranking: its comparison, and the `ratio` of its R to the best one.
 
-    `noise` is the standard deviation of R - R_best from noise of the data alone; `excluded` whether the
-    candidate is excluded: beyond three of those and by the factor of the theory's own error.
+    `noise` is the standard deviation of R - R_best from noise of the data. A candidate is `excluded` when R - R_best
+    exceeds three times that, and `ratio` the factor that the error of the theory can make.
     """
 
     comparison: Comparison
@@ -234,7 +234,7 @@ class Ranked:
 def rank(
     candidates: Sequence[TheoryXanes], measured: Spectrum, *, noise: float | None = None, **settings: Any
 ) -> tuple[Ranked, ...]:
-    """Candidate structures in the order of their R, with what noise could make of the differences.
+    """Candidate structures in the order of their R, with the part of the differences that noise can make.
 
     R_a - R_b moves with noise e in the data d by 2 e |r_a - r_b| / sum d^2, r the residuals.
 
@@ -245,7 +245,7 @@ def rank(
     measured : Spectrum or Normalized
         The measured spectrum.
     noise : float, optional
-        Standard deviation of the measured points in edge steps; left out, from what a smooth curve through five points leaves.
+        Standard deviation of the measured points in edge steps; by default `estimate_noise` of the data.
     **settings
         As for `compare`, the same for all.
 
@@ -284,7 +284,7 @@ def rank(
 
 
 def estimate_noise(values: Array) -> float:
-    """Standard deviation of noise in equally spaced values: what third differences hold, median based."""
+    """Standard deviation of noise in equally spaced values, from the median of their third differences."""
     third = np.diff(values, 3)
     # The median of |x| of a normal deviate is 0.6745 sigma; third differences carry sqrt(20) sigma.
     return float(np.median(np.abs(third)) / 0.6745 / np.sqrt(20))
@@ -293,7 +293,7 @@ def estimate_noise(values: Array) -> float:
 def difference(
     a: TheoryXanes, b: TheoryXanes, *, fit_range: tuple[float, float] = RANGE, gauss: float = GAUSS
 ) -> Difference:
-    """How far two computed spectra lie apart after the best shift and scale, and the noise that would hide it.
+    """Difference of two computed spectra after the best shift and scale, and the noise that would hide it.
 
     Parameters
     ----------
@@ -307,7 +307,7 @@ def difference(
     Returns
     -------
     Difference
-        Root mean square and largest difference in edge steps, R, and the noise of a point up to which they are distinguished.
+        Root mean square and largest difference in edge steps, R, and the largest noise at which they are distinguished.
 
     Examples
     --------
@@ -332,7 +332,7 @@ def difference(
 
 
 def measured_apart(data: Spectrum, other: Spectrum, *, fit_range: tuple[float, float] = RANGE) -> float:
-    """R between two measured spectra after the best shift and scale, the freedom that theory has.
+    """R between two measured spectra after the best shift and scale, which a theory fits as well.
 
     A theory whose own R is larger cannot distinguish the two by shape.
 
@@ -370,8 +370,8 @@ def measured_apart(data: Spectrum, other: Spectrum, *, fit_range: tuple[float, f
 
 @dataclass(frozen=True)
 class Difference:
-    """Two spectra apart: root mean square and largest difference in units of the edge jump, R, and the
-    noise of each point (every 0.5 eV) up to which they are distinguished at three standard deviations."""
+    """The difference of two spectra: root mean square and largest in units of the edge jump, R, and the
+    noise of a point (every 0.5 eV) up to which they are distinguished at three standard deviations."""
 
     first: str
     second: str

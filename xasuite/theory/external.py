@@ -1,7 +1,6 @@
-"""Input for FEFF9, FEFF10 and FDMNES, for those who have them, and their output read as theory records.
+"""Input files for FEFF9, FEFF10 and FDMNES, which pip does not install, and their output as theory records.
 
-FDMNES's input is larixite's. Neither program comes with pip; what they compute is compared by the same
-functions as what is computed here.
+The input of FDMNES is made by larixite. Their spectra are compared by the same functions as those computed here.
 """
 
 from __future__ import annotations
@@ -34,14 +33,14 @@ def write_feff(
 ) -> list[Path]:
     """feff.inp for a FEFF9 or FEFF10 XANES by full multiple scattering.
 
-    The screened core hole (COREHOLE RPA), which the theory here lacks, is asked for unless `nohole`.
+    The core hole is screened (COREHOLE RPA), which the theory of this package cannot do, unless `nohole`.
 
     Parameters
     ----------
     structure : str, Path, Lattice or Crystal
         As for `theory_xanes`.
     target : str or Path
-        The file to write (feff.inp, job.inp).
+        The file to write (feff.inp).
     absorber : str
         The absorbing element.
     program : str
@@ -116,7 +115,7 @@ def write_fdmnes(
     structure : str, Path, Lattice or Crystal
         As for `theory_xanes`.
     target : str or Path
-        The file to write (feff.inp, job.inp).
+        The file to write (job.inp).
     absorber : str
         The absorbing element.
     radius : float
@@ -124,9 +123,9 @@ def write_fdmnes(
     scf : bool
         Self-consistent potentials.
     green : bool
-        Multiple scattering on muffin tins in place of finite differences (full potential).
+        Multiple scattering on muffin tins instead of finite differences (full potential).
     spectrum_range : str
-        FDMNES's own range.
+        Energies as FDMNES writes them: start, step, end, step, end, ... in eV from the edge.
 
     Returns
     -------
@@ -190,7 +189,7 @@ def _structure_file(crystal: Crystal, folder: Path) -> Path:
     return files.write_text(path, str(CifWriter(structure, symprec=0.01)))
 
 
-_PHOTON = 400.0  # eV: no spectrum relative to its edge begins this far above it
+_PHOTON = 400.0  # eV; energies that begin above this are photon energies, not relative to the edge
 
 
 def read_xmu(path: str | Path, *, label: str = "", absorber: str = "") -> TheoryXanes:
@@ -232,8 +231,8 @@ def read_xmu(path: str | Path, *, label: str = "", absorber: str = "") -> Theory
 def read_fdmnes(path: str | Path, *, label: str = "", absorber: str = "") -> TheoryXanes:
     r"""FDMNES's output (energy from the Fermi level, absorption; convoluted or not) as a theory record.
 
-    FDMNES gives no bare atom: a straight line under the spectrum's last third, from the Fermi level on, stands for it. Photon energies (its keyword
-    Energpho) are made relative by the E_edge of the file's first line.
+    FDMNES gives no bare atom: it is replaced by a straight line fitted to the last third of the spectrum, from the Fermi level on. Photon energies
+    (keyword Energpho) are made relative by the E_edge in the first line of the file.
 
     Parameters
     ----------
@@ -293,7 +292,7 @@ def _numbers(path: str | Path, columns: int, what: str) -> np.ndarray:
         try:
             values = [float(w) for w in line.split()]
         except ValueError:
-            # Titles; a broken table is found by its length below.
+            # a title; the number of rows is checked below
             continue
         if len(values) >= columns:
             rows.append(values[:columns])
@@ -306,7 +305,7 @@ def _numbers(path: str | Path, columns: int, what: str) -> np.ndarray:
 def _record(
     energy: np.ndarray, mu: np.ndarray, atom: np.ndarray, label: str, absorber: str, origin: str
 ) -> TheoryXanes:
-    """On equal steps of 0.25 eV, one at 50 eV above the Fermi level."""
+    """A theory record in steps of 0.25 eV, scaled so that the bare atom is 1 at 50 eV above the Fermi level."""
     grid = np.arange(np.ceil(energy[0] * 4) / 4, energy[-1] + 1e-9, 0.25)
     unit = np.interp(min(50.0, energy[-1]), energy, atom)
     return TheoryXanes(

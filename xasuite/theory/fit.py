@@ -1,8 +1,8 @@
 """A structure fitted to a XANES: spectra computed on a grid of geometries, interpolated, with a posterior.
 
-The theory's own error is larger than the noise and correlated along the spectrum, and its size is not known
-beforehand. It is integrated out: with n independent points (the range over the resolution) and S the sum of
-squares left, the posterior is proportional to S^(-n/2), a direct grid over geometry with shift and scale profiled.
+The error of the theory is larger than the noise, correlated along the spectrum, and of unknown size. It is integrated
+out: with n independent points (the range over the resolution) and S the residual sum of squares, the posterior is
+proportional to S^(-n/2). It is computed on a grid of geometries, each with the best shift and scale.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from .broadening import broadening_matrix
 from .comparison import GAUSS, RANGE, SHIFTS, measured_grid
 from .xanes import LIMITS, Progress, theory_xanes
 
-_FINE = {1: 201, 2: 41, 3: 17}  # points an axis of the interpolated grid, by number of axes
-# A marginal this close to the flat prior's width (standard deviations' ratio) says nothing.
+_FINE = {1: 201, 2: 41, 3: 17}  # points per axis of the interpolated grid, by number of axes
+# A parameter is not determined where its standard deviation is more than this share of the flat prior's.
 _FLAT = 0.7
 _SHIFT_STEP = 0.25  # eV
 
@@ -57,7 +57,7 @@ class StructureGrid:
 
 @dataclass(frozen=True, eq=False)
 class ModelFit:
-    """One model's part of the posterior: density on the fine axes, best values, means, errors, verdicts."""
+    """The posterior of one model: density on the fine axes; best value, mean, error and whether determined by name."""
 
     label: str
     names: tuple[str, ...]
@@ -94,9 +94,9 @@ class StructureFit:
 
 
 def move(crystal: Crystal, atoms: Sequence[int], to: float, *, origin: int = 0) -> Crystal:
-    """A cluster with some atoms moved radially to a distance (A) from an atom: a bond length set.
+    """A cluster with some atoms moved along their bond to the distance `to` (A) from the atom `origin`.
 
-    Raises TheoryError for a crystal, whose symmetry a single bond would break.
+    Raises TheoryError for a crystal, whose symmetry that would break.
     """
     from dataclasses import replace
 
@@ -118,20 +118,20 @@ def compute_grid(
     progress: Progress | None = None,
     **settings: object,
 ) -> StructureGrid:
-    """Spectra at every point of a grid of geometries; each is kept in the cache.
+    """Spectra at every point of a grid of geometries; each is stored in the cache.
 
     Parameters
     ----------
     build : callable
-        Gives the structure for keyword arguments named as the axes.
+        Makes the structure from keyword arguments named as the axes.
     axes : mapping
-        Parameter to rising values, two or more; at most three parameters.
+        Rising values (two or more) of each parameter; at most three parameters.
     absorber : str
         The absorbing element.
     label : str
         Name of the model.
     progress : callable, optional
-        Called with what is being done, steps done and steps in all.
+        Called with the name of the step, steps done and steps in all.
     **settings
         As for `theory_xanes`.
 
@@ -186,7 +186,7 @@ def fit_structure(
     grids : StructureGrid or sequence of it
         One model or several, all equally probable beforehand, parameters uniform over their grids.
     measured : Spectrum or Normalized
-        Normalised by defaults where it is not.
+        A Spectrum is normalised with the default settings.
     fit_range : tuple of float
         eV from the measured E0.
     gauss : float
@@ -195,7 +195,7 @@ def fit_structure(
     Returns
     -------
     StructureFit
-        The models in the order of their probability, and what XANES cannot tell.
+        The models in the order of their probability, and which parameters are not determined.
 
     Raises
     ------
@@ -301,7 +301,7 @@ def _model(
 
 
 def _sentences(models: Sequence[ModelFit]) -> list[str]:
-    """Sentences: what the fit determines, and what it does not."""
+    """What the fit determines and what it does not, in sentences."""
     out = []
     if len(models) > 1:
         first, second = models[0], models[1]

@@ -19,7 +19,7 @@ from ..records import Array
 from .harmonics import angular_momenta, angular_tensor, hankel
 from .symmetry import Frame, flip_signs
 
-# Distances equal to this many digits (A) share their Hankel functions.
+# Distances that are equal to this many decimals (A) share their Hankel functions.
 _DIGITS = 5
 _CHUNK = 4096  # pairs whose angular tensor is made at once
 
@@ -28,8 +28,8 @@ _CHUNK = 4096  # pairs whose angular tensor is made at once
 class Block:
     """One symmetry of the p states at the absorber: its polarisations, atoms, channels and angular tensors.
 
-    columns: the harmonics (1 to 3) of the absorber it serves; share: how many polarisations each of these
-    stands for (equivalent axes are solved once); atoms (r,) one an orbit, the absorber first;
+    columns: the harmonics (1 to 3) of the absorber; share: the number of equivalent polarisations that each
+    stands for (they are solved once); atoms (r,), one of each orbit, the absorber first;
     channels: positions of the harmonics that may be occupied among r (lmax + 1)^2; distance (r, r, i) index
     into `radii` of every image of the second atom; tensors by (row parity, column parity).
     """
@@ -169,7 +169,7 @@ def hankels(geometry: Geometry, k: NDArray[np.complex128], sigma2: float = 0.0) 
     """i h_l''(k R), shape (d, 2 lmax + 1, ne), for every distance and wavenumber k (ne,) in 1/Bohr.
 
     sigma2 (A^2) is the mean square relative displacement of every pair: each propagator is damped by
-    exp(-sigma2 k^2), which keeps what follows analytic on the contour.
+    exp(-sigma2 k^2), which is analytic, as the integration over complex energies needs it.
     """
     values = 1j * hankel(geometry.radii[:, None] * k, 2 * geometry.lmax) * np.exp(-sigma2 / BOHR**2 * k**2)
     return np.moveaxis(values, 0, 1)

@@ -21,7 +21,7 @@ from .propagators import Block, Geometry, hankels, prepare, propagator
 from .symmetry import orient
 
 LMAX = 3
-# Memory (bytes) that the matrices of one block of energies may take in each thread.
+# Most memory (bytes) for the matrices of one block of energies in each thread.
 _BLOCK_BYTES = 4.8e7
 _MOST_ENERGIES = 16
 _BLOCK_ROWS = 96  # fastest of 64 to 448 at 80 atoms
@@ -67,8 +67,8 @@ def scattering(
 
     Parameters
     ----------
-    lmax: largest angular momentum; 3 serves to 60 eV.
-    dtype: complex64, or complex128 as its oracle (they agree to 1e-6 of the absorption).
+    lmax: largest angular momentum; 3 is enough to 60 eV.
+    dtype: complex64, or complex128 for a check (they agree to 1e-6 of the absorption).
     sigma2: A^2, mean square relative displacement of every pair (thermal and static disorder).
     symmetry: split by the cluster's mirrors and twofold axes (the result is the same without).
     workers: threads over energies; by default one per core.
@@ -139,8 +139,8 @@ def _solve(
 def quadratic_form(matrix: NDArray[Any], right: NDArray[Any], width: int = _BLOCK_ROWS) -> NDArray[Any]:
     """b' M^-1 b for each column b of `right` (n, m), M (n, n) complex symmetric; both are overwritten.
 
-    Block elimination on the lower half, half the work of an LU: every leading block is the scattering matrix
-    of a part of the cluster, which the losses in the medium keep regular.
+    Block elimination on the lower half, half the work of an LU. It needs no pivots: every leading block is the
+    scattering matrix of a part of the cluster, which is regular because of the losses in the medium.
     """
     n = len(matrix)
     total = np.zeros(right.shape[1], matrix.dtype)

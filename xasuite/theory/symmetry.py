@@ -1,8 +1,8 @@
 """Mirrors, twofold axes and inversion of a cluster about its absorber, used to split the scattering problem.
 
-Every group of such involutions that commute is, in the right frame, a group of sign changes of x, y and z,
-and real harmonics only change sign under it. The problem then falls into one for each character: one atom of each
-orbit is left, up to eight times fewer, and the cost of the solution falls with the cube of that.
+Commuting operations of this kind are, in a suitable frame, sign changes of x, y and z, under which real harmonics
+only change sign. The problem splits into one for each character of this group, with one atom of each orbit: up to
+eight times fewer atoms, and the cost goes with their cube.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from ..errors import TheoryError
 from ..feff import cache
@@ -24,10 +25,10 @@ RADIUS = 6.5  # A
 LMAX = solve.LMAX
 GRID = (-10.0, 80.0, 0.25)  # eV from the Fermi level: first, last, step
 NORM_AT = 50.0  # eV above the Fermi level where the bare atom's absorption is one
-# Potentials come from atoms out to here (A) whatever the radius, so that a radius study shares them.
+# Potentials are computed for atoms to this radius (A) at least, so that a study of radii shares them.
 _POTENTIAL_RADIUS = 7.0
 _LAYOUT = "1"
-_ROOM = "theory"
+_CACHE = "theory"
 
 LABEL = "theory"
 LIMITS = (
@@ -46,8 +47,8 @@ Progress = Callable[[str, int, int], None]
 class TheoryXanes(Record):
     """A computed XANES: mu (n,) on energy (n,) in eV from the Fermi level, 1 far above the edge.
 
-    `atom` (n,) is the bare atom under the same Fermi cut; both hold the core hole's width and nothing of
-    the monochromator. `sites` names the absorbers with their weights; `limits` is what this leaves out.
+    `atom` (n,) is the bare atom with the same Fermi cut. Both are broadened by the core hole, not by a
+    monochromator. `sites` names the absorbers with their weights; `limits` says what the theory leaves out.
     """
 
     energy: Array = field(metadata=axes("energy"))
@@ -70,12 +71,12 @@ class TheoryXanes(Record):
     meta: Mapping[str, Any] = field(default_factory=lambda: {"kind": LABEL})
 
     def broadened(self, *, gauss: float = 0.0, lorentz: float = 0.0) -> TheoryXanes:
-        """The same spectrum through a monochromator (Gaussian sigma in eV) and a growing Lorentzian."""
+        """The spectrum broadened by a Gaussian (sigma in eV) and a Lorentzian that grows with energy (eV/eV)."""
         matrix = broadening.broadening_matrix(self.energy, gauss, lorentz)
         return replace(self, mu=matrix @ self.mu, atom=matrix @ self.atom)
 
     def peaks(self, *, gauss: float = 2.0) -> tuple[float, ...]:
-        """Energies (eV from the Fermi level) of the maxima after a Gaussian, by parabola."""
+        """Energies (eV from the Fermi level) of the maxima after broadening by a Gaussian."""
         return broadening.maxima(self.energy, self.broadened(gauss=gauss).mu)
 
 
@@ -92,7 +93,7 @@ def theory_xanes(
     substitute: Mapping[str, str] | None = None,
     scf_radius: float = SCF_RADIUS,
     sigma2: float = 0.0,
-    dtype: Any = np.complex64,
+    dtype: DTypeLike = np.complex64,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> TheoryXanes:
@@ -101,15 +102,15 @@ def theory_xanes(
     Parameters
     ----------
     structure : str, Path, Lattice or Crystal
-        What `load_crystal` takes: a shipped name, a CIF or xyz file, ``"amcsd:11296"``, a Lattice.
+        As for `load_crystal`: a shipped name, a CIF or xyz file, ``"amcsd:11296"``, a Lattice.
     absorber : str
-        Element; put on the absorbing site if the structure has another there.
+        Element; it replaces another one on the absorbing site.
     edge : str
-        "K".
+        Only "K" can be computed.
     radius : float
         Radius in A of the atoms that scatter.
     lmax : int
-        Largest angular momentum; 2 is not enough, 3 serves to 60 eV.
+        Largest angular momentum; 2 is not enough, 3 is enough to 60 eV.
     scf : bool
         Self-consistent potentials (minutes, once for a structure).
     nohole : bool
@@ -128,7 +129,7 @@ def theory_xanes(
     workers : int, optional
         Threads; left out, one for each core.
     progress : callable, optional
-        Called with what is being done, steps done and steps in all.
+        Called with the name of the step, steps done and steps in all.
 
     Returns
     -------
@@ -185,27 +186,27 @@ def _spectrum(
 ) -> ComplexArray:
     """g on the mesh (ne,), from the cache when it was computed before with these settings of `scattering`."""
     atoms = solve.within(phases, settings["radius"])
-    told = f"{settings['lmax']} {settings['sigma2']!r} {np.dtype(settings['dtype'])}"
-    digest = hashlib.sha256(f"{_LAYOUT} {phases.key} {told}".encode())
+    used = f"{settings['lmax']} {settings['sigma2']!r} {np.dtype(settings['dtype'])}"
+    digest = hashlib.sha256(f"{_LAYOUT} {phases.key} {used}".encode())
     for values in (phases.xyz[atoms], phases.ipot[atoms], phases.shifts, phases.energy):
         digest.update(np.ascontiguousarray(values).tobytes())
     name = digest.hexdigest()
-    kept = cache.load(name, _ROOM)
+    kept = cache.load(name, _CACHE)
     if kept is not None and "g.npy" in kept:
         return np.load(io.BytesIO(kept["g.npy"]))
-    told_of = None if progress is None else partial(progress, f"scattering in {phases.title}")
-    g = solve.scattering(phases, **settings, workers=workers, progress=told_of)
+    report = None if progress is None else partial(progress, f"scattering in {phases.title}")
+    g = solve.scattering(phases, **settings, workers=workers, progress=report)
     held = io.BytesIO()
     np.save(held, g)
-    cache.store(name, {"g.npy": held.getvalue()}, _ROOM)
+    cache.store(name, {"g.npy": held.getvalue()}, _CACHE)
     return g
 
 
 def absorption(phases: Phases, g: ComplexArray, energy: Array) -> tuple[Array, Array]:
-    """Absorption and the bare atom's (n,) at energies (n,) in eV from the Fermi level.
+    """Absorption, and that of the bare atom (n,), at energies (n,) in eV from the Fermi level.
 
-    chi = -(sum of squared matrix elements) g / 3 and mu = Im(atom + norm chi) on the contour, the Fermi cut
-    and the core hole's width after it.
+    On the complex energies chi = -(sum of squared matrix elements) g / 3 and mu = Im(atom + norm chi); the Fermi cut
+    and the width of the core hole follow.
     """
     chi = -(phases.dipole**2).sum(0) * g / 3
     values = np.stack([phases.atom + phases.norm * chi, phases.atom])
@@ -247,7 +248,7 @@ def _average(parts: list[tuple[Cluster, float, Phases, ComplexArray]], radius: f
 
 @dataclass(frozen=True)
 class Convergence:
-    """A radius study: radii (A), atoms within each, change of the spectrum against the largest, and a verdict.
+    """Convergence with the radius: radii (A), atoms within each, and the change of the spectrum against the largest.
 
     `change` is the root mean square of the difference after a Gaussian of 1 eV, in units of the edge jump.
     """
@@ -292,7 +293,7 @@ def converge(
     shells: int = 8,
     **settings: Any,
 ) -> Convergence:
-    """The spectrum shell by shell, and from which radius it no longer changes.
+    """Spectra for increasing radii, and the radius from which on they no longer change.
 
     Parameters
     ----------
@@ -303,9 +304,9 @@ def converge(
     most : float
         Largest radius, A.
     tolerance : float
-        Root mean square change, in units of the edge step, that counts as none.
+        Root mean square change, in units of the edge step, below which a spectrum counts as unchanged.
     shells : int
-        Radii tried, spread over the shells that there are.
+        Number of radii, spread over the shells of the structure.
     **settings
         As for `theory_xanes`.
 

@@ -1,27 +1,19 @@
-"""What is done with a spec: resolved, run, checked, scored, studied by closure."""
+"""What is done with a spec: it is resolved, run, checked, scored, and studied by closure."""
 
 from __future__ import annotations
 
-from ..lazy import loader
+from ..lazy import by_module, loader
 
-_PUBLIC = {
-    "audit_spec": "audit",
-    "SpecAudit": "audit",
-    "check_spec": "check",
-    "Comparison": "compare",
-    "compare_specs": "compare",
-    "Context": "resolve",
-    "resolve_spec": "resolve",
-    "run_spec": "run",
-    "fit": "run",
-    "SpecResult": "run",
-    "Cell": "score",
-    "Reproduction": "reproduce",
-    "reproduce_specs": "reproduce",
-    "score_result": "score",
-    "Posterior": "posterior",
-    "sample_posterior": "posterior",
-}
+_PUBLIC = by_module(
+    audit="audit_spec SpecAudit",
+    check="check_spec",
+    compare="Comparison compare_specs",
+    resolve="Context resolve_spec",
+    run="run_spec fit SpecResult",
+    reproduce="Reproduction reproduce_specs",
+    score="Cell score_result",
+    posterior="Posterior sample_posterior",
+)
 
 __all__ = list(_PUBLIC)
 

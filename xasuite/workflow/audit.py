@@ -1,4 +1,4 @@
-"""Larch's audit of a spec: its fits repeated by Larch once for each spec, data and versions, and kept in the cache."""
+"""The audit of a spec: Larch repeats its fits, once for each combination of spec, data and versions, and the result is cached."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class SpecAudit:
 
 
 def audit_spec(result: SpecResult, *, again: bool = False) -> SpecAudit | None:
-    """The fits of a spec against Larch's; taken from the cache where the same ones were audited before.
+    """Compare the fits of a spec with Larch's; the result is taken from the cache where the same fits were audited before.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The error budget of a spec's rows: the draws of exafs.budget fed with the rows' spectra, their foil and their crystal."""
+"""The error budgets of a spec's rows: exafs.budget gets the rows' spectra, their foil and their crystal."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ..exafs.budget import (
     released,
     with_budget,
 )
-from ..exafs.budget.floors import ENERGY_SCALE
+from ..exafs.budget.model_changes import ENERGY_SCALE
 from ..exafs.budget.record import EDGE_STEP
 from ..exafs.fit import make_problem, on_grid
 from ..exafs.model import Model
@@ -52,7 +52,7 @@ _BEYOND = 0.3
 _REACH = 2.5
 
 
-Under = tuple[Sequence[Draw], Mapping[str, Foil]]  # draws, and what is held under each
+Under = tuple[Sequence[Draw], Mapping[str, Foil]]  # draws, and the parameters that are held in each
 
 
 def budgeted(resolved: Resolved, fits: Sequence[FitResult], context: Context) -> tuple[FitResult, ...]:
@@ -87,7 +87,7 @@ def _say(loaded: LoadedSpec, sentence: str) -> None:
 
 
 def _alike(rows: Sequence[Row], model: Model) -> list[list[Row]]:
-    """Rows that share an energy grid and all paths, together: they share their matrices and draws. Each chi(k) is alone."""
+    """Groups of rows with the same energies and paths, which share matrices and draws; a row of chi(k) is a group alone."""
     groups: dict[tuple[object, ...], list[Row]] = {}
     for row in rows:
         own = tuple(p.label for p in model.paths if p.data in ("", row.label))
@@ -114,7 +114,7 @@ def _group(
 def drawn(
     loaded: LoadedSpec, how: Errors, rows: Sequence[Row], fit: FitResult, context: Context
 ) -> tuple[DataSets, Spectra, Under]:
-    """What the budgets of rows are drawn from, `fit` being that of the first or of all together."""
+    """The input of the budgets of rows; `fit` is the fit of the first row, or of all together."""
     sets = DataSets.of(fit, rows)
     conditions = Conditions.of(loaded, how, sets, context, exact=all(r.kind == CLOSURE for r in rows))
     spectra = conditions.spectra([r.norm or r.chi for r in rows])
@@ -126,7 +126,7 @@ def _temperature(row: Row) -> float | None:
 
 
 def _at(spectra: Spectra, sets: DataSets) -> str:
-    """At which temperatures farther shells were taken; empty where there are none."""
+    """The temperatures that farther shells were computed for, as a note; empty where there are no such shells."""
     at = [t for t, source in zip(sets.temperatures, spectra.sources, strict=True) if source.farther]
     said = {f"{ROOM:g} K (no variable T and no header says one)" if t is None else f"{t:g} K" for t in at}
     return f"{FARTHER} {', '.join(sorted(said))}" if said else ""
@@ -164,10 +164,10 @@ class DataSets:
 
 @dataclass(frozen=True, eq=False)
 class Conditions:
-    """What the budgets of all rows of one model depend on besides the rows: the foils that parameters come from, and the spec.
+    """What the budgets of all rows of a model depend on besides the rows: the spec, and the foils that parameters come from.
 
-    `model` is the budgets' (`released`); `foil` is the first one's spectrum; `exact`: the rows' energies are exact, as
-    simulated ones.
+    `model` is the model that the budgets fit (`released`), `foil` the spectrum of the first foil; `exact` is true for
+    simulated rows, whose energies have no error.
     """
 
     loaded: LoadedSpec
@@ -322,7 +322,10 @@ def _source(
 
 
 def farther(loaded: LoadedSpec, model: Model, temperature: float = ROOM) -> Farther | None:
-    """The paths of the outermost fitted shell's crystal beyond it, at a temperature in K; None where it comes from a file of FEFF or is set at a distance."""
+    """The paths of the crystal beyond the outermost fitted shell, at a temperature in K.
+
+    None where that shell comes from a file of FEFF or is set at a distance: then no crystal is known.
+    """
     last = max(model.paths, key=lambda p: p.feff.reff)
     table = tables(loaded)[last.label]
     if table.made_up or table.distance is not None:

@@ -18,12 +18,11 @@ ROUNDED = 0.05
 
 
 def check_spec(loaded: LoadedSpec, context: Context | None = None) -> list[str]:
-    """Everything that would stop a spec or mislead its reader; raises SpecError with all of the first kind.
+    """Check a spec against data and structures: raises SpecError with all mistakes, returns the warnings.
 
-    Checked beyond the text: the published table and its rows, the specs that parameters come from (each to
+    Checked besides the text: the published table and its rows, the specs that parameters come from (each to
     its end, and whether its fit is good), crystals, data files and their groups, k ranges against the data.
-    Returned are the warnings: ranges that differ from a foil's, a foil whose data are not there, choices that
-    bias.
+    Warnings are about ranges that differ from a foil's, a foil whose data are missing, and choices that bias the result.
 
     Parameters
     ----------
@@ -35,7 +34,7 @@ def check_spec(loaded: LoadedSpec, context: Context | None = None) -> list[str]:
     Returns
     -------
     list of str
-        Sentences of the second kind, warnings; empty where there is nothing to say.
+        The warnings, a sentence each.
 
     Examples
     --------

@@ -242,7 +242,7 @@ def _of_fit(row: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def graded(check: str, value: float, limits: Limits, form: str, more: str = "") -> Finding:
-    """A number that passes to the first limit, is a note to the second, and fails beyond: upwards, or downwards where limits fall."""
+    """A number that passes up to the first limit, is a note up to the second, else fails; falling limits are lower limits."""
     most = limits[0] < limits[1]
     passes, noted = (value <= x if most else value >= x for x in limits)
     outcome: Outcome = "pass" if passes else "note" if noted else "fail"

@@ -1,13 +1,13 @@
-"""Closure: what the pipeline does to a known truth, over many noise seeds and over the analyst's choices.
+"""The closure study: how well a known truth comes back, for many noise seeds and for other choices of the analyst.
 
-All through the batched engine, from mu(E): a stack of spectra that differ in noise alone is normalised, its
-background removed and its chi(k) fitted as a spec says.
+A stack of simulated mu(E) that differ only in their noise is normalised, its background removed and its chi(k) fitted as a
+spec says, all in one batch.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -22,10 +22,10 @@ from ..records.quantities import Quantity, quantity
 from ..records.table import Presented, Table, plain
 from ..reduce import find_e0
 from ..specs.load import LoadedSpec
-from ..specs.published import PublishedPath, table_of
 from ..specs.schema import Reduce
+from .fits import Progress, silent
 from .resolve import Context, reduce_row, resolve_model
-from .simulated import how_simulated, simulate_stack
+from .simulated import how_simulated, published_lines, simulate_stack, stated_values
 
 # quantities a published row states, and the batch's names for them
 QUANTITIES = ("n", "r", "sigma2")
@@ -38,7 +38,7 @@ _NOISE_SEEDS = 24
 
 @dataclass(frozen=True)
 class Recovery:
-    """How one parameter of one row comes back over many seeds.
+    """How well one quantity of one row is found again, over many seeds.
 
     bias = mean - truth; spread = standard deviation between seeds; reported = mean standard error of the fits
     (their own, without inherited parts); coverage = share of seeds whose value +- its error holds the truth (ideal
@@ -82,7 +82,7 @@ class Recovery:
 
 @dataclass(frozen=True)
 class Choice:
-    """What the analyst could have chosen instead, and where N (R, sigma2) then ends."""
+    """Another choice of the analyst, the N, R and sigma2 that it gives, and the change of N."""
 
     what: str
     row: str
@@ -91,13 +91,6 @@ class Choice:
     r: float
     sigma2: float
     n_shift: float
-
-
-def lines_of(loaded: LoadedSpec, index: int) -> tuple[PublishedPath, ...]:
-    """The published lines that a simulated row stands for."""
-    entry = loaded.spec.data[index]
-    assert entry.simulate is not None
-    return table_of(loaded).lines(entry.simulate.row)
 
 
 def fit_seeds(
@@ -109,13 +102,13 @@ def fit_seeds(
     seeds: Sequence[int],
     reduction: Reduce | None = None,
 ) -> BatchFit:
-    """A row simulated with each seed and fitted blind. Raises what simulation, reduction and fit raise."""
+    """Simulate a row with each seed and fit it without knowledge of the truth. Raises what simulation, reduction and fit raise."""
     spectrum = simulate_stack(loaded, index, noise=noise, seeds=tuple(seeds))
     settings = reduction or loaded.spec.reduce
     if settings.e0 is None:  # found once, on the clean spectrum: E0 moves by less than a point with noise
         settings = settings.model_copy(update={"e0": _clean_e0(loaded, index)})
     with collected():
-        # noise beyond any measurement is tried too; what it does is in the numbers of the study
+        # very large noise is tried too; its warnings are left out, its effect is in the study's numbers
         _, chi = reduce_row(spectrum, settings, loaded.spec.data[index])
     return fit_stack(model.of(loaded.spec.data[index].label), chi)
 
@@ -128,23 +121,14 @@ def recoveries(loaded: LoadedSpec, index: int, model: Model, noise: float, seeds
     """Bias, spread, reported error and coverage of every published quantity of a row."""
     fits = fit_seeds(loaded, index, model, noise=noise, seeds=range(1, seeds + 1))
     out = []
-    for line in lines_of(loaded, index):
+    truth, entry = stated_values(loaded, index), loaded.spec.data[index]
+    for line in published_lines(loaded, index):
         for name in QUANTITIES:
-            truth = _truth(loaded, index, line, name)
-            if truth is None or name in line.fixed:
-                continue
             key = f"{line.path}.{name}"
-            if key in fits.path_values:
+            if name not in line.fixed and key in fits.path_values:
                 error = getattr(line, f"{name}_err")
-                out.append(_recovery(fits, key, truth, error, loaded.spec.data[index].label, noise))
+                out.append(_recovery(fits, key, truth[line.path][name], error, entry.label, noise))
     return out
-
-
-def _truth(loaded: LoadedSpec, index: int, line: PublishedPath, quantity: str) -> float | None:
-    how = loaded.spec.data[index].simulate
-    assert how is not None
-    changed = how.change.get(line.path, {})
-    return changed.get(quantity, getattr(line, quantity))  # type: ignore[call-overload, no-any-return]
 
 
 def own_errors(fits: BatchFit, key: str) -> Array:
@@ -164,10 +148,11 @@ def _recovery(
 ) -> Recovery:
     path, quantity = key.rsplit(".", 1)
     values, errors = fits.path_values[key], own_errors(fits, key)
-    bound = np.array([s == "at bound" for s in fits.status])
-    used = np.isfinite(values) & np.array([s in ("ok", "at bound") for s in fits.status])
+    status = np.array(fits.status)
+    bound = status == "at bound"
+    used = np.isfinite(values) & (bound | (status == "ok"))
     held = used & np.isfinite(errors)
-    inside = np.abs(values - truth) <= errors
+    off = np.abs(values - truth)
     return Recovery(
         row=row,
         path=path,
@@ -176,13 +161,11 @@ def _recovery(
         bias=float(np.mean(values[used]) - truth) if used.any() else math.nan,
         spread=float(np.std(values[used], ddof=1)) if used.sum() > 1 else math.nan,
         reported=float(np.mean(errors[held])) if held.any() else math.nan,
-        coverage=float(np.mean(inside[held])) if held.any() else math.nan,
+        coverage=float(np.mean((off <= errors)[held])) if held.any() else math.nan,
         at_bound=float(np.mean(bound)),
         failed=float(np.mean(~used)),
         published_err=published,
-        within_published=float(np.mean(np.abs(values[used] - truth) <= published))
-        if published and used.any()
-        else math.nan,
+        within_published=float(np.mean(off[used] <= published)) if published and used.any() else math.nan,
         noise=noise,
         seeds=len(fits),
     )
@@ -208,11 +191,11 @@ def noise_reaching(loaded: LoadedSpec, index: int, model: Model, key: str, error
 
 
 def matching_noise(loaded: LoadedSpec, index: int, model: Model) -> float | None:
-    """epsilon_k at which the fit's own error of N of the row's first shell (the foil's share left out) is the published.
+    """epsilon_k at which the fit's own error of N of the row's first shell, without the foil's part, is the published one.
 
     None where the row has no published error of N, or where no noise reaches it.
     """
-    line = lines_of(loaded, index)[0]
+    line = published_lines(loaded, index)[0]
     return None if line.n_err is None else noise_reaching(loaded, index, model, f"{line.path}.n", line.n_err)
 
 
@@ -220,9 +203,7 @@ def matched(loaded: LoadedSpec, context: Context | None = None, *, seeds: int = 
     """Recoveries of every simulated row at its matching noise; rows without one are left out."""
     model = resolve_model(loaded, context or Context())
     found: list[Recovery] = []
-    for i, entry in enumerate(loaded.spec.data):
-        if entry.simulate is None:
-            continue
+    for i in loaded.spec.simulated:
         level = matching_noise(loaded, i, model)
         if level is not None:
             found += recoveries(loaded, i, model, level, seeds)
@@ -230,9 +211,9 @@ def matched(loaded: LoadedSpec, context: Context | None = None, *, seeds: int = 
 
 
 def incompatible(found: Sequence[Recovery]) -> list[str]:
-    """Printed errors that cannot belong together under white noise, with the numbers that show it.
+    """Printed errors that white noise of one size cannot cause together, with the numbers that show it.
 
-    In brackets stands the epsilon_k at which the fit's own error of N is the printed one.
+    The number in brackets is the epsilon_k at which the fit's own error of N is the printed one.
     """
     lines = []
     for row in dict.fromkeys(r.row for r in found):
@@ -256,7 +237,7 @@ def incompatible(found: Sequence[Recovery]) -> list[str]:
 
 
 def choices(loaded: LoadedSpec, index: int, context: Context) -> list[Choice]:
-    """Where N ends when the analyst chooses otherwise: noise-free, so that each shift is the choice's own."""
+    """The N that other choices of the analyst give, without noise, so that only the choice moves it."""
     spec = loaded.spec
     base_model = resolve_model(loaded, context)
     plans: list[tuple[str, Reduce, Model]] = [("as the spec says", spec.reduce, base_model)]
@@ -293,23 +274,22 @@ def _noise_free(
 ) -> dict[str, Array]:
     """N, R and sigma2 of each published path of a row without noise."""
     values = fit_seeds(loaded, index, model, noise=0.0, seeds=(0,), reduction=reduction).path_values
-    paths = [line.path for line in lines_of(loaded, index)]
+    paths = stated_values(loaded, index)
     return {p: np.array([float(values[f"{p}.{q}"][0]) for q in QUANTITIES]) for p in paths}
 
 
 def potential_costs(loaded: LoadedSpec, context: Context) -> list[Choice]:
-    """What the fit's potentials cost against the truth's, without noise: n_shift is N with the fit's minus N with the truth's."""
+    """What the fit's potentials change against the truth's, without noise: n_shift is N with the fit's minus N with the truth's."""
     how = loaded.spec.simulate
     if how is None or all(p.program == how.program and p.scf == how.scf for p in loaded.spec.structures):
         return []
     models = resolve_model(loaded, context), _with_potentials(loaded, context, how.program, how.scf)
     out = []
-    for i, entry in enumerate(loaded.spec.data):
-        if entry.simulate is not None:
-            ours, truth = (_noise_free(loaded, i, m) for m in models)
-            for path, values in ours.items():
-                n, r, sigma2 = values - truth[path]
-                out.append(Choice("potentials", entry.label, path, values[0], r, sigma2, n))
+    for i in loaded.spec.simulated:
+        ours, truth = (_noise_free(loaded, i, m) for m in models)
+        for path, values in ours.items():
+            n, r, sigma2 = values - truth[path]
+            out.append(Choice("potentials", loaded.spec.data[i].label, path, values[0], r, sigma2, n))
     return out
 
 
@@ -379,25 +359,23 @@ def study(
     context: Context | None = None,
     *,
     seeds: int = 200,
-    progress: Callable[[str], None] | None = None,
+    progress: Progress = silent,
 ) -> Study:
     """The bias study of a spec: recoveries at good data and at the matching noise, and the scan of choices."""
     context = context or Context()
     model = resolve_model(loaded, context)
-    say = progress or (lambda word: None)
     good: list[Recovery] = []
     at_match: list[Recovery] = []
     matching: dict[str, float | None] = {}
     scans: list[Choice] = []
-    for i, entry in enumerate(loaded.spec.data):
-        if entry.simulate is None:
-            continue
-        say(f"{entry.label}: {seeds} seeds at good data")
+    for i in loaded.spec.simulated:
+        label = loaded.spec.data[i].label
+        progress(f"{label}: {seeds} seeds at good data")
         good += recoveries(loaded, i, model, GOOD_NOISE, seeds)
-        say(f"{entry.label}: matching noise")
-        level = matching[entry.label] = matching_noise(loaded, i, model)
+        progress(f"{label}: matching noise")
+        level = matching[label] = matching_noise(loaded, i, model)
         if level is not None:
             at_match += recoveries(loaded, i, model, level, seeds)
-        say(f"{entry.label}: other choices")
+        progress(f"{label}: other choices")
         scans += choices(loaded, i, context)
     return Study((*good, *at_match), matching, tuple(scans), tuple(incompatible(at_match)))

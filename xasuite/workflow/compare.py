@@ -19,7 +19,7 @@ from ..specs.schema import Spec
 from .fits import Progress, fit_rows, silent
 from .resolve import Context, Resolved, resolve_spec
 
-# what two fits share when they are fits of the same data
+# keys of [fit] that must be equal for two fits of the same data
 _SAME = ("k", "kweight", "r", "space", "window", "dk", "dk2", "dr", "rwindow", "epsilon_k", "together")
 # a difference of the logarithms of evidence below this, odds of 3 to 1, decides nothing
 UNDECIDED = 1.1
@@ -33,7 +33,7 @@ REFUTED = 0.05
 
 @dataclass(frozen=True)
 class Judged:
-    """One model: what its fits of all rows give together.
+    """One model, with the sums over its fits of all rows.
 
     `aic` and `bic` are Larch's, for noise of unknown size; `evidence` is a natural logarithm, up to a constant that both models
     share.
@@ -69,7 +69,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Comparison(Presented):
-    """Two models of the same data. `p` is the F test's chance of the larger one's gain by noise alone, None where there is no test."""
+    """Two models of the same data. `p` of the F test is the probability that noise alone causes the larger one's gain, or None."""
 
     models: tuple[Judged, Judged]
     p: float | None

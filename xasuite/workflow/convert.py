@@ -21,7 +21,7 @@ from ..specs.meaning import names_mistakes
 from ..specs.toml import parse_toml
 from .convert_groups import convert_groups, origin, write_data
 
-# functions that Ifeffit and Larch call otherwise
+# functions that have another name in Ifeffit and Larch
 _ELSEWHERE = {"eins": "einstein", "sigma2_eins": "einstein", "sigma2_debye": "debye"}
 _OF_PATH = frozenset({"reff", "debye", *_ELSEWHERE})
 _PENALTY = re.compile(r"\bpenalty\(\s*([^(),]+?)\s*,\s*([^(),]+?)\s*,\s*([^(),]+?)\s*\)", re.I)
@@ -268,7 +268,7 @@ def _values(
 
 
 def _restraints(fit: ProjectFit, names: Mapping[str, str]) -> list[str]:
-    """What Ifeffit adds, squared, to chi-square: expressions that are drawn to 0, already over their standard deviation."""
+    """Ifeffit's restraints: expressions whose squares it adds to chi-square, divided by their standard deviation already."""
     found = [
         _plain(p.expression, names)
         for p in fit.parameters
@@ -283,9 +283,9 @@ def _restraints(fit: ProjectFit, names: Mapping[str, str]) -> list[str]:
 def _used(
     fit: ProjectFit, paths: list[dict[str, str]], names: Mapping[str, str], inlined: Mapping[str, str]
 ) -> tuple[list[ProjectParameter], set[str]]:
-    """Parameters that a path needs, directly or through others, in the project's order, and which of them only start a guess.
+    """Parameters that a path needs, directly or through others, in the project's order; and those that only start a guess.
 
-    Raises SpecError for one that is made of an unknown name.
+    Raises SpecError where an expression uses an unknown name.
     """
 
     def needed(wanted: frozenset[str], guesses: bool) -> frozenset[str]:
@@ -309,16 +309,16 @@ def _named(paths: list[dict[str, str]]) -> frozenset[str]:
 
 
 def _variables(fit: ProjectFit) -> frozenset[str]:
-    """What each data set has a number for, where no parameter has that name."""
+    """Names that have a number for each data set and are no parameter."""
     return frozenset().union(*(d.variables for d in fit.data)) - {p.name for p in fit.parameters}
 
 
 def _names_of(
     fit: ProjectFit, p: ProjectParameter, names: Mapping[str, str], guesses: bool
 ) -> frozenset[str]:
-    """The names that a parameter is made of while the fit runs, with `guesses` also those that it starts from.
+    """The names in a parameter's expression; for a guess only with `guesses`, because it is evaluated at the start only.
 
-    Raises SpecError for one that nothing is called.
+    Raises SpecError for an unknown name.
     """
     if _number(p.expression) is not None or p.kind not in ("def", *(_VARIED if guesses else ())):
         return frozenset()
@@ -355,7 +355,7 @@ def _number(text: str) -> float | None:
 
 
 def _param(fit: ProjectFit, p: ProjectParameter, names: Mapping[str, str], held: bool) -> str:
-    """A parameter's line; a guess that only starts another one is `held`, since no path moves with it, and a set has its value."""
+    """A parameter's line. A guess that only starts another one is `held`, since no path depends on it; a set has its value."""
     value = _number(p.expression)
     if (p.kind == "set" or (held and p.kind in _VARIED)) and value is None:
         value = _start(fit, p, names)
@@ -415,7 +415,7 @@ def _feff(source: Project, fit: ProjectFit, folder: Path, labels: list[str]) -> 
 
 
 def _logged(fit: ProjectFit, names: Mapping[str, str]) -> dict[str, float]:
-    """The logged value of each parameter, and of a set that has none its own."""
+    """The logged value of each parameter; for a `set` without one, the value that it is set to."""
     known = [p for p in fit.parameters if p.name.lower() in names]
     sets = {names[p.name.lower()]: _start(fit, p, names) for p in known if p.kind == "set" and p.best is None}
     return sets | {names[p.name.lower()]: p.best for p in known if p.best is not None}

@@ -1,4 +1,4 @@
-"""The tables of a first spec, with a comment for each thing that was decided."""
+"""The tables of a first spec, with a comment for each decision."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Tables of spectra with drawn truths: what `ensemble` fits blind, and what other programs are given to fit.
+"""Tables of spectra with random truths, which `ensemble` and other programs fit without knowing them.
 
-One table is every simulated row of a spec and one spectrum of each foil that a parameter comes from. Its truth is drawn
-from its number and seed alone, so that tables can be made in any order, and again.
+One table has a spectrum for every simulated row of a spec, and one of each foil that a parameter comes from. Its truth
+depends on its number and seed only, so that tables can be made in any order, and again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .resolve import ancestor
 from .simulated import named_truth, stated_values
 
 FOIL_NOISE = 3e-4
-# whose potentials the truths have, in turn
+# the potentials of the truths, in turn
 PROGRAMS: tuple[Potentials, ...] = ("feff6l", "feff8l scf")
 # how far the truths are drawn about the published row, and each farther path about the crystal
 N_SPREAD, R_SPREAD, SIGMA2_FACTORS, E0_SPREAD = 0.15, 0.02, (0.8, 1.25), 3.0
@@ -36,7 +36,7 @@ Truth = dict[str, dict[str, float]]  # by path label: n, r (A), sigma2 (A^2)
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """One table: by row its spectrum and truth, by inherited parameter its foil's spec, spectrum and the parameter's name there."""
+    """One table: spectrum and truth of each row; for each inherited parameter the foil's spec, its spectrum and the name there."""
 
     number: int
     noise: float
@@ -50,14 +50,12 @@ class Source:
     """A spec from which tables are drawn."""
 
     loaded: LoadedSpec
-    at: tuple[int, ...]
     foils: Mapping[str, tuple[LoadedSpec, str]]
 
     @classmethod
     def of(cls, loaded: LoadedSpec) -> Source:
         """Raises SpecError for a spec, or a foil, that is not simulated: it has no truth."""
-        at = tuple(i for i, d in enumerate(loaded.spec.data) if d.simulate is not None)
-        if not at:
+        if not loaded.spec.simulated:
             raise SpecError(
                 f"{loaded.path.name}: no [[data]] row is simulated, so there is no truth to compare with"
             )
@@ -70,7 +68,7 @@ class Source:
                     "an ensemble needs a foil of known truth: take a simulated one, or give the value"
                 )
             foils[name] = (foil, p.param or "")
-        return cls(loaded, at, foils)
+        return cls(loaded, foils)
 
     def table(self, number: int, noise: float, seed: int) -> Drawn:
         """The table of that number. Programs take turns, and every second pair of tables has white lines."""
@@ -79,7 +77,8 @@ class Source:
         named = zlib.crc32(self.loaded.name.encode())  # specs of one seed have truths of their own
         rng = np.random.default_rng([seed, named, number, round(noise * 1e6)])
         rows = {
-            i: _simulated(self.loaded, i, program, white, rng, noise, R_SPREAD, N_SPREAD) for i in self.at
+            i: _simulated(self.loaded, i, program, white, rng, noise, R_SPREAD, N_SPREAD)
+            for i in self.loaded.spec.simulated
         }
         foils = {
             name: (foil, _simulated(foil, 0, program, white, rng, FOIL_NOISE, FOIL_R_SPREAD, 0.0)[0], param)
@@ -92,7 +91,7 @@ def _simulated(
     loaded: LoadedSpec, index: int, potentials: Potentials, white: bool, rng: np.random.Generator, noise: float,
     r_spread: float, n_spread: float,
 ) -> tuple[Spectrum, Truth]:  # fmt: skip
-    """One row with a drawn truth. Paths of one published shell move together; in a foil (n_spread 0) all shells do."""
+    """One row with a random truth. Paths of one published shell change together; in a foil (n_spread 0) all shells do."""
     from .. import simulate
     from ..simulate.atomic import Setup
 

@@ -1,7 +1,7 @@
-"""How often printed errors hold the truth: rows of a spec's published table with drawn truths, fitted blind.
+"""How often the truth lies within the printed errors: rows of a spec's published table with random truths, fitted blind.
 
-Each truth is a whole table: every simulated row of the spec and a foil of its own (`drawn`). Its potentials are feff6l's
-or feff8l's self-consistent ones, never those of the fit (docs/decisions/error_budget.md).
+Each truth is a whole table: every simulated row of the spec and its own foil (`drawn`). Its potentials are feff6l's or
+feff8l's self-consistent ones, never those of the fit (docs/decisions/error_budget.md).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from ..specs.schema import Errors
 from .budgets import Conditions, DataSets, spectra_of
 from .closure import QUANTITIES
 from .drawn import PROGRAMS, Drawn, Source
+from .fits import Progress, silent
 from .resolve import Context, reduce_row, reduction_of, resolve_model
 
 NOISES = (3e-4, 2e-3)
@@ -157,7 +158,7 @@ def ensemble(
     potentials: Sequence[Potentials] = (),
     blind: bool = False,
     folder: Path | None = None,
-    progress: Callable[[str], None] | None = None,
+    progress: Progress = silent,
 ) -> Ensemble:
     """Fit every simulated row of a spec with `truths` drawn truths at each noise.
 
@@ -177,7 +178,7 @@ def ensemble(
     folder : Path, optional
         Where each finished table is kept (ensemble.jsonl), so that the same call continues where it stopped.
     progress : callable, optional
-        Told what is being done.
+        Called with a sentence on each step.
 
     Returns
     -------
@@ -205,14 +206,13 @@ def ensemble(
     among = tuple(potentials) or (errors.potentials if isinstance(errors, Errors) else ())
     journal = _Journal.of(loaded, seed, (*among, *(["blind"] if blind else [])), folder)
     wanted = [(noise, number) for noise in noises for number in range(truths)]
-    say = progress or (lambda word: None)
     start, made = time.monotonic(), 0
     for done, (noise, number) in enumerate(wanted):
         if (noise, number) in journal.tables:
             continue
         each = (time.monotonic() - start) / 60 / max(made, 1)
         left = f", some {each * (len(wanted) - done):.0f} min left" if made else ""
-        say(f"{loaded.name}: table {done + 1} of {len(wanted)}, epsilon_k {noise:g}{left}")
+        progress(f"{loaded.name}: table {done + 1} of {len(wanted)}, epsilon_k {noise:g}{left}")
         drawn = source.table(number, noise, seed)
         used = tuple(p for p in among if not (blind and p == drawn.potentials))
         journal.add(noise, number, tuple(fitted(drawn, loaded, models, used)))

@@ -1,4 +1,4 @@
-"""What a [figure.NAME] table of references/published draws, made: simulated spectra, claims, studies."""
+"""The inputs of the figures of references/published, made from their descriptions: simulated spectra, claims, studies."""
 
 from __future__ import annotations
 
@@ -8,17 +8,8 @@ import numpy as np
 
 from ..errors import SpecError, nearest
 from ..records import Spectrum
-from ..specs.figures import DrawnLines, Figure, SimulatedInput
+from ..specs.figures import DrawnLines, SimulatedInput
 from ..specs.published import paper
-
-
-def published_figure(reference: str) -> Figure:
-    """The figure that PAPER/NAME names. Raises SpecError naming those there are."""
-    name, _, key = reference.partition("/")
-    known = paper(name).figure
-    if key not in known:
-        raise SpecError(f'figure "{reference}": {name} has no such figure{nearest(key, known)}')
-    return known[key]
 
 
 def made(one: Any) -> Any:

@@ -1,10 +1,11 @@
-"""Rows of data fitted with a model: the step that a spec's main fit, its variants and the fit of its foil share."""
+"""Fits of data rows with a model: the step that a spec's main fit, its variants and the fit of its foil share."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from typing import Protocol
 
 import numpy as np
 
@@ -37,7 +38,6 @@ class Row:
     chi: Chi
     norm: Normalized | None
     origin: str
-    truth: Any = None
 
     @property
     def spectrum(self) -> Normalized:
@@ -73,23 +73,15 @@ def fit_rows(
     model: Model, rows: Sequence[Row], settings: Fit, say: Progress = silent
 ) -> tuple[tuple[FitResult, ...], dict[str, XasuiteError]]:
     """One fit per row, or one of all together; and the errors of those that failed, by label."""
+    fit = partial(fit_chi, epsilon_k=settings.epsilon_k, engine=settings.engine)
     if settings.together and rows:
-        return (
-            fit_chi(model, [r.chi for r in rows], epsilon_k=settings.epsilon_k, engine=settings.engine),
-        ), {}
+        return (fit(model, [r.chi for r in rows]),), {}
     done: list[FitResult] = []
     failed: dict[str, XasuiteError] = {}
     for i, row in enumerate(rows):
         say(row.label, i, len(rows))
         try:
-            done.append(
-                fit_chi(
-                    model.of(row.label, row.chi.variables),
-                    row.chi,
-                    epsilon_k=settings.epsilon_k,
-                    engine=settings.engine,
-                )
-            )
+            done.append(fit(model.of(row.label, row.chi.variables), row.chi))
         except XasuiteError as exc:
             failed[row.label] = exc
     return tuple(done), failed

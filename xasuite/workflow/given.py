@@ -1,10 +1,10 @@
-"""Data given in Python, files and records, as rows of a spec: [[data]], the [reduce] that made them, the spectrum."""
+"""Files and records given in Python as rows of a spec: [[data]], the [reduce] that made them, the spectrum."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,11 @@ import numpy as np
 
 from ..choices import NCLAMP
 from ..errors import DataError, SpecError
-from ..records import Chi, Scan, Spectrum, Step
+from ..records import Chi, Scan, Source, Spectrum, Step
 from ..specs.load import slug
 from ..specs.schema import BACKGROUND
 
-# Steps that a spec repeats from the file; a record with others is held in memory, and written to the spec's folder
+# Steps that a spec can repeat from the file. A record with other steps is kept in memory, and saved beside the spec
 REPEATED = {"mu", "normalize", "background"}
 LAST = "correct_overabsorption"  # of chi(k), after all others
 Given = str | Path | Scan | Spectrum | Chi
@@ -66,12 +66,8 @@ def inputs(
 
 def _of_scan(scan: Scan, name: str, mu: str | None) -> Input:
     file, _, group = name.partition("::")
-    where = (
-        f"{scan.source.path or file}::{group or scan.source.group}"
-        if group or scan.source.group
-        else str(scan.source.path or file)
-    )
-    data = {"label": group or Path(file).name.split(".")[0], "file": where}
+    where = Source(path=scan.source.path or file, group=group or scan.source.group)
+    data = {"label": group or Path(file).name.split(".")[0], "file": str(where)}
     return Input(data | ({"mu": mu} if mu else {}), scan.mu())
 
 
@@ -92,9 +88,8 @@ def _of_record(record: Scan | Spectrum | Chi, mu: str | None) -> Input:
     data: dict[str, Any] = {"label": " ".join(record.label.split()) or "data"}
     held = bool(others) or not source.path or not Path(source.path).exists()
     if not held:
-        data["file"] = f"{Path(source.path).resolve()}" + (f"::{source.group}" if source.group else "")
-        data["mu"] = str(made_of["expr"]) if "expr" in made_of else None
-    data = {k: v for k, v in data.items() if v is not None}
+        data["file"] = str(replace(source, path=str(Path(source.path).resolve())))
+        data |= {"mu": str(made_of["expr"])} if "expr" in made_of else {}
     settings: dict[str, Any] = {}
     if "normalize" in steps:
         settings |= _normalized(steps["normalize"])

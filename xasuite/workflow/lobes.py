@@ -1,6 +1,6 @@
-"""Wavelet lobes in closure spectra: a claimed order in k, and a lobe that grows in, judged with errors and by noise.
+"""Tests of claims about wavelet lobes on closure spectra: their order in k, and a lobe that appears with time.
 
-Every spectrum is mu(E) of FEFF's paths with noise in mu, normalised, its background removed, all seeds in one batch
+Each spectrum is mu(E) simulated from FEFF's paths with noise in mu, then normalised, and its background removed
 (docs/decisions/lobe_order.md).
 """
 
@@ -18,7 +18,7 @@ from ..exafs.wavelet_transform import Lobe, wavelet
 from ..exafs.wavelet_transform.lobes import maxima, spread, track
 from ..notices import collected
 from ..records import Array, Chi, Wavelet
-from ..specs.claims import LobeGrowth, LobeOrder, LobeSite, Sigma2
+from ..specs.claims import LobeGrowth, LobeOrder, LobeSite
 from ..specs.load import LoadedSpec
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Order:
 
 @dataclass(frozen=True, eq=False)
 class LobeOrders:
-    """A claimed order as numbers; `lobes` maps a site's name to its lobe, None where there is none."""
+    """The result of a claimed order; `lobes` maps a site's name to its lobe, None where there is none."""
 
     check: LobeOrder
     lobes: Mapping[str, Lobe | None]
@@ -64,10 +64,10 @@ class LobeOrders:
 
 @dataclass(frozen=True, eq=False)
 class Growth:
-    """A closure series: `hours` (m,), its Wavelet (m, nr, nk), and one lobe in time.
+    """A closure series at the times `hours` (m,), its Wavelet (m, nr, nk), and one lobe as a function of time.
 
-    `height` and `error` (m,) are |W| at the final lobe's place with its standard deviation over resamples, `share`
-    (m,) the share of resamples in which a lobe stands there; `first` the first time at which 95 % show one.
+    `height` and `error` (m,) are |W| at the position of the final lobe and its standard deviation over resamples. `share`
+    (m,) of the resamples have a lobe there; `first` is the first time at which 95 % have one.
     """
 
     hours: Array
@@ -81,7 +81,7 @@ class Growth:
 def simulated_chi(
     paths: Sequence[TruthPath], *, element: str, noise: ArrayLike, seeds: Sequence[int], label: str
 ) -> Chi:
-    """chi(k) as an analysis finds it in simulated K-edge scans: simulate, normalize, background, in one batch.
+    """Simulate K-edge scans, normalise them and remove their background, all rows in one batch.
 
     Parameters
     ----------
@@ -105,12 +105,12 @@ def simulated_chi(
 
 
 def site_paths(check: LobeOrder, site: LobeSite) -> tuple[TruthPath, ...]:
-    """The truth of a site: all of FEFF's paths within the check's radius. Raises CrystalError, FeffError, SpecError."""
+    """All of FEFF's paths of a site within the check's radius, with their true values. Raises CrystalError, FeffError, SpecError."""
     from .. import feff
     from ..simulate import TruthPath
 
     with collected():
-        # Of several sites of an element the first, the default, is as good as any for a lobe's place in k
+        # where the element has several sites the first one is taken: a lobe's k depends little on the site
         found = feff.find_paths(site.structure, absorber=site.absorber, radius=check.radius)
     return tuple(
         TruthPath(p, n=p.degen, s02=check.s02, sigma2=_sigma2(check, site, p), label="-".join(p.scatterers))
@@ -121,13 +121,9 @@ def site_paths(check: LobeOrder, site: LobeSite) -> tuple[TruthPath, ...]:
 def _sigma2(check: LobeOrder, site: LobeSite, path: Any) -> float:
     if site.sigma2 is not None:
         return site.sigma2
-
-    def fits(rule: Sigma2) -> bool:
-        scatterer = not rule.scatterer or path.scatterers == (rule.scatterer,)
-        return scatterer and path.reff < rule.within and rule.legs[0] <= path.nleg <= rule.legs[1]
-
     for rule in check.sigma2:
-        if fits(rule):
+        scatterer = not rule.scatterer or path.scatterers == (rule.scatterer,)
+        if scatterer and path.reff < rule.within and rule.legs[0] <= path.nleg <= rule.legs[1]:
             return rule.value
     raise SpecError(
         f"{site.name}: no rule of sigma2 fits the path {'-'.join(path.scatterers)}; add one without conditions"
@@ -135,7 +131,7 @@ def _sigma2(check: LobeOrder, site: LobeSite, path: Any) -> float:
 
 
 def site_chi(check: LobeOrder, site: LobeSite, *, noise: ArrayLike = 0.0, seeds: Sequence[int] = (0,)) -> Chi:
-    """chi(k) (m, nk) of a site as measured; of the path of `site.alone` alone where it names a scatterer.
+    """chi(k) (m, nk) of a site, simulated and reduced; only of the path to `site.alone` where it names a scatterer.
 
     Parameters
     ----------
@@ -164,7 +160,7 @@ def wavelet_settings(check: LobeOrder | LobeGrowth) -> dict[str, Any]:
 def lobe_order(
     check: LobeOrder, *, seeds: int = 100, noises: Sequence[float] = NOISES, seed: int = 4
 ) -> LobeOrders:
-    """The lobes' k with errors, and each order with the noise at which it dies.
+    """The k of each site's lobe with its error, and for each claimed order the noise at which it is lost.
 
     Parameters
     ----------
@@ -191,7 +187,7 @@ def lobe_order(
 
 
 def lobe_wavelets(check: LobeOrder) -> tuple[Wavelet, ...]:
-    """The maps of a check's sites without noise, for a figure in which each has its own scale."""
+    """The wavelet map of each site of a check, without noise."""
     return tuple(wavelet(site_chi(check, s).take(0), **wavelet_settings(check)) for s in check.site)
 
 
@@ -199,7 +195,7 @@ def _followed(noisy: Chi, found: Sequence[Lobe], settings: Mapping[str, Any]) ->
     """Values (m, 5) of the first lobe in noisy copies; NaN where it is lost."""
     if not found:
         return np.full((len(noisy.chi), 5), np.nan)
-    # Only R about the lobe is transformed: more is not looked at
+    # only R near the lobe is transformed, to save time
     near = {**settings, "r": (max(0.3, found[0].r - 0.7), found[0].r + 0.7)}
     return track(noisy, found[:1], **near)[:, 0]
 
@@ -227,7 +223,7 @@ def _order(
 
 
 def _dies(shares: Mapping[float, float], noise_free: bool) -> float:
-    """The noise, between levels on a logarithmic scale, at which the share falls below SURE."""
+    """The noise at which the share falls below SURE, interpolated in the logarithm of the noise."""
     if not noise_free:
         return 0.0
     before: tuple[float, float] | None = None
@@ -242,7 +238,7 @@ def _dies(shares: Mapping[float, float], noise_free: bool) -> float:
 
 
 def mixture(check: LobeGrowth, before: LoadedSpec, after: LoadedSpec) -> tuple[TruthPath, ...]:
-    """Every path of two simulated rows, N of the first falling and of the second rising in a straight line (m,)."""
+    """The paths of two simulated rows: N (m,) of the first row falls linearly with time, N of the second rises."""
     from .simulated import truth_paths
 
     part = np.asarray(check.hours, float) / check.hours[-1]
@@ -258,7 +254,9 @@ def mixture(check: LobeGrowth, before: LoadedSpec, after: LoadedSpec) -> tuple[T
 def lobe_growth(
     check: LobeGrowth, before: LoadedSpec, after: LoadedSpec, *, seeds: int = 60, seed: int = 9
 ) -> Growth:
-    """A lobe growing in while one row turns into the other. **Closure**: no evidence of how a sample went.
+    """A lobe that appears while closure spectra change linearly from one row to another.
+
+    This is no evidence of how a real sample changed.
 
     Raises DataError where the last row has no such lobe, and what simulation and reduction raise.
     """
@@ -274,7 +272,7 @@ def lobe_growth(
         )
     lobe = found[0]
     i, j = int(np.argmin(np.abs(clean.r - lobe.r))), int(np.argmin(np.abs(clean.k - lobe.k)))
-    # Rows by hour, a scan of each seed in turn; every scan has its own noise
+    # rows are ordered by hour, then by seed; every scan has its own noise
     drawn = np.random.SeedSequence(seed).generate_state(m * seeds).tolist()
     spread_out = [p.take(np.repeat(np.arange(m), seeds)) for p in paths]
     scans = simulated_chi(spread_out, element=element, noise=check.noise, seeds=drawn, label=label)

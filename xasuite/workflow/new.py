@@ -1,4 +1,4 @@
-"""A first spec from data and a crystal: paths that matter, k range from the noise, R range from the paths."""
+"""A first spec from data and a crystal: the shells to fit, k range from the noise, R range from the paths."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from ..specs.write import to_toml
 from . import draft
 from .draft import RADIUS, Amplitude, beside
 from .given import Given, Input, inputs, reduction
-from .ranges import Measured, k_range, matter, r_range
+from .ranges import Measured, k_range, r_range, shells_to_fit
 
-METAL = 2.3  # A; nearest distances above are a metal's, for which a larger rbkg does no harm
+METAL = 2.3  # A; a longer nearest distance is that of a metal, where a larger rbkg does no harm
 
 
 @dataclass(frozen=True, eq=False)
 class Draft:
-    """A spec's text, its check, and what was decided, a sentence each."""
+    """The text of a new spec, the spec loaded from it, and a sentence for each decision."""
 
     text: str
     loaded: Loaded[Spec]
@@ -58,11 +58,11 @@ def make_spec(
     Parameters
     ----------
     data : str, Path, Scan, Spectrum, Normalized, Chi, or several
-        A row each. What a record was reduced with becomes [reduce].
+        One row for each. The settings that a record was reduced with become [reduce].
     crystal : str
         What `load_crystal` takes.
     shells : int, optional
-        How many shells to fit, nearest first; left out, those that overlap with the first, or all out to `rmax` (A).
+        How many shells to fit, nearest first; left out, those that overlap with the first, or all up to `rmax` (A).
     k, r : (low, high), optional
         Ranges in 1/A and A (not corrected for phase); left out, from the noise and from the paths.
     kweight : int or several, optional
@@ -74,7 +74,7 @@ def make_spec(
     absorber, edge, mu : str, optional
         Found from the data where left out.
     rmax : float, optional
-        Shells out to this distance (A) are fitted.
+        Shells up to this distance (A) are fitted.
     radius : float
         Half the longest path, A.
     title : str, optional
@@ -125,9 +125,9 @@ def new_spec(
     amplitude: Amplitude | None = None,
     rmax: float | None = None,
 ) -> Draft:
-    """The commented text of a spec that is to lie at `target`; arguments as of `make_spec`.
+    """The text of a spec for the file `target`, with comments; the arguments are those of `make_spec`.
 
-    Data are named relative to it where they lie in its folder or below. Raises ReadError, DataError, CrystalError, FeffError,
+    Data in its folder or below are named relative to it. Raises ReadError, DataError, CrystalError, FeffError,
     SpecError.
     """
     target = Path(target)
@@ -170,7 +170,7 @@ def _plan(
     local = target.parent / crystal
     structure = _structure(str(local) if local.is_file() else crystal, element, given=absorber is not None)
     found = find_paths(structure, absorber=element, edge=edge, radius=radius)
-    chosen = matter(found, rmax, shells)
+    chosen = shells_to_fit(found, rmax, shells)
     if foil is None:
         foil = structure.elements == (element,) and amplitude == Amplitude()
     rbkg, weight = (1.0, 2) if chosen[0].reff > METAL else (0.8, 3)
@@ -227,7 +227,7 @@ def _comments(measured: Sequence[Measured]) -> dict[Key, str]:
 
 
 def _on_one_site(structure: Crystal, element: str, name: str) -> list[str]:
-    """What is lost where the crystal has the absorber on several sites."""
+    """A sentence where the crystal has the absorber on several sites, of which the spec holds one."""
     sites = len(structure.sites(element))
     said = (
         f"{name} has {element} on {sites} different sites and the spec holds one of them: "
@@ -249,7 +249,7 @@ def _structure(crystal: str, absorber: str, *, given: bool) -> Crystal:
 
 
 def _measure(row: Input, element: str, edge: str, settings: Mapping[str, Any]) -> Measured:
-    """What the k range depends on: where chi(k) ends, or another edge comes, and where its signal does."""
+    """What the k range depends on: the end of chi(k) or the next edge, and the k up to which the signal exceeds the noise."""
     from .. import reduce
 
     norm = reduce.normalize(replace(row.spectrum, element=element, edge=edge), e0=row.data.get("e0"))

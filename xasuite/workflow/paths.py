@@ -1,4 +1,4 @@
-"""The scattering paths of a spec: each [[path]] found by FEFF, each [[shells]] written out as the paths that it stands for."""
+"""The scattering paths of a spec: each [[path]] is found by FEFF, each [[shells]] is expanded to its paths."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _model(table: Path, feff: FeffPath) -> PathModel:
 
 
 def tables(loaded: LoadedSpec) -> dict[str, Path]:
-    """By label the [[path]] of every path of the model, those that [[shells]] stand for written out."""
+    """The [[path]] table of every path of the model by its label, with those that [[shells]] expand to."""
     return {t.label: t for t in (*loaded.spec.path, *(t for t, _ in shells_paths(loaded)))}
 
 
@@ -67,16 +67,17 @@ def _single(loaded: LoadedSpec, table: Path) -> FeffPath:
 
 
 def _asked(loaded: LoadedSpec, table: Structure) -> dict[str, Any]:
-    """What FEFF is asked for by every [[path]] and [[shells]] with a structure."""
+    """The arguments of a search for paths that [[path]] and [[shells]] share."""
     element, edge = loaded.spec.absorber_of(table.data)
     own = {key: getattr(table, key) for key in ("site", "program", "scf")}
     return {"absorber": table.absorber or element, "edge": edge, **own}
 
 
 def shells_paths(loaded: LoadedSpec) -> tuple[tuple[Path, FeffPath], ...]:
-    """Every path that the [[shells]] of a spec stand for, as the [[path]] that names it alone.
+    """Every path that the [[shells]] of a spec expand to, with a [[path]] table of its own.
 
-    Raises the errors of structures and of FEFF, and CrystalError where none is left or a label stands twice, with the spec's line.
+    Raises the errors of structures and of FEFF, and CrystalError where no path is left or two have the same label, with the
+    spec's line.
     """
     found: list[tuple[Path, FeffPath]] = []
     taken = {p.label for p in loaded.spec.path}
@@ -95,7 +96,7 @@ def shells_paths(loaded: LoadedSpec) -> tuple[tuple[Path, FeffPath], ...]:
 
 
 def _kept(loaded: LoadedSpec, table: Shells) -> Iterator[tuple[str, FeffPath]]:
-    """The paths of a [[shells]], shortest first, and their labels: atoms and half length, FEFF's number where two are alike."""
+    """The paths of a [[shells]], shortest first, and their labels: atoms and half length, with FEFF's number where two would be equal."""
     every = crystal_paths(loaded, table)
     missing = [n for n in table.without if all(p.index != n for p in every)]
     if missing:
@@ -129,7 +130,7 @@ def crystal_paths(loaded: LoadedSpec, table: Structure) -> tuple[FeffPath, ...]:
 def other_paths(
     loaded: LoadedSpec, own: Mapping[str, FeffPath], potentials: Potentials
 ) -> dict[str, FeffPath]:
-    """By label the paths of a spec with other potentials; one that FEFF leaves out there as too weak is as it was.
+    """The paths of a spec with other potentials, by label; one that FEFF leaves out there as too weak stays as it is.
 
     Raises SpecError for a path from a file of FEFF: other potentials need its structure.
     """
@@ -150,7 +151,7 @@ def other_paths(
 
 
 def program_of(potentials: Potentials) -> dict[str, Any]:
-    """The keys of a structure that ask for potentials."""
+    """The keys `program` and `scf` of a structure that give these potentials."""
     return {"program": potentials.removesuffix(_SCF), "scf": potentials.endswith(_SCF)}
 
 

@@ -1,4 +1,4 @@
-"""`xasuite posterior`: the posterior of a spec's row over parameters and choices together, compared with its error budget."""
+"""The posterior of a spec's row over parameters and the analyst's choices together, compared with its error budget."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class Posterior(Presented):
     """Samples of one row's posterior.
 
     `names` (n) are the varied parameters, then "label.n", "label.r", "label.sigma2" of the paths; `samples` (m, n) their values.
-    `budget` holds what the error budget says of the same: noise and choices, without the parts that no draw holds.
-    `steps` were walked, `tau` is the longest autocorrelation time in steps, `file` holds the chain.
+    `budget` holds the same quantities from the error budget, with the parts that are sampled here: noise and choices.
+    `steps` is the length of the chain, `tau` the longest autocorrelation time in steps; the chain is kept in `file`.
     """
 
     label: str
@@ -50,7 +50,7 @@ class Posterior(Presented):
     file: Path
 
     def value(self, name: str) -> Value:
-        """Median, standard deviation and the ends of the middle 68 % of one quantity."""
+        """Median, standard deviation and 68 % interval of one quantity."""
         own = self.samples[:, self.names.index(name)]
         low, middle, high = (float(q) for q in np.quantile(own, [0.15865, 0.5, 0.84135]))
         return Value(middle, float(own.std()), plus=high - middle, minus=middle - low)
@@ -61,7 +61,7 @@ class Posterior(Presented):
         return bool(self.steps >= LONG_ENOUGH * self.tau)
 
     def summary(self) -> Table:
-        """One row per quantity: the posterior's middle and ends, and the budget's value."""
+        """One row per quantity: median and 68 % interval of the posterior, and the budget's value."""
         rows = []
         for name in self.names:
             own, other = self.value(name), self.budget[name]
@@ -109,7 +109,7 @@ def sample_posterior(
     row : str, optional
         Label of the row; left out, the first.
     steps : int
-        Steps of all walkers together; a chain that is there already is gone on with up to that number.
+        Length of the chain; in each step all walkers move. An existing chain is continued up to this length.
     folder : str or Path
         Where <spec>/posterior_<row>.h5 is kept.
     data_root : str or Path, optional
@@ -146,7 +146,7 @@ def sample_posterior(
     where = space(spectra, *under)
     if budget is None:
         raise SpecError(f"{loaded.path.name}: {chosen.label} has no error budget to compare with")
-    # a chain is continued where spec, row and data are those it was begun with
+    # a chain is continued only if spec, row and data are unchanged
     begun_with = "\0".join((_FORMAT, loaded.text, chosen.label, "")).encode()
     key = hashlib.sha256(begun_with + np.asarray(chosen.chi.chi).tobytes()).hexdigest()
     file = Path(folder) / loaded.name / f"posterior_{slug(chosen.label)}.h5"
@@ -155,7 +155,7 @@ def sample_posterior(
     names, values = where.values(chain[:: max(1, len(chain) // _KEPT)])
     varied = [p.name for p in spectra.model.varied]
     shown = [n for n in (*varied, *(f"{p.label}.{q}" for p in spectra.model.paths for q in _SHOWN)) if np.ptp(values[:, names.index(n)]) > 0]  # fmt: skip
-    # noise and the draws' own spread, without what no draw holds: of the latter the third cumulant moves the middle too
+    # the budget's noise and the spread of its draws alone; its shift of the mean by the third cumulant is taken back
     third = math.sqrt(3) * budget.shifts["cumulant"][0]
     plain = replace(budget, values=budget.values - third, draws=budget.draws - third, shifts={})
     return Posterior(
@@ -170,7 +170,7 @@ def sample_posterior(
 
 
 def _drawn(loaded: LoadedSpec, label: str | None, context: Context) -> tuple[Row, Spectra, Under]:
-    """The row of that label, or the first, with what its error budget is drawn from."""
+    """The row with that label, or the first one, and the input of its error budget."""
     how = loaded.spec.errors
     together = "rows fitted together have no posterior" if loaded.spec.fit.together else ""
     why = together or ('errors = "fit" asks for none' if not isinstance(how, Errors) else "")

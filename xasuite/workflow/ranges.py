@@ -1,4 +1,4 @@
-"""What a first spec fits: the shells that matter, k range from the noise, R range from the paths."""
+"""The choices of a first spec: which shells are fitted, k range from the noise, R range from the paths."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from ..specs.load import load_spec
 OVERLAP = 0.6
 # A shell below this share of the strongest path's amplitude is lost in the noise of the others (%).
 WEAK = 10.0
-KMIN = 3.0  # 1/A; below, the edge itself and multiple scattering are in the way
-KMAX = 14.0  # 1/A; a first shell says little beyond
+KMIN = 3.0  # 1/A; at lower k the edge itself and multiple scattering disturb
+KMAX = 14.0  # 1/A; a first shell contributes little beyond
 MARGIN = 0.5  # 1/A kept off the end of the data, where the background's spline is loose
 SHORTEST = 4.0  # 1/A of k, below which no fit of a shell is possible
 FADED = 0.1  # of the peak of |chi(R)|, where a shell's range ends
@@ -32,9 +32,9 @@ LEAST_R = 0.8  # A; a narrower range cuts a peak
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What the ranges depend on: where chi(k) of a row ends (1/A), where its signal does, and its noise.
+    """What the ranges depend on: the last k of a row, the last k at which its signal exceeds the noise (1/A), and its noise.
 
-    `stop` says what ends it where that is not the scan: another element's edge.
+    `stop` names the edge of another element where that, and not the scan, ends the row.
     """
 
     label: str
@@ -44,7 +44,7 @@ class Measured:
     stop: str = ""
 
 
-def matter(
+def shells_to_fit(
     paths: Sequence[FeffPath], rmax: float | None = None, number: int | None = None
 ) -> tuple[Shell, ...]:
     """The shells to fit: the nearest `number`, or all whose peaks overlap with the first's or lie within `rmax`; none weak."""
@@ -66,7 +66,7 @@ def matter(
 
 
 def k_range(rows: Sequence[Measured], foil: Path | None) -> tuple[tuple[float, float], int, str]:
-    """k range (1/A), k weight, and why: the noise's, or the foil's where the noise allows it."""
+    """k range (1/A), k weight and the reason: from the noise, or as in the foil's fit where the noise allows it."""
     noise = min(r.usable for r in rows)
     shortest = min(rows, key=lambda r: r.end)
     end = min(noise, shortest.end - MARGIN)
@@ -95,7 +95,10 @@ def k_range(rows: Sequence[Measured], foil: Path | None) -> tuple[tuple[float, f
 def r_range(
     chosen: Sequence[Shell], paths: Sequence[FeffPath], k: tuple[float, float], kweight: int
 ) -> tuple[tuple[float, float], str]:
-    """R range (A, not corrected for phase) where FEFF's chosen shells stand above a tenth and above the others."""
+    """R range (A, not corrected for phase) and the reason.
+
+    There |chi(R)| of the chosen shells, computed by FEFF, is above a tenth of its maximum and above that of all other paths.
+    """
     used = {p.index for s in chosen for p in s.paths}
     wanted = _magnitude([p for p in paths if p.index in used], k, kweight)
     rest = _magnitude([p for p in paths if p.index not in used], k, kweight)
@@ -121,7 +124,7 @@ def _peak(shell: Shell, k: tuple[float, float], kweight: int) -> float:
 
 
 def _magnitude(paths: Sequence[FeffPath], k: tuple[float, float], kweight: int) -> Transform:
-    """FEFF's chi(R) of some paths, with disorder that grows with distance as at room temperature."""
+    """chi(R) of FEFF's paths, with a sigma2 that grows with distance, as large as usual at room temperature."""
     from ..exafs.fourier_transform import fourier
 
     axis = np.arange(0, k[1] + 2.0, 0.05)

@@ -1,4 +1,4 @@
-"""Reproducing published tables: specs run and scored, folders of specs taken together."""
+"""Reproduction of published tables: specs are run and scored, alone or by folders."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SpecError, XasuiteError
-from ..exafs.result import STRONG_CORRELATION, FitResult
+from ..exafs.result import STRONG_CORRELATION
 from ..records.table import Presented, Table, plain
 from ..references import fits_dir
 from ..specs.load import Loaded, LoadedSpec, as_loaded, load_spec
@@ -18,7 +18,7 @@ from ..specs.schema import Spec
 from . import claims, closure
 from .claims import ClaimCheck
 from .closure import Choice, Recovery
-from .fits import Progress
+from .fits import Progress, silent
 from .resolve import Context
 from .run import SpecResult, run_spec
 from .score import COMBINED_ERRORS, Cell
@@ -30,7 +30,12 @@ Source = str | Path | Spec | LoadedSpec
 
 @dataclass(frozen=True, eq=False)
 class Reproduction(Presented):
-    """Specs run and compared with what they reproduce: cells, what the data cannot tell, doubts, failures."""
+    """Results of specs, compared with the published tables.
+
+    `cells` are the published numbers with ours; `cannot_tell` is what the data cannot determine; `doubts` are about what is
+    printed; `missing` and `failed` hold reasons by spec or row. `matched` are closure fits at the noise of the printed errors,
+    `potentials` what other potentials change, `scores` the score of each table.
+    """
 
     results: tuple[SpecResult, ...]
     cells: tuple[Cell, ...]
@@ -79,29 +84,25 @@ class Reproduction(Presented):
 
 
 def find_specs(targets: Sequence[str | Path]) -> list[Path]:
-    """The spec files of folders and files; those that make the shipped papers' tables again when nothing is named.
+    """The spec files among files and in folders; where nothing is named, those that reproduce the shipped papers' tables.
 
     Raises SpecError when a target is absent or a folder holds no spec.
     """
     found: list[Path] = []
     for target in targets or [fits_dir() / name for name in spec_folders()]:
-        path = Path(target)
-        if not path.exists() and not path.is_absolute() and (fits_dir().parent / path).exists():
-            path = fits_dir().parent / path
-        if path.is_dir():
-            specs = sorted(path.glob("*.toml"))
-            if not specs and targets:
-                raise SpecError(f"{path} holds no spec (.toml)")
-            found += specs
-        else:
-            if not path.exists():
-                raise SpecError(f"{target}: there is no such spec or folder of specs")
-            found.append(path)
+        places = (Path(target), fits_dir().parent / target)  # fits/... is found from everywhere
+        path = next((p for p in places if p.exists()), None)
+        if path is None:
+            raise SpecError(f"{target}: there is no such spec or folder of specs")
+        specs = sorted(path.glob("*.toml")) if path.is_dir() else [path]
+        if not specs and targets:
+            raise SpecError(f"{path} holds no spec (.toml)")
+        found += specs
     return found
 
 
 def loaded_specs(given: Source | Sequence[Source]) -> list[LoadedSpec]:
-    """What a caller names, files, folders of them or specs made in Python, as loaded specs. Raises SpecError."""
+    """Files, folders of specs or specs made in Python, as loaded specs. Raises SpecError."""
     each = [given] if isinstance(given, str | Path | Spec | Loaded) else given
     if not each:
         return [load_spec(path) for path in find_specs(())]
@@ -157,7 +158,7 @@ def reproduce_specs(
     not there
     """
     context = Context.of(data_root)
-    say = progress or (lambda word: None)
+    say = progress or silent
     scorer = Scorer(context, scan=studies)
     results: list[SpecResult] = []
     cells: list[Cell] = []
@@ -185,7 +186,7 @@ def reproduce_specs(
             keep(result)
         cells += scorer.add(result, time.perf_counter() - begun)
         doubts += _doubts(loaded)
-        if studies and any(d.simulate for d in loaded.spec.data) and not loaded.spec.fit.together:
+        if studies and loaded.spec.simulated and not loaded.spec.fit.together:
             say(f"{loaded.name}: the noise that matches the published errors")
             at_match = closure.matched(loaded, context)
             matching += at_match
@@ -219,24 +220,17 @@ def cannot_tell(result: SpecResult) -> list[str]:
     """What the data cannot determine: strong correlations, bounds, variables against independent points."""
     lines = []
     for fit in result.rows:
-        lines.append(f"{fit.label}: {fit.n_varys} variables against {fit.n_idp:.1f} independent points")
-        lines += [f"{fit.label}: {w}" for w in _short(fit)]
+        said = [f"{fit.n_varys} variables against {fit.n_idp:.1f} independent points"]
+        pairs = fit.correlations.items()
+        if strong := [f"{a}/{b} {c:+.2f}" for (a, b), c in pairs if abs(c) >= STRONG_CORRELATION]:
+            said.append(f"correlations above {STRONG_CORRELATION:g}: {', '.join(strong)}")
+        said += [f"{p.name} {p.state}: its error is not valid" for p in fit.parameters if p.state]
+        lines += [f"{fit.label}: {what}" for what in said]
     return lines
 
 
-def _short(fit: FitResult) -> list[str]:
-    said = []
-    strong = [f"{a}/{b} {c:+.2f}" for (a, b), c in fit.correlations.items() if abs(c) >= STRONG_CORRELATION]
-    if strong:
-        said.append(f"correlations above {STRONG_CORRELATION:g}: {', '.join(strong)}")
-    for p in fit.parameters:
-        if p.state:
-            said.append(f"{p.name} {p.state}: its error is not valid")
-    return said
-
-
 def contradictions(result: SpecResult) -> list[str]:
-    """Where the numbers that a variant holds as printed do not go with the others that are printed."""
+    """Where printed values contradict each other: a variant holds some of them, and its fit differs from the others."""
     lines = []
     for variant in result.loaded.spec.variant:
         for fit in result.variants.get(variant.label, ()):

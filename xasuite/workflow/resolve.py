@@ -84,9 +84,7 @@ class Resolved:
 def resolve_spec(
     loaded: LoadedSpec, context: Context | None = None, *, skip_missing: bool = False
 ) -> Resolved:
-    """Read and reduce the data, run FEFF (cached), take inherited parameters over.
-
-    With `skip_missing` rows whose file is not there are named in `missing` in place of an error.
+    """Read and reduce the data, find the paths with FEFF (cached), and take parameters from the fits that they name.
 
     Parameters
     ----------
@@ -134,7 +132,7 @@ def resolve_spec(
 
 
 def reduction_of(loaded: LoadedSpec) -> Reduce:
-    """The spec's [reduce], normalised as the foil is whose S02 it takes, where the spec does not say how itself."""
+    """The spec's [reduce]; where it does not set the normalisation, with that of the foil whose S02 it takes."""
     own = loaded.spec.reduce
     if own.model_fields_set & set(NORMALIZATION):
         return own
@@ -155,7 +153,7 @@ def resolve_row(loaded: LoadedSpec, index: int, settings: Reduce, context: Conte
     norm, chi = reduce_row(read.spectrum, settings, entry)
     check_edge(loaded, index, norm)
     chi = replace(chi, label=entry.label, variables=variables_of(loaded, index, read.spectrum.meta))
-    return Row(entry.label, read.kind, chi, norm, read.origin, read.truth)
+    return Row(entry.label, read.kind, chi, norm, read.origin)
 
 
 def check_edge(loaded: LoadedSpec, index: int, norm: Normalized) -> None:
@@ -171,7 +169,6 @@ class ReadRow:
     spectrum: Spectrum
     kind: str
     origin: str
-    truth: Any = None
 
 
 def read_row(loaded: LoadedSpec, index: int, context: Context) -> ReadRow:
@@ -180,8 +177,7 @@ def read_row(loaded: LoadedSpec, index: int, context: Context) -> ReadRow:
     if entry.simulate is not None:
         from .simulated import simulate_row
 
-        simulated = simulate_row(loaded, index)
-        return ReadRow(simulated.spectrum, CLOSURE, "simulated", simulated.truth)
+        return ReadRow(simulate_row(loaded, index).spectrum, CLOSURE, "simulated")
     held = loaded.spec.held.get(entry.label)
     spectrum = read_entry(loaded, index, context) if held is None else _labelled(held.spectrum, loaded, index)
     kind = CLOSURE if "simulated" in spectrum.notes else MEASURED
@@ -189,7 +185,7 @@ def read_row(loaded: LoadedSpec, index: int, context: Context) -> ReadRow:
 
 
 def variables_of(loaded: LoadedSpec, index: int, meta: Mapping[str, Any]) -> dict[str, float]:
-    """A row's variables as numbers, those given as text from the file's header. Raises SpecError."""
+    """A row's variables as numbers; one given as text is read from that field of the file's header. Raises SpecError."""
     entry, out = loaded.spec.data[index], {}
     for name, value in entry.variables.items():
         if isinstance(value, str):
@@ -219,7 +215,7 @@ def read_chi_entry(loaded: LoadedSpec, index: int, context: Context) -> Chi:
 
 
 def _file_of(loaded: LoadedSpec, index: int, context: Context) -> str:
-    """The one file of a row, an installed package's or its own."""
+    """The file of a row that has one: its own, or one that an installed package ships."""
     entry = loaded.spec.data[index]
     what = f'data "{entry.label}"'
     if entry.example is not None:
@@ -247,7 +243,7 @@ def read_entry(loaded: LoadedSpec, index: int, context: Context) -> Spectrum:
 
 
 def _mu(scan: Scan, entry: Data) -> Spectrum:
-    """A scan's mu, its detector's dead time taken off and its elements merged where the row says so."""
+    """A scan's mu, corrected for dead time and merged over the detector's elements where the row says so."""
     from ..reduce import correct_deadtime, merge_elements
 
     if (d := entry.deadtime) is not None:
@@ -339,9 +335,9 @@ def _restraint(
 
 
 def parameters(loaded: LoadedSpec, context: Context) -> tuple[Parameter, ...]:
-    """The parameters of a spec, a guess that is an expression evaluated once at the starts of the others.
+    """The parameters of a spec. A guess that is an expression is evaluated once, at the starting values of the others.
 
-    Raises SpecError where that start is no number, or lies outside the parameter's bounds.
+    Raises SpecError where the result is no number, or lies outside the parameter's bounds.
     """
     spec = loaded.spec
     made = {n: _parameter(loaded, n, p, context, spec.fit) for n, p in spec.params.items()}
@@ -395,10 +391,10 @@ def find_spec(loaded: Loaded[Any], name: str, what: str, *key: str | int) -> Pat
 
 
 def ancestor(loaded: LoadedSpec, name: str, p: Param, trail: tuple[str, ...] = ()) -> LoadedSpec:
-    """The spec that a parameter with `from` comes from, whose own parameters are followed to their end.
+    """The spec that a parameter with `from` comes from; parameters with `from` in that spec are checked too.
 
-    Raises SpecError for one that is missing, is no spec of a fit, lacks the parameter or the row, or comes back to
-    one that takes from it (a ring).
+    Raises SpecError for a spec that is missing, is not the spec of a fit, lacks the parameter or the row, or takes a
+    parameter from a spec that depends on it (a ring).
     """
     at, trail = loaded.at("params", name), (*trail, str(loaded.path.resolve()))
     path = find_spec(loaded, str(p.from_), f"[params]: {name}: from", "params", name)
@@ -430,7 +426,7 @@ def source_fit(loaded: LoadedSpec, name: str, p: Param, context: Context) -> tup
 
 
 def inherited(loaded: LoadedSpec, name: str, p: Param, context: Context, fit: Fit) -> Parameter:
-    """A parameter that another spec's fit determines, with its standard error. Raises SpecError where it is not good."""
+    """A parameter that another spec's fit determines, with its standard error. Raises SpecError where that fit is not good."""
     source, row = source_fit(loaded, name, p, context)
     path, verdict = source.loaded.path, source.verdicts[row.label]
     _warn_of_ranges(loaded, name, row.model.range, fit, path)
@@ -447,7 +443,7 @@ def inherited(loaded: LoadedSpec, name: str, p: Param, context: Context, fit: Fi
 
 
 def _warn_of_ranges(loaded: LoadedSpec, name: str, foil: FitRange, fit: Fit, path: Path) -> None:
-    """An amplitude means what its k weight and ranges make it mean: say where the two differ."""
+    """Warns where the k weight or k range differs from that of the foil's fit: an amplitude depends on both."""
     pairs = (("k weight", foil.kweight, fit.kweight), ("k", foil.k, fit.k))
     if differ := [f"{what} {list(a)} there, {list(b)} here" for what, a, b in pairs if a != b]:
         warn(
@@ -473,7 +469,7 @@ def _fitted(path: Path, context: Context) -> Fitted:
 
 
 def sources(loaded: LoadedSpec, context: Context) -> dict[str, tuple[Verdict, Normalized | None]]:
-    """By parameter with `from`: the verdict on the fit that it comes from, and that fit's spectrum."""
+    """For each parameter with `from` the verdict on the fit that it comes from, and that fit's spectrum."""
     found = {}
     for name, p in loaded.spec.taken_over.items():
         source, fit = source_fit(loaded, name, p, context)

@@ -1,4 +1,4 @@
-"""Running a spec: every row fitted, and its variants, with hashes and versions."""
+"""Running a spec: every row is fitted, and its variants; hashes and versions say what made the result."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import platform
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from ..specs.schema import Spec
 from ..threads import one_blas_thread
 from ..version import __version__, installed
 from .audit import SpecAudit
-from .fits import Fitted, Progress, Row, fit_rows, silent
+from .fits import Fitted, Progress, fit_rows, silent
 from .given import Given
 from .resolve import Context, Resolved, resolve_model, resolve_row, resolve_spec, sources
 from .verdict import Verdict, energy_scale, normalised_otherwise
@@ -47,23 +47,31 @@ class Provenance:
 class SpecResult(Fitted, Presented):
     """The results of a spec: one FitResult a row (or one of all rows together), and its variants.
 
-    `kinds` says of each row whether it is measured or closure; `failed` holds the rows that could not be
-    fitted and `missing` those whose data are not there, each with the reason; `audit` is Larch's (`audit_spec`), where it
-    was asked for.
+    `failed` holds the rows that could not be fitted and `missing` those whose data are not there, each with the reason.
+    `audit` is the comparison with Larch (`audit_spec`), where it was asked for.
     """
 
-    kinds: Mapping[str, str]
     variants: Mapping[str, tuple[FitResult, ...]]
     failed: Mapping[str, str]
     missing: Mapping[str, str]
     provenance: Provenance
-    warnings: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = ()
     audit: SpecAudit | None = None
 
     @property
     def spec(self) -> Spec:
         """The spec that was fitted."""
         return self.loaded.spec
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """For each row whether it is "measured" or "closure"."""
+        return {label: row.kind for label, row in self.inputs.items()}
+
+    @property
+    def kind(self) -> str:
+        """Whether the rows are measured, closure, or both."""
+        return " and ".join(dict.fromkeys(self.kinds.values()))
 
     @property
     def params(self) -> dict[str, Any]:
@@ -110,13 +118,13 @@ def fit(
     progress : callable, optional
         Called with a word on each step, rows done and rows in all.
     **keywords
-        Those of `xasuite.spec`: ``crystal="CoO", shells=2, k=(3, 12), r=(1, 3.2), s02=foil``. What is fitted is the
-        spec that it makes, which is the result's `spec`.
+        Arguments of `xasuite.spec`: ``crystal="CoO", shells=2, k=(3, 12), r=(1, 3.2), s02=foil``. The spec that it makes is
+        fitted, and is the result's `spec`.
 
     Returns
     -------
     SpecResult
-        A FitResult for each row, with variants, warnings and what made it.
+        A FitResult for each row, with variants, warnings and provenance.
 
     Raises
     ------
@@ -135,15 +143,15 @@ def fit(
     >>> print(result.spec.replace(fit={"k": (3, 11)}).fit.k)
     (3.0, 11.0)
     """
-    if not keywords and isinstance(spec, str | Path | Spec | Loaded):
-        return run_spec(as_loaded(spec, Spec), Context.of(data_root), progress=progress)
-    if isinstance(spec, Spec | Loaded):
-        raise SpecError(f"a spec takes no {', '.join(keywords)}; change it with spec.replace(...)")
-    if "crystal" not in keywords:
-        raise SpecError('data need a crystal to be fitted: xs.fit(data, crystal="CoO", ...)')
-    from .new import make_spec
+    if keywords or not isinstance(spec, str | Path | Spec | Loaded):
+        if isinstance(spec, Spec | Loaded):
+            raise SpecError(f"a spec takes no {', '.join(keywords)}; change it with spec.replace(...)")
+        if "crystal" not in keywords:
+            raise SpecError('data need a crystal to be fitted: xs.fit(data, crystal="CoO", ...)')
+        from .new import make_spec
 
-    return run_spec(as_loaded(make_spec(spec, **keywords), Spec), Context.of(data_root), progress=progress)
+        spec = make_spec(spec, **keywords)
+    return run_spec(as_loaded(spec, Spec), Context.of(data_root), progress=progress)
 
 
 def run_spec(
@@ -189,11 +197,8 @@ def run_spec(
     """
     context = context or Context()
     say = progress or silent
-    with (
-        np.errstate(all="ignore"),
-        collected() as heard,
-        one_blas_thread(),
-    ):  # a start where a path is no number ends in a verdict
+    # a start at which a path has no value ends in a verdict
+    with np.errstate(all="ignore"), collected() as heard, one_blas_thread():
         resolved = resolve_spec(loaded, context, skip_missing=skip_missing)
         fits, errors = fit_rows(resolved.model, resolved.rows, loaded.spec.fit, say)
         if errors and not fits:
@@ -207,17 +212,15 @@ def run_spec(
         inherited = _inherited(resolved, context)
         for sentence in (s for f in fits for s in energy_scale(f)):
             warn(sentence)
-    said = tuple(dict.fromkeys(heard))
     return SpecResult(
         loaded=loaded,
         rows=fits,
-        kinds={r.label: r.kind for r in resolved.rows},
         inputs={r.label: r for r in resolved.rows},
         variants=extra,
         failed={label: str(exc) for label, exc in errors.items()},
         missing=resolved.missing,
         provenance=_provenance(resolved),
-        warnings=said,
+        warnings=tuple(dict.fromkeys(heard)),
         inherited=inherited,
     )
 
@@ -233,9 +236,7 @@ def _inherited(resolved: Resolved, context: Context) -> dict[str, Verdict]:
     found = sources(resolved.loaded, context)
     for name, (_, norm) in found.items():
         for row in resolved.rows:
-            if row.norm is None or norm is None:
-                continue
-            if sentence := normalised_otherwise(row.norm, norm):
+            if row.norm and norm and (sentence := normalised_otherwise(row.norm, norm)):
                 warn(f"{name}, {row.label}: {sentence}")
     return {name: verdict for name, (verdict, _) in found.items()}
 
@@ -243,7 +244,7 @@ def _inherited(resolved: Resolved, context: Context) -> dict[str, Verdict]:
 def _variants(
     resolved: Resolved, context: Context, say: Progress
 ) -> Iterator[tuple[str, tuple[FitResult, ...]]]:
-    """The fits of every variant, made as the main one is; what fails is warned of."""
+    """The fits of every variant, made like the main fit; a failure becomes a warning."""
     loaded = resolved.loaded
     at = {d.label: i for i, d in enumerate(loaded.spec.data)}
     for i, variant in enumerate(loaded.spec.variant):
@@ -264,18 +265,15 @@ def _variants(
         yield variant.label, fits
 
 
-def _sha256(row: Row) -> str:
-    """Of the values, where no file gives them."""
-    return hashlib.sha256((row.chi.chi if row.norm is None else row.norm.mu).tobytes()).hexdigest()
-
-
 def _provenance(resolved: Resolved) -> Provenance:
     versions = {n: installed(n) for n in ("xraylarch", "larixite", "lmfit", "numpy", "scipy")}
     data = {
         r.label: {
             "path": str(r.chi.source.path),
             "group": r.chi.source.group,
-            "sha256": r.chi.source.sha256 or _sha256(r),
+            # without a file, of the values
+            "sha256": r.chi.source.sha256
+            or hashlib.sha256((r.norm.mu if r.norm else r.chi.chi).tobytes()).hexdigest(),
             "kind": r.kind,
             "origin": r.origin,
         }

@@ -66,14 +66,14 @@ def score_result(
     table : PublishedTable
         The published table.
     reference : str
-        Arithmetic over channels that gives the reference's mu.
+        The table's name as the spec's `reproduces` has it, "PAPER/TABLE"; it is written into the cells.
     fits : sequence of FitResult, optional
         Other fits of the rows; left out, the result's own.
 
     Returns
     -------
     tuple of Cell
-        One for each published number; a number that the fit does not give is a cell without a value.
+        One for each published number of a path that the fit has; values that were put in have none.
 
     Examples
     --------
@@ -104,7 +104,10 @@ Where = tuple[str, str, str, str]  # table, row, label (measured, closure), spec
 
 
 def _repeated(fit: FitResult, path: FittedPath, label: str) -> FittedPath:
-    """A measured path as the stated analysis finds it, with the errors of the budget: a reproduction repeats that analysis."""
+    """A path's values for scoring: of measured data those of the fit without the budget's draws, as the paper's analysis was.
+
+    The errors are those of the budget in both cases.
+    """
     if fit.stated is None or label == CLOSURE:
         return path
     own = fit.stated.path(path.label, path.data)
@@ -164,7 +167,7 @@ def columns_of(cells: Iterable[Cell]) -> dict[tuple[str, str], list[Cell]]:
 
 
 def constant_row(cells: Iterable[Cell]) -> tuple[int, int]:
-    """How many cells the best single row scores that is returned for every spectrum, and of how many.
+    """How many cells would be within if the same row, the best one, was returned for every spectrum; and of how many.
 
     Only columns of two rows or more count: one row alone is no trend.
     """
@@ -181,7 +184,7 @@ def constant_row(cells: Iterable[Cell]) -> tuple[int, int]:
 def smallest_change(cells: Iterable[Cell]) -> dict[str, float]:
     """The change of one cell that the score would have noticed in 95 of 100 cases, by quantity: median over cells.
 
-    A cell's bound and 1.645 of our standard error: the truth moved by less still scores "within" too often.
+    It is a cell's bound and 1.645 of our standard errors: after a smaller change the cell is still "within" too often.
     """
     found: dict[str, list[float]] = {}
     for c in cells:
@@ -192,9 +195,9 @@ def smallest_change(cells: Iterable[Cell]) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Differences:
-    """Differences between rows of a table: `within` of `total` agree with the printed, `decided` are themselves seen.
+    """Differences between rows of a table: `within` of `total` agree with the printed ones.
 
-    Seen: ours lies two of its errors from zero. `worst` is the largest deviation in errors.
+    `decided` of our differences lie more than two of their errors from zero. `worst` is the largest deviation in errors.
     """
 
     within: int
@@ -230,10 +233,10 @@ def score_differences(cells: Iterable[Cell], fits: Mapping[tuple[str, str], FitR
 def row_difference(
     first: FitResult, last: FitResult, path: str, quantity: str, rows: tuple[str, str] = ("", "")
 ) -> Value:
-    """A quantity of the last row less that of the first, with its error; `rows` are their labels where they were fitted together.
+    """A quantity of the last row minus that of the first, with its error; `rows` are the labels of rows fitted together.
 
-    Two budgets made under the same draws are combined draw by draw and cause by cause, so that only what is common cancels;
-    without budgets the parts of the two errors are compared by name.
+    Two budgets from the same draws are subtracted draw by draw and part by part, so that only common errors cancel. Without
+    budgets the parts of the two errors are compared by name.
     """
     from ..exafs.budget.record import combined, difference
 
@@ -252,7 +255,7 @@ def row_difference(
 
 
 def difference_error(a: Value, b: Value) -> float:
-    """Standard error of b - a of two fits: parts but "fit" and "noise" are common, and scale with the value."""
+    """Standard error of b - a of two fits; parts other than "fit" and "noise" are common to both and scale with the value."""
     own = [math.hypot(*(v.parts.get(n, 0.0) for n in ("fit", "noise"))) or v.stderr for v in (a, b)]
     names = (set(a.parts) & set(b.parts)) - {"fit", "noise"}
     return math.hypot(*own, *(b.parts[n] - a.parts[n] for n in names))

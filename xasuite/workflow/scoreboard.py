@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from ..exafs.result import FitResult
 from ..records.quantities import Quantity, quantity
 from ..records.table import Table
 from ..specs.published import PublishedTable, table_of
+from .fits import Progress
 from .resolve import MEASURED, Context
 from .run import SpecResult
 from .score import (
@@ -31,11 +32,12 @@ from .settings import Refits, settings
 class TableScore:
     """The score of one published table, and what it is worth.
 
-    constant : cells of N, R, sigma2 and S02 that the best single row for all spectra scores, and of how many.
-    noticed : smallest change of a cell that the score would have seen in 95 of 100 cases, by quantity.
-    settings : cells whose value under each of 30 other sensible settings is within the errors that the spec's own
-        result prints, of `scored`; held_out : cells within with the
-        settings chosen on one half of the rows and scored on the other, of how many (empty for one row).
+    constant : cells of N, R, sigma2 and S02 that one and the same row for all spectra would score, and of how many.
+    noticed : smallest change of a cell that the score would have noticed in 95 of 100 cases, by quantity.
+    settings : for each of 30 other sensible settings, how many of the `scored` cells are within the errors that the spec's
+        own result prints.
+    held_out : cells within, and of how many, where the settings are chosen on one half of the rows and scored on the other;
+        (0, 0) for one row.
     used : the k (1/A) that the fits use, tapers included; stated : the k range that the paper states.
     """
 
@@ -133,8 +135,7 @@ class Scorer:
 
     context: Context
     scan: bool = True
-    _found: dict[tuple[str, str], list[SpecResult]] = field(default_factory=dict)
-    _seconds: dict[tuple[str, str], float] = field(default_factory=dict)
+    _found: dict[tuple[str, str], list[tuple[SpecResult, float]]] = field(default_factory=dict)
 
     def add(self, result: SpecResult, seconds: float = 0.0) -> tuple[Cell, ...]:
         """The cells of a spec that reproduces a table; `seconds` it took."""
@@ -143,20 +144,17 @@ class Scorer:
             return ()
         cells = score_result(result, table_of(result.loaded), reference)
         for label in dict.fromkeys(c.label for c in cells):
-            self._found.setdefault((reference, label), []).append(result)
-            self._seconds[reference, label] = self._seconds.get((reference, label), 0.0) + seconds
+            self._found.setdefault((reference, label), []).append((result, seconds))
         return cells
 
-    def scores(self, progress: Callable[..., Any]) -> Iterator[TableScore]:
+    def scores(self, progress: Progress) -> Iterator[TableScore]:
         """The score of each table, in the order of the specs."""
-        for (reference, label), results in self._found.items():
-            begun = time.perf_counter()
+        for (reference, label), found in self._found.items():
+            begun = time.perf_counter() - sum(seconds for _, seconds in found)
             progress(f"{reference}: {len(settings())} other settings")
-            yield self._score(reference, label, results, self._seconds[reference, label], begun)
+            yield self._score(reference, label, [result for result, _ in found], begun)
 
-    def _score(
-        self, reference: str, label: str, results: Sequence[SpecResult], seconds: float, begun: float
-    ) -> TableScore:
+    def _score(self, reference: str, label: str, results: Sequence[SpecResult], begun: float) -> TableScore:
         table = table_of(results[0].loaded)
         cells = _cells(results, table, reference, label, [r.rows for r in results])
         fits = {(r.loaded.name, d.label): f for r in results for f in r.rows for d in f.data}
@@ -178,7 +176,7 @@ class Scorer:
             held_out=held_out([[c for c in cells if c.ours_err], *scanned]) if scanned else (0, 0),
             used=(min(w[0] for w in windows), max(w[1] for w in windows)),
             stated=table.k,
-            seconds=seconds + time.perf_counter() - begun,
+            seconds=time.perf_counter() - begun,
         )
 
 

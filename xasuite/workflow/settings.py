@@ -1,4 +1,4 @@
-"""Other settings that an analyst could have chosen: a spec's rows fitted under each of them, its foil alike."""
+"""Other settings that an analyst could have chosen: a spec's rows, and its foil, are fitted with each of them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Setting:
     r: tuple[float, float]
 
     def reduced(self, own: Reduce, e0: float) -> Reduce:
-        """A spec's [reduce] with this choice; what was cleaned and the E0 that was found stay."""
+        """A spec's [reduce] with this choice, for a spectrum that is cleaned already; E0 stays."""
         changed: dict[str, Any] = {"rbkg": self.rbkg, "bkg_kweight": self.bkg_kweight}
         changed |= {"deglitch": (), "rebin": False, "e0": e0}
         if own.norm_range is None:
@@ -46,14 +46,14 @@ class Setting:
         return own.model_copy(update=changed)
 
     def ranged(self, own: FitRange, kmax: float) -> FitRange:
-        """A fit's ranges with this choice, k no farther than the data."""
+        """A fit's ranges with this choice; k ends with the data."""
         k = (own.k[0] + self.k[0], min(own.k[1] + self.k[1], kmax))
         r = (own.r[0] + self.r[0], own.r[1] + self.r[1])
         return replace(own, k=k, r=r, kweight=(self.kweight,), dk=self.dk)
 
 
 def settings(count: int = COUNT) -> tuple[Setting, ...]:
-    """`count` settings drawn without regard to any result; every call gives the same."""
+    """`count` settings drawn at random, without regard to any result; every call gives the same ones."""
     rng = np.random.default_rng(0)
 
     def one(of: Sequence[Any]) -> Any:
@@ -70,7 +70,7 @@ def settings(count: int = COUNT) -> tuple[Setting, ...]:
 
 @dataclass
 class Refits:
-    """Fits of specs under other settings, each foil's kept: it is refitted with the setting of the sample."""
+    """Fits of specs with other settings. A foil is refitted with the same setting as its sample, once."""
 
     context: Context
     _foils: dict[tuple[str, str, Setting], Parameter] = field(default_factory=dict)
@@ -102,7 +102,7 @@ class Refits:
         return self._chis[key]
 
     def _params(self, result: Fitted, model: Model, setting: Setting) -> tuple[Parameter, ...]:
-        """The model's parameters, what it takes over from a foil being the foil's under the same setting."""
+        """The model's parameters; one that comes from a foil has the value of the foil's fit with the same setting."""
         return tuple(self._inherited(result, p, setting) or p for p in model.params)
 
     def _inherited(self, result: Fitted, p: Parameter, setting: Setting) -> Parameter | None:

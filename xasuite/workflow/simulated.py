@@ -1,8 +1,8 @@
 """Closure spectra of a spec: made from the published row, with other potentials and the whole cluster.
 
-No inverse crime: the truth holds every path of the cluster to [simulate] radius, its potentials are those of
-[simulate] program and scf, and the published shells carry the published N, R and sigma2. The fit sees the
-noisy mu(E) and nothing else; the truth is a record of its own.
+The truth is not made by the model that is fitted: it holds every path of the cluster up to [simulate] radius, with the
+potentials of [simulate] program and scf; the published shells have the published N, R and sigma2. The fit sees only the
+noisy mu(E); the truth is a record of its own.
 """
 
 from __future__ import annotations
@@ -101,16 +101,20 @@ def named_truth(loaded: LoadedSpec, index: int) -> list[tuple[str, TruthPath]]:
 
 
 def stated_values(loaded: LoadedSpec, index: int) -> dict[str, dict[str, float]]:
-    """n, r (A), sigma2 (A^2) and s02 of each published path of a simulated row, as the row's `change` leaves them."""
-    entry, table = loaded.spec.data[index], table_of(loaded)
-    assert entry.simulate is not None
-    published = {line.path: line for line in table.lines(entry.simulate.row)}
-    if not published:
-        hint = nearest(entry.simulate.row, {c.row for c in table.cell})
-        raise SpecError(
-            f'{loaded.at("data", index)}: {loaded.spec.reproduces} has no row "{entry.simulate.row}"{hint}'
-        )
-    return {name: _changed(line, entry.simulate.change.get(name, {})) for name, line in published.items()}
+    """n, r (A), sigma2 (A^2) and s02 of each published path of a simulated row, with the row's `change` applied."""
+    how = loaded.spec.data[index].simulate
+    assert how is not None
+    return {x.path: _changed(x, how.change.get(x.path, {})) for x in published_lines(loaded, index)}
+
+
+def published_lines(loaded: LoadedSpec, index: int) -> tuple[PublishedPath, ...]:
+    """The published lines that a row is simulated from. Raises SpecError where the table has no such row."""
+    how, table = loaded.spec.data[index].simulate, table_of(loaded)
+    assert how is not None
+    if not (lines := table.lines(how.row)):
+        hint = nearest(how.row, {c.row for c in table.cell})
+        raise SpecError(f'{loaded.at("data", index)}: {loaded.spec.reproduces} has no row "{how.row}"{hint}')
+    return lines
 
 
 def _changed(line: PublishedPath, change: Mapping[Any, float]) -> dict[str, float]:

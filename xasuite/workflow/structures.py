@@ -1,7 +1,7 @@
-"""Computed XANES judged: measured standards against right and wrong structures, and structures against each other.
+"""Tests of computed XANES: measured standards against right and wrong structures, and structures against each other.
 
-A study is a [study.NAME] table of references/published. In one of standards, shift and scale alone are fitted, and R
-of the right structure is printed with that of the bare atom and of wrong structures. Label: **theory**.
+A study is a [study.NAME] table of references/published. In a study of standards only shift and scale are fitted; R of the
+right structure is printed with R of the bare atom and of wrong structures. Label: **theory**.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ReadError, SpecError, TheoryError, nearest
+from ..errors import ReadError, TheoryError, nearest
 from ..notices import collected
 from ..specs.studies import Grid, MeasuredStandard, StandardsStudy, StructuresStudy
 
@@ -29,20 +29,9 @@ if TYPE_CHECKING:
 Said = Callable[[str, int, int], None]
 
 
-def load_study(reference: str) -> StandardsStudy | StructuresStudy:
-    """The study that PAPER/NAME names. Raises SpecError naming those there are."""
-    from ..specs.published import paper
-
-    name, _, key = reference.partition("/")
-    known = paper(name).study
-    if key not in known:
-        raise SpecError(f'--study "{reference}": {name} has no such study{nearest(key, known)}')
-    return known[key]
-
-
 @dataclass(frozen=True)
 class StructureStudy:
-    """Spectra of candidate structures and how far each lies from the first, with the noise that would hide it."""
+    """Spectra of candidate structures, how far each lies from the first, and the noise that would hide the difference."""
 
     study: StructuresStudy
     spectra: tuple[TheoryXanes, ...]
@@ -64,7 +53,7 @@ class StructureStudy:
 def compare_structures(
     study: StructuresStudy, *, gauss: float = 1.0, progress: Said | None = None, **settings: Any
 ) -> StructureStudy:
-    """The computed edges of a study's structures and at what noise the first is distinguished from the others.
+    """Compute the spectra of a study's structures, and the noise up to which the first is distinguished from the others.
 
     Parameters
     ----------

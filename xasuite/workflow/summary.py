@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def coordination_table(result: SpecResult) -> Table:
-    """One row per path: N, R, sigma2, S02, E0 shift, R factor and label; a published value in its entry."""
+    """One row per path: N, R, sigma2, S02, E0 shift, R factor and label; published values stand in the entries."""
     cells = {(c.row, c.path, c.quantity): c for c in _cells(result)}
     paths = [p for fit in result.rows for p in fit.paths]
     columns = (*PATH_COLUMNS, *(q for q in SELDOM if any(p.entry(q).value for p in paths)))
@@ -33,11 +33,8 @@ def coordination_table(result: SpecResult) -> Table:
             rfactor = _judged(Entry(next(d.rfactor for d in fit.data if d.label == p.data)), cell)
             values = (_judged(p.entry(q), cells.get((p.data, p.label, q))) for q in columns)
             rows.append((p.data, p.label, *values, rfactor, result.kinds[p.data]))
-    heads, label = (
-        ("sample", "path", *columns, "rfactor", "label"),
-        " and ".join(dict.fromkeys(result.kinds.values())),
-    )
-    return Table.of(result.loaded.spec.title, heads, rows, notes=tuple(footnotes(result)), label=label)
+    heads = ("sample", "path", *columns, "rfactor", "label")
+    return Table.of(result.spec.title, heads, rows, notes=tuple(footnotes(result)), label=result.kind)
 
 
 def parts_table(result: SpecResult) -> Table:
@@ -57,7 +54,7 @@ def parts_table(result: SpecResult) -> Table:
 
 
 def changes_table(result: SpecResult) -> Table | None:
-    """Changes from the first row with the error of a difference, in which what rows share cancels; None without a second row."""
+    """Changes from the first row; errors that rows share cancel in a difference. None without a second row."""
     if len(result.rows) < 2:
         return None
     from .score import row_difference
@@ -89,7 +86,7 @@ CHANGES = (
 
 
 def variants_table(result: SpecResult) -> Table:
-    """Parameters of the main fit and of its variants, without those that are fixed in all: the same data fitted in other ways."""
+    """Parameters of the main fit and of its variants, without those that are fixed in all."""
     fits = [("as the spec says", f) for f in result.rows]
     fits += [(name, f) for name, of in result.variants.items() for f in of]
     names = list(dict.fromkeys(p.name for _, f in fits for p in f.parameters if p.kind != "fixed"))
@@ -103,7 +100,7 @@ def variants_table(result: SpecResult) -> Table:
 
 
 def _parameter(name: str, spec: Spec) -> Quantity:
-    """A parameter under its own name, in the unit of what the paths take it for; enot__1 is the second row's enot."""
+    """A parameter under its own name, with the unit of the path value that it is used for; enot__1 is enot of the second row."""
     of_rows = re.sub(r"__\d+$", "", name)
     taken = (q for q in PATH_VALUES if any(getattr(p, q) in (name, of_rows) for p in spec.path))
     return replace(quantity(next(taken, name)), name=name, symbol=name, latex="")
@@ -128,7 +125,7 @@ def _judged(entry: Entry, cell: Cell | None) -> Entry:
 
 
 def footnotes(result: SpecResult) -> Iterable[str]:
-    """k and R range, window, k weight; where inherited values come from; what the marks and labels say."""
+    """k and R range, window, k weight; where inherited values come from; what marks and labels mean."""
     spec = result.loaded.spec
     f = spec.fit
     weights = ",".join(str(w) for w in f.kweight)
@@ -159,7 +156,7 @@ def footnotes(result: SpecResult) -> Iterable[str]:
 
 
 def _behind(fit: FitResult) -> list[FittedParameter]:
-    """Varied parameters that stand behind path values by a path's token, a function or a row's variable only: theta, alpha."""
+    """Varied parameters that no path value shows directly, only through a function, a path's token or a row's variable: theta."""
     names = {p.name for p in fit.model.params}
 
     def own(name: str) -> str:  # alpha of alpha__0, the copy of one row

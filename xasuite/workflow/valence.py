@@ -1,4 +1,4 @@
-"""Running a valence spec: read, put on a proven energy scale, edge energies, calibration, unknowns."""
+"""Running a valence spec: scans are read and put on an energy scale; edge energies, calibration, valences of unknowns."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FOIL_ERR = 0.1  # eV, least error of a foil's first inflection: repeated scans o
 
 @dataclass(frozen=True)
 class Scale:
-    """What is added to a scan's energies, its error (eV), and what it rests on."""
+    """What is added to a scan's energies with its error (eV), and the evidence for it."""
 
     shift: float
     stderr: float
@@ -47,7 +47,7 @@ class Compound:
 
 @dataclass(frozen=True)
 class EdgeOf:
-    """A compound's edge energy: mean of its scans, and where its error comes from (all eV)."""
+    """A compound's edge energy, the mean of its scans, and the parts of its error (all eV)."""
 
     label: str
     value: float
@@ -77,7 +77,7 @@ class AtFraction:
 
 @dataclass(frozen=True)
 class ValenceResult(Presented):
-    """Everything a valence spec gives: compounds on their scale and a calibration a fraction."""
+    """Everything a valence spec gives: compounds on their energy scale, and a calibration for each fraction."""
 
     loaded: Loaded[ValenceSpec]
     compounds: tuple[Compound, ...]
@@ -141,7 +141,7 @@ _FRACTION = Quantity("fraction", "Of the jump", form="g")
 
 
 def _line_notes(r: AtFraction, loaded: Loaded[ValenceSpec]) -> list[str]:
-    """The calibration line in words: slope, scatter, how often a standard left out is met."""
+    """The calibration line in words: slope, scatter, and how many standards lie in their interval when they are left out."""
     assert r.calibration is not None
     line, asked = r.calibration.line, loaded.spec.calibration
     notes = [
@@ -290,23 +290,20 @@ def _scale(
         return Scale(entry.offset, entry.offset_err, STATED, said)
     if entry.foil is not None:
         foil = io.read(context.find(loaded, entry.foil, f"foil of {entry.label}", *key, "foil")).mu()
-        shift, err = _foil_shift(replace(foil, element=c.element, edge=c.edge), entry.label)
-        return Scale(shift, err, STATED, f"{shift:+.2f} eV by a foil scanned in the same session")
-    if entry.reference is not None:
-        foil = replace(spectrum, mu=scan_reference(scan, entry.reference, spectrum), mu_err=None)
-        shift, err = _foil_shift(foil, entry.label)
-        return Scale(shift, err, PROVEN, f"{shift:+.2f} eV by its own reference foil")
-    return Scale(0.0, 0.0, UNPROVEN, "energies as in the file, no reference foil and no statement")
+        foil = replace(foil, element=c.element, edge=c.edge)
+        kind, evidence = STATED, "a foil scanned in the same session"
+    elif entry.reference is not None:
+        own = np.interp(spectrum.energy, scan.energy, np.asarray(scan.channel(entry.reference), float))
+        foil = replace(spectrum, mu=own, mu_err=None)
+        kind, evidence = PROVEN, "its own reference foil"
+    else:
+        return Scale(0.0, 0.0, UNPROVEN, "energies as in the file, no reference foil and no statement")
+    shift = _foil_shift(foil, entry.label)
+    return Scale(shift, FOIL_ERR, kind, f"{shift:+.2f} eV by {evidence}")
 
 
-def scan_reference(scan: Scan, expr: str, spectrum: Spectrum) -> np.ndarray:
-    """The reference foil's mu on the spectrum's energies. Raises ChannelError."""
-    values = np.asarray(scan.channel(expr), float)
-    return np.interp(spectrum.energy, scan.energy, values)
-
-
-def _foil_shift(foil: Spectrum, label: str) -> tuple[float, float]:
-    """Shift (eV) that puts a foil's first inflection on the tabulated edge, and its error."""
+def _foil_shift(foil: Spectrum, label: str) -> float:
+    """The shift (eV) that puts a foil's first inflection on the tabulated edge."""
     from ..reduce import inflections, tabulated_e0
 
     steps = inflections(foil, significant=FOIL_INFLECTION)
@@ -319,7 +316,7 @@ def _foil_shift(foil: Spectrum, label: str) -> tuple[float, float]:
             f"{label}: its reference has its first inflection at {found:.1f} eV, {abs(shift):.0f} eV from the "
             f"tabulated {foil.element} {foil.edge} edge; that is no foil of {foil.element}"
         )
-    return shift, FOIL_ERR
+    return shift
 
 
 def _edge_of(compound: Compound, fraction: float) -> EdgeOf:

@@ -57,7 +57,7 @@ Kind = Literal[
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that speaks against a fit: of what kind it is, how much it says, and the reason in words."""
+    """One finding against a fit: its kind, how serious it is, and the reason in words."""
 
     kind: Kind
     level: Level
@@ -66,7 +66,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a fit is worth, and the findings for which it is not good."""
+    """What a fit is worth, and the findings against it."""
 
     level: Level
     findings: tuple[Finding, ...] = ()
@@ -100,7 +100,7 @@ def verdict_of(
     inherited: Mapping[str, Verdict] | None = None,
     spectra: Mapping[str, Normalized] | None = None,
 ) -> Verdict:
-    """The verdict on a fit from its statistics, its parameters and what FEFF's paths were made for.
+    """The verdict on a fit from its statistics, its parameters and the structure that FEFF was given.
 
     Parameters
     ----------
@@ -144,9 +144,9 @@ def edge_mismatch(norm: Normalized) -> str:
 
 
 def normalised_otherwise(sample: Normalized, foil: Normalized) -> str:
-    """What normalising a sample by another rule than its foil does to N, "" where both have one rule.
+    """How much N changes because sample and foil are normalised by different rules; "" where the rule is the same.
 
-    The size is that of the sample normalised as the foil was. Ranges that were found are one rule whatever they came to.
+    The change is found by normalising the sample as the foil was. Ranges that were found are the same rule, whatever they are.
     """
     mine, theirs = (normalization_of(n).settings for n in (sample, foil))
     asked = {key: theirs[key] for key in ("norm_range", "nnorm")} if theirs["ranges_given"] else {}
@@ -169,7 +169,7 @@ def _range(settings: Mapping[str, Any]) -> str:
 
 
 def energy_scale(fit: FitResult) -> Iterator[str]:
-    """What a foil's R says against its energy scale: one sentence for each foil that is off its metal's usual value."""
+    """A sentence for each foil whose R is off the usual value of its metal, which an error of the energy scale would explain."""
     fit = fit.stated or fit
     for d in fit.data:
         paths = [p for p in fit.paths if p.data == d.label]
@@ -194,7 +194,7 @@ def _graded(kind: Kind, value: float, limits: tuple[float, float], reason: str) 
 
 
 def _statistics(fit: FitResult) -> Iterator[Finding]:
-    """R factor and residual, less what the noise makes."""
+    """R factor and residual, without the part that is noise."""
     if not fit.success:
         yield Finding("not converged", NOT_A_FIT, f"the fit did not converge: {fit.message}")
     # the R factor that noise alone makes is the one at a reduced chi-square of 1
@@ -213,7 +213,7 @@ def _statistics(fit: FitResult) -> Iterator[Finding]:
 
 
 def _residual(model: Model, d: FittedData) -> tuple[float, float]:
-    """The largest residual in the fitted range as a share of the data's largest there, and where (A); noise is 0."""
+    """The largest residual in the fitted range as a share of the data's largest there, and where (A); 0 where it is noise."""
     ranges, worst = model.range, (0.0, math.nan)
     both = Chi(k=d.k, chi=np.stack([d.data, d.data - d.fit]), e0=np.zeros(2), edge_step=np.ones(2))
     for weight, noise in zip(ranges.kweight, d.epsilon_r, strict=True):
@@ -349,7 +349,7 @@ def _free(model: Model) -> Callable[[Expression], frozenset[str]]:
 def rows_not_fits(fit: RowFits, seen: Mapping[str, NDArray[np.bool_]]) -> dict[int, str]:
     """The rows of a stack that are not a fit, each with why: R factor and paths as in `verdict_of`, all rows at once.
 
-    `seen` says of each path in which rows (m,) it is there: what a path says that is not is no reason.
+    `seen` says of each path in which rows (m,) it is present: only there is it judged.
     """
     found: dict[int, list[str]] = {}
 

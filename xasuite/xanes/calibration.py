@@ -1,8 +1,8 @@
 """The regression under a valence calibration: E = g(valence), errors in both, and the scatter between compounds.
 
-Formal valences are exact or carry an error; edge energies always carry one. What is left beyond the measured
-errors (ligands and site geometry move an edge too) is a scatter tau, in eV, that belongs to every compound, the
-unknown included (docs/decisions/valence_interval.md).
+Formal valences are exact or have an error; edge energies always have one. Ligands and site geometry move an edge too:
+the scatter beyond the measured errors is tau, in eV, and applies to every compound, the unknown included
+(docs/decisions/valence_interval.md).
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ TAU_TOLERANCE = 1e-4  # eV
 
 @dataclass(frozen=True)
 class Line:
-    """A fitted E = sum c_k (v - centre)^k: coefficients, covariance, scatter tau (eV), chi-square, freedom.
+    """A fitted E = sum c_k (v - centre)^k: coefficients, covariance, scatter tau (eV), chi-square, degrees of freedom.
 
-    `chi2` is at tau = 0: how far the measured errors alone explain the distances from the line.
+    `chi2` is that of the measured errors alone (tau = 0).
     """
 
     coef: Array
@@ -65,11 +65,11 @@ def fit_line(
     slope: tuple[float, float] | None = None,
     scatter: bool = True,
 ) -> Line:
-    """Weighted polynomial E(valence) with errors in both directions, by least squares over the true valences too.
+    """Weighted polynomial E(valence) with errors of both, by least squares in which the true valences are fitted too.
 
     Degree 1 with errors in both is York's line (York et al., Am. J. Phys. 72 (2004) 367). `scatter` adds tau,
     the standard deviation between compounds at which chi-square equals its degrees of freedom (Paule & Mandel,
-    J. Res. NBS 87 (1982) 377); `slope` is a stated dE/dv with its error, taken as one more observation.
+    J. Res. NBS 87 (1982) 377); `slope` is a stated dE/dv with its error, which counts as one more observation.
 
     Raises CalibrationError for negative or zero errors and for too few different valences.
     """

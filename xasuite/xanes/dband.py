@@ -17,8 +17,8 @@ from ..records.quantities import Quantity
 from ..records.table import Entry, Presented, Table
 from ..scatter import point_noise
 
-ENDS = 0.3  # eV of each end whose mean fixes the background there
-VARIED = (-0.5, 0.0, 0.5)  # eV by which the ends of the cut are moved for their error
+ENDS = 0.3  # eV, width of each end whose mean is the background there
+VARIED = (-0.5, 0.0, 0.5)  # eV by which the ends of the cut are moved to find their error
 NOISE_COPIES = 40
 KT_ROOM = 0.025  # eV
 
@@ -27,7 +27,7 @@ KT_ROOM = 0.025  # eV
 class DBand(Presented):
     """d-band centre E_d (...) in eV from the Fermi level, with its error from noise and from the cut's ends.
 
-    `binding` (n,) eV, `band` (..., n) what is left above the Shirley `background` (..., n) of `intensity`.
+    `binding` (n,) is in eV; `band` (..., n) is `intensity` less the Shirley `background` (..., n).
     `width` (...) is the square root of the second moment about the centre.
     """
 
@@ -269,7 +269,7 @@ def d_band_centre(
 
 
 def _noise_spread(x: Array, v: Array, noise: Array, ends: float) -> Array:
-    """Standard deviation of the centre over noisy copies that go through the whole treatment."""
+    """Standard deviation of the centre over noisy copies, each with a background of its own."""
     rng = np.random.default_rng(0)
     copies = []
     for _ in range(NOISE_COPIES):
@@ -279,7 +279,7 @@ def _noise_spread(x: Array, v: Array, noise: Array, ends: float) -> Array:
 
 
 def _ends_spread(e: Array, y: Array, cut: tuple[float, float], ends: float) -> Array:
-    """Standard deviation of the centre over the choices of the cut's ends that the data hold."""
+    """Standard deviation of the centre over cuts whose ends are moved, as far as the data go."""
     choices = []
     for a, b in product(VARIED, VARIED):
         other = (max(cut[0] + a, float(e[0])), min(cut[1] + b, float(e[-1])))

@@ -1,7 +1,7 @@
 """Edge energies with their errors: at a fraction of the jump, the first inflection, the white line, the integral.
 
-Each comes with two errors kept apart: from the noise of the scan, and from the choice of normalisation range,
-which is varied over a stated set (docs/decisions/edge_energy.md).
+Each has two separate errors: from the noise of the scan, and from the choice of normalisation ranges, which are
+varied over a fixed set (docs/decisions/edge_energy.md).
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from .ranges import CONVENTIONS, RangeSet, range_set, varied
 METHODS = ("fraction", "inflection", "whiteline", "integral")
 NOISE_COPIES = 24  # noisy copies of a scan from which the error of a position without a formula is taken
 AGAIN = 30.0  # eV above the first rise within which a second one counts
-DIP = 0.02  # of the jump: how far below the fraction norm must have fallen in between
+DIP = 0.02  # of the jump; norm must fall at least this far below the fraction in between
 
 
 @dataclass(frozen=True, eq=False)
 class EdgeEnergy(Record, Presented):
     """Edge energies `value` (...) in eV with their errors (...): from noise, and from normalisation ranges.
 
-    `norm_err` is the standard deviation over `ranges` and `norm_spread` the whole spread; NaN where the ranges
-    were not varied. `name` reads E(0.5), inflection, white line or integral.
+    `norm_err` is the standard deviation over `ranges` and `norm_spread` the largest less the lowest; NaN where the
+    ranges were not varied.
     """
 
     value: Array = field(metadata=axes("row"))
@@ -52,7 +52,7 @@ class EdgeEnergy(Record, Presented):
 
     @property
     def name(self) -> str:
-        """What the energy is called in a table."""
+        """Name of the energy in tables: E(0.5), inflection, whiteline or integral."""
         return f"E({self.fraction:g})" if self.method == "fraction" else self.method
 
     @property
@@ -151,7 +151,7 @@ def edge_energy(
     _check_found(normalized, value, method, fraction)
     nothing = np.full(np.shape(value), np.nan)
     sets = ranges if ranges is not None else range_set(normalized.energy, normalized.e0) if vary else ()
-    still = nothing if not vary else np.zeros_like(nothing)  # straight lines and a scale move no inflection
+    still = nothing if not vary else np.zeros_like(nothing)  # ranges do not move an inflection
     varies = vary and method != "inflection"
     sd, span = varied(normalized, sets, estimator(method, fraction)) if varies else (still, still)
     settings = {"method": method, "fraction": fraction, "ranges": len(sets), "set": CONVENTIONS}
@@ -196,7 +196,7 @@ def _warn_of_second_rise(data: Normalized, value: Array, fraction: float, name: 
 
 
 def _of_series(found: EdgeEnergy, series: Series) -> EdgeEnergy:
-    """The edge energies with the series' labels, NaN where a row is not to be analysed."""
+    """The edge energies with the labels of the series, NaN in rows that are not "ok"."""
     labels = tuple(str(x) for x in series.table["label"]) if "label" in series.table else ()
     known: dict[str, Any] = {
         name: np.where(series.ok, getattr(found, name), np.nan) for name in declared(EdgeEnergy)

@@ -12,8 +12,8 @@ from ..errors import ComponentError
 from ..records import Array, Normalized, Series
 from .matrix import matrix
 
-SHARE = 0.1  # of the largest spread on either side: a point must stand out that much to be looked at
-LEVEL = 0.01
+SHARE = 0.1  # least height of the lobes on both sides of a crossing, as a share of the largest change
+LEVEL = 0.01  # probability below which a point does not hold
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,10 @@ def isosbestic_points(
     array: str = "norm",
     noise: float | Array | None = None,
 ) -> tuple[Isosbestic, ...]:
-    """Energies in a range where the spectra of a series cross, each tested.
+    """Energies in a range where the spectra of a series cross, each tested against the noise.
 
-    A candidate is where the first principal change of the series (the mean taken off) passes through zero between two lobes. There the variance
-    over the m spectra is compared with that of the noise by chi-square with m - 1 degrees of freedom. Two species alone make every candidate hold.
+    A candidate is where the first principal component of the series (mean subtracted) passes through zero between two lobes. There the variance
+    over the m spectra is compared with that of the noise by chi-square with m - 1 degrees of freedom. With two species every candidate holds.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def isosbestic_points(
     array : str
         "norm" or "flat".
     noise : float or array, shape (m,), optional
-        Standard deviation of a point; left out, from the pre-edge of each spectrum.
+        Standard deviation of a point; by default estimated from the pre-edge of each spectrum.
 
     Returns
     -------

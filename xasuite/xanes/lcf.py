@@ -18,7 +18,7 @@ from .matrix import Matrix, independent_points, matrix
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST = 10  # references: all of their 1023 subsets are tried, exactly
+MOST = 10  # references at most: all of their 1023 subsets are tried
 AT_BOUND = 1e-12
 
 
@@ -49,7 +49,7 @@ class Combination(Presented):
         weights: list[str | Quantity] = [Quantity(name, form=".4f") for name in self.names]
         fits = zip(self.labels, self.weights, self.stderr, self.rfactor, self.chi2_reduced, strict=True)
         rows = ((label, *map(Entry, w, e), w.sum(), r, chi2) for label, w, e, r, chi2 in fits)
-        # of normalised spectra it is far below that of chi
+        # R factors of normalised spectra are far smaller than those of chi
         rfactor = replace(quantity("rfactor"), form=".2g")
         columns = ("label", *weights, Quantity("sum", "Sum", form=".4f"), rfactor, "chi2_reduced")
         return Table.of("Weights of the references", columns, rows)
@@ -64,7 +64,7 @@ def linear_combination(
     sum_to_one: bool = True,
     bounded: bool = True,
 ) -> Combination:
-    """Weights of references in each spectrum, by least squares that keeps bounds and sum exactly.
+    """Weights of references in each spectrum, by least squares with exact bounds and an exact sum.
 
     Parameters
     ----------
@@ -164,9 +164,9 @@ def _combine(y: Matrix, r: Matrix, sum_to_one: bool, bounded: bool) -> Combinati
 
 
 def _inflation(residual: Array) -> Array:
-    """How much neighbouring residuals that resemble each other add to a variance: (1 + r) / (1 - r), r of lag one.
+    """Factor (m,) on a variance for correlated residuals: (1 + r) / (1 - r), r their correlation at lag one.
 
-    A misfit is smooth, so that its points are far fewer independent ones; white noise adds nothing.
+    A misfit is smooth and holds fewer independent points than its number; for white noise the factor is 1.
     """
     power = np.sum(residual**2, axis=1)
     lag = np.sum(residual[:, 1:] * residual[:, :-1], axis=1)
@@ -175,12 +175,12 @@ def _inflation(residual: Array) -> Array:
 
 
 def _supports(k: int) -> list[tuple[int, ...]]:
-    """Every set of references that may be the ones not at a bound: the best is among them, exactly."""
+    """Every set of references that may have a weight above zero; the best fit is on one of them."""
     return [s for size in range(1, k + 1) for s in combinations(range(k), size)]
 
 
 def _solve(y: Array, r: Array, sum_to_one: bool) -> Array:
-    """Least squares weights (m, s), with the last written as one less the others where the sum is one."""
+    """Least squares weights (m, s); for a sum of one the last is one less the sum of the others."""
     if not sum_to_one:
         return np.asarray(np.linalg.lstsq(r.T, y.T, rcond=None)[0].T, np.float64)
     first = np.linalg.lstsq((r[:-1] - r[-1]).T, (y - r[-1]).T, rcond=None)[0].T
@@ -188,7 +188,7 @@ def _solve(y: Array, r: Array, sum_to_one: bool) -> Array:
 
 
 def _unit_variance(r: Array, sum_to_one: bool) -> Array:
-    """Variance of each weight for a residual variance of one: of the fit in which none is at a bound."""
+    """Variance of each weight for a residual variance of one, of the fit without bounds."""
     if not sum_to_one:
         return np.diag(np.linalg.inv(r @ r.T))
     d = r[:-1] - r[-1]
@@ -217,7 +217,7 @@ def rank_references(
     array : str
         "norm" or "flat".
     most : int
-        References in a subset at most.
+        Largest number of references in a subset.
 
     Returns
     -------

@@ -12,7 +12,7 @@ from .prediction import predict
 from .standards import LEVEL, MIN_DOF, Calibration, LeftOut, Prediction, Standard, fit_standards
 
 OUTLIER_LEVEL = 0.05  # over all standards together (Bonferroni)
-NEW_SCALE = 5.0  # eV off the others above which a displaced scan is likelier than chemistry
+NEW_SCALE = 5.0  # eV; a larger distance from the line is more likely a shifted energy scale than chemistry
 
 
 def leave_one_out(
@@ -29,7 +29,7 @@ def leave_one_out(
             line = fit_standards(rest, degree, slope)
             without = Calibration(tuple(rest), line, 0.0, "")
             p = predict(without, s.energy, s.energy_err, name=s.name)
-        except CalibrationError as exc:  # a parabola that turns: no prediction, and the table says so
+        except CalibrationError as exc:  # a parabola that does not reach the energy: no prediction
             nan = float("nan")
             p = Prediction(
                 s.name, s.energy, s.energy_err, nan, nan, nan, nan, "none", 0, LEVEL, useless=str(exc)
@@ -46,7 +46,7 @@ def leave_one_out(
 def find_outliers(
     standards: Sequence[Standard], degree: int, slope: tuple[float, float] | None
 ) -> list[LeftOut]:
-    """Standards off the line of the others, the worst first; each is judged without those named before it."""
+    """Standards off the line of the others, the farthest first; each is tested without those found before it."""
     from scipy.stats import t as student
 
     rest = list(standards)
@@ -66,6 +66,7 @@ def find_outliers(
 
 
 def outlier_sentence(x: LeftOut, left: bool) -> str:
+    """What is wrong with an outlier and the likely cause; `left` says whether it was left out of the fit."""
     s = x.standard
     side = "above" if x.distance > 0 else "below"
     size = abs(x.distance)
@@ -87,7 +88,7 @@ def outlier_sentence(x: LeftOut, left: bool) -> str:
 
 
 def bend(standards: Sequence[Standard], degree: int, slope: tuple[float, float] | None) -> list[str]:
-    """A sentence when a parabola takes significantly more than a line does (F test at 5 %)."""
+    """A sentence when a parabola fits significantly better than a line (F test at 5 %), else nothing."""
     from scipy.stats import f as fisher
 
     used = [s for s in standards if s.used]

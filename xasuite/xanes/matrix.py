@@ -1,4 +1,4 @@
-"""Spectra as rows of one matrix on one energy grid: what LCF, PCA, MCR-ALS and isosbestic points work on."""
+"""Spectra as rows of one matrix on one energy grid, for LCF, PCA, MCR-ALS and isosbestic points."""
 
 from __future__ import annotations
 
@@ -93,9 +93,10 @@ def _rows(record: Normalized, array: str, labels: list[str]) -> list[tuple[Array
 
 
 def independent_points(m: Matrix) -> float:
-    """How many independent points a range of energies holds: its width over the core hole's, at most the points it has.
+    """Number of independent points: the energy range over the core-hole width, at most the number of points.
 
-    Points closer than the core-hole width (xraydb; Keski-Rahkonen & Krause) are not independent; tests that count every point would call the smallest misfit significant.
+    Points closer than the core-hole width (xraydb; Keski-Rahkonen & Krause) are not independent: a test that counted
+    every point would call the smallest misfit significant.
     """
     width = 1.0
     if m.element and m.edge:

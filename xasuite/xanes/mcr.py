@@ -1,4 +1,4 @@
-"""MCR-ALS with pymcr: starts from EFA or purest spectra, closure, unimodality, and the freedom left in a rotation."""
+"""MCR-ALS with pymcr: starts from EFA or purest spectra, closure, unimodality, and the rotational freedom."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ PATIENCE = 50  # iterations that may go without improvement before ALS stops
 class MCR(Presented):
     """Spectra (k, n) and concentrations (m, k) of k components, and how well they remake the m spectra.
 
-    `rms_least` is what the first k principal components leave: no bilinear model can do better. `low`, `high`
-    (m, k) bound what a rotation that keeps closure and non-negativity can make of each concentration, the
-    fit being the same; None until `freedom` was asked for.
+    `rms_least` is the RMS left by the first k principal components, the least of any bilinear model. `low`, `high`
+    (m, k) are the bounds of each concentration over rotations that keep the fit, closure and non-negativity; None
+    unless `freedom` was asked for.
     """
 
     energy: Array
@@ -194,7 +194,7 @@ def _als(
 
 
 def _quiet(record: logging.LogRecord) -> bool:
-    """Keep pymcr, which sets its own level, from printing its progress, which the record holds."""
+    """A filter that stops the progress messages of pymcr, which sets its own level."""
     return record.levelno >= logging.ERROR
 
 

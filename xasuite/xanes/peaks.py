@@ -15,7 +15,7 @@ from ..records.table import Entry, Presented, Table
 from .positions import noise_of
 
 STEPS = {"arctan": "atan", "erf": "erf", "none": ""}
-FREE_SHIFT = 3.0  # eV that a peak or step may leave its first guess by, unless given
+FREE_SHIFT = 3.0  # eV, default of the largest distance of a peak or step from its first guess
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class EdgeStep:
 
 @dataclass(frozen=True, eq=False)
 class PeakFit(Presented):
-    """A fit of one spectrum: values with standard errors by name, curves (n,), and what it rests on.
+    """The fit of one spectrum: values with standard errors by name, curves (n,), quality and remarks.
 
     `values` and `errors` hold p1_center, p1_fwhm, p1_area, step_center, ...; and over all peaks
     `centroid` (area-weighted, eV), `area` (eV), and `splitting` of the two largest peaks (eV). An error is NaN
@@ -249,7 +249,7 @@ def _model(peaks: tuple[Peak, ...], step: EdgeStep | None, slope: bool, y: Array
 
 
 def _values(result: Any, count: int) -> tuple[dict[str, float], dict[str, float], list[str]]:
-    """Values and errors by our names, with centroid, area and splitting; remarks on what has no error."""
+    """Values and errors by name, with centroid, area and splitting; remarks on values without an error."""
     remarks = []
     if not result.success:
         remarks.append("the fit did not converge: " + str(result.message))

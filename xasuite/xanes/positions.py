@@ -9,7 +9,7 @@ import numpy as np
 
 from ..records import Array, Spectrum
 
-INFLECTION = 0.6  # of the steepest slope: what lies below is a pre-edge peak
+INFLECTION = 0.6  # least slope of an inflection of the edge over the steepest slope; pre-edge peaks lie below
 WHITE_LINE_SPAN = 40.0  # eV above E(0.5) in which the white line's maximum is looked for
 INTEGRAL_LEVELS = (0.15, 1.0)  # of the jump: Dau, Liebisch & Haumann, Anal. Bioanal. Chem. 376 (2003) 562
 BELOW = 60.0  # eV below e0 from which a crossing of the fraction is looked for
@@ -54,8 +54,8 @@ def _read(energy: Array, rows: Array, at: Array) -> Array:
 def noise_of(energy: Array, values: Array, below: Array | float) -> Array:
     """Standard deviation (...) of a point of `values` (..., n), from the pre-edge below an energy (...).
 
-    Each point is compared with the line through its neighbours; 1.4826 x the median of what is left, which
-    single glitches do not move. The whole scan is used where fewer than eight points lie below.
+    1.4826 times the median distance of a point from the line through its neighbours, which single glitches do not
+    change. The whole scan is used where fewer than eight points lie below.
     """
     e = np.asarray(energy, float)
     share = (e[1:-1] - e[:-2]) / (e[2:] - e[:-2])
@@ -103,6 +103,7 @@ def integral(energy: Array, norm: Array, e0: Array) -> Array:
 
 
 def estimator(method: str, fraction: float) -> Callable[[Array, Array, Array], Array]:
+    """The function (energy, norm, e0) -> edge energies (...) of a method of `edge_energy`."""
     if method == "fraction":
         return lambda e, y, e0: crossing(e, y, fraction, start=np.asarray(e0) - BELOW)
     return {"inflection": first_inflection, "whiteline": white_line, "integral": integral}[method]

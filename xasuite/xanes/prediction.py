@@ -1,4 +1,4 @@
-"""An unknown's valence read off a calibration, with its interval or the reason why there is none."""
+"""The valence of an unknown from a calibration, with its interval or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def predict(
     scale : str
         How the energy scale is known: "proven", "stated" or "unproven".
     evidence : str
-        The sentence that says why.
+        The sentence that gives the reason for `scale`.
 
     Returns
     -------

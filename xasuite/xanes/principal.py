@@ -70,7 +70,7 @@ class PCA(Presented):
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """A target test: the reference as the components make it, its SPOIL, R factor and a verdict."""
+    """A target test: the reference `target` (n,), its best fit `made` by the components, SPOIL, R factor and verdict."""
 
     name: str
     spoil: float
@@ -155,9 +155,9 @@ def target_test(
     Parameters
     ----------
     found : PCA
-        Of `pca`.
+        The result of `pca`.
     references : Normalized, Series or sequence of Normalized
-        What is tested.
+        The references to test.
     n : int
         Number of components.
     array : str

@@ -12,11 +12,11 @@ from ..errors import RangeError, ReductionError
 from ..notices import collected, silenced
 from ..records import Array, Normalized, Spectrum
 
-MIN_PRE_END = 10.0  # eV below e0 beyond which no pre-edge range of the set reaches
-MIN_WIDTH = 12.0  # eV, a narrower range is left out of the set
-SHORT = 150.0  # eV: a scan that ends less far above the edge is XANES alone
-SHORT_STARTS = (40.0, 30.0, 20.0, 15.0)  # eV above e0; whoever normalises XANES alone chooses among these
-BENDS = 50.0  # eV, the least width that carries a parabola in a scan of XANES alone
+MIN_PRE_END = 10.0  # eV; every pre-edge range ends at least this far below e0
+MIN_WIDTH = 12.0  # eV, least width of a post-edge range
+SHORT = 150.0  # eV; a scan that ends closer to the edge holds XANES only
+SHORT_STARTS = (40.0, 30.0, 20.0, 15.0)  # eV above e0, usual starts of the post-edge range in XANES scans
+BENDS = 50.0  # eV, least width of a range for a parabola in a XANES scan
 CONVENTIONS = (
     "pre-edge from 1 or 0.7 of what is measured (at most 200 eV) to 0.5 or 0.33 of it; post-edge from three "
     "starts to the end of the scan or 0.75 of it, of the degree usual for its width and one less; for scans "
@@ -93,7 +93,7 @@ def varied(
     """Standard deviation and whole spread (...) of the estimate over the normalisation ranges."""
     from ..reduce import normalize
 
-    # even one spectrum goes through the batched kernel, which equals the single one
+    # a single spectrum is normalised as a stack of one row
     stack = np.atleast_2d(data.mu)
     e0 = np.broadcast_to(np.asarray(data.e0, float), stack.shape[:-1])
     plain = Spectrum(energy=data.energy, mu=stack, element=data.element, edge=data.edge, label=data.label)

@@ -11,9 +11,9 @@ import numpy as np
 
 from ..records import Array
 
-POINTS = 160  # energies at which non-negativity of spectra is asked for
-ITSELF = 0.5  # a component that keeps less of its own than this has become another one
-SLACK = 0.005  # of the largest value: noise may go that far below zero
+POINTS = 160  # number of energies at which spectra must not be negative
+ITSELF = 0.5  # least share of itself that a component keeps under a rotation
+SLACK = 0.005  # allowed negative values, as a share of the largest value (noise)
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def _constraint(c: Array, s: Array) -> Callable[[Array], Array]:
 def _search(
     goal: Callable[[Array], float], c: Array, s: Array, first: Array, *, itself: bool = False
 ) -> Array:
-    """The free entries of T that make the goal least; with `itself` each component keeps half of its own."""
+    """The free entries of T that minimise the goal; with `itself` each component keeps at least half of itself."""
     from scipy.optimize import minimize
 
     allowed = _constraint(c, s)

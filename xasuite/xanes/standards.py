@@ -14,16 +14,16 @@ from .calibration import Line, fit_line
 
 PROVEN, STATED, UNPROVEN = "proven", "stated", "unproven"
 LEVEL = 0.95
-MIN_DOF = 2  # residual degrees of freedom below which an interval is no knowledge
+MIN_DOF = 2  # least residual degrees of freedom for which an interval is given
 
 
 @dataclass(frozen=True)
 class Standard:
-    """A compound of known formal valence and its edge energy (eV) with the whole error of that energy.
+    """A compound of known formal valence, with its edge energy (eV) and the total error of that energy.
 
     `scale` says how its energy scale is known: "proven" by its own reference foil, "stated", or "unproven";
-    `evidence` is the sentence. One that is not `used` is shown off the line with its `reason`; the reason of one
-    that is used is what it is known for, and named with it when it is an outlier.
+    `evidence` gives the reason in a sentence. A standard that is not `used` is not fitted, with the `reason`. For one
+    that is used, `reason` is a remark that is repeated when it is an outlier.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Standard:
 
 @dataclass(frozen=True)
 class Prediction:
-    """A valence read off the line with its standard error and interval; `useless` says why there is none.
+    """A valence from the line with its standard error and interval; `useless` says why there is no interval.
 
     `method` names how the interval was made; low and high are NaN where it is useless.
     """
@@ -62,7 +62,7 @@ class Prediction:
 
     @property
     def text(self) -> str:
-        """As in a paper: 2.67(8), 95 % 2.48 to 2.86."""
+        """The value as in a paper: 2.67(8), 95 % 2.48 to 2.86."""
         from uncertainties import ufloat
 
         value = f"{ufloat(self.value, self.stderr):.1uS}" if np.isfinite(self.stderr) else f"{self.value:.2f}"
@@ -73,9 +73,9 @@ class Prediction:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A standard predicted from all the others: its prediction, distance in eV, studentised, inside or not.
+    """A standard predicted from all others, and its `distance` in eV from their line.
 
-    `inside` is None where the interval is useless; `t` is the distance over its standard deviation without it.
+    `t` is the distance over its standard deviation; `inside` whether its valence lies in the interval, None without one.
     """
 
     standard: Standard
@@ -109,7 +109,7 @@ class Calibration(Presented):
         return min(values), max(values)
 
     def summary(self) -> Table:
-        """One row per standard: energy, scale, distance from the line and what the others predict for it."""
+        """One row per standard: energy, energy scale, distance from the line, valence predicted from the others."""
         left = {x.standard.name: x for x in self.left_out}
         rows = []
         for s in self.standards:

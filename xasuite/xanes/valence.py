@@ -25,17 +25,17 @@ def calibrate_valence(
     Parameters
     ----------
     standards : sequence of Standard
-        Each with formal valence, edge energy (eV) and the whole error of that energy.
+        Each with formal valence, edge energy (eV) and the total error of that energy.
     fraction : float
         Fraction of the edge step at which the energies were taken.
     degree : int
         1 for a line, 2 for a parabola.
     element : str
-        Element of all standards; "" takes theirs.
+        Element of all standards; "" for no check.
     slope : tuple of float, optional
-        A stated dE/dv in eV with its error, where standards of two valences are not at hand.
+        A stated dE/dv in eV with its error, for standards of a single valence.
     leave_out_outliers : bool
-        Show a named outlier and do not fit it.
+        Do not fit outliers; they stay in the table and the figure.
 
     Returns
     -------

@@ -1,9 +1,9 @@
-"""What an error is made of: noise, choices, farther shells, the foil's, theory and energy scale."""
+"""Error budgets: the parts of an error, from noise, choices, farther shells, the foil, theory and energy scale."""
 
 from .along import Carried, carry
 from .apply import with_budget
 from .draws import Draw, draws
-from .floors import released
+from .model_changes import released
 from .record import PARTS, Budget, combined, joined
 from .spectra import Absorption, Farther, GivenChi, Source, Spectra, k_end
 from .stack import Foil, budgets, foil_under

@@ -1,4 +1,4 @@
-"""The budgets of all rows of a run from those of some of them (docs/decisions/error_budget_series.md)."""
+"""The budgets of all rows of a series from those of some rows (docs/decisions/error_budget_series.md)."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from numpy.typing import NDArray
 from ...records import Array
 from .record import MAD, Budget
 
-# a relative part is one of at least this share of the largest value among the rows
+# relative parts are relative to the value, but at least to this share of the largest value among the rows
 _FLOOR = 0.1
-# positions along a run at which the size of a common part is worked out
+# largest number of positions along a series at which the size of a common part is computed
 _POSITIONS = 512
 _LEAST = 1e-300
 
 
 @dataclass(frozen=True, eq=False)
 class Carried:
-    """What all rows of a run share of their budgets, as broken lines along it, for n keys.
+    """The part of the budgets that all rows of a series share, for n keys, as piecewise linear functions along the series.
 
-    knots (K,): positions of the lines' corners. offset (K, n): of the estimate from the stated fit's value. draws (K, nd, n)
-    and shifts, by part (K, ns, n): each draw's, each cause's deviation. `scale` (n,): a positive one makes the key relative: its lines
-    are shares of the value, of at least that value. noise (n,): standard error of noise over that of the stated
-    fit, not scaled by misfit; own (n,): what a row's noise does beyond that through the choices, over its noise.
-    `missed`: root mean square relative difference of errors carried to rows that were left out from those rows' own.
+    knots (K,): positions of the corners of these functions. offset (K, n): difference of the estimate from the value of the stated fit.
+    draws (K, nd, n): deviation of each draw. shifts, by part (K, ns, n): deviation by each cause. scale (n,): if it is positive, the
+    functions of this key are relative to the value, or to `scale` if the value is smaller. noise (n,): standard error by noise over
+    that of the stated fit, which is not scaled by the misfit. own (n,): further scatter of single rows through the choices, over the
+    noise. missed: root mean square relative difference between predicted and own errors of rows that were left out.
     """
 
     keys: tuple[str, ...]
@@ -40,17 +40,17 @@ class Carried:
     missed: float
 
     def moved(self, key: str, x: Array, stated: Array) -> Array:
-        """The estimates (m,) of rows at positions x (m,) from the stated fit's values (m,)."""
+        """The estimates (m,) of rows at positions x (m,), from the values of the stated fit (m,)."""
         i = self.keys.index(key)
         return np.asarray(stated + self._size(i, stated) * (hats(x, self.knots) @ self.offset[:, i]))
 
     def own_error(self, key: str, fit_noise: Array) -> Array:
-        """Each row's own standard error (m,) from the stated fit's error of noise (m,), which is not scaled by misfit."""
+        """The independent standard error (m,) of each row, from the stated fit's error by noise (m,), not scaled by the misfit."""
         i = self.keys.index(key)
         return np.asarray(fit_noise * self.noise[i] * np.hypot(1.0, self.own[i]))
 
     def common_error(self, key: str, x: Array, stated: Array) -> Array:
-        """What rows (m,) share of their standard errors."""
+        """The part of the standard errors that the rows (m,) share."""
         i = self.keys.index(key)
         at = np.unique(x) if len(x) <= _POSITIONS else np.linspace(x.min(), x.max(), _POSITIONS)
         lines = hats(at, self.knots)
@@ -60,7 +60,7 @@ class Carried:
         return np.asarray(self._size(i, stated) * np.interp(x, at, np.sqrt(square)))
 
     def weighted(self, key: str, x: Array, stated: Array, fit_noise: Array, weights: Array) -> Budget:
-        """The budget of a weighted sum of rows (m,): noise of each its own, each draw and each cause summed before its size is taken."""
+        """The budget of a weighted sum of rows (m,): noise adds in quadrature, draws and shifts add linearly before their size is taken."""
         i = self.keys.index(key)
         value = float(weights @ self.moved(key, x, stated))
         own = self.own_error(key, fit_noise)
@@ -78,7 +78,7 @@ class Carried:
 
 
 def hats(x: Array, knots: Array) -> Array:
-    """The weights (m, K) of a broken line's corners at positions x (m,)."""
+    """The weights (m, K) of the corners of a piecewise linear function at positions x (m,)."""
     if knots.size == 1:
         return np.ones((len(x), 1))
     return np.stack([np.interp(x, knots, corner) for corner in np.eye(knots.size)], axis=1)
@@ -92,23 +92,25 @@ def carry(
     fit_noise: Array,
     relative: NDArray[np.bool_],
 ) -> Carried:
-    """The common part of the budgets of M rows at positions x (M,), made under the same draws.
+    """The common part of the budgets of M rows at positions x (M,), which were made with the same draws.
 
     Parameters
     ----------
     budgets : sequence of Budget
+        One budget per row.
     keys : sequence of str
-        The n keys that are wanted.
+        The n keys that are needed.
     x : (M,)
+        Positions of the rows along the series.
     stated, fit_noise : (M, n)
-        The stated fits' values, and their errors of noise, not scaled by misfit; NaN where there is none.
+        Values of the stated fits, and their errors by noise, not scaled by the misfit; NaN where there is none.
     relative : (n,)
-        Keys whose parts scale with their value: amplitudes.
+        Whether the parts of a key are proportional to its value (amplitudes).
 
     Returns
     -------
     Carried
-        With as many corners as predict rows that are left out best.
+        With the number of corners that predicts left-out rows best.
     """
     at = [budgets[0].keys.index(key) for key in keys]
     scale = np.where(relative, _FLOOR * np.abs(stated).max(axis=0), 0.0)
@@ -161,16 +163,16 @@ def _spread(draws: Array) -> Array:
 
 
 def _sizes(parts: Sequence[Array]) -> Array:
-    """The error (m, n) of what is common, from offset, draws and shifts."""
+    """The common error (m, n), from offset, draws and shifts."""
     _, draws, *shifts = parts
     return np.asarray(np.sqrt(_spread(draws) ** 2 + sum((s**2).sum(axis=1) for s in shifts)))
 
 
 def _broken(x: Array, lines: Array, weight: Array) -> tuple[Array, Array, Array, Array]:
-    """Knots (K,), corners (K, f, n), residuals (M, f, n), and residuals of each row from lines through the others.
+    """Knots (K,), corners (K, f, n), residuals (M, f, n), and the residual of each row if it is left out (M, f, n).
 
-    Lines are least squares. Of 1, 2, 3, 5, 9 ... corners, at most one for every two rows, those are taken from which rows
-    that are left out differ least, with `weight` (f, n).
+    The functions are fitted by least squares. Of 1, 2, 3, 5, 9 ... corners, at most one for every two rows, the number with the
+    smallest leave-one-out residuals, weighted by `weight` (f, n), is chosen.
     """
     best = None
     corners = 1 if len(x) < 4 else 2

@@ -1,4 +1,4 @@
-"""A fit's record with the errors of its budget."""
+"""The result of a fit with the errors of its budget."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from .record import Budget
 
 
 def with_budget(fit: FitResult, budget: Budget, note: str = "") -> FitResult:
-    """The fit of one row with the budget's values, errors and covariance; what is at a bound keeps the fit's own.
+    """The fit with values, errors and covariance of the budget; a parameter at a bound keeps those of the fit.
 
-    A note is added to those of its data.
+    A `note` is added to the notes of its data sets.
     """
     parameters = tuple(_parameter(p, budget) for p in fit.parameters)
     covar = budget.covariance([p.name for p in parameters])
@@ -51,7 +51,7 @@ def _value(own: Value, budget: Budget, key: str, keep: bool) -> Value:
     noise, fit = total.parts.get("noise", 0.0), own.parts.get("fit", 0.0)
     if not math.isfinite(own.plus) or not fit > 0:
         return total
-    # the fit's own part is as asymmetric as its profile; what else the budget holds is not
+    # the part of the fit is as asymmetric as its profile; the other parts of the budget are symmetric
     rest = math.sqrt(max(total.stderr**2 - noise**2, 0.0))
     shares = own.stderr**2 - fit**2
     plus, minus = (

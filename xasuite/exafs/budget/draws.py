@@ -1,4 +1,4 @@
-"""The choices an analyst could have made instead: a fixed set of draws about the stated settings."""
+"""Draws: a fixed set of other choices that an analyst could have made, about the stated settings."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import numpy as np
 
 from ..model import FitRange
 
-# background removal: k weight, rbkg (A), and by how much E0 is moved (eV); each draw takes one
+# background removals: k weight, rbkg (A), shift of E0 (eV); each draw has one of them
 BACKGROUNDS = ((2, 0.8, -1.5), (3, 1.0, 1.5), (3, 0.8, 0.0), (2, 1.0, 0.0))
-# about the stated fit: ends of k (1/A) and R (A) moved by one of these
+# shifts of the ends of k (1/A) and R (A) relative to the stated fit
 _K_MIN, _K_MAX, _R_MIN, _R_MAX = (-0.5, 0.0, 0.5), (-1.0, 0.0, 1.0), (-0.1, 0.0, 0.1, 0.2), (-0.2, 0.0, 0.2)
 _KWEIGHT, _DK = (2, 3), (1.0, 2.0, 4.0)
 COUNT = 40
-# each fit range is drawn once and taken with so many of the backgrounds
+# each drawn fit range is combined with this many backgrounds
 _BACKGROUNDS_A_RANGE = 2
 _SEED = 20
-# independent points that a draw must have beyond the number of variables
+# a draw must have this many more independent points than variables
 _SPARE = 1.0
 _LEAST_K = 2.0
 
 
 @dataclass(frozen=True)
 class Draw:
-    """One set of choices: background removal and fit range. `r` (A) says how far the ends of R are moved."""
+    """One set of choices: background removal and fit range. `r` (A) are the shifts of the ends of R."""
 
     bkg_kweight: int
     rbkg: float
@@ -36,32 +36,32 @@ class Draw:
     r: tuple[float, float]
 
     def range_of(self, stated: FitRange) -> FitRange:
-        """The fit range of this draw for a fit with the stated one."""
+        """The fit range of this draw, for a fit with the stated range."""
         r = (max(stated.r[0] + self.r[0], 0.5), stated.r[1] + self.r[1])
         return replace(stated, k=self.k, kweight=(self.kweight,), dk=self.dk, r=r)
 
 
 @lru_cache(maxsize=64)
 def draws(stated: FitRange, n_varied: float, kmax: float) -> tuple[Draw, ...]:
-    """The draws about a stated range, the same for the same arguments.
+    """The draws about a stated range; they are the same for the same arguments.
 
     Parameters
     ----------
     stated : FitRange
+        The stated range of the fit.
     n_varied : float
-        Variables of the fit, for each data set; a draw whose range holds fewer than one more independent points is passed over.
+        Number of variables per data set; a draw must have at least one more independent point.
     kmax : float
         The end of the data, 1/A.
 
     Returns
     -------
     tuple of Draw
-        `COUNT` of them, each background as often as the others.
+        `COUNT` draws, with all backgrounds equally often.
     """
     rng = np.random.default_rng(_SEED)
-    least = min(
-        n_varied + _SPARE, stated.n_idp
-    )  # where the stated range has no point to spare, its own size is all there is
+    # where the stated range has no independent point to spare, a draw needs as many as the stated range has
+    least = min(n_varied + _SPARE, stated.n_idp)
     made: list[Draw] = []
     tried = 0
     while len(made) < COUNT:

@@ -1,4 +1,4 @@
-"""Fits of one model under many draws, through the response of the background removal."""
+"""Fits of one model with many draws; the model is passed through the response of the background removal."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from ..engine.result import Backend
 from ..engine.spread import everything, full
 from ..model import FitRange, Model
 
-# k in 1/A over which the model sets in: below, FEFF's paths do not describe chi, and the spline must not see them
+# range of k in 1/A over which the weight of the model rises: below it FEFF's paths do not describe chi
 _ONSET = (1.5, 2.5)
-# rows up to which numpy takes less time than loading the compiled kernel
+# up to this number of rows numpy is faster than loading the compiled kernel
 _FEW = 1024
 
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """Fits of m rows: every parameter and path quantity (m, n keys), the variance of noise in each (m, n keys, n keys)."""
+    """Fits of m rows: values of all parameters and path quantities (m, n keys), and their covariance by noise (m, n keys, n keys)."""
 
     keys: tuple[str, ...]
     values: Array
@@ -40,7 +40,7 @@ class Fitted:
 
 @dataclass(frozen=True, eq=False)
 class Reduced:
-    """chi (m, nk) of one data set on k (nk,); its background sees a model through `response` (nk, nk)."""
+    """chi (m, nk) of one data set on k (nk,), and the response (nk, nk) of a model to its background removal."""
 
     k: Array
     chi: Array
@@ -49,7 +49,7 @@ class Reduced:
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """What one fit is made of: the data sets, the range of all of them, and values in the place of fixed ones."""
+    """The input of one fit: the data sets, their range, and values that replace those of fixed parameters."""
 
     sets: tuple[Reduced, ...]
     ranges: FitRange
@@ -58,10 +58,10 @@ class Case:
 
 @dataclass(frozen=True, eq=False)
 class Ready:
-    """One case's problem: work, data (m, nr) in the objective's coordinates, weights (m, n weights).
+    """The problem of one case: work, data (m, nr) in the coordinates of the objective, weights (m, n weights).
 
-    Outside of R space `seen` (nr, nr) is the covariance of data for chi(k) with a noise of 1, and `epsilon` (m, nr) is the
-    noise: there chi-square does not count in units of it.
+    In k and q space, where chi-square is not in units of the noise, `seen` (nr, nr) is the covariance of the data for chi(k) with a
+    noise of 1, and `epsilon` (m, nr) is the noise.
     """
 
     model: Model
@@ -81,10 +81,10 @@ class Ready:
         return solve(self.work, self.data, self.weights, None, 1, backend, self.carried)
 
     def noise(self, x: Array, covar: Array, carried: Array) -> Array:
-        """The covariance (m, nv, nv) of the varied parameters by noise of the size of epsilon_k, however large the misfit.
+        """The covariance (m, nv, nv) of the varied parameters by noise epsilon_k, independent of the misfit.
 
-        `covar` is the unscaled one, the inverse of J'WJ, at the minimum x (m, nv). In R space chi-square, scaled to the
-        independent points, counts in units of the noise. In k and q the noise is carried through the linear solution C J'W.
+        `covar` is the unscaled covariance, the inverse of J'WJ, at the minimum x (m, nv). In R space chi-square, scaled to
+        independent points, is in units of the noise. In k and q space the noise is propagated through the linear solution C J'W.
         """
         per_point = self.work.sizes(len(carried))[1][:, None, None]
         covar = np.nan_to_num(covar)
@@ -95,14 +95,14 @@ class Ready:
         _, weights = self.work.observed(self.data, self.weights)
         pull = covar @ (jacobian[:, :, :nv] * weights[..., None]).swapaxes(1, 2)
         by_data = pull[:, :, :nr] * self.epsilon[:, None]
-        known = pull[:, :, nr:]  # restraints, each with its own width
+        known = pull[:, :, nr:]  # the restraints, each with its own standard deviation
         by_restraints = (known * (per_point / weights[:, None, nr:])) @ known.swapaxes(1, 2)
         return np.asarray(by_data @ self.seen @ by_data.swapaxes(1, 2) + by_restraints)
 
 
 @dataclass(frozen=True, eq=False)
 class Fitter:
-    """A model made ready once for fits under many ranges and responses; `owner` (np,) are the data sets of its paths."""
+    """A model compiled once, for fits with many ranges and responses; `owner` (np,) are the data sets of its paths."""
 
     model: Model
     owner: tuple[int, ...]
@@ -116,7 +116,7 @@ class Fitter:
         changed: Model | None = None,
         variables: Mapping[str, float] | None = None,
     ) -> Fitter:
-        """`changed` is fitted in the place of a model that is then read off; `variables` are names in it that stand for a number of each row.
+        """The fitter of a model. `changed` is fitted instead, but results are those of `model`; `variables` are names in it with one number per row.
 
         Raises FitError as `fit_chi`.
         """
@@ -124,7 +124,7 @@ class Fitter:
         return cls(model, owner, compile_model(changed or model, points, variables))
 
     def prepared(self, case: Case) -> Ready:
-        """What is minimised in a case."""
+        """The problem of a case."""
         program = self.program
         if case.held:
             start = program.start.copy()
@@ -134,7 +134,7 @@ class Fitter:
         goals, data, weights, seen, epsilon = [], [], [], [], []
         for one in case.sets:
             ranges = case.ranges
-            if ranges.k[1] > one.k[-1]:  # E0 moved up takes the end of the data along
+            if ranges.k[1] > one.k[-1]:  # a higher E0 moves the end of the data
                 ranges = replace(ranges, k=(ranges.k[0], float(one.k[-1])))
             goal = _goal(one.k.tobytes(), ranges)
             matrix = np.ascontiguousarray(((goal.data_matrix @ one.response.T) * onset(one.k))[:, 1:])
@@ -156,7 +156,7 @@ class Fitter:
         return replace(ready, seen=together, epsilon=np.hstack(epsilon))
 
     def fit(self, case: Case, numbers: Array | None = None) -> Fitted:
-        """The fits of a case, `numbers` (m, nn) being the rows' own values of the last of the carried parameters and variables."""
+        """The fits of a case; `numbers` (m, nn) are values of each row for the last of the carried parameters and variables."""
         ready = self.prepared(case)
         carried = full(ready.work.program, np.empty((len(ready.data), 0)), numbers)
         backend: Backend = "numba" if len(carried) > _FEW else "numpy"
@@ -164,10 +164,10 @@ class Fitter:
         return self._read(ready, solution, carried)
 
     def fit_each(self, cases: Iterable[Case]) -> list[Fitted]:
-        """The fits of cases of one k weight each: all at once where they are few enough."""
+        """The fits of several cases with one k weight each; all in one call if they have few rows."""
         each = [self.prepared(case) for case in cases]
         counts = [len(r.data) for r in each]
-        # a fixed value without an error of its own is one for all rows of a program
+        # a fixed value without an error must be the same for all rows of a program
         fixed = {r.work.program.start[len(self.program.names) :].tobytes() for r in each}
         if sum(counts) > _FEW or len(fixed) > 1:
             return [self._read(r, r.solution("numba"), r.carried) for r in each]
@@ -205,7 +205,7 @@ class Fitter:
 
 
 def onset(k: Array) -> Array:
-    """The share (nk,) of the model that counts at each k: 0 below 1.5, 1 above 2.5 1/A."""
+    """The weight (nk,) of the model at each k: 0 below 1.5, 1 above 2.5 1/A."""
     x = np.clip((k - _ONSET[0]) / (_ONSET[1] - _ONSET[0]), 0.0, 1.0)
     return np.asarray(x * x * (3 - 2 * x))
 

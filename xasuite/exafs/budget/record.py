@@ -1,4 +1,4 @@
-"""An error budget: what the error of every value of a fit is made of, and of combinations of several fits."""
+"""Error budgets: the parts of the errors of a fit, and of combinations of several fits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..result import Value
 
 PARTS = ("noise", "choices", "shells", "foil", "theory")
 EDGE_STEP = "edge step"
-# causes of shifts that are printed under another name than their own
+# the part of the budget to which a cause of shifts belongs, if it has another name
 _PART_OF = {
     "cumulant": "choices",
     EDGE_STEP: "choices",
@@ -23,11 +23,11 @@ _PART_OF = {
 }
 # causes that spectra of different beamlines do not share
 BEAMLINE = (EDGE_STEP, "over-absorption", "dead time", "energy scale")
-# median absolute deviation of a normal distribution, inverted
+# standard deviation of a normal distribution over its median absolute deviation
 MAD = 1.4826
-# deviations beyond so many robust standard deviations are cut before correlations are taken
+# deviations are limited to this many robust standard deviations for correlations
 _CUT = 3.0
-# a part below this share of the largest is rounding
+# parts below this share of the largest are rounding errors and left out
 _NOTHING = 1e-4
 
 
@@ -35,8 +35,9 @@ _NOTHING = 1e-4
 class Budget:
     """The error budget of one row, for n keys: parameters ("n_o") and path quantities ("Co-O.n").
 
-    values (n,): the estimate, the median of the draws. draws (nd, n): each draw's values, farther shells in. noise (n, n): covariance of the data's noise. shifts: by cause (ns, n), each
-    row a shift of everything by one standard error, which other rows of a table share.
+    values (n,): the estimate, the median of the draws. draws (nd, n): the values of each draw, with farther shells subtracted. noise
+    (n, n): covariance by noise of the data. shifts, by cause (ns, n): each row is the shift of all values by one standard error of a
+    cause, which other fits may share.
     """
 
     keys: tuple[str, ...]
@@ -64,10 +65,10 @@ class Budget:
 
 
 def combined(budgets: Sequence[Budget], weights: Sequence[float], keys: Sequence[str]) -> Value:
-    """The weighted sum of a key of each of several rows, with the parts of its error.
+    """The weighted sum of one key of each of several fits, with the parts of its error.
 
-    What rows share cancels: each draw, each shift is combined before its size is taken; the noise of each is its own.
-    A difference has weights 1 and -1; the slope of a trend those of its regression.
+    Errors that the fits share can cancel: draws and shifts are added before their size is taken; noise is independent.
+    A difference has the weights 1 and -1, the slope of a trend those of its regression.
     """
     at = [b.keys.index(k) for b, k in zip(budgets, keys, strict=True)]
     each = list(zip(budgets, weights, at, strict=True))
@@ -78,7 +79,7 @@ def combined(budgets: Sequence[Budget], weights: Sequence[float], keys: Sequence
     for cause in dict.fromkeys(name for b in budgets for name in b.shifts):
         part = _PART_OF.get(cause, cause)
         own = [w * b.shifts[cause][:, i] for b, w, i in each if cause in b.shifts]
-        # rows of different models have different causes, which do not cancel one by one
+        # fits of different models have different shifts, which do not cancel one by one
         shift = sum(own) if len({x.size for x in own}) == 1 else np.concatenate(own)
         parts[part] = float(np.hypot(parts.get(part, 0.0), np.sqrt(np.sum(np.square(shift)))))
     least = _NOTHING * max(parts.values())
@@ -86,7 +87,7 @@ def combined(budgets: Sequence[Budget], weights: Sequence[float], keys: Sequence
 
 
 def difference(budget: Budget, first: str, last: str) -> Value:
-    """One key less another of the same fit, such as two rows fitted together; zero where both are one parameter."""
+    """The key `last` minus the key `first` of the same fit, such as one of several data sets; exactly zero for the same parameter."""
     i, j = budget.keys.index(first), budget.keys.index(last)
     noise = budget.noise
     apart = Budget(
@@ -102,8 +103,8 @@ def difference(budget: Budget, first: str, last: str) -> Value:
 def joined(budgets: Sequence[Budget], keys: Sequence[str], own: Sequence[str] = BEAMLINE) -> Budget:
     """One key of each of several fits of the same model, as the keys "0", "1", ... of one budget.
 
-    Noise and the causes named by `own` are each fit's own; draws and all other causes are shared. Its covariance is what
-    values from several beamlines are compared with.
+    Noise and the causes named in `own` are independent between the fits; draws and all other causes are shared. Its covariance
+    is used to compare values from several beamlines.
     """
     at = [b.keys.index(k) for b, k in zip(budgets, keys, strict=True)]
     each = list(zip(budgets, at, strict=True))

@@ -1,4 +1,4 @@
-"""What a budget starts from: the spectra of each data set and how their chi(k) follows from another background and E0."""
+"""The input of a budget: the spectra of each data set, and their chi(k) for another background and E0."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from ..restraints import with_bound
 from .draws import BACKGROUNDS
 from .fits import Reduced, onset
 
-# eV to which E0 of farther shells is rounded: 0.02 rad of their phase
+# step in eV to which E0 of farther shells is rounded; this is 0.02 rad of their phase
 _E0_STEP = 0.5
 
 
 @dataclass(frozen=True, eq=False)
 class Farther:
-    """All paths of a crystal beyond the fitted shells: FEFF's path, its N, its sigma2 (A^2).
+    """All paths of a crystal beyond the fitted shells, each with N and sigma2 (A^2).
 
-    `label` is the outermost fitted path, and `crystal_n` its N in the crystal: as much of the crystal is taken to be there
-    as the fit finds of that shell.
+    `label` is the outermost fitted path and `crystal_n` its N in the crystal. The amplitude of the farther shells is scaled by the
+    ratio of the fitted N to `crystal_n`.
     """
 
     label: str
@@ -39,7 +39,7 @@ class Farther:
     paths: tuple[tuple[FeffPath, float, float], ...]
 
     def chi(self, k: Array, share: Array, e0: Array) -> Array:
-        """chi (m, nk) of m rows with their amplitude (m,) and E0 (m,) in eV, which is rounded."""
+        """chi (m, nk) of m rows with amplitude `share` (m,) and E0 (m,) in eV, which is rounded."""
         at = np.round(np.asarray(e0) / _E0_STEP) * _E0_STEP
         each, which = np.unique(at, return_inverse=True)
         return _sum(self, k.tobytes(), each.tobytes())[which] * share[:, None] * onset(k)
@@ -66,7 +66,7 @@ def _tables(far: Farther) -> PathTables:
 
 @dataclass(frozen=True, eq=False)
 class Absorption:
-    """mu (m, n) on energy (n,) with E0 and edge step (m,); `settings` are autobk's as stated."""
+    """mu (m, n) on energy (n,) with E0 and edge step (m,); `settings` are the stated ones of autobk."""
 
     energy: Array
     mu: Array
@@ -82,7 +82,7 @@ class Absorption:
         return k_end(float(self.energy[-1]), float(self.e0.max()))
 
     def reduced(self, kweight: int, rbkg: float, shift: float) -> Reduced:
-        """chi by autobk, corrected for over-absorption where that is asked for."""
+        """chi by autobk, corrected for over-absorption if `overabsorption` is set."""
         e0 = self.e0 + shift
         low, high = self.settings.k or (0.0, np.inf)
         settings = replace(self.settings, kweight=kweight, rbkg=rbkg, k=(low, min(high, self.kmax)))
@@ -98,7 +98,7 @@ class Absorption:
 
 @dataclass(frozen=True, eq=False)
 class GivenChi:
-    """chi (1, nk) on k from 0 in equal steps, of a file: its background is no choice any more, E0 is one."""
+    """chi (1, nk) from a file, on k from 0 in equal steps: the background cannot be changed, E0 can."""
 
     k: Array
     given: Array
@@ -111,7 +111,7 @@ class GivenChi:
         return float(np.sqrt(max(self.k[-1] ** 2 - ETOK * highest, 0.0))) - 0.05
 
     def reduced(self, kweight: int, rbkg: float, shift: float) -> Reduced:
-        """chi with its k counted from another E0."""
+        """chi with k counted from another E0."""
         k = self.k[self.k <= self.kmax]
         at = np.sqrt(np.maximum(k**2 + ETOK * shift, 0.0))
         return Reduced(k, interpolated(self.k, self.given.T, at).T, np.eye(k.size))
@@ -123,13 +123,14 @@ Source = Absorption | GivenChi
 
 @dataclass(frozen=True, eq=False)
 class Spectra:
-    """What a budget starts from: a source for each data set of the model, and what else is known.
+    """The input of a budget: a source for each data set of the model, and known errors.
 
-    `model` has paths of the data sets number `owner` (np,), all of the first where it is left out. `steps` are, by cause,
-    the relative errors of all amplitudes, such as that of the edge step (of its ratio to the foil's where one is inherited);
-    `own_step` is the part of the edge step's error that each of several data sets has of its own. `energy_scale` is the
-    error of E - E0, common to the data sets of one `beamline` (a number for each; left out, all are of one). `temperatures`
-    (K) are those of the data sets' samples, 300 K where they are left out. `others` are the model's paths (na, np) with each of the potentials over which the estimate is the mean; none, the model's own.
+    `owner` (np,) is the data set of each path, by default the first. `steps` are, by cause, relative errors of all amplitudes, such as
+    that of the edge step (or of its ratio to that of the foil, if a parameter is inherited). `own_step` is the independent part of the
+    error of the edge step for each of several data sets. `energy_scale` is the relative error of E - E0, which data sets of the same
+    `beamline` share (one number per set; by default all are of one beamline). `temperatures` (K) are those of the samples, by default
+    300 K. `others` (na, np) are the paths of the model with each of several potentials, whose mean is the estimate; by default only the
+    potentials of the model are used.
     """
 
     model: Model
@@ -143,7 +144,7 @@ class Spectra:
     others: tuple[tuple[FeffPath, ...], ...] = ()
 
     def __post_init__(self) -> None:
-        # what is known of a path is known of its values, not of the changed ones of a floor
+        # restraints hold for the values of a path, not for the changed values of `model_changes`
         object.__setattr__(self, "model", with_bound(self.model))
         object.__setattr__(self, "owner", self.owner or (0,) * len(self.model.paths))
         object.__setattr__(self, "temperatures", self.temperatures or (ROOM,) * len(self.sources))
@@ -159,7 +160,7 @@ class Spectra:
         return any(s.farther is not None for s in self.sources)
 
     def reduced(self, kweight: int, rbkg: float, shift: float) -> tuple[Reduced, ...]:
-        """Each data set's chi for one choice of background and E0."""
+        """chi of each data set for one choice of background and E0."""
         return tuple(s.reduced(kweight, rbkg, shift) for s in self.sources)
 
 

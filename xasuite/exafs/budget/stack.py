@@ -1,4 +1,4 @@
-"""The budgets of a stack of spectra that share an energy grid and a model, or of a foil under another fit's draws."""
+"""The budgets of a stack of spectra with one energy grid and one model, and of a foil with the draws of another fit."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 from ...records import Array
 from .draws import Draw
 from .fits import Case, Fitted, Fitter, Ready, Reduced
-from .floors import ANHARMONIC, Change, changeable, changed_names, changes, levelled, levels, own_share
+from .model_changes import ANHARMONIC, Change, changeable, changed_names, changes, levelled, levels, own_share
 from .record import Budget
 from .spectra import Farther, Spectra
 
-# the background under which models are changed, and E0 as it was found
+# the background removal with which changed models are fitted, without a shift of E0
 _PLAIN = (3, 0.8, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
 class Foil:
-    """A parameter taken over from another fit: its value in each draw (nd,), and its own standard error beyond the draws.
+    """A parameter taken over from another fit: its value in each draw (nd,), and its standard error besides the draws.
 
-    `others` (na,): what each of other potentials moves it by.
+    `others` (na,) are its shifts with each of the other potentials.
     """
 
     draws: Array
@@ -31,13 +31,13 @@ class Foil:
     others: tuple[float, ...] = ()
 
     def under(self, number: int) -> float:
-        """Its median under the other potentials of that number."""
+        """Its median over the draws, with the other potentials of that number."""
         return float(np.median(self.draws)) + (self.others[number] if self.others else 0.0)
 
 
 @dataclass(frozen=True, eq=False)
 class _Drawn:
-    """Each draw's fits: values (nd, m, n keys) with farther shells in and out, noise (nd, m, n keys, n keys)."""
+    """The fits of all draws: noise (nd, m, n keys, n keys), and values (nd, m, n keys) with farther shells accounted for (`inside`) or not."""
 
     keys: tuple[str, ...]
     inside: Array
@@ -62,7 +62,7 @@ def _draw(spectra: Spectra, draws: Sequence[Draw], held: Mapping[str, Foil]) -> 
 
 
 def _cases(spectra: Spectra, draws: Sequence[Draw], held: Mapping[str, Foil], fitter: Fitter) -> list[Case]:
-    """What is fitted in each draw: chi (m, nk), then chi less the farther shells where there are some."""
+    """The case of each draw: chi (m, nk), followed by chi without the farther shells if there are any."""
     backgrounds = [(d.bkg_kweight, d.rbkg, d.e0_shift) for d in draws]
     reduced = {b: spectra.reduced(*b) for b in dict.fromkeys(backgrounds)}
     values = [{name: float(foil.draws[i]) for name, foil in held.items()} for i in range(len(draws))]
@@ -72,7 +72,7 @@ def _cases(spectra: Spectra, draws: Sequence[Draw], held: Mapping[str, Foil], fi
     ]
     if not spectra.farther:
         return cases
-    # under each background the first of its draws says how much of them there is
+    # for each background, the fit of its first draw gives the amplitude of the farther shells
     first = [backgrounds.index(b) for b in reduced]
     found = fitter.fit_each([cases[i] for i in first])
     without = {
@@ -88,14 +88,14 @@ def _cases(spectra: Spectra, draws: Sequence[Draw], held: Mapping[str, Foil], fi
 
 
 def ready(spectra: Spectra, draws: Sequence[Draw], held: Mapping[str, Foil]) -> Iterator[Ready]:
-    """The problem of one row in each draw, farther shells taken off."""
+    """The problem of one row in each draw, with farther shells subtracted."""
     fitter = Fitter.of(spectra.model, spectra.owner)
     for case in _cases(spectra, draws, held, fitter):
         yield fitter.prepared(replace(case, sets=tuple(replace(s, chi=s.chi[-1:]) for s in case.sets)))
 
 
 def _without_farther(spectra: Spectra, found: Fitted, sets: Sequence[Reduced]) -> tuple[Reduced, ...]:
-    """The data sets less their farther shells, in the amount, with the S02 and at the E0 that a fit without them found."""
+    """The data sets without their farther shells, with the amplitude, S02 and E0 of a fit that ignores these shells."""
 
     def less(far: Farther | None, one: Reduced) -> Reduced:
         if far is None:
@@ -108,7 +108,7 @@ def _without_farther(spectra: Spectra, found: Fitted, sets: Sequence[Reduced]) -
 
 
 def foil_under(spectra: Spectra, draws: Sequence[Draw], name: str) -> Foil:
-    """One parameter of a foil's first row under the draws of another fit, with what the draws do not hold of its error."""
+    """One parameter of the first row of a foil with the draws of another fit, and its error besides the draws."""
     drawn = _draw(spectra, draws, {})
     at = drawn.keys.index(name)
     values, others = drawn.inside[:, 0, at], drawn.outside[:, 0, at]
@@ -124,14 +124,16 @@ def budgets(
     draws: Sequence[Draw],
     held: Mapping[str, Foil] | None = None,
 ) -> list[Budget | None]:
-    """The budget of each row; None where fewer than half of its draws end at a minimum.
+    """The budget of each row; None if fewer than half of its draws end at a minimum.
 
     Parameters
     ----------
     spectra : Spectra
+        The spectra and their model.
     draws : sequence of Draw
+        The draws, as from `draws`.
     held : mapping, optional
-        Parameters taken over from other fits, under the same draws.
+        Parameters taken over from other fits, with the same draws.
 
     Raises
     ------
@@ -152,7 +154,7 @@ def budgets(
         values = np.where(ok[:, None], drawn_values[:, row], middle[row])
         causes: dict[str, list[Array]] = {
             "shells": [(inside[row] - without[row]) / 2],
-            "cumulant": [third[row] / np.sqrt(3)],  # of a value anywhere within the two ends
+            "cumulant": [third[row] / np.sqrt(3)],  # standard deviation of a uniform distribution
         }
         for cause, shift in shifts:
             causes.setdefault(cause, []).append(shift[row])
@@ -169,14 +171,14 @@ def budgets(
 
 
 def _medians(values: Array, ok: NDArray[np.bool_]) -> Array:
-    """Medians (m, n keys) over the draws that ended at a minimum; NaN where none did."""
+    """Medians (m, n keys) over the draws that ended at a minimum, or over all draws of a row where none did."""
     masked = np.where(ok[:, :, None], values, np.nan)
     masked[:, ~ok.any(axis=0)] = values[:, ~ok.any(axis=0)]
     return np.asarray(np.nanmedian(masked, axis=0))
 
 
 def _plain(spectra: Spectra, held: Mapping[str, Foil]) -> tuple[Case, Fitted]:
-    """The case under which models are changed, its farther shells taken off, and the fit that says how much of them there is."""
+    """The case for changed models, with farther shells subtracted, and the fit that gave the amplitude of these shells."""
     values = {name: float(np.median(foil.draws)) for name, foil in held.items()}
     case = Case(spectra.reduced(*_PLAIN), spectra.model.range, values)
     start = Fitter.of(spectra.model, spectra.owner).fit(case)
@@ -184,14 +186,14 @@ def _plain(spectra: Spectra, held: Mapping[str, Foil]) -> tuple[Case, Fitted]:
 
 
 def _shifts(spectra: Spectra, held: Mapping[str, Foil]) -> tuple[Array, Array, list[tuple[str, Array]]]:
-    """By how much the estimate is put off the stated model (m, n keys), and the shift with each cause that no draw holds.
+    """Two corrections of the estimate (m, n keys), and the shifts by each cause that the draws do not contain.
 
-    Fits of changed models to the same data, all at once. The truth lies between no third cumulant and one that is all
-    thermal: half of what that moves comes first. What the mean of all potentials moves comes second.
+    Changed models are fitted to the same data, all at once. The true third cumulant lies between zero and the value for thermal
+    sigma2: the first correction is half of the shift by the latter. The second is the mean shift with other potentials.
     """
     case, start = _plain(spectra, held)
     values = dict(case.held)
-    # what is held is, like a change, a number of each row
+    # parameters from other fits are, like the changes, numbers of each row
     model = changeable(spectra.model, [spectra.temperatures[owner] for owner in spectra.owner])
     model = replace(model, params=tuple(p for p in model.params if p.name not in held))
     unchanged = values | dict.fromkeys(changed_names(spectra.model), 0.0)
@@ -214,9 +216,9 @@ def _shifts(spectra: Spectra, held: Mapping[str, Foil]) -> tuple[Array, Array, l
 
 
 def _others(spectra: Spectra, case: Case, held: Mapping[str, Foil]) -> Array:
-    """What each of the potentials, of foil and sample alike, moves all values by (na, m, n keys); 0 where the fit ends at no minimum.
+    """The shifts (na, m, n keys) with each of the other potentials, used for foil and sample; 0 where a fit does not end at a minimum.
 
-    E0 stays that of the stated potentials: each counts it from a Fermi level of its own.
+    E0 is not shifted, because each potential counts it from its own Fermi level.
     """
     stated = [p.feff for p in spectra.model.paths]
     own = Fitter.of(levelled(spectra.model, stated), spectra.owner).fit(case)

@@ -15,7 +15,8 @@ import numpy as np
 
 from ...errors import FitError, RangeError
 from ...records import Array
-from ..fourier_transform import NFFT, ft_window
+from ...reduce.window import ft_window
+from ..fourier_transform import NFFT
 from ..model import FitRange
 
 # R between which chi(R) holds no structure and gives the noise, A (Larch's estimate_noise)

@@ -1,4 +1,4 @@
-"""How a parameter may depend on time: shared, smooth, linear or first-order between end members."""
+"""Trends of parameters along time: shared, smooth, linear, or first-order between end members."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from numpy.typing import NDArray
 from ...records import Array
 from ..engine.result import BatchFit
 
-# splines of a smooth trend: enough for any curve that a penalty would let pass
+# largest number of splines of a smooth trend; the penalty suppresses finer structure
 _MOST_SPLINES = 40
 _DEGREE = 3
-# a ridge for splines that no row reaches, relative to the data's information
+# a small ridge for splines without data, relative to the information of the data
 _RIDGE = 1e-10
 
 
 class Trend:
-    """A trend of `names`, each a sum of `curves` (m, nc) along time: theta holds nc coefficients a name, one after the other.
+    """A trend of the parameters `names`, each a sum of `curves` (m, nc) along time; theta has nc coefficients per name.
 
-    `labels` names theta's numbers, where they mean something by themselves.
+    `labels` are names of the elements of theta, if they have a meaning.
     """
 
     def __init__(self, names: tuple[str, ...], curves: Array, labels: tuple[str, ...] = ()) -> None:
@@ -26,19 +26,19 @@ class Trend:
         self.size = len(self.names) * curves.shape[1]
 
     def start(self, fit: BatchFit, used: NDArray[np.bool_]) -> Array:
-        """theta from each row's own fit: weighted least squares."""
+        """A start for theta: weighted least squares of the values of single rows."""
         return np.concatenate([_best(self.curves, fit, name, used) for name in self.names])
 
     def values(self, theta: Array) -> Array:
-        """The parameters (m, nn) at all times."""
+        """The values (m, nn) of the parameters at all times."""
         return self._sums(theta, self.curves)
 
     def slopes(self, theta: Array) -> Array:
-        """Their derivatives (m, nn, size) by theta."""
+        """The derivatives (m, nn, size) of the values by theta."""
         return self._by_coefficients(self.curves)
 
     def penalty(self) -> Array:
-        """The matrix P of the term theta' P theta added to chi-square; zero unless a trend has one."""
+        """The matrix P of the penalty theta' P theta, which is added to chi-square; zero for trends without penalty."""
         return np.zeros((self.size, self.size))
 
     def _sums(self, theta: Array, curves: Array) -> Array:
@@ -46,7 +46,7 @@ class Trend:
         return np.asarray(curves @ coefficients.T)
 
     def _by_coefficients(self, curves: Array) -> Array:
-        """Derivatives (m, nn, size) by the coefficients; 0 for what follows these in theta."""
+        """Derivatives (m, nn, size) by the coefficients; 0 by further elements of theta."""
         m, nc = curves.shape
         out = np.zeros((m, len(self.names), self.size))
         for i in range(len(self.names)):
@@ -55,12 +55,12 @@ class Trend:
 
 
 def _column(fit: BatchFit, name: str, used: NDArray[np.bool_]) -> tuple[Array, Array]:
-    """A parameter's own values in the rows used, and the inverse square of their errors."""
+    """The values of a parameter in the used rows, and the inverse squares of their errors."""
     return fit.values[name][used], 1 / fit.stderr_fit[name][used] ** 2
 
 
 def _best(curves: Array, fit: BatchFit, name: str, used: NDArray[np.bool_]) -> Array:
-    """The coefficients with which curves (m, nc) fit a parameter's own values best."""
+    """The coefficients of curves (m, nc) that fit the values of a parameter best."""
     value, weight = _column(fit, name, used)
     root = np.sqrt(weight)
     return np.asarray(np.linalg.lstsq(curves[used] * root[:, None], value * root, rcond=None)[0], float)
@@ -77,7 +77,7 @@ def shared(name: str, t: Array) -> Trend:
 
 
 def linear(names: tuple[str, ...], t: Array) -> Trend:
-    """From a value at the first spectrum to one at the last, in proportion to time."""
+    """Linear in time from a value at the first spectrum to a value at the last."""
     return Trend(names, _between((t - t[0]) / max(t[-1] - t[0], 1e-12)), _end_members(names))
 
 
@@ -86,7 +86,7 @@ def _end_members(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class Smooth(Trend):
-    """A cubic spline along time with a penalty on its coefficients' second differences."""
+    """A cubic spline along time with a penalty on the second differences of its coefficients."""
 
     def __init__(self, name: str, t: Array, strength: float | None) -> None:
         from scipy.interpolate import BSpline
@@ -99,11 +99,11 @@ class Smooth(Trend):
         super().__init__((name,), np.asarray(BSpline.design_matrix(inside, knots, _DEGREE).todense()))
         rough = np.diff(np.eye(self.size), n=2, axis=0)
         self._rough = rough.T @ rough
-        # the penalty is measured in the data's information, so that its strength has no unit
+        # the penalty is relative to the information of the data, so that its strength has no unit
         self._unit = 1.0
 
     def start(self, fit: BatchFit, used: NDArray[np.bool_]) -> Array:
-        """A weighted fit of the spline to the rows' own values."""
+        """A weighted fit of the spline to the values of single rows."""
         value, weight = _column(fit, self.names[0], used)
         self._unit = float(np.sum(weight)) / self.size
         b = self.curves[used]
@@ -113,14 +113,14 @@ class Smooth(Trend):
         return np.asarray(np.linalg.solve(left, b.T @ (weight * value)), float)
 
     def penalty(self) -> Array:
-        """The strength times second differences."""
+        """The strength times the square of second differences, with the ridge."""
         return self._unit * ((self.strength or 0.0) * self._rough + _RIDGE * np.eye(self.size))
 
     def choose(self, weight: Array, value: Array, used: NDArray[np.bool_], strengths: Array) -> Array:
-        """theta at the strength with the smallest error of prediction, leaving out each row in turn.
+        """theta at the strength with the smallest leave-one-out error of prediction; a given strength is kept.
 
-        `weight` (m,) is each row's information on the parameter, the inverse square of its error. Leave-one-out needs no refits: the error of a
-        left-out row is its residual over one minus its leverage. A strength given at the start is kept.
+        `weight` (m,) are the inverse squares of the errors of `value` (m,). No refits are needed: the error of a
+        left-out row is its residual divided by one minus its leverage.
         """
         b = self.curves[used]
         bare, right = b.T @ (weight[:, None] * b), b.T @ (weight * value)
@@ -137,7 +137,7 @@ class Smooth(Trend):
 
 
 class FirstOrder(Trend):
-    """Two-state kinetics: x = 1 - exp(-rate (t - t0)) after t0, shared by all names."""
+    """First-order kinetics between two states: x = 1 - exp(-rate (t - t0)) after t0, the same for all names."""
 
     def __init__(
         self, names: tuple[str, ...], t: Array, rate: float | None, t0: float | None, fit_t0: bool
@@ -159,7 +159,7 @@ class FirstOrder(Trend):
         return float(theta[at]), float(theta[at + 1]) if self._fit_t0 else self._t0
 
     def start(self, fit: BatchFit, used: NDArray[np.bool_]) -> Array:
-        """The rate (and t0) from a search, the end members by least squares at each."""
+        """The rate (and t0) by a grid search, with the end members by least squares."""
 
         def misfit(rate: float, t0: float) -> float:
             x = self._progress(rate, t0)[0]
@@ -179,11 +179,11 @@ class FirstOrder(Trend):
         return np.concatenate([*ends, [rate], [t0] if self._fit_t0 else []])
 
     def values(self, theta: Array) -> Array:
-        """(m, nn)."""
+        """The values (m, nn) of the parameters at all times."""
         return self._sums(theta, _between(self._progress(*self._clock(theta))[0]))
 
     def slopes(self, theta: Array) -> Array:
-        """(m, nn, size)."""
+        """The derivatives (m, nn, size) of the values by theta."""
         x, by_rate, by_t0 = self._progress(*self._clock(theta))
         out, at = self._by_coefficients(_between(x)), 2 * len(self.names)
         change = theta[1:at:2] - theta[:at:2]

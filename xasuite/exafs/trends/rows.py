@@ -1,4 +1,4 @@
-"""What a fit along time keeps of a series, and the rows' own chi-square with its derivatives."""
+"""The data of a series that a fit along time needs, and the chi-square of its rows with derivatives."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from ..model import Model
 
 @dataclass(frozen=True, eq=False)
 class Kept(Rows):
-    """What a fit along time needs of each row: `data` (m, nr), chi(k) in the objective's own coordinates, and its own fit.
+    """The data of each row for a fit along time: `data` (m, nr), chi(k) in the coordinates of the objective, and the row's own fit.
 
-    Some 40 to 60 numbers and the fit's in place of chi(k), the spectrum and its copies: a series of any length is taken
-    block by block (`keep`).
+    These are 40 to 60 numbers per row and those of the fit, instead of the spectrum and chi(k), so that a series of any length can be
+    fitted (see `keep`).
     """
 
     data: Array = field(metadata=axes("row", "coordinate"))
@@ -31,9 +31,9 @@ class Kept(Rows):
 
 
 def keep(model: Model, blocks: Iterable[Chi], *, epsilon_k: float | None = None, threads: int = 1) -> Kept:
-    """Each row's own fit, and what a fit along time needs of its data, from blocks of chi (m, nk) that follow each other.
+    """The input of a fit along time, from successive blocks of chi (m, nk); each row is fitted by itself.
 
-    Memory is that of the largest block and of what is kept. Raises what fit_stack raises, FitError without a block.
+    Only one block is in memory at a time. Raises what fit_stack raises, and FitError if there is no block.
     """
     data, fits = [], []
     for chi in blocks:
@@ -45,7 +45,7 @@ def keep(model: Model, blocks: Iterable[Chi], *, epsilon_k: float | None = None,
 
 
 class RowsChi2:
-    """The rows' own chi-square: its information matrix and pull at any parameters."""
+    """The chi-square of each row: its information matrix and half its negative gradient ("pull") at any parameters."""
 
     def __init__(self, model: Model, kept: Kept, used: NDArray[np.bool_]) -> None:
         fit = kept.fit
@@ -63,7 +63,7 @@ class RowsChi2:
         self.to_chi2 = goal.n_idp / goal.n_residual
 
     def information(self, x: Array, scale: float) -> tuple[Array, Array, float]:
-        """Information matrices (m, nv, nv), pulls (m, nv), and the sum of chi-square, over `scale`."""
+        """Information matrices (m, nv, nv), pulls (m, nv), and the sum of chi-square, all divided by `scale`."""
         normal, pull = np.empty((len(x), self.nv, self.nv)), np.empty((len(x), self.nv))
         total = 0.0
         for i in range(0, len(x), CHUNK):

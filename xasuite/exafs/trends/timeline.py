@@ -1,8 +1,8 @@
-"""What a series allows and a single fit does not: parameters that belong to all spectra, or follow time.
+"""Fits of a whole series in which parameters are shared by all spectra or follow time.
 
-Each spectrum's chi-square is kept; a parameter may be shared by all rows, vary smoothly (a spline with a penalty on
-its second differences, P-splines: Eilers & Marx 1996, Stat. Sci. 11, 89), or run between two end members. Those that
-are not named stay free in every row and are eliminated row by row, so that the equations stay small.
+The sum of the chi-square of all spectra is minimised. A parameter may be shared by all rows, vary smoothly (a spline with a penalty on
+its second differences, P-splines: Eilers & Marx 1996, Stat. Sci. 11, 89), or change between two end members. All other
+parameters ("loose") are free in every row and are eliminated row by row, so that the system of equations is small.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,16 +25,13 @@ from . import forms
 from .forms import FirstOrder, Smooth, Trend
 from .rows import Kept, RowsChi2
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-# a fit of the whole series ends when no linked parameter moves by more than this part of its standard error
+# the fit ends when no linked parameter changes by more than this part of its standard error
 _SETTLED, _ITERATIONS = 1e-3, 30
-# rows whose slopes are held at once
+# rows whose derivatives are in memory at once
 _BLOCK = 4096
-# a step is halved until chi-square falls, down to this part of it
+# a step is halved until chi-square decreases, at most to this part of it
 _SHORTEST = 1e-3
-# strengths of the penalty that cross-validation chooses from, relative to the data's own information
+# strengths of the penalty from which cross-validation chooses, relative to the information of the data
 _STRENGTHS = np.geomspace(1e-4, 1e8, 37)
 
 
@@ -42,8 +39,8 @@ _STRENGTHS = np.geomspace(1e-4, 1e8, 37)
 class Kinetics:
     """n(t) = n_start + (n_end - n_start) x(t) for each of `names`, with one x(t) for all.
 
-    "first-order": x = 1 - exp(-rate (t - t0)) from t0 on; `rate` (1/s) is fitted from its starting value (left out:
-    three over the length of the run), `t0` (s) is fitted from its value with `fit_t0`, else held. "linear": x runs
+    "first-order": x = 1 - exp(-rate (t - t0)) from t0 on. `rate` (1/s) is the starting value (by default 3 over the length
+    of the run) of a fitted rate; `t0` (s) is fixed, or with `fit_t0` the starting value. "linear": x rises
     from 0 at the first spectrum to 1 at the last.
     """
 
@@ -58,10 +55,10 @@ class Kinetics:
 class Timeline:
     """A series fitted as a whole.
 
-    `values`, `stderr` map each varied parameter to (m,) on `time` (m,) in s; `trend` and `trend_stderr` hold the
-    numbers behind them: "name" of a shared parameter, "name.start", "name.end", "rate", "t0" of kinetics. `strength`
-    is the penalty used for each smooth parameter, `freedom` how many parameters its curve is worth.
-    `separate` is the fit of each row by itself. `chi2_reduced` is pooled over the rows `used` (m,).
+    `values` and `stderr` give each varied parameter (m,) at `time` (m,) in s. `trend` and `trend_stderr` are the
+    parameters of the trends: "name" of a shared parameter, "name.start", "name.end", "rate", "t0" of kinetics. `strength`
+    is the penalty of each smooth parameter, `freedom` the effective number of parameters of its curve.
+    `separate` is the fit of each row by itself. `chi2_reduced` is that of all rows `used` (m,) together.
     """
 
     time: Array
@@ -77,16 +74,6 @@ class Timeline:
     used: NDArray[np.bool_]
     converged: bool
     notes: tuple[str, ...] = field(default=())
-
-    def table(self) -> pd.DataFrame:
-        """One row per spectrum: time, values and standard errors."""
-        import pandas as pd
-
-        columns: dict[str, Any] = {"time": self.time}
-        for name in self.names:
-            columns[name], columns[f"{name}_err"] = self.values[name], self.stderr[name]
-        columns["used"] = self.used
-        return pd.DataFrame(columns)
 
 
 def fit_timeline(
@@ -105,19 +92,19 @@ def fit_timeline(
 
     Parameters
     ----------
-    model, chi, epsilon_k, threads : as for fit_stack; in place of chi what `timeline_rows.keep` gives, for a series that is too long
-        to be held as chi(k).
+    model, chi, epsilon_k, threads : as for fit_stack. For a series that is too long to be in memory as chi(k), chi is the
+        result of `trends.rows.keep`.
     time : (m,) in s, ascending.
     shared : parameters with one value for the whole series.
-    smooth : parameters that vary smoothly, with the penalty's strength, or "auto" for the strength with the smallest
+    smooth : parameters that vary smoothly, with the strength of the penalty, or "auto" for the strength with the smallest
         error of prediction when each spectrum is left out in turn.
-    kinetics : parameters that run between two end members.
-    separate : what fit_stack gave for this model and data; left out, it is run here.
+    kinetics : parameters that change between two end members.
+    separate : the result of fit_stack for this model and data; by default the rows are fitted here.
 
     Returns
     -------
-    Timeline. Rows whose own fit failed do not count; linked parameters are predicted there, others are NaN.
-    Raises FitError when a name is not varied or linked twice, or fewer than five rows can be used.
+    Timeline. Rows whose own fit failed are not used; there linked parameters are predicted, others are NaN.
+    Raises FitError if a name is not varied or is linked twice, or if fewer than five rows can be used.
     """
     if not isinstance(chi, Kept):
         record: Chi = chi.data if isinstance(chi, Series) else chi
@@ -163,7 +150,7 @@ def _slices(sizes: Sequence[int]) -> list[slice]:
 
 
 class _Joint:
-    """Gauss-Newton over the trends' parameters, the free ones eliminated row by row."""
+    """Gauss-Newton minimisation over the parameters of the trends; loose parameters are eliminated row by row."""
 
     def __init__(
         self, rows: RowsChi2, trends: list[Trend], t: Array, fit: BatchFit, used: NDArray[np.bool_]
@@ -171,15 +158,15 @@ class _Joint:
         self.rows, self.t, self.fit, self.used = rows, t, fit, used
         self.linked = [fit.names.index(n) for trend in trends for n in trend.names]
         self.loose = [i for i in range(len(fit.names)) if i not in self.linked]
-        # the mean over rows: one row's chi-square has so few degrees of freedom that weights by it would be noise
+        # the mean over rows: the chi-square of a single row has too few degrees of freedom to be used as a weight
         self.scale = float(np.mean(fit.chi2_reduced[used])) / rows.to_chi2
         self.size = sum(trend.size for trend in trends)
-        # each trend with its part of theta, and of the linked parameters
+        # each trend with its part of theta and its part of the linked parameters
         parts, blocks = (_slices(n) for n in ([t.size for t in trends], [len(t.names) for t in trends]))
         self.placed = list(zip(trends, parts, blocks, strict=True))
 
     def solve(self) -> Timeline:
-        """The fit of the whole series: damped Gauss-Newton from the rows' own fits."""
+        """The fit of the whole series: damped Gauss-Newton, starting from the fits of single rows."""
         x = self.fit.x[self.used].copy()
         theta = np.concatenate([trend.start(self.fit, self.used) for trend, *_ in self.placed])
         self._choose(theta, self._eliminated(*self.rows.information(x, self.scale)[:2])[0])
@@ -209,7 +196,7 @@ class _Joint:
         return self._timeline(theta, x, False)
 
     def _choose(self, theta: Array, info: Array) -> None:
-        """Set the strength of each smooth trend and its first curve, from each row's information on it alone."""
+        """Choose the strength and the first curve of each smooth trend, from the information of each row on it."""
         for trend, part, block in self.placed:
             if isinstance(trend, Smooth):
                 alone = 1 / np.linalg.inv(info)[:, block.start, block.start]
@@ -221,14 +208,14 @@ class _Joint:
         return np.hstack([trend.values(theta[part]) for trend, part, _ in self.placed])
 
     def _slopes(self, theta: Array, rows: NDArray[np.intp]) -> Array:
-        """Their derivatives (rows, nl, size) at some of the times."""
+        """Derivatives (rows, nl, size) of the linked parameters by theta, at some of the times."""
         out = np.zeros((len(rows), len(self.linked), self.size))
         for trend, part, block in self.placed:
             out[:, block, part] = trend.slopes(theta[part])[rows]
         return out
 
     def _blocks(self) -> Iterator[tuple[slice, Any]]:
-        """Blocks of the rows used: their place among these, and among all."""
+        """Blocks of the rows used: their indices among the used rows, and among all rows."""
         where = np.flatnonzero(self.used)
         for i in range(0, len(where), _BLOCK):
             yield slice(i, i + _BLOCK), where[i : i + _BLOCK]
@@ -237,7 +224,7 @@ class _Joint:
         return sum(float(theta[part] @ trend.penalty() @ theta[part]) for trend, part, _ in self.placed)
 
     def _eliminated(self, normal: Array, pull: Array) -> tuple[Array, Array]:
-        """Information and pull of the linked parameters with the loose ones at their best."""
+        """Information and pull of the linked parameters after elimination of the loose ones."""
         g, loose = self.linked, self.loose
         agg, agl = normal[:, g][:, :, g], normal[:, g][:, :, loose]
         if not loose:
@@ -246,7 +233,7 @@ class _Joint:
         return agg - agl @ solved, pull[:, g] - np.einsum("mlg,ml->mg", solved, pull[:, loose])
 
     def _bare(self, normal: Array, pull: Array, theta: Array) -> tuple[Array, Array]:
-        """Information matrix and pull of the trends' parameters from the data alone, summed block by block."""
+        """Information matrix and pull of the parameters of the trends without penalties, summed block by block."""
         hessian, vector = np.zeros((self.size, self.size)), np.zeros(self.size)
         for part, rows in self._blocks():
             info, right = self._eliminated(normal[part], pull[part])
@@ -258,7 +245,6 @@ class _Joint:
     def _system(self, normal: Array, pull: Array, theta: Array) -> tuple[Array, Array, Any]:
         hessian, vector = self._bare(normal, pull, theta)
         for trend, part, _ in self.placed:
-            hessian[part, part] += trend.penalty()
             vector[part] -= trend.penalty() @ theta[part]
 
         def loose(moved: Array) -> Array:
@@ -268,14 +254,21 @@ class _Joint:
             b = pull[:, self.loose] - np.einsum("mlg,mg->ml", a[:, :, self.linked], moved)
             return np.linalg.solve(a[:, :, self.loose], b[..., None])[..., 0]
 
-        return hessian, vector, loose
+        return self._penalised(hessian), vector, loose
+
+    def _penalised(self, hessian: Array) -> Array:
+        """The information matrix of the data with the trends' penalties added."""
+        out = hessian.copy()
+        for trend, part, _ in self.placed:
+            out[part, part] += trend.penalty()
+        return out
 
     def _timeline(self, theta: Array, x: Array, converged: bool) -> Timeline:
         normal, pull, total = self.rows.information(x, self.scale)
-        hessian, _, _ = self._system(normal, pull, theta)
-        covar = np.linalg.inv(hessian)
-        # pooled chi-square: each row lost its loose parameters, and the trends are shared by all rows
-        freedom = covar @ self._bare(normal, pull, theta)[0]
+        bare, _ = self._bare(normal, pull, theta)
+        covar = np.linalg.inv(self._penalised(bare))
+        # degrees of freedom of all rows: less the loose parameters of each row, less the effective number of the trends' parameters
+        freedom = covar @ bare
         n_free = len(x) * (self.rows.free + self.rows.nv - len(self.loose)) - float(np.trace(freedom))
         scale = total / n_free
         values, stderr = self._along(theta, x, normal, np.asarray(covar * scale, float), scale)
@@ -304,7 +297,7 @@ class _Joint:
     def _along(
         self, theta: Array, x: Array, normal: Array, covar: Array, scale: float
     ) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Value and standard error (m,) of every parameter: linked ones at all times, loose ones in the rows used."""
+        """Value and standard error (m,) of every parameter: linked ones at all times, loose ones in the used rows."""
         m, names = len(self.t), self.fit.names
         values = {n: np.full(m, np.nan) for n in names}
         stderr = {n: np.full(m, np.nan) for n in names}

@@ -1,4 +1,4 @@
-"""Wavelet transforms of EXAFS: where in k and where in R a contribution lies."""
+"""Wavelet transforms of EXAFS: the contributions to chi in k and R together."""
 
 from .lobes import Lobe, Lobes, Ridge, find_lobes, ridge
 from .transform import difference, iter_wavelet, wavelet, wavelets

@@ -1,11 +1,11 @@
-"""A transform as one short FFT and a small matrix product per R: why a stack of spectra costs little.
+"""The wavelet transform of a stack of spectra, by one short FFT and one small matrix product per R.
 
     W(k, R) = N(R) (1 / P) sum_j filter(omega_j / 2R) F(omega_j) exp(i omega_j k),   omega_j = 2 pi j / P
 
-is what an inverse FFT gives, if the period P is long enough that nothing wraps around. An FFT needs one P for all R,
-long enough for the smallest R, and computes frequencies that the filter has put to zero. Here each R has the
-shortest period that its own wavelet allows and only the frequencies within its band: 15 to 60 in place of
-4096. Both sums agree to some 1e-10 of the largest value (the tests hold it against an FFT and against Larch).
+This is an inverse FFT, if the period P is so long that nothing wraps around. A single FFT would need one P for all R,
+long enough for the smallest R, and would compute frequencies at which the filter is zero. Here each R has the
+shortest period that its wavelet allows, and only the frequencies within the band of its filter: 15 to 60 instead of
+4096. Both sums agree within about 1e-10 of the largest value (tests compare with an FFT and with Larch).
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from .kernel import SCALINGS
 from .morlet import Morlet
 
 Kernel = Cauchy | Morlet
-# Longest period in points: Larch's, so that rows at R below 0.3 A, where the wavelet is longer than any
-# period, are wrapped in the same way. Nothing is read off there.
+# Longest period in points, the same as in Larch: below R = 0.3 A the wavelet is longer than the period and wraps around,
+# here as in Larch. No result is taken from there.
 LONGEST = 4096
-# Periods are taken from a list in which each is longer than the last by this factor, so that rows share FFTs.
+# Periods come from a list in which each is longer than the previous one by at least this factor, so that rows share FFTs.
 _SPARSE = 1.06
-# Waves of a bank larger than this are made anew for each chunk; 40 MB is usual.
+# If the waves of a bank need more bytes than this they are not kept but computed for each chunk; 40 MB is usual.
 _KEPT = 2**27
 
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One R: FFT length, the numbers j (nj,) of its frequencies and their filter (nj,)."""
+    """One R: length of its FFT, numbers j (nj,) of its frequencies, and the filter at these (nj,)."""
 
     points: int
     j: NDArray[np.int_]
@@ -46,7 +46,7 @@ class Row:
         return _roots(self.points)[np.outer(self.j, np.arange(nk)) % self.points]
 
     def band(self, spectrum: ComplexArray) -> ComplexArray:
-        """The filtered frequencies (m, nj) of half a spectrum (m, points / 2 + 1) of a real signal."""
+        """The filtered frequencies (m, nj), from the half spectrum (m, points / 2 + 1) of a real signal."""
         if self.j[0] >= 0:
             return np.multiply(spectrum[:, self.j[0] : self.j[-1] + 1], self.weights)
         part = spectrum[:, np.abs(self.j)]
@@ -55,7 +55,7 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class Bank:
-    """The rows of all R, for chi of `nk` points; `waves` holds their waves where they fit into memory."""
+    """The rows of all R, for chi with `nk` points; `waves` are their waves, or None if they need too much memory."""
 
     rows: tuple[Row, ...]
     nk: int
@@ -64,7 +64,7 @@ class Bank:
     def __call__(self, chik: Array) -> ComplexArray:
         """W (m, nr, nk) of weighted, windowed chi (m, nk).
 
-        A view of an array in the order (nr, m, nk), in which each R is written at once.
+        It is a view of an array in the order (nr, m, nk), because each R is computed for all m.
         """
         out = np.empty((len(self.rows), chik.shape[0], self.nk), complex)
         points, spectrum = 0, np.empty(0, complex)
@@ -89,7 +89,7 @@ def scales(kernel: Kernel, scaling: str, r: Array) -> Array:
 
 
 def build(kernel: Kernel, kstep: float, nk: int, r: Array, scaling: str) -> Bank:
-    """The bank for a k grid from 0 of `nk` points and the given R; kept for the next call with the same."""
+    """The bank for a k grid from 0 with `nk` points and the given R; the last four are kept."""
     return _build(kernel, kstep, nk, r.tobytes(), scaling)
 
 
@@ -115,12 +115,12 @@ def _build(kernel: Kernel, kstep: float, nk: int, r_bytes: bytes, scaling: str) 
 
 @lru_cache(maxsize=64)
 def _roots(points: int) -> ComplexArray:
-    """The roots of unity (points,): every wave of that period is picked from them."""
+    """The roots of unity (points,), of which every wave of that period consists."""
     return np.asarray(np.exp(2j * np.pi / points * np.arange(points)))
 
 
 def _points(r: float, reach: float, kstep: float, nk: int) -> int:
-    """The period of one R in points: the data, the wavelet's reach, and no more than LONGEST."""
+    """The period of one R in points: the length of the data plus the reach of the wavelet, at most LONGEST."""
     needed = LONGEST if r <= 0 else max(nk, min(LONGEST, nk + math.ceil(reach / (2 * r * kstep))))
     if needed >= LONGEST:
         return max(LONGEST, nk)
@@ -129,7 +129,7 @@ def _points(r: float, reach: float, kstep: float, nk: int) -> int:
 
 @lru_cache(maxsize=1)
 def _periods() -> tuple[int, ...]:
-    """Even products of 2, 3 and 5 up to LONGEST, for which FFTs are fast, thinned to steps of some 6 %."""
+    """Even products of 2, 3 and 5 up to LONGEST, for which FFTs are fast, in steps of at least 6 %."""
     powers = (2**a * 3**b * 5**c for a in range(1, 13) for b in range(8) for c in range(6))
     kept = [LONGEST]
     for p in sorted((p for p in powers if p < LONGEST), reverse=True):

@@ -1,8 +1,8 @@
-"""The Cauchy wavelet of Munoz, Argoul and Farges, Am. Mineral. 88, 694 (2003), as Larch has it.
+"""The Cauchy wavelet of Munoz, Argoul and Farges, Am. Mineral. 88, 694 (2003), as in Larch.
 
-In frequency it is (a omega)^n exp(-a omega) with a = n / (2 R): largest at omega = 2R, R / sqrt(n) wide in R and
-sqrt(n) / (2 R) in k. Larch takes for n the number of R points, so that its resolution changes with the range
-that is plotted; here n is a setting of its own (docs/decisions/wavelet.md).
+In frequency it is (a omega)^n exp(-a omega) with a = n / (2 R). Its maximum is at omega = 2R, its width is R / sqrt(n) in R and
+sqrt(n) / (2 R) in k. In Larch n is the number of R points, so that the resolution changes with the range
+that is plotted; here n is a separate setting (docs/decisions/wavelet.md).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Cauchy:
         if self.order < 5 or self.order != int(self.order):
             raise DataError(
                 f"a Cauchy wavelet of order {self.order:g} has no resolution in R; choose a whole number of at "
-                "least 5, the usual is 100 to 300"
+                "least 5, usually 100 to 300"
             )
 
     def filter(self, u: Array) -> Array:
@@ -40,14 +40,14 @@ class Cauchy:
         return out
 
     def band(self) -> tuple[float, float]:
-        """Where the filter is above TAIL: the two roots of n (ln u - u + 1) = ln TAIL, by Lambert's W."""
+        """The range of u in which the filter is above TAIL: the roots of n (ln u - u + 1) = ln TAIL, by Lambert's W."""
         from scipy.special import lambertw
 
         z = -math.exp(math.log(TAIL) / self.order - 1)
         return float(-lambertw(z, 0).real), float(-lambertw(z, -1).real)
 
     def reach(self) -> float:
-        """In k the wavelet falls as [1 + (2 R k / n)^2]^(-(n + 1) / 2)."""
+        """2R times the distance in k at which the wavelet [1 + (2 R k / n)^2]^(-(n + 1) / 2) falls below TAIL."""
         return self.order * math.sqrt(TAIL ** (-2 / (self.order + 1)) - 1)
 
     def admissibility(self) -> float:

@@ -1,4 +1,4 @@
-"""Lobes of a wavelet transform as numbers: position in k and R, height, widths, and their errors from noise."""
+"""The lobes (local maxima) of a wavelet transform: position in k and R, height, widths, and their errors by noise."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ...records import Array, Chi, Wavelet
 from ...records.table import Entry, Presented, Table
 from .transform import iter_wavelet, wavelet
 
-# Below this share of resamples that keep a lobe its errors describe the survivors, not the lobe.
+# If fewer than this share of the resamples have the lobe, its errors are not those of the lobe, and there is a warning.
 LASTING = 0.9
-# A lobe lower than so many of its height's standard errors may be noise: noise has maxima everywhere.
+# A lobe lower than this many standard errors of its height may be noise, which has maxima everywhere.
 SIGNIFICANT = 4.0
 # Two maxima closer than this in both k (1/A) and R (A) are one.
 _SAME_K, _SAME_R = 0.2, 0.08
-# Points that one parabola may be followed over.
+# Largest step in grid points towards the top of one parabola.
 _STRIDE = 4
 VALUES = ("k", "r", "height", "width_k", "width_r")
 
@@ -104,19 +104,19 @@ def maxima(
     within_r: tuple[float, float] | None = None,
     limit: int = 8,
 ) -> tuple[Lobe, ...]:
-    """Local maxima of |W| of one spectrum, highest first, refined between the grid points.
+    """Local maxima of |W| of one spectrum, highest first, interpolated between grid points.
 
     Parameters
     ----------
     transform : Wavelet of one spectrum, wt (nr, nk).
     threshold : maxima below this share of the highest are left out.
-    within_k, within_r : only maxima inside these ranges, in 1/A and A.
-    limit : at most so many.
+    within_k, within_r : ranges in 1/A and A in which maxima are searched.
+    limit : largest number of lobes.
 
     Returns
     -------
-    Lobes without errors. A parabola through the logarithm of 3 x 3 points gives position and height, exact for
-    a Gaussian lobe. A maximum on the edge of the map or of the ranges is no lobe.
+    Lobes without errors. A parabola through the logarithms of 3 x 3 points gives position and height, exactly for
+    a Gaussian lobe. A maximum on the edge of the map or of the ranges is not a lobe.
 
     Raises DataError for a stack, RangeError for a range that holds no 3 x 3 points.
     """
@@ -151,42 +151,42 @@ def find_lobes(
     limit: int = 8,
     **settings: Any,
 ) -> Lobes:
-    """The lobes of one chi(k)'s wavelet, with errors from noise.
+    """The lobes of the wavelet transform of one chi(k), with errors by noise.
 
-    White noise of standard deviation `epsilon_k` is added to chi(k) `resamples` times and each lobe is
-    followed to its maximum within its own half width; the standard deviation over the resamples is the error.
+    White noise of standard deviation `epsilon_k` is added to chi(k) `resamples` times, and the maximum of each lobe is
+    searched again within its half width. The standard deviation over the resamples is the error.
 
     Parameters
     ----------
     chi : Chi
-        Chi of one spectrum.
+        chi(k) of one spectrum.
     epsilon_k : float, optional
-        noise of chi(k).
+        Noise of chi(k); by default that of the record, else it is estimated.
     resamples : int
-        how often; 0 leaves the errors NaN.
+        Number of resamples; with 0 the errors are NaN.
     seed : int
-        of numpy's generator: the same seed gives the same errors.
+        Seed of the random numbers: the same seed gives the same errors.
     threshold : float
-        as in `maxima`; within_k, within_r : its k and r.
+        Maxima below this share of the highest are left out.
     within_k : tuple of float, optional
-        Range in 1/A in which lobes are looked for.
+        Range in 1/A in which lobes are searched.
     within_r : tuple of float, optional
-        Range in A in which lobes are looked for.
+        Range in A in which lobes are searched.
     limit : int
-        as in `maxima`; within_k, within_r : its k and r.
+        Largest number of lobes.
     **settings
-        those of `wavelet`.
+        Settings of `wavelet`.
 
     Returns
     -------
     Lobes
-        Lobes, highest first. Warns of a lobe that is less than 4 standard errors high, or that less than 90 %
-        of the resamples keep.
+        The lobes, highest first. There is a warning for a lobe that is less than 4 standard errors high, or that
+        less than 90 % of the resamples have.
 
     Raises
     ------
     DataError
-        For a stack or a negative noise, and what `wavelet` raises.
+        A stack or a negative noise; also what `wavelet` raises.
 
     Examples
     --------
@@ -218,14 +218,14 @@ def find_lobes(
         if found < LASTING or with_errors[-1].significance < SIGNIFICANT:
             warn(
                 f"{chi.label}: the lobe at k = {lobe.k:.2f} 1/A, R = {lobe.r:.2f} A is not above the noise of "
-                f"{noise:.2g}: {with_errors[-1].significance:.1f} standard errors high, kept by {found:.0%} of the "
-                "resamples; its position is undetermined",
+                f"{noise:.2g}: {with_errors[-1].significance:.1f} standard errors high, found in {found:.0%} of the "
+                "resamples; its position is not determined",
             )
     return Lobes(tuple(with_errors), chi.label, noise, resamples, seed, samples)
 
 
 def noise_level(chi: Chi) -> float:
-    """epsilon_k of one chi: its own, or estimated at R of 15-30 A where it holds none."""
+    """epsilon_k of one chi(k): that of the record, or else estimated at R = 15-30 A."""
     if chi.epsilon_k is not None and np.isfinite(chi.epsilon_k).all():
         return float(chi.epsilon_k)
     from ...reduce.noise import noise_of
@@ -236,8 +236,8 @@ def noise_level(chi: Chi) -> float:
 def track(stack: Chi, lobes: Sequence[Lobe], **settings: Any) -> Array:
     """Values (m, lobes, 5) of each lobe in each spectrum of a stack (m, nk), in the order of VALUES.
 
-    A lobe is looked for within its own half widths, and not past half the way to the next one. NaN where
-    there is no maximum inside. Raises what `wavelet` raises.
+    A lobe is searched within its half widths, and at most half of the way to the next lobe. NaN if there is
+    no maximum. Raises what `wavelet` raises.
     """
     out = np.full((stack.chi.shape[0], len(lobes), 5), np.nan)
     boxes = [_box(lobe, [other for other in lobes if other is not lobe]) for lobe in lobes]
@@ -247,7 +247,7 @@ def track(stack: Chi, lobes: Sequence[Lobe], **settings: Any) -> Array:
             cols = _inside(chunk.k, (lobe.k - dk, lobe.k + dk), "k")
             for m in range(chunk.wt.shape[0]):
                 tops = _tops(np.abs(chunk.wt[m, rows, cols]), rows.start, cols.start)
-                # The nearest first: a higher lobe's flank may end in the box too
+                # The nearest maximum first: the flank of a higher lobe may end in this box, too
                 far = np.hypot((chunk.r[tops[:, 0]] - lobe.r) / dr, (chunk.k[tops[:, 1]] - lobe.k) / dk)
                 for a, b in tops[np.argsort(far)]:
                     one = _climb(chunk.k, chunk.r, chunk.wt[m], int(a), int(b))
@@ -267,17 +267,16 @@ class Ridge:
 
 
 def ridge(transform: Wavelet, *, k: tuple[float, float] | None = None) -> Ridge:
-    """The ridge along R: where in k the contributions at each distance lie.
+    """The ridge of |W|: for each R the k at which |W| is largest.
 
-    `k` limits the search; without, the whole axis counts. A maximum on the search's edge gives NaN in k:
-    there is none inside.
+    If the maximum lies at an end of the range, k is NaN.
 
     Parameters
     ----------
     transform : Wavelet
-        Of `wavelet`.
+        Result of `wavelet`.
     k : tuple of float, optional
-        Range in 1/A.
+        Range in 1/A in which the maximum is searched; by default the whole axis.
 
     Returns
     -------
@@ -287,7 +286,7 @@ def ridge(transform: Wavelet, *, k: tuple[float, float] | None = None) -> Ridge:
     Raises
     ------
     RangeError
-        When `k` holds no three points.
+        `k` holds fewer than three points.
 
     Examples
     --------
@@ -319,7 +318,7 @@ def spread(values: Array) -> float:
 
 
 def _inside(axis: Array, limits: tuple[float, float] | None, name: str) -> slice:
-    """The slice of an axis within limits, which must hold three points."""
+    """The slice of an axis within limits. Raises RangeError if it holds fewer than three points."""
     if limits is None:
         return slice(0, axis.size)
     low, high = np.searchsorted(axis, [limits[0] - 1e-9, limits[1] + 1e-9])
@@ -352,10 +351,10 @@ def _tops(part: Array, row: int, column: int) -> NDArray[np.int_]:
 
 
 def _climb(k: Array, r: Array, z: Any, i: int, j: int) -> Lobe | None:
-    """The maximum of a map, which may still be complex, uphill from grid point (i, j); None if it leaves the map.
+    """The maximum of |z|, uphill from grid point (i, j); None if the search leaves the map.
 
-    A ridge that runs askew of the grid has a false maximum in every row that it crosses. The parabola through
-    3 x 3 logarithms, cross term included, points from each of them to the one true top.
+    A ridge that is inclined to the grid has a false maximum in every row that it crosses. From each of them the parabola
+    through the logarithms of 3 x 3 points, with its cross term, leads to the one true maximum.
     """
     seen: set[tuple[int, int]] = set()
     while (i, j) not in seen:
@@ -375,7 +374,7 @@ def _climb(k: Array, r: Array, z: Any, i: int, j: int) -> Lobe | None:
             break
         i, j = i + int(whole[0]), j + int(whole[1])
     else:
-        # Between two points that send each other back: either will do, half a step is all that is at stake
+        # The search alternates between two points: either is right within half a step
         step = np.clip(step, -0.5, 0.5)
         i, j = i - int(whole[0]), j - int(whole[1])
     return Lobe(
@@ -388,7 +387,7 @@ def _climb(k: Array, r: Array, z: Any, i: int, j: int) -> Lobe | None:
 
 
 def _width(axis: Array, profile: Array, at: int) -> float:
-    """Full width at half of the value at `at`, between points by straight lines; NaN when it stays above."""
+    """Full width at half of the value at `at`, by linear interpolation; NaN if the profile does not fall to half."""
     half = 0.5 * profile[at]
     ends = []
     for part, where in ((profile[at::-1], axis[at::-1]), (profile[at:], axis[at:])):
@@ -402,7 +401,7 @@ def _width(axis: Array, profile: Array, at: int) -> float:
 
 
 def _box(lobe: Lobe, others: Sequence[Lobe]) -> tuple[float, float]:
-    """Half sides of the box in k and R in which a lobe is followed."""
+    """Half the sides in k and R of the box in which a lobe is searched."""
     dk = 0.5 * lobe.width_k if np.isfinite(lobe.width_k) else 1.5
     dr = 0.5 * lobe.width_r if np.isfinite(lobe.width_r) else 0.25
     for other in others:

@@ -2,9 +2,9 @@
 
     psi(t) = [exp(i eta t) - exp(-eta^2 sigma^2 / 2)] exp(-t^2 / (2 sigma^2)),   t = (k' - k) / a,   a = eta / (2 R)
 
-after Funke, Scheinost and Chukalina, Phys. Rev. B 71, 094110 (2005). The second term makes its mean zero.
-At R the Gaussian is eta sigma / (2 R) wide in k and R / (eta sigma) in R (standard deviations of the
-amplitude): eta and sigma act through their product alone.
+after Funke, Scheinost and Chukalina, Phys. Rev. B 71, 094110 (2005). The second term makes the mean zero.
+At R the Gaussian has a width of eta sigma / (2 R) in k and R / (eta sigma) in R (standard deviations of the
+amplitude): only the product of eta and sigma matters.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ...errors import DataError
 from ...records import Array
 from .kernel import TAIL
 
-# Below this the term that makes the mean zero is as large as the wave and R no longer means a distance.
+# Below this the term that makes the mean zero is as large as the wave, and R is no longer a distance.
 SMALLEST_PRODUCT = 2.0
 
 
@@ -35,7 +35,7 @@ class Morlet:
         if not (self.eta > 0 and self.sigma > 0 and self.product >= SMALLEST_PRODUCT):
             raise DataError(
                 f"a Morlet wavelet with eta = {self.eta:g} and sigma = {self.sigma:g} has no resolution in R; "
-                f"choose both positive with a product of at least {SMALLEST_PRODUCT:g}, the usual is 5 to 15"
+                f"choose both positive with a product of at least {SMALLEST_PRODUCT:g}, usually 5 to 15"
             )
 
     @property
@@ -50,12 +50,12 @@ class Morlet:
         return out / -math.expm1(-s2)
 
     def band(self) -> tuple[float, float]:
-        """Some seven standard deviations around 1; below 0 for a small eta sigma, where the second term counts."""
+        """About seven standard deviations around 1; it begins below 0 for a small eta sigma, where the second term matters."""
         half = math.sqrt(-2 * math.log(TAIL)) / self.product
         return (1 - half if half < 1 else -math.sqrt(half**2 - 1)), 1 + half
 
     def reach(self) -> float:
-        """The Gaussian's reach in k times 2R."""
+        """2R times the distance in k at which the Gaussian falls below TAIL."""
         return self.product * math.sqrt(-2 * math.log(TAIL))
 
     def admissibility(self) -> float:

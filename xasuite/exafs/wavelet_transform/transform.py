@@ -1,4 +1,4 @@
-"""Wavelet transforms of one chi(k) or a stack: the function, the chunks of a long series, and differences."""
+"""Wavelet transforms of one chi(k) or a stack, of a long series in chunks, and their differences."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ import numpy as np
 from ...errors import DataError, RangeError
 from ...records import Array, Chi, Series, Wavelet
 from ...records.source import after
-from ..fourier_transform import NFFT, check_k, k_window, window_name
+from ...reduce.window import window_name
+from ..fourier_transform import NFFT, check_k, k_window
 from .bank import Kernel, build
 from .cauchy import Cauchy
 from .morlet import Morlet
 
 KINDS = ("morlet", "cauchy")
-# Larger results are refused: a series is meant to be taken chunk by chunk (iter_wavelet).
+# Results with more bytes are refused; a series is transformed in chunks (iter_wavelet).
 MEMORY = 2**31
-# Values (rows x R x k) of one chunk: 24 MB, which the allocator reuses from chunk to chunk.
+# Values (rows x R x k) of one chunk: 24 MB, which the allocator reuses for the next chunk.
 _CHUNK_VALUES = 1_500_000
 
 
 def mother(kind: str, *, eta: float, sigma: float, order: int) -> Kernel:
-    """The mother wavelet of that name. Raises DataError for another name or a setting without resolution."""
+    """The mother wavelet of that name. Raises DataError for another name, or settings that give no resolution in R."""
     if kind == "morlet":
         return Morlet(float(eta), float(sigma))
     if kind == "cauchy":
@@ -34,9 +35,9 @@ def mother(kind: str, *, eta: float, sigma: float, order: int) -> Kernel:
 
 
 def r_axis(kstep: float, r: tuple[float, float], dr: float | None, nr: int | None) -> Array:
-    """R (nr,) in A: the points of |chi(R)| within `r`, or every `dr`, or `nr` points from end to end.
+    """R (nr,) in A: by default the points of |chi(R)| within `r`, else in steps of `dr`, or `nr` points from end to end.
 
-    Raises RangeError when `r` is empty, DataError when both dr and nr are given.
+    Raises RangeError if `r` is empty, DataError if both dr and nr are given.
     """
     lower, upper = float(r[0]), float(r[1])
     if not 0 <= lower < upper:
@@ -52,16 +53,13 @@ def r_axis(kstep: float, r: tuple[float, float], dr: float | None, nr: int | Non
     step = float(np.pi / (kstep * NFFT)) if dr is None else float(dr)
     if not 0 < step <= upper - lower:
         raise RangeError(f"R from {lower:g} to {upper:g} A in steps of {step:g} A leaves no axis")
-    # Slack, so that an end on a point is kept in spite of rounding
+    # A tolerance, so that an end that is a grid point is kept in spite of rounding
     first, last = int(np.ceil(lower / step - 1e-9)), int(np.floor(upper / step + 1e-9))
     return step * np.arange(first, last + 1, dtype=float)
 
 
 def _complete(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of `wavelet` with its defaults for those left out; its signature alone states them.
-
-    Raises TypeError for a name that it does not have.
-    """
+    """The settings of `wavelet`, completed with the defaults of its signature. Raises TypeError for an unknown name."""
     known: dict[str, Any] = dict(wavelet.__kwdefaults__ or {})
     if unknown := sorted(given.keys() - known.keys()):
         raise TypeError(f"wavelet has no setting {', '.join(unknown)}; it has {', '.join(known)}")
@@ -69,7 +67,7 @@ def _complete(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class _Plan:
-    """Everything of a transform that does not depend on the spectrum."""
+    """The parts of a transform that do not depend on the spectrum."""
 
     def __init__(self, chi: Chi, given: Mapping[str, Any]) -> None:
         s = SimpleNamespace(**_complete(given))
@@ -87,11 +85,11 @@ class _Plan:
         }  # fmt: skip
 
     def __call__(self, chi: Chi) -> Wavelet:
-        """The transform of a chi that fits the plan's k grid."""
+        """The transform of a chi on the k grid of the plan."""
         chik = chi.chi * chi.k**self.kweight * self.window
         flat = chik.reshape(-1, chik.shape[-1])
         wt = self.bank(flat).reshape(*chik.shape[:-1], self.r.size, self.k.size)
-        # Handed over as it is: a record copies what can be written to, and this may be large
+        # Read-only, so that the record does not copy this large array
         wt.flags.writeable = False
         facts = after(chi, "wavelet", self.settings)
         return Wavelet(k=chi.k, r=self.r, wt=wt, kind=self.kind, kweight=self.kweight, chik=chik, **facts)
@@ -126,42 +124,41 @@ def wavelet(  # type: ignore[misc]
     kind : str
         "morlet" or "cauchy".
     k : tuple of float, optional
-        range in 1/A with a window of kind `window` and taper `dk` (1/A).
+        Range in 1/A of the window; by default all data without a window.
     kweight : float
-        power of k that chi is multiplied with.
+        Power of k by which chi is multiplied.
     window : str
-        Window of the transform in k.
+        Kind of the window in k.
     dk : float
-        Taper of the window, 1/A.
+        Width of the window's tapers, 1/A.
     r : tuple of float
-        range in A, not corrected for phase: the same scale as |chi(R)|, a wave sin(2kR) lies at R.
+        Range in A, not corrected for phase, on the scale of |chi(R)|: a wave sin(2kR) lies at R.
     dr : float, optional
-        step in A or number of points.
+        Step in R, A; by default that of |chi(R)|.
     nr : int, optional
-        step in A or number of points.
+        Number of points in R, instead of `dr`.
     eta : float
-        Morlet's frequency and Gaussian width; resolution R / (eta sigma) in R whatever `r` is.
+        Frequency of the Morlet wavelet; its resolution in R is R / (eta sigma).
     sigma : float
-        Morlet's frequency and Gaussian width; resolution R / (eta sigma) in R whatever `r` is.
+        Width of the Gaussian of the Morlet wavelet.
     order : int
-        Cauchy's order; resolution R / sqrt(order) in R whatever `r` is.
+        Order of the Cauchy wavelet; its resolution in R is R / sqrt(order).
     scaling : str, optional
-        "energy" (the double integral of |W|^2 is the integral of |chi(R)|^2; Morlet's default), "amplitude"
-        (a wave of amplitude 1 gives 1) or "larch" (Cauchy's default).
+        "energy" (the double integral of |W|^2 is the integral of |chi(R)|^2; default of Morlet), "amplitude"
+        (a wave of amplitude 1 gives 1) or "larch" (default of Cauchy).
 
     Returns
     -------
     Wavelet or Series
-        Wavelet with wt (..., nr, nk), complex, and `chik` the weighted, windowed chi; or a Series of it. Rows
-        that hold NaN give NaN.
+        Wavelet with wt (..., nr, nk), complex, and `chik`, the weighted, windowed chi; or a Series of it. Rows
+        with NaN give NaN.
 
     Raises
     ------
     RangeError
-        For ranges that are empty or pass the data.
+        Ranges that are empty or exceed the data.
     DataError
-        For unusable grids, unknown names, or a stack whose result would take more than 2 GB (see
-        `iter_wavelet`.
+        Unusable grids, unknown names, or a stack whose result would need more than 2 GB (use `iter_wavelet`).
 
     Examples
     --------
@@ -189,21 +186,21 @@ def wavelet(  # type: ignore[misc]
 def iter_wavelet(
     chi: Chi | Series, *, rows: int | None = None, **settings: Any
 ) -> Iterator[tuple[slice, Wavelet]]:
-    """Wavelets of a long stack, chunk by chunk, so that memory does not grow with its length.
+    """Wavelet transforms of a long stack in chunks, so that the memory does not grow with its length.
 
     Parameters
     ----------
     chi : Chi or Series
         Chi with chi (m, nk), or a Series of it.
     rows : int, optional
-        spectra a chunk; by default as many as fill 64 MB.
+        Spectra per chunk; by default as many as need 24 MB.
     **settings
-        those of `wavelet`.
+        Settings of `wavelet`.
 
     Yields
     ------
     Iterator[tuple[slice, Wavelet]]
-        (slice of the rows, Wavelet with wt (rows, nr, nk)).
+        The slice of the rows, and the Wavelet with wt (rows, nr, nk).
 
     Raises
     ------
@@ -232,26 +229,24 @@ def iter_wavelet(
 
 
 def wavelets(chis: Sequence[Chi], **settings: Any) -> tuple[Wavelet, ...]:
-    """The wavelets of several chi(k) under one set of settings: data, fit, each path; or several samples.
-
-    Each chi keeps its own k grid.
+    """The wavelet transforms of several chi(k) with the same settings, such as data, fit and paths, or several samples.
 
     Parameters
     ----------
     chis : sequence of Chi
         Several chi(k), each on its own k grid.
     **settings
-        Those of `wavelet`.
+        Settings of `wavelet`.
 
     Returns
     -------
     tuple of Wavelet
-        One for each chi(k), in their order, on one grid of k and R.
+        One for each chi(k), in their order, each on the k grid of its chi(k).
 
     Raises
     ------
     DataError
-        When the list is empty, else as `wavelet` does.
+        The list is empty; also what `wavelet` raises.
 
     Examples
     --------
@@ -267,27 +262,26 @@ def wavelets(chis: Sequence[Chi], **settings: Any) -> tuple[Wavelet, ...]:
 
 
 def difference(a: Wavelet, b: Wavelet) -> Wavelet:
-    """The wavelet of a less that of b, phases included: the wavelet of chi_a - chi_b, where both have data.
+    """The complex difference of two wavelet transforms, which is the transform of chi_a - chi_b where both have data.
 
-    The magnitude of the difference, not the difference of magnitudes: two lobes of equal height at shifted
-    distances do not cancel.
+    Its magnitude is not the difference of the magnitudes: two lobes of equal height at different distances do not cancel.
 
     Parameters
     ----------
     a : Wavelet
-        The first.
+        The first transform.
     b : Wavelet
-        The second.
+        The transform that is subtracted.
 
     Returns
     -------
     Wavelet
-        On the grid of `a`; its source names both.
+        On the grid of `a`; its label names both.
 
     Raises
     ------
     DataError
-        When R axes, kind, weight or normalisation differ.
+        R axes, kind, weight or normalisation differ.
 
     Examples
     --------

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -37,18 +38,67 @@ _ENERGY = re.compile(
 _MEASURED = re.compile(r"enc|readback|rbv|fbk|achieved", re.I)
 
 
-@dataclass(frozen=True)
-class Visit:
-    """What a walk through a file keeps: its root, the file's name, the addresses of groups that it has seen, the tables found."""
+@dataclass(eq=False)
+class Place:
+    """A group of a file: its path from the root, and `above`, the group that holds it where that is an NXentry."""
 
-    root: Any
     file: str
-    seen: set[int] = field(default_factory=set)
-    tables: list[Table] = field(default_factory=list)
+    path: str
+    group: Any
+    above: Known | None = None
+    refused: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, file: str, path: str, group: Any) -> Place:
+        """The place of a group that was opened by its path."""
+        return cls(file, path, group, _as_entry(group.parent, file) if group.name != "/" else None)
+
+    @cached_property
+    def members(self) -> dict[str, Any]:
+        """Members by name; those that may not be opened are in `refused` with the reason."""
+        return members_of(self.group, self.file, self.refused)
+
+    @cached_property
+    def entry(self) -> Known:
+        """The entry that describes this group: itself, or the NXentry above a group of plain data."""
+        plain_data = self.above is not None and plain(self.group.attrs.get("NX_class", "")) == "NXdata"
+        return (
+            self.above
+            if self.above is not None and plain_data
+            else Known(self.group, self.file, self.refused, self.members)
+        )
+
+
+def walk(place: Place, seen: set[int] | None = None) -> Iterator[Place]:
+    """A group and all groups below it, each once, whatever links lead to it.
+
+    As in `os.walk`, members that the caller removes are not entered. Groups deeper than MAX_DEPTH are left out. Raises
+    ReadError for more than MAX_GROUPS.
+    """
+    import h5py
+
+    seen = set() if seen is None else seen
+    address = h5py.h5o.get_info(place.group.id).addr
+    if address in seen or place.path.count("/") > MAX_DEPTH:
+        return
+    if len(seen) >= MAX_GROUPS:
+        raise ReadError(
+            f"{place.file} holds more than {MAX_GROUPS} groups; name one as {Path(place.file).name}::group"
+        )
+    seen.add(address)
+    yield place
+    inside = [(k, v) for k, v in place.members.items() if isinstance(v, h5py.Group)]
+    above = _as_entry(place.group, place.file) if inside else None
+    for key, group in inside:
+        yield from walk(Place(place.file, f"{place.path}/{key}".lstrip("/"), group, above), seen)
+
+
+def _as_entry(group: Any, file: str) -> Known | None:
+    return Known(group, file, {}) if plain(group.attrs.get("NX_class", "")) == "NXentry" else None
 
 
 def energy_axis(members: Mapping[str, Any]) -> str:
-    """The name of a group's axis of energies, what was measured before what was asked for; "" when there is none."""
+    """The name of a group's energy axis, the measured one before the setpoint; "" when there is none."""
     import h5py
 
     found = [
@@ -59,13 +109,13 @@ def energy_axis(members: Mapping[str, Any]) -> str:
 
 
 def axis_kind(axis: Any) -> str:
-    """What an axis says that it holds: "eV", "keV" or ""."""
+    """The unit that an axis states: "eV", "keV" or ""."""
     unit = str(plain(axis.attrs.get("units", "")))
     return {"ev": "eV", "kev": "keV"}.get(unit.strip().lower(), "")
 
 
 def parse_hdf5(content: bytes | Path, name: str, only: str = "") -> list[Table]:
-    """Every scan of an HDF5 file, read in a process that may die; see `tables_in`."""
+    """Every scan of an HDF5 file, read in a child process, as a damaged file can end it; see `tables_in`."""
     import h5py
 
     def work() -> list[Table]:
@@ -94,10 +144,7 @@ def tables_in(handle: Any, name: str, only: str = "") -> list[Table]:
     when the file holds none, and what h5py raises for a damaged file.
     """
     tables = _exact(handle, name, only) if only else []
-    if not tables:
-        visit = Visit(handle, name)
-        _visit(handle, "", visit)
-        tables = visit.tables
+    tables = tables or [t for place in walk(Place(name, "", handle)) for t in _scans(place)]
     if not tables:
         raise ReadError(
             f"{name}: not XAFS: no group of this HDF5 file holds an axis named energy with its data"
@@ -113,91 +160,55 @@ def _exact(root: Any, name: str, only: str) -> list[Table]:
     for path, row in ((only, None), (above, int(last) if last.isdigit() else None)):
         group = root.get(path) if path else root
         if isinstance(group, h5py.Group) and (path == only or row is not None):
-            visit = Visit(root, name)
-            _visit(group, path, visit, row, _above(group))
-            if [t.group for t in visit.tables] == [only]:
-                return visit.tables
+            found = [t for place in walk(Place.of(name, path, group)) for t in _scans(place, row)]
+            if [t.group for t in found] == [only]:
+                return found
     return []
 
 
-def _visit(group: Any, path: str, visit: Visit, row: int | None = None, above: Known | None = None) -> None:
-    """Take up this group when it holds an axis of energies and data, else look into its groups.
+def _scans(place: Place, row: int | None = None) -> list[Table]:
+    """The scans of a group with an axis of energies and data, whose own groups are then not entered; else none.
 
-    With `row` that row of a stack alone is read, and no other group. `above` is the group that holds this one, where
-    that is an NXentry.
+    With `row` that row of a stack alone is read, and no other group.
     """
     import h5py
 
-    address = h5py.h5o.get_info(group.id).addr
-    if address in visit.seen or path.count("/") > MAX_DEPTH:
-        return
-    if len(visit.seen) >= MAX_GROUPS:
-        raise ReadError(
-            f"{visit.file} holds more than {MAX_GROUPS} groups; name one as {Path(visit.file).name}::group"
-        )
-    visit.seen.add(address)
-    refused: dict[str, str] = {}
-    members = members_of(group, visit.file, refused)
+    members, found = place.members, []
     datasets = {k: v for k, v in members.items() if isinstance(v, h5py.Dataset) and v.dtype.kind in "fiu"}
     axis = energy_axis(datasets)
     if axis and any(k != axis and datasets[axis].size in v.shape for k, v in datasets.items()):
         try:
-            entry = _entry(group, above)
-            found = _tables(group, entry, path, axis, datasets, visit.root, row)
+            found = _tables(place, axis, datasets, row)
         except _DAMAGED as exc:
-            found = [Table.refused(path, _why(exc))]
+            found = [Table.refused(place.path, _why(exc))]
+        reasons = {**(place.above.refused if place.above is not None else {}), **place.refused}
         for table in found:
-            table.notes += refused.values()
-        visit.tables.extend(found)
-        return
-    if row is not None:
-        return
-    if refused and not any(isinstance(m, h5py.Group) for m in members.values()):
-        visit.tables.append(Table.refused(path, next(iter(refused.values()))))
-    inside = [(k, v) for k, v in members.items() if isinstance(v, h5py.Group)]
-    above = _as_entry(group) if inside else None
-    for key, value in inside:
-        _visit(value, f"{path}/{key}" if path else key, visit, above=above)
+            table.notes += reasons.values()
+    elif row is None and any(isinstance(m, h5py.Group) for m in members.values()):
+        return []
+    elif row is None and place.refused:
+        found = [Table.refused(place.path, next(iter(place.refused.values())))]
+    members.clear()
+    return found
 
 
-def entry_of(group: Any) -> Known:
-    """The entry that describes a group: itself, or the NXentry above a group of plain data."""
-    return _entry(group, _above(group))
-
-
-def _entry(group: Any, above: Known | None) -> Known:
-    plain_data = above is not None and plain(group.attrs.get("NX_class", "")) == "NXdata"
-    return above if above is not None and plain_data else Known(group)
-
-
-def _above(group: Any) -> Known | None:
-    """The group that holds this one, where it is an NXentry."""
-    return _as_entry(group.parent) if group.name != "/" else None
-
-
-def _as_entry(group: Any) -> Known | None:
-    return Known(group) if plain(group.attrs.get("NX_class", "")) == "NXentry" else None
-
-
-def _tables(
-    group: Any, entry: Known, path: str, axis: str, datasets: dict[str, Any], root: Any, row: int | None
-) -> list[Table]:
+def _tables(place: Place, axis: str, datasets: dict[str, Any], row: int | None) -> list[Table]:
     """The scan of a group; as many as its rows when it holds stacks (m, n) on one axis, or the one that is asked for."""
-    columns, stacks = _by_shape(group, entry, axis, datasets, root)
+    columns, stacks = _by_shape(place, axis, datasets)
     if not stacks:
-        return [_table(group, entry, path, columns, datasets[axis])]
+        return [_table(place, place.path, columns, datasets[axis])]
     rows = next(iter(stacks.values())).shape[0]
     wanted = range(rows) if row is None else range(row, min(row + 1, rows))
     held = {
         k: np.asarray(v[wanted.start : wanted.stop], float) for k, v in stacks.items() if v.shape[0] == rows
     }
     here = {k: d for k, d in datasets.items() if k != axis and k not in columns and d.shape == (rows,)}
-    here |= row_values(entry, lambda d: d.shape == (rows,))
+    here |= row_values(place.entry, lambda d: d.shape == (rows,))
     beside = {k: d[wanted.start : wanted.stop] for k, d in here.items()}
     out: list[Table] = []
     for at, i in enumerate(wanted):
         whole = {**columns, **{k: v[at] for k, v in held.items()}}
-        name = f"{path}/{i}" if path else str(i)
+        name = f"{place.path}/{i}".lstrip("/")
         if out and not out[0].trusted:  # what the entry says is read once
             first, named = out[0], out[0].group.rsplit("/", 1)[-1]
             label = str(i) if first.label == named else first.label
@@ -206,16 +217,15 @@ def _tables(
                 hints=f"{label} {name.replace('_', ' ')}", notes=[*first.notes], meta=dict(first.meta),
             )  # fmt: skip
         else:
-            table = _table(group, entry, name, whole, datasets[axis], i)
+            table = _table(place, name, whole, datasets[axis], i)
         table.meta |= {k: float(d[at]) for k, d in beside.items()}
         out.append(table)
     return out
 
 
-def _by_shape(
-    group: Any, entry: Known, axis: str, datasets: dict[str, Any], root: Any
-) -> tuple[dict[str, Array], dict[str, Any]]:
+def _by_shape(place: Place, axis: str, datasets: dict[str, Any]) -> tuple[dict[str, Array], dict[str, Any]]:
     """Columns (n,) along the energies, and stacks (m, n), a dataset each, by their names."""
+    entry = place.entry
     energy = np.asarray(datasets[axis][()], float)
     n = energy.size
     columns: dict[str, Array] = {"energy": energy}
@@ -234,7 +244,7 @@ def _by_shape(
             keep("energy_asked" if key == "energy" else key, data)
         elif data.ndim == 2 and n in data.shape:
             upright = data.shape[0] == n  # a row for each energy
-            labels = _labels(data, group, root, data.shape[1 if upright else 0], key if upright else "")
+            labels = _labels(data, place.group, data.shape[1 if upright else 0], key if upright else "")
             if not labels:
                 keep(key, data)
                 continue
@@ -252,7 +262,7 @@ def _by_shape(
     return columns, stacks
 
 
-def row_values(entry: Any, one_a_row: Callable[[Any], bool]) -> dict[str, Any]:
+def row_values(entry: Mapping[str, Any], one_a_row: Callable[[Any], bool]) -> dict[str, Any]:
     """Datasets (m,) of a stack, one value a row: what NXdata has along its rows, and the sample's temperature."""
     import h5py
 
@@ -263,14 +273,15 @@ def row_values(entry: Any, one_a_row: Callable[[Any], bool]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _table(group: Any, entry: Known, path: str, columns: dict[str, Array], axis: Any, row: int = -1) -> Table:
+def _table(place: Place, path: str, columns: dict[str, Array], axis: Any, row: int = -1) -> Table:
+    entry = place.entry
     raw = [k for k in columns if k != "energy"]
     own = nxxas.is_own(entry)
     names = ["energy", *(raw if own else clean_names(raw))]
     table = Table(names=names, columns=np.array(list(columns.values())), axis="energy")
     table.group = path
     table.format = "hdf5"
-    table.meta = _attributes(group)
+    table.meta = _attributes(place.group)
     table.axis_kind = axis_kind(axis)
     nxxas.describe(table, entry)
     table.label = text(entry, "sample/name") or text(entry, "title") or path.rsplit("/", 1)[-1]
@@ -284,13 +295,13 @@ def _table(group: Any, entry: Known, path: str, columns: dict[str, Array], axis:
     return table
 
 
-def _labels(data: Any, group: Any, root: Any, count: int, fallback: str) -> list[str]:
+def _labels(data: Any, group: Any, count: int, fallback: str) -> list[str]:
     """Labels of the columns of a two-dimensional array, from attributes of it, its group or the file.
 
     A list longer than the array names the last columns (those before are the axes kept in other datasets); a name
     in parentheses ("ADC_02(It)") is the one that counts.
     """
-    for holder in (data, group, root):
+    for holder in (data, group, group.file):
         for key in ("array_labels", "column_labels", "columns", "labels", "channels", "column_names"):
             if key in holder.attrs:
                 labels = _list(holder.attrs[key])

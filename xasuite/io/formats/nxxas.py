@@ -1,4 +1,4 @@
-"""NXxas: where an entry keeps what, in one table for reading and for writing.
+"""NXxas: the place of each fact in an entry, in one table for reading and for writing.
 
 The first place of each is that of the definition proposed in 2026 (nexusformat/definitions, pull request 1640); those
 behind it are of older drafts and are read only.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -64,24 +65,24 @@ def plain(value: Any) -> Any:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
-def text(group: Any, path: str) -> str:
+def text(entry: Mapping[str, Any], path: str) -> str:
     """A dataset of one value as text, "" where there is none."""
     import h5py
 
-    found = group.get(path)
+    found = entry.get(path)
     if not isinstance(found, h5py.Dataset) or found.size != 1:
         return ""
     value = plain(np.asarray(found[()]).ravel()[0])
     return f"{value:g}" if isinstance(value, (np.floating, np.integer)) else str(value).strip()
 
 
-def is_nxxas(entry: Any) -> bool:
+def is_nxxas(entry: Mapping[str, Any]) -> bool:
     """Whether an entry says that it is NXxas, of any draft and mode."""
     return "xas" in text(entry, "definition").lower()
 
 
-def describe(table: Table, entry: Any) -> None:
-    """Element, edge, d-spacing, mode and all else that an entry says, into a Table."""
+def describe(table: Table, entry: Mapping[str, Any]) -> None:
+    """Put element, edge, d-spacing, mode and the other facts of an entry into a Table."""
     symbols = (text(entry, path).capitalize() for path in ELEMENT)
     table.element = next((s for s in symbols if is_element(s)), "")
     table.edge = next((e for path in EDGE if _EDGE.fullmatch(e := text(entry, path).upper())), "")
@@ -100,14 +101,14 @@ def describe(table: Table, entry: Any) -> None:
         _measured(table, entry)
 
 
-def _crystal(entry: Any) -> str:
+def _crystal(entry: Mapping[str, Any]) -> str:
     """The monochromator's crystal as XDI names it, "Si(111)"."""
     kind, found = text(entry, f"{_CRYSTAL}/type"), entry.get(f"{_CRYSTAL}/reflection")
     hkl = "" if found is None or found.shape != (3,) else "".join(f"{int(i)}" for i in found[()])
     return f"{kind}({hkl})" if kind and hkl else kind
 
 
-def _measured(table: Table, entry: Any) -> None:
+def _measured(table: Table, entry: Mapping[str, Any]) -> None:
     said = entry.get("is_experimental")
     if said is None and (older := text(entry, CALCULATED)):
         table.meta["is_experimental"] = older in {"False", "0"}
@@ -117,18 +118,18 @@ def _measured(table: Table, entry: Any) -> None:
         table.notes.append("calculated, not measured: the file says is_experimental = false")
 
 
-def unit(group: Any, path: str) -> str:
+def unit(entry: Mapping[str, Any], path: str) -> str:
     """The unit of a dataset, "" where it has none."""
-    return str(plain(group[path].attrs.get("units", "")))
+    return str(plain(entry[path].attrs.get("units", "")))
 
 
-def detectors(entry: Any, n: int) -> dict[str, Any]:
+def detectors(entry: Mapping[str, Any], n: int) -> dict[str, Any]:
     """The detectors' datasets (n,) or (m, n), by the channel that they are."""
     found = [(c or name, entry.get(f"instrument/{name}/data")) for name, c in DETECTORS.items()]
     return {c: d for c, d in found if (s := getattr(d, "shape", ())) and len(s) < 3 and s[-1] == n}
 
 
-def reference(entry: Any, energy: Array) -> Any:
+def reference(entry: Mapping[str, Any], energy: Array) -> Any:
     """The intensity of the reference subentry where it is on the sample's energies, None otherwise."""
     axis = entry.get("reference/energy")
     if axis is None or axis.shape != energy.shape or not np.array_equal(axis[()], energy):
@@ -137,7 +138,7 @@ def reference(entry: Any, energy: Array) -> Any:
 
 
 def choose_mu(table: Table) -> None:
-    """Raw intensities before the entry's own `intensity`, which may be normalised."""
+    """Choose mu: raw intensities are preferred to the entry's own `intensity`, which may be normalised."""
     names = set(table.names)
     mode = f"{table.meta.get('mode', '')} {table.meta.get('definition', '')}".lower()
     counted = re.search(r"fluor|yield|_[tp][ef]y|herfd", mode)
@@ -155,19 +156,19 @@ def choose_mu(table: Table) -> None:
         table.mu_expr = "intensity"
 
 
-def is_own(entry: Any) -> bool:
+def is_own(entry: Mapping[str, Any]) -> bool:
     """Whether xasuite wrote the entry: its channels and how they make mu are then known."""
     return "xasuite" in entry or (text(entry, "process/program") == "xasuite" and "channels" in entry)
 
 
-def own_channels(entry: Any) -> dict[str, Array]:
+def own_channels(entry: Mapping[str, Any]) -> dict[str, Array]:
     """The channels (n,) or (m, n) of an entry that xasuite wrote, by their names; none in its first form."""
     held = entry.get("channels", {})
     return {str(plain(d.attrs.get("long_name", name))): np.asarray(d[()], float) for name, d in held.items()}
 
 
-def own_facts(table: Table, entry: Any, row: int) -> None:
-    """What xasuite wrote besides the numbers, into a Table; `row` of a stack, -1 for a single spectrum."""
+def own_facts(table: Table, entry: Mapping[str, Any], row: int) -> None:
+    """Put what xasuite wrote besides the numbers into a Table; `row` of a stack, -1 for a single spectrum."""
     at = "process/parameters" if "process/parameters" in entry else "xasuite"
     table.trusted, table.notes = True, []
     table.mu_expr = text(entry, f"{at}/mu_expression")

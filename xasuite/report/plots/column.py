@@ -1,4 +1,4 @@
-"""One column of a series drawn against time or another column: values, band of one standard error, rows without a value."""
+"""One column of a series against time or another column: values, band of one standard error, undetermined rows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LONG = 16  # characters of an axis label that take one line
 
 
 def undetermined(run: SeriesRun, name: str) -> NDArray[np.bool_]:
-    """Rows (m,) in which the data do not determine a column, or whose path is not seen."""
+    """Rows (m,) in which the data do not determine a column, or in which its path is not seen."""
     table = run.table
     out = np.array(table[name].isna())
     path, _, _quantity = name.rpartition(".")
@@ -33,12 +33,12 @@ def undetermined(run: SeriesRun, name: str) -> NDArray[np.bool_]:
 
 
 def logged_names(run: SeriesRun, against: str = "time") -> list[str]:
-    """What was logged and has values, without the abscissa itself."""
+    """Logged columns that have values, without the one on the x axis."""
     return [n for n in run.logged if n != against and run.table[n].notna().any()]
 
 
 def quantity_of(run: SeriesRun, name: str) -> Quantity:
-    """What a column holds: its symbol, unit and the power of ten that it is drawn with."""
+    """The quantity of a column: symbol, unit, and the power of ten it is drawn with."""
     import tomllib
 
     path, _, last = name.rpartition(".")
@@ -48,7 +48,7 @@ def quantity_of(run: SeriesRun, name: str) -> Quantity:
 
 
 def draw_column(axis: Axes, run: SeriesRun, name: str, x: Array, along_time: bool) -> None:
-    """One column against x (m,): values with a band of one standard error, what is not determined as open circles.
+    """Draw one column against x (m,): values with a band of one standard error, open circles where undetermined.
 
     Raises SeriesError for a column that is not there.
     """
@@ -97,14 +97,14 @@ def draw_column(axis: Axes, run: SeriesRun, name: str, x: Array, along_time: boo
 
 
 def _repeats(x: Array) -> bool:
-    """Whether the abscissa has constant or falling parts (a furnace at constant temperature), so that a band along it would overlap itself."""
+    """Whether x is constant or falls in parts (a furnace at constant temperature): a band along it would overlap itself."""
     return x.size > 2 and bool(
         np.median(np.diff(x)) <= 1e-3 * np.ptp(x) or (np.diff(x) < 1e-3 * np.ptp(x)).mean() > 0.2
     )
 
 
 def _band(axis: Axes, gx: Array, gy: Array, ge: Array, x: Array, color: str) -> None:
-    """The band, broken where rows are missing between two good ones."""
+    """The band, interrupted where rows are missing."""
     if gx.size < 1:
         return
     step = np.median(np.diff(np.sort(x[np.isfinite(x)])))

@@ -1,8 +1,7 @@
-"""Figures of linear combinations, principal components, MCR-ALS, isosbestic points, peak fits and d bands."""
+"""Figures of linear combinations, principal components, MCR-ALS, peak fits and d bands."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,9 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ...xanes.dband import DBand
-    from ...xanes.isosbestic import Isosbestic
     from ...xanes.lcf import Combination
-    from ...xanes.matrix import Matrix
     from ...xanes.mcr import MCR
     from ...xanes.peaks import PeakFit
     from ...xanes.principal import PCA
@@ -77,7 +74,7 @@ def pca(found: PCA, most: int = 10) -> Figure:
 
 @style.style()
 def mcr(found: MCR, *, reference: Any = None) -> Figure:
-    """Spectra and concentrations of an MCR-ALS, the rotational freedom as bands; `reference` (m, k) dotted."""
+    """Spectra and concentrations of an MCR-ALS, bands for the rotational freedom; dotted the `reference` (m, k)."""
     x = np.arange(1, len(found.concentrations) + 1)
     figure, (left, right) = style.panels(1, 2, style.DOUBLE, 2.7)
     for j in range(len(found.spectra)):
@@ -94,22 +91,6 @@ def mcr(found: MCR, *, reference: Any = None) -> Figure:
     right.set(xlabel="Spectrum", ylabel="Concentration", ylim=(-0.04, 1.06), xlim=(0, len(x) + 1))
     shown = "bands: rotations that fit as well" if found.low is not None else ""
     right.set_title(shown + ("; dotted: other program" if reference is not None else ""), loc="left")
-    return figure
-
-
-@style.style()
-def isosbestic(m: Matrix, points: Sequence[Isosbestic]) -> Figure:
-    """The series with its crossings: filled where they hold against the noise, open where they do not."""
-    figure, axes = style.panels(1, 1, style.COLUMN, 2.6)
-    for y, color in zip(m.rows, style.along(np.linspace(0, 1, len(m.rows))), strict=True):
-        axes.plot(m.energy, y, color=color, lw=0.7)
-    for p in points:
-        at = (p.energy, p.value)
-        axes.plot(*at, "o", color=style.FIT, mfc=style.FIT if p.holds else "white", ms=5, zorder=5)
-        below = {"xytext": (5, -9), "textcoords": "offset points"}
-        axes.annotate(f"{p.energy:.1f}", at, fontsize=style.SMALL, **below)
-    axes.set(xlabel=style.ENERGY, ylabel=style.NORM, xlim=m.energy[[0, -1]])
-    axes.set_title("filled: holds; open: does not", loc="left")
     return figure
 
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...exafs.fourier_transform import fourier
 from ...exafs.result import FitResult, FittedData
-from ...records import Chi, Transform
+from ...records import Transform
+from ..samples import transformed
 from .style import COLORS, DOUBLE, K, R, chik_label, chir_label, data_and_fit, formula, letters, style
 
 if TYPE_CHECKING:
@@ -18,13 +18,9 @@ RMAX = 6.0  # A, where first-shell figures end
 
 
 def transforms(result: FitResult, data: FittedData, kweight: int) -> dict[str, Transform]:
-    """chi(R) of data, fit and every path with the fit's own window."""
-    ranges = result.model.range
-    out = {}
-    for name, curve in {"data": data.data, "fit": data.fit, **data.paths}.items():
-        chi = Chi(k=data.k, chi=curve, e0=data.e0, edge_step=data.edge_step, label=name)
-        out[name] = fourier(chi, k=ranges.k, kweight=kweight, window=ranges.window, dk=ranges.dk)
-    return out
+    """chi(R) of data, fit and every path, with the k range and window of the fit."""
+    ranges, curves = result.model.range, {"data": data.data, "fit": data.fit, **data.paths}
+    return {n: transformed(data.k, c, ranges, kweight=kweight, label=n) for n, c in curves.items()}
 
 
 @style()

@@ -14,14 +14,15 @@ if TYPE_CHECKING:
 
     from ...reduce.modulation import Modulation
 
-CURVES = 12  # demodulated curves that are drawn over each other
+CURVES = 12  # most demodulated curves in one panel
 
 
 def plot_modulation(found: Modulation, harmonic: int | None = None, kweight: float = 2.0) -> Figure:
-    """Curves demodulated at angles below 180 degrees (the others are their negatives), their map against the angle, amplitude and phase of one harmonic.
+    """One harmonic: demodulated curves, their map against the phase angle, amplitude and phase.
 
-    Left out, the lowest harmonic. chi(k) is drawn times k^kweight. Of known changes: each one's demodulated amount against
-    the angle, with bands of one standard error. Raises DataError for a harmonic that was not fitted.
+    Curves are drawn for angles below 180 degrees; the others are their negatives. chi(k) is multiplied by k^kweight.
+    Of known changes, the demodulated amount of each is drawn against the angle, with a band of one standard error.
+    By default the lowest harmonic. Raises DataError for a harmonic that was not fitted.
     """
     held = [int(h) for h in found.harmonic]
     chosen = held[0] if harmonic is None else harmonic
@@ -61,10 +62,10 @@ def _curves(found: Modulation, j: int, kweight: float) -> Any:
 
 
 def _stack(axis: Any, found: Modulation, y: Any) -> None:
-    """The curves over each other, coloured by their angle."""
+    """The curves in one panel, coloured by their phase angle."""
     half = np.flatnonzero(found.angle % 360 < 180)
     half = half if half.size else np.arange(found.angle.size)
-    rows = half[np.unique(np.linspace(0, half.size - 1, min(CURVES, half.size)).round().astype(int))]
+    rows = half[style.thinned(half.size, CURVES)]
     for i, color in zip(rows, style.along(found.angle[rows] % 360 / 180), strict=True):
         axis.plot(found.x, y[i], color=color, lw=0.8)
     axis.axhline(0, color="0.7", lw=0.5, zorder=0)

@@ -1,4 +1,4 @@
-"""One curve of each of several records on one pair of axes, the caller's own where given."""
+"""One curve of each of several records on one pair of axes, new or given by the caller."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_NAMED = 12  # curves that a legend is written for
 
 @dataclass(frozen=True)
 class Curve:
-    """A curve that records of a kind have: its axis, its values for a k weight, and the labels of both."""
+    """A curve that records of some types have: x, y for a k weight, and the labels of both axes."""
 
     of: tuple[type, ...]
     x: Callable[[Any], Any]
@@ -40,8 +40,7 @@ CURVES: Mapping[str, Curve] = {
     ),
     "chi": Curve((Chi,), lambda c: c.k, lambda c, w: c.chi * c.k**w, style.K, lambda c, w: style.chik_label(w)),
     "chir": Curve(
-        (Transform,), lambda t: t.r, lambda t, w: t.magnitude, f"{style.R}, not corrected for phase",
-        lambda t, w: style.chir_label(t.kweight),
+        (Transform,), lambda t: t.r, lambda t, w: t.magnitude, style.R, lambda t, w: style.chir_label(t.kweight)
     ),
 }  # fmt: skip
 USUAL = {"Scan": "mu", "Spectrum": "mu", "Normalized": "norm", "Chi": "chi", "Transform": "chir"}
@@ -64,9 +63,9 @@ def plot_overlay(
     records : records of one kind; a stack gives one curve per row.
     kind : "mu", "norm", "flat", "derivative" (of the normalised), "chi" or "chir"; left out, the record's usual one.
     ax : matplotlib axes to draw on; left out, a new figure.
-    kweight : of chi(k).
-    offset : added from curve to curve, in the unit of the ordinate.
-    xlim : what is shown of the abscissa.
+    kweight : power of k that chi(k) is multiplied with.
+    offset : vertical offset from curve to curve, in the unit of the y axis.
+    xlim : range of the x axis.
 
     Returns the Figure. Raises DataError for a kind that the records do not have.
     """

@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...errors import DataError
-from ...exafs.fourier_transform import fourier
 from ...exafs.wavelet_transform import wavelet
-from ...records import Array, Chi, Spectrum, Transform, Wavelet
-from ..samples import Sample, on_k
+from ...records import Array, Spectrum, Transform, Wavelet
+from ..samples import Sample, chi_record, on_k, transformed
 from . import style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 RMAX = 6.0  # A
-LETTER = 0.15  # A; the width of a letter of a curve's name, which stands above the curve's end
-MARGIN = 0.15  # A; room at the left of that name
-LINES_APART = 0.75  # of the highest white line, between spectra: lines of shifted edges do not cross
-ROOM = 1.12  # of the highest curve, between curves that are drawn above each other
+LETTER = 0.15  # A, width of a letter of a curve's name, which is written above the end of the curve
+MARGIN = 0.15  # A, free space left of that name
+LINES_APART = 0.75  # offset between spectra over the highest white line: lines of shifted edges do not cross
+ROOM = 1.12  # offset between curves over the highest curve, before it is reduced
 
 
 def transform_of(
     s: Sample, curve: Array | None = None, kweight: int | None = None, k: Any = None
 ) -> Transform:
-    """chi(R) of a sample, or of another curve on its k, with the sample's own window unless given."""
-    chi = s.chi if curve is None else Chi(k=s.fit.k if s.fit else s.chi.k, chi=curve, e0=0.0, edge_step=1.0)
-    return fourier(chi, k=k or s.range.k, kweight=s.weight(kweight), window=s.range.window, dk=s.range.dk)
+    """chi(R) of a sample, or of another `curve` on its k, with its own k range, k weight and window unless given."""
+    grid, chi = (s.chi.k, s.chi.chi) if curve is None or s.fit is None else (s.fit.k, curve)
+    ranges = replace(s.range, k=k or s.range.k)
+    return transformed(grid, chi, ranges, kweight=kweight, label=s.label)
 
 
 @style.style()
@@ -81,7 +82,7 @@ def _colors(samples: Sequence[Sample], times: Sequence[float] | None) -> Any:
 
 
 def _kind(axis: Any, samples: Sequence[Sample]) -> None:
-    """Measured or closure, never mixed unmarked."""
+    """Write measured, closure or both over a panel."""
     kinds = dict.fromkeys(s.kind for s in samples)
     axis.set_title(" and ".join(kinds), loc="right", fontsize=style.SMALL, color="0.45")
 
@@ -97,10 +98,10 @@ def ft(
     stacked: bool = True,
     each: bool = False,
 ) -> Figure:
-    """|chi(R)| of samples above each other, first at the bottom, or all on one base line.
+    """|chi(R)| of samples, each offset from the one before or (`stacked` False) all from zero.
 
     One k range and weight for all: `k`, `kweight`, or those of the first sample. `each` scales every curve to its own
-    maximum, where a foil is much stronger than the rest, and writes the factor after its name.
+    maximum and writes the factor after its name, for a foil that is much stronger than the samples.
     """
     weight, limits = samples[0].weight(kweight), k or samples[0].range.k
     made = [transform_of(s, kweight=weight, k=limits) for s in samples]
@@ -121,7 +122,7 @@ def ft(
     top = max(float(y.max()) + i * step for i, y in enumerate(curves))
     ylabel = "|χ(R)| over its maximum" if each else style.chir_label(weight)
     axis.set(xlabel=style.R, ylabel=ylabel, xlim=(0, RMAX), ylim=(0, 1.05 * top))
-    if stacked:  # of curves above each other a height says nothing
+    if stacked:  # heights of offset curves cannot be read off the axis
         axis.set(ylabel=f"{ylabel}, offset", yticks=[])
     else:
         axis.legend(loc="upper right")
@@ -136,7 +137,7 @@ def ft(
 def _curves(
     made: Sequence[Transform], samples: Sequence[Sample], inside: Any, each: bool
 ) -> tuple[list[Array], list[str]]:
-    """The magnitudes to draw and their names, with the factor where each is scaled to its own maximum."""
+    """The magnitudes to draw and their names; with `each`, scaled to their maxima and named with the factor."""
     curves = [m.magnitude[inside] for m in made]
     names = [s.label for s in samples]
     if not each:
@@ -148,7 +149,7 @@ def _curves(
 
 
 def _step(curves: Sequence[Array]) -> float:
-    """The offset at which neighbouring curves stay apart, less where there are many."""
+    """The offset between neighbouring curves, smaller where there are many."""
     highest = max(float(c.max()) for c in curves)
     return highest * (ROOM * 0.6 if len(curves) <= 8 else 0.3)
 
@@ -226,9 +227,9 @@ def maps_of(
     r: tuple[float, float],
     k: tuple[float, float] | None = None,
 ) -> tuple[Wavelet, ...]:
-    """Morlet wavelets of samples over one k range and with one weight: those of the first unless given.
+    """Morlet wavelets of samples with one k range and one k weight: those of the first sample unless given.
 
-    A map changes with both, so that maps of different ranges or weights cannot be compared.
+    Maps of different k ranges or weights cannot be compared.
     """
     first = samples[0]
     return tuple(wavelet(s.chi, k=k or first.range.k, kweight=first.weight(kweight), r=r) for s in samples)
@@ -242,7 +243,7 @@ def wavelets(
     r: tuple[float, float] = (0.5, 5.0),
     each: bool = False,
 ) -> Figure:
-    """Wavelet maps side by side with |chi(R)| at their left, one k range and weight for all."""
+    """Wavelet maps side by side, |chi(R)| left of each, one k range and k weight for all."""
     from .wavelet import plot_wavelets
 
     low, high = k or samples[0].range.k
@@ -262,8 +263,8 @@ def film(
     from .wavelet import plot_film
 
     k, chi = on_k(samples)
-    flat, first = np.zeros(len(samples)), samples[0]
-    stack = Chi(k=k, chi=chi, e0=flat, edge_step=flat + 1, label=title or first.kind)
+    first = samples[0]
+    stack = chi_record(k, chi, title or first.kind)
     maps = wavelet(stack, k=first.range.k, kweight=first.weight(kweight), r=r)
     return plot_film(maps, labels=[s.label for s in samples], columns=3 if len(samples) in (3, 5, 6) else 4)
 

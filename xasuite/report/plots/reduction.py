@@ -88,7 +88,7 @@ def plot_background(chi: Chi, kweight: int = 2) -> Figure:
     figure, (left, right) = style.panels(1, 2, style.DOUBLE, 2.6, layout=None)
     above = chi.energy >= float(chi.e0)
     left.plot(chi.energy, chi.mu, color=style.DATA, label="μ(E)")
-    # below k of 1 to 2 1/A nothing holds the spline: the axis is that of the data
+    # below k = 1 to 2 1/A the spline is not constrained: the data alone set the axis
     left.set_ylim(left.get_ylim())
     left.plot(chi.energy[above], chi.bkg[above], color=style.FIT, label="background μ$_0$(E)")
     left.axvline(float(chi.e0), color="0.6", lw=0.7, ls=":", zorder=0)
@@ -170,13 +170,13 @@ def plot_alignment(alignment: Alignment, to: Spectrum, before: Spectrum | None =
 
 
 def _rows(ax: Any, x: Array, y: Array) -> None:
-    """One curve in black, a stack in the sequential colours with a bar for the row."""
+    """One curve in black, or a stack in the colours of a series with a colour bar for the row."""
     if y.ndim == 1:
         ax.plot(x, y, color=style.DATA)
         return
     curves = y.reshape(-1, y.shape[-1])
     good = np.flatnonzero(np.isfinite(curves).all(axis=-1))
-    chosen = good[np.unique(np.linspace(0, good.size - 1, min(MOST_ROWS, good.size)).astype(int))]
+    chosen = good[style.thinned(good.size, MOST_ROWS)]
     last, colours = max(len(curves) - 1, 1), style.along_map()
     for i in chosen:
         ax.plot(x, curves[i], color=colours(i / last), lw=0.7)
@@ -184,7 +184,7 @@ def _rows(ax: Any, x: Array, y: Array) -> None:
 
 
 def _lines(ax: Any, normalized: Normalized, e0: float) -> None:
-    """Pre- and post-edge lines, and where they were fitted as the last Step says."""
+    """Pre-edge and post-edge lines, with marks at the ends of the ranges they were fitted in."""
     e = normalized.energy
     used = next((s.settings for s in reversed(normalized.history) if s.name == "normalize"), {})
     pre = ("pre-edge", used.get("pre_range"), normalized.pre_edge, e[0], style.COLORS[2])

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...records import Array, Chi
-from ..samples import fit_ranges
+from ...records import Array
+from ..samples import fit_ranges, transformed
 from . import series_xanes, style
 from .column import draw_column, logged_names
 
@@ -32,8 +32,8 @@ PAPER = ("parameters", "fits", "edge", "components", "chir_waterfall")  # also a
 def plot_parameters(run: SeriesRun, names: Sequence[str] = (), against: str = "") -> Figure:
     """Parameters or columns against time (or another column), one panel each, with bands of one standard error.
 
-    Left out, N of every path that varies, and below what was logged, against the spec's `against`. Values that the fit
-    does not determine are open circles without a band; a fit along time, where there is one, is the red line with its band.
+    By default N of every path whose N varies, and logged quantities below, against the spec's `against`. Values that the fit
+    does not determine are open circles without a band; a fit along time, where there is one, is a red line with its band.
     """
     against = against or run.against
     chosen = names or [*default_names(run), *logged_names(run, against)]
@@ -49,7 +49,7 @@ def plot_parameters(run: SeriesRun, names: Sequence[str] = (), against: str = ""
 
 
 def default_names(run: SeriesRun) -> list[str]:
-    """N of the paths whose N varies along the series, each amplitude once."""
+    """Columns of N that vary along the series, one for each set of proportional ones; without any, varied parameters."""
     found: list[str] = []
     seen: list[Array] = []
     for name in [c for c in run.table.columns if c.endswith(".n")]:
@@ -58,7 +58,7 @@ def default_names(run: SeriesRun) -> list[str]:
         if scale == 0 or np.nanstd(values) < 1e-9 * scale:
             continue
         if any(np.nanstd(values / scale - s) < 1e-6 for s in seen):
-            continue  # tied to one that is shown
+            continue  # proportional to one that is shown
         seen.append(values / scale)
         found.append(name)
     return found or [p["name"] for p in run.parameters if p["vary"]][:4]
@@ -67,7 +67,7 @@ def default_names(run: SeriesRun) -> list[str]:
 def rows_shown(run: SeriesRun, many: int) -> NDArray[np.intp]:
     """At most `many` good rows, evenly along the series."""
     good = np.flatnonzero(run.table["fit_status"] != "not fitted")
-    return good[np.unique(np.linspace(0, good.size - 1, min(many, good.size)).round().astype(int))]
+    return good[style.thinned(good.size, many)]
 
 
 def curves_of(run: SeriesRun, what: str, rows: NDArray[np.intp] | slice) -> tuple[Array, Array, str, str]:
@@ -85,16 +85,10 @@ def transform(
     run: SeriesRun, curves: tuple[Array, Array], part: str = "magnitude"
 ) -> tuple[Array, Array, float]:
     """r (n,) to 6 A, |chi(R)| (m, n) or its real part with the fit's k range and weight, and that weight."""
-    from ...exafs.fourier_transform import fourier
-
-    fit = fit_ranges(run.spec["fit"])
-    k, chi = curves
-    flat, weight = np.zeros(len(chi)), fit.kweight[-1]
-    stack = Chi(k=k, chi=np.nan_to_num(chi), e0=flat, edge_step=flat + 1)
-    made = fourier(stack, k=fit.k, kweight=weight, window=fit.window, dk=fit.dk)
+    made = transformed(*curves, fit_ranges(run.spec["fit"]))
     inside = made.r <= RMAX
     values = made.magnitude if part == "magnitude" else made.chir.real
-    return made.r[inside], np.atleast_2d(values)[:, inside], float(weight)
+    return made.r[inside], np.atleast_2d(values)[:, inside], made.kweight
 
 
 @style.style()
@@ -116,9 +110,9 @@ def plot_waterfall(run: SeriesRun, what: str = "xanes", many: int = WATERFALL) -
 
 @style.style()
 def plot_map(run: SeriesRun, what: str = "xanes", difference: bool = False) -> Figure:
-    """XANES or |chi(R)| as a map over the whole series; rows that were passed over are grey.
+    """XANES or |chi(R)| as a map over the whole series, logged quantities next to it; rows without a fit are grey.
 
-    With `difference` the first row is subtracted: small changes on a large edge are seen. What was logged is drawn next to it.
+    With `difference` the first good row is subtracted, which shows small changes on a large edge.
     """
     table = run.table
     rows = np.arange(len(table)) if len(table) <= 2000 else rows_shown(run, 2000)
@@ -150,7 +144,7 @@ def plot_map(run: SeriesRun, what: str = "xanes", difference: bool = False) -> F
 
 @style.style()
 def plot_fits(run: SeriesRun, times: Sequence[float] | None = None) -> Figure:
-    """Fits at chosen times (in the table's unit): |chi(R)| above, Re chi(R) below, data black, fit red."""
+    """Fits at chosen times (in the unit of the time column): |chi(R)| above, Re chi(R) below, data black, fit red."""
     x, label = run.along()
     rows = rows_shown(run, 4)
     if times is not None:
@@ -179,7 +173,7 @@ def plot_fits(run: SeriesRun, times: Sequence[float] | None = None) -> Figure:
 
 
 def write_figures(run: SeriesRun, folder: str | Path) -> list[Path]:
-    """Every figure that the series has the data for, as PNG and PDF in folder/figures."""
+    """Write every figure that the series has data for into folder/figures, as PNG and some as PDF."""
     folder = Path(folder) / "figures"
     wanted: dict[str, Callable[[], Any]] = {"parameters": lambda: plot_parameters(run)}
     varied = [p["name"] for p in run.parameters if p["vary"]]

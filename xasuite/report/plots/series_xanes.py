@@ -1,4 +1,4 @@
-"""Figures of a series' XANES against time: edge energies, the valence read off them, components."""
+"""Figures of the XANES of a series against time: edge energies, valence, components."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 @style.style()
 def plot_edges(run: SeriesRun, calibration: Calibration | None = None, against: str = "") -> Figure:
-    """E(f) with the error of noise, the valence with its error and interval, and what was logged, against time.
+    """E(f) with its error from noise, the valence with error and interval, and logged quantities, against time.
 
-    `against` names another column; left out, the spec's. The valence is the run's own ([series.valence]), or read off a calibration given here, which must be at an E(f) of
-    the run, of its element, and on its energy scale. Raises CalibrationError.
+    `against` names another column for the x axis. The valence is that of the run ([series.valence]), or comes from a
+    `calibration` at one of the run's E(f), of its element and on its energy scale. Raises CalibrationError.
     """
     names = [c for c in run.table.columns if c.startswith("E(") and c.endswith(")")]
     against = against or run.against
@@ -49,14 +49,14 @@ def plot_edges(run: SeriesRun, calibration: Calibration | None = None, against: 
 
 
 def own_valence(run: SeriesRun) -> dict[str, Array]:
-    """Columns valence, valence_err, valence_low, valence_high (m,) of a run, empty where its spec asks for none."""
+    """Columns valence, valence_err, valence_low, valence_high (m,) of a run; empty where its spec asks for none."""
     if "valence" not in run.table:
         return {}
     return {n: run.table[n].to_numpy(float) for n in run.table.columns if n.startswith("valence")}
 
 
 def valence_along(run: SeriesRun, calibration: Calibration) -> dict[str, Array]:
-    """The same columns (m,) read off a calibration at one of the run's E(f); NaN where a row has none.
+    """The same columns (m,) by a calibration at one of the run's E(f); NaN where a row has no E(f).
 
     Raises CalibrationError for an E(f) that the run does not have.
     """
@@ -94,11 +94,11 @@ def _valence(axis: Any, x: Array, valence: Mapping[str, Array]) -> None:
 
 @style.style()
 def plot_components(run: SeriesRun, found: MCR | Combination | None = None) -> Figure:
-    """Spectra of the components, and their fractions against time with what was logged below.
+    """Spectra of the components, and their fractions against time with logged quantities below.
 
-    Bands are what the rotation leaves open (MCR-ALS) or standard errors (linear combination). They are the run's own
-    ([series.components]), or `found` in `run.normalized`, a row for each row with a spectrum. Raises SeriesError when
-    there are neither.
+    Bands show the rotational freedom (MCR-ALS) or standard errors (linear combination). Components are those of the run
+    ([series.components]), or `found` in `run.normalized`, one row for each row with a spectrum. Raises SeriesError
+    without either.
     """
     import matplotlib.pyplot as plt
 

@@ -1,4 +1,4 @@
-"""One style sheet: journal column widths, colour-blind-safe colours, data black, fit red."""
+"""The style of all figures: journal column widths, colour-blind-safe colours, data black, fit red; axis labels; saving."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ...constants import ELEMENTS
 
@@ -64,7 +67,7 @@ _RC: dict[str, Any] = {
 
 @contextmanager
 def style() -> Iterator[Any]:
-    """The style sheet as a context, or as a decorator of what draws; gives matplotlib.pyplot."""
+    """The style as a context that gives matplotlib.pyplot, or as a decorator of a function that draws."""
     import matplotlib as mpl
     from cycler import cycler
 
@@ -80,6 +83,11 @@ def panels(rows: int, columns: int, width: float, height: float, **settings: Any
     import matplotlib.pyplot as plt
 
     return plt.subplots(rows, columns, figsize=(width, height), **{"layout": "constrained"} | settings)
+
+
+def thinned(m: int, most: int) -> NDArray[np.intp]:
+    """Indices of at most `most` of m rows, evenly spaced, first and last included."""
+    return np.unique(np.linspace(0, m - 1, min(m, most)).round().astype(int))
 
 
 def along(places: Iterable[float]) -> Array:
@@ -105,7 +113,7 @@ def bar(axis: Axes, low: float, high: float, label: str) -> Colorbar:
 
 
 def data_and_fit(axis: Axes, x: Array, data: Array, fit: Array, span: Any = (), **look: Any) -> None:
-    """Data black, fit red, and the range that was fitted grey."""
+    """Data in black and fit in red; `span` (low, high) is shaded as the range of the fit."""
     if span:
         axis.axvspan(*span, color="0.94", lw=0, zorder=0)
     axis.plot(x, data, color=DATA, label="data", **look)
@@ -113,7 +121,7 @@ def data_and_fit(axis: Axes, x: Array, data: Array, fit: Array, span: Any = (), 
 
 
 def letters(axes: Iterable[Axes]) -> None:
-    """(a), (b), ... before the titles at the left of panels, as journals ask for."""
+    """Write (a), (b), ... before the left titles of panels."""
     for letter, axis in zip("abcdefghijklmnop", axes, strict=False):
         axis.set_title(f"({letter}) {axis.get_title(loc='left')}".rstrip(), loc="left")
 

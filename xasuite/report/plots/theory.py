@@ -1,8 +1,7 @@
-"""Figures of computed XANES: with a measurement, candidates in the style of a stack, and structure fits."""
+"""Figures of computed XANES: alone, with a measurement, of several structures, and of structure fits."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from ...theory.comparison import Comparison
     from ...theory.fit import StructureFit
     from ...theory.xanes import TheoryXanes
-    from ...workflow.structures import StructureStudy
+    from ...workflow.structures import StructureStudy, TheoryTable
 
 RELATIVE = "E − E$_0$ (eV)"
 FERMI = "E − E$_F$ (eV)"
@@ -25,7 +24,7 @@ _PARAMETERS = {"r_n": "r(M–N) (Å)", "r_metal": "r(M–M) (Å)", "r": "r (Å)"
 
 @style()
 def plot_theory(theory: TheoryXanes, *, gauss: float = 1.0) -> Figure:
-    """A computed spectrum with the bare atom's, through a monochromator of `gauss` eV."""
+    """A computed spectrum and that of the bare atom, broadened by a Gaussian of `gauss` eV (standard deviation)."""
     figure, axis = panels(1, 1, COLUMN, 2.5)
     shown = theory.broadened(gauss=gauss)
     axis.plot(shown.energy, shown.atom, color=BARE, lw=1, label="bare atom")
@@ -38,7 +37,7 @@ def plot_theory(theory: TheoryXanes, *, gauss: float = 1.0) -> Figure:
 
 @style()
 def plot_comparison(comparison: Comparison) -> Figure:
-    """Data black, theory red, bare atom grey; the residual below with zero marked."""
+    """A measurement (black), theory (red) and bare atom (grey), with the residual below."""
     figure, (above, below) = panels(2, 1, COLUMN, 3.1, sharex=True, height_ratios=(3, 1))
     c = comparison
     above.plot(c.energy, c.data, color=DATA, label="measured")
@@ -56,10 +55,11 @@ def plot_comparison(comparison: Comparison) -> Figure:
 
 
 @style()
-def plot_standards(comparisons: Sequence[Comparison]) -> Figure:
-    """Measured standards and theory, a panel each."""
+def plot_standards(table: TheoryTable) -> Figure:
+    """Measured standards and their theory, one panel for each."""
     from matplotlib.lines import Line2D
 
+    comparisons = [row.comparison for row in table.rows]
     across = min(4, len(comparisons))
     down = -(-len(comparisons) // across)
     figure, axes = panels(down, across, DOUBLE * across / 4, 1.55 * down + 0.3, squeeze=False)
@@ -84,7 +84,7 @@ def plot_standards(comparisons: Sequence[Comparison]) -> Figure:
 
 @style()
 def plot_structures(study: StructureStudy, *, gauss: float = 1.0) -> Figure:
-    """Computed spectra of candidate structures on one scale, and what tells each from the first below."""
+    """Computed spectra of structures, and below how far each differs from the first."""
     figure, (above, below) = panels(2, 1, COLUMN, 3.6, sharex=True, height_ratios=(2.4, 1))
     first = study.spectra[0].broadened(gauss=gauss)
     colors = (FIT, *COLORS)
@@ -106,7 +106,7 @@ def plot_structures(study: StructureStudy, *, gauss: float = 1.0) -> Figure:
 
 @style()
 def plot_structure_fit(fit: StructureFit) -> Figure:
-    """The posterior of each geometric parameter, a panel each, the models side by side."""
+    """The posterior of each geometric parameter, one panel for each, all models in it."""
     names = list(dict.fromkeys(n for m in fit.models for n in m.names))
     figure, axes = panels(1, len(names), min(COLUMN * len(names), DOUBLE), 2.3, squeeze=False)
     for axis, name in zip(axes[0], names, strict=True):

@@ -1,4 +1,4 @@
-"""Wavelet maps as the papers show them: k across, R up, one colour scale, |chi(R)| at the side."""
+"""Wavelet maps as papers show them: k horizontal, R vertical, one colour scale, |chi(R)| at the side."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from .style import (
     letters,
     panels,
     style,
+    thinned,
 )
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def wavelet_label(wavelet: Wavelet) -> str:
 
 
 def _common_label(wavelets: Sequence[Wavelet]) -> tuple[str, str]:
-    """The label of a scale for all of them, and the unit alone; none where they differ in weight or kind."""
+    """The label of one colour bar for all maps, and its unit alone; no unit where k weight or kind differ."""
     if len({(w.kweight, w.kind) for w in wavelets}) > 1:
         return "|W|", ""
     label = wavelet_label(wavelets[0])
@@ -51,7 +52,7 @@ def _common_label(wavelets: Sequence[Wavelet]) -> tuple[str, str]:
 
 
 def side_ft(wavelet: Wavelet) -> tuple[Array, Array]:
-    """R (nr,) and |chi(R)| (..., nr) of the same weighted, windowed chi(k) as the map, over the map's R."""
+    """R (nr,) and |chi(R)| (..., nr) of the weighted, windowed chi(k) behind a map, over the R range of the map."""
     kstep = float(wavelet.k[1] - wavelet.k[0])
     chir = np.abs(forward(wavelet.chik, kstep))
     r = math.pi / (kstep * 2048) * np.arange(chir.shape[-1])
@@ -66,9 +67,9 @@ def plot_wavelet(
     ridge: Ridge | None = None,
     k: tuple[float, float] | None = None,
 ) -> Figure:
-    """One map with |chi(R)| at its left, lobes marked with their errors, and the ridge if given.
+    """One map with |chi(R)| at its left, and the lobes (with errors) and the ridge that are given.
 
-    `k` limits the axis; by default the window's range. A stack is drawn as a film, frames numbered by row.
+    `k` limits the k axis; by default the range of the window. A stack is drawn by `plot_film`, labelled by row.
     """
     if wavelet.wt.ndim == 3:
         return plot_film(wavelet, labels=[f"row {i}" for i in range(wavelet.wt.shape[0])], k=k)
@@ -95,10 +96,10 @@ def plot_wavelets(
     titles : over the maps; by default the labels.
     k : range of the k axis; by default that of the windows.
     columns : maps per row, by default up to three.
-    each : scale every map to its own maximum, written in its corner, where a shared scale would hide all but one
-        (a foil next to single sites).
+    each : scale every map to its own maximum, which is written in its corner; on one scale a foil would hide the
+        samples next to it.
 
-    Raises DataError when there is none, or for a stack (see `plot_film`).
+    Raises DataError without wavelets, or for a stack (see `plot_film`).
     """
     import matplotlib.pyplot as plt
 
@@ -150,18 +151,18 @@ def plot_film(
     ----------
     wavelet : Wavelet of a stack, wt (m, nr, nk).
     labels : m of them, time or potential with unit.
-    frames : at most so many rows are shown, evenly chosen, the first and the last among them.
+    frames : largest number of rows shown, evenly chosen, first and last included.
 
-    Raises DataError when wavelet is no stack or the labels are not as many as its rows.
+    Raises DataError when `wavelet` is not a stack or does not have one label per row.
     """
     if wavelet.wt.ndim != 3 or len(labels) != wavelet.wt.shape[0]:
         raise DataError(
             f"{wavelet.label}: a film needs wt (m, nr, nk) and m labels; got {wavelet.wt.shape} and {len(labels)}"
         )
-    shown = np.unique(np.linspace(0, len(labels) - 1, min(frames, len(labels))).round().astype(int))
+    shown = thinned(len(labels), frames)
     rows = math.ceil(len(shown) / columns)
     r, chir = side_ft(wavelet)
-    # Larger of the chosen frames only: rows that are not shown (or NaN) do not set the scale
+    # the scale is set by the rows that are shown
     top = float(np.nanmax(np.abs(wavelet.wt[shown])))
     highest = float(np.nanmax(chir[shown]))
     unit = f" Å$^{{-{wavelet.kweight + 1:g}}}$"
@@ -212,7 +213,7 @@ def plot_difference(a: Wavelet, b: Wavelet, *, k: tuple[float, float] | None = N
 
 
 def k_range(wavelet: Wavelet, k: tuple[float, float] | None) -> tuple[float, float]:
-    """What of the k axis is shown: what is asked for, else where the window is open, 1 1/A more each way."""
+    """Range of the k axis: `k` if given, else the range of the window and 1 1/A more at each end."""
     if k is not None:
         return k
     settings = dict(wavelet.history[-1].settings) if wavelet.history else {}

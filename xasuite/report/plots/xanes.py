@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from ...workflow.valence import AtFraction
     from ...xanes.standards import Calibration, Prediction, Standard
 
-LABEL_STEP = 0.045  # of the axis' height between the labels of neighbouring points
-MANY = 8  # standards whose names fit next to their points
+LABEL_STEP = 0.045  # least distance of two labels, as a share of the height of the axis
+MANY = 8  # from more standards on, numbers and a list replace the names next to the points
 
 
 @style.style()
@@ -27,9 +27,9 @@ def edges(
     energy_range: tuple[float, float] = (-30, 90),
     enlarged: tuple[float, float] = (-8, 26),
 ) -> Figure:
-    """Normalised XANES with the edge enlarged in a panel of its own (spans in eV from the first E(0.5)).
+    """Normalised XANES, and the edge enlarged in a second panel (ranges in eV from E(0.5) of the first spectrum).
 
-    A Series is coloured in its order, a few spectra by the palette.
+    The rows of a Series are coloured in their order, a few spectra by the palette.
     """
     curves = _curves(records)
     energy, norm, _ = curves[0]
@@ -73,11 +73,10 @@ def _curves(records: Any) -> list[tuple[Array, Array, str]]:
 def valence(
     result: AtFraction | Calibration, predictions: Sequence[Prediction] = (), *, kind: str = ""
 ) -> Figure:
-    """Formal oxidation state against edge energy: line, interval band, standards, unknowns marked.
+    """Formal oxidation state against edge energy: calibration line with its 95 % band, standards, unknowns.
 
-    Standards of unproven energy scale are open circles, those shown but not fitted are grey crosses; without at
-    least two residual degrees of freedom there is no band, and the figure says so. `kind` (measured, closure)
-    is written above.
+    Standards of unproven energy scale are open circles, standards that are not fitted grey crosses. Below two residual
+    degrees of freedom there is no band, and the legend says so. `kind` (measured, closure) is written above.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -141,7 +140,7 @@ def _unknown(axes: Any, p: Prediction, color: str) -> None:
 
 
 def _labels(axes: Any, shown: Sequence[Standard]) -> None:
-    """Names next to the points, left and right alternately; for many standards numbers, with a legend next to the axes."""
+    """Names next to the points, on the side away from others of like valence; numbers and a list for many standards."""
     left, right = axes.get_xlim()
     offset = 0.015 * (right - left)
     numbered = len(shown) > MANY

@@ -1,7 +1,7 @@
-"""What no spectrum of its own can show: potentials, energy scale, edge step, third cumulant, as changes of the model.
+"""Errors that a spectrum itself cannot show: potentials, energy scale, edge step and third cumulant, as changes of the model.
 
-Each is fitted to the same data: the shift of everything is its standard error. The sizes and where
-they come from are in docs/decisions/error_budget.md.
+Each changed model is fitted to the same data; the shift of the results is the standard error. The sizes of the changes and
+their origin are in docs/decisions/error_budget.md.
 """
 
 from __future__ import annotations
@@ -17,32 +17,33 @@ from ..restraints import bond_strength
 from .record import EDGE_STEP
 from .spectra import Spectra
 
-# potentials against potentials, for a shell whose amplitude is carried over from another compound's; R in A, sigma2 in A^2
+# differences between potentials in amplitude (relative), R (A) and sigma2 (A^2), for a shell whose S02 comes from another compound
 _ALONE = 0.063, 0.001, 0.45e-3
-# half of what potentials differ by among those of which the estimate is a mean, in other compounds than the one at hand
+# half of the differences between several potentials, for an estimate that is their mean; determined on other compounds
 _AMONG = 0.016, 0.9e-3, 0.17e-3
-# R (A) of a path whose Fermi level is freed from that of another structure: between the root mean square and the worst of
-# nine oxides beside their metals
+# error of R (A) for a path with its own E0, because its potentials are of another structure: between the root mean square and the
+# largest difference found for nine oxides with their metals
 DISTANCE_FREED = 0.005
-# standard deviation of E - E0 between beamlines, as a share of it
+# standard deviation of E - E0 between beamlines, as a share of E - E0
 ENERGY_SCALE = 0.004
-# linear thermal expansion, 1/K, quoted from memory: of a bond to oxygen this over its strength in valence units (R. M. Hazen and L. W. Finger,
-# Comparative Crystal Chemistry, Wiley 1982: 4.0(4)e-6 n / (S^2 z+ z-), with S^2 = 0.5 and z- = 2), of others that of metals
+# linear thermal expansion, 1/K, quoted from memory. For a bond to oxygen it is the first number over the bond strength in valence units
+# (R. M. Hazen and L. W. Finger, Comparative Crystal Chemistry, Wiley 1982: 4.0(4)e-6 n / (S^2 z+ z-), with S^2 = 0.5 and z- = 2), for
+# other bonds it is that of metals
 _EXPANSION_TO_OXYGEN, _EXPANSION = 4.0e-6, 1e-5
 
-# between the Fermi levels of two structures' potentials, eV: self-consistent ones move it by up to 8
+# largest difference in eV between the Fermi levels of the potentials of two structures; self-consistency shifts a level by up to 8
 LEVEL = 10.0
 _FREED = "e0_level_"
 
 _NONE = parse(0.0)
 # a cause, and the numbers of the changed model (`changeable`) that are not zero
 Change = tuple[str, dict[str, float]]
-# the third cumulant that thermal expansion gives bonds of their sigma2, all of it thermal
+# the third cumulant by thermal expansion, if sigma2 is all thermal
 ANHARMONIC = {"changed_third": 1.0}
 
 
 def changed_names(model: Model) -> list[str]:
-    """The names of what can be changed of a model: amplitude (as a share), R (A), sigma2 (A^2) of each path, and the third cumulant."""
+    """The names of the possible changes of a model: the third cumulant, and amplitude (relative), R (A), sigma2 (A^2) of each path."""
     return [*ANHARMONIC, *(_name(q, i) for q in ("n", "r", "sigma2") for i in range(len(model.paths)))]
 
 
@@ -51,9 +52,9 @@ def _name(quantity: str, path: int) -> str:
 
 
 def expansion(path: FeffPath, temperature: float) -> float:
-    """The thermal elongation (A) of a path at a temperature in K; its third cumulant, where sigma2 is all thermal, is 2 sigma2 times it.
+    """The thermal elongation (A) of a path at a temperature in K; if sigma2 is all thermal, the third cumulant is 2 sigma2 times it.
 
-    A. I. Frenkel and J. J. Rehr, Phys. Rev. B 48, 585 (1993), classical limit; their quantum one is 10 to 20 % more for a
+    A. I. Frenkel and J. J. Rehr, Phys. Rev. B 48, 585 (1993), classical limit; their quantum result is 10 to 20 % larger for a
     bond to oxygen at 300 K.
     """
     strength = bond_strength(path) if path.scatterers == ("O",) else None
@@ -62,14 +63,14 @@ def expansion(path: FeffPath, temperature: float) -> float:
 
 
 def changeable(model: Model, temperatures: Sequence[float]) -> Model:
-    """The model whose paths, with samples at `temperatures` (np,) in K, also depend on `changed_names`; all of them 0 is the model itself."""
+    """The model with paths that also depend on `changed_names` (all 0: the model itself); `temperatures` (np,) of the samples in K."""
 
     def path(i: int, p: PathModel) -> PathModel:
         amplitude, distance, disorder, third = (
             parse(name) for name in (*(_name(q, i) for q in ("n", "r", "sigma2")), *ANHARMONIC)
         )
         thermal = _times(_times(p.sigma2, parse(repr(2 * expansion(p.feff, temperatures[i])))), third)
-        if p.third.program != _NONE.program:  # what the model itself says of it
+        if p.third.program != _NONE.program:  # the model has its own third cumulant
             thermal = _times(parse("0"), third)
         return replace(
             p,
@@ -94,13 +95,13 @@ def changes(spectra: Spectra) -> Iterator[Change]:
             yield cause, {amplitudes[i]: own for i, owner in enumerate(spectra.owner) if owner == one}
     beamline = [spectra.beamline[owner] if spectra.beamline else 0 for owner in spectra.owner]
     for number in dict.fromkeys(beamline) if scale > 0 else ():
-        # E - E0 off by x: k by x / 2, R by -x / 2; the edge step and the amplitude by 2 x (measured)
+        # a relative error x of E - E0 changes k by x / 2, R by -x / 2, and edge step and amplitude by 2 x (measured)
         at = [i for i, b in enumerate(beamline) if b == number]
         far = {_name("r", i): 0.5 * scale * model.paths[i].feff.reff for i in at}
         yield "energy scale", dict.fromkeys((amplitudes[i] for i in at), 2 * scale) | far
     varied = {q.name for q in model.params if q.vary or q.expr is not None}
     freed = {q.name for q in model.params if q.name.startswith(_FREED)}
-    # several data sets may have one path, whose potentials are wrong in all of them alike
+    # if several data sets have the same path, the error of its potentials is the same in all of them
     alike: dict[tuple[str, int, float], list[int]] = {}
     for i, p in enumerate(model.paths):
         alike.setdefault((p.feff.origin, p.feff.index, p.feff.reff), []).append(i)
@@ -109,7 +110,7 @@ def changes(spectra: Spectra) -> Iterator[Change]:
     distance_freed = DISTANCE_FREED / math.sqrt(max(count, 1))
     for at in alike.values():
         paths = [model.paths[i] for i in at]
-        # a free S02 is by its definition what makes the amplitude right
+        # a free S02 takes up the error of the amplitude
         if not any(p.s02.names & varied for p in paths):
             yield "potentials", {amplitudes[i]: amplitude for i in at}
         off = distance_freed if any(p.e0.names & freed for p in paths) else distance
@@ -118,10 +119,10 @@ def changes(spectra: Spectra) -> Iterator[Change]:
 
 
 def released(model: Model, sets: int = 1) -> Model:
-    """The model of so many data sets with the E0 of each structure free, where paths of several runs of FEFF share one.
+    """The model with a free E0 for each structure, if paths of several runs of FEFF share one E0; `sets` is the number of data sets.
 
-    FEFF counts k from the Fermi level of its own potentials: a shared E0 takes those of two structures to be equally
-    wrong, and they differ by several eV, which R of the lighter atom takes up. Left as it is where the fit has no
+    FEFF counts k from the Fermi level of its potentials. A shared E0 assumes the same error of this level for two structures, but
+    they differ by several eV, which changes R of the lighter atom. The model is not changed if the fit has no
     independent point to spare.
     """
     first = max(model.paths, key=lambda p: p.feff.reff).feff.origin
@@ -143,7 +144,7 @@ def released(model: Model, sets: int = 1) -> Model:
 
 
 def levelled(model: Model, paths: Sequence[FeffPath]) -> Model:
-    """The model with the paths of other potentials. E0 has no bounds: it is counted from the Fermi level of the potentials."""
+    """The model with paths of other potentials. E0 has no bounds, because it is counted from the Fermi level of the potentials."""
     free = levels(model)
     return replace(
         model,
@@ -153,15 +154,15 @@ def levelled(model: Model, paths: Sequence[FeffPath]) -> Model:
 
 
 def levels(model: Model) -> frozenset[str]:
-    """The names of the parameters that E0 of any path depends on."""
+    """The names of the parameters on which E0 of any path depends."""
     return frozenset().union(*(p.e0.names for p in model.paths))
 
 
 def own_share(count: int) -> float:
-    """What deviations of `count` potentials from their mean are multiplied by: any of them may be right, and their quadrature sum is then the variance.
+    """The factor for the deviations of `count` potentials from their mean: the sum of squares is then the variance, if any of them may be right.
 
-    That they may differ little by chance is what the sizes of other compounds (`changes`) are added for, by half of their variance
-    where there are two.
+    They may agree by chance; therefore the sizes found for other compounds are added (`changes`), with half of their variance for two
+    potentials.
     """
     return 1 / math.sqrt(count)
 
@@ -175,7 +176,7 @@ def _plus(a: Expression, b: Expression) -> Expression:
 
 
 def _joined(a: Expression, b: Expression, operation: str, sign: str) -> Expression:
-    """By their programs: a row's variables and a path's own tokens are in these as numbers, and in the text by name."""
+    """Two expressions combined by their programs, in which variables and a path's own values are numbers; in the text they are names."""
     return Expression(
         f"({a.text}) {sign} ({b.text})", a.names | b.names, (*a.program, *b.program, (operation, None))
     )

@@ -1,4 +1,4 @@
-"""Where FEFF's programs lie: larch ships them, and finding them must not cost larch's import."""
+"""The FEFF programs that come with Larch, found without importing Larch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import FeffError
 
-# XASUITE_FEFF names a folder of FEFF programs to use in place of larch's.
+# XASUITE_FEFF names a folder of FEFF programs that is used instead of Larch's.
 FEFF_ENV = "XASUITE_FEFF"
 _FOLDERS = {"linux": "linux64", "darwin": "darwin64", "win32": "win64"}
 

@@ -1,4 +1,4 @@
-"""A fit as the page's table: values with errors, their parts, statistics and verdict. Labels are shown as text."""
+"""The table of a fit on the page: values with errors, their parts, statistics and verdict; labels are escaped."""
 
 from __future__ import annotations
 
