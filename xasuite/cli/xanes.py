@@ -102,11 +102,8 @@ def _computed(theory: TheoryXanes, gauss: float, json: bool, output: Path | None
         )
         say(f"peaks (eV from the Fermi level, Gaussian {gauss:g} eV): " + " ".join(f"{p:.1f}" for p in peaks))
         studies.print_notes(theory)
-    if output is not None:
-        from ..report.plots.theory import plot_theory
-
-        columns = {"energy_eV": theory.energy, "mu": theory.mu, "bare_atom": theory.atom}
-        studies.save(output, columns, plot_theory(theory), "%.6f")
+    columns = {"energy_eV": theory.energy, "mu": theory.mu, "bare_atom": theory.atom}
+    studies.save(output, columns, theory, "%.6f")
 
 
 def _compared(
@@ -123,12 +120,9 @@ def _compared(
         print_json({"kind": "theory", "ranked": [_document(r) for r in ranked], "limits": own.limits})
     else:
         _print_ranked(ranked, own)
-    if output is not None:
-        from ..report.plots.theory import plot_comparison
-
-        c = next(r.comparison for r in ranked if r.comparison.label == own.label)
-        columns = {"energy_eV": c.energy, "measured": c.data, "theory": c.model, "bare_atom": c.atom}
-        studies.save(output, columns, plot_comparison(c), "%.6f")
+    c = next(r.comparison for r in ranked if r.comparison.label == own.label)
+    columns = {"energy_eV": c.energy, "measured": c.data, "theory": c.model, "bare_atom": c.atom}
+    studies.save(output, columns, c, "%.6f")
 
 
 def _print_ranked(ranked: tuple[Ranked, ...], own: TheoryXanes) -> None:

@@ -13,8 +13,6 @@ import typer
 from .common import print_json, print_table, say
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from ..specs.studies import StandardsStudy, StructuresStudy
     from ..theory.xanes import TheoryXanes
 
@@ -28,17 +26,20 @@ def _say(sentences: Sequence[str], limits: Sequence[str]) -> None:
     say("limits: " + "; ".join(limits))
 
 
-def save(output: Path, columns: Any, figure: Figure, form: str | None = None) -> None:
-    """Write columns, if any, as CSV, and a figure of the same name; the figure's files are named on stderr."""
+def save(output: Path | None, columns: Any, record: Any, form: str | None = None) -> None:
+    """Write columns, if any, as CSV and the figure of a record, if an output is given; name its files on stderr."""
+    if output is None:
+        return
     from ..files import replacing
     from ..report.plots import style
+    from ..report.plots.dispatch import plot
 
     if columns is not None:
         import pandas as pd
 
         with replacing(output.with_suffix(".csv")) as temporary:
             pd.DataFrame(columns).to_csv(temporary, index=False, float_format=form)
-    for path in style.save(figure, output):
+    for path in style.save(plot(record), output):
         typer.echo(str(path), err=True)
 
 
@@ -97,10 +98,7 @@ def run_standards(
         shown = frame.drop(columns=["wanted correlation", "scale"])
         print_table("theory against measured standards", tuple(shown.columns), shown.itertuples(index=False))
         _say(table.sentences, table.limits)
-    if output is not None:
-        from ..report.plots.theory import plot_standards
-
-        save(output, frame, plot_standards([r.comparison for r in table.rows]))
+    save(output, frame, table)
 
 
 def run_structures(study: StructuresStudy, settings: Settings, json: bool, output: Path | None) -> None:
@@ -120,10 +118,7 @@ def run_structures(study: StructuresStudy, settings: Settings, json: bool, outpu
     else:
         print_table("theory against theory", header, rows)
         _say(done.verdict, done.limits)
-    if output is not None:
-        from ..report.plots.theory import plot_structures
-
-        save(output, None, plot_structures(done))
+    save(output, None, done)
 
 
 def fit_structures(
@@ -147,10 +142,7 @@ def fit_structures(
         for m in fit.models:
             say(f"{m.label}: probability {m.probability:.3f}, R {m.rfactor:.5f}")
         _say(fit.sentences, fit.limits)
-    if output is not None:
-        from ..report.plots.theory import plot_structure_fit
-
-        save(output, None, plot_structure_fit(fit))
+    save(output, None, fit)
 
 
 def write_input(structure: str, absorber: str, program: str, settings: Settings, output: Path | None) -> None:

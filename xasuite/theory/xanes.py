@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from ..errors import TheoryError
 from ..feff import cache
@@ -92,7 +93,7 @@ def theory_xanes(
     substitute: Mapping[str, str] | None = None,
     scf_radius: float = SCF_RADIUS,
     sigma2: float = 0.0,
-    dtype: Any = np.complex64,
+    dtype: DTypeLike = np.complex64,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> TheoryXanes:

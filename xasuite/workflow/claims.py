@@ -71,10 +71,6 @@ def check_claim(claim: Claim, results: Results, context: Context | None = None) 
     return found
 
 
-def _label(result: SpecResult) -> str:
-    return " and ".join(dict.fromkeys(result.kinds.values()))
-
-
 def _trend(check: kinds.Trend, results: Results, context: Context) -> Iterable[Found]:
     """How far a value moves from one row of a table to another, ours and the printed one."""
     result, q = results[check.spec], check.quantity
@@ -86,7 +82,7 @@ def _trend(check: kinds.Trend, results: Results, context: Context) -> Iterable[F
     printed = (getattr(lines[check.end], q) or 0) - (getattr(lines[check.start], q) or 0)
     error = math.hypot(*(getattr(lines[r], f"{q}_err") or 0 for r in (check.start, check.end)))
     # the printed change is the truth of a closure spectrum: its error says nothing of how well it must come back
-    off = own if _label(result) == CLOSURE else math.hypot(own, error)
+    off = own if result.kind == CLOSURE else math.hypot(own, error)
     agrees, moves = abs(change - printed) <= APART * off, change * math.copysign(1, printed)
     verdict = UNDECIDED if abs(moves) < APART * own else HOLDS if moves > 0 and agrees else FAILS
     unit = {"n": "", "r": " A", "sigma2": " A^2"}[q]
@@ -96,7 +92,7 @@ def _trend(check: kinds.Trend, results: Results, context: Context) -> Iterable[F
     )
     if error > abs(printed):
         number += ": the printed error is larger than the change"
-    yield verdict, number, _label(result)
+    yield verdict, number, result.kind
 
 
 def _told_apart(check: kinds.ToldApart, results: Results, context: Context) -> Iterable[Found]:
@@ -113,7 +109,7 @@ def _told_apart(check: kinds.ToldApart, results: Results, context: Context) -> I
         f"not distinguished (own error above {1 / APART:g}) {ends}"
     )
     if check.control not in results:
-        yield UNDECIDED, f"{number}; its control {check.control} was not run", _label(result)
+        yield UNDECIDED, f"{number}; its control {check.control} was not run", result.kind
         return
     beside = results[check.control].rows[0]
     control: Value = getattr((beside.stated or beside).path(check.path), q)
@@ -127,7 +123,7 @@ def _told_apart(check: kinds.ToldApart, results: Results, context: Context) -> I
     undecided = apart < APART or abs(gap) < APART * error
     if not undecided and off >= APART:
         number += ": only the difference is evidence"
-    yield UNDECIDED if undecided or off >= APART else HOLDS, number, _label(result)
+    yield UNDECIDED if undecided or off >= APART else HOLDS, number, result.kind
 
 
 def peaks_of(
@@ -167,9 +163,9 @@ def _distance(check: kinds.Distance, results: Results, context: Context) -> Iter
     projected = math.sqrt(max(r.value**2 - check.height**2, 0.0))
     if not inside and check.height and low - slack <= projected <= high + slack:
         number += f"; seen as {projected:.2f} A in projection where the atoms stand {check.height:g} A apart in height, an assumption"  # fmt: skip
-        yield UNDECIDED, number, _label(result)
+        yield UNDECIDED, number, result.kind
     else:
-        yield HOLDS if inside else FAILS, number, _label(result)
+        yield HOLDS if inside else FAILS, number, result.kind
 
 
 def _lobe_order(check: kinds.LobeOrder, results: Results, context: Context) -> Iterable[Found]:

@@ -69,6 +69,11 @@ class SpecResult(Fitted, Presented):
         return {label: row.kind for label, row in self.inputs.items()}
 
     @property
+    def kind(self) -> str:
+        """Whether the rows are measured, closure, or both."""
+        return " and ".join(dict.fromkeys(self.kinds.values()))
+
+    @property
     def params(self) -> dict[str, Any]:
         """Every parameter of the first row as a ufloat."""
         if not self.rows:

@@ -33,9 +33,8 @@ def coordination_table(result: SpecResult) -> Table:
             rfactor = _judged(Entry(next(d.rfactor for d in fit.data if d.label == p.data)), cell)
             values = (_judged(p.entry(q), cells.get((p.data, p.label, q))) for q in columns)
             rows.append((p.data, p.label, *values, rfactor, result.kinds[p.data]))
-    heads, kinds = ("sample", "path", *columns, "rfactor", "label"), dict.fromkeys(result.kinds.values())
-    notes = tuple(footnotes(result))
-    return Table.of(result.loaded.spec.title, heads, rows, notes=notes, label=" and ".join(kinds))
+    heads = ("sample", "path", *columns, "rfactor", "label")
+    return Table.of(result.spec.title, heads, rows, notes=tuple(footnotes(result)), label=result.kind)
 
 
 def parts_table(result: SpecResult) -> Table:

@@ -26,6 +26,7 @@ KINDS: dict[str, str] = {
     "Comparison": "theory:plot_comparison",
     "StructureStudy": "theory:plot_structures",
     "StructureFit": "theory:plot_structure_fit",
+    "TheoryTable": "theory:plot_standards",
     "Calibration": "xanes:valence",
     "AtFraction": "xanes:valence",
     "Combination": "components:lcf",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from ...theory.comparison import Comparison
     from ...theory.fit import StructureFit
     from ...theory.xanes import TheoryXanes
-    from ...workflow.structures import StructureStudy
+    from ...workflow.structures import StructureStudy, TheoryTable
 
 RELATIVE = "E − E$_0$ (eV)"
 FERMI = "E − E$_F$ (eV)"
@@ -56,10 +55,11 @@ def plot_comparison(comparison: Comparison) -> Figure:
 
 
 @style()
-def plot_standards(comparisons: Sequence[Comparison]) -> Figure:
+def plot_standards(table: TheoryTable) -> Figure:
     """Measured standards and their theory, one panel for each."""
     from matplotlib.lines import Line2D
 
+    comparisons = [row.comparison for row in table.rows]
     across = min(4, len(comparisons))
     down = -(-len(comparisons) // across)
     figure, axes = panels(down, across, DOUBLE * across / 4, 1.55 * down + 0.3, squeeze=False)
