@@ -88,7 +88,7 @@ def test_what_is_moved_is_said_and_a_stack_is_its_rows() -> None:
     """Steps of 3 eV, and of 0.2 eV from 5 eV above the edge on: the steepest point is none of the edge's."""
     one = scan(EDGES[0], 3.0, 0.2, 5, 0.5, False, 90)
     with pytest.warns(
-        XasuiteWarning, match=r"the points across the edge are 3 eV apart; .* E0 = 8979\.\d eV is taken"
+        XasuiteWarning, match=r"the points across the edge are 3 eV apart; .* E0 = 8979\.\d eV is used"
     ):
         single = float(xs.find_e0(one))
     with pytest.warns(XasuiteWarning, match="and 2 other rows"):

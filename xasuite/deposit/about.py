@@ -19,7 +19,7 @@ from .stage import DATA, FEFF, RESULTS, SPECS
 CRATE = "ro-crate-metadata.json"
 XDI = "xdi"
 UNKNOWN = "not stated"
-# What a depositor has to put in place of it
+# The depositor replaces it by a name
 NO_AUTHOR = "Author not stated"
 
 _README = """# {title}
@@ -68,7 +68,7 @@ class Row:
 
 @dataclass(frozen=True)
 class About:
-    """What is said of a deposition: title, authors ("Family, Given" or a name), its rows."""
+    """Name, title, authors ("Family, Given", or a name) and rows of a deposition."""
 
     name: str
     title: str

@@ -1,7 +1,8 @@
-"""A deposition run again from its own files, and each of its numbers compared with what it states."""
+"""`reproduce_bundle`: a deposition run again from its own files, and each number compared with the stated one."""
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 import tempfile
@@ -10,16 +11,17 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import FeffError, ReadError
+from ..errors import FeffError, ReadError, XasuiteError
 from ..feff import cache
 from ..feff.run import PROGRAMS, adopt, recorded
 from ..records.quantities import Quantity
 from ..records.table import Entry, Presented, Table, plain
 from ..report.section_fit import read_result
+from ..specs.load import load_spec
 from ..workflow.fits import Progress, silent
 from ..workflow.reproduce import Reproduction, reproduce_specs
 from ..workflow.run import SpecResult
-from . import others
+from . import runs
 from .archive import unpack
 from .stage import DATA, FEFF, RESULTS, SPECS
 
@@ -32,7 +34,7 @@ _TABLES = ("table", "changes_table", "variants_table")
 
 @dataclass(frozen=True)
 class Number:
-    """A printed number of a deposition and the one made again; `difference` in standard errors, nan where there are none."""
+    """A printed number of a deposition and the one made again; `difference` in standard errors, nan where it has no error."""
 
     spec: str
     row: str
@@ -47,8 +49,8 @@ class Number:
 class Remade(Presented):
     """A deposition made again: every number with the stated one, and the scores of published tables.
 
-    `feff_again` counts the runs of FEFF that were made here because the deposition holds none of their input; `versions` names
-    what is of another version here.
+    `feff_again` counts the runs of FEFF whose input the deposition does not hold, so that they were made here. `versions` names
+    the packages that have another version here.
     """
 
     name: str
@@ -131,12 +133,12 @@ def reproduce_bundle(
     Returns
     -------
     Remade
-        Every number, equal or not: printed alike, or within 0.01 standard errors, as its error is.
+        Every number, and whether it is equal: printed alike, or value and error within 0.01 standard errors.
 
     Raises
     ------
     ReadError
-        An archive that is damaged, changed or no deposition.
+        The archive is damaged, was changed, or is no deposition.
 
     Examples
     --------
@@ -165,47 +167,59 @@ def remake(
     progress: Progress | None = None,
 ) -> Remade:
     """`reproduce_bundle` of a folder that is unpacked. Raises ReadError where it holds no result."""
-    stated = {p: read_result(p) for p in sorted((where / RESULTS).rglob("result.json"))}
-    if not stated and not any((where / RESULTS).rglob(others.NUMBERS)):
+    results = where / RESULTS
+    fits = {spec_of(p, where): read_result(p) for p in sorted(results.rglob("result.json"))}
+    beside = {
+        spec_of(p, where): json.loads(p.read_text(encoding="utf-8"))
+        for p in sorted(results.rglob(runs.NUMBERS))
+    }
+    if not fits and not beside:
         raise ReadError(
             f"{name} holds no {RESULTS}/.../result.json, so it is no deposition of xasuite bundle"
         )
-    specs = [spec_of(p, where) for p in stated]
-    made: dict[str, SpecResult] = {}
+    made: dict[Path, dict[str, Any]] = {}
+    failed: dict[str, str] = {}
 
     def kept(result: SpecResult) -> None:
-        made[str(result.loaded.path)] = result
+        made[result.loaded.path] = result.to_dict()
         if keep:
             keep(result)
 
     with (
         tempfile.TemporaryDirectory(prefix="xasuite-cache-") as private,
         cache.using(Path(private)),
-        recorded() as runs,
+        recorded() as feff,
     ):
         _adopt(where)
-        (where / DATA).mkdir(exist_ok=True)  # so that data are looked for nowhere else
+        data = where / DATA
+        data.mkdir(exist_ok=True)  # so that data are looked for nowhere else
         say = progress or silent
         done = Reproduction((), (), (), (), {})
-        if specs:
-            done = reproduce_specs(specs, data_root=where / DATA, studies=False, keep=kept, progress=say)
-        folder = Path(output) if output is not None else Path(private) / "again"
-        beside = list(others.again(where, where / DATA, where / RESULTS, folder, spec_of, say))
-    # name, what is stated, what came: nothing of a spec that failed
+        if fits:
+            done = reproduce_specs(list(fits), data_root=data, studies=False, keep=kept, progress=say)
+        for path in beside:
+            loaded = load_spec(path, None)
+            say(f"{loaded.name}: {loaded.spec.title}")
+            try:
+                folder = Path(output) if output is not None else Path(private) / "again"
+                made[path] = runs.run(loaded, data, folder, figures=False) or {}
+            except XasuiteError as exc:
+                failed[loaded.name] = str(exc)
+    done = replace(done, failed={**done.failed, **failed})
+    # of a fit that failed nothing was made; of a series that failed the sentence is enough
     pairs = [
-        (f"{spec.parent.name}/{spec.stem}", document, made[str(spec)].to_dict() if str(spec) in made else {})
-        for spec, document in zip(specs, stated.values(), strict=True)
+        (f"{path.parent.name}/{path.stem}", document, made.get(path, {}))
+        for path, document in {**fits, **beside}.items()
+        if path in fits or path in made
     ]
-    done = replace(done, failed={**done.failed, **{n: one for n, _, one in beside if isinstance(one, str)}})
-    pairs += [(n, document, one) for n, document, one in beside if not isinstance(one, str)]
     numbers = [number for pair in pairs for number in compared(*pair)]
     versions = dict.fromkeys(line for _, document, one in pairs for line in _versions(document, one))
-    again = sum(not run.cached for _, run in runs.values())
+    again = sum(not run.cached for _, run in feff.values())
     return Remade(name, tuple(numbers), done, again, tuple(versions))
 
 
 def _versions(stated: Mapping[str, Any], made: Mapping[str, Any]) -> Iterator[str]:
-    """What was of another version when the deposition was made."""
+    """A sentence for each package whose version differs from that of the deposition."""
     for name, here in made.get("provenance", {}).get("versions", {}).items():
         there = stated["provenance"]["versions"].get(name)
         if there != here:
@@ -252,7 +266,7 @@ def compared(spec: str, stated: Mapping[str, Any], made: Mapping[str, Any]) -> I
 
 
 def _named(table: Table) -> Iterator[tuple[tuple[str, int], tuple[Any, ...]]]:
-    """Every row with its texts, and which of the rows with the same texts it is."""
+    """Every row with its label (its texts), and a running number among rows of the same label."""
     seen: dict[str, int] = {}
     for row in table.rows:
         label = " ".join(c for c in row if isinstance(c, str) and c)

@@ -1,6 +1,7 @@
-"""The archive of a deposition: a zip with the SHA-256 of every file, written once and unpacked with the care for files of unknown origin.
+"""The archive of a deposition: a zip with the SHA-256 of every file, and how it is unpacked safely.
 
-Nothing is written outside the folder, no link is followed or made, what is unpacked is bounded, and every byte is checked.
+An archive may come from an unknown source. Nothing is written outside the folder, no link is followed or made, the size is
+limited, and every byte is checked against its checksum.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _CHUNK = 1 << 20
 
 
 def checksums(folder: Path) -> dict[str, str]:
-    """The SHA-256 of every file below a folder but the list itself, by name, as `sha256sum -c` takes them."""
+    """The SHA-256 of every file below a folder, by name, without the list itself; `sha256sum -c` reads the same form."""
     names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
     return {name: files.sha256(folder / name) for name in names if name != SUMS}
 
@@ -62,7 +63,7 @@ def unpack(path: str | Path, folder: str | Path | None = None) -> Path:
     Raises
     ------
     ReadError
-        No deposition, damaged, changed, or made to harm, with the file at fault: one sentence.
+        The archive is no deposition, is damaged, was changed, or is unsafe; the message names the file.
     """
     path = Path(path)
     target = Path(folder) if folder is not None else None

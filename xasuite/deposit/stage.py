@@ -1,4 +1,4 @@
-"""The files of a deposition laid out in a folder: specs, those they take values from, data, structures, published tables.
+"""The files of a deposition in a folder: specs and the specs they take values from, data, structures, published tables.
 
 specs/FOLDER/NAME.toml, with the structures in the same folder and published tables in specs/FOLDER/published; data/... as the specs name
 it. A key that names a file elsewhere on this machine is changed to name the copy.
@@ -40,7 +40,7 @@ Key = tuple[str | int, ...]
 
 @dataclass
 class Stage:
-    """A folder that is filled; `specs` are the files of specs by where they came from, `absent` the data that are not there."""
+    """A folder that is filled; `specs` are the copies by the path of the original, `absent` the rows whose data are missing, with the reason."""
 
     folder: Path
     context: Context
@@ -234,13 +234,13 @@ class Stage:
 
 
 def _stays(name: str) -> bool:
-    """Whether a name stays in the folder that it is looked for in, on every system."""
+    """Whether a name cannot lead out of its folder, on any operating system."""
     at = PurePosixPath(name)
     return not at.is_absolute() and ".." not in at.parts and not set(name) & set('\\:*?"<>|')
 
 
 def _within(found: Path, places: list[Path]) -> str:
-    """A file's name in the first of the places that it lies in; its bare name elsewhere."""
+    """A file's path relative to the first of the places that holds it; its bare name where none does."""
     inside = (found.relative_to(p) for p in places if found.is_relative_to(p))
     return next(inside, Path(found.name)).as_posix()
 

@@ -1,4 +1,4 @@
-"""A copy of an HDF5 file that stands alone: what it takes from other files is written into it."""
+"""A copy of an HDF5 file that needs no other file: what it links to is written into it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DEPTH = 32
 
 
 def linked(path: Path) -> list[str]:
-    """Members of an HDF5 file that lie in other files; [] for what is none, or stands alone."""
+    """Members of an HDF5 file that lie in other files; [] for any other file, and where there are none."""
     import h5py
 
     with open(path, "rb") as handle:
@@ -87,7 +87,7 @@ def _copy(old: Any, new: Any, file: str, name: str, depth: int, made: dict[tuple
 
 
 def _there(data: Any, file: str, name: str) -> None:
-    """Raises ReadError where a file that a dataset lies in is not there: HDF5 itself would fill the place with zeros."""
+    """Raises ReadError where a file that holds part of a dataset is missing: HDF5 itself would give zeros."""
     folder = Path(data.file.filename).parent
     for other in others_of(data):
         if not (folder / other).is_file():

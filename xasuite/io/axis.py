@@ -16,7 +16,7 @@ from .table import Table
 MIN_POINTS = 10
 LOWEST, HIGHEST = 30.0, 200_000.0
 
-# In the order of preference: what was measured before what was asked for.
+# In order of preference: the measured energy before the setpoint.
 _ENERGY = (
     r"(achieved|measured|encoder|real|mono)?energy(achieved|readback|rbv|feedback|fbk|enc(oder)?)",
     r"(achieved|measured|enc(oder)?)energy",
@@ -30,9 +30,9 @@ _NAMED_ANGLE = re.compile(r"angle|theta|bragg(?!.*en(ergy)?)", re.I)
 
 @dataclass(frozen=True)
 class Asked:
-    """What the user says about a file, "" where nothing: `read` explains each.
+    """What the user states about a file, "" for what is not stated; `read` explains each field.
 
-    `pixels` is the polynomial, the constant first, that makes energies (eV) of a column of pixels.
+    `pixels` are the coefficients, the constant first, of the polynomial from pixel number to energy (eV).
     """
 
     element: str = ""
@@ -46,13 +46,13 @@ class Asked:
 
     @classmethod
     def of(cls, **said: Any) -> Asked:
-        """What is said by the names of `read`'s arguments, None where nothing."""
+        """From `read`'s arguments by name; None counts as not stated."""
         given: dict[str, Any] = {name: value or "" for name, value in said.items()}
         return cls(**given)
 
     @property
     def named(self) -> dict[str, str]:
-        """What is said, by the names of `read`'s arguments."""
+        """What is stated, by the names of `read`'s arguments."""
         return {k: v for k, v in vars(self).items() if isinstance(v, str) and v}
 
 
@@ -86,9 +86,9 @@ def energies(table: Table, asked: Asked, notes: list[str], where: str) -> tuple[
 
 
 def _refuse_unsure(table: Table, axis: str, kind: str, where: str) -> None:
-    """Raises ReadError for a column that would be keV by its size alone: degrees and angstroms are as large.
+    """Raises ReadError for numbers that only their size makes keV: degrees and angstroms are as large.
 
-    A name or a unit has to say that it holds energies.
+    A name or a unit has to state that the column holds energies.
     """
     finite = table.column(axis)[np.isfinite(table.column(axis))]
     named = names.first([axis], _ENERGY)
@@ -124,7 +124,7 @@ def find_axis(table: Table) -> str:
 
 
 def _other_axis(table: Table) -> str:
-    """What the first column counts in place of energies, as the end of a sentence; "" where it cannot be said."""
+    """What the first column holds in place of energies (pixels, k), as the end of a sentence; "" where that is not known."""
     first = table.columns[0] if table.names else np.empty(0)
     steps = np.diff(first)
     if first.size < MIN_POINTS or not np.isfinite(first).all():
@@ -173,6 +173,7 @@ def _kind(name: str, unit: str) -> str:
 
 
 def usable(energy: Array, columns: Array, notes: list[str], where: str) -> tuple[Array, Array]:
+    """Energies (n,) and columns (c, n) at the points with an energy that XAFS can have. Raises ReadError for too few."""
     good = np.isfinite(energy) & (energy > LOWEST) & (energy < HIGHEST)
     if not good.all():
         inside = np.flatnonzero(good)

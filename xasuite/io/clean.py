@@ -1,4 +1,4 @@
-"""Cleaning of the energy axis and of rows that hold nothing; every change is a sentence in `notes`."""
+"""Conversion and sorting of the energy axis, and rows without signal; every change is a sentence in `notes`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..records import Array
 HC = 12398.419843320026  # eV A, CODATA 2018 exact
 # A scan in eV that stays below this has never been measured for XAFS: it is in keV.
 KEV_BELOW = 150.0
-# what an axis may hold; "" where that is to be found out
+# what an axis may hold; "" where it is not known
 KINDS = ("", "eV", "keV", "angle", "millidegree", "radian", "milliradian", "steps")
 # degrees of one of each
 _DEGREES = {

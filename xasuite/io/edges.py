@@ -35,7 +35,7 @@ _SCATTERS, _LEFT, _LEAST_OFF, _WAVE, _DISTANCE = 10.0, 0.25, 0.02, 0.15, 3.0
 
 # a second edge is named from this share of the edge step and so many standard errors on: EXAFS of any element may rise there
 _SECOND, _CERTAIN = 0.03, 12.0
-# an edge that rarely lies in the same sample must fit this much better than a rise over so many eV, which EXAFS may be
+# an edge of an element that is unusual here must fit better by this factor than a rise over so many eV, as EXAFS has
 _SHARPER, _SLOW = 0.7, 12.0
 _USUAL = ("K", "L3")
 
@@ -89,9 +89,9 @@ def find_jump(energy: Array, mu: Array, near: float = 0.0) -> Jump:
 
 
 def lone_point(energy: Array, mu: Array) -> float | None:
-    """The energy of a single point that is farther from its neighbours' mean than all others are apart, or None.
+    """The energy of a single point that is farther from the mean of its neighbours than the range of all other points; or None.
 
-    Its neighbours must agree, so that no edge and no white line is meant: it is a glitch, and hides the edge.
+    Its two neighbours must agree, so that an edge or a white line is not taken for it. It is a glitch that hides the edge.
     """
     if energy.size < 5:
         return None
@@ -105,8 +105,8 @@ def lone_point(energy: Array, mu: Array) -> float | None:
 def small_glitch(energy: Array, mu: Array, at: float, step: float) -> tuple[float, float] | None:
     """The energy of the worst single point off the cubic through its four neighbours, and how far in edge steps; or None.
 
-    It must be farther off than 10 times the scatter of the others, outside the edge region, farther than what an oscillation of
-    3 A with 0.15 of the step would leave between points so far apart, and alone: without it its neighbours fit.
+    It must be off by more than 10 times the scatter of the others, lie outside the edge region, be off by more than an EXAFS
+    oscillation of R = 3 A and 0.15 edge steps would be at this spacing of points, and be alone: without it its neighbours fit.
     """
     if energy.size < 20 or step <= 0:
         return None
@@ -131,7 +131,8 @@ def small_glitch(energy: Array, mu: Array, at: float, step: float) -> tuple[floa
 def broken_at(energy: Array, mu: Array, at: float, step: float) -> tuple[float, float, float] | None:
     """The two neighbouring energies between which mu steps, and by how many edge steps; None where it does not.
 
-    Outside the edge region, by more than a fifth of the step and 20 times the scatter of neighbours' differences, and to stay there.
+    The step must lie outside the edge region, be larger than a fifth of the edge step and than 20 times the scatter of
+    neighbours' differences, and last.
     """
     if energy.size < 20 or step <= 0:
         return None
@@ -253,7 +254,7 @@ def named_elements(text: str) -> set[str]:
 
 
 def _distance_cost(above: float) -> float:
-    """How unlikely half of the step is so many eV above the tabulated edge."""
+    """A cost that grows with the distance (eV) of half of the step above the tabulated edge."""
     if above < 0:
         return -above / 3.0
     return above / USUAL_ABOVE + max(0.0, above - USUAL_ABOVE) / 2.0

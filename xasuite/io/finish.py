@@ -23,11 +23,11 @@ OFF_BELOW, OFF_ABOVE = 8.0, 20.0
 FAR = 60.0
 # share of a scan's points at which an intensity may be zero or negative
 MOST_LOST = 0.25
-# ln(I0/It) over a scan that leaves a fiftieth of the beam: harmonics, dark counts and their corrections are as large
+# span of ln(I0/It) at which a fiftieth of the beam is left: harmonics and dark counts are as large
 THICK = 4.0
 # no sample absorbs so much
 MOST_MU = 1e6
-# Pixels stand as energies from here on while the polynomial is still to be found, far above what `usable` drops
+# Pixels are numbered from here, in place of energies, until they are calibrated: far above what `usable` drops
 PIXELS_FROM = 1000.0
 _COMBINED = {"L23", "L2,3", "L3,2", "L32"}
 # symbols that are words in the names of files
@@ -38,7 +38,7 @@ _NO_SIGNAL = re.compile(r"time|clock|energy|angle|encoder|epoch|current|gap|sec$
 
 @dataclass
 class _Raw:
-    """A table on its way: energies (n,) and channels (n,) each, what the user asked, and the notes so far."""
+    """A table while it becomes a Scan: energies (n,), channels (n,) each, what the user stated, the notes so far."""
 
     table: Table
     where: str
@@ -53,7 +53,7 @@ class _Raw:
         return evaluate(self.channels, self.energy, expr)
 
     def jump(self, expr: str, near: float = 0.0) -> edges.Jump:
-        """The jump of an expression, looked for once; none where much of it is undefined."""
+        """The jump of an expression, computed once; of quality 0 where more than 30 % of the points are undefined."""
         if (expr, near) not in self.jumps:
             values = self.values(expr)
             defined = np.count_nonzero(np.isfinite(values)) >= 0.7 * values.size
@@ -158,7 +158,7 @@ def _mu(raw: _Raw, element: str) -> str:
 
 
 def _refuse_exchanged(raw: _Raw, named: list[str], near: float) -> None:
-    """Raises ReadError where what the names say is a transmission's absorption falls at an edge."""
+    """Raises ReadError where ln(I0/It), by the names of the chambers, falls at an edge: the names are exchanged."""
     falls = raw.jump(f"-{named[0]}", near) if named and named[0].startswith("ln(") else edges.Jump(0.0, 0.0)
     if falls.quality >= evidence.SURE:
         raise ReadError(
@@ -168,12 +168,12 @@ def _refuse_exchanged(raw: _Raw, named: list[str], near: float) -> None:
 
 
 def _fluoresces(expr: str) -> bool:
-    """Whether an expression may be the sample's fluorescence: a signal that rises, of no chamber that has a place in the beam."""
+    """Whether an expression may be fluorescence: no logarithm, and no chamber behind the sample in it."""
     return not expr.startswith("ln(") and not any(names.is_chamber(n) for n in parse(expr).names)
 
 
 def _stated(expr: str, channels: dict[str, Array], where: str) -> str:
-    """An expression that the file itself states, when its channels are there."""
+    """An expression that the file states. Raises ReadError where the file lacks one of its channels."""
     try:
         return names.resolve_expression(expr, channels, where)
     except (ExpressionError, ChannelError) as exc:
@@ -181,7 +181,7 @@ def _stated(expr: str, channels: dict[str, Array], where: str) -> str:
 
 
 def _signals(channels: dict[str, Array], energy: Array) -> list[str]:
-    """Channels that may be a signal: not constant, not another energy axis or a running number, not a clock."""
+    """Channels that may be a signal: not constant, no second energy axis, no running number, no clock."""
     out = []
     for name, values in channels.items():
         finite = np.isfinite(values)
@@ -205,7 +205,7 @@ def evaluate(channels: dict[str, Array], energy: Array, expr: str) -> Array:
 
 
 def saturated(values: Array) -> int:
-    """How many neighbouring points stand at exactly the largest value, when they are many (20 and 2 %)."""
+    """How many points are at the largest value, where they are neighbours and many (at least 20, and 2 %); else 0."""
     finite = np.isfinite(values)
     if not finite.any():
         return 0
@@ -239,7 +239,7 @@ def _reference(raw: _Raw, mu: str) -> str:
 def _counters(raw: _Raw, mu: str) -> None:
     """A note on intensities that are zero or negative within the scan; ReadError where they are so at many points.
 
-    Dark counts that were subtracted twice do that, and bend mu long before: an absorption beyond reason is noted too.
+    Dark counts that were subtracted twice do that. They distort mu before that, so a span of ln(I0/It) above 4 is noted too.
     """
     tree = ast.parse(mu, mode="eval")
     log = mu.startswith("ln(")
@@ -362,7 +362,7 @@ def _element(raw: _Raw, mu: str, element: str, edge: str) -> tuple[str, str]:
 
 
 def _note_of_glitch(raw: _Raw, mu: str, element: str, edge: str) -> None:
-    """A note where a single point is off the curve through its neighbours, if none is larger than the edge."""
+    """Notes on a single point off the curve through its neighbours, and on a step of mu, where no glitch is larger than the edge."""
     jump, line = raw.jump(mu), tabulated(element, edge) or 0.0
     at = line if raw.energy[0] < line < raw.energy[-1] else jump.energy
     if jump.quality < edges.MIN_QUALITY or edges.lone_point(raw.energy, raw.values(mu)):
@@ -393,7 +393,7 @@ def _note_of_another(raw: _Raw, mu: str, element: str, edge: str) -> None:
 
 
 def _note_of_name(raw: _Raw, element: str, edge: str, jump: edges.Jump) -> None:
-    """A note where the file's name names another element: it is no evidence, and worth a look."""
+    """A note where the file's name contains the symbol of another element: a hint, no evidence."""
     named = edges.named_elements(Path(raw.where.split("::")[0]).stem) - _WORDS
     if element and named and element not in named and jump.quality >= edges.MIN_QUALITY:
         raw.notes.append(

@@ -1,4 +1,4 @@
-"""Layouts: what the columns of a beamline's files are, written down once by the user and found by their names.
+"""Layouts: the user states once what the columns of a beamline's files are; files are recognised by their columns' names.
 
 The file is layouts.toml in the user's configuration folder::
 
@@ -79,7 +79,7 @@ def _layout(file: Path, number: int, entry: dict[str, Any]) -> Layout:
 
 
 def completed(asked: Asked, columns: Sequence[str], notes: list[str]) -> Asked:
-    """What the user asks, and for the rest what the first layout that fits the columns says, with a note."""
+    """What the user states, completed by the first layout whose columns the file has, with a note."""
     held = {names.plain(c) for c in columns}
     layout = next((x for x in layouts() if {names.plain(c) for c in x.columns} <= held), None)
     if layout is None:

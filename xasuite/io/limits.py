@@ -1,6 +1,6 @@
-"""What a file may ask of the machine, and the bytes of a file within that (docs/guide/security.md).
+"""Limits for files of unknown origin, and the reading of bytes within them (docs/guide/security.md).
 
-A file may come from an unknown source: it may be a device that never ends, or unpack to a thousand times its size.
+A file may be a device that never ends, or unpack to a thousand times its size.
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ def max_bytes() -> int:
 
 
 def contents(file: Path, first: int = 0) -> bytes:
-    """The bytes of a regular file, or so many at its beginning. Raises ReadError for a device, a pipe or a file beyond `max_bytes`, OSError."""
+    """The bytes of a regular file, or only the `first` ones.
+
+    Raises ReadError for a device, a pipe or a file larger than `max_bytes`; OSError where it cannot be opened.
+    """
     with open(os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as handle:
         state = os.fstat(handle.fileno())
         mode = state.st_mode
@@ -51,7 +54,7 @@ def contents(file: Path, first: int = 0) -> bytes:
 
 
 def unpacked(packed: bytes, name: str) -> bytes:
-    """What gzipped bytes hold. Raises ReadError where they are damaged, or unpack to more than data ever do."""
+    """Gzipped bytes, unpacked. Raises ReadError where they are damaged, or unpack to more than data ever do."""
     most = max_bytes()
     suspected = max(UNSUSPECTED, MOST_PACKED * len(packed))
     out, size = [], 0

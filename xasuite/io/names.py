@@ -1,4 +1,4 @@
-"""Which column is which: energies, ionisation chambers, fluorescence, mu; and what mu is to be.
+"""Roles of columns by their names: ionisation chambers, fluorescence, mu, reference; and the expressions that may give mu.
 
 docs/decisions/reading.md states the rules in words.
 """
@@ -13,7 +13,7 @@ from ..errors import ChannelError
 from ..expressions import parse
 from ..records import channel_named
 
-# Every list in the order of preference; matched against the lower-case name without underscores.
+# Each list is in order of preference and matched against `plain` names.
 _I0 = (
     r"i0", r"io", r"izero", r"i0eh1", r"i0detector(darkcorrect)?", r"mon", r"monitor", r"ion0", r"ion1", r"i0keithley\d+",
     r"prekbi0", r"i0\d*", r"curta", r"adc01",

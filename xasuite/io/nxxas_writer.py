@@ -108,13 +108,13 @@ def write_entry(group: Any, entry: Entry, version: str) -> None:
 
 
 def _link(data: Any) -> Any:
-    """The dataset with the attribute by which NeXus marks the original of a link."""
+    """The dataset, with the attribute `target` by which NeXus marks the original of a link."""
     data.attrs["target"] = data.name
     return data
 
 
 def _begin(group: Any, definition: str, title: str, measured: bool, element: str, edge: str) -> Any:
-    """What an entry and a reference begin with; the function that puts values into the group."""
+    """Write the fields that an entry and its reference share; return the function that puts values into the group."""
     put = _putter(group)
     put("definition", definition, version="2026", URL=DEFINITION)
     put("title", title)
@@ -171,7 +171,7 @@ def _header(group: Any, put: Any, entry: Entry, bare: bool) -> None:
 
 
 def _channels(group: Any, entry: Entry) -> None:
-    """Every channel under its own name; those that the definition has a place for are links to it."""
+    """Write every channel under its own name; mu and its error are links to intensity and intensity_errors."""
     held = group.create_group("channels", track_order=True)
     held.attrs["NX_class"] = "NXcollection"
     for name, values in entry.columns.items():
@@ -213,7 +213,7 @@ def _path(channels: Any, name: str) -> str:
 
 
 def _reference(group: Any, entry: Entry) -> None:
-    """The reference's mu as an entry of its own, on the sample's energies."""
+    """Write the reference's mu as a subentry, on the sample's energies."""
     here = group.create_group("reference")
     here.attrs["NX_class"] = "NXsubentry"
     put = _begin(here, "NXxas", f"reference of {entry.label}", entry.measured, *_reference_edge(entry))
@@ -237,7 +237,7 @@ def _reference_edge(entry: Entry) -> tuple[str, str]:
 
 
 def _rows_axis(data: Any, entry: Entry) -> str:
-    """The quantity that varies along a stack: the time, or the row's number; and the other columns."""
+    """Write the columns of a stack's rows; return the name of the axis along them: time, or row number."""
     rows = len(entry.mu) if entry.mu is not None else 0
     for name, values in entry.rows.items():
         data.create_dataset(name, data=values)

@@ -34,10 +34,10 @@ Indices = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Entry:
-    """One scan: its file (or group, or row of a stacked array), and what identifies it without reading it.
+    """One scan: its file (or group, or row of a stacked array), with what identifies it before it is read.
 
-    A stacked array is one entry with `rows` scans and row -1; `mtime` is the file's time of change in ns. A file that is
-    `growing` may be changed behind the rows that were whole when it was listed.
+    A stacked array is one entry with `rows` scans and row -1; `mtime` is the file's time of change in ns. A `growing` file may
+    get more rows after those that were complete when it was listed.
     """
 
     path: str
@@ -58,7 +58,7 @@ class Entry:
 
     @property
     def key(self) -> str:
-        """Identity within a series: a name that does not hold the folder, and the size of the file."""
+        """Identity within a series: names without the folder, and the size of the file."""
         return f"{Path(self.path).name}::{self.group}::{self.rows}::{'' if self.growing else self.size}"
 
     def check(self) -> None:
@@ -264,14 +264,14 @@ def whole_now(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
 
 
 def _without_last(entry: Entry, last: bool) -> Entry:
-    """An entry with the rows that are whole; a group has none where it is the last."""
+    """An entry with its complete rows; a group that is the last has none."""
     if entry.kind != STACK:
         return replace(entry, rows=int(not last))
     return replace(entry, rows=max(isolated(entry.path, lambda: _rows_begun(entry)) - 1, 0))
 
 
 def _rows_begun(stack: Entry) -> int:
-    """How many rows of a stacked array hold something: rows may be there before they are measured."""
+    """How many rows of a stacked array hold data: rows may be allocated before they are measured."""
     with open_hdf5(stack.path) as handle:
         members = _place(stack, handle).members
         n = members[energy_axis(members)].size
@@ -304,7 +304,7 @@ def _hdf5_entries(file: Entry) -> list[Entry]:
     try:
         found, growing = isolated(file.path, work)
     except (OSError, RuntimeError, KeyError, ReadError):
-        # its row will say what is wrong with it, unless another program keeps it for itself now
+        # the error is raised when its row is read, unless another program has locked the file now
         return [replace(file, growing=isolated(file.path, lambda: _locked(file.path)))]
     file = replace(file, growing=growing)
     out = [replace(file, kind=STACK if n else GROUP, group=group, rows=n or 1) for group, n in found]
@@ -435,7 +435,7 @@ def read_scans(entries: Sequence[Entry], asked: Asked | None = None) -> list[Sca
 
 @lru_cache(maxsize=16)
 def _read_one(entry: Entry, asked: Asked) -> Scan | XasuiteError:
-    """A file's scan; the last few are remembered, so that what a plan or a running average saw is not opened again."""
+    """A file's scan. The last 16 are kept, so that a file that a plan or a running average has read is not opened again."""
     from .reader import read_as
 
     try:
@@ -449,14 +449,14 @@ def _read_one(entry: Entry, asked: Asked) -> Scan | XasuiteError:
 
 @lru_cache(maxsize=2)
 def _members_of(file: Entry, asked: Asked) -> dict[str, Scan]:
-    """Every scan of an Athena project: its text is one whole, so it is read as one."""
+    """Every scan of an Athena project, by group: its text cannot be read in parts."""
     from .reader import read_all
 
     return {s.source.group: s for s in read_all(file.path, **asked.named)}
 
 
 def _read_groups(path: str, entries: Sequence[Entry], asked: Asked) -> dict[Entry, Scan | XasuiteError]:
-    """Groups of an HDF5 file, these and no others."""
+    """The scans of these groups of an HDF5 file, opened once."""
 
     def work() -> dict[Entry, Scan | XasuiteError]:
         with open_hdf5(path) as source:

@@ -11,7 +11,7 @@ from ..records import Array
 from .axis import find_axis
 from .table import Table
 
-# A way back is a sweep when it covers this share of the range: backlash and repeated points do not
+# A reversal counts as a new sweep when it covers this share of the range; backlash and repeated points do not
 TURN = 0.5
 LEAST_POINTS = 20
 
@@ -46,7 +46,7 @@ def split(table: Table) -> list[Table]:
 
 
 def turns(values: Array) -> list[int]:
-    """Where sweeps begin, and the end: [0, n] for values that never turn for good."""
+    """The first point of each sweep, and n; [0, n] for values that do not reverse by `TURN` of their range."""
     n = values.size
     x = np.where(np.isfinite(values), values, np.nanmedian(values)) if n else values
     far = TURN * float(np.ptp(x)) if n else 0.0

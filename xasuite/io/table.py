@@ -1,4 +1,4 @@
-"""What every format's parser hands on: named columns as the file holds them, before anything is cleaned."""
+"""`Table`, what every format's parser returns: named columns as in the file; and helpers for names and numbers."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ MAX_LABEL = 60
 class Table:
     """One group of a file: `columns` (ncol, n) named by `names`, and what the header says about them.
 
-    `trusted` marks what xasuite wrote itself: nothing is to be found out anew.
+    `trusted` marks a file that xasuite wrote: its statements are taken as they are.
     `axis` names the column of energies and `axis_kind` says what it holds: "eV", "keV", "angle" (degrees),
-    "millidegree", "steps", or "" where that is to be found out. `hints` is header text in which an element
+    "millidegree", "steps", or "" where it is not known. `hints` is header text in which an element
     may be named, `e0` an edge energy in eV that the header states.
     """
 
@@ -80,17 +80,17 @@ def clean_names(labels: Sequence[str]) -> list[str]:
 
 
 def unique(name: str, taken: Iterable[str], separator: str = "_") -> str:
-    """`name`, or with a free number behind it when it is taken: the first, unless a hundred are taken."""
+    """`name`, or `name` with a number that makes it unique: the first free one, unless a hundred are taken."""
     used = taken if isinstance(taken, (set, dict)) else set(taken)
     candidate, number = name, 2
     while candidate in used:
-        # thousands of one name, of which every number is tried for each, would take the square of their time
+        # beyond a hundred, trying every number would take a time that grows with the square of their count
         candidate, number = f"{name}{separator}{number}", number + (1 if number < 100 else len(used))
     return candidate
 
 
 def as_text(label: str) -> str:
-    """A label as text that can be written: a file's name may hold bytes, and JSON halves of characters, that are none."""
+    """A label that can be written as UTF-8: bytes of a file's name, or JSON escapes, that are no character are escaped."""
     return label.encode("utf-8", "backslashreplace").decode()
 
 

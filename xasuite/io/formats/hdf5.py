@@ -98,7 +98,7 @@ def _as_entry(group: Any, file: str) -> Known | None:
 
 
 def energy_axis(members: Mapping[str, Any]) -> str:
-    """The name of a group's axis of energies, what was measured before what was asked for; "" when there is none."""
+    """The name of a group's energy axis, the measured one before the setpoint; "" when there is none."""
     import h5py
 
     found = [
@@ -109,13 +109,13 @@ def energy_axis(members: Mapping[str, Any]) -> str:
 
 
 def axis_kind(axis: Any) -> str:
-    """What an axis says that it holds: "eV", "keV" or ""."""
+    """The unit that an axis states: "eV", "keV" or ""."""
     unit = str(plain(axis.attrs.get("units", "")))
     return {"ev": "eV", "kev": "keV"}.get(unit.strip().lower(), "")
 
 
 def parse_hdf5(content: bytes | Path, name: str, only: str = "") -> list[Table]:
-    """Every scan of an HDF5 file, read in a process that may die; see `tables_in`."""
+    """Every scan of an HDF5 file, read in a child process, as a damaged file can end it; see `tables_in`."""
     import h5py
 
     def work() -> list[Table]:

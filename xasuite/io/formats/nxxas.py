@@ -1,4 +1,4 @@
-"""NXxas: where an entry keeps what, in one table for reading and for writing.
+"""NXxas: the place of each fact in an entry, in one table for reading and for writing.
 
 The first place of each is that of the definition proposed in 2026 (nexusformat/definitions, pull request 1640); those
 behind it are of older drafts and are read only.
@@ -82,7 +82,7 @@ def is_nxxas(entry: Mapping[str, Any]) -> bool:
 
 
 def describe(table: Table, entry: Mapping[str, Any]) -> None:
-    """Element, edge, d-spacing, mode and all else that an entry says, into a Table."""
+    """Put element, edge, d-spacing, mode and the other facts of an entry into a Table."""
     symbols = (text(entry, path).capitalize() for path in ELEMENT)
     table.element = next((s for s in symbols if is_element(s)), "")
     table.edge = next((e for path in EDGE if _EDGE.fullmatch(e := text(entry, path).upper())), "")
@@ -138,7 +138,7 @@ def reference(entry: Mapping[str, Any], energy: Array) -> Any:
 
 
 def choose_mu(table: Table) -> None:
-    """Raw intensities before the entry's own `intensity`, which may be normalised."""
+    """Choose mu: raw intensities are preferred to the entry's own `intensity`, which may be normalised."""
     names = set(table.names)
     mode = f"{table.meta.get('mode', '')} {table.meta.get('definition', '')}".lower()
     counted = re.search(r"fluor|yield|_[tp][ef]y|herfd", mode)
@@ -168,7 +168,7 @@ def own_channels(entry: Mapping[str, Any]) -> dict[str, Array]:
 
 
 def own_facts(table: Table, entry: Mapping[str, Any], row: int) -> None:
-    """What xasuite wrote besides the numbers, into a Table; `row` of a stack, -1 for a single spectrum."""
+    """Put what xasuite wrote besides the numbers into a Table; `row` of a stack, -1 for a single spectrum."""
     at = "process/parameters" if "process/parameters" in entry else "xasuite"
     table.trusted, table.notes = True, []
     table.mu_expr = text(entry, f"{at}/mu_expression")

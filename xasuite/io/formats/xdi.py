@@ -26,7 +26,6 @@ _UNITS = {
     "Facility.current": ("ma", "a"),
     "Sample.temperature": ("k", "c", "f"),
 }
-_LEGEND = 4
 
 
 def is_xdi(text: str) -> bool:

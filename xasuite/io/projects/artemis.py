@@ -68,7 +68,7 @@ def _documents(archive: zipfile.ZipFile, member: str) -> list[Any]:
 
 
 def _count(node: Any, known: dict[int, int]) -> int:
-    """How many nodes a document has with its aliases written out. Raises ValueError for more than any project holds."""
+    """How many nodes a YAML document has when its aliases are expanded. Raises ValueError for more than any project holds."""
     if not isinstance(node, (list, dict)):
         return 1
     if id(node) not in known:

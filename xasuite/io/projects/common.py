@@ -1,4 +1,4 @@
-"""Words that several programs write for one thing."""
+"""What the readers of several programs share: names of windows, clamps and path values; ranges; checks of versions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PATH_KEYS = {
 
 
 def ranges(args: Any, **named: tuple[str, str]) -> dict[str, list[float]]:
-    """The ranges [low, high] by their names here, of what a program calls their two ends; those that are empty are left out."""
+    """The ranges [low, high] by our names, from the two keys that a program uses for their ends; empty ranges are left out."""
     found = {name: [number(args.get(end)) for end in ends] for name, ends in named.items()}
     return {
         n: [low, high]
@@ -100,7 +100,7 @@ def fit_ranges(args: Any, where: str, k: str = "", r: str = "") -> dict[str, Any
 def feffit_ranges(
     space: str, k: Any, weights: Any, shape: str, tapers: Any, r: Any, where: str
 ) -> dict[str, Any]:
-    """What feffit and Ifeffit's feffit say of a fit as keys of [fit]; `tapers` are dk1 and dk2. Raises ReadError."""
+    """The settings of a fit by feffit or Ifeffit as keys of [fit]; `tapers` are dk1 and dk2. Raises ReadError."""
     dk, dk2 = tapers
     return {
         "space": space[0].lower(),
