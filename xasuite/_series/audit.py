@@ -183,6 +183,8 @@ class Auditor:
 def _begin() -> None:
     from .._larch.repeats import begin
 
+    if hasattr(os, "nice"):
+        os.nice(5)  # the fits go first where the reader of the scans wants the second core, too
     begin()
 
 
