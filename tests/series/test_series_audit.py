@@ -145,7 +145,7 @@ def test_a_row_that_disagrees_fails_the_run(make_series, tmp_path, monkeypatch):
 def test_what_the_process_of_the_audit_leaves_out_moves_no_value(make_series, monkeypatch, more):
     """Against Larch as it is, at the same tolerance, to the last bit; some rows with a k range of their own."""
     from xasuite._larch import fitting, repeats
-    from xasuite._series.audit import _begin, refit, sample_of
+    from xasuite._series.audit import begin_beside, refit, sample_of
     from xasuite._series.processes import pool
 
     spec = make_series(6, more=more, plain=True)
@@ -154,7 +154,7 @@ def test_what_the_process_of_the_audit_leaves_out_moves_no_value(make_series, mo
     sample = sample_of(fit, np.arange(6), np.arange(6), start=plan.series.start)
     monkeypatch.setattr(fitting, "TOLERANCE", repeats.TOLERANCE)
     plain = refit(sample)
-    with pool(1, _begin) as process:
+    with pool(1, begin_beside) as process:
         twice = [process.submit(refit, sample).result() for _ in range(2)]
     assert twice == [plain, plain]
     assert 0 < max(r["difference"] for r in plain["rows"]) < 1e-3

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -142,7 +143,7 @@ class Auditor:
         self._waiting: dict[int, tuple[Sample, Future[dict[str, Any]] | None]] = {}
         self._pool = None
         if rows >= ALONE and (os.cpu_count() or 1) > 1:
-            self._pool = pool(1, _begin)  # it starts, and loads Larch, now
+            self._pool = pool(1, begin_beside)  # it starts, and loads Larch, now
 
     def beside(self, work: Callable[..., Any], *args: Any) -> Future[Any] | None:
         """work(*args) in that process; None where there is none."""
@@ -180,11 +181,12 @@ class Auditor:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _begin() -> None:
+def begin_beside() -> None:
+    """What a process beside the fits does first: it gives way to them, and loads Larch."""
     from .._larch.repeats import begin
 
-    if hasattr(os, "nice"):
-        os.nice(5)  # the fits go first where the reader of the scans wants the second core, too
+    with suppress(AttributeError, OSError):
+        os.nice(5)
     begin()
 
 

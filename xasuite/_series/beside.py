@@ -5,7 +5,6 @@ They are made in a process beside the watch; without one (`Watch.step` alone), w
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
@@ -20,7 +19,7 @@ from ..exafs.model import Model
 from ..notices import collected, warn
 from ..threads import one_blas_thread
 from ..workflow.resolve import Context
-from .audit import Sample, refit
+from .audit import Sample, begin_beside, refit
 from .columns import columns_of, fitted_names
 from .plan import Plan
 from .processes import pool
@@ -43,7 +42,7 @@ def make(plan: Plan, output: Folder, context: Context, samples: Sequence[Sample]
     """Audit and budget of a plan's rows, from its parts as they lie in the folder."""
     with collected() as said, one_blas_thread():
         audits = tuple(refit(s) for s in samples)
-        parts = (load_part(plan, output, chunk, keep=False) for chunk in range(plan.chunks))
+        parts = (load_part(plan, output, chunk, keep=False).without_curves() for chunk in range(plan.chunks))
         budget = budget_along(plan, parts, context, known)
     return Made(len(plan), budget, audits, tuple(said))
 
@@ -163,14 +162,9 @@ _KNOWN: Known = {}
 
 
 def _begin(context: Context) -> None:
-    """What the process does first: it gives way to the watch, and loads Larch."""
     global _CONTEXT
-    from .._larch.repeats import begin
-
     _CONTEXT = context
-    with suppress(AttributeError, OSError):
-        os.nice(5)
-    begin()
+    begin_beside()
 
 
 def _make(plan: Plan, output: Folder, samples: Sequence[Sample]) -> Made:

@@ -394,7 +394,7 @@ class Watch:
             made.budget.columns if whole else {}, {"budget": made.budget.group} if made.budget.group else {}
         )
         with one_blas_thread():
-            write_results(plan, self.output, parts, extra, lambda rows: summary(self._audits, rows))
+            write_results(plan, self.output, parts, lambda: extra, lambda rows: summary(self._audits, rows))
         self.written, self._cost = self.rows, time.monotonic() - begun
 
     def last(self) -> str:

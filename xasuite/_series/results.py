@@ -10,12 +10,13 @@ import io
 import json
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from threading import Event
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -41,6 +42,8 @@ BLOCK = 256  # rows of a compressed block of curves, at most: what reading one r
 GROUP = 50_000  # rows of a Parquet row group
 AHEAD = 2  # parts that wait for the tables to be written
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, eq=False)
 class Extra:
@@ -51,15 +54,19 @@ class Extra:
 
 
 def write_results(
-    plan: Plan, folder: Folder, parts: Iterator[Part], extra: Extra, audit: Callable[[int], Any]
+    plan: Plan,
+    folder: Folder,
+    parts: Iterator[Part],
+    extra: Callable[[], Extra],
+    audit: Callable[[int], Any],
+    rows: Sequence[Part] | None = None,
 ) -> None:
-    """Write the files from the parts, in order, a few in memory at a time.
+    """Write the files from the parts, in order: their curves while `extra` is made, then the columns.
 
-    `audit(rows)` gives the audit's summary once it is known how many rows were fitted. Raises SeriesError when no
-    row could be fitted, WriteError when the disk does not take a file.
+    `rows` are the parts without curves, where they are in memory. `audit(rows)` gives the audit's summary once it is known
+    how many rows were fitted. Raises SeriesError when no row could be fitted, WriteError when the disk does not take a file.
     """
     origin: float | None = None
-    content: list[str] = []
     good, fitted, first = 0, 0, ""
     with ExitStack() as stack:
         handle = stack.enter_context(hdf5(folder.h5))
@@ -69,27 +76,31 @@ def write_results(
         else:
             folder.csv.unlink(missing_ok=True)
         writer = _Writer(plan, handle)
-        with _beside(tables) as put_rows, _beside([writer.add]) as put_curves:
-            for part in parts:
+        with _meanwhile(writer.curves, parts, rows is None) as written:
+            more = extra()
+            rows = [*written(), *(rows or ())]
+        with _beside(tables) as put_rows, _beside([writer.columns]) as put_columns:
+            for part in rows:
                 columns = dict(part.columns)
                 origin = _origin(columns["log/time"]) if origin is None else origin
                 columns["log/time"] = columns["log/time"] - (origin or 0.0)
                 columns |= valence_of(plan, columns)
-                columns |= {name: v[part.start : part.end] for name, v in extra.columns.items()}
+                columns |= {name: v[part.start : part.end] for name, v in more.columns.items()}
                 columns = in_order(columns)
                 put_rows(arrow(columns))
-                put_curves(part, columns)
+                put_columns(part.start, columns)
                 words = columns["status/fit_status"]
                 good += int(np.count_nonzero(words == OK))
                 fitted += int(np.count_nonzero(words != NO_FIT))
                 said = (columns[n][0] for n in ("log/label", "status/status", "status/reason"))
-                first, content = first or ": ".join(said), [*content, part.content]
+                first = first or ": ".join(said)
         if not fitted:
             raise SeriesError(f"{plan.name}: none of {len(plan)} rows could be fitted; {first}")
-        for name, values in (extra.groups | ({"truth": plan.truth} if plan.truth else {})).items():
+        for name, values in (more.groups | ({"truth": plan.truth} if plan.truth else {})).items():
             _datasets(handle["entry"], name, values)
         facts = _provenance(plan) | {
-            "content": joined(content), "time_origin": origin or 0.0, "audit": json.dumps(audit(good), sort_keys=True),
+            "content": joined(p.content for p in rows), "time_origin": origin or 0.0,
+            "audit": json.dumps(audit(good), sort_keys=True),
         }  # fmt: skip
         _datasets(handle["entry"], "provenance", facts, "NXprocess")
 
@@ -113,20 +124,30 @@ class _Writer:
         self.chunk = min(plan.series.chunk, self.rows)
         self.block = next(n for n in range(min(BLOCK, self.chunk), 0, -1) if self.chunk % n == 0)
 
-    def add(self, part: Part, columns: Columns) -> None:
-        """The rows of one part."""
+    def curves(self, stop: Event, parts: Iterable[Part], kept: bool) -> list[Part]:
+        """The curves of all parts, until `stop` is set; the parts without them where they are to be `kept`."""
+        out = []
+        for part in parts:
+            if stop.is_set():
+                break
+            for name, curves in part.curves.items():
+                if name not in self.sets:
+                    self.sets[name] = self._curve(name, curves.shape[1])
+                for i in range(0, len(curves), self.block):
+                    self._write(self.sets[name], part.start + i, curves[i : i + self.block], self.block)
+            if kept:
+                out.append(part.without_curves())
+        return out
+
+    def columns(self, start: int, columns: Columns) -> None:
+        """The columns of some rows."""
         for name, values in columns.items():
             if name not in self.sets:
                 self.sets[name] = self._column(name, values)
             if values.dtype.kind == "O":
-                self.sets[name][part.start : part.end] = values
+                self.sets[name][start : start + len(values)] = values
             else:
-                self._write(self.sets[name], part.start, np.asarray(values, float), self.chunk)
-        for name, curves in part.curves.items():
-            if name not in self.sets:
-                self.sets[name] = self._curve(name, curves.shape[1])
-            for i in range(0, len(curves), self.block):
-                self._write(self.sets[name], part.start + i, curves[i : i + self.block], self.block)
+                self._write(self.sets[name], start, np.asarray(values, float), self.chunk)
 
     def _column(self, name: str, values: Any) -> Any:
         import h5py
@@ -236,6 +257,17 @@ def _beside(adds: Sequence[Callable[..., None]]) -> Iterator[Callable[..., None]
         yield put
         while waiting:
             waiting.popleft().result()
+
+
+@contextmanager
+def _meanwhile(work: Callable[..., T], *args: Any) -> Iterator[Callable[[], T]]:
+    """work(stop, *args) in a thread; what gives its result. `stop` is set where that is not waited for."""
+    stop = Event()
+    with ThreadPoolExecutor(1) as thread:
+        try:
+            yield thread.submit(work, stop, *args).result
+        finally:
+            stop.set()
 
 
 @contextmanager

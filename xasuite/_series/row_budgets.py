@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -48,41 +49,32 @@ Known = dict[
 Ahead = Mapping[tuple[str, tuple[int, ...]], Known]
 # rows that a budget is made of: so many at first, and twice as many while the lines along the run need all their corners
 FIRST, MOST = 32, 128
-# columns that a budget needs of every row
-_WANTED = (
-    "parameters/", "errors/", "paths/", "statistics/", "status/status", "status/fit_status", "log/time",
-)  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class Whole:
-    """What a budget needs of all rows: columns (n,) by "group/name"."""
+class Whole(Mapping[str, NDArray[Any]]):
+    """The columns (n,) of all parts by "group/name", each put together when it is asked for: all at once would be a second table."""
 
-    columns: Columns
-
-    @classmethod
-    def of(cls, parts: Iterable[Part]) -> Whole:
-        """The columns of all parts, curves left where they are."""
-        each = [without_curves(p).columns for p in parts]
-        return cls({n: np.concatenate([columns[n] for columns in each]) for n in each[0]})
+    def __init__(self, parts: Iterable[Part]) -> None:
+        self._each = [p.columns for p in parts]
 
     def __getitem__(self, name: str) -> NDArray[Any]:
-        return self.columns[name]
+        return np.concatenate([columns[name] for columns in self._each])
 
-    @property
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._each[0])
+
+    def __len__(self) -> int:
+        return len(self._each[0])
+
+    @cached_property
     def fitted(self) -> NDArray[np.bool_]:
         """Rows (n,) that have a fit."""
         return np.asarray(self["status/fit_status"] != NO_FIT)
 
-    @property
+    @cached_property
     def good(self) -> NDArray[np.bool_]:
         """Rows (n,) whose fit is good."""
         return np.asarray(self["status/status"] == OK)
-
-
-def without_curves(part: Part) -> Part:
-    """A part with only those columns that a budget needs."""
-    return replace(part, columns={n: v for n, v in part.columns.items() if n.startswith(_WANTED)}, curves={})
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +126,7 @@ def budget_along(
     if how == "fit":
         return Along()
     assert isinstance(how, Errors)
-    whole = Whole.of(parts)
+    whole = Whole(parts)
     groups: list[Group] = []
     without: dict[str, list[int]] = {}
     for rows, model in _alike(plan, whole):
@@ -377,7 +369,7 @@ def _columns(plan: Plan, whole: Whole, groups: Sequence[Group]) -> Columns:
             own[used.rows] = np.where(used.noise > 0, g.carried.own_error(name, used.noise), np.nan)
             common[used.rows] = g.carried.common_error(name, x, used.stated)
             total[used.rows] = np.hypot(np.nan_to_num(own[used.rows]), common[used.rows])
-        out |= with_common(whole.columns, name, place, own, common)
+        out |= with_common(whole, name, place, own, common)
         out |= dict(zip(columns_of(name, place), (value, total, own, common), strict=True))
     return out
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
@@ -25,7 +25,7 @@ from .prepare import prepare
 from .progress import progress_bar
 from .record import SeriesRun, open_run
 from .results import Extra, write_results
-from .row_budgets import Ahead, budget_along, budgets_ahead, without_curves
+from .row_budgets import Ahead, budget_along, budgets_ahead
 from .schedule import run_chunks, work_alone
 from .store import LOG, DamagedPartError, Folder, Resume
 from .timeline import along_time
@@ -217,7 +217,7 @@ def _budgets_beside(
 def _work(
     plan: Plan, folder: Folder, todo: Sequence[int], say: Progress, auditor: Auditor, **who: Any
 ) -> dict[int, Part]:
-    """Fit the chunks that are to do; rows of each are given to Larch. What a budget needs of each stays in memory."""
+    """Fit the chunks that are to do; rows of each are given to Larch. The columns of each stay in memory."""
     total, held = len(plan), {}
     done = total - _rows(plan, todo)
     say("fitting", done, total)
@@ -225,8 +225,7 @@ def _work(
         folder.save(plan, chunk, part, len(sample) if sample else 0)
         if sample is not None:
             auditor.add(chunk, sample)
-        if plan.spec.errors != "fit":
-            held[chunk] = without_curves(part)
+        held[chunk] = part.without_curves()
         done += part.end - part.start
         say("fitting", done, total)
     return held
@@ -237,7 +236,7 @@ def finish(
     folder: Folder,
     context: Context,
     audited: Callable[[], None],
-    held: Mapping[int, Part],
+    held: dict[int, Part],
     ahead: Ahead,
     *,
     fresh: int,
@@ -245,7 +244,7 @@ def finish(
 ) -> None:
     """The files of a series whose parts are all there; `audited` returns when Larch has fitted its rows.
 
-    `held` are chunks whose columns need not be read for the budget, `ahead` budgets that were made while they were fitted.
+    `held` are the columns of chunks that need not be read for them, `ahead` budgets that were made while they were fitted.
     Raises SeriesError when no row at all could be used, with the first row's reason.
     """
 
@@ -256,21 +255,24 @@ def finish(
         audited()  # last of all: Larch fits while the files are written
         return summary(filter(None, (folder.found(chunk) for chunk in range(plan.chunks))), rows)
 
-    with one_blas_thread():  # so that the sums, and the bytes, do not depend on the number of cores
+    def extra() -> Extra:
         columns, components = components_of(plan, parts())
         asked = time.perf_counter()
-        columns_of = (held.get(chunk) or _whole(plan, folder, chunk) for chunk in range(plan.chunks))
-        budget = budget_along(plan, columns_of, context, ahead=ahead)
-        asked = time.perf_counter() - asked
+        budget = budget_along(plan, rows, context, ahead=ahead)
+        seconds.append(time.perf_counter() - asked)
         line = budget.moved(along_time(plan, parts()))
         groups = {"timeline": line, "components": components, "budget": budget.group}
-        extra = Extra(columns | budget.columns, {name: values for name, values in groups.items() if values})
-        write_results(plan, folder, parts(), extra, audit)
+        return Extra(columns | budget.columns, {name: values for name, values in groups.items() if values})
+
+    held |= {c: _whole(plan, folder, c).without_curves() for c in range(plan.chunks) if c not in held}
+    rows, seconds = [held[chunk] for chunk in range(plan.chunks)], list[float]()
+    with one_blas_thread():  # so that the sums, and the bytes, do not depend on the number of cores
+        write_results(plan, folder, parts(), extra, audit, rows)
     log = {
         "spec": str(plan.loaded.path.absolute()),
         "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "seconds": round(time.perf_counter() - begun, 2),
-        "seconds_of_budget": round(asked, 2),
+        "seconds_of_budget": round(seconds[0], 2),
         "chunks_of_this_run": fresh,
         "chunks": plan.chunks,
         "rows": len(plan),

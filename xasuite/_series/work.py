@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,10 @@ class Part:
     columns: Mapping[str, NDArray[Any]]
     curves: Mapping[str, NDArray[np.float32]]
     content: str = ""
+
+    def without_curves(self) -> Part:
+        """The columns alone, copied: those of a part that was read hold all of it in memory."""
+        return replace(self, columns={n: np.array(v) for n, v in self.columns.items()}, curves={})
 
 
 def process(
