@@ -12,10 +12,10 @@ from benchmarks._scans import E0, grid, scans_of
 from benchmarks._shells import ENDS, SEED
 
 LIMIT = (
-    "two cores that share the work: by parts of the program timed on a busy machine some 18 s of processor time in the process that fits and as much beside it. Of a spectrum's 0.16 ms in the "
-    "first the fit and its fitted curve take 0.08, asymmetric errors 0.02, normalisation and background 0.015, the end of the signal 0.01, parts and files 0.03; loading the programs costs 2 s. "
-    "Beside it run the reader of the stack (a child process that reads and checks the next chunk, 0.03 ms a spectrum), the budgets of the sampled rows (2.5 s and 2 s to load, whatever the length) "
-    "and Larch (2.5 s to load, 300 refits of some 25 ms)."
+    "two cores that share the work: some 17 s of processor time in the process that fits and 15 s beside it. Of a spectrum's 0.16 ms in the first the fit and its fitted curve take 0.08, asymmetric "
+    "errors 0.01, normalisation and background 0.015, the end of the signal 0.01, parts and files 0.03; loading the programs costs 2 s. Beside it run the reader of the stack (a child process that "
+    "reads and checks the next chunk, 0.03 ms a spectrum) and, in a process that gives way to the fits, the budgets of the sampled rows (2 s and 2 s to load, whatever the length) and Larch (2 s to "
+    "load, 300 refits of some 20 ms). The files take 3 s more, the curves being written while the budget of all rows is made."
 )
 ONLY_WHEN_NAMED = True
 N_SPECTRA, BLOCK = 100_000, 2000

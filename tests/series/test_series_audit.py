@@ -123,7 +123,7 @@ def test_an_audit_process_that_is_killed_costs_nothing_but_time(make_series, tmp
     from xasuite._series import audit
 
     plain = series(make_series(17), output=tmp_path / "plain", progress=False)
-    monkeypatch.setattr(audit, "_begin", os.abort)
+    monkeypatch.setattr(audit, "begin_beside", os.abort)
     killed = series(make_series(17), output=tmp_path / "killed", progress=False)
     assert killed.audit["n"] == plain.audit["n"] == 17
 

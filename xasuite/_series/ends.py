@@ -50,13 +50,14 @@ def _others(batch: Batch, name: str) -> Array:
 def with_common(column: Mapping[str, Array], name: str, place: Place, own: Array, common: Array) -> Columns:
     """The ends (m,) of a value whose error has the parts `own` and `common`: the first as asymmetric as the fit's own, the second not.
 
-    `column` has the stated fit's. What is at a bound has no error of its own and keeps the ends of the fit.
+    `column` has the stated fit's; ends that no row has are left out. What is at a bound has no error of its own and keeps
+    the ends of the fit.
     """
     _, before, stated_own, stated_common = (column[c] for c in columns_of(name, place))
     out = {}
     for end in ends_of(name, place):
-        if end in column:
-            alone = np.sqrt(np.maximum(column[end] ** 2 - np.nan_to_num(stated_common) ** 2, 0.0))
+        if end in column and np.isfinite(stated := column[end]).any():
+            alone = np.sqrt(np.maximum(stated**2 - np.nan_to_num(stated_common) ** 2, 0.0))
             scaled = alone * np.where(np.isfinite(own) & (stated_own > 0), own / stated_own, 1.0)
             out[end] = np.hypot(scaled, np.where(np.isfinite(before), common, 0.0))
     return out

@@ -45,7 +45,26 @@ class SeriesRun(Presented):
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.table)
+        return int(self._metadata.num_rows)
+
+    @cached_property
+    def _metadata(self) -> Any:
+        from pyarrow import parquet
+
+        return parquet.read_metadata(self.path.with_suffix(".parquet"))
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names of the table's columns."""
+        return tuple(self._metadata.schema.names)
+
+    def columns(self, *names: str) -> pd.DataFrame:
+        """Some columns of the table; of a long run much less is read than for all of it."""
+        import pandas as pd
+
+        if "table" in vars(self):
+            return self.table[list(names)]
+        return pd.read_parquet(self.path.with_suffix(".parquet"), columns=list(names))
 
     @cached_property
     def spec(self) -> dict[str, Any]:
@@ -167,11 +186,11 @@ class SeriesRun(Presented):
 
     def along(self, against: str = "time") -> tuple[Array, str]:
         """Values (m,) of a column to plot against, and its axis label. Raises SeriesError."""
-        if against not in self.table:
+        if against not in self.names:
             numbers = (c for c in self.table.columns if self.table[c].dtype.kind == "f")
             near = nearest(against, [c for c in numbers if not c.endswith(_BESIDE)])
             raise SeriesError(f"there is no column {against!r} to plot against{near}")
-        values = self.table[against].to_numpy(float)
+        values = self.columns(against)[against].to_numpy(float)
         if against != "time":
             return values, self.logged.get(against, Quantity(against)).head
         from ..specs.series import SECONDS

@@ -50,7 +50,7 @@ def varied_columns(run: SeriesRun, spec: Mapping[str, Any]) -> dict[str, tuple[s
     out = {}
     for name in (p["name"] for p in run.parameters if p["vary"]):
         q = names.get(name) or quantity(name)
-        if q.name == "deltar" and f"{q.of}.r" in run.table:
+        if q.name == "deltar" and f"{q.of}.r" in run.names:
             out[name] = f"{q.of}.r", quantity("r").within(q.of)
         else:
             out[name] = name, q
@@ -68,9 +68,12 @@ def series_table(run: SeriesRun, most: int = SHOWN_ROWS) -> Table:
     times, along = run.along()
     time = Quantity("time", along.partition(" (")[0], along.partition("(")[2].rstrip(")"), form=".4g")
     columns = ("row", time, *run.logged.values(), *(q for _, q in varied.values()), "rfactor", "status")
+    of_values = (f"{c}{end}" for c, _ in varied.values() for end in ERRORS.values())
+    wanted = dict.fromkeys([*run.logged, *of_values, "rfactor", "status", "undetermined"])
+    table = run.columns(*(name for name in wanted if name in run.names))
     rows = []
     for i in picked(run, most):
-        record = run.table.iloc[i]
+        record = table.iloc[i]
         lost = set(str(record["undetermined"]).split(", "))
         values = (Entry(math.nan) if n in lost else _entry(record, c) for n, (c, _) in varied.items())
         logged = (float(record[n]) for n in run.logged)
@@ -103,7 +106,9 @@ def _entry(record: pd.Series[Any], name: str) -> Entry:
 
 def counted(run: SeriesRun) -> str:
     """How many rows there are, and of which status."""
-    return f"{len(run)}: " + ", ".join(f"{n} {s}" for s, n in Counter(run.table["status"]).most_common())
+    return f"{len(run)}: " + ", ".join(
+        f"{n} {s}" for s, n in Counter(run.columns("status")["status"]).most_common()
+    )
 
 
 def audited(run: SeriesRun) -> str:
@@ -177,7 +182,7 @@ def derived_facts(run: SeriesRun) -> Iterator[tuple[str, str]]:
         have = run.table[run.table[column].notna()]
         return have.iloc[[0, -1]].to_dict("records") if len(have) else []
 
-    if "valence" in run.table:
+    if "valence" in run.names:
         said = [
             f"{as_printed(r['valence'], r['valence_err'])} (95 %: {r['valence_low']:.2f} to {r['valence_high']:.2f})"
             for r in ends("valence")

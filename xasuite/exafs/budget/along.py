@@ -42,7 +42,7 @@ class Carried:
     def moved(self, key: str, x: Array, stated: Array) -> Array:
         """The estimates (m,) of rows at positions x (m,), from the values of the stated fit (m,)."""
         i = self.keys.index(key)
-        return np.asarray(stated + self._size(i, stated) * (hats(x, self.knots) @ self.offset[:, i]))
+        return np.asarray(stated + self._size(i, stated) * np.interp(x, self.knots, self.offset[:, i]))
 
     def own_error(self, key: str, fit_noise: Array) -> Array:
         """The independent standard error (m,) of each row, from the stated fit's error by noise (m,), not scaled by the misfit."""
@@ -64,7 +64,9 @@ class Carried:
         i = self.keys.index(key)
         value = float(weights @ self.moved(key, x, stated))
         own = self.own_error(key, fit_noise)
-        lines = (weights * self._size(i, stated)) @ hats(x, self.knots)
+        by_size = weights * self._size(i, stated)
+        # a matrix of all rows and corners would be large
+        lines = np.array([by_size @ np.interp(x, self.knots, corner) for corner in np.eye(self.knots.size)])
         return Budget(
             keys=(key,),
             values=np.array([value]),
