@@ -70,10 +70,9 @@ def series_table(run: SeriesRun, most: int = SHOWN_ROWS) -> Table:
     columns = ("row", time, *run.logged.values(), *(q for _, q in varied.values()), "rfactor", "status")
     of_values = (f"{c}{end}" for c, _ in varied.values() for end in ERRORS.values())
     wanted = dict.fromkeys([*run.logged, *of_values, "rfactor", "status", "undetermined"])
-    table = run.columns(*(name for name in wanted if name in run.names))
-    rows = []
-    for i in picked(run, most):
-        record = table.iloc[i]
+    numbers, rows = picked(run, most), []
+    table = run.rows(numbers, [name for name in wanted if name in run.names])
+    for i, (_, record) in zip(numbers, table.iterrows(), strict=True):
         lost = set(str(record["undetermined"]).split(", "))
         values = (Entry(math.nan) if n in lost else _entry(record, c) for n, (c, _) in varied.items())
         logged = (float(record[n]) for n in run.logged)
