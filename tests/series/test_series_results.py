@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 
 import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from pyarrow.parquet import ParquetFile
 
-from xasuite._series import results, series
+from xasuite._series import results, schedule, series
 
 from .conftest import scan_of
 from .damage import write_scan
@@ -43,6 +45,42 @@ def test_parquet_csv_and_hdf5_hold_one_table(run):
             else:
                 np.testing.assert_array_equal(values, csv[name].to_numpy(float), err_msg=name)
                 np.testing.assert_array_equal(values, held[name][()], err_msg=name)
+
+
+def test_some_rows_and_columns_are_read_from_their_blocks(make_series, tmp_path, monkeypatch):
+    """As they stand in the whole table, read by pandas; blocks of two rows, the last of one."""
+    monkeypatch.setattr(results, "GROUP", 2)
+    made = series(
+        make_series(7, {2: "binary"}, chunk=2, more="audit = false"), output=tmp_path, progress=False
+    )
+    table = pd.read_parquet(made.path.with_suffix(".parquet"))
+    assert ParquetFile(made.path.with_suffix(".parquet")).num_row_groups == 4
+    assert made.names == tuple(table.columns)
+    assert len(made) == 7
+    names = ["label", "status", "n_o", "n_o_err"]
+    for numbers in ([0, 1, 6], [2], [0, 1, 2, 3, 4, 5, 6]):
+        some = made.rows(numbers, names)
+        pd.testing.assert_frame_equal(some, table.loc[numbers, names].reset_index(drop=True))
+    pd.testing.assert_frame_equal(made.columns("status", "rfactor"), table[["status", "rfactor"]])
+    assert "table" not in vars(made)
+
+
+def test_a_reader_of_files_that_dies_costs_nothing_but_time(make_series, run, tmp_path, monkeypatch):
+    """The process that reads ahead is ended at its second chunk; the files are those of a run without that."""
+    here, read = os.getpid(), schedule.take
+
+    def dying(plan, indices):
+        if os.getpid() != here and 5 in indices:
+            (tmp_path / "died").touch()
+            os.abort()
+        return read(plan, indices)
+
+    monkeypatch.setattr(schedule, "take", dying)
+    more = 'audit = false\nnames = "scan_(?P<number>[0-9]+)"'
+    killed = series(make_series(7, {2: "binary"}, chunk=3, more=more), output=tmp_path, progress=False)
+    assert (tmp_path / "died").exists()
+    # the reason of the scan that cannot be read names its file, which lies in another folder
+    pd.testing.assert_frame_equal(killed.table.drop(columns="reason"), run.table.drop(columns="reason"))
 
 
 def test_blocks_are_compressed_in_the_format_of_hdf5_itself(run):
