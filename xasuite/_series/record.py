@@ -45,7 +45,7 @@ class SeriesRun(Presented):
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return int(self._metadata.num_rows)
+        return len(self.table) if "table" in vars(self) else int(self._metadata.num_rows)
 
     @cached_property
     def _metadata(self) -> Any:
@@ -199,13 +199,14 @@ class SeriesRun(Presented):
                 return {}
             return {k: v.asstr()[()] if v.dtype.kind == "O" else v[()] for k, v in group.items()}
 
-    def along(self, against: str = "time") -> tuple[Array, str]:
-        """Values (m,) of a column to plot against, and its axis label. Raises SeriesError."""
-        if against not in self.names:
-            numbers = (c for c in self.table.columns if self.table[c].dtype.kind == "f")
+    def along(self, against: str = "time", rows: pd.DataFrame | None = None) -> tuple[Array, str]:
+        """Values (m,) of a column to plot against, of all rows or of those that were read, and its axis label. Raises SeriesError."""
+        table = self.table if rows is None else rows
+        if against not in table:
+            numbers = (c for c in table.columns if table[c].dtype.kind == "f")
             near = nearest(against, [c for c in numbers if not c.endswith(_BESIDE)])
             raise SeriesError(f"there is no column {against!r} to plot against{near}")
-        values = self.columns(against)[against].to_numpy(float)
+        values = table[against].to_numpy(float)
         if against != "time":
             return values, self.logged.get(against, Quantity(against)).head
         from ..specs.series import SECONDS

@@ -65,18 +65,18 @@ def picked(run: SeriesRun, most: int) -> list[int]:
 def series_table(run: SeriesRun, most: int = SHOWN_ROWS) -> Table:
     """Rows along the series with what was logged, every varied parameter and its error, R factor and status."""
     varied = varied_columns(run, run.spec)
-    times, along = run.along()
-    time = Quantity("time", along.partition(" (")[0], along.partition("(")[2].rstrip(")"), form=".4g")
-    columns = ("row", time, *run.logged.values(), *(q for _, q in varied.values()), "rfactor", "status")
     of_values = (f"{c}{end}" for c, _ in varied.values() for end in ERRORS.values())
-    wanted = dict.fromkeys([*run.logged, *of_values, "rfactor", "status", "undetermined"])
+    wanted = dict.fromkeys(["time", *run.logged, *of_values, "rfactor", "status", "undetermined"])
     numbers, rows = picked(run, most), []
     table = run.rows(numbers, [name for name in wanted if name in run.names])
-    for i, (_, record) in zip(numbers, table.iterrows(), strict=True):
+    times, along = run.along(rows=table)
+    time = Quantity("time", along.partition(" (")[0], along.partition("(")[2].rstrip(")"), form=".4g")
+    columns = ("row", time, *run.logged.values(), *(q for _, q in varied.values()), "rfactor", "status")
+    for i, t, (_, record) in zip(numbers, times, table.iterrows(), strict=True):
         lost = set(str(record["undetermined"]).split(", "))
         values = (Entry(math.nan) if n in lost else _entry(record, c) for n, (c, _) in varied.items())
         logged = (float(record[n]) for n in run.logged)
-        rows.append((i + 1, times[i], *logged, *values, record["rfactor"], record["status"]))
+        rows.append((i + 1, t, *logged, *values, record["rfactor"], record["status"]))
     notes = [
         f"{len(rows)} of {len(run)} rows, evenly chosen; all of them are in {run.path.with_suffix('.parquet').name}."
     ]
