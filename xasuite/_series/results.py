@@ -261,7 +261,10 @@ def _beside(adds: Sequence[Callable[..., None]]) -> Iterator[Callable[..., None]
 
 @contextmanager
 def _meanwhile(work: Callable[..., T], *args: Any) -> Iterator[Callable[[], T]]:
-    """work(stop, *args) in a thread; what gives its result. `stop` is set where that is not waited for."""
+    """Run work(stop, *args) in a thread, and give the function that waits for its result.
+
+    The event `stop` is set at the end, so that the work ends soon when the result is not wanted.
+    """
     stop = Event()
     with ThreadPoolExecutor(1) as thread:
         try:
@@ -298,9 +301,8 @@ def _parquet(target: Path) -> AbstractContextManager[Callable[[pa.Table], None]]
     from pyarrow import parquet
 
     def opened(file: Path, schema: pa.Schema) -> parquet.ParquetWriter:
-        words = [
-            f.name for f in schema if f.type == pa.string()
-        ]  # a dictionary of numbers that all differ is lost work
+        # a dictionary of numbers that all differ is lost work
+        words = [f.name for f in schema if f.type == pa.string()]
         return parquet.ParquetWriter(file, schema, compression="zstd", use_dictionary=words)
 
     return _rows(target, opened)
